@@ -1,0 +1,1 @@
+"""Network, training, evaluation and export."""
