@@ -1,8 +1,19 @@
+#!/usr/bin/env -S uv run --script
+
+# /// script
+# dependencies = ["nox>=2026.10.20"]
+# ///
+
 """Every task of this repository: people, CI and pre-commit all call these sessions."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import sys
+import time
+import tomllib
 from pathlib import Path
 
 import nox
@@ -13,10 +24,13 @@ PACKAGES = sorted(path.parent.name for path in Path("packages").glob("*/pyprojec
 METADATA = {name: nox.project.load_toml(f"packages/{name}/pyproject.toml") for name in PACKAGES}
 PYTHONS = nox.project.python_versions(METADATA["headgate"])
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+# What the sessions that read another one's output need; CI gives those, tagged `serial`, a job of their own.
 NEEDS = {
     name: session.get("needs", [])
     for name, session in nox.project.load_toml("pyproject.toml")["tool"]["headgate"]["sessions"].items()
 }
+COVERAGE = Path("artifacts/tests")
+SECONDS: dict[str, float] = {}  # how long each stage of this run took
 
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
@@ -41,42 +55,51 @@ def workspace_closure(package: str) -> list[str]:
 
 
 def uv(session: nox.Session, *args: str) -> None:
-    """Run uv: the one that made the environment, or else one that is installed into it."""
+    """Run uv: the one that made the environment, or else the locked one, installed into it."""
     if session.venv_backend != "uv":
-        session.install("uv")
+        lock = tomllib.loads(Path("uv.lock").read_text(encoding="utf-8"))
+        session.install(*(f"uv=={it['version']}" for it in lock["package"] if it["name"] == "uv"))
     session.run_install("uv", *args, external=True, silent=True)
 
 
 def locked(session: nox.Session) -> str:
-    """Return the option that holds an installation to the versions in uv.lock.
+    """Return the path of a constraints file that holds an installation to the versions in uv.lock.
 
-    They are given as constraints rather than by a sync, so that UV_TORCH_BACKEND can choose the build of torch.
+    Constraints rather than a sync, so that UV_TORCH_BACKEND can choose the build of torch.
     """
-    path = Path(session.create_tmp()) / "constraints.txt"
+    path = str(Path(session.create_tmp()) / "constraints.txt")
     chosen = ["--all-packages", "--all-groups", "--no-emit-workspace", "--no-hashes"]
     uv(session, "export", "--frozen", "--quiet", *chosen, f"--output-file={path}")
-    return f"--constraints={path}"
+    return path
 
 
-def install(session: nox.Session, *groups: str, package: str = "", extra: str = "", versions: str = "") -> None:
-    """Install dependency groups, then a package and the workspace packages that it needs as wheels built now.
+def install(session: nox.Session, *groups: str, package: str = "", extra: str = "", lowest: bool = False) -> None:
+    """Install dependency groups, and a package with the workspace packages that it needs as wheels built now.
 
     The wheels are built each time: a reused environment must never keep an old wheel of the same version.
     """
-    chosen = [f"--group={name}" for name in groups]
+    pinned = f"--constraints={locked(session)}"
+    chosen = ["--resolution=lowest-direct"] if lowest else [pinned]
+    chosen += [f"--group={name}" for name in groups]
     if package:
+        uv(session, "pip", "install", pinned, "--group=backend")
+        # Without --no-sources uv would install the workspace packages in editable form, not as wheels.
+        chosen += ["--no-sources", "--no-build-isolation"]
         own = METADATA[package].get("dependency-groups", {})
         chosen += [f"--group=packages/{package}/pyproject.toml:{name}" for name in groups if name in own]
-        chosen += ["--group=backend"]
-    uv(session, "pip", "install", locked(session), *chosen)
-    if package:
         closure = workspace_closure(package)
-        wheels = [f"packages/{name}" for name in closure]
-        wheels[0] += f"[{extra}]" if extra else ""
-        fresh = [f"--reinstall-package={METADATA[name]['project']['name']}" for name in closure]
-        # Without --no-sources uv would install the workspace packages in editable form, not as wheels.
-        exact = ["--no-sources", "--no-build-isolation", *fresh]
-        uv(session, "pip", "install", versions or locked(session), *exact, *wheels)
+        chosen += [f"--reinstall-package={METADATA[name]['project']['name']}" for name in closure]
+        chosen += [f"packages/{name}{f'[{extra}]' if extra and name == package else ''}" for name in closure]
+    uv(session, "pip", "install", *chosen)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Run every pre-commit hook on all files."""
+    install(session, "lint")
+    # The hooks call uv and nox: they shall use this environment as it is, not one of their own.
+    shared = {"UV_PROJECT_ENVIRONMENT": session.virtualenv.location, "UV_NO_SYNC": "1"}
+    session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure", *session.posargs, env=shared)
 
 
 @nox.session
@@ -84,8 +107,8 @@ def install(session: nox.Session, *groups: str, package: str = "", extra: str = 
 def typecheck(session: nox.Session, package: str) -> None:
     """Check the types of a package, of its tests and of the noxfile with mypy."""
     install(session, "typing", package=package)
-    folder = f"packages/{package}"
-    session.run("mypy", f"{folder}/src", f"{folder}/tests", "noxfile.py", *session.posargs)
+    session.run("mypy", f"packages/{package}/src", f"packages/{package}/tests", *session.posargs)
+    session.run("mypy", "noxfile.py", "tests")
 
 
 def run_tests(session: nox.Session, package: str, data_file: Path) -> None:
@@ -103,4 +126,138 @@ def run_tests(session: nox.Session, package: str, data_file: Path) -> None:
 def tests(session: nox.Session, package: str) -> None:
     """Test the built wheel of a package on every supported Python."""
     install(session, "test", package=package)
-    run_tests(session, package, Path("artifacts/tests") / f"{package}-{session.python}.coverage")
+    run_tests(session, package, COVERAGE / f"{package}-{session.python}.coverage")
+
+
+@nox.session(python=PYTHONS[0], reuse_venv=False)
+@each_package
+def minimums(session: nox.Session, package: str) -> None:
+    """Test a package with the oldest direct dependencies that it allows."""
+    install(session, "test", package=package, lowest=True)
+    run_tests(session, package, Path(session.create_tmp()) / "minimums.coverage")
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """Test what crosses the packages: hooks, reused environments, planted faults."""
+    install(session, "test", "tools", "lint")
+    session.run("pytest", "tests", *session.posargs)
+
+
+@nox.session(requires=NEEDS["coverage"], tags=["serial"])
+def coverage(session: nox.Session) -> None:
+    """Combine the coverage of all tests and fail below 100%."""
+    install(session, "test")
+    files = [path for name in PACKAGES for path in COVERAGE.glob(f"{name}-*.coverage")]
+    if unmeasured := [name for name in PACKAGES if not list(COVERAGE.glob(f"{name}-*.coverage"))]:
+        session.error(f"No coverage was measured for {', '.join(unmeasured)}: run `nox -s tests` first.")
+    combined = f"--data-file={Path(session.create_tmp()) / 'combined.coverage'}"
+    session.run("coverage", "combine", "--keep", combined, *map(str, files), silent=True)
+    session.run("coverage", "report", combined, *session.posargs)
+
+
+@nox.session
+@each_package
+def build(session: nox.Session, package: str) -> None:
+    """Build a package's sdist and wheel, check both, and import the wheel in a clean environment."""
+    install(session, "build")
+    folder = Path("dist") / package
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "-m", "build", "--no-isolation", f"--outdir={folder}", f"packages/{package}")
+    session.run("twine", "check", "--strict", *map(str, folder.iterdir()))
+    clean = Path(session.create_tmp()) / "clean"
+    uv(session, "venv", "--quiet", "--clear", f"--python={session.virtualenv.location}", str(clean))
+    siblings = [f"packages/{name}" for name in workspace_closure(package)[1:]]
+    pinned = [f"--constraints={locked(session)}", f"--build-constraints={locked(session)}"]
+    uv(
+        session,
+        "pip",
+        "install",
+        f"--python={clean}",
+        "--no-sources",
+        *pinned,
+        *siblings,
+        *map(str, folder.glob("*.whl")),
+    )
+    python = next(path for path in clean.glob("*/python*") if path.stem == "python")
+    session.run(str(python), "-c", f"import {module(package)}", external=True)
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Check that imports between the packages flow one way."""
+    install(session, "imports")
+    sources = os.pathsep.join(str(path.resolve()) for path in Path("packages").glob("*/src"))
+    session.run("lint-imports", env={"PYTHONPATH": sources})
+
+
+@nox.session
+def review(session: nox.Session) -> None:
+    """Review the repository's layout against the Scientific Python guide."""
+    install(session, "review")
+    session.run("sp-repo-review", ".", *session.posargs)
+
+
+def run_stage(session: nox.Session, package: str, *commands: str, extra: str = "") -> None:
+    """Run commands of a package's command line one after the other, and remember how long they took."""
+    install(session, package=package, extra=extra)
+    start = time.monotonic()
+    for command in commands:
+        session.run("python", "-m", *command.split(), *session.posargs)
+    SECONDS[session.name] = time.monotonic() - start
+
+
+@nox.session(requires=NEEDS["dataset"], tags=["serial"])
+def dataset(session: nox.Session) -> None:
+    """Build the dataset, split it, and check it against its contract."""
+    run_stage(
+        session,
+        "data",
+        "headgate_data build artifacts/dataset --config packages/data/dataset.toml",
+        "headgate_data check artifacts/dataset --contract packages/data/contract.toml",
+    )
+
+
+@nox.session(requires=NEEDS["train"], tags=["serial"])
+def train(session: nox.Session) -> None:
+    """Train the network on the dataset."""
+    run_stage(
+        session, "model", "headgate_model train artifacts/dataset artifacts/train --config packages/model/train.toml"
+    )
+
+
+@nox.session(requires=NEEDS["evaluate"], tags=["serial"])
+def evaluate(session: nox.Session) -> None:
+    """Predict the test split and measure the model beside what one would pick instead."""
+    run_stage(session, "model", "headgate_model evaluate artifacts/dataset artifacts/train artifacts/evaluate")
+
+
+@nox.session(requires=NEEDS["export"], tags=["serial"])
+def export(session: nox.Session) -> None:
+    """Export the model to one self-describing ONNX file, verified against torch."""
+    run_stage(session, "model", "headgate_model export artifacts/dataset artifacts/train artifacts/export")
+
+
+@nox.session(name="serve-check", requires=NEEDS["serve-check"], tags=["serial"])
+def serve_check(session: nox.Session) -> None:
+    """Serve the exported model and compare every prediction with the evaluation's."""
+    served = "--model artifacts/export/model.onnx --predictions artifacts/evaluate/predictions.parquet"
+    run_stage(session, "serving", f"headgate_serving.check --dataset artifacts/dataset {served}", extra="check")
+
+
+@nox.session(requires=NEEDS["pipeline"], tags=["serial"], venv_backend="none")
+def pipeline(session: nox.Session) -> None:
+    """Run all stages in order, from the data's source to served predictions, and sum them up."""
+    rows = [f"{'stage':<12} {'seconds':>8}  outputs"]
+    for stage in NEEDS["pipeline"]:
+        outputs = sorted(path for path in Path("artifacts", stage).glob("*") if path.is_file())
+        sizes = ", ".join(f"{path.name} ({path.stat().st_size:,} bytes)" for path in outputs)
+        rows.append(f"{stage:<12} {SECONDS[stage]:>8.1f}  {sizes or 'every served prediction equals the evaluation'}")
+    metrics = json.loads(Path("artifacts/evaluate/metrics.json").read_text(encoding="utf-8"))
+    session.log(
+        "\n".join(["all stages passed", "", *rows, "", f"accuracy on the test split: {metrics['accuracy']:.4f}"])
+    )
+
+
+if __name__ == "__main__":
+    nox.main()
