@@ -67,7 +67,7 @@ def locked(session: nox.Session) -> str:
 
     Constraints rather than a sync, so that UV_TORCH_BACKEND can choose the build of torch.
     """
-    path = str(Path(session.create_tmp()) / "constraints.txt")
+    path = str(Path(session.virtualenv.location) / "constraints.txt")
     chosen = ["--all-packages", "--all-groups", "--no-emit-workspace", "--no-hashes"]
     uv(session, "export", "--frozen", "--quiet", *chosen, f"--output-file={path}")
     return path
@@ -134,7 +134,7 @@ def tests(session: nox.Session, package: str) -> None:
 def minimums(session: nox.Session, package: str) -> None:
     """Test a package with the oldest direct dependencies that it allows."""
     install(session, "test", package=package, lowest=True)
-    run_tests(session, package, Path(session.create_tmp()) / "minimums.coverage")
+    run_tests(session, package, Path(session.virtualenv.location) / "minimums.coverage")
 
 
 @nox.session
@@ -151,7 +151,7 @@ def coverage(session: nox.Session) -> None:
     files = [path for name in PACKAGES for path in COVERAGE.glob(f"{name}-*.coverage")]
     if unmeasured := [name for name in PACKAGES if not list(COVERAGE.glob(f"{name}-*.coverage"))]:
         session.error(f"No coverage was measured for {', '.join(unmeasured)}: run `nox -s tests` first.")
-    combined = f"--data-file={Path(session.create_tmp()) / 'combined.coverage'}"
+    combined = f"--data-file={Path(session.virtualenv.location) / 'combined.coverage'}"
     session.run("coverage", "combine", "--keep", combined, *map(str, files), silent=True)
     session.run("coverage", "report", combined, *session.posargs)
 
@@ -165,7 +165,7 @@ def build(session: nox.Session, package: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     session.run("python", "-m", "build", "--no-isolation", f"--outdir={folder}", f"packages/{package}")
     session.run("twine", "check", "--strict", *map(str, folder.iterdir()))
-    clean = Path(session.create_tmp()) / "clean"
+    clean = Path(session.virtualenv.location) / "clean"
     uv(session, "venv", "--quiet", "--clear", f"--python={session.virtualenv.location}", str(clean))
     siblings = [f"packages/{name}" for name in workspace_closure(package)[1:]]
     pinned = [f"--constraints={locked(session)}", f"--build-constraints={locked(session)}"]

@@ -1,0 +1,121 @@
+"""A scratch copy of this repository, in which a test may break things."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+ROOT = Path(__file__).parents[1]
+
+
+class Scratch:
+    """A git repository that holds the present content of this one, as a single commit."""
+
+    def __init__(self, root: Path) -> None:
+        """Copy every file that git tracks or would track into an empty folder and commit it there."""
+        self.root = root
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        )
+        for name in filter(None, os.fsdecode(listed.stdout).split("\0")):
+            if (ROOT / name).is_file():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, root / name)
+        self.run("git", "init", "--quiet", "--initial-branch=main")
+        self.run("git", "config", "user.name", "A Tester")
+        self.run("git", "config", "user.email", "tester@example.org")
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--message=Start")
+
+    def run(self, *command: str, check: bool = True, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the repository, without what the surrounding nox session has set.
+
+        Args:
+            command: The program and its arguments.
+            check: Whether a non-zero exit fails the test, with the output shown.
+            environ: Variables to set on top.
+
+        Returns:
+            The finished process; standard error is merged into `stdout`.
+        """
+        inherited = {key: value for key, value in os.environ.items() if key not in {"CI", "FORCE_COLOR", "NOXPYTHON"}}
+        done = subprocess.run(
+            command,
+            cwd=self.root,
+            check=False,
+            env=inherited | {"NO_COLOR": "1"} | environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        if check and done.returncode:
+            pytest.fail(f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}")
+        return done
+
+    def nox(self, *sessions: str, check: bool = True, posargs: Sequence[str] = (), **environ: str) -> Result:
+        """Run nox sessions and tell how each ended.
+
+        Args:
+            sessions: Names of sessions, or options of nox in front of `-s`.
+            check: Whether a failure fails the test.
+            posargs: Arguments after `--`.
+            environ: Variables to set on top.
+
+        Returns:
+            The output, and the sessions by their status.
+        """
+        done = self.run(sys.executable, "-m", "nox", "-s", *sessions, "--", *posargs, check=check, **environ)
+        return Result(done)
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Replace a text that stands exactly once in a file."""
+        file = self.root / path
+        text = file.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{path} holds {old!r} {text.count(old)} times"
+        file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+class Result:
+    """What a run of nox printed, and how its sessions ended."""
+
+    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
+        """Read the lines `nox > Session NAME was successful` and `nox > Session NAME failed`."""
+        self.returncode = done.returncode
+        self.output = done.stdout
+        self.ended: Mapping[str, str] = {
+            words[0].removesuffix("."): " ".join(words[1:])
+            for line in done.stdout.splitlines()
+            if line.startswith("nox > Session ") and (words := line.removeprefix("nox > Session ").split())
+        }
+
+    @property
+    def red(self) -> set[str]:
+        """Names of the sessions that failed."""
+        return {name for name, end in self.ended.items() if end.startswith("failed")}
+
+
+MakeScratch: TypeAlias = "Callable[[], Scratch]"
+
+
+@pytest.fixture(scope="session")
+def make_scratch(tmp_path_factory: pytest.TempPathFactory) -> MakeScratch:
+    """Return a function that makes a fresh scratch copy."""
+    return lambda: Scratch(tmp_path_factory.mktemp("scratch"))
+
+
+@pytest.fixture
+def scratch(make_scratch: MakeScratch) -> Scratch:
+    """Make a fresh scratch copy."""
+    return make_scratch()

@@ -1,0 +1,76 @@
+"""Sessions install what the lock and the present sources say, whatever an environment held before."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+    from conftest import Scratch
+
+TESTS = f"tests-{sys.version_info.major}.{sys.version_info.minor}(headgate)"
+PROBE = '''"""A probe."""
+
+import headgate
+
+
+def test_probe() -> None:
+    """The installed package behaves as its source says."""
+    assert headgate.PROBE == {expected}
+'''
+
+
+def test_a_reused_environment_never_keeps_an_old_wheel(scratch: Scratch) -> None:
+    """A changed source line of an unchanged version is what the next `nox -s tests` sees."""
+    source = scratch.root / "packages/headgate/src/headgate/__init__.py"
+    original = source.read_text(encoding="utf-8")
+    probe = scratch.root / "packages/headgate/tests/test_probe.py"
+    for expected in (1, 2):
+        source.write_text(f"{original}\nPROBE = {expected}\n", encoding="utf-8")
+        probe.write_text(PROBE.format(expected=expected), encoding="utf-8")
+        result = scratch.nox(TESTS, posargs=["-k", "test_probe"])
+        assert "1 passed" in result.output
+    assert "Reusing existing virtual environment" in result.output
+
+
+def test_the_variable_that_chooses_the_build_of_torch_reaches_uv(scratch: Scratch) -> None:
+    """`UV_TORCH_BACKEND` is read by the uv that a session calls: a wrong value is refused by it."""
+    result = scratch.nox("imports", check=False, UV_TORCH_BACKEND="abacus")
+    assert result.red == {"imports"}
+    assert "abacus" in result.output
+    assert "UV_TORCH_BACKEND" in result.output or "torch-backend" in result.output
+
+
+def test_without_uv_a_session_installs_the_locked_one(scratch: Scratch) -> None:
+    """Where uv is missing, the environment is made by virtualenv and everything else stays the same."""
+    (scratch.root / "bin").mkdir()
+    for name in ("git", "env", "sh"):
+        program = next(
+            Path(folder) / name for folder in os.environ["PATH"].split(os.pathsep) if Path(folder, name).exists()
+        )
+        (scratch.root / "bin" / name).symlink_to(program)
+    result = scratch.nox(
+        "imports", "--force-venv-backend", "virtualenv", PATH=str(scratch.root / "bin"), PIP_PROGRESS_BAR="off"
+    )
+    assert "Creating virtual environment (virtualenv)" in result.output
+    assert "python -m pip install uv==" in result.output
+    assert result.ended["imports"].startswith("was successful")
+
+
+def test_a_missing_interpreter_is_an_error_in_ci_and_a_stated_skip_on_a_laptop(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing passes silently for want of a Python."""
+    monkeypatch.setenv("NOX_DOWNLOAD_PYTHON", "never")
+    scratch.replace(
+        "packages/headgate/pyproject.toml",
+        '"Programming Language :: Python :: 3.14"',
+        '"Programming Language :: Python :: 3.99"',
+    )
+    laptop = scratch.nox("tests-3.99(headgate)")
+    assert laptop.ended["tests-3.99(headgate)"] == "skipped: Python interpreter 3.99 not found."
+    ci = scratch.nox("tests-3.99(headgate)", check=False, CI="true")
+    assert ci.red == {"tests-3.99(headgate)"}
