@@ -1,0 +1,107 @@
+"""What the repository promises about itself."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nox.project
+import yaml
+
+if TYPE_CHECKING:
+    from conftest import Scratch
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = sorted((ROOT / "packages").glob("*/pyproject.toml"))
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYPROJECT = """
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "headgate-features"
+version = "0.1.0"
+description = "A package that was just added."
+readme = "README.md"
+requires-python = ">=3.11"
+dependencies = ["headgate"]
+
+[tool.uv.sources]
+headgate = { workspace = true }
+"""
+
+
+def sessions(scratch: Scratch) -> list[dict[str, Any]]:
+    """List all sessions of a repository as CI does."""
+    command = [sys.executable, "-m", "nox", "-l", "--json", "-k", "True"]
+    listed: list[dict[str, Any]] = json.loads(scratch.run(*command).stdout)
+    return listed
+
+
+def test_every_package_carries_the_licence() -> None:
+    """The sdists and wheels hold the same licence as the repository."""
+    licence = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in licence
+    assert {(path.parent / "LICENSE").read_text(encoding="utf-8") for path in PACKAGES} == {licence}
+
+
+def test_all_packages_support_the_same_pythons() -> None:
+    """The noxfile reads the versions from one package and uses them for all."""
+    supported = {tuple(nox.project.python_versions(nox.project.load_toml(path))) for path in PACKAGES}
+    assert supported == {("3.11", "3.12", "3.13", "3.14")}
+
+
+def test_every_session_says_in_one_line_what_it_does(scratch: Scratch) -> None:
+    """`nox -l` reads like a table of contents."""
+    for session in sessions(scratch):
+        assert re.fullmatch(r"[A-Z][^\n]{10,110}\.", session["description"]), session["session"]
+
+
+def test_ci_calls_sessions_that_exist_and_its_last_job_counts_every_other(scratch: Scratch) -> None:
+    """A renamed session or a forgotten job cannot leave CI green."""
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    jobs = workflow["jobs"]
+    commands = [
+        shlex.split(step["run"]) for job in jobs.values() for step in job["steps"] if "nox" in step.get("run", "")
+    ]
+    named = {word for words in commands if "-s" in words for word in words[words.index("-s") + 1 :]}
+    assert named - {"$SESSION"} <= {session["name"] for session in sessions(scratch)}
+    assert set(jobs["required"]["needs"]) == set(jobs) - {"required"}
+    assert jobs["required"]["if"] == "always()"
+    # A session that is not serial is in the matrix; one that is serial must be named, or be needed by one that is.
+    needed = nox.project.load_toml(ROOT / "pyproject.toml")["tool"]["headgate"]["sessions"]
+    covered = named | {need for name in named for need in needed.get(name, {}).get("needs", ())}
+    assert {session["name"] for session in sessions(scratch) if "serial" in session["tags"]} <= covered
+
+
+def test_the_test_command_of_the_readme_is_the_one_that_ci_runs() -> None:
+    """The script finds exactly one such command in the README."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"^pip install .* nox -s tests$", readme, flags=re.MULTILINE)) == 1
+
+
+def test_adding_a_package_is_adding_a_folder(scratch: Scratch) -> None:
+    """A new folder is listed, typed, tested and built with no other edit than locking its dependencies."""
+    package = scratch.root / "packages/features"
+    (package / "src/headgate_features").mkdir(parents=True)
+    (package / "tests").mkdir()
+    (package / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
+    (package / "README.md").write_text("# headgate-features\n", encoding="utf-8")
+    (package / "src/headgate_features/__init__.py").write_text('"""Features."""\n\nONE = 1\n', encoding="utf-8")
+    (package / "src/headgate_features/py.typed").touch()
+    (package / "tests/test_one.py").write_text(
+        '"""One."""\n\nfrom headgate_features import ONE\n\n\ndef test_one() -> None:\n    """One is one."""\n'
+        "    assert ONE == 1\n",
+        encoding="utf-8",
+    )
+    scratch.run("uv", "lock")
+    wanted = {f"tests-{RUNNING}(features)", "typecheck(features)", "build(features)"}
+    assert wanted <= {session["session"] for session in sessions(scratch)}
+    result = scratch.nox(*wanted)
+    assert {name for name, end in result.ended.items() if end.startswith("was successful")} == wanted
+    assert (scratch.root / f"artifacts/tests/features-{RUNNING}.coverage").is_file()
