@@ -8,9 +8,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 import tomllib
@@ -54,11 +56,16 @@ def workspace_closure(package: str) -> list[str]:
     return found
 
 
+def locked_version(name: str) -> str:
+    """Return the version of a distribution in uv.lock."""
+    lock = tomllib.loads(Path("uv.lock").read_text(encoding="utf-8"))
+    return next(str(it["version"]) for it in lock["package"] if it["name"] == name)
+
+
 def uv(session: nox.Session, *args: str) -> None:
     """Run uv: the one that made the environment, or else the locked one, installed into it."""
     if session.venv_backend != "uv":
-        lock = tomllib.loads(Path("uv.lock").read_text(encoding="utf-8"))
-        session.install(*(f"uv=={it['version']}" for it in lock["package"] if it["name"] == "uv"))
+        session.install(f"uv=={locked_version('uv')}")
     session.run_install("uv", *args, external=True, silent=True)
 
 
@@ -257,6 +264,45 @@ def pipeline(session: nox.Session) -> None:
     session.log(
         "\n".join(["all stages passed", "", *rows, "", f"accuracy on the test split: {metrics['accuracy']:.4f}"])
     )
+
+
+def ask(*command: str) -> str:
+    """Return what a program prints, or nothing where it is missing or fails."""
+    program = shutil.which(command[0])
+    done = subprocess.run(command, check=False, capture_output=True, text=True) if program else None
+    return done.stdout.strip() if done and not done.returncode else ""
+
+
+@nox.session(name="build-images", requires=NEEDS["build-images"], tags=["serial"])
+def build_images(session: nox.Session) -> None:
+    """Build the serving image and have it predict the whole test split."""
+    if not (ask("docker", "info") and ask("docker", "buildx", "version")):
+        refuse = session.error if "CI" in os.environ else session.skip
+        refuse("No container engine with buildx answers: start Docker and see that `docker buildx version` works.")
+    install(session, package="serving", extra="check")
+    commit = ask("git", "rev-parse", "HEAD")
+    variables = {
+        "VERSION": Path("VERSION").read_text(encoding="utf-8").strip(),
+        "COMMIT": commit,
+        "UV_VERSION": locked_version("uv"),
+        "MODEL_DIGEST": hashlib.sha256(Path("artifacts/export/model.onnx").read_bytes()).hexdigest(),
+        "DATASET_DIGEST": json.loads(Path("artifacts/dataset/dataset.json").read_text(encoding="utf-8"))["digest"],
+    }
+    bake = ["docker", "buildx", "bake", "--load", "--file=docker/docker-bake.hcl"]
+    session.run(*bake, *session.posargs, env=variables, external=True)
+    prove_image(session, f"headgate-serving:{variables['VERSION']}-{commit[:12]}")
+
+
+def prove_image(session: nox.Session, image: str) -> None:
+    """Run an image as restricted as it is in production, and compare what it predicts with the evaluation."""
+    limits = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--publish=127.0.0.1::8000"]
+    container = str(session.run("docker", "run", "--detach", *limits, image, external=True, silent=True)).strip()
+    try:
+        address = str(session.run("docker", "port", container, "8000/tcp", external=True, silent=True)).strip()
+        expected = ["--dataset=artifacts/dataset", "--predictions=artifacts/evaluate/predictions.parquet"]
+        session.run("python", "-m", "headgate_serving.check", f"--url={address}", *expected)
+    finally:
+        session.run("docker", "rm", "--force", container, external=True, silent=True)
 
 
 if __name__ == "__main__":
