@@ -1,0 +1,7 @@
+"""Run the command as `python -m headgate`."""
+
+import sys
+
+from headgate._cli import main
+
+sys.exit(main())

@@ -1,0 +1,141 @@
+"""The command line: finds the module of a command and runs it.
+
+A command NAME is a module `_command_NAME` with `add_arguments(parser)` and `run(arguments) -> int`; its docstring's
+first line is its help. Only the module of the command that was asked for is imported, and argparse only where the
+arguments are not plain ones.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+from headgate.errors import HeadgateError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    class Command(Protocol):
+        """What the module of a command holds."""
+
+        add_arguments: Callable[[Any], None]
+        run: Callable[[Any], int]
+
+
+__all__ = ["main"]
+
+_PREFIX = "_command_"
+
+
+def _names() -> list[str]:
+    """Return the names of all commands there are."""
+    folder = os.path.dirname(__file__)
+    modules = (name[: -len(".py")] for name in os.listdir(folder) if name.endswith(".py"))
+    return sorted(name[len(_PREFIX) :].replace("_", "-") for name in modules if name.startswith(_PREFIX))
+
+
+def _command(name: str) -> Command:
+    """Import the module of a command."""
+    module = f"{__package__}.{_PREFIX}{name.replace('-', '_')}"
+    try:
+        command: Command = import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        message = f"There is no command {name!r}. {_nearest(name)}See `headgate --help`."
+        raise UsageError(message) from None
+    return command
+
+
+def _nearest(name: str) -> str:
+    """Return a sentence that names the command meant, if there is one like it."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, _names(), n=1)
+    return f"Did you mean {near[0]!r}? " if near else ""
+
+
+def _first_line(module: object) -> str:
+    """Return the first line of a module's docstring."""
+    return (module.__doc__ or "").strip().partition("\n")[0]
+
+
+def _overview() -> str:
+    """Return the help that lists every command."""
+    commands = _names()
+    width = max(map(len, commands), default=0)
+    lines = [f"  {name:{width}}  {_first_line(_command(name))}" for name in commands]
+    return "\n".join(
+        [
+            "usage: headgate [--help] [--version] COMMAND ...",
+            "",
+            "Re-prove exactly what a change can reach in a machine learning monorepo.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "`headgate COMMAND --help` says more of one. Exit codes: 0 passed, 1 a session or gate failed,",
+            "2 usage or configuration, 3 cannot decide.",
+        ],
+    )
+
+
+def _parse(name: str, command: Command, rest: list[str]) -> Any:  # noqa: ANN401  # argparse's Namespace or our own
+    """Return the arguments of a command."""
+    from headgate._arguments import Arguments
+
+    plain = Arguments()
+    command.add_arguments(plain)
+    values = plain.parse(rest)
+    if values is not None:
+        return values
+    import argparse
+
+    parser = argparse.ArgumentParser(prog=f"headgate {name}", description=_first_line(command), allow_abbrev=False)
+    command.add_arguments(parser)
+    return parser.parse_args(rest)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run what the arguments ask for and return its exit code."""
+    name, *rest = arguments or ["--help"]
+    if name in {"-h", "--help"}:
+        sys.stdout.write(_overview() + "\n")
+        return 0
+    if name == "--version":
+        from importlib.metadata import version
+
+        sys.stdout.write(f"headgate {version('headgate')}\n")
+        return 0
+    command = _command(name)
+    return command.run(_parse(name, command, rest))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        arguments: what follows the program's name; by default that of this process.
+
+    Returns:
+        0 passed, 1 a session or gate failed, 2 usage or configuration, 3 cannot decide.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # File names may be no valid text, and terminals may not know every letter: show both escaped.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except HeadgateError as error:
+        sys.stderr.write(f"headgate: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough. The interpreter must not flush into the closed pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code

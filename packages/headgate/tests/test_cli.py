@@ -1,0 +1,147 @@
+"""The command line finds and runs commands, and turns errors into messages and exit codes."""
+
+import argparse
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from headgate import _cli, errors
+
+
+class Probe:
+    """A command that does what a test tells it to."""
+
+    __doc__ = "Do as the test says.\n\nAnd say more."
+
+    def __init__(self) -> None:
+        """Start as a command that passes."""
+        self.error: BaseException | None = None
+        self.given: dict[str, Any] = {}
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare an option."""
+        parser.add_argument("--base", help="a revision")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Keep the arguments, then end as told."""
+        self.given = vars(arguments)
+        if self.error:
+            raise self.error
+        return 0
+
+
+@pytest.fixture
+def probe(monkeypatch: pytest.MonkeyPatch) -> Probe:
+    """Install the probe as a command of that name."""
+    it = Probe()
+    monkeypatch.setitem(sys.modules, "headgate._command_probe", it)
+    return it
+
+
+def test_a_command_is_found_by_its_name(probe: Probe) -> None:
+    """The rest of the line are its arguments."""
+    assert _cli.main(["probe", "--base", "main"]) == 0
+    assert probe.given == {"base": "main"}
+
+
+def test_the_arguments_of_this_process_are_the_default(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry point calls without any."""
+    monkeypatch.setattr(sys, "argv", ["headgate", "probe"])
+    assert _cli.main() == 0
+    assert probe.given == {"base": None}
+
+
+def test_help_of_a_command_is_argparses(probe: Probe, capsys: pytest.CaptureFixture[str]) -> None:
+    """It shows the options and the first line of the module's docstring."""
+    with pytest.raises(SystemExit) as ended:
+        _cli.main(["probe", "--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert "usage: headgate probe" in shown
+    assert "Do as the test says." in shown
+    assert "a revision" in shown
+    assert probe.given == {}
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_the_overview_lists_every_command(
+    arguments: list[str], probe: Probe, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Commands are the modules that there are; each is shown with its first line."""
+    monkeypatch.setattr(os, "listdir", lambda _folder: ["_cli.py", "_command_probe.py", "_command_probe.pyc"])
+    assert _cli.main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "  probe  Do as the test says.\n" in shown
+    assert probe.given == {}
+
+
+def test_the_version_is_the_installed_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """It comes from the metadata of the distribution."""
+    assert _cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("headgate ")
+
+
+def test_an_unknown_command_names_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A slip of the finger is answered with what was meant."""
+    monkeypatch.setattr(os, "listdir", lambda _folder: ["_command_probe.py"])
+    assert _cli.main(["prob"]) == 2
+    assert capsys.readouterr().err == (
+        "headgate: There is no command 'prob'. Did you mean 'probe'? See `headgate --help`.\n"
+    )
+    assert _cli.main(["--zzz"]) == 2
+    assert "Did you mean" not in capsys.readouterr().err
+
+
+def test_a_module_that_a_command_misses_is_not_taken_for_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken installation is shown as what it is."""
+
+    def missing(_name: str) -> SimpleNamespace:
+        raise ModuleNotFoundError(name="elsewhere")
+
+    monkeypatch.setattr(_cli, "import_module", missing)
+    with pytest.raises(ModuleNotFoundError):
+        _cli.main(["probe"])
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(errors.UsageError("no such session"), 2), (errors.CannotDecideError("no such session"), 3)]
+)
+def test_an_error_becomes_a_message_and_an_exit_code(
+    error: Exception, code: int, probe: Probe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody who makes a mistake sees a traceback."""
+    probe.error = error
+    assert _cli.main(["probe"]) == code
+    assert capsys.readouterr().err == "headgate: no such session\n"
+
+
+def test_an_interrupted_command_ends_as_a_shell_expects(probe: Probe) -> None:
+    """130 is 128 plus the number of the signal."""
+    probe.error = KeyboardInterrupt()
+    assert _cli.main(["probe"]) == 130
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    """Output into a closed pipe ends the command quietly."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "headgate", "--help"], stdout=writer, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_plain_arguments_import_no_argparse() -> None:
+    """What everybody types all day starts without the modules that start slowly; coverage would import them."""
+    script = "import sys; from headgate import _cli; _cli.main(['--help']); print(*sys.modules)"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    command = [sys.executable, "-c", script]
+    shown = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+    assert not {"argparse", "dataclasses", "inspect", "pathlib", "re", "typing"} & set(shown.split())
