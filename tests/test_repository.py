@@ -105,3 +105,17 @@ def test_adding_a_package_is_adding_a_folder(scratch: Scratch) -> None:
     result = scratch.nox(*wanted)
     assert {name for name, end in result.ended.items() if end.startswith("was successful")} == wanted
     assert (scratch.root / f"artifacts/tests/features-{RUNNING}.coverage").is_file()
+
+
+def test_every_line_left_out_of_coverage_gives_its_reason() -> None:
+    """No file is omitted as a whole, and `no cover` is followed by words."""
+    pragmas = [
+        line.strip()
+        for path in (ROOT / "packages").glob("*/src/**/*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "pragma: no cover" in line or "pragma: no branch" in line
+    ]
+    assert [line for line in pragmas if not re.search(r"pragma: no (cover|branch) *\W+ *\w+ \w+", line)] == []
+    settings = nox.project.load_toml(ROOT / "pyproject.toml")["tool"]["coverage"]
+    assert settings["report"]["fail_under"] == 100
+    assert not {"omit", "include"} & (set(settings["run"]) | set(settings["report"]))
