@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -284,6 +285,9 @@ def build_images(session: nox.Session) -> None:
     variables = {
         "VERSION": Path("VERSION").read_text(encoding="utf-8").strip(),
         "COMMIT": commit,
+        # An address may carry a password in front of its host, which must not end up in a label.
+        "SOURCE": re.sub("//[^/@]*@", "//", ask("git", "config", "--get", "remote.origin.url")),
+        "SOURCE_DATE_EPOCH": ask("git", "log", "-1", "--format=%ct"),
         "UV_VERSION": locked_version("uv"),
         "MODEL_DIGEST": hashlib.sha256(Path("artifacts/export/model.onnx").read_bytes()).hexdigest(),
         "DATASET_DIGEST": json.loads(Path("artifacts/dataset/dataset.json").read_text(encoding="utf-8"))["digest"],

@@ -35,6 +35,11 @@ variable "DATASET_DIGEST" {
   default = ""
 }
 
+# The commit's time, which the image's record carries, so that two builds of one commit are the same.
+variable "SOURCE_DATE_EPOCH" {
+  default = "0"
+}
+
 group "default" {
   targets = ["serving"]
 }
@@ -50,6 +55,8 @@ target "serving" {
     UV_VERSION     = UV_VERSION
     MODEL_DIGEST   = MODEL_DIGEST
     DATASET_DIGEST = DATASET_DIGEST
+
+    SOURCE_DATE_EPOCH = SOURCE_DATE_EPOCH
   }
   tags = [
     "headgate-serving:${VERSION}",

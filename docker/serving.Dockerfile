@@ -1,6 +1,8 @@
 # The serving image: one exported model behind an HTTP server, with what uv.lock names and nothing else.
 # Build it with `nox -s build-images`, which sets the arguments; the context is the repository's root.
 ARG BASE_IMAGE=python:3.13-slim-bookworm
+# Every file that is made here carries one time, which is not the commit's: a layer changes only when its content does.
+ARG FILE_TIME=2000-01-01T00:00:00Z
 
 FROM ${BASE_IMAGE} AS uv
 ARG UV_VERSION
@@ -15,34 +17,54 @@ COPY packages packages
 RUN uv export --frozen --quiet --no-dev --no-emit-workspace --package headgate-serving --output-file serving.txt \
   && uv export --frozen --quiet --only-group backend --output-file backend.txt
 
+# Each stage below lays out one layer under /layer, parents included, and gives all of it the same time.
 FROM uv AS dependencies
 COPY --from=lock /build/serving.txt ./
-# Bytecode that carries no times keeps the layer the same and spares a read-only container its compilation.
+WORKDIR /layer/opt/dependencies
 RUN --mount=type=cache,target=/root/.cache/uv \
-  uv pip install --quiet --require-hashes --requirements serving.txt --target /opt/dependencies \
-  && rm -rf /opt/dependencies/bin /opt/dependencies/.lock \
-  && python -m compileall -q --invalidation-mode unchecked-hash /opt/dependencies
+  uv pip install --quiet --require-hashes --requirements /build/serving.txt --target .
+# Left out: tests, stubs, and the parts of ONNX Runtime that make models rather than run them.
+# Bytecode without times spares a read-only container its compilation and is the same in every build.
+ARG FILE_TIME
+RUN rm -rf bin .lock numpy/f2py onnxruntime/transformers onnxruntime/quantization onnxruntime/tools onnxruntime/datasets \
+  && find . -type d -name tests -prune -exec rm -rf {} + && find . -name '*.pyi' -delete \
+  && python -m compileall -q --invalidation-mode unchecked-hash . \
+  && find /layer -exec touch --no-dereference --date="${FILE_TIME}" {} +
 
 FROM uv AS package
 COPY --from=lock /build/backend.txt ./
 RUN --mount=type=cache,target=/root/.cache/uv uv pip install --quiet --require-hashes --requirements backend.txt
 COPY VERSION ./
 COPY packages/serving packages/serving
+ARG FILE_TIME
 RUN uv build --quiet --wheel --no-build-isolation --out-dir wheels packages/serving \
-  && uv pip install --quiet --no-deps --target /opt/serving wheels/*.whl \
-  && rm -rf /opt/serving/.lock \
-  && python -m compileall -q --invalidation-mode unchecked-hash /opt/serving
+  && python -m zipfile --extract wheels/*.whl /layer/opt/serving \
+  && python -m compileall -q --invalidation-mode unchecked-hash /layer/opt/serving \
+  && find /layer -exec touch --date="${FILE_TIME}" {} +
 
-# hadolint ignore=DL3006 # the base is named, with its tag, at the top
-FROM ${BASE_IMAGE}
-# The server needs no installer, and what is not there cannot be abused.
-RUN pip uninstall --yes --quiet pip && rm -rf /root/.cache
-COPY --link --from=dependencies /opt/dependencies /opt/dependencies
-COPY --link --from=package /opt/serving /opt/serving
-COPY --link artifacts/export/model.onnx /opt/model/model.onnx
-ENV PYTHONPATH=/opt/serving:/opt/dependencies PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+FROM ${BASE_IMAGE} AS model
+COPY artifacts/export/model.onnx /layer/opt/model/
+ARG FILE_TIME
+RUN chmod 0444 /layer/opt/model/model.onnx && find /layer -exec touch --date="${FILE_TIME}" {} +
+
+# A server needs no installer and no program that runs as another user.
+FROM ${BASE_IMAGE} AS base
+ARG FILE_TIME
+RUN PYTHONDONTWRITEBYTECODE=1 pip uninstall --yes --quiet --root-user-action ignore pip \
+  && rm -rf /usr/local/lib/python3*/ensurepip \
+  && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
+  && find / -xdev -type d -not -fstype proc -not -fstype sysfs -exec touch --date="${FILE_TIME}" {} +
+
+# From nothing, so that what was removed from the base is not kept in a layer below: hence the whole file system.
+FROM scratch
+# hadolint ignore=DL3067
+COPY --link --from=base / /
+COPY --link --from=dependencies /layer /
+COPY --link --from=package /layer /
+COPY --link --from=model /layer /
+ENV PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 \
+  PYTHONPATH=/opt/serving:/opt/dependencies PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 65532:65532
-WORKDIR /opt/model
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --start-interval=1s --retries=3 \
   CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/v2/health/ready', timeout=2)"]
