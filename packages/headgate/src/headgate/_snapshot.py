@@ -1,0 +1,190 @@
+"""What a tree holds: a commit's, or the work tree with everything in it that git does not ignore.
+
+Git is believed about contents only where it looked at them. What it was told not to look at (assume-unchanged,
+skip-worktree, untracked files hidden from `git status`) is looked at here; a file left out of a sparse checkout is not
+there. A link counts with what it leads to, a submodule with what is checked out in it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from abc import ABC, abstractmethod
+
+from headgate._git import Repository, blob_id
+from headgate._links import follow
+from headgate._listing import EXECUTABLE, FILE, LINK, SUBMODULE, Listing, record
+from headgate.errors import CannotDecideError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["CommitSnapshot", "Snapshot", "WorkTreeSnapshot"]
+
+_ATTEMPTS = 5
+
+
+class Snapshot(ABC):
+    """The files of a tree.
+
+    Attributes:
+        repository: where they are.
+        listing: what they hold; a path is relative to the top of the repository.
+        untold: paths whose content depends on what git does not know, such as a link out of the repository.
+    """
+
+    repository: Repository
+    listing: Listing
+    untold: frozenset[bytes]
+
+    @abstractmethod
+    def read(self, paths: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the contents of those of the files that there are."""
+        ...
+
+    def _follow(self, listing: Listing) -> None:
+        """Set the listing, with every link standing for what it leads to."""
+        links = [path for mode, _, path in listing.records() if mode == LINK] if LINK in listing.raw else []
+        self.listing, self.untold = listing, frozenset()
+        if links:
+            self.listing, self.untold = follow(listing, self._targets(links), self.repository.top)
+
+    @abstractmethod
+    def _targets(self, links: list[bytes]) -> dict[bytes, bytes]:
+        """Return what each link says."""
+        ...
+
+
+class CommitSnapshot(Snapshot):
+    """The tree of a commit."""
+
+    def __init__(self, repository: Repository, commit: str) -> None:
+        """List the tree.
+
+        Raises:
+            UsageError: there is no such commit.
+        """
+        self.repository = repository
+        lines = repository.run("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")[:-1]
+        parts = (line.partition(b"\t") for line in lines)
+        records = [record(head[:6], head[head.rindex(b" ") + 1 :], path) for head, _, path in parts]
+        self._follow(Listing(b"".join(records)))
+
+    def read(self, paths: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the contents of those of the files that there are."""
+        found = {path: entry for path in paths if (entry := self.listing.get(path))}
+        return dict(zip(found, self.repository.contents([oid for _, oid in found.values()]), strict=True))
+
+    def _targets(self, links: list[bytes]) -> dict[bytes, bytes]:
+        """Return what each link says, which is its content."""
+        return self.read(links)
+
+
+class WorkTreeSnapshot(Snapshot):
+    """The work tree as it is now."""
+
+    def __init__(self, repository: Repository) -> None:
+        """Look at the work tree.
+
+        Raises:
+            UsageError: git failed, and says why.
+            CannotDecideError: the work tree keeps changing while it is looked at.
+        """
+        self.repository = repository
+        for left in reversed(range(_ATTEMPTS)):
+            before = repository.index_stamp()
+            try:
+                listing = self._look()
+            except UsageError:  # a file vanished before it was hashed, or cannot be read at all
+                if not left:
+                    raise
+                continue
+            if before == repository.index_stamp():
+                self._follow(listing)
+                return
+        message = f"The files of {repository.top} change while they are read; stop what writes them and try again."
+        raise CannotDecideError(message)
+
+    def read(self, paths: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the contents of those of the files that there are."""
+        found = {}
+        for path in paths:
+            if self.listing.get(path):
+                with open(os.path.join(os.fsencode(self.repository.top), path), "rb") as file:
+                    found[path] = file.read()
+        return found
+
+    def _look(self) -> Listing:
+        """Return the listing of the work tree."""
+        repository = self.repository
+        tracked = repository.start("ls-files", "-s", "-v", "-z")
+        dirty = repository.start("diff-files", "-z", "--no-renames", "--ignore-submodules=all")
+        other = repository.start("ls-files", "-o", "-z", "--exclude-standard")
+        listing = Listing(repository.finish(tracked))
+        modes = _unlooked(listing) | dict.fromkeys(repository.finish(other).split(b"\0")[:-1], b"")
+        modes |= _dirty_modes(repository.finish(dirty))
+        return listing.replaced(self._records(modes, listing)) if modes else listing
+
+    def _records(self, modes: dict[bytes, bytes], listing: Listing) -> dict[bytes, bytes]:
+        """Return new records of files, empty for those that are not there; a mode is git's own where it gave one."""
+        records: dict[bytes, bytes] = {}
+        contents: dict[bytes, bytes] = {}
+        for listed, known in modes.items():
+            path = listed.rstrip(b"/")  # git lists a repository inside this one as a folder
+            name = os.path.join(os.fsencode(self.repository.top), path)
+            mode = _mode(name)
+            records[path] = b""
+            if mode == LINK:
+                records[path] = record(mode, blob_id(os.readlink(name), listing.raw[9:74].partition(b" ")[0]), path)
+            elif mode == SUBMODULE:
+                records[path] = record(mode, self._checked_out(name), path)
+            elif mode:
+                contents[path] = known if known in {FILE, EXECUTABLE} else mode
+        hashes = self.repository.hashes(contents)
+        return records | {path: record(mode, hashes[path], path) for path, mode in contents.items()}
+
+    def _checked_out(self, folder: bytes) -> bytes:
+        """Return an id of what is checked out in a submodule: its commit's where nothing was changed since."""
+        inner = Repository(os.fsdecode(folder), self.repository.environ)
+        now = WorkTreeSnapshot(inner)
+        head = inner.ask("rev-parse", "--verify", "--quiet", "HEAD")
+        if head and CommitSnapshot(inner, head).listing.raw == now.listing.raw:
+            return head.encode()
+        return blob_id(now.listing.raw, b"")
+
+    def _targets(self, links: list[bytes]) -> dict[bytes, bytes]:
+        """Return what each link says."""
+        top = os.fsencode(self.repository.top)
+        return {path: os.readlink(os.path.join(top, path)) for path in links}
+
+
+def _unlooked(listing: Listing) -> dict[bytes, bytes]:
+    """Return the paths that git does not compare with the work tree: hidden ones, in conflict, submodules."""
+    raw = listing.raw
+    is_plain = raw.count(b"\0H ") + raw.startswith(b"H ") == raw.count(b"\0")
+    if is_plain and SUBMODULE not in raw:
+        return {}
+    lines = (line.partition(b"\t") for line in raw.split(b"\0"))
+    return {path: b"" for head, _, path in lines if path and not head.startswith((b"H 100", b"H 120"))}
+
+
+def _dirty_modes(output: bytes) -> dict[bytes, bytes]:
+    """Return the paths that `git diff-files` lists, with the mode that each has now as far as git can tell."""
+    parts = output.split(b"\0")
+    return {path: head.split(b" ")[1] for head, path in zip(parts[::2], parts[1::2], strict=False)}
+
+
+def _mode(name: bytes) -> bytes:
+    """Return the mode that git would give to what has a name, empty where there is nothing that git would store."""
+    try:
+        mode = os.lstat(name).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+    if stat.S_ISLNK(mode):
+        return LINK
+    if stat.S_ISDIR(mode):
+        return SUBMODULE if os.path.lexists(os.path.join(name, b".git")) else b""
+    if stat.S_ISREG(mode):
+        return EXECUTABLE if mode & stat.S_IXUSR else FILE
+    return b""

@@ -1,0 +1,304 @@
+"""A snapshot sees what a session would see, whatever git was told."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from headgate._git import Repository
+from headgate._snapshot import CommitSnapshot, WorkTreeSnapshot
+from headgate.errors import CannotDecideError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Scratch
+
+
+def now(scratch: Scratch) -> WorkTreeSnapshot:
+    """Look at the work tree."""
+    return WorkTreeSnapshot(Repository(str(scratch.root)))
+
+
+def at(scratch: Scratch, commit: str = "HEAD") -> CommitSnapshot:
+    """Look at a commit."""
+    return CommitSnapshot(Repository(str(scratch.root)), commit)
+
+
+def changed(scratch: Scratch) -> list[bytes]:
+    """Return the paths that differ between the work tree and the last commit."""
+    records = set(now(scratch).listing.records()) ^ set(at(scratch).listing.records())
+    return sorted({path for _, _, path in records})
+
+
+def test_an_untouched_work_tree_is_its_commit(scratch: Scratch) -> None:
+    """Both give the same listing, byte for byte."""
+    scratch.commit({"a/x.py": "x", "a.py": "y", "a-b/z": "z", b"caf\xe9".decode(errors="surrogateescape"): "latin-1"})
+    (scratch.root / "a.py").chmod(0o755)
+    scratch.commit()
+    assert now(scratch).listing.raw == at(scratch).listing.raw
+    assert len(now(scratch).listing.paths()) == 4
+
+
+def test_every_kind_of_change_is_seen(scratch: Scratch) -> None:
+    """Modified, staged, deleted, renamed, new, executable: each path that differs, and no other."""
+    names = ["modified", "staged", "deleted", "removed", "renamed", "executable", "touched", "same"]
+    scratch.commit({".gitignore": "ignored\n"} | {name: name for name in names})
+    scratch.write({"modified": "new", "staged": "new", "ignored": "x", "new/untracked": "x", "added": "x"})
+    (scratch.root / "deleted").unlink()
+    scratch.git("rm", "--quiet", "removed")
+    scratch.git("mv", "renamed", "to")
+    scratch.git("add", "staged", "added")
+    (scratch.root / "executable").chmod(0o755)
+    os.utime(scratch.root / "touched", (1, 1))
+    expected = "added deleted executable modified new/untracked removed renamed staged to"
+    assert changed(scratch) == [name.encode() for name in expected.split()]
+
+
+def test_a_change_is_the_same_before_and_after_its_commit(scratch: Scratch) -> None:
+    """What was seen untracked, modified and executable is what the commit then holds."""
+    scratch.commit({"a": "a", "b": "b"})
+    scratch.write({"a": "new", "new\nline": "x", 'q"uote': "x", "tab\there": "x"})
+    (scratch.root / "b").chmod(0o755)
+    (scratch.root / "link").symlink_to("a")
+    before = now(scratch).listing.raw
+    scratch.commit()
+    assert before == at(scratch).listing.raw == now(scratch).listing.raw
+
+
+def test_content_is_hashed_as_git_stores_it(scratch: Scratch) -> None:
+    """Line endings that git would convert make no difference."""
+    scratch.commit({".gitattributes": "*.txt text eol=lf\n", "a.txt": "one\ntwo\n"})
+    scratch.write({"a.txt": "one\r\ntwo\r\n"})
+    assert changed(scratch) == []
+    scratch.write({"a.txt": "one\r\nthree\r\n"})
+    assert changed(scratch) == [b"a.txt"]
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_what_git_was_told_to_overlook_is_seen(scratch: Scratch, flag: str) -> None:
+    """Git reports no difference for these files; a session would see one."""
+    scratch.commit({"edited": "a", "gone": "b", "same": "c"})
+    scratch.git("update-index", flag, "edited", "gone", "same")
+    scratch.write({"edited": "new"})
+    (scratch.root / "gone").unlink()
+    assert scratch.git("status", "--porcelain") == ""
+    assert changed(scratch) == [b"edited", b"gone"]
+
+
+def test_untracked_files_hidden_from_status_are_seen(scratch: Scratch) -> None:
+    """The setting is about a person's screen, not about what is there."""
+    scratch.commit({"a": "a"})
+    scratch.git("config", "status.showUntrackedFiles", "no")
+    scratch.write({"new": "x"})
+    assert changed(scratch) == [b"new"]
+
+
+def test_a_change_that_keeps_size_and_time_is_seen(scratch: Scratch) -> None:
+    """Settings that make git look less closely are overruled, as long as the clock moved on by a second."""
+    scratch.git("config", "core.checkStat", "minimal")
+    scratch.git("config", "core.trustctime", "false")
+    scratch.commit({"a": "one"})
+    os.utime(scratch.root / "a", (1_000_000_000, 1_000_000_000))
+    scratch.git("update-index", "--refresh")
+    time.sleep(1.01)
+    scratch.write({"a": "two"})
+    os.utime(scratch.root / "a", (1_000_000_000, 1_000_000_000))
+    assert scratch.git("status", "--porcelain") == ""
+    assert changed(scratch) == [b"a"]
+
+
+def test_a_change_in_the_same_instant_as_the_commit_is_seen(scratch: Scratch) -> None:
+    """A file as young as the index is compared by its content."""
+    for content in ("one", "two", "six"):
+        scratch.commit({"a": content})
+        scratch.write({"a": "new"})
+        assert changed(scratch) == [b"a"]
+
+
+def test_a_sparse_checkout_lacks_what_it_lacks(scratch: Scratch) -> None:
+    """A file that is not checked out is not there for a session, and returns with the checkout."""
+    scratch.commit({"a/x": "x", "b/y": "y", "top": "z"})
+    scratch.git("sparse-checkout", "set", "--sparse-index", "a")
+    assert now(scratch).listing.paths() == [b"a/x", b"top"]
+    scratch.git("sparse-checkout", "disable")
+    assert changed(scratch) == []
+
+
+def test_a_linked_work_tree_is_a_tree_of_its_own(scratch: Scratch, tmp_path: Path) -> None:
+    """Its changes are seen there and nowhere else."""
+    scratch.commit({"a": "a"})
+    scratch.git("worktree", "add", "--quiet", str(tmp_path / "linked"))
+    linked = Repository(str(tmp_path / "linked"))
+    (tmp_path / "linked/a").write_text("new")
+    assert linked.index_stamp() not in {(), Repository(str(scratch.root)).index_stamp()}
+    assert WorkTreeSnapshot(linked).listing.raw != at(scratch).listing.raw
+    assert changed(scratch) == []
+
+
+def test_git_hooks_do_not_mislead(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inside a hook, git's variables point at another index; the work tree is what counts."""
+    scratch.commit({"a": "a"})
+    monkeypatch.setenv("GIT_INDEX_FILE", "elsewhere")
+    monkeypatch.setenv("GIT_DIR", "/nowhere")
+    assert len(now(scratch).listing.paths()) == 1
+
+
+def test_intent_to_add_and_conflicts_count_with_what_is_in_the_file(scratch: Scratch) -> None:
+    """The index has nothing, or three things, for these; the work tree has one."""
+    scratch.commit({"a": "a", "b": "b"})
+    scratch.git("checkout", "--quiet", "-b", "side")
+    scratch.commit({"a": "side", "b": "side"})
+    scratch.git("checkout", "--quiet", "main")
+    scratch.commit({"a": "main", "b": "main"})
+    with pytest.raises(subprocess.CalledProcessError):
+        scratch.git("merge", "side")
+    scratch.write({"a": "main", "intended": "x"})
+    (scratch.root / "b").unlink()
+    scratch.git("add", "--intent-to-add", "intended")
+    assert changed(scratch) == [b"b", b"intended"]
+    scratch.git("add", "--all")
+    assert changed(scratch) == [b"b", b"intended"]
+
+
+def test_a_file_that_became_a_folder_is_gone(scratch: Scratch) -> None:
+    """What is in the folder is there instead; a pipe is nothing that git would store."""
+    scratch.commit({"a": "a", "b": "b"})
+    (scratch.root / "a").unlink()
+    scratch.write({"a/x": "x"})
+    (scratch.root / "b").unlink()
+    os.mkfifo(scratch.root / "b")
+    assert now(scratch).listing.paths() == [b"a/x"]
+
+
+def test_a_link_counts_with_what_it_leads_to(scratch: Scratch) -> None:
+    """Through files, folders, links on the way and links inside; in commit and work tree alike."""
+    scratch.commit({"lib/x": "x", "lib/deep/y": "y", "use/own": "o"})
+    for name, target in [("use/lib", "../lib"), ("use/x", "lib/x"), ("use/loop", "loop"), ("use/none", ".././none")]:
+        (scratch.root / name).symlink_to(target)
+    for name in ("lib/own", "lib/same"):
+        (scratch.root / name).symlink_to("../use/own")
+    scratch.commit()
+    assert now(scratch).listing.raw == at(scratch).listing.raw
+    assert not now(scratch).untold
+    before = dict.fromkeys(now(scratch).listing.records())
+    scratch.write({"lib/x": "new"})
+    after = [path for *entry, path in now(scratch).listing.records() if (*entry, path) not in before]
+    assert after == [b"lib/x", b"use/lib", b"use/x"]
+    scratch.commit({"use/own": "new"})
+    after = [path for *entry, path in now(scratch).listing.records() if (*entry, path) not in before]
+    assert after == [b"lib/own", b"lib/same", b"lib/x", b"use/lib", b"use/own", b"use/x"]
+
+
+def test_a_link_to_what_git_does_not_know_is_told(scratch: Scratch) -> None:
+    """Absolute, out of the repository, or to an ignored file: its content can change unseen."""
+    scratch.commit({".gitignore": "ignored\n", "ignored": "x"})
+    for name, target in [("a", "/etc/hosts"), ("b", "../outside"), ("c", "ignored"), ("d", "missing")]:
+        (scratch.root / name).symlink_to(target)
+    assert now(scratch).untold == {b"a", b"b", b"c"}
+
+
+def test_a_submodule_counts_with_what_is_checked_out_in_it(scratch: Scratch, other: Scratch) -> None:
+    """Its commit when it is clean, something else when it is not, and nothing when it is not there."""
+    other.commit({"x": "x"})
+    scratch.git("submodule", "--quiet", "add", str(other.root), "sub")
+    scratch.commit({"a": "a"})
+    assert changed(scratch) == []
+    scratch.write({"sub/x": "new"})
+    assert changed(scratch) == [b"sub"]
+    scratch.git("-C", "sub", "checkout", "--quiet", ".")
+    scratch.git("submodule", "--quiet", "deinit", "sub")
+    assert changed(scratch) == [b"sub"]
+
+
+def test_a_repository_inside_counts_with_all_its_files(scratch: Scratch, other: Scratch) -> None:
+    """Git lists no more than the folder; even a repository without a commit is looked into."""
+    scratch.commit({"a": "a"})
+    other.write({"x": "x"}).root.rename(scratch.root / "nested")
+    first = now(scratch).listing.get(b"nested")
+    scratch.write({"nested/x": "new"})
+    assert first != now(scratch).listing.get(b"nested") is not None
+
+
+def test_contents_are_read_from_where_they_are(scratch: Scratch) -> None:
+    """The commit's from git, the work tree's from the files; what is not there is left out."""
+    many = {f"f{number}": f"content {number}\n" for number in range(600)}
+    scratch.commit(many)
+    scratch.write({"f1": "new"})
+    paths = [name.encode() for name in many]
+    assert at(scratch).read([*paths, b"none"]) == {name.encode(): it.encode() for name, it in many.items()}
+    assert now(scratch).read([b"f1", b"none"]) == {b"f1": b"new"}
+
+
+def test_many_changed_files_are_hashed(scratch: Scratch) -> None:
+    """However many paths there are, the command lines stay short enough."""
+    scratch.commit({"a": "a"})
+    scratch.write({f"a-rather-long-folder-name/another-long-folder-name/{number}": "x" for number in range(600)})
+    assert len(changed(scratch)) == 600
+
+
+def test_an_empty_repository_has_no_files(scratch: Scratch) -> None:
+    """Before the first commit there may be nothing, or only untracked files."""
+    assert now(scratch).listing.paths() == []
+    scratch.write({"a": "a"})
+    assert now(scratch).listing.paths() == [b"a"]
+
+
+def test_a_folder_without_a_repository_is_refused(tmp_path: Path) -> None:
+    """The message says what to do."""
+    with pytest.raises(UsageError, match=r"lies in no git repository.*git init"):
+        Repository(str(tmp_path))
+
+
+def test_what_git_says_is_passed_on(scratch: Scratch) -> None:
+    """A revision that does not exist is named by git itself."""
+    with pytest.raises(UsageError, match=r"(?s)`git ls-tree .*none` failed in .*Not a valid object name none"):
+        at(scratch, "none")
+
+
+def test_a_missing_git_is_named(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has no git is told to install it."""
+    repository = Repository(str(scratch.root))
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(UsageError, match="There is no git on PATH"):
+        repository.run("version")
+
+
+def test_without_posix_spawn_git_is_run_all_the_same(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the platform has no such call, the standard library's way gives the same."""
+    scratch.commit({"a": "a"})
+    expected = now(scratch).listing.raw
+    monkeypatch.delattr(os, "posix_spawnp")
+    assert now(scratch).listing.raw == expected
+    assert at(scratch).read([b"a"]) == {b"a": b"a"}
+
+
+def test_a_file_that_cannot_be_read_is_an_error(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After some attempts git's message is shown, since nothing can be said about the file."""
+    scratch.commit({"a": "a"})
+    scratch.write({"a": "new"})
+    monkeypatch.setattr(Repository, "hashes", lambda self, _paths: self.run("hash-object", "none"))
+    with pytest.raises(UsageError, match="could not open 'none'"):
+        now(scratch)
+
+
+def test_a_tree_that_keeps_changing_cannot_be_decided(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the index is written while it is read, what was read may never have been there."""
+    scratch.commit({"a": "a"})
+    stamps = iter(range(100))
+    monkeypatch.setattr(Repository, "index_stamp", lambda _self: (next(stamps),))
+    with pytest.raises(CannotDecideError, match="change while they are read"):
+        now(scratch)
+
+
+def test_a_project_may_lie_below_the_top(scratch: Scratch) -> None:
+    """Its folder is the nearest with a noxfile.py, from the folder asked for upwards."""
+    scratch.write({"python/noxfile.py": "", "python/src/a.py": "", "other/b": ""})
+    found = Repository(str(scratch.root / "python/src"))
+    assert (found.top, found.root, found.prefix) == (str(scratch.root), str(scratch.root / "python"), "python/")
+    found = Repository(str(scratch.root / "other"))
+    assert (found.root, found.prefix) == (str(scratch.root), "")
