@@ -1,0 +1,32 @@
+"""The settings of the server."""
+
+import pytest
+from headgate_serving import ServingConfig
+from headgate_serving.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", -1),
+        ("port", 65_536),
+        ("max_batch", 0),
+        ("max_body", 0),
+        ("max_pending", -5),
+        ("workers", 0),
+        ("threads", 0),
+        ("body_seconds", 0.0),
+        ("drain_seconds", float("nan")),
+        ("stop_seconds", -1),
+    ],
+)
+def test_a_setting_out_of_range_is_refused_by_its_name(name: str, value: float) -> None:
+    """The message names the setting, what it is, and what would be right."""
+    with pytest.raises(ConfigError, match=rf"^{name} is {value}; give"):
+        ServingConfig(**{name: value})  # type: ignore[arg-type]
+
+
+def test_settings_cannot_change_after_they_were_checked() -> None:
+    """What was valid stays valid."""
+    with pytest.raises(AttributeError):
+        ServingConfig().port = -1  # type: ignore[misc]
