@@ -78,12 +78,13 @@ def build_model(
 class Server:
     """A server in a process of its own, started as its users start it."""
 
-    def __init__(self, model: Path, folder: Path, *options: str, python: tuple[str, ...] = ()) -> None:
+    def __init__(self, model: Path, folder: Path, *options: str, python: tuple[str, ...] = (), home: str = "") -> None:
         """Start the process; its log goes to a file in the folder."""
         self._log = folder / f"server-{time.monotonic_ns()}.log"
         command = [sys.executable, *python, "-m", "headgate_serving", str(model), "--port", "0", *options]
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(command, stderr=log, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+            environment = {**os.environ, **({"HOME": home, "XDG_CACHE_HOME": home} if home else {})}
+            self.process = subprocess.Popen(command, stderr=log, env=environment)
 
     @property
     def log(self) -> str:
@@ -127,8 +128,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Give the function that starts a server, and end what is left of those that it started."""
     servers: list[Server] = []
 
-    def start_server(model: Path, *options: str, python: tuple[str, ...] = ()) -> Server:
-        servers.append(Server(model, tmp_path, *options, python=python))
+    def start_server(model: Path, *options: str, python: tuple[str, ...] = (), home: str = "") -> Server:
+        servers.append(Server(model, tmp_path, *options, python=python, home=home))
         return servers[-1]
 
     yield start_server

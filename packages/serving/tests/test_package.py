@@ -16,6 +16,12 @@ def test_the_public_names_are_these_and_sorted() -> None:
     assert all(hasattr(headgate_serving, name) for name in headgate_serving.__all__)
 
 
+def test_another_name_is_no_part_of_the_package() -> None:
+    """Names are imported when they are first used; a wrong one fails as it does in any module."""
+    with pytest.raises(AttributeError, match="module 'headgate_serving' has no attribute 'model'"):
+        headgate_serving.model  # noqa: B018 - to look it up is what is tested
+
+
 def test_the_package_ships_its_types() -> None:
     """Type checkers of users find the marker that lets them read our annotations."""
     assert (resources.files("headgate_serving") / "py.typed").is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -11,6 +12,7 @@ import socket
 import threading
 import time
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -129,6 +131,29 @@ def test_a_stop_before_the_model_is_loaded_ends_at_once(start: Start, tmp_path: 
     assert "event=stopped signal=SIGTERM" in server.log
 
 
+@pytest.mark.parametrize("outcome", ["swallowed", "another error"])
+@pytest.mark.parametrize("place", ["headgate_serving._server.load_model", "headgate_serving.__getattr__"])
+def test_a_stop_is_not_lost_in_what_is_imported_or_loaded(
+    model_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str, outcome: str
+) -> None:
+    """Some imports swallow what a signal raises, or make another error of it; the server never begins to listen."""
+
+    def stop_in_vain(*_arguments: object, **_options: object) -> Mock:
+        with contextlib.suppress(SystemExit):
+            signal.raise_signal(signal.SIGTERM)
+        return {"swallowed": Mock(labels=())}[outcome]
+
+    monkeypatch.setattr(place, stop_in_vain)
+    try:
+        status: object = main([str(model_path), "--port", "0"])
+    except SystemExit as error:
+        status = error.code
+    assert status == 0
+    assert [record.getMessage() for record in caplog.records if "loading" not in record.getMessage()] == [
+        "event=stopped signal=SIGTERM"
+    ]
+
+
 def test_connections_are_refused_until_the_model_has_predicted(start: Start, tmp_path: Path, model_path: Path) -> None:
     """A server that can be reached is a server that is ready."""
     os.mkfifo(tmp_path / "model.onnx")
@@ -174,17 +199,20 @@ def test_a_body_that_does_not_arrive_is_given_up(start: Start, model_path: Path)
     assert server.stop() == 0
 
 
-def test_the_running_server_has_imported_only_what_it_needs(
-    start: Start, model_path: Path, images: NDArray[np.uint8]
+def test_the_running_server_imports_and_leaves_only_what_it_needs(
+    start: Start, model_path: Path, images: NDArray[np.uint8], tmp_path: Path
 ) -> None:
-    """From start to prediction and metadata, nothing of training, data or clients is imported, even if installed."""
-    server = start(model_path, python=("-X", "importtime"))
+    """Nothing of training, data or clients is imported, and no telemetry of ONNX Runtime is kept for sending."""
+    home = tmp_path / "home"
+    home.mkdir()
+    server = start(model_path, python=("-X", "importtime"), home=str(home))
     assert httpx.post(f"{server.url}/v2/models/model/infer", content=body(images[:3])).status_code == 200
     assert httpx.get(f"{server.url}/v2").status_code == 200
     assert server.stop() == 0
     imported = {name.partition(".")[0] for name in re.findall(r"\| +([\w.]+)$", server.log, re.MULTILINE)}
     assert {"onnxruntime", "starlette", "uvicorn", "orjson"} <= imported
     assert imported & FORBIDDEN == set()
+    assert list(home.iterdir()) == []
 
 
 def test_a_port_in_use_is_one_clear_error(server: Server, model_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -5,8 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from headgate_serving import ServingConfig, serve
+import headgate_serving
+from headgate_serving._config import ServingConfig
 from headgate_serving._log import start_logging
+from headgate_serving._signals import ending_on_signals
 from headgate_serving.errors import ServingError
 
 
@@ -15,7 +17,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = vars(_parser().parse_args(arguments))
     start_logging()
     try:
-        serve(options.pop("model"), ServingConfig(**options))
+        with ending_on_signals() as stop:
+            serve = headgate_serving.serve  # This imports all that a server needs, which takes a while.
+            if not stop.is_set():
+                serve(options.pop("model"), ServingConfig(**options))
     except ServingError as error:
         sys.stderr.write(f"headgate_serving: error: {error}\n")
         return 2

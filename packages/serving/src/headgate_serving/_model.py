@@ -1,12 +1,12 @@
 """An exported model: one ONNX file that says itself what it takes and what its answers mean."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime as ort
 from headgate_serving.errors import InferenceError, ModelError
 from numpy.typing import NDArray
 
@@ -85,19 +85,32 @@ def load_model(path: Path, *, threads: int = 1) -> Model:
     return model
 
 
+def _import_runtime() -> Any:  # noqa: ANN401 - onnxruntime ships no types
+    """Import ONNX Runtime with its telemetry off.
+
+    Left alone, it writes an identifier of the machine below the home folder and sends events from its import on; its
+    Privacy.md names the variable that prevents both. The call is for what imported it before.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime  # noqa: PLC0415 - only from here on is its telemetry off
+
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
 def _open_session(path: Path, threads: int) -> Any:  # noqa: ANN401 - onnxruntime ships no types
-    ort.disable_telemetry_events()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        msg = f"cannot read the model {path}: {error.strerror}; {_REMEDY}, or correct the path"
+        raise ModelError(msg) from error
+    ort = _import_runtime()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Spinning threads would keep the cores busy between requests.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # What goes wrong is raised; the runtime need not print it as well.
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        msg = f"cannot read the model {path}: {error.strerror}; {_REMEDY}, or correct the path"
-        raise ModelError(msg) from error
     try:
         return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # The errors of ONNX Runtime share no other base class.

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
+from threading import Event
 from typing import Any, Final
 
 import uvicorn
@@ -16,13 +16,13 @@ from headgate_serving._app import create_app
 from headgate_serving._config import ServingConfig
 from headgate_serving._log import LOGGER, line
 from headgate_serving._model import load_model
+from headgate_serving._signals import SIGNALS, ending_on_signals
 from headgate_serving.errors import AddressError
 from starlette.applications import Starlette
 
 _BACKLOG: Final = 2048
 _TICK: Final = 0.02
 _ACCEPT_TURNS: Final = 5  # The event loop sets up a connection that it has accepted within three turns.
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(path: Path, config: ServingConfig) -> None:
@@ -38,24 +38,22 @@ def serve(path: Path, config: ServingConfig) -> None:
     Raises:
         AddressError: The address cannot be listened on.
         ModelError: The file cannot be served.
+        SystemExit: A signal came before the model was ready; the exit code is 0.
     """
-    before = {number: signal.signal(number, _stop_loading) for number in _SIGNALS}
-    try:
-        with _bind(config) as listener:
-            _serve_on(listener, path, config)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with ending_on_signals() as stop, _bind(config) as listener:
+        _serve_on(listener, path, config, stop)
 
 
-def _serve_on(listener: socket.socket, path: Path, config: ServingConfig) -> None:
+def _serve_on(listener: socket.socket, path: Path, config: ServingConfig, stop: Event) -> None:
     host, port = listener.getsockname()[:2]
     LOGGER.info(line("loading", model=path, host=host, port=port))
     start = time.perf_counter()
     model = load_model(path, threads=config.threads)
     server = _Server(create_app(model, config), config)
-    for number in _SIGNALS:
+    for number in SIGNALS:
         signal.signal(number, server.handle_exit)
+    if stop.is_set():
+        raise SystemExit(0)
     with _address_errors(config):
         listener.listen(_BACKLOG)
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -63,12 +61,6 @@ def _serve_on(listener: socket.socket, path: Path, config: ServingConfig) -> Non
     LOGGER.info(line("ready", model=model.name, url=url, classes=len(model.labels), load_seconds=seconds))
     server.run([listener])
     LOGGER.info(line("stopped", requests=server.server_state.total_requests))
-
-
-def _stop_loading(number: int, _frame: FrameType | None) -> None:
-    """End at once while there is nothing to lose yet; as process 1 of a container nothing else would."""
-    LOGGER.info(line("stopped", signal=signal.Signals(number).name))
-    raise SystemExit(0)
 
 
 @contextmanager
