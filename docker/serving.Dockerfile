@@ -23,10 +23,11 @@ COPY --from=lock /build/serving.txt ./
 WORKDIR /layer/opt/dependencies
 RUN --mount=type=cache,target=/root/.cache/uv \
   uv pip install --quiet --require-hashes --requirements /build/serving.txt --target .
-# Left out: tests, stubs, and the parts of ONNX Runtime that make models rather than run them.
+# Left out: tests, stubs, and the parts of ONNX Runtime that make models, or that other languages than Python link to.
 # Bytecode without times spares a read-only container its compilation and is the same in every build.
 ARG FILE_TIME
 RUN rm -rf bin .lock numpy/f2py onnxruntime/transformers onnxruntime/quantization onnxruntime/tools onnxruntime/datasets \
+    onnxruntime/capi/libonnxruntime.so* \
   && find . -type d -name tests -prune -exec rm -rf {} + && find . -name '*.pyi' -delete \
   && python -m compileall -q --invalidation-mode unchecked-hash . \
   && find /layer -exec touch --no-dereference --date="${FILE_TIME}" {} +
