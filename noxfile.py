@@ -126,7 +126,9 @@ def run_tests(session: nox.Session, package: str, data_file: Path) -> None:
         stale.unlink()
     measured = [f"--data-file={data_file}", f"--source={module(package)}"]
     session.run("coverage", "run", *measured, "-m", "pytest", f"packages/{package}/tests", *session.posargs)
-    session.run("coverage", "combine", f"--data-file={data_file}", silent=True)
+    # The paths of this environment become those of the sources, so that all environments can be added up.
+    renamed = {"COVERED_PACKAGE": package}
+    session.run("coverage", "combine", f"--data-file={data_file}", env=renamed, silent=True)
 
 
 @nox.session(python=PYTHONS)

@@ -1,0 +1,277 @@
+"""From a source to a dataset: splits by content, readers, bad input, and builds that are stopped."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from headgate_data import SPLITS, BuildSettings, Dataset, Rows, Shares, assign, build, content_ids, errors, load
+from headgate_data import read_source, split_rows, write
+from headgate_data import _progress as progress_module
+from headgate_data import _source as source_module
+from headgate_data import _staging as staging
+from headgate_data.__main__ import main
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+IDS = st.lists(st.text("0123456789abcdef", min_size=64, max_size=64), unique=True, max_size=30)
+
+
+def places(ids: list[str], salt: str) -> dict[str, str]:
+    """Return the split of each id."""
+    assigned = assign(np.array(ids, dtype=np.str_), salt=salt, shares=Shares())
+    return {ids[row]: name for name, rows in assigned.items() for row in rows}
+
+
+@given(IDS, IDS, st.text(max_size=5))
+def test_adding_or_removing_rows_moves_no_other_row(some: list[str], more: list[str], salt: str) -> None:
+    """The split of a row is a function of its content and the salt."""
+    both = places(list(dict.fromkeys(some + more)), salt)
+    assert places(some, salt).items() <= both.items()
+    assert len(both) == len(set(some + more))
+
+
+def test_another_salt_gives_other_splits() -> None:
+    """The salt is part of the rank."""
+    ids = [f"{number:064x}" for number in range(50)]
+    assert places(ids, "a") != places(ids, "b")
+
+
+@pytest.mark.parametrize("shares", [{"train": 0.0}, {"train": 0.9}, {"test": -0.2, "train": 1.0}])
+def test_impossible_shares_are_refused(shares: dict[str, float]) -> None:
+    """Shares are positive and add up to 1."""
+    with pytest.raises(errors.SettingsError, match="add up to 1"):
+        Shares(**shares)
+
+
+def picture(path: Path, value: int, *, mode: str = "L", size: tuple[int, int] = (4, 3)) -> None:
+    """Write a small image of one colour."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, value).save(path)
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    """Return a folder of two classes with 30 grey images each, and what desktops leave there."""
+    root = tmp_path / "pets"
+    for number in range(30):
+        picture(root / "cat" / f"{number}.png", number)
+        picture(root / "dog" / f"{number}.png", 100 + number)
+    (root / ".DS_Store").touch()
+    (root / "cat" / ".hidden").touch()
+    (root / "notes.txt").touch()
+    return root
+
+
+def test_a_folder_of_images_becomes_a_dataset(tmp_path: Path, pets: Path) -> None:
+    """Classes are the folders' names, images keep rows, columns and channels."""
+    dataset = build(tmp_path / "out", BuildSettings(source=f"folder:{pets}"))
+    assert (dataset.classes, dataset.image_shape) == (("cat", "dog"), (3, 4, 1))
+    assert sum(len(split) for split in dataset.splits.values()) == 60
+    for split in load(tmp_path / "out").splits.values():
+        assert ((split.images[:, 0, 0, 0] >= 100) == (split.labels == 1)).all()
+        assert split.slices["class"].tolist() == [dataset.classes[label] for label in split.labels]
+
+
+def test_one_image_in_colour_makes_all_three_channels(pets: Path) -> None:
+    """Grey images are the same picture in three channels."""
+    picture(pets / "dog" / "colour.png", 0, mode="RGB")
+    assert read_source(f"folder:{pets}").images.shape == (61, 3, 4, 3)
+
+
+def test_an_image_that_occurs_twice_lands_in_one_split(pets: Path) -> None:
+    """Copies cannot leak between splits."""
+    picture(pets / "dog" / "copy.png", 0)
+    dataset = split_rows(read_source(f"folder:{pets}"), BuildSettings(source="folder"))
+    twice = content_ids(np.zeros((1, 3, 4, 1), np.uint8))[0]
+    assert sorted(int((split.ids == twice).sum()) for split in dataset.splits.values()) == [0, 0, 2]
+
+
+def spoil(root: Path, fault: str) -> str:
+    """Put a fault into a folder of images and return what the message must name."""
+    if fault == "unreadable":
+        (root / "cat" / "0.png").write_bytes(b"no image")
+    elif fault == "truncated":
+        whole = (root / "cat" / "0.png").read_bytes()
+        (root / "cat" / "0.png").write_bytes(whole[: len(whole) // 2])
+    elif fault == "sizes":
+        picture(root / "dog" / "0.png", 1, size=(5, 3))
+        return "5 x 3 pixels: bring all images to one size"
+    elif fault == "deep":
+        picture(root / "cat" / "0.png", 1, mode="I;16")
+        return "more than 8 bits"
+    elif fault == "empty class":
+        (root / "owl").mkdir()
+        return "owl holds no file"
+    elif fault == "one class":
+        for path in [*(root / "dog").iterdir(), root / "dog"]:
+            path.unlink() if path.is_file() else path.rmdir()
+        return "at least 2 classes, and there is only cat"
+    return "0.png"
+
+
+@pytest.mark.parametrize("fault", ["unreadable", "truncated", "sizes", "deep", "empty class", "one class"])
+def test_bad_images_are_named_and_the_earlier_dataset_stays(
+    tmp_path: Path, pets: Path, small: Dataset, capsys: pytest.CaptureFixture[str], fault: str
+) -> None:
+    """One clear error with file and remedy, exit 2, and nothing else has changed."""
+    write(tmp_path / "out", small)
+    named = spoil(pets, fault)
+    assert main(["build", str(tmp_path / "out"), "--source", f"folder:{pets}"]) == 2
+    shown = capsys.readouterr().err
+    assert named in shown
+    assert len(shown.splitlines()) == 1
+    assert load(tmp_path / "out").digest == small.digest
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "pets"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("digit", "there is no source 'digit': did you mean 'digits'"),
+        ("zzz", "known are digits, folder"),
+        ("digits:3", "takes no argument"),
+        ("folder:", "there is no folder ''"),
+        ("folder:/nowhere/at/all", "there is no folder '/nowhere/at/all'"),
+    ],
+)
+def test_a_wrong_source_is_named(tmp_path: Path, source: str, message: str) -> None:
+    """The message says which sources there are, or the nearest."""
+    with pytest.raises(errors.SourceError, match=message):
+        build(tmp_path / "out", BuildSettings(source=source))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
+    """An empty folder is not an empty dataset."""
+    with pytest.raises(errors.SourceError, match="holds no folder"):
+        read_source(f"folder:{tmp_path}")
+
+
+def test_a_source_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entry points add sources; the names of this package stay its own."""
+    point = EntryPoint(name="again", value="headgate_data._digits:read", group=source_module.ENTRY_POINTS)
+    monkeypatch.setattr(source_module, "entry_points", lambda group: [point] if group == point.group else [])
+    assert len(read_source("again").images) == 1797
+
+
+def test_rows_of_a_reader_are_looked_at() -> None:
+    """A reader that gives something else than images is told so."""
+    with pytest.raises(errors.SourceError, match="uint8"):
+        Rows(images=np.zeros((1, 2, 2, 1)), labels=np.zeros(1, np.int64), classes=("a", "b"), slices={})  # type: ignore[arg-type] - the mistake
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_long_loops_say_how_far_they_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, terminal: bool
+) -> None:
+    """In place on a terminal, line by line elsewhere."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    assert list(progress_module.progress("abc", "reading")) == ["a", "b", "c"]
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"reading: 0 of 3{chr(13) if terminal else chr(10)}")
+
+
+def slow_build(folder: Path) -> subprocess.Popen[bytes]:
+    """Start a process that writes a dataset and stops in the middle, when it says so."""
+    code = (
+        "import sys, time\n"
+        "from headgate_data import BuildSettings, _files, build\n"
+        "def stop(*_):\n    print('writing', flush=True)\n    time.sleep(60)\n"
+        "_files.write_summary = stop\n"
+        f"build({str(folder)!r}, BuildSettings())\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"writing\n"
+    return process
+
+
+def test_a_killed_build_leaves_the_earlier_dataset_whole(tmp_path: Path, small: Dataset) -> None:
+    """What it left behind is removed by the next build."""
+    write(tmp_path / "out", small)
+    with slow_build(tmp_path / "out") as process:
+        # A build beside it neither waits nor takes its folder away.
+        write(tmp_path / "out", small)
+        assert len(list(tmp_path.iterdir())) == 2
+        process.send_signal(signal.SIGKILL)
+    assert load(tmp_path / "out").digest == small.digest
+    assert len(list(tmp_path.iterdir())) == 2
+    write(tmp_path / "out", small)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_dataset_that_was_moved_aside_is_put_back(tmp_path: Path, small: Dataset) -> None:
+    """Where folders cannot be exchanged in one step, a kill between the two steps is mended."""
+    write(tmp_path / "out", small)
+    (tmp_path / "out").rename(tmp_path / ".out.0123456789abcdef.earlier")
+    with pytest.raises(errors.DatasetInvalidError), staging.staged(tmp_path / "out", ("dataset.json",)):
+        raise errors.DatasetInvalidError
+    assert load(tmp_path / "out").digest == small.digest
+
+
+def test_a_full_disk_is_one_clear_error(tmp_path: Path, small: Dataset) -> None:
+    """A limit on the size of files stands for the disk; the earlier dataset stays."""
+    write(tmp_path / "out", small)
+    done = subprocess.run(
+        [sys.executable, "-m", "headgate_data", "build", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),  # noqa: PLW1509 - no thread runs
+    )
+    assert done.returncode == 2
+    assert "cannot write" in done.stderr
+    assert "an earlier dataset is unchanged" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert load(tmp_path / "out").digest == small.digest
+
+
+def test_what_is_no_dataset_is_never_replaced(tmp_path: Path, small: Dataset) -> None:
+    """A mistyped folder costs nobody their files."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.txt").touch()
+    (tmp_path / "file").touch()
+    for name, message in {"home": "it holds 'thesis.txt'", "file": "it is a file"}.items():
+        with pytest.raises(errors.WriteError, match=message):
+            write(tmp_path / name, small)
+    assert (tmp_path / "home" / "thesis.txt").exists()
+    with pytest.raises(errors.WriteError, match="cannot write"):
+        write(tmp_path / "file" / "below", small)
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_a_dataset_is_replaced(
+    tmp_path: Path, small: Dataset, monkeypatch: pytest.MonkeyPatch, *, exchange: bool
+) -> None:
+    """With or without a file system that can exchange two folders."""
+    if not exchange:
+        monkeypatch.setattr(staging, "_exchange", lambda *_: False)
+    write(tmp_path / "out", small)
+    other = split_rows(read_source("digits"), BuildSettings())
+    write(tmp_path / "out", other)
+    assert load(tmp_path / "out").digest == other.digest
+    assert os.listdir(tmp_path) == ["out"]  # noqa: PTH208 - the names are all that matters
+
+
+def test_every_split_of_the_digits_has_every_stroke() -> None:
+    """The slices are large enough to be judged."""
+    dataset = split_rows(read_source("digits"), BuildSettings())
+    for name in SPLITS:
+        strokes, counts = np.unique(dataset.splits[name].slices["stroke"], return_counts=True)
+        assert strokes.tolist() == ["medium", "thick", "thin"]
+        assert counts.min() >= 50
