@@ -1,16 +1,20 @@
-"""Real git repositories for the tests."""
+"""Real git repositories and real stores for the tests."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from headgate._store import Store
+from headgate._verdict import Verdict
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
 
 
 class Scratch:
@@ -67,3 +71,69 @@ def scratch(tmp_path: Path) -> Scratch:
 def other(tmp_path: Path) -> Scratch:
     """Return a second empty repository."""
     return Scratch(tmp_path / "other")
+
+
+class Stage:
+    """A store and a work tree whose sessions are said to have ended."""
+
+    def __init__(self, store: Store, root: Path) -> None:
+        """Take both; for a store, a work tree need not be more than a folder with one for git."""
+        self.store = store
+        self.root = root
+        (root / ".git").mkdir(parents=True, exist_ok=True)
+
+    def verdict(
+        self, name: str, *, passed: bool = True, outputs: Iterable[str] = (), digest: str = "", **others: object
+    ) -> Verdict:
+        """Return a verdict whose digest is the hash of its name, with what its outputs hold now."""
+        found = {path: self.store.outputs(self.root).content(path) or "" for path in outputs}
+        fields: dict[str, Any] = {
+            "session": name,
+            "digest": digest or sha256(name),
+            "passed": passed,
+            "finished": "2026-01-31T12:00:00+00:00",
+            "seconds": 1.5,
+            "commit": "c0ffee",
+            "platform": "linux-x86_64",
+            "outputs": found,
+            "components": {"files": "1"},
+        }
+        return Verdict(**fields | others)
+
+    def record(self, name: str, **settings: Any) -> Verdict:  # noqa: ANN401  # those of `verdict`
+        """Record such a verdict and return it."""
+        verdict = self.verdict(name, **settings)
+        self.store.record(verdict, self.root)
+        return verdict
+
+    def write(self, files: Mapping[str, str | bytes]) -> None:
+        """Write files into the work tree."""
+        for name, content in files.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def tree(self, path: str) -> dict[str, tuple[str, str]]:
+        """Return all that lies at a path: kind and mode, and content, of each file."""
+        top = self.root / path
+        found = {}
+        for it in sorted([top, *top.rglob("*")]):
+            kind = oct(it.lstat().st_mode)
+            content = str(it.readlink()) if it.is_symlink() else it.read_bytes().hex() if it.is_file() else ""
+            found[str(it.relative_to(top))] = (kind, content)
+        return found
+
+    def blobs(self) -> list[Path]:
+        """Return the file of every blob."""
+        return sorted(Path(self.store.root).glob("blobs/*/*"))
+
+
+def sha256(text: str) -> str:
+    """Return the SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """Return an empty store, and a work tree for it: that of `scratch`, where a test asks for both."""
+    return Stage(Store(tmp_path / "home" / "store"), tmp_path / "scratch")
