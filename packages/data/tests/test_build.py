@@ -13,8 +13,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from headgate_data import SPLITS, BuildSettings, Dataset, Rows, Shares, assign, build, content_ids, errors, load
-from headgate_data import read_source, split_rows, write
+from headgate_data import (
+    SPLITS,
+    BuildSettings,
+    Dataset,
+    Rows,
+    Shares,
+    assign,
+    build,
+    content_ids,
+    errors,
+    load,
+    read_source,
+    split_rows,
+    write,
+)
 from headgate_data import _progress as progress_module
 from headgate_data import _source as source_module
 from headgate_data import _staging as staging
@@ -170,7 +183,7 @@ def test_a_source_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch) -
 def test_rows_of_a_reader_are_looked_at() -> None:
     """A reader that gives something else than images is told so."""
     with pytest.raises(errors.SourceError, match="uint8"):
-        Rows(images=np.zeros((1, 2, 2, 1)), labels=np.zeros(1, np.int64), classes=("a", "b"), slices={})  # type: ignore[arg-type] - the mistake
+        Rows(images=np.zeros((1, 2, 2, 1)), labels=np.zeros(1, np.int64), classes=("a", "b"), slices={})  # type: ignore[arg-type]  # the mistake
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -232,7 +245,9 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path, small: Dataset) -> None:
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),  # noqa: PLW1509 - no thread runs
+        # The limit would hit what measures coverage, too.
+        env={key: value for key, value in os.environ.items() if not key.startswith("COVERAGE")},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
     )
     assert done.returncode == 2
     assert "cannot write" in done.stderr
@@ -266,6 +281,79 @@ def test_a_dataset_is_replaced(
     write(tmp_path / "out", other)
     assert load(tmp_path / "out").digest == other.digest
     assert os.listdir(tmp_path) == ["out"]  # noqa: PTH208 - the names are all that matters
+
+
+def test_a_folder_that_another_build_cleaned_away_is_made_again(
+    tmp_path: Path, small: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stage that vanishes before it is locked is replaced by another one."""
+    taken: list[Path] = []
+    lock = staging._lock
+
+    def take(path: Path, *, wait: bool) -> int | None:
+        if wait and not taken:
+            taken.append(path)
+            path.rmdir()
+        return lock(path, wait=wait)
+
+    monkeypatch.setattr(staging, "_lock", take)
+    write(tmp_path / "out", small)
+    assert len(taken) == 1
+    assert load(tmp_path / "out").digest == small.digest
+
+
+def test_what_cannot_be_locked_is_left_alone(tmp_path: Path) -> None:
+    """A folder that is gone has no lock."""
+    assert staging._lock(tmp_path / "none", wait=False) is None
+
+
+def test_two_builds_that_replace_one_folder_at_once_both_end(
+    tmp_path: Path, small: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the earlier folder vanishes between two steps, the steps are taken again."""
+    write(tmp_path / "out", small)
+    steps = iter([False])
+    rename = staging._rename
+    monkeypatch.setattr(staging, "_exchange", lambda *_: False)
+    monkeypatch.setattr(staging, "_rename", lambda stage, target: next(steps, None) is None and rename(stage, target))
+    replace = staging._replace
+
+    def vanish(stage: Path, target: Path) -> bool:
+        target.rename(tmp_path / "gone")
+        assert not replace(stage, target)
+        return False
+
+    monkeypatch.setattr(staging, "_replace", vanish)
+    write(tmp_path / "out", small)
+    assert load(tmp_path / "out").digest == small.digest
+
+
+def test_an_earlier_dataset_comes_back_when_the_new_one_cannot_be_moved(
+    tmp_path: Path, small: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of two steps may fail."""
+    write(tmp_path / "out", small)
+    steps = iter([False])
+
+    def refuse(*_: Path) -> bool:
+        for step in steps:
+            return step
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(staging, "_exchange", lambda *_: False)
+    monkeypatch.setattr(staging, "_rename", refuse)
+    with pytest.raises(errors.WriteError, match="No space left"):
+        write(tmp_path / "out", small)
+    assert load(tmp_path / "out").digest == small.digest
+    monkeypatch.undo()
+    with pytest.raises(errors.WriteError, match="cannot write"), staging.staged(tmp_path / "new", ("dataset.json",)):
+        raise PermissionError(13, "Permission denied")
+
+
+def test_an_unexpected_error_of_a_rename_is_not_hidden(tmp_path: Path) -> None:
+    """Only a folder that stands in the way is dealt with."""
+    with pytest.raises(FileNotFoundError):
+        staging._rename(tmp_path / "none", tmp_path / "out")
 
 
 def test_every_split_of_the_digits_has_every_stroke() -> None:

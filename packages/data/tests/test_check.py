@@ -13,8 +13,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from headgate_data import SPLITS, BuildSettings, Contract, Dataset, Split, check, content_ids, errors, load
-from headgate_data import read_settings, write
+from headgate_data import (
+    SPLITS,
+    BuildSettings,
+    Contract,
+    Dataset,
+    Split,
+    check,
+    content_ids,
+    errors,
+    load,
+    read_settings,
+    write,
+)
 from headgate_data.__main__ import main
 
 if TYPE_CHECKING:
@@ -215,7 +226,7 @@ def test_a_wrong_contract_is_one_clear_error(
     with pytest.raises(errors.SettingsError, match=message):
         read_settings(path, Contract)
     assert main(["check", str(tmp_path / "a"), "--contract", str(path)]) == 2
-    assert capsys.readouterr().err.startswith(f"headgate_data: ")
+    assert capsys.readouterr().err.startswith("headgate_data: ")
 
 
 def test_no_dataset_is_bad_input_and_not_a_broken_contract(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

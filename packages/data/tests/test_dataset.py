@@ -53,8 +53,10 @@ def test_the_digest_does_not_depend_on_the_order_of_rows(small: Dataset) -> None
 @pytest.mark.parametrize(
     "change",
     [
-        lambda it: {"classes": ("dog", "cat")},
-        lambda it: {"splits": dict(zip(it.splits, [it.splits[name] for name in ("test", "validation", "train")]))},
+        lambda _: {"classes": ("dog", "cat")},
+        lambda it: {
+            "splits": dict(zip(it.splits, [it.splits[name] for name in ("test", "validation", "train")], strict=True))
+        },
         lambda it: {
             "splits": {**it.splits, "test": dataclasses.replace(it.splits["test"], labels=np.zeros(4, np.int64))}
         },

@@ -8,13 +8,14 @@ import numpy as np
 from headgate_data._content import content_ids
 from headgate_data._dataset import Dataset, Split
 from headgate_data._files import write
-from headgate_data._source import Rows, read_source
+from headgate_data._source import read_source
 from headgate_data._splits import assign
 
 if TYPE_CHECKING:
     import os
 
     from headgate_data._settings import BuildSettings
+    from headgate_data._source import Rows
     from numpy.typing import NDArray
 
 

@@ -216,7 +216,8 @@ def _shares(columns: Mapping[str, _Columns], contract: Contract) -> Iterator[Vio
     for name, split in columns.items():
         wanted, found = getattr(contract.shares, name), len(split.ids) / total
         if abs(found - wanted) > contract.share_tolerance:
-            what = f"it has {found:.1%} of the rows and must have {wanted:.1%}, give or take {contract.share_tolerance:.1%}"
+            bounds = f"{wanted:.1%}, give or take {contract.share_tolerance:.1%}"
+            what = f"it has {found:.1%} of the rows and must have {bounds}"
             remedy = "mend what assigns rows to splits, or change the contract"
             yield Violation(rule="share", where=name, what=what, count=1, remedy=remedy)
 

@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_type_hints
 
 from headgate_data._splits import Shares
 from headgate_data.errors import SettingsError
@@ -14,7 +14,9 @@ from headgate_data.errors import SettingsError
 if TYPE_CHECKING:
     import os
 
-T = TypeVar("T")
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +58,14 @@ def read_settings(path: str | os.PathLike[str], kind: type[T]) -> T:
 
 def _parse(table: dict[str, Any], kind: type[T], prefix: str) -> T:
     hints = get_type_hints(kind)
-    known = [it.name for it in fields(kind)]  # type: ignore[arg-type] - only dataclasses are asked for
+    known = [it.name for it in fields(kind)]
     for key in table:
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean '{prefix}{near[0]}'?" if near else f"known are {', '.join(known)}"
             message = f"there is no '{prefix}{key}': {hint}"
             raise SettingsError(message)
-    required = [it.name for it in fields(kind) if it.default is it.default_factory is MISSING]  # type: ignore[arg-type] - as above
+    required = [it.name for it in fields(kind) if it.default is it.default_factory is MISSING]
     if missing := [f"'{prefix}{name}'" for name in required if name not in table]:
         message = f"{', '.join(missing)} is missing"
         raise SettingsError(message)
@@ -72,7 +74,7 @@ def _parse(table: dict[str, Any], kind: type[T], prefix: str) -> T:
 
 def _value(value: Any, kind: Any, name: str) -> Any:  # noqa: ANN401 - whatever TOML and a dataclass can hold
     if is_dataclass(kind) and isinstance(value, dict):
-        return _parse(value, kind, f"{name}.")  # type: ignore[arg-type] - a class, not an instance
+        return _parse(value, cast("type[DataclassInstance]", kind), f"{name}.")
     if kind is float and type(value) is int:
         return float(value)
     if isinstance(value, list) and str(kind).startswith("tuple["):

@@ -62,11 +62,16 @@ def sources() -> dict[str, Callable[[str], Rows]]:
 
 def _loader(target: str) -> Callable[[], Callable[[str], Rows]]:
     module, _, function = target.partition(":")
-    return lambda: getattr(importlib.import_module(module), function)  # type: ignore[no-any-return]
+    return lambda: getattr(importlib.import_module(module), function)
 
 
 def _lazy(load: Callable[[], Callable[[str], Rows]]) -> Callable[[str], Rows]:
-    return lambda argument: load()(argument)
+    """Return a reader that imports the real one only when it is called."""
+
+    def read(argument: str) -> Rows:
+        return load()(argument)
+
+    return read
 
 
 def read_source(source: str) -> Rows:

@@ -63,4 +63,4 @@ def assign(ids: NDArray[np.str_], *, salt: str, shares: Shares) -> Mapping[str, 
 
 def _rank(salt: str, row_id: str) -> float:
     digest = hashlib.sha256(f"{salt}\n{row_id}".encode()).hexdigest()
-    return int(digest[:RANK_DIGITS], 16) / 16**RANK_DIGITS
+    return int(digest[:RANK_DIGITS], 16) / 16.0**RANK_DIGITS

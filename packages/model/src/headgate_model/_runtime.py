@@ -1,0 +1,54 @@
+"""Makes torch repeat itself, bit for bit, and leaves its global state as it was."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+    from torch import nn
+
+__all__ = ["predict", "reproducible"]
+
+ROWS = 256
+"""Rows per batch at inference: always as many, because the last bits of a sum may depend on it."""
+
+
+@contextmanager
+def reproducible(*, threads: int) -> Iterator[None]:
+    """Within the block, torch is deterministic, uses so many threads, and its default generator may be seeded."""
+    before = torch.get_num_threads()
+    strict = torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(mode=True)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(mode=strict)
+        torch.set_num_threads(before)
+
+
+def predict(network: nn.Module, images: NDArray[np.uint8], *, threads: int) -> NDArray[np.float32]:
+    """Return what a network makes of images, in inference mode.
+
+    Args:
+        network: takes uint8 [B, H, W, C], returns float32 [B, K].
+        images: uint8 (N, H, W, C), N at least 1.
+        threads: processor threads for torch.
+    """
+    was_training = network.training
+    network.eval()
+    try:
+        with reproducible(threads=threads), torch.inference_mode():
+            batches = (torch.tensor(images[first : first + ROWS]) for first in range(0, len(images), ROWS))
+            outputs: NDArray[np.float32] = torch.cat([network(batch) for batch in batches]).numpy()
+            return outputs
+    finally:
+        network.train(was_training)

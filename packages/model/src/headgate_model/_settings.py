@@ -1,0 +1,149 @@
+"""Reads and validates settings: frozen dataclasses whose annotations say what each value may be."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import tomllib
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from headgate_model.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from _typeshed import DataclassInstance
+
+__all__ = ["Range", "named", "override", "read", "validate"]
+
+Config = TypeVar("Config", bound="DataclassInstance")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Range:
+    """The numbers that a setting may take; stands beside its type in `typing.Annotated`."""
+
+    least: float = -math.inf
+    most: float = math.inf
+    above: float = -math.inf
+    below: float = math.inf
+
+    def __contains__(self, value: float) -> bool:
+        """Say whether a number is finite and within all bounds."""
+        return math.isfinite(value) and self.least <= value <= self.most and self.above < value < self.below
+
+    def __str__(self) -> str:
+        """Say in words which numbers are meant."""
+        words = {"least": "at least", "most": "at most", "above": "above", "below": "below"}
+        bounds = {word: getattr(self, name) for name, word in words.items()}
+        return " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if math.isfinite(bound))
+
+
+def named(known: Iterable[str], *, unknown: str, what: str) -> ConfigError:
+    """Return the error for an unknown name, which offers the nearest known one."""
+    names = sorted(known)
+    near = difflib.get_close_matches(unknown, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names) or 'none'}."
+    return ConfigError(f"unknown {what} {unknown!r}: {hint}")
+
+
+def read(kind: type[Config], path: Path | None) -> Config:
+    """Build settings from a TOML file, or from the defaults where there is none.
+
+    Raises:
+        ConfigError: the file cannot be read, or a setting in it is not as it must be; the message names the file.
+    """
+    if path is None:
+        return kind()
+    try:
+        return _build(kind, tomllib.loads(path.read_text("utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ConfigError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        msg = f"{path}: {reason}"
+        raise ConfigError(msg) from error
+
+
+def override(config: Config, assignments: Iterable[str]) -> Config:
+    """Return settings changed by `key=value` texts, whose values are written as in TOML (quotes may be left out).
+
+    Raises:
+        ConfigError: a text has no equals sign, names no setting, or gives a value that the setting cannot take.
+    """
+    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            msg = f"{assignment!r} is no setting: write key=value, such as epochs=20."
+            raise ConfigError(msg)
+        values[key.strip()] = _value(text.strip())
+    return _build(type(config), values)
+
+
+def _value(text: str) -> object:
+    """Return what a text means in TOML, or else the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _build(kind: type[Config], values: Mapping[str, object]) -> Config:
+    """Build settings from names and values, and those within them from tables."""
+    hints = typing.get_type_hints(kind)
+    for name in values:
+        if name not in hints:
+            raise named(hints, unknown=name, what="setting")
+    return kind(**{name: _coerce(hints[name], value) for name, value in values.items()})
+
+
+def _coerce(kind: Any, value: object) -> object:  # noqa: ANN401  an annotation may be anything
+    """Turn a TOML list into a tuple, and a table into the settings it describes."""
+    if isinstance(value, list):
+        return tuple(value)
+    if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
+        return _build(typing.cast("type[DataclassInstance]", kind), value)
+    return value
+
+
+def validate(config: DataclassInstance) -> None:
+    """Check every field of a frozen dataclass against its annotation; whole numbers become floats where due.
+
+    Raises:
+        ConfigError: a value is of the wrong type or out of range.
+    """
+    for name, hint in typing.get_type_hints(type(config), include_extras=True).items():
+        kind, *limits = typing.get_args(hint) if hasattr(hint, "__metadata__") else (hint,)
+        value = getattr(config, name)
+        if kind is float and type(value) is int:
+            value = float(value)
+            object.__setattr__(config, name, value)
+        if not _fits(kind, value):
+            msg = f"{name} must be {_WORDS.get(kind, 'a table')}, not {value!r}."
+            raise ConfigError(msg)
+        for limit in limits:
+            if value not in limit:
+                msg = f"{name} must be {limit}, not {value!r}."
+                raise ConfigError(msg)
+
+
+_WORDS: Mapping[object, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    tuple[str, ...]: "a list of texts",
+    Mapping[str, float]: "a table of numbers",
+}
+
+
+def _fits(kind: object, value: object) -> bool:
+    """Say whether a value is of the annotated type; true and false are no numbers."""
+    if kind == tuple[str, ...]:
+        return isinstance(value, tuple) and all(isinstance(it, str) for it in value)
+    if kind == Mapping[str, float]:
+        return isinstance(value, Mapping) and all(type(it) in {int, float} for it in value.values())
+    return type(value) is kind
