@@ -308,6 +308,7 @@ def prove_image(session: nox.Session, image: str) -> None:
         expected = ["--dataset=artifacts/dataset", "--predictions=artifacts/evaluate/predictions.parquet"]
         session.run("python", "-m", "headgate_serving.check", f"--url={address}", *expected)
     finally:
+        session.run("docker", "logs", "--tail=20", container, external=True)  # It says why one did not start.
         session.run("docker", "rm", "--force", container, external=True, silent=True)
 
 
