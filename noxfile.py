@@ -239,7 +239,10 @@ def train(session: nox.Session) -> None:
 @nox.session(requires=NEEDS["evaluate"], tags=["serial"])
 def evaluate(session: nox.Session) -> None:
     """Predict the test split and measure the model beside what one would pick instead."""
-    run_stage(session, "model", "headgate_model evaluate artifacts/dataset artifacts/train artifacts/evaluate")
+    floors = "--floors packages/model/evaluate.toml"
+    run_stage(
+        session, "model", f"headgate_model evaluate artifacts/dataset artifacts/train artifacts/evaluate {floors}"
+    )
 
 
 @nox.session(requires=NEEDS["export"], tags=["serial"])

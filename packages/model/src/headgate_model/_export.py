@@ -1,0 +1,120 @@
+"""Exports a trained network as one ONNX file that says all there is to know about it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from headgate_model import _files
+from headgate_model._network import Probabilities
+from headgate_model._runtime import predict, reproducible
+from headgate_model.errors import ExportError, ShapeError
+
+if TYPE_CHECKING:
+    from headgate_data import Dataset
+    from headgate_model._trained import Trained
+    from numpy.typing import NDArray
+
+__all__ = ["export"]
+
+OPSET = 18
+TOLERANCE = 1e-5
+
+
+def export(dataset: Dataset, trained: Trained, out: str | Path) -> float:
+    """Write `model.onnx`, after it was found to compute what the network computes.
+
+    The graph takes `image`, uint8 [batch, H, W, C], and gives `probabilities`, float32 [batch, K]. Its metadata hold
+    `headgate.labels` (a JSON list), `headgate.dataset_digest` and `headgate.weights_digest`. The bytes depend on graph,
+    weights and metadata only: names of source files, stack traces and times are left out.
+
+    Args:
+        dataset: the one that the network was trained on; its test split is what both are compared on.
+        trained: the network.
+        out: folder for `model.onnx`.
+
+    Returns:
+        The largest difference between any two probabilities.
+
+    Raises:
+        TrainedError: the network was trained on another dataset.
+        ShapeError: the test split has no rows.
+        ExportError: the exported graph differs by more than 1e-5; nothing is written.
+    """
+    trained.check_dataset(dataset)
+    images = dataset.splits["test"].images
+    if not len(images):
+        msg = "the test split has no rows to compare the exported graph on: build a dataset that has some."
+        raise ShapeError(msg)
+    content = to_onnx(trained)
+    difference = verify(content, trained, images)
+    _files.replace(Path(out), {"model.onnx": content})
+    return difference
+
+
+def to_onnx(trained: Trained) -> bytes:
+    """Return the ONNX file of a network with its preprocessing and softmax."""
+    example = torch.zeros((2, *trained.image_shape), dtype=torch.uint8)
+    module = Probabilities(trained.network).eval()
+    # The exporter prints how far it is, and logs which optional packages it does without.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with reproducible(threads=trained.config.threads), contextlib.redirect_stdout(io.StringIO()):
+        program = torch.onnx.export(
+            module,
+            (example,),
+            dynamo=True,
+            input_names=["image"],
+            output_names=["probabilities"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            opset_version=OPSET,
+            verbose=False,
+        )
+    if program is None:  # pragma: no cover - only the older exporter returns nothing
+        msg = "torch returned no program: report this with the version of torch."
+        raise ExportError(msg)
+    model = strip(program.model_proto)
+    about = {"dataset_digest": trained.dataset_digest, "labels": json.dumps(trained.classes)}
+    about["weights_digest"] = trained.weights_digest
+    for key, value in sorted(about.items()):
+        model.metadata_props.add(key=f"headgate.{key}", value=value)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString(deterministic=True)
+
+
+def strip(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Remove what tells where and when a graph was made, and not what it computes."""
+    graph = model.graph
+    parts = [model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer]
+    for part in parts:
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    graph.name = "headgate"
+    return model
+
+
+def verify(content: bytes, trained: Trained, images: NDArray[np.uint8]) -> float:
+    """Return how far ONNX Runtime is from torch at most, on all images at once and on the first one alone.
+
+    Raises:
+        ExportError: it is further than 1e-5.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = trained.config.threads
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    expected = predict(Probabilities(trained.network), images, threads=trained.config.threads)
+    (together,) = session.run(["probabilities"], {"image": np.ascontiguousarray(images)})
+    (alone,) = session.run(["probabilities"], {"image": np.ascontiguousarray(images[:1])})
+    difference = float(max(np.abs(together - expected).max(), np.abs(alone - expected[:1]).max()))
+    # Written this way round, so that a difference which is no number fails as well.
+    if not difference <= TOLERANCE:
+        msg = f"the exported graph differs from the network by {difference:.2g}, allowed is {TOLERANCE:g}: not written."
+        raise ExportError(msg)
+    return difference
