@@ -207,11 +207,15 @@ def test_no_body_makes_the_server_fail(client: httpx.Client, body: bytes, header
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(["GET", "POST", "PUT", "OPTIONS", "TRACE", "X"]), st.binary(max_size=12))
-def test_no_path_makes_the_server_fail(client: httpx.Client, method: str, tail: bytes) -> None:
-    """Every path has an answer, even one that is no text."""
+@given(
+    method=st.sampled_from(["GET", "POST", "PUT", "OPTIONS", "TRACE", "X"]),
+    tail=st.binary(max_size=12),
+    host=st.text("[]:/@?#ab1.", max_size=8),
+)
+def test_no_path_or_host_makes_the_server_fail(client: httpx.Client, method: str, tail: bytes, host: str) -> None:
+    """Every path has an answer, even one that is no text, and whatever the client calls the server."""
     path = "/v2/models/" + "".join(f"%{byte:02x}" for byte in tail)
-    assert client.request(method, path).status_code in {404, 405}
+    assert client.request(method, path, headers={"Host": host}).status_code in {404, 405}
 
 
 def ask_app(app: Starlette, images: NDArray[np.uint8]) -> httpx.Response:

@@ -76,7 +76,7 @@ class _CloseWhileDraining:
 
 async def _answer_error(request: Request, error: Exception) -> Response:
     """Return the answer to a request that failed, always of the form `{"error": "..."}`, and log it."""
-    path, headers = request.url.path[:100], {}
+    path, headers = request.scope["path"][:100], {}
     match error:
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
             allowed = sorted((error.headers or {}).get("Allow", "").split(", "))
