@@ -9,7 +9,6 @@ import subprocess
 import sys
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import headgate_model
 import numpy as np
@@ -33,9 +32,6 @@ from headgate_model import (
 )
 from headgate_model import _export as export_module
 from headgate_model.__main__ import main
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SHORT = ["--set", "epochs=3", "--set", "width=4"]
 
@@ -169,14 +165,14 @@ def test_a_graph_that_computes_something_else_is_not_written(
 
 
 @pytest.fixture
-def no_test_rows(tiny: Dataset, tmp_path: Path) -> Iterator[tuple[Dataset, Trained]]:
+def no_test_rows(tiny: Dataset, tmp_path: Path) -> tuple[Dataset, Trained]:
     """Give a dataset without test rows, and a network that was trained on it."""
     none = np.zeros((0, 6, 5, 1), np.uint8)
     empty = Split(
         ids=content_ids(none), images=none, labels=np.zeros(0, np.int64), slices={"class": np.array([], "U1")}
     )
     dataset = dataclasses.replace(tiny, splits={**tiny.splits, "test": empty}, digest="")
-    yield dataset, train(dataset, tmp_path / "train", config=TrainConfig(epochs=1, width=4))
+    return dataset, train(dataset, tmp_path / "train", config=TrainConfig(epochs=1, width=4))
 
 
 def test_without_test_rows_nothing_is_judged(no_test_rows: tuple[Dataset, Trained], tmp_path: Path) -> None:

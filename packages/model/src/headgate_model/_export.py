@@ -86,7 +86,8 @@ def to_onnx(trained: Trained) -> bytes:
     for key, value in sorted(about.items()):
         model.metadata_props.add(key=f"headgate.{key}", value=value)
     onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString(deterministic=True)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
 def strip(model: onnx.ModelProto) -> onnx.ModelProto:

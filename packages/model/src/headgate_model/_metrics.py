@@ -41,6 +41,7 @@ def measure(
         Accuracy and macro F1 with bootstrap intervals of 95%, log loss in nats, expected calibration error, precision
         and recall of each class, the confusion matrix (rows are true classes), and the accuracy of every slice.
     """
+    exact = probabilities.astype(np.float64)
     predicted, known = probabilities.argmax(axis=1), list(range(len(classes)))
     precision, recall, _, support = metrics.precision_recall_fscore_support(
         labels, predicted, labels=known, zero_division=0
@@ -52,7 +53,7 @@ def measure(
         "accuracy_interval": interval(labels, predicted, metrics.accuracy_score),
         "macro_f1": macro_f1(labels, predicted),
         "macro_f1_interval": interval(labels, predicted, macro_f1),
-        "log_loss": float(metrics.log_loss(labels, probabilities.astype(np.float64), labels=known)),
+        "log_loss": float(metrics.log_loss(labels, exact / exact.sum(axis=1, keepdims=True), labels=known)),
         "calibration_error": calibration_error(labels, probabilities),
         "classes": {name: {"precision": p, "recall": r, "rows": n} for name, p, r, n in per_class},
         "confusion": metrics.confusion_matrix(labels, predicted, labels=known).tolist(),

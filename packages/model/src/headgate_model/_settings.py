@@ -7,14 +7,13 @@ import difflib
 import math
 import tomllib
 import typing
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from headgate_model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from _typeshed import DataclassInstance
@@ -93,21 +92,12 @@ def _value(text: str) -> object:
 
 
 def _build(kind: type[Config], values: Mapping[str, object]) -> Config:
-    """Build settings from names and values, and those within them from tables."""
+    """Build settings from names and values."""
     hints = typing.get_type_hints(kind)
     for name in values:
         if name not in hints:
             raise named(hints, unknown=name, what="setting")
-    return kind(**{name: _coerce(hints[name], value) for name, value in values.items()})
-
-
-def _coerce(kind: Any, value: object) -> object:  # noqa: ANN401  an annotation may be anything
-    """Turn a TOML list into a tuple, and a table into the settings it describes."""
-    if isinstance(value, list):
-        return tuple(value)
-    if dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
-        return _build(typing.cast("type[DataclassInstance]", kind), value)
-    return value
+    return kind(**values)
 
 
 def validate(config: DataclassInstance) -> None:
@@ -131,19 +121,4 @@ def validate(config: DataclassInstance) -> None:
                 raise ConfigError(msg)
 
 
-_WORDS: Mapping[object, str] = {
-    int: "a whole number",
-    float: "a number",
-    str: "a text",
-    tuple[str, ...]: "a list of texts",
-    Mapping[str, float]: "a table of numbers",
-}
-
-
-def _fits(kind: object, value: object) -> bool:
-    """Say whether a value is of the annotated type; true and false are no numbers."""
-    if kind == tuple[str, ...]:
-        return isinstance(value, tuple) and all(isinstance(it, str) for it in value)
-    if kind == Mapping[str, float]:
-        return isinstance(value, Mapping) and all(type(it) in {int, float} for it in value.values())
-    return type(value) is kind
+_WORDS: Mapping[object, str] = {int: "a whole number", float: "a number", str: "a text"}
