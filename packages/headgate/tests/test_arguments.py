@@ -76,3 +76,25 @@ def test_other_kinds_of_argument_are_left_to_argparse() -> None:
     repeated = Arguments()
     repeated.add_argument("--add", action="append")
     assert [it.parse([]) for it in (group, required, repeated)] == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--help",
+        "--unknown",
+        "--format x",
+        "--jobs x",
+        "--jobs",
+        "--base --format",
+        "--verbose=1",
+        "-j=3",
+        "a -v b",
+        "-j3",
+    ],
+)
+def test_mistakes_and_rarities_are_left_to_argparse(arguments: str) -> None:
+    """It has the messages, and knows the odd ways of writing."""
+    plain = Arguments()
+    declare(plain)
+    assert plain.parse(arguments.split()) is None
