@@ -234,6 +234,17 @@ def test_contents_are_read_from_where_they_are(scratch: Scratch) -> None:
     assert now(scratch).read([b"f1", b"none"]) == {b"f1": b"new"}
 
 
+def test_a_file_that_changes_while_it_is_read_cannot_be_decided(scratch: Scratch) -> None:
+    """What is made of a content is remembered under its id, which must be the right one; line endings may differ."""
+    scratch.commit({".gitattributes": "*.txt text\n", "a.txt": "a\n", "b": "b"})
+    scratch.write({"a.txt": "a\r\n"})
+    snapshot = now(scratch)
+    assert snapshot.read([b"a.txt"]) == {b"a.txt": b"a\r\n"}
+    scratch.write({"b": "new"})
+    with pytest.raises(CannotDecideError, match="b changed while it was read"):
+        snapshot.read([b"b"])
+
+
 def test_many_changed_files_are_hashed(scratch: Scratch) -> None:
     """However many paths there are, the command lines stay short enough."""
     scratch.commit({"a": "a"})

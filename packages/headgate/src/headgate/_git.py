@@ -118,12 +118,12 @@ class Repository:
     def index_stamp(self) -> tuple[int, ...]:
         """Return what changes whenever the index is written."""
         try:
-            found = os.stat(self._git_folder() + "/index")
+            found = os.stat(self.git_folder() + "/index")
         except OSError:
             return ()
         return found.st_mtime_ns, found.st_ino, found.st_size
 
-    def _git_folder(self) -> str:
+    def git_folder(self) -> str:
         """Return the folder with this work tree's index, which a linked work tree or submodule keeps elsewhere."""
         place = os.path.join(self.top, ".git")
         if os.path.isdir(place):

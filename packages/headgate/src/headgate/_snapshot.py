@@ -110,10 +110,17 @@ class WorkTreeSnapshot(Snapshot):
         """Return the contents of those of the files that there are."""
         found = {}
         for path in paths:
-            if self.listing.get(path):
+            if entry := self.listing.get(path):
                 with open(os.path.join(os.fsencode(self.repository.top), path), "rb") as file:
                     found[path] = file.read()
+                self._verify(path, *entry, found[path])
         return found
+
+    def _verify(self, path: bytes, mode: bytes, oid: bytes, content: bytes) -> None:
+        """Make sure that a content is the listed one, since what is derived from it is remembered under its id."""
+        if mode != LINK and blob_id(content, oid) != oid and self.repository.hashes([path])[path] != oid:
+            message = f"{os.fsdecode(path)} changed while it was read; try again when it is finished."
+            raise CannotDecideError(message)
 
     def _look(self) -> Listing:
         """Return the listing of the work tree."""
