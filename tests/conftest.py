@@ -76,7 +76,17 @@ class Scratch:
         Returns:
             The output, and the sessions by their status.
         """
-        done = self.run(sys.executable, "-m", "nox", "-s", *sessions, "--", *posargs, check=check, **environ)
+        done = self.run(
+            sys.executable,
+            "-m",
+            "nox",
+            *(() if "-s" in sessions else ("-s",)),
+            *sessions,
+            "--",
+            *posargs,
+            check=check,
+            **environ,
+        )
         return Result(done)
 
     def replace(self, path: str, old: str, new: str) -> None:

@@ -112,8 +112,8 @@ def validate(config: DataclassInstance) -> None:
         if kind is float and type(value) is int:
             value = float(value)
             object.__setattr__(config, name, value)
-        if not _fits(kind, value):
-            msg = f"{name} must be {_WORDS.get(kind, 'a table')}, not {value!r}."
+        if type(value) is not kind:  # exactly: true and false are no numbers
+            msg = f"{name} must be {_WORDS[kind]}, not {value!r}."
             raise ConfigError(msg)
         for limit in limits:
             if value not in limit:
