@@ -76,18 +76,9 @@ class Scratch:
         Returns:
             The output, and the sessions by their status.
         """
-        done = self.run(
-            sys.executable,
-            "-m",
-            "nox",
-            *(() if "-s" in sessions else ("-s",)),
-            *sessions,
-            "--",
-            *posargs,
-            check=check,
-            **environ,
-        )
-        return Result(done)
+        selected = sessions if "-s" in sessions else ("-s", *sessions)
+        command = [sys.executable, "-m", "nox", *selected, "--", *posargs]
+        return Result(self.run(*command, check=check, **environ))
 
     def replace(self, path: str, old: str, new: str) -> None:
         """Replace a text that stands exactly once in a file."""

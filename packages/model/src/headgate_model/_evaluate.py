@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from headgate_model import _files, _settings
-from headgate_model._metrics import measure
+from headgate_model._metrics import accuracy, macro_f1, measure
 from headgate_model._network import Probabilities
 from headgate_model._runtime import predict
 from headgate_model._settings import Range
@@ -92,6 +93,8 @@ def evaluate(dataset: Dataset, trained: Trained, out: str | Path) -> dict[str, A
     if not len(split.labels):
         msg = "the test split has no rows: build a dataset that has some."
         raise ShapeError(msg)
+    # In the order of ids, in which rows are stored: the drawing of the intervals depends on it.
+    split = by_id(split)
     probabilities = predict(Probabilities(trained.network), split.images, threads=trained.config.threads)
     metrics = measure(split.labels, probabilities, classes=dataset.classes, slices=split.slices)
     metrics |= {"dataset_digest": dataset.digest, "weights_digest": trained.weights_digest}
@@ -105,9 +108,15 @@ def judge_peer(name: str, dataset: Dataset) -> dict[str, float]:
     """Fit a peer on the train split and return its accuracy and macro F1 on the test split."""
     train, test = dataset.splits["train"], dataset.splits["test"]
     fitted = PEERS[name]().fit(flat(train.images), train.labels)
-    predicted = np.eye(len(dataset.classes), dtype=np.float32)[fitted.predict(flat(test.images))]
-    measured = measure(test.labels, predicted, classes=dataset.classes, slices={})
-    return {key: measured[key] for key in ("accuracy", "macro_f1")}
+    predicted = fitted.predict(flat(test.images))
+    return {"accuracy": accuracy(test.labels, predicted), "macro_f1": macro_f1(test.labels, predicted)}
+
+
+def by_id(split: Split) -> Split:
+    """Return the rows of a split in the order of their ids."""
+    order = np.argsort(split.ids, kind="stable")
+    columns = {name: getattr(split, name)[order] for name in ("ids", "images", "labels")}
+    return dataclasses.replace(split, **columns, slices={name: values[order] for name, values in split.slices.items()})
 
 
 def flat(images: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -116,15 +125,15 @@ def flat(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def parquet(split: Split, probabilities: NDArray[np.float32]) -> bytes:
-    """Return a Parquet file with id, label, prediction, probabilities and slices of every row, sorted by id."""
-    order, num_classes = np.argsort(split.ids, kind="stable"), probabilities.shape[1]
+    """Return a Parquet file with id, label, prediction, probabilities and slices of every row."""
+    num_classes = probabilities.shape[1]
     columns = {
-        "id": pa.array(split.ids[order].tolist(), pa.string()),
-        "label": pa.array(split.labels[order], pa.int64()),
-        "prediction": pa.array(probabilities.argmax(axis=1)[order], pa.int64()),
-        "probabilities": pa.FixedSizeListArray.from_arrays(pa.array(probabilities[order].reshape(-1)), num_classes),
+        "id": pa.array(split.ids.tolist(), pa.string()),
+        "label": pa.array(split.labels, pa.int64()),
+        "prediction": pa.array(probabilities.argmax(axis=1), pa.int64()),
+        "probabilities": pa.FixedSizeListArray.from_arrays(pa.array(probabilities.reshape(-1)), num_classes),
     }
-    columns |= {name: pa.array(values[order].tolist(), pa.string()) for name, values in split.slices.items()}
+    columns |= {name: pa.array(values.tolist(), pa.string()) for name, values in split.slices.items()}
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns), buffer, compression="zstd")
     return buffer.getvalue()
