@@ -225,3 +225,9 @@ def test_an_interrupted_command_says_how_to_go_on(
     monkeypatch.setattr("headgate_model.__main__.train", interrupt)
     assert main(["train", str(stages / "dataset"), str(tmp_path / "out")]) == 130
     assert "--resume" in capsys.readouterr().err
+
+
+def test_the_module_is_a_command() -> None:
+    """`python -m headgate_model` lists its commands."""
+    done = subprocess.run([sys.executable, "-m", "headgate_model", "-h"], check=True, capture_output=True, text=True)
+    assert "train a network on a dataset" in done.stdout
