@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PACKAGE = Path(__file__).parents[1]
-SMALL = Contract(classes=("cat", "dog"), image_shape=(4, 3, 1), share_tolerance=0.2)
+SMALL = Contract(classes=("cat", "dog"), image_shape=(4, 3, 1), share_tolerance=0.2, split_by_content=False)
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +107,28 @@ def test_test_rows_in_train_are_reported(digits: Path, tmp_path: Path, capsys: p
     assert main(command) == 1
     shown = json.loads(capsys.readouterr().out)
     assert shown["passed"] is False
-    (leak,) = shown["violations"]
+    leak, moved = shown["violations"]
+    assert (moved["rule"], moved["where"], moved["count"]) == ("moved", "train", 7)
     assert (leak["rule"], leak["where"], leak["count"]) == ("leak", "train and test", 7)
     assert leak["rows"] == sorted(test.ids[:7].tolist())[:5]
+
+
+def test_rows_that_are_moved_from_test_to_train_are_reported(digits: Path, tmp_path: Path) -> None:
+    """No row is in two splits, and still the model would be trained on what it is judged by later."""
+    dataset = load(digits)
+    train, test = dataset.splits["train"], dataset.splits["test"]
+    names = ("ids", "images", "labels")
+    joined = {name: np.concatenate([getattr(train, name), getattr(test, name)[:7]]) for name in names}
+    slices = {key: np.concatenate([values, test.slices[key][:7]]) for key, values in train.slices.items()}
+    rest = {name: getattr(test, name)[7:] for name in names}
+    splits = {
+        "train": Split(**joined, slices=slices),
+        "validation": dataset.splits["validation"],
+        "test": Split(**rest, slices={key: values[7:] for key, values in test.slices.items()}),
+    }
+    write(tmp_path / "a", dataclasses.replace(dataset, splits=splits, digest=""))
+    (found,) = check(tmp_path / "a", read_settings(PACKAGE / "contract.toml", Contract))
+    assert (found.rule, found.where, found.count) == ("moved", "train", 7)
 
 
 def test_pixels_out_of_range_are_reported(tmp_path: Path, small: Dataset) -> None:

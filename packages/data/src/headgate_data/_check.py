@@ -11,7 +11,7 @@ import numpy as np
 from headgate_data._content import content_ids
 from headgate_data._dataset import SPLITS
 from headgate_data._files import arrow_schema, load, pixels, read_table, texts
-from headgate_data._splits import Shares
+from headgate_data._splits import Shares, assign
 from headgate_data._summary import SUMMARY, read_summary
 from headgate_data.errors import DatasetInvalidError, SettingsError
 
@@ -49,6 +49,7 @@ class Contract:
         min_rows: Smallest number of rows in each split.
         min_rows_per_class: Smallest number of rows of each class in each split.
         max_duplicates: How many rows may repeat the content of an earlier one of their split.
+        split_by_content: Whether every row must be in the split that its content, the salt and the shares give it.
     """
 
     classes: tuple[str, ...]
@@ -60,6 +61,7 @@ class Contract:
     min_rows: Counts = field(default_factory=Counts)
     min_rows_per_class: Counts = field(default_factory=Counts)
     max_duplicates: int = 0
+    split_by_content: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a contract that nothing could meet."""
@@ -127,6 +129,8 @@ def check(folder: str | os.PathLike[str], contract: Contract) -> list[Violation]
     for name, split in columns.items():
         violations += _rows(name, split, contract)
     violations += [*_shares(columns, contract), *_between(columns)]
+    if contract.split_by_content:
+        violations += [it for name, split in columns.items() for it in _moved(name, split, summary.salt, contract)]
     if summary.classes != contract.classes:
         what = f"the classes are {', '.join(summary.classes)} and must be {', '.join(contract.classes)}"
         violations.append(Violation(rule="classes", where=SUMMARY, what=what, count=1, remedy=_REBUILD))
@@ -242,6 +246,18 @@ def _between(columns: Mapping[str, _Columns]) -> Iterator[Violation]:
     if torn := sorted(row for row, found in labels.items() if len(found) > 1):
         what, remedy = "images have two different labels", "decide which label is right, in the source"
         yield Violation(rule="conflict", where="all", what=what, count=len(torn), remedy=remedy, rows=_some(torn))
+
+
+def _moved(name: str, split: _Columns, salt: str, contract: Contract) -> Iterator[Violation]:
+    """Find rows that were moved here from the split that their content gives them."""
+    ids = content_ids(split.images)
+    stray = np.delete(ids, assign(ids, salt=salt, shares=contract.shares)[name])
+    if stray.size:
+        what, remedy = (
+            "rows belong to another split by their content",
+            "build the dataset again, with the contract's shares",
+        )
+        yield Violation(rule="moved", where=name, what=what, count=stray.size, remedy=remedy, rows=_some(stray))
 
 
 def _summary(folder: Path, violations: list[Violation]) -> Iterator[Violation]:
