@@ -1,0 +1,177 @@
+"""What paths an expression in a noxfile can stand for.
+
+A text stands for one path; `HOLE` in it stands for anything. An expression that cannot be followed is nothing but a
+hole, so that whatever is found is never too little.
+"""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["HOLE", "PathReader", "dotted", "normal"]
+
+HOLE = "\0"
+_MAX_DEPTH = 20
+_SAME = {"resolve", "absolute", "expanduser", "as_posix", "strip", "rstrip"}
+_MAKERS = {"Path", "PurePath", "PosixPath", "PurePosixPath", "str", "fspath", "abspath", "realpath", "normpath", "join"}
+_LISTS = {"sorted", "list", "tuple", "set", "reversed", "frozenset"}
+
+
+def dotted(node: ast.AST) -> str:
+    """Return the dotted name of an expression, with a leading dot where it starts with anything else than a name."""
+    names = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    names.append(node.id if isinstance(node, ast.Name) else "")
+    return ".".join(reversed(names))
+
+
+def normal(path: str) -> str:
+    """Return a path without detours; what stands before a way up from a hole cannot be told."""
+    if ".." in path and HOLE in path.rpartition("..")[0]:
+        return HOLE + path.rpartition("..")[2].lstrip("/")
+    text = posixpath.normpath(path)
+    while HOLE + HOLE in text:
+        text = text.replace(HOLE + HOLE, HOLE)
+    return "" if text == "." else text
+
+
+class PathReader:
+    """Evaluates path expressions over the names that a module assigns."""
+
+    def __init__(self, assigned: Mapping[str, ast.expr], file: str) -> None:
+        """Take what each name that is assigned exactly once stands for, and the path of the module itself."""
+        self._assigned = assigned
+        self._file = file
+        self._bound: dict[str, str] = {}
+        self._hidden: set[str] = set()
+        self._depth = 0
+
+    def enter(self, code: ast.AST) -> None:
+        """Start on a piece of code, inside which a function's own names hide those of the module."""
+        self._bound, self._hidden = {}, set()
+        if isinstance(code, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names = (it for it in ast.walk(code) if isinstance(it, ast.Name) and isinstance(it.ctx, ast.Store))
+            self._hidden = {it.arg for it in ast.walk(code) if isinstance(it, ast.arg)} | {it.id for it in names}
+        for node in ast.walk(code):
+            if isinstance(node, (ast.comprehension, ast.For)):
+                self._bind(node.target, node.iter)
+
+    def _bind(self, target: ast.expr, iterable: ast.expr) -> None:
+        """Note what a loop's variable stands for; one that is used for two loops stands for anything."""
+        for node in ast.walk(target):
+            if isinstance(node, ast.Name):
+                text = self.read(iterable, element=True) if node is target else HOLE
+                self._bound[node.id] = HOLE if node.id in self._bound else text
+
+    def read(self, node: ast.expr | None, *, element: bool = False) -> str:
+        """Return the path that an expression stands for, or that each element of it does."""
+        if node is None or self._depth > _MAX_DEPTH:
+            return HOLE
+        self._depth += 1
+        try:
+            return self._elements(node) if element else self._path(node)
+        finally:
+            self._depth -= 1
+
+    def listed(self, call: ast.Call) -> str:
+        """Return what a call of `glob`, `rglob`, `iterdir`, or of a function like them, lists."""
+        owner, _, name = dotted(call.func).rpartition(".")
+        first = self.read(call.args[0]) if call.args else HOLE
+        if name in {"glob", "iglob"} and (owner == "glob" or isinstance(call.func, ast.Name)):
+            return _opened(first)
+        if name in {"listdir", "scandir", "walk"}:
+            return _joined(first, HOLE)
+        folder = self.read(call.func.value) if isinstance(call.func, ast.Attribute) else HOLE
+        return _joined(folder, {"iterdir": HOLE, "rglob": HOLE + _opened(first)}.get(name, _opened(first)))
+
+    def _elements(self, node: ast.expr) -> str:
+        """Return what each element of a list of paths stands for."""
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=[inner]) if name in _LISTS:
+                return self.read(inner, element=True)
+            case ast.Call(func=ast.Attribute(attr="glob" | "rglob" | "iterdir")):
+                return self.listed(node)
+            case ast.Name(id=name) if name not in self._hidden:
+                return self.read(self._assigned.get(name), element=True)
+            case _:
+                return HOLE
+
+    def _path(self, node: ast.expr) -> str:
+        """Return the path that an expression stands for."""
+        text = HOLE
+        match node:
+            case ast.Constant(value=str(constant)):
+                text = constant
+            case ast.JoinedStr(values=values):
+                text = "".join(self.read(it) for it in values)
+            case ast.FormattedValue(value=value, format_spec=None, conversion=-1):
+                text = self.read(value)
+            case ast.Name(id=name):
+                text = self._name(name)
+            case ast.BinOp(left=left, op=ast.Div(), right=right):
+                text = _joined(self.read(left), self.read(right))
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                text = self.read(left) + self.read(right)
+            case ast.Attribute(value=value, attr="parent"):
+                text = _parent(self.read(value))
+            case ast.Call():
+                text = self._call(node)
+            case _:
+                pass
+        return text
+
+    def _name(self, name: str) -> str:
+        """Return the path that a name stands for."""
+        if name == "__file__":
+            return self._file
+        if name in self._bound:
+            return self._bound[name]
+        return HOLE if name in self._hidden else self.read(self._assigned.get(name))
+
+    def _call(self, call: ast.Call) -> str:
+        """Return the path that a call gives."""
+        owner, _, name = dotted(call.func).rpartition(".")
+        arguments = [self.read(it) for it in call.args]
+        if isinstance(call.func, ast.Attribute) and name in _SAME:
+            return self.read(call.func.value)
+        if isinstance(call.func, ast.Attribute) and name in {"joinpath", "with_name"}:
+            start = self.read(call.func.value)
+            arguments = [_parent(start) if name == "with_name" else start, *arguments]
+        elif name == "dirname" and arguments:
+            return _parent(arguments[0])
+        elif name not in _MAKERS or call.keywords or (name == "join" and not owner.endswith("path")):
+            return HOLE
+        path = ""
+        for argument in arguments:
+            path = _joined(path, argument)
+        return path
+
+
+def _joined(left: str, right: str) -> str:
+    """Return one path below another."""
+    if right.startswith("/") or left in {"", "."}:
+        return right
+    return left + right if left.endswith(HOLE) else f"{left.rstrip('/')}/{right}"
+
+
+def _opened(pattern: str) -> str:
+    """Return a glob pattern with one hole for all between its first and its last mark."""
+    first = min((pattern.find(it) for it in "*?[" if it in pattern), default=-1)
+    if first < 0:
+        return pattern
+    return pattern[:first] + HOLE + pattern[max(pattern.rfind(it) for it in "*?]") + 1 :]
+
+
+def _parent(path: str) -> str:
+    """Return the folder of a path."""
+    head, found, tail = path.rpartition("/")
+    if HOLE in tail:
+        return head + HOLE
+    return head if found else ""
