@@ -6,10 +6,12 @@ import hashlib
 import os
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from headgate._nox import Nox
+from headgate._programs import Programs
 from headgate._store import Store
 from headgate._verdict import Verdict
 
@@ -50,7 +52,7 @@ class Scratch:
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings and caches of whoever runs the tests out of them."""
-    for name in [it for it in os.environ if it.startswith(("GIT_", "GITHUB_", "NOX"))]:
+    for name in [it for it in os.environ if it.startswith(("GIT_", "GITHUB_", "NOX", "PIP_", "UV_"))]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()
@@ -137,3 +139,164 @@ def sha256(text: str) -> str:
 def stage(tmp_path: Path) -> Stage:
     """Return an empty store, and a work tree for it: that of `scratch`, where a test asks for both."""
     return Stage(Store(tmp_path / "home" / "store"), tmp_path / "scratch")
+
+
+NOXFILE = """
+import nox
+
+FLAGS = ["-q"]
+CHECKS = ["ruff"]
+
+
+@nox.session(python=["3.11", "3.13"])
+@nox.parametrize("package", ["base", "app", "solo"])
+def tests(session, package):
+    session.run("pytest", *FLAGS, f"packages/{package}")
+
+
+@nox.session
+def lint(session):
+    session.run(*CHECKS)
+
+
+@nox.session
+def data(session):
+    session.run("python", "-m", "base")
+
+
+@nox.session(requires=["data"])
+def model(session):
+    session.run("python", "-m", "app")
+"""
+
+PYPROJECT = """
+[dependency-groups]
+test = ["pytest"]
+lint = ["ruff"]
+
+[tool.uv.workspace]
+members = ["packages/*"]
+
+[tool.pytest]
+addopts = []
+
+[tool.ruff]
+line-length = 100
+
+[tool.headgate]
+ignore = ["README.md", "packages/*/README.md"]
+
+[tool.headgate.sessions]
+tests = { packages = ["{package}"], groups = ["test"] }
+lint = {}
+data = { packages = ["base"], outputs = ["artifacts/data"], tools = ["pytest"], groups = [] }
+model = { packages = ["app"], needs = ["data"], outputs = ["artifacts/model"], env = ["SEED"], groups = [] }
+"""
+
+LOCK = """
+version = 1
+
+[manifest.dependency-groups]
+test = [{ name = "pytest" }]
+lint = [{ name = "ruff" }]
+"""
+
+
+def _package(name: str, *dependencies: str) -> dict[str, str]:
+    """Return the files of a package."""
+    needs = ", ".join(f'"{it}"' for it in dependencies)
+    folder = f"packages/{name}"
+    return {
+        f"{folder}/pyproject.toml": f'[project]\nname = "{name}"\nreadme = "README.md"\ndependencies = [{needs}]\n',
+        f"{folder}/README.md": name,
+        f"{folder}/src/{name}/__init__.py": "",
+        f"{folder}/src/{name}/core.py": f"NAME = '{name}'\n",
+        f"{folder}/tests/test_core.py": f"assert '{name}'\n",
+    }
+
+
+def _locked(name: str, version: str, *dependencies: str, source: str = 'registry = "https://example.org"') -> str:
+    """Return an entry of a lock."""
+    needs = ", ".join(f'{{ name = "{it}" }}' for it in dependencies)
+    return f'\n[[package]]\nname = "{name}"\nversion = "{version}"\nsource = {{ {source} }}\ndependencies = [{needs}]\n'
+
+
+class Known:
+    """A store of verdicts that a test knows."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.all: dict[str, Verdict] = {}
+
+    def verdicts(self, digests: Iterable[str]) -> dict[str, Verdict]:
+        """Return the verdicts that there are."""
+        return {it: self.all[it] for it in digests if it in self.all}
+
+    def seconds(self, session: str) -> float | None:
+        """Return how long a session took."""
+        return next((it.seconds for it in self.all.values() if it.session == session), None)
+
+    def last(self, session: str) -> Verdict | None:
+        """Return the last verdict of a session."""
+        return next((it for it in reversed(self.all.values()) if it.session == session), None)
+
+
+class Monorepo:
+    """A repository with three packages, of which one needs another, and stages that read each other's outputs."""
+
+    names: ClassVar[list[str]] = [
+        *(f"tests-{python}({package})" for python in ("3.11", "3.13") for package in ("base", "app", "solo")),
+        *("lint", "data", "model"),
+    ]
+
+    def __init__(self, scratch: Scratch) -> None:
+        """Write and commit the files."""
+        self.scratch = scratch
+        self.root = scratch.root
+        self.store = Known()
+        files = {"noxfile.py": NOXFILE, "pyproject.toml": PYPROJECT, "uv.lock": self.lock(), "README.md": "all"}
+        files |= _package("base", "numpy") | _package("app", "base", "torch>=2") | _package("solo")
+        scratch.commit(files | {".gitignore": "artifacts\n__pycache__\n", "docs/index.md": "all", "conftest.py": ""})
+
+    def lock(self, **versions: str) -> str:
+        """Return a lock with some other versions."""
+        chosen = {"numpy": "2.0", "torch": "2.9", "pytest": "9.0", "ruff": "0.1"} | versions
+        members = [
+            _locked(name, "0", *needs, source=f'editable = "packages/{name}"')
+            for name, needs in {"base": ["numpy"], "app": ["base", "torch"], "solo": []}.items()
+        ]
+        return LOCK + "".join([*members, *(_locked(name, version) for name, version in chosen.items())])
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a text in a file."""
+        content = (self.root / name).read_text()
+        assert old in content
+        (self.root / name).write_text(content.replace(old, new))
+
+
+def _listed(source: str) -> list[Any]:
+    """Return what nox would list for the noxfile of a monorepo, whose decorators are simple enough."""
+    found: list[Any] = []
+    for name in source.split("def ")[1:]:
+        function = name.partition("(")[0]
+        if function == "tests":
+            for python in ("3.11", "3.13"):
+                for package in ("base", "app", "solo"):
+                    parameters = (("package", package),)
+                    found.append((f"tests-{python}({package})", "tests", python, (), parameters, True))
+        else:
+            found.append((function, function, "", (), (), True))
+    return found
+
+
+@pytest.fixture
+def monorepo(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Monorepo:
+    """Return a monorepo, for which neither nox nor another Python need be started."""
+
+    def listed(_nox: Nox, root: str, _environ: object) -> list[Any]:
+        return _listed((Path(root) / "noxfile.py").read_text())
+
+    monkeypatch.setattr(Nox, "list_sessions", listed)
+    monkeypatch.setattr(Programs, "find", lambda _programs, name: name)
+    monkeypatch.setattr(Programs, "version", lambda _programs, path: f"version of {path}")
+    return Monorepo(scratch)

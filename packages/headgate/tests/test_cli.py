@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from headgate import _cli, errors
+from headgate._nearest import suggestion
 
 
 class Probe:
@@ -96,6 +97,13 @@ def test_an_unknown_command_names_the_nearest(
     )
     assert _cli.main(["--zzz"]) == 2
     assert "Did you mean" not in capsys.readouterr().err
+
+
+def test_a_suggestion_is_near_or_complete_or_none() -> None:
+    """The nearest; else all of a few; else nothing."""
+    assert suggestion("tset", ["test", "lint"]) == " Did you mean 'test'?"
+    assert suggestion("zzz", ["test", "lint"]) == " There are: lint, test."
+    assert suggestion("zzz", map(str, range(20))) == suggestion("zzz", []) == ""
 
 
 def test_a_module_that_a_command_misses_is_not_taken_for_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,17 +45,11 @@ def _command(name: str) -> Command:
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        message = f"There is no command {name!r}. {_nearest(name)}See `headgate --help`."
+        from headgate._nearest import suggestion
+
+        message = f"There is no command {name!r}.{suggestion(name, _names())} See `headgate --help`."
         raise UsageError(message) from None
     return command
-
-
-def _nearest(name: str) -> str:
-    """Return a sentence that names the command meant, if there is one like it."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, _names(), n=1)
-    return f"Did you mean {near[0]!r}? " if near else ""
 
 
 def _first_line(module: object) -> str:

@@ -78,6 +78,13 @@ class Listing:
             return start, end + 1
         return self.below(path)
 
+    def inner(self, outer: tuple[int, int], path: bytes) -> tuple[int, int] | None:
+        """Return what `span` returns for a path within a slice, or None where there is nothing."""
+        raw, (start, end) = self.raw, outer
+        if raw.find(b"\t" + path + b"/", start, end) < 0 and raw.find(b"\t" + path + b"\0", start, end) < 0:
+            return None
+        return self.span(path)
+
     def spans(self, folders: Iterable[bytes]) -> dict[bytes, tuple[int, int]]:
         """Return what `below` returns for each of many folders, in one pass over the listing."""
         raw, position, starts = self.raw, 0, []

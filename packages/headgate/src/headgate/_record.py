@@ -45,6 +45,11 @@ class Record:
             message = f"{type(self).__name__} misses or does not have: {', '.join(wrong)}"
             raise TypeError(message)
 
+    @classmethod
+    def fields(cls) -> tuple[str, ...]:
+        """Return the names of all fields."""
+        return cls._fields
+
     def __setattr__(self, name: str, value: object) -> NoReturn:
         """Refuse: a record never changes."""
         message = f"{type(self).__name__} is frozen: {name} cannot be set"

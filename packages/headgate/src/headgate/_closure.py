@@ -1,0 +1,132 @@
+"""What a package brings with it: its files, what it needs, and what of the lock it can reach."""
+
+from __future__ import annotations
+
+import os
+
+from headgate._sha256 import digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from headgate._content import Content
+    from headgate._project import Project
+
+    Span = tuple[int, int]
+
+__all__ = ["Packages"]
+
+
+class Packages:
+    """Hashes of packages together with all that they need.
+
+    A package counts in two ways. A session's own package counts with all its files, and with all that it needs for
+    whatever purpose. A package that another one needs counts with what its wheel contains, and with what whoever
+    installs the wheel needs. The second kind is built up from below, each package once, so that the work grows with the
+    number of packages and not with their pairs.
+    """
+
+    def __init__(self, project: Project, content: Content) -> None:
+        """Take the tree."""
+        self._project = project
+        self._content = content
+        self._packages = project.workspace.packages
+        self._spans = project.listing.spans(os.fsencode(it) for it in self._packages if it)
+        self._spans[b""] = project.listing.below(b"")
+        self._wheels: dict[tuple[str, ...], dict[str, str]] = {}
+
+    def own(self, folder: str, ignore: tuple[str, ...]) -> str:
+        """Return a hash of a session's own package and of all that it needs."""
+        needed = self.needed(folder)
+        wheels = self._wheel_hashes(ignore)
+        parts = [folder, self._content.hash(self.spans(folder), ignore), self._outside(folder, ignore)]
+        parts += [self._project.lock.reach("own", folder)[0], *(wheels[it] for it in needed)]
+        return digest(*(os.fsencode(part) for part in parts))
+
+    def needed(self, folder: str) -> list[str]:
+        """Return the packages that a session's own package needs directly."""
+        package = self._packages.get(folder)
+        found = {*(package.own if package else ()), *self._project.lock.reach("own", folder)[1]}
+        return sorted(it for it in found - {folder} if it in self._packages)
+
+    def closure(self, folders: Iterable[str]) -> list[str]:
+        """Return the packages that are needed by some packages, directly or not, without themselves."""
+        own = set(folders)
+        found = {it for folder in own for it in self.needed(folder)}
+        waiting = list(found)
+        while waiting:
+            new = set(self._runtime(waiting.pop())) - found
+            found |= new
+            waiting += new
+        return sorted(found - own)
+
+    def spans(self, folder: str, *, wheel: bool = False) -> list[Span]:
+        """Return the slices with a package's files, or with those that its wheel contains."""
+        span = self._spans.get(os.fsencode(folder)) or self._project.listing.below(os.fsencode(folder))
+        if not wheel:
+            return [span]
+        from headgate._content import cut
+
+        listing = self._project.listing
+        names = (os.fsencode(f"{folder}/{name}".lstrip("/")) for name in self._project.root.table.wheel_excludes)
+        holes = sorted(hole for name in names if (hole := listing.inner(span, name)))
+        return cut([span], holes) if holes else [span]
+
+    def outside(self, folder: str) -> dict[str, list[Span]]:
+        """Return the slices that a package's pyproject.toml points at beyond its folder, by pattern."""
+        package = self._packages.get(folder)
+        prefix = self._project.prefix
+        found = {}
+        for pattern in package.outside if package else ():
+            if pattern.startswith(prefix):
+                found[pattern] = self._project.reader.named(pattern[len(prefix) :] or "**")
+            else:
+                found[pattern] = [self._project.listing.span(os.fsencode(pattern))]
+        return found
+
+    def _outside(self, folder: str, ignore: tuple[str, ...]) -> str:
+        """Return a hash of what a package's pyproject.toml points at beyond its folder."""
+        return self._content.hash((it for spans in self.outside(folder).values() for it in spans), ignore)
+
+    def _runtime(self, folder: str) -> list[str]:
+        """Return the packages that whoever installs a package's wheel needs with it."""
+        found = {*self._packages[folder].runtime, *self._project.lock.reach("runtime", folder)[1]}
+        return sorted(it for it in found - {folder} if it in self._packages)
+
+    def _wheel_hashes(self, ignore: tuple[str, ...]) -> Mapping[str, str]:
+        """Return for each package a hash of what its wheel brings with it."""
+        if ignore not in self._wheels:
+            alone = {folder: self._wheel(folder, ignore) for folder in self._packages}
+            needs = {folder: self._runtime(folder) for folder in self._packages}
+            self._wheels[ignore] = _accumulated(alone, needs)
+        return self._wheels[ignore]
+
+    def _wheel(self, folder: str, ignore: tuple[str, ...]) -> str:
+        """Return a hash of what a package's wheel contains, and of what of the lock it reaches."""
+        content = self._content.hash(self.spans(folder, wheel=True), ignore)
+        parts = [folder, content, self._outside(folder, ignore), self._project.lock.reach("runtime", folder)[0]]
+        return digest(*(os.fsencode(part) for part in parts))
+
+
+def _accumulated(alone: Mapping[str, str], needs: Mapping[str, list[str]]) -> dict[str, str]:
+    """Return for each name a hash over its own and those of all that it needs, directly or not."""
+    users: dict[str, list[str]] = {name: [] for name in needs}
+    for name, needed in needs.items():
+        for it in needed:
+            users[it].append(name)
+    missing = {name: len(needed) for name, needed in needs.items()}
+    ready = [name for name, count in missing.items() if not count]
+    done: dict[str, str] = {}
+    for name in ready:  # grows while it is read
+        done[name] = digest(*(os.fsencode(it) for it in (alone[name], *(done[it] for it in needs[name]))))
+        for user in users[name]:
+            missing[user] -= 1
+            ready += [user] if not missing[user] else []
+    circular = {}
+    for name in needs.keys() - done:  # these are in a circle, or need one that is
+        reached = [name]
+        for it in reached:  # grows while it is read
+            reached += [need for need in needs[it] if need not in reached]
+        circular[name] = digest(*(os.fsencode(alone[it]) for it in sorted(reached)))
+    return done | circular

@@ -1,0 +1,77 @@
+"""What a session's digest is made of: a few hashes to compute it fast, and the same by name for people."""
+
+from __future__ import annotations
+
+import os
+
+from headgate._closure import Packages
+from headgate._content import Content
+from headgate._scope import Scope
+from headgate._sha256 import digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from headgate._machine import Machine
+    from headgate._project import Project
+    from headgate._sessions import Session
+
+    Outputs = Mapping[str, Mapping[str, str]]
+
+__all__ = ["Components"]
+
+_SHORT = 16  # hexadecimal digits of a component; they are for comparing, the digest itself is what is relied upon
+
+
+class Components:
+    """The parts of digests of one tree."""
+
+    def __init__(self, project: Project, machine: Machine, catalog: Mapping[str, Session]) -> None:
+        """Take the tree, the machine, and all sessions by name."""
+        self._machine = machine
+        self._catalog = catalog
+        self._content = Content(project.listing, project.reader)
+        self.scope = Scope(project, self._content, Packages(project, self._content))
+        self._variables: dict[tuple[str, ...], str] = {}
+
+    def hashes(self, session: Session, outputs: Outputs) -> list[str]:
+        """Return texts that together change whenever anything changes that the session's verdict can depend on.
+
+        Raises:
+            KeyError: the outputs of a needed session are missing.
+        """
+        if session.env not in self._variables:
+            self._variables[session.env] = repr(self._machine.variables(session.env))
+        machine = [self._machine.python(session.python), self._machine.platform, self._machine.nox.version]
+        needs = [f"{name}: {value}" for name, value in self._needs(session, outputs).items()]
+        return [_identity(session), *machine, self._variables[session.env], *self.scope.hashes(session), *needs]
+
+    def of(self, session: Session, outputs: Outputs) -> dict[str, str]:
+        """Return the same by name, short enough to be kept with every verdict."""
+        found = {
+            "session": digest(os.fsencode(_identity(session)))[:_SHORT],
+            "python": self._machine.python(session.python),
+            "platform": self._machine.platform,
+            "nox": self._machine.nox.version,
+        }
+        found |= {f"env: {name}": value[:_SHORT] for name, value in self._machine.variables(session.env).items()}
+        found |= {name: value[:_SHORT] for name, value in self.scope.named(session).items()}
+        return found | {name: value[:_SHORT] for name, value in self._needs(session, outputs).items()}
+
+    def _needs(self, session: Session, outputs: Outputs) -> dict[str, str]:
+        """Return what comes from the sessions that one needs: their outputs, or where there are none, their digests."""
+        found: dict[str, str] = {}
+        for name in session.needs:
+            needed = self._catalog[name]
+            if needed.outputs:
+                found |= {f"needs {name}: {path}": value for path, value in outputs[name].items()}
+            else:
+                parts = self.hashes(needed, outputs)
+                found[f"needs {name}"] = digest(*(os.fsencode(part) for part in parts))
+        return found
+
+
+def _identity(session: Session) -> str:
+    """Return what tells a session from all others, and what it leaves behind."""
+    return repr((session.name, session.python, sorted(session.parameters.items()), session.outputs))

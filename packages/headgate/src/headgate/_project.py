@@ -1,0 +1,71 @@
+"""Everything that a tree says, each part read when it is asked for."""
+
+from __future__ import annotations
+
+from headgate._lockfile import Lock
+from headgate._noxfile import Noxfile
+from headgate._reads import TreeReader
+from headgate._root import Root
+from headgate._sessions import Session
+from headgate._sha256 import digest
+from headgate._workspace import find_workspace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from headgate._machine import Machine
+    from headgate._memory import Memory
+    from headgate._snapshot import Snapshot
+
+__all__ = ["Project"]
+
+
+class Project:
+    """A tree of a repository with what its files say.
+
+    Attributes:
+        snapshot: the tree.
+        root: the root's pyproject.toml.
+        workspace: the packages.
+        lock: the lock.
+        noxfile: the noxfile.
+        reader: finds files by what code or tables say.
+    """
+
+    def __init__(self, snapshot: Snapshot, memory: Memory) -> None:
+        """Read a tree, or remember what was read.
+
+        Raises:
+            UsageError: there is no noxfile.
+            ConfigurationError: a file says something that cannot be right.
+        """
+        self.snapshot = snapshot
+        self.listing = snapshot.listing
+        self.prefix = snapshot.repository.prefix
+        self._memory = memory
+        self.noxfile = Noxfile(snapshot, memory)
+        self.root = Root(snapshot, memory)
+        self.workspace = find_workspace(snapshot, memory)
+        self.lock = Lock(snapshot, memory)
+        self.reader = TreeReader(self.listing, self.prefix)
+
+    def sessions(self, machine: Machine) -> list[Session]:
+        """Return all sessions, asking nox only where something changed that its answer was read from.
+
+        Raises:
+            ConfigurationError: nox or the table has an error.
+        """
+        root, noxfile, workspace = self.root, self.noxfile, self.workspace
+        reads = noxfile.on_load()
+        parts = [noxfile.key, root.key, workspace.key, machine.nox.path, machine.nox.version, machine.nox.python]
+        parts += [self.reader.content(reads.content), self.reader.names(reads.names), self.prefix]
+        parts += [f"{name}={value}" for name, value in machine.variables(root.table.env).items()]
+        key = digest(*(part.encode("utf-8", "surrogateescape") for part in parts))
+        remembered = None if reads.unstable else self._memory.get("sessions", key)
+        if remembered is not None:
+            return [Session(**packed) for packed in remembered]
+        from headgate._session_reader import read_sessions
+
+        listed = machine.nox.list_sessions(self.snapshot.repository.root, machine.environment(root.table.env))
+        sessions = read_sessions(listed, root, noxfile, workspace, self.reader, self.prefix)
+        self._memory.put("sessions", key, [session.pack() for session in sessions])
+        return sessions

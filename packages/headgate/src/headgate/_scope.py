@@ -1,0 +1,163 @@
+"""The files that a session depends on, and everything that is said about it in files it shares with others."""
+
+from __future__ import annotations
+
+import os
+
+from headgate._requirement import normalised
+from headgate._sha256 import digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from headgate._closure import Packages
+    from headgate._content import Content
+    from headgate._project import Project
+    from headgate._sessions import Session
+
+    Span = tuple[int, int]
+
+__all__ = ["Scope"]
+
+_SHARED = ("noxfile.py", "pyproject.toml", "uv.lock")  # files of the project's root that count by their parts
+_ALWAYS = "[tool.uv]"  # decides what is installed, whatever tools a session runs
+
+
+class Scope:
+    """Which files and settings of a tree count for which session."""
+
+    def __init__(self, project: Project, content: Content, packages: Packages) -> None:
+        """Take the tree."""
+        self._project = project
+        self._content = content
+        self.packages = packages
+        self.shared = {project.prefix + name for name in _SHARED}
+        self._cache: dict[tuple[object, ...], str] = {}
+        self._shallow: dict[str, list[str]] = {}
+
+    def hashes(self, session: Session) -> list[str]:
+        """Return hashes that together change whenever anything changes that counts for a session."""
+        ignore, cache = session.ignore, self._cache
+        if session.packages is None:
+            key: tuple[object, ...] = ("all", ignore)
+            if key not in cache:
+                cache[key] = self._content.hash([self._project.listing.below(b"")], ignore)
+            return [cache[key]]
+        key = ("shared", session.function, session.groups, session.tools)
+        if key not in cache:
+            settings = [f"{name}={it}" for name, it in self.settings(session).items()]
+            settings += [self._project.lock.reach("groups", normalised(it))[0] for it in self._groups(session)]
+            cache[key] = digest(*map(os.fsencode, settings))
+        found = [cache[key], self._around(session.packages, ignore)]
+        found += [self._content.hash(self._project.reader.named(it), ignore) for it in session.inputs or ()]
+        for folder in session.packages:
+            key = ("own", folder, ignore)
+            if key not in cache:
+                cache[key] = self.packages.own(folder, ignore)
+            found.append(cache[key])
+        return found
+
+    def named(self, session: Session) -> dict[str, str]:
+        """Return a hash for each part that counts for a session, by name."""
+        kept = {name: self._content.kept(spans, session.ignore) for name, spans in self.spans(session).items()}
+        found = {name: self._content.hash(spans, ()) for name, spans in kept.items() if spans}
+        return found if session.packages is None else self.settings(session) | self.locked(session) | found
+
+    def spans(self, session: Session) -> dict[str, list[Span]]:
+        """Return the slices of the listing with the files that count for a session, by the names of its parts."""
+        listing, packages, reader = self._project.listing, self.packages, self._project.reader
+        if session.packages is None:
+            return self._entries("files: ", [listing.below(b"")], "")
+        found = {f"files: {it}": [listing.span(os.fsencode(it))] for it in self.near(session.packages)}
+        found |= {f"files: {it}": reader.named(it) for it in session.inputs or ()}
+        own = set(session.packages)
+        for folder in (*session.packages, *packages.closure(own)):
+            place = f"package {self._project.workspace.name(folder)}: "
+            found |= self._entries(place, packages.spans(folder, wheel=folder not in own), folder)
+            found |= {f"files: {pattern or '**'}": spans for pattern, spans in packages.outside(folder).items()}
+        return found
+
+    def locked(self, session: Session) -> dict[str, str]:
+        """Return a hash for each locked package that a session can reach."""
+        return {
+            f"uv.lock: {label}": value
+            for kind, name, _ in self.starts(session)
+            for label, value in self._project.lock.entries(kind, name).items()
+        }
+
+    def starts(self, session: Session) -> list[tuple[str, str, str]]:
+        """Return from where a session reaches into the lock: the kind, the folder or group, and a name for people."""
+        own = session.packages or ()
+        workspace = self._project.workspace
+        needed = [("runtime", it, workspace.packages[it].name) for it in self.packages.closure(own)]
+        groups = [("groups", normalised(it), f"the group {it}") for it in self._groups(session)]
+        return [*(("own", it, workspace.packages[it].name) for it in own), *needed, *groups]
+
+    def settings(self, session: Session) -> dict[str, str]:
+        """Return a hash for each part of the shared files that counts for a session, the lock aside."""
+        root, place = self._project.root, "root: pyproject.toml "
+        code = self._project.noxfile.code(session.function)
+        chosen = None if session.tools is None else {_ALWAYS, *(f"[tool.{it}]" for it in session.tools)}
+        tables = {
+            f"{place}{name}": value
+            for name, value in root.tables.items()
+            if chosen is None or name in chosen or not name.startswith("[tool.")
+        }
+        groups = {f"{place}[dependency-groups] {it}": root.groups.get(it, "") for it in self._groups(session)}
+        reads = {f"noxfile.py reads: {_shown(it)}": self._project.reader.content([it]) for it in sorted(code.content)}
+        lists = {f"noxfile.py lists: {_shown(it)}": self._project.reader.names([it]) for it in sorted(code.names)}
+        return tables | groups | code.parts | reads | lists
+
+    def _groups(self, session: Session) -> Iterable[str]:
+        """Return the root's dependency groups that count for a session."""
+        return sorted(self._project.root.groups) if session.groups is None else session.groups
+
+    def _around(self, folders: tuple[str, ...], ignore: tuple[str, ...]) -> str:
+        """Return a hash of the files that lie in folders around a session's packages."""
+        key = ("around", frozenset(above for it in folders for above in _above(it)), ignore)
+        if key not in self._cache:
+            spans = [self._project.listing.span(os.fsencode(it)) for it in self.near(folders)]
+            self._cache[key] = self._content.hash(spans, ignore)
+        return self._cache[key]
+
+    def near(self, folders: tuple[str, ...]) -> list[str]:
+        """Return the files that lie in folders around a session's packages and are not counted by their parts."""
+        places = {self._project.prefix.rstrip("/"), *(above for it in folders for above in _above(it))}
+        places |= {above for it in list(places) for above in _above(it)}
+        return sorted(path for place in places for path in self._files(place) if path not in self.shared)
+
+    def _files(self, folder: str) -> list[str]:
+        """Return the files that lie in a folder itself."""
+        if folder not in self._shallow:
+            depth = folder.count("/") + bool(folder)
+            beginning = os.fsencode(f"{folder}/" if folder else "")
+            lines = (line for line in self._project.listing.raw.split(b"\0") if line.count(b"/") == depth)
+            paths = (line.partition(b"\t")[2] for line in lines)
+            self._shallow[folder] = [os.fsdecode(path) for path in paths if path and path.startswith(beginning)]
+        return self._shallow[folder]
+
+    def _entries(self, place: str, spans: Iterable[Span], folder: str) -> dict[str, list[Span]]:
+        """Return slices cut into those of each entry of a folder."""
+        raw = self._project.listing.raw
+        depth = len(os.fsencode(folder)) + bool(folder)
+        found: dict[str, list[Span]] = {}
+        for start, end in spans:
+            position = start
+            while position < end:
+                after = raw.index(b"\0", position) + 1
+                name = raw[raw.index(b"\t", position) + 1 + depth : after - 1].partition(b"/")[0]
+                found.setdefault(place + os.fsdecode(name), []).append((position, after))
+                position = after
+        return found
+
+
+def _above(folder: str) -> list[str]:
+    """Return the folders around a folder, the top included."""
+    parts = folder.split("/")
+    return ["/".join(parts[:number]) for number in range(len(parts))] if folder else []
+
+
+def _shown(text: str) -> str:
+    """Return a text of the noxfile's as a pattern that people can read."""
+    return text.replace("\0", "*")
