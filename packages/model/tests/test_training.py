@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import headgate_model
 import numpy as np
 import pytest
 import torch
-from headgate_data import Dataset, Split, content_ids, load, write
+from headgate_data import Dataset, Split, content_ids, write
 from headgate_model import (
     ConvNet,
     Probabilities,
@@ -30,6 +31,7 @@ from headgate_model import (
 )
 from headgate_model import _network as network_module
 from headgate_model._progress import progress_on
+from hypothesis import given, settings, strategies
 from rich.console import Console
 from torch.nn import functional
 
@@ -201,9 +203,27 @@ def test_a_killed_training_is_resumed_with_the_same_result(tmp_path: Path, tiny:
         process.send_signal(signal.SIGKILL)
     assert not (tmp_path / "b" / "train.json").exists()
     config = dataclasses.replace(SHORT, epochs=60, patience=60)
-    stored = load(tmp_path / "data")
-    resumed = train(stored, tmp_path / "b", config=config, resume=True)
-    assert resumed.weights_digest == train(stored, tmp_path / "a", config=config).weights_digest
+    resumed = train(tiny, tmp_path / "b", config=config, resume=True)
+    assert resumed.weights_digest == train(tiny, tmp_path / "a", config=config).weights_digest
+
+
+@given(order=strategies.permutations(range(40)))
+@settings(max_examples=5, deadline=None)
+def test_the_order_of_rows_does_not_matter(tiny: Dataset, order: list[int]) -> None:
+    """A dataset's digest does not depend on it, and what has the same digest gives the same weights."""
+    split = tiny.splits["train"]
+    mixed = dataclasses.replace(
+        split,
+        ids=split.ids[order],
+        images=split.images[order],
+        labels=split.labels[order],
+        slices={"class": split.slices["class"][order]},
+    )
+    shuffled = dataclasses.replace(tiny, splits={**tiny.splits, "train": mixed})
+    config = dataclasses.replace(SHORT, epochs=1)
+    with tempfile.TemporaryDirectory() as folder:
+        digests = {train(it, folder, config=config).weights_digest for it in (tiny, shuffled)}
+    assert len(digests) == 1
 
 
 def test_training_stops_early(tmp_path: Path, tiny: Dataset) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import shutil
 from pathlib import Path
@@ -20,7 +21,7 @@ from headgate_model.errors import ShapeError, TrainingError
 from torch.nn import functional
 
 if TYPE_CHECKING:
-    from headgate_data import Dataset
+    from headgate_data import Dataset, Split
     from headgate_model._trained import Trained
 
 __all__ = ["PARTIAL", "train"]
@@ -98,11 +99,12 @@ def run(state: State, dataset: Dataset, config: TrainConfig, partial: Path, prog
     """Train until all epochs are done or the validation loss no longer falls, with a checkpoint after every epoch."""
     log, origin = partial / "log.jsonl", origin_of(dataset, config)
     log.write_bytes(log_lines(state.history))
-    steps = math.ceil(len(dataset.splits["train"].labels) / config.batch_size)
+    train_split, validation_split = (in_stored_order(dataset.splits[name]) for name in ("train", "validation"))
+    steps = math.ceil(len(train_split.labels) / config.batch_size)
     progress.start(epochs=config.epochs, done=len(state.history), steps=steps)
     while not state.finished(epochs=config.epochs, patience=config.patience):
-        train_loss = train_epoch(state, dataset, config, progress)
-        epoch = judge(state, dataset, config, train_loss)
+        train_loss = train_epoch(state, train_split, config, progress)
+        epoch = judge(state, validation_split, config, train_loss)
         state.history.append(epoch)
         if state.best_epoch is epoch:
             state.best = _state.plain(state.network.state_dict())
@@ -112,9 +114,20 @@ def run(state: State, dataset: Dataset, config: TrainConfig, partial: Path, prog
         progress.epoch(epoch)
 
 
-def train_epoch(state: State, dataset: Dataset, config: TrainConfig, progress: Progress) -> float:
+def in_stored_order(split: Split) -> Split:
+    """Return a split with its rows in the order in which they are stored.
+
+    The digest of a dataset says nothing of the order of its rows, so that the weights must not depend on it either.
+    """
+    order = split.order()
+    slices = {name: values[order] for name, values in split.slices.items()}
+    return dataclasses.replace(
+        split, ids=split.ids[order], images=split.images[order], labels=split.labels[order], slices=slices
+    )
+
+
+def train_epoch(state: State, split: Split, config: TrainConfig, progress: Progress) -> float:
     """Go once over the train split and return the mean loss."""
-    split = dataset.splits["train"]
     brightest = float(split.images.max())
     state.network.train()
     order = torch.randperm(len(split.labels), generator=state.generator)
@@ -151,9 +164,8 @@ def learning_rate(config: TrainConfig, *, epoch: float) -> float:
     return config.learning_rate * rise * (1 + math.cos(math.pi * epoch / config.epochs)) / 2
 
 
-def judge(state: State, dataset: Dataset, config: TrainConfig, train_loss: float) -> Epoch:
+def judge(state: State, split: Split, config: TrainConfig, train_loss: float) -> Epoch:
     """Measure the network on the validation split, and refuse to go on with a loss that is no number."""
-    split = dataset.splits["validation"]
     labels = torch.tensor(split.labels)
     logits = torch.from_numpy(predict(state.network, split.images, threads=config.threads))
     epoch = Epoch(
