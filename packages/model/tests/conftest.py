@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +13,7 @@ from headgate_data import SPLITS, BuildSettings, Dataset, Split, content_ids, re
 from headgate_model import TrainConfig, Trained, train
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 QUICK = TrainConfig(epochs=8, width=16, batch_size=64)
@@ -42,6 +46,19 @@ def tiny() -> Dataset:
     """Return a dataset that is learnt in no time."""
     splits = {name: stripes(rows, seed) for seed, (name, rows) in enumerate(zip(SPLITS, (40, 16, 16), strict=True))}
     return Dataset(classes=("top", "bottom"), image_shape=(6, 5, 1), source="tiny", salt="", splits=splits)
+
+
+@pytest.fixture
+def start() -> Callable[..., subprocess.Popen[str]]:
+    """Return a function that starts the command line in a process of its own, given arguments and variables."""
+
+    def run(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+        # Measuring the coverage of these would take longer than they do, and see nothing that is not seen elsewhere.
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
+        command = [sys.executable, "-m", "headgate_model", *arguments]
+        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=clean | variables)
+
+    return run
 
 
 @pytest.fixture

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
+import runpy
 import shutil
+import signal
 import subprocess
 import sys
 from importlib import resources
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import headgate_model
 import numpy as np
@@ -32,9 +35,19 @@ from headgate_model import (
     train,
 )
 from headgate_model import _export as export_module
-from headgate_model.__main__ import main
+from headgate_model._cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SHORT = ["--set", "epochs=3", "--set", "width=4"]
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> None:
+    """Read what a process writes to standard error up to a line with a text."""
+    assert process.stderr is not None
+    while text not in process.stderr.readline():
+        assert process.poll() is None
 
 
 @pytest.fixture(scope="module")
@@ -134,24 +147,24 @@ def test_the_exported_model_describes_itself(stages: Path, tiny: Dataset) -> Non
     assert str(stages).encode() not in content
 
 
-def test_a_reformatted_source_gives_the_same_model(stages: Path, tmp_path: Path) -> None:
-    """The bytes depend on graph, weights and metadata, not on lines, comments or folders."""
+def test_a_reformatted_source_gives_the_same_model(
+    stages: Path, tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """The bytes depend on graph, weights and metadata, not on lines, comments or folders; no warning, no telemetry."""
     source = Path(str(resources.files(headgate_model)))
     shutil.copytree(source, tmp_path / "headgate_model")
     network = tmp_path / "headgate_model" / "_network.py"
     network.write_text(
         "# Reformatted.\n\n\n" + network.read_text().replace("    def forward", "    # Why.\n\n    def forward")
     )
-    code = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from headgate_model.__main__ import main; sys.exit(main())"
-    )
     folders = [str(stages / "dataset"), str(stages / "train"), str(tmp_path / "export")]
-    # The copy is not the package that is measured.
-    unmeasured = {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE")}
-    done = subprocess.run(
-        [sys.executable, "-c", code, "export", *folders], check=False, capture_output=True, text=True, env=unmeasured
-    )
-    assert done.returncode == 0, done.stderr
+    home = tmp_path / "home"
+    home.mkdir()
+    with start("export", *folders, PYTHONPATH=str(tmp_path), HOME=str(home)) as process:
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+    assert list(home.rglob("*onnxruntime*")) == []
     assert (tmp_path / "export" / "model.onnx").read_bytes() == (stages / "export" / "model.onnx").read_bytes()
 
 
@@ -166,6 +179,35 @@ def test_a_graph_that_computes_something_else_is_not_written(
         next(iter(trained.network.parameters())).add_(0.5)
     with pytest.raises(errors.ExportError, match="differs from the network by"):
         export(tiny, trained, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_metadata_of_nested_graphs_are_stripped_as_well() -> None:
+    """A network of another team may branch, and its branches are graphs of their own."""
+    branch = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["a"], ["b"], doc_string="a.py")], "g", [], [])
+    node = onnx.helper.make_node("If", ["c"], ["d"], then_branch=branch, else_branch=branch)
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", [], []), producer_version="1", doc_string="a.py")
+    content = export_module.strip(model).SerializeToString()
+    assert b"a.py" not in content
+    assert b"Identity" in content
+    assert not model.producer_version
+
+
+class Moody(torch.nn.Module):
+    """A network that branches on what it sees, which no graph of a fixed form can express."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Return two of the pixels of each image, or of its negative."""
+        pixels = image.float().flatten(1)[:, :2]
+        return pixels if pixels.sum() > 0 else -pixels
+
+
+def test_a_network_that_torch_cannot_export_is_named(stages: Path, tiny: Dataset, tmp_path: Path) -> None:
+    """In one line, and nothing is written."""
+    trained = dataclasses.replace(load_trained(stages / "train"), network=Moody())
+    with pytest.raises(errors.ExportError, match="torch cannot export network 'conv'") as raised:
+        export(tiny, trained, tmp_path / "out")
+    assert "\n" not in str(raised.value)
     assert not (tmp_path / "out").exists()
 
 
@@ -214,17 +256,81 @@ def test_bad_input_is_one_clear_line(
     assert message in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_an_interrupted_command_says_how_to_go_on(
-    stages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def interrupt(*_: object, **__: object) -> None:
+    """Act like Ctrl-C, at once."""
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_training_says_how_to_go_on(
+    stages: Path,
+    tmp_path: Path,
+    start: Callable[..., subprocess.Popen[str]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Ctrl-C ends it with the usual code and no traceback."""
+    """A real Ctrl-C ends it with the usual code and no traceback, and what it advises works."""
+    command = ["train", str(stages / "dataset"), str(tmp_path / "out"), "--set", "epochs=60", "--set", "width=4"]
+    with start(*command) as process:
+        wait_for(process, "epoch 2/60")
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert "Traceback" not in rest
+    assert "the same command with --resume" in rest.splitlines()[-1]
+    with monkeypatch.context() as patched:
+        patched.setattr(headgate_model, "train", interrupt)
+        assert main([*command, "--resume"]) == 130
+    assert "the same command with --resume" in capsys.readouterr().err
+    assert main([*command, "--resume"]) == 0
 
-    def interrupt(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
 
-    monkeypatch.setattr("headgate_model.__main__.train", interrupt)
-    assert main(["train", str(stages / "dataset"), str(tmp_path / "out")]) == 130
-    assert "--resume" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("command", "name", "message"),
+    [
+        (["train", "{data}", "{out}"], "train", "there is nothing to go on with"),
+        (["export", "{data}", "{trained}", "{out}"], "export", "nothing was written"),
+    ],
+)
+def test_an_early_interruption_promises_nothing(
+    stages: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+    name: str,
+    message: str,
+) -> None:
+    """Nothing was kept, and that is what it says."""
+    monkeypatch.setattr(headgate_model, name, interrupt)
+    names = {"data": stages / "dataset", "trained": stages / "train", "out": tmp_path / "out"}
+    assert main([word.format(**names) for word in command]) == 130
+    assert message in capsys.readouterr().err
+
+
+def test_an_interruption_while_starting_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Imports take seconds, in which one may give up as well."""
+
+    class Slow(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "headgate_model._cli", Slow("slow"))
+    with pytest.raises(SystemExit) as raised:
+        runpy.run_module("headgate_model", run_name="__main__")
+    assert raised.value.code == 130
+
+
+def test_torch_is_not_loaded_before_it_is_needed() -> None:
+    """Help and wrong usage are answered at once; every public name is there all the same."""
+    code = (
+        "import sys, headgate_model, headgate_model._cli; print('torch' in sys.modules, 'train' in dir(headgate_model))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "False True\n"
+    assert all(hasattr(headgate_model, name) for name in headgate_model.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'trian'"):
+        headgate_model.trian  # type: ignore[attr-defined]  # noqa: B018 - wrong on purpose
 
 
 def test_the_module_is_a_command() -> None:

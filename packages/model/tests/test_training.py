@@ -6,10 +6,9 @@ import dataclasses
 import io
 import json
 import signal
-import subprocess
-import sys
 import tempfile
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import headgate_model
@@ -36,7 +35,8 @@ from rich.console import Console
 from torch.nn import functional
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import subprocess
+    from collections.abc import Callable
 
 SHORT = TrainConfig(epochs=4, width=4, batch_size=16, patience=4)
 
@@ -191,12 +191,13 @@ def test_a_resumed_training_equals_a_straight_one(tmp_path: Path, tiny: Dataset)
     assert again.weights_digest == straight.weights_digest
 
 
-def test_a_killed_training_is_resumed_with_the_same_result(tmp_path: Path, tiny: Dataset) -> None:
+def test_a_killed_training_is_resumed_with_the_same_result(
+    tmp_path: Path, tiny: Dataset, start: Callable[..., subprocess.Popen[str]]
+) -> None:
     """A real kill between two epochs costs at most the epoch that was begun."""
     write(tmp_path / "data", tiny)
-    command = [sys.executable, "-m", "headgate_model", "train", str(tmp_path / "data"), str(tmp_path / "b")]
-    settings = ["--set", "epochs=60", "--set", "patience=60", "--set", "width=4", "--set", "batch_size=16"]
-    with subprocess.Popen([*command, *settings], stderr=subprocess.PIPE, text=True) as process:
+    chosen = ["--set", "epochs=60", "--set", "patience=60", "--set", "width=4", "--set", "batch_size=16"]
+    with start("train", str(tmp_path / "data"), str(tmp_path / "b"), *chosen) as process:
         assert process.stderr is not None
         while "epoch 2/60" not in process.stderr.readline():
             assert process.poll() is None
@@ -312,6 +313,8 @@ def test_another_network_can_be_registered(monkeypatch: pytest.MonkeyPatch) -> N
         ("zzzz = 3", "known are"),
         ("epochs = 'x'", "epochs must be a whole number, not 'x'"),
         ("epochs = true", "epochs must be a whole number"),
+        ("learning_rate = 1" + 400 * "0", "learning_rate must be a number"),
+        ("width = 1" + 400 * "0", "width must be at least 1 and at most 4096"),
         ("epochs = 0", "epochs must be at least 1, not 0"),
         ("learning_rate = nan", "learning_rate must be above 0"),
         ("network = [1]", "network must be a text"),
@@ -325,6 +328,11 @@ def test_a_wrong_setting_is_named(tmp_path: Path, text: str, message: str) -> No
     with pytest.raises(errors.ConfigError, match=message) as raised:
         load_config(path)
     assert str(path) in str(raised.value)
+
+
+def test_the_committed_settings_are_the_defaults() -> None:
+    """What holds without a file is what was chosen and measured."""
+    assert load_config(Path(__file__).parents[1] / "train.toml") == TrainConfig()
 
 
 def test_settings_are_overridden_from_the_command_line(tmp_path: Path) -> None:

@@ -1,16 +1,23 @@
-"""Network, training, evaluation and export."""
+"""Network, training, evaluation and export.
+
+Names are imported when they are first used, so that nothing of torch is loaded before it is needed.
+"""
 
 from __future__ import annotations
 
-from headgate_model._config import TrainConfig, load_config
-from headgate_model._evaluate import Floors, evaluate, load_floors, shortfalls
-from headgate_model._export import export
-from headgate_model._network import ConvNet, NetworkFactory, Probabilities, build_network
-from headgate_model._progress import Progress
-from headgate_model._runtime import predict
-from headgate_model._state import Epoch
-from headgate_model._trained import Trained, load_trained
-from headgate_model._training import train
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from headgate_model._config import TrainConfig, load_config
+    from headgate_model._evaluate import Floors, evaluate, load_floors, shortfalls
+    from headgate_model._export import export
+    from headgate_model._network import ConvNet, NetworkFactory, Probabilities, build_network
+    from headgate_model._progress import Progress
+    from headgate_model._runtime import predict
+    from headgate_model._state import Epoch
+    from headgate_model._trained import Trained, load_trained
+    from headgate_model._training import train
 
 __all__ = [
     "ConvNet",
@@ -31,3 +38,30 @@ __all__ = [
     "shortfalls",
     "train",
 ]
+
+_NAMES = {
+    "_config": ("TrainConfig", "load_config"),
+    "_evaluate": ("Floors", "evaluate", "load_floors", "shortfalls"),
+    "_export": ("export",),
+    "_network": ("ConvNet", "NetworkFactory", "Probabilities", "build_network"),
+    "_progress": ("Progress",),
+    "_runtime": ("predict",),
+    "_state": ("Epoch",),
+    "_trained": ("Trained", "load_trained"),
+    "_training": ("train",),
+}
+_HOME = {name: home for home, names in _NAMES.items() for name in names}
+
+if not TYPE_CHECKING:  # pragma: no branch - for type checkers, which know the names from above and find wrong ones
+
+    def __getattr__(name: str) -> object:
+        """Import a public name from the module that defines it, as PEP 562 provides."""
+        if name not in _HOME:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return all public names, imported already or not."""
+    return sorted({*globals(), *__all__})

@@ -29,13 +29,13 @@ class TrainConfig:
 
     network: str = "conv"
     """Name of the network: `conv`, or one that a package registers under `headgate_model.networks`."""
-    width: Annotated[int, POSITIVE] = 32
+    width: Annotated[int, Range(least=1, most=4096)] = 32
     """Channels of the first convolution; deeper ones have up to four times as many."""
     dropout: Annotated[float, SHARE] = 0.2
     """Share of features that are dropped before the last layer, in training only."""
     seed: Annotated[int, Range(least=0, most=2**63 - 1)] = 0
     """Start of all random numbers: first weights, order of rows, augmentation, dropout."""
-    threads: Annotated[int, POSITIVE] = 1
+    threads: Annotated[int, Range(least=1, most=1024)] = 1
     """Processor threads that torch may use; a small network is slower on many."""
     epochs: Annotated[int, POSITIVE] = 40
     """Most passes over the train split."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import logging
+import os
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from headgate_model import _files
 from headgate_model._network import Probabilities
@@ -19,6 +18,8 @@ from headgate_model._runtime import predict, reproducible
 from headgate_model.errors import ExportError, ShapeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from headgate_data import Dataset
     from headgate_model._trained import Trained
     from numpy.typing import NDArray
@@ -64,19 +65,24 @@ def to_onnx(trained: Trained) -> bytes:
     """Return the ONNX file of a network with its preprocessing and softmax."""
     example = torch.zeros((2, *trained.image_shape), dtype=torch.uint8)
     module = Probabilities(trained.network).eval()
-    # The exporter prints how far it is, and logs which optional packages it does without.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with reproducible(threads=trained.config.threads), contextlib.redirect_stdout(io.StringIO()):
-        program = torch.onnx.export(
-            module,
-            (example,),
-            dynamo=True,
-            input_names=["image"],
-            output_names=["probabilities"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            opset_version=OPSET,
-            verbose=False,
-        )
+    try:
+        with reproducible(threads=trained.config.threads), without_torchvision_warnings():
+            program = torch.onnx.export(
+                module,
+                (example,),
+                dynamo=True,
+                input_names=["image"],
+                output_names=["probabilities"],
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                opset_version=OPSET,
+                external_data=False,
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        # What torch says is a page that advises on how to report to it; its cause is the line that tells.
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        msg = f"torch cannot export network {trained.config.network!r} for batches of any size: {reason}"
+        raise ExportError(msg) from error
     if program is None:  # pragma: no cover - only the older exporter returns nothing
         msg = "torch returned no program: report this with the version of torch."
         raise ExportError(msg)
@@ -90,15 +96,50 @@ def to_onnx(trained: Trained) -> bytes:
     return content
 
 
+@contextmanager
+def without_torchvision_warnings() -> Iterator[None]:
+    """Within the block, torch does not log that its sister package is missing, which nothing here needs."""
+
+    def says_else(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("torchvision is not installed")
+
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+    logger.addFilter(says_else)
+    try:
+        yield
+    finally:
+        logger.removeFilter(says_else)
+
+
 def strip(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Remove what tells where and when a graph was made, and not what it computes."""
-    graph = model.graph
-    parts = [model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer]
-    for part in parts:
-        part.ClearField("metadata_props")
-        part.ClearField("doc_string")
-    graph.name = "headgate"
+    """Remove what tells where, when and by which version a graph was made, and not what it computes."""
+    clear(model)
+    model.graph.name = "headgate"
     return model
+
+
+def clear(message: Any) -> None:  # noqa: ANN401 - any protocol buffer message
+    """Remove documentation, metadata and version from a message and from all within it, nested graphs included."""
+    for name in ("doc_string", "metadata_props", "producer_version"):
+        if name in message.DESCRIPTOR.fields_by_name:
+            message.ClearField(name)
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                clear(part)
+
+
+def import_runtime() -> Any:  # noqa: ANN401 - onnxruntime ships no types
+    """Import ONNX Runtime with its telemetry off.
+
+    Left alone, it writes an identifier of the machine below the home folder from its import on; its Privacy.md names
+    the variable that prevents that. The call is for what imported it before.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime  # noqa: PLC0415 - only from here on is its telemetry off
+
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
 
 
 def verify(content: bytes, trained: Trained, images: NDArray[np.uint8]) -> float:
@@ -107,6 +148,7 @@ def verify(content: bytes, trained: Trained, images: NDArray[np.uint8]) -> float
     Raises:
         ExportError: it is further than 1e-5.
     """
+    onnxruntime = import_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = trained.config.threads
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -10,7 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["replace", "to_json"]
+__all__ = ["CHECKPOINT", "PARTIAL", "replace", "to_json"]
+
+PARTIAL = "partial"
+"""Folder inside the output of a training that holds checkpoint and log until it is finished."""
+CHECKPOINT = "checkpoint.safetensors"
 
 
 def replace(folder: Path, contents: Mapping[str, bytes]) -> None:

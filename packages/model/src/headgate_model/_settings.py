@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import sys
 import tomllib
 import typing
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Range:
 
     def __contains__(self, value: float) -> bool:
         """Say whether a number is finite and within all bounds."""
-        return math.isfinite(value) and self.least <= value <= self.most and self.above < value < self.below
+        return abs(value) < math.inf and self.least <= value <= self.most and self.above < value < self.below
 
     def __str__(self) -> str:
         """Say in words which numbers are meant."""
@@ -109,7 +110,8 @@ def validate(config: DataclassInstance) -> None:
     for name, hint in typing.get_type_hints(type(config), include_extras=True).items():
         kind, *limits = typing.get_args(hint) if hasattr(hint, "__metadata__") else (hint,)
         value = getattr(config, name)
-        if kind is float and type(value) is int:
+        # Up to here, every whole number is a float as well; beyond, it is a mistake.
+        if kind is float and type(value) is int and abs(value) <= 2**sys.float_info.mant_dig:
             value = float(value)
             object.__setattr__(config, name, value)
         if type(value) is not kind:  # exactly: true and false are no numbers

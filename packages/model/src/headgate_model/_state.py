@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Epoch", "State", "load_checkpoint", "plain", "save_checkpoint"]
 
-CHECKPOINT = "checkpoint.safetensors"
-
 Tensors = dict[str, torch.Tensor]
 
 
@@ -88,7 +86,7 @@ def save_checkpoint(folder: Path, state: State, *, origin: dict[str, object]) ->
     tensors = {f"{section}/{name}": tensor for section, them in sections.items() for name, tensor in them.items()}
     # One key only: safetensors writes several in no fixed order.
     about = {"headgate": json.dumps({"origin": origin, "history": [dataclasses.asdict(it) for it in state.history]})}
-    _files.replace(folder, {CHECKPOINT: safetensors.torch.save(plain(tensors), about)})
+    _files.replace(folder, {_files.CHECKPOINT: safetensors.torch.save(plain(tensors), about)})
 
 
 def load_checkpoint(folder: Path, state: State, *, origin: dict[str, object]) -> None:
@@ -97,7 +95,7 @@ def load_checkpoint(folder: Path, state: State, *, origin: dict[str, object]) ->
     Raises:
         CheckpointError: the checkpoint is damaged, or was written by a run with other settings, data or torch.
     """
-    path = folder / CHECKPOINT
+    path = folder / _files.CHECKPOINT
     try:
         about, sections = read_sections(path)
         check_origin(about["origin"], origin, path=path)

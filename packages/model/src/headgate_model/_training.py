@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from headgate_model import _state
+from headgate_model import _files, _state
 from headgate_model._augment import augment
 from headgate_model._config import TrainConfig
 from headgate_model._network import build_network
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from headgate_data import Dataset, Split
     from headgate_model._trained import Trained
 
-__all__ = ["PARTIAL", "train"]
-
-PARTIAL = "partial"
-"""Folder inside the output that holds checkpoint and log until the training is finished."""
+__all__ = ["train"]
 
 
 def train(
@@ -62,8 +59,8 @@ def train(
     out, config, progress = Path(out), config or TrainConfig(), progress or Progress()
     with reproducible(threads=config.threads):
         state = start(dataset, config)
-        partial, origin = out / PARTIAL, origin_of(dataset, config)
-        if resume and (partial / _state.CHECKPOINT).is_file():
+        partial, origin = out / _files.PARTIAL, origin_of(dataset, config)
+        if resume and (partial / _files.CHECKPOINT).is_file():
             _state.load_checkpoint(partial, state, origin=origin)
         elif resume and (out / "train.json").is_file():
             return finished_before(out, origin)
