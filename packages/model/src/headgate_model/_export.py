@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,7 @@ def to_onnx(trained: Trained) -> bytes:
     example = torch.zeros((2, *trained.image_shape), dtype=torch.uint8)
     module = Probabilities(trained.network).eval()
     try:
-        with reproducible(threads=trained.config.threads), without_torchvision_warnings():
+        with reproducible(threads=trained.config.threads), without_noise():
             program = torch.onnx.export(
                 module,
                 (example,),
@@ -97,8 +98,11 @@ def to_onnx(trained: Trained) -> bytes:
 
 
 @contextmanager
-def without_torchvision_warnings() -> Iterator[None]:
-    """Within the block, torch does not log that its sister package is missing, which nothing here needs."""
+def without_noise() -> Iterator[None]:
+    """Within the block, torch keeps two things to itself that tell nobody here anything.
+
+    It logs that its sister package torchvision is missing, and up to 2.13 its exporter warns of its own old ways.
+    """
 
     def says_else(record: logging.LogRecord) -> bool:
         return not record.getMessage().startswith("torchvision is not installed")
@@ -106,7 +110,9 @@ def without_torchvision_warnings() -> Iterator[None]:
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     logger.addFilter(says_else)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
+            yield
     finally:
         logger.removeFilter(says_else)
 
