@@ -35,10 +35,11 @@ from headgate_model import (
     train,
 )
 from headgate_model import _export as export_module
+from headgate_model import _metrics as metrics_module
 from headgate_model._cli import main
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SHORT = ["--set", "epochs=3", "--set", "width=4"]
 
@@ -48,6 +49,14 @@ def wait_for(process: subprocess.Popen[str], text: str) -> None:
     assert process.stderr is not None
     while text not in process.stderr.readline():
         assert process.poll() is None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_resamples() -> Iterator[None]:
+    """Draw the intervals from fewer resamples: that takes most of an evaluation, and says no more about it here."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(metrics_module, "RESAMPLES", 50)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -269,9 +278,9 @@ def test_an_interrupted_training_says_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A real Ctrl-C ends it with the usual code and no traceback, and what it advises works."""
-    command = ["train", str(stages / "dataset"), str(tmp_path / "out"), "--set", "epochs=60", "--set", "width=4"]
+    command = ["train", str(stages / "dataset"), str(tmp_path / "out"), "--set", "epochs=30", "--set", "width=4"]
     with start(*command) as process:
-        wait_for(process, "epoch 2/60")
+        wait_for(process, "epoch 2/30")
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         rest = process.stderr.read()

@@ -196,14 +196,14 @@ def test_a_killed_training_is_resumed_with_the_same_result(
 ) -> None:
     """A real kill between two epochs costs at most the epoch that was begun."""
     write(tmp_path / "data", tiny)
-    chosen = ["--set", "epochs=60", "--set", "patience=60", "--set", "width=4", "--set", "batch_size=16"]
+    chosen = ["--set", "epochs=30", "--set", "patience=30", "--set", "width=4", "--set", "batch_size=16"]
     with start("train", str(tmp_path / "data"), str(tmp_path / "b"), *chosen) as process:
         assert process.stderr is not None
-        while "epoch 2/60" not in process.stderr.readline():
+        while "epoch 2/30" not in process.stderr.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGKILL)
     assert not (tmp_path / "b" / "train.json").exists()
-    config = dataclasses.replace(SHORT, epochs=60, patience=60)
+    config = dataclasses.replace(SHORT, epochs=30, patience=30)
     resumed = train(tiny, tmp_path / "b", config=config, resume=True)
     assert resumed.weights_digest == train(tiny, tmp_path / "a", config=config).weights_digest
 
