@@ -161,6 +161,6 @@ def texts(column: pa.ChunkedArray) -> NDArray[np.str_]:
 
 def pixels(column: pa.ChunkedArray) -> NDArray[Any]:
     """Return a column of fixed-shape tensors without missing values as one array (N, *shape)."""
-    flat = [np.empty(0, column.type.value_type.to_pandas_dtype())]
+    flat = [pa.array([], column.type.value_type).to_numpy(zero_copy_only=False)]
     flat += [chunk.storage.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
     return np.concatenate(flat).reshape(-1, *column.type.shape)
