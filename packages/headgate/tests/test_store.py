@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from headgate._store import Store, default_folder
+from headgate._store_place import private_folder
 from headgate.errors import StoreError
 
 if TYPE_CHECKING:
@@ -105,6 +106,21 @@ def test_linked_work_trees_share_their_history(stage: Stage, scratch: Scratch, t
     stage.store.record(stage.verdict("lint", seconds=1), tmp_path / "linked")
     stage.store.record(stage.verdict("lint", digest="3" * 64, seconds=3), tmp_path)
     assert Store(stage.store.root, repository=stage.root).seconds("lint") == 1
+
+
+def test_projects_in_one_repository_have_their_own_history(stage: Stage) -> None:
+    """A project may be a folder of a larger repository."""
+    projects = [stage.root / "projects" / name for name in "ab"]
+    for number, project in enumerate(projects):
+        project.mkdir(parents=True)
+        stage.store.record(stage.verdict("lint", digest=f"{number}" * 64, seconds=number), project)
+    assert [Store(stage.store.root, repository=it).seconds("lint") for it in projects] == [0, 1]
+    assert private_folder(str(projects[0])) == str(stage.root / ".git/headgate/projects%2Fa")
+
+
+def test_outside_git_there_is_no_folder_for_notes() -> None:
+    """Not even above."""
+    assert private_folder("/") is None
 
 
 def test_a_lost_index_is_made_anew(stage: Stage) -> None:

@@ -64,7 +64,7 @@ def test_all_that_counts_is_carried(bundle: Path, stage: Stage, other: Store) ->
     [verdict] = other.verdicts(it.digest for it in stage.store.ls()).values()
     assert verdict.session == "build"
     (stage.root / "out/a").write_text("changed")
-    assert other.restore(verdict, stage.root)
+    assert other.restore(verdict, stage.root) is not None
     assert (stage.root / "out/a").read_text() == "one"
     assert other.import_(bundle) == 0
 

@@ -51,7 +51,7 @@ while True:
         store.export(work / "bundle.tar")
         store.import_(work / "bundle.tar")
     for verdict in store.verdicts(hashlib.sha256(str(it).encode()).hexdigest() for it in range(40)).values():
-        if store.restore(verdict, work):
+        if store.restore(verdict, work) is not None:
             for part in range(3):
                 assert (out / str(part)).read_text() == f"{verdict.digest} {part} " * 500, "corrupt"
 """
@@ -83,7 +83,7 @@ def check(stage: Stage) -> int:
     store = Store(stage.store.root)
     restored = 0
     for verdict in store.verdicts(it.digest for it in store.ls()).values():
-        if store.restore(verdict, stage.root):
+        if store.restore(verdict, stage.root) is not None:
             restored += 1
             parts = {it.name: it.read_text() for it in (stage.root / "out").iterdir()}
             assert parts == {str(part): f"{verdict.digest} {part} " * 500 for part in range(3)}
@@ -129,7 +129,7 @@ def test_a_flipped_bit_anywhere_gives_nothing_false(stage: Stage, seed: int) -> 
         known = store.verdicts([verdict.digest, flaky.digest])
         assert [(it.digest, it.outputs) for it in known.values()] in ([], [(verdict.digest, verdict.outputs)])
         shutil.rmtree(stage.root / "out", ignore_errors=True)
-        if (found := store.verdict(verdict.digest)) is not None and store.restore(found, stage.root):
+        if (found := store.verdict(verdict.digest)) is not None and store.restore(found, stage.root) is not None:
             assert found == verdict
             assert stage.tree("out") == before
 
@@ -181,5 +181,5 @@ def test_a_clock_that_goes_backward_does_no_harm(stage: Stage) -> None:
     assert store.verdict(verdict.digest) == verdict
     (stage.root / "out").write_text("two")
     os.utime(stage.root / "out", (future, future))
-    assert store.restore(verdict, stage.root)
+    assert store.restore(verdict, stage.root) is not None
     assert (stage.root / "out").read_text() == "one"

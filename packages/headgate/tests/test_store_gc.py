@@ -47,7 +47,7 @@ def test_what_was_not_used_for_long_goes(stage: Stage) -> None:
     assert cleared.size == sum(it.stat().st_size for it in stage.blobs()) > 0
     assert stage.store.verdicts([old.digest, older.digest, new.digest]) == {new.digest: new}
     (stage.root / "old").unlink()
-    assert stage.store.restore(new, stage.root)
+    assert stage.store.restore(new, stage.root) is not None
     assert Store(stage.store.root).ls() == [new]
 
 

@@ -42,7 +42,7 @@ def restored(stage: Stage) -> bool:
     """Restore what was recorded."""
     verdict = stage.store.last("build")
     assert verdict is not None
-    return stage.store.restore(verdict, stage.root)
+    return stage.store.restore(verdict, stage.root) is not None
 
 
 def test_outputs_come_back_as_they_were(recorded: Stage) -> None:
@@ -124,7 +124,25 @@ def test_a_bad_blob_is_a_miss(recorded: Stage, damage: str) -> None:
     if damage != "folder":
         recorded.write({"again": "x"})
         recorded.record("again", outputs=["again"])
-        assert recorded.store.restore(recorded.verdict("again", outputs=["again"]), recorded.root)
+        assert recorded.store.restore(recorded.verdict("again", outputs=["again"]), recorded.root) is not None
+
+
+def test_a_verdict_whose_outputs_are_lost_is_forgotten(recorded: Stage) -> None:
+    """It is of no use; where the store cannot be written to it stays, and is a miss again."""
+    verdict = recorded.store.last("build")
+    assert verdict is not None
+    for blob in recorded.blobs():
+        blob.unlink()
+    recorded.store.outputs(recorded.root).clear("out")
+    index = Path(recorded.store.root, "index")
+    index.rename(index.with_name("aside"))
+    index.mkdir()
+    assert recorded.store.restore(verdict, recorded.root) is None
+    assert recorded.store.verdict(verdict.digest) == verdict
+    index.rmdir()
+    assert recorded.store.restore(verdict, recorded.root) is None
+    assert recorded.store.verdict(verdict.digest) is None
+    assert recorded.store.verdicts([verdict.digest]) == {}
 
 
 def test_a_damaged_file_blob_is_a_miss(recorded: Stage) -> None:
@@ -342,7 +360,7 @@ def test_a_folder_outside_git_serves_as_well(stage: Stage, tmp_path: Path) -> No
     verdict = type(verdict)(**vars(verdict) | {"outputs": {"out": outputs.content("out")}})
     stage.store.record(verdict, tmp_path / "plain")
     outputs.clear("out")
-    assert stage.store.restore(verdict, tmp_path / "plain")
+    assert stage.store.restore(verdict, tmp_path / "plain") is not None
     assert (tmp_path / "plain/out/a").read_text() == "one"
     outputs.save()
     outputs.remove_leftovers()
@@ -360,7 +378,7 @@ def test_gits_folder_may_be_on_another_disk(recorded: Stage) -> None:
         assert other.stat().st_dev != recorded.root.stat().st_dev
         verdict = recorded.store.last("build")
         assert verdict is not None
-        assert Store(recorded.store.root).restore(verdict, recorded.root)
+        assert Store(recorded.store.root).restore(verdict, recorded.root) is not None
     finally:
         shutil.rmtree(other)
     assert (recorded.root / "out/a").read_text() == "one"
@@ -413,7 +431,7 @@ def test_any_tree_comes_back(stage: Stage, old: object, new: object) -> None:
     outputs.clear("out")
     plant(new, stage.root / "out")
     assert (outputs.content("out") == verdict.outputs["out"]) == (stage.tree("out") == expected)
-    assert stage.store.restore(verdict, stage.root)
+    assert stage.store.restore(verdict, stage.root) is not None
     assert stage.tree("out") == expected
     outputs.clear("out")
 

@@ -75,13 +75,13 @@ def test_a_remote_is_read_through(stage: Stage, url: str, shared: Path, tmp_path
     store = elsewhere(tmp_path, url)
     assert store.verdicts([verdict.digest, "0" * 64]) == {verdict.digest: verdict}
     (stage.root / "out/a").write_text("changed")
-    assert store.restore(verdict, stage.root)
+    assert store.restore(verdict, stage.root) is not None
     assert (stage.root / "out/a").read_text() == "one"
     assert store.problems == []
     alone = Store(tmp_path / "elsewhere")
     (stage.root / "out/a").write_text("changed")
     assert alone.verdict(verdict.digest) == verdict
-    assert alone.restore(verdict, stage.root)
+    assert alone.restore(verdict, stage.root) is not None
 
 
 def test_one_verdict_is_looked_up_as_many_are(stage: Stage, url: str, shared: Path, tmp_path: Path) -> None:
@@ -107,10 +107,10 @@ def test_what_is_damaged_on_a_remote_is_a_miss(stage: Stage, shared: Path, tmp_p
     store = elsewhere(tmp_path, shared.as_uri())
     assert store.verdict(verdict.digest) == verdict
     (stage.root / "out/a").unlink()
-    assert not store.restore(verdict, stage.root)
+    assert store.restore(verdict, stage.root) is None
     for blob in shared.glob("blobs/*/*"):
         blob.unlink()
-    assert not store.restore(verdict, stage.root)
+    assert store.restore(verdict, stage.root) is None
     for record in shared.glob("passed/*/*"):
         record.write_bytes(b"forged")
     assert Store(tmp_path / "third", remote=Remote(shared.as_uri())).verdict(verdict.digest) is None
@@ -122,7 +122,7 @@ def test_a_damaged_local_blob_is_fetched_again(stage: Stage, shared: Path) -> No
     for blob in stage.blobs():
         blob.write_bytes(b"")
     (stage.root / "out/a").unlink()
-    assert stage.store.restore(verdict, stage.root)
+    assert stage.store.restore(verdict, stage.root) is not None
 
 
 def test_a_remote_is_not_written_to_unless_told(stage: Stage, shared: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_remote_out_of_reach_is_asked_once(stage: Stage) -> None:
     assert stage.store.verdicts(["2" * 64, verdict.digest]) == {verdict.digest: verdict}
     [problem] = stage.store.problems
     assert problem.startswith("The remote store http://127.0.0.1:1 could not be read (")
-    assert not stage.store.restore(Verdict(**vars(verdict) | {"outputs": {"out": "0" * 64}}), stage.root)
+    assert stage.store.restore(Verdict(**vars(verdict) | {"outputs": {"out": "0" * 64}}), stage.root) is None
 
 
 class Breaking:
@@ -209,7 +209,7 @@ def test_a_remote_that_goes_away_gives_no_pass(stage: Stage, shared: Path, tmp_p
     found = store.verdict(verdict.digest)
     assert found == (verdict if answers >= 2 else None)
     (stage.root / "out/a").write_text("changed")
-    assert not store.restore(verdict, stage.root)
+    assert store.restore(verdict, stage.root) is None
     assert (stage.root / "out/a").read_text() == "changed"
     assert store.problems == [
         f"The remote store {shared.as_uri()} could not be read (TimeoutError); what it holds counts as missing."

@@ -1,8 +1,8 @@
 """The command line: finds the module of a command and runs it.
 
 A command NAME is a module `_command_NAME` with `add_arguments(parser)` and `run(arguments) -> int`; its docstring's
-first line is its help. Only the module of the command that was asked for is imported, and argparse only where the
-arguments are not plain ones.
+first line is its help. Where it says `takes_more = True`, it gets what follows `--` as `more`. Only the module of the
+command that was asked for is imported, and argparse only where the arguments are not plain ones.
 """
 
 from __future__ import annotations
@@ -105,7 +105,14 @@ def _run(arguments: list[str]) -> int:
         sys.stdout.write(f"headgate {version('headgate')}\n")
         return 0
     command = _command(name)
-    return command.run(_parse(name, command, rest))
+    more = None
+    if getattr(command, "takes_more", False):
+        dashes = rest.index("--") if "--" in rest else len(rest)
+        rest, more = rest[:dashes], rest[dashes + 1 :]
+    values = _parse(name, command, rest)
+    if more is not None:
+        values.more = more
+    return command.run(values)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -209,16 +209,28 @@ class Store:
         if self.remote is not None:
             self.remote.push(verdict, data, self._blobs)
 
-    def restore(self, verdict: Verdict, root: str | Path) -> bool:
+    def restore(self, verdict: Verdict, root: str | Path) -> list[str] | None:
         """Make the outputs of a verdict lie in a work tree exactly as they were, replacing each that differs.
 
         Returns:
-            False where a part is missing or damaged in the store; the work tree is then as before.
+            The paths that were replaced. None where a part is missing or damaged in the store: the work tree is then as
+            before, and the verdict, being of no use, is forgotten.
 
         Raises:
             StoreError: Where the work tree does not let them be written.
         """
-        return self.outputs(root).restore(verdict.outputs, self._blobs)
+        restored = self.outputs(root).restore(verdict.outputs, self._blobs)
+        if restored is None:
+            self._discard(verdict.digest)
+        return restored
+
+    def _discard(self, digest: str) -> None:
+        """Forget a pass; a store that cannot be written to is let be."""
+        try:
+            self._index.drop({digest})
+            os.unlink(self._records.path(digest, passed=True))
+        except OSError:
+            return
 
     def ls(self) -> list[Verdict]:
         """Return all verdicts that can be read, passed and failed, in the order in which they ended."""

@@ -80,7 +80,7 @@ class Outputs:
                 message = f"The output {path} changed while it was being stored. Run its session again."
                 raise StoreError(message)
 
-    def restore(self, outputs: Mapping[str, str], blobs: Blobs) -> bool:
+    def restore(self, outputs: Mapping[str, str], blobs: Blobs) -> list[str] | None:
         """Make outputs hold what is stored, replacing each that differs as a whole.
 
         Args:
@@ -88,22 +88,22 @@ class Outputs:
             blobs: Where the contents are.
 
         Returns:
-            False where a content is missing or damaged; nothing was then changed.
+            The paths that were replaced, or None where a content is missing or damaged; nothing was then changed.
         """
-        wrong = [path for path, content in outputs.items() if not self._is_in_place(path, content)]
+        wrong = [path for path, content in outputs.items() if not self.is_in_place(path, content)]
         if not wrong:
-            return True
+            return []
         with self._staging() as staging:
             for number, path in enumerate(wrong):
                 data = blobs.get_bytes(outputs[path], MANIFEST_LIMIT)
                 rows = None if data is None else read_manifest(data)
                 if rows is None or not build(rows, staging / f"new{number}", blobs):
-                    return False
+                    return None
             for number, path in enumerate(wrong):
                 _replace(self._locate(path), staging / f"new{number}", staging / f"old{number}")
-        return True
+        return wrong
 
-    def _is_in_place(self, path: str, content: str) -> bool:
+    def is_in_place(self, path: str, content: str) -> bool:
         """Whether an output holds a content; one that holds what no store could does not."""
         self._locate(path)
         try:

@@ -11,32 +11,43 @@ __all__ = ["place_of", "private_folder"]
 _LIMIT = 65_536  # bytes
 
 
-def _git_folder(root: str) -> str | None:
-    """Return git's folder of a work tree: `.git`, or the one that a linked work tree's `.git` file names."""
-    git = os.path.join(root, ".git")
-    if os.path.isdir(git):
-        return git
-    text = os.fsdecode(read(git, _LIMIT) or b"")
-    folder = os.path.join(root, text.removeprefix("gitdir:").strip())
-    return folder if text.startswith("gitdir:") and os.path.isdir(folder) else None
+def _git_folder(root: str) -> tuple[str, str]:
+    """Return git's folder of a work tree, and where in the work tree a project is.
+
+    The folder is `.git`, or the one that a linked work tree's `.git` file names; empty outside git.
+    """
+    top, prefix = root, ""
+    while True:
+        git = os.path.join(top, ".git")
+        if os.path.isdir(git):
+            return git, prefix
+        text = os.fsdecode(read(git, _LIMIT) or b"")
+        folder = os.path.join(top, text.removeprefix("gitdir:").strip())
+        if text.startswith("gitdir:") and os.path.isdir(folder):
+            return folder, prefix
+        top, name = os.path.split(top)
+        if not name:
+            return "", ""
+        prefix = f"{name}/{prefix}".rstrip("/")
 
 
 def private_folder(root: str) -> str | None:
-    """Return the folder for Headgate's own files about a work tree, which git never lists, or None outside git.
+    """Return the folder for Headgate's own files about a project's work tree, which git never lists.
 
-    It need not exist yet.
+    It need not exist yet. None outside git.
     """
-    folder = _git_folder(root)
-    return None if folder is None else os.path.join(folder, "headgate")
+    folder, prefix = _git_folder(os.path.abspath(root))
+    return os.path.join(folder, "headgate", prefix.replace("/", "%2F")) if folder else None
 
 
 def place_of(root: str) -> str:
-    """Return a name for the repository that a work tree belongs to, equal for all its linked work trees.
+    """Return a name for the project that a work tree holds, equal for all linked work trees of its repository.
 
-    One store serves many repositories, in which sessions have the same names; this tells their histories apart.
+    One store serves many projects, in which sessions have the same names; this tells their histories apart.
     """
     import hashlib
 
-    folder = _git_folder(root) or root
+    folder, prefix = _git_folder(os.path.abspath(root))
     common = os.fsdecode(read(os.path.join(folder, "commondir"), _LIMIT) or b"").strip()  # only linked ones have it
-    return hashlib.sha256(os.fsencode(os.path.realpath(os.path.join(folder, common)))).hexdigest()[:16]
+    place = f"{os.path.realpath(os.path.join(folder or root, common))}\0{prefix}"
+    return hashlib.sha256(os.fsencode(place)).hexdigest()[:16]

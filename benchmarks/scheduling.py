@@ -1,0 +1,160 @@
+"""How fast sessions are run: waves of nox's own `-j` against Headgate's loop, and many sessions in one nox.
+
+Each way runs the same generated sessions, which sleep, so that what is left is the cost of scheduling and of starting
+processes. Waves start all sessions whose needs are met and wait for the last of them; the loop starts each as soon as
+its own needs are met; batches give every process its share of the sessions at once. Run it as
+
+    python benchmarks/scheduling.py [--jobs N] [--repeat N]
+
+in an environment with headgate and nox. It prints one row for each shape: median seconds of each way.
+"""
+
+# ruff: noqa: INP001  # a script, not a module of a package
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from graphlib import TopologicalSorter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from headgate._run import Runner
+from headgate._run_display import Display
+from headgate._run_lock import hold
+from headgate._run_task import Settings, Surroundings
+from headgate._store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Shape = dict[str, tuple[float, list[str]]]  # the seconds of each session, and what it needs
+
+NOX = (sys.executable, "-m", "nox")
+
+
+def wide(number: int, seconds: float) -> Shape:
+    """Return sessions that need nothing of each other."""
+    return {f"s{index}": (seconds, []) for index in range(number)}
+
+
+def stages(chains: int) -> Shape:
+    """Return chains of three sessions of very different length, as of packages that are built, tested and checked."""
+    shape: Shape = {}
+    for chain in range(chains):
+        for index, name in enumerate(("build", "tests", "check")):
+            seconds = 0.2 + 1.6 * ((chain * 7 + index * 5) % 4) / 4
+            shape[f"{name}{chain}"] = (seconds, [f"{('', 'build', 'tests')[index]}{chain}"] if index else [])
+    return shape
+
+
+def write(root: Path, shape: Shape) -> None:
+    """Write a repository with these sessions."""
+    lines = ["import nox", "import time"]
+    for name, (seconds, _) in shape.items():
+        lines += ["@nox.session(venv_backend='none', allow_parallel=True)", f"def {name}(session):"]
+        lines += [f"    time.sleep({seconds})"]
+    (root / "noxfile.py").write_text("\n".join(lines), encoding="utf-8")
+    (root / ".git").mkdir()
+
+
+def waves(root: Path, shape: Shape, jobs: int) -> None:
+    """Run them with nox alone, one start for each set of sessions whose needs are met."""
+    sorter = TopologicalSorter({name: needs for name, (_, needs) in shape.items()})
+    sorter.prepare()
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        report = root / "report.json"
+        command = [*NOX, "-j", str(jobs), "--no-dependencies", f"--report={report}", "-s", *ready]
+        subprocess.run(command, check=True, cwd=root, capture_output=True)  # noqa: S603  # nox
+        if json.loads(report.read_bytes())["result"] != 1:
+            raise SystemExit(str(report.read_text(encoding="utf-8")))
+        sorter.done(*ready)
+
+
+def batches(root: Path, shape: Shape, jobs: int) -> None:
+    """Run them in as many processes as run at a time, each with its share."""
+    names = list(shape)
+    commands = [[*NOX, "--no-dependencies", "-s", *names[index::jobs]] for index in range(jobs)]
+    running = [subprocess.Popen(it, cwd=root, stderr=subprocess.DEVNULL) for it in commands]  # noqa: S603  # nox
+    if any(process.wait() for process in running):
+        raise SystemExit(1)
+
+
+def loop(root: Path, shape: Shape, jobs: int) -> None:
+    """Run them with Headgate's loop, and record them in an empty store."""
+
+    def digest(planned: Any, _needs: object) -> Any:  # noqa: ANN401  # stands in for what the plan gives
+        return SimpleNamespace(value=hashlib.sha256(planned.session.name.encode()).hexdigest(), components={})
+
+    planned = [
+        SimpleNamespace(
+            session=SimpleNamespace(name=name, outputs=(), env=(), required=False, cache=True, is_declared=True),
+            needs=needs,
+            state="run",
+            seconds=seconds,
+        )
+        for name, (seconds, needs) in shape.items()
+    ]
+    display = Display((root / "said").open("w", encoding="utf-8"))
+    with hold(str(root), {}, display.say) as watchdog:
+        around = Surroundings(
+            root=str(root),
+            commit="",
+            nox=NOX,
+            environ=os.environ,
+            settings=Settings(jobs=jobs),
+            store=Store(root / "store"),
+            display=display,
+            logs=root,
+            watchdog=watchdog,
+            digest=digest,
+            look=lambda: digest,
+        )
+        runner: Any = Runner(planned, frozenset(shape), around)  # type: ignore[arg-type]  # stands in for a plan
+        runner.run()
+    if any(outcome.status != "passed" for outcome in runner.outcomes.values()):
+        raise SystemExit((root / "said").read_text(encoding="utf-8"))
+
+
+def measure(way: Callable[[Path, Shape, int], None], shape: Shape, jobs: int, repeat: int) -> float:
+    """Return the median seconds of a way."""
+    taken = []
+    for _ in range(repeat):
+        with tempfile.TemporaryDirectory() as folder:
+            write(Path(folder), shape)
+            begin = time.perf_counter()
+            way(Path(folder), shape, jobs)
+            taken.append(time.perf_counter() - begin)
+    return statistics.median(taken)
+
+
+def main() -> None:
+    """Measure and print a Markdown table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--repeat", type=int, default=3)
+    settings = parser.parse_args()
+    shapes = {
+        "24 sessions of 0 s": wide(24, 0),
+        "24 sessions of 0.5 s": wide(24, 0.5),
+        "4 chains of 3 sessions of 0.2 to 1.4 s": stages(4),
+    }
+    sys.stdout.write(f"| shape, {settings.jobs} at a time | waves | loop | batches |\n| --- | --- | --- | --- |\n")
+    for name, shape in shapes.items():
+        ways = [waves, loop, *([] if any(needs for _, needs in shape.values()) else [batches])]
+        cells = [f"{measure(way, shape, settings.jobs, settings.repeat):.2f} s" for way in ways]
+        sys.stdout.write(f"| {name} | {' | '.join([*cells, ''][:3])} |\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

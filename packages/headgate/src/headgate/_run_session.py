@@ -1,0 +1,130 @@
+"""A run of a plan from its beginning to its end: the lock, the signals, the sessions."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+from headgate._run import Runner
+from headgate._run_display import make_display
+from headgate._run_lock import INSIDE, hold
+from headgate._run_task import Surroundings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import FrameType
+
+    from headgate._digest import Digest, Digester
+    from headgate._plan import Plan, PlannedSession
+    from headgate._run_display import Display
+    from headgate._run_lock import Watchdog
+    from headgate._run_outcome import Outcome
+    from headgate._run_task import Digests, Settings
+    from headgate._store import Store
+
+__all__ = ["run_plan"]
+
+
+def run_plan(
+    planned: Plan,
+    make_plan: Callable[[], Plan],
+    asked: frozenset[str],
+    store: Store,
+    settings: Settings,
+    display: Display | None = None,
+) -> tuple[dict[str, Outcome], bool]:
+    """Run what a plan says.
+
+    Args:
+        planned: The plan.
+        make_plan: Makes it anew, should another run have gone on in the same work tree meanwhile.
+        asked: The names of the sessions that were asked for.
+        store: Where verdicts are recorded.
+        settings: What the person who runs wants.
+        display: Where the person looks; what suits the standard output if not given.
+
+    Returns:
+        What became of each session, and whether the run was ended before its end.
+    """
+    display = display or make_display()
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        display.say(text)
+
+    with _told_to_end(), hold(planned.root, os.environ, say) as watchdog:
+        planned = make_plan() if said else planned
+        if os.environ.get(INSIDE) != os.path.realpath(planned.root):
+            store.outputs(planned.root).remove_leftovers()
+        around = _surroundings(planned, store, settings, display, watchdog)
+        runner = Runner(planned.sessions, asked, around)
+        is_ended = False
+        try:
+            runner.run()
+        except KeyboardInterrupt:
+            is_ended = True
+        store.outputs(planned.root).save()
+        return runner.outcomes, is_ended
+
+
+def _surroundings(
+    planned: Plan, store: Store, settings: Settings, display: Display, watchdog: Watchdog
+) -> Surroundings:
+    """Return what all sessions share."""
+    digester = planned.digester
+
+    def look() -> Digests:
+        fresh: list[Digester] = []
+
+        def digest(it: PlannedSession, needs: Mapping[str, Mapping[str, str]]) -> Digest:
+            if not fresh:
+                fresh.append(digester.again())
+            return fresh[0].digest(it.session, needs)
+
+        return digest
+
+    return Surroundings(
+        root=planned.root,
+        commit=digester.project.snapshot.repository.ask("rev-parse", "--verify", "--quiet", "HEAD") or "",
+        nox=(digester.machine.nox.path,),
+        environ=os.environ,
+        settings=settings,
+        store=store,
+        display=display,
+        logs=_log_folder(planned.root, store),
+        watchdog=watchdog,
+        digest=lambda it, needs: digester.digest(it.session, needs),
+        look=look,
+    )
+
+
+def _log_folder(root: str, store: Store) -> Path:
+    """Return the folder for what sessions print: in the store, or elsewhere if that cannot be written to."""
+    folder = Path(store.root, "logs", hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:16])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="headgate-"))
+    return folder
+
+
+@contextlib.contextmanager
+def _told_to_end() -> Iterator[None]:
+    """Have the signals that end a process do what Ctrl-C does, so that no session stays behind."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = [(number, signal.signal(number, end)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)

@@ -1,0 +1,38 @@
+"""Ends the sessions of a run that was itself ended without a chance to do so.
+
+It is started as a script of its own by a run, and reads `+GROUP` and `-GROUP` from it whenever a session starts and
+ends. When the other end of the pipe closes, the run is gone, and the process groups that are left are killed: nobody
+waits for them any more, and they must not write while a next run works in the same place. Until then it also keeps
+open the lock on the work tree that it inherits.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+__all__ = ["watch"]
+
+
+def watch(lines: int) -> None:
+    """Read lines from a file descriptor until it closes, then kill what is left.
+
+    Args:
+        lines: The descriptor's number.
+    """
+    groups: set[int] = set()
+    with open(lines, encoding="ascii") as messages:
+        for message in messages:
+            (groups.add if message.startswith("+") else groups.discard)(int(message[1:]))
+    for group in groups:
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+if __name__ == "__main__":  # pragma: no cover  # a process without coverage, which the tests kill and watch
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    watch(sys.stdin.fileno())
