@@ -1,6 +1,6 @@
 """A listing is searched and cut exactly as a sorted list of paths would be."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from headgate._listing import FILE, Listing, record
@@ -35,6 +35,23 @@ def test_a_folder_is_one_slice(paths: set[bytes], folders: set[bytes]) -> None:
         assert [path for _, _, path in files.records(*files.below(folder))] == expected
         assert [path for _, _, path in files.records(*spans[folder])] == expected
     assert files.below(b"") == (0, len(files.raw))
+
+
+def tree(paths: set[bytes]) -> set[bytes]:
+    """Return the paths that can be together in one tree: none is a folder of another."""
+    return {path for path in paths if not any(other.startswith(path + b"/") for other in paths)}
+
+
+@given(st.sets(PATHS, max_size=12), PATHS, PATHS)
+@example({b"p/a\tp/q/z"}, b"p", b"q")
+@example({b"p/a\tp/q/z", b"p/q/r", b"p/q/s"}, b"p", b"q")
+@example({b"p/q"}, b"p", b"q")
+def test_what_lies_within_a_slice_is_found_in_it(paths: set[bytes], folder: bytes, name: bytes) -> None:
+    """A file or folder is cut from its package's slice just as from the whole listing, tabs in names or not."""
+    files, path = listing(tree(paths)), folder + b"/" + name
+    expected = [it for it in files.paths() if it == path or it.startswith(path + b"/")]
+    found = files.inner(files.below(folder), path)
+    assert [it for _, _, it in files.records(*(found or (0, 0)))] == expected
 
 
 @given(st.sets(PATHS, max_size=12), st.dictionaries(PATHS, st.booleans(), max_size=5))

@@ -67,3 +67,11 @@ def test_only_the_newest_facts_of_a_kind_are_kept(tmp_path: Path) -> None:
     assert memory.get("kind", "39") == FACT
     assert memory.get("other", "key") == FACT
     assert len(list((tmp_path / "memory").iterdir())) == 17
+
+
+def test_facts_of_other_code_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upgrade may give the same facts another form."""
+    memory = Memory(str(tmp_path / "memory"))
+    memory.put("kind", "key", FACT)
+    monkeypatch.setattr("headgate._memory._code_stamp", lambda: "other")
+    assert Memory(str(tmp_path / "memory")).get("kind", "key") is None

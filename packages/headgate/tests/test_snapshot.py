@@ -79,6 +79,13 @@ def test_content_is_hashed_as_git_stores_it(scratch: Scratch) -> None:
     assert changed(scratch) == [b"a.txt"]
 
 
+def test_caches_of_python_are_no_files(scratch: Scratch) -> None:
+    """Loading the noxfile writes one, in repositories that do not ignore them too."""
+    scratch.commit({"a": "a"})
+    scratch.write({"__pycache__/x.pyc": "x", "deep/__pycache__/x.pyc": "x", "deep/new": "x"})
+    assert changed(scratch) == [b"deep/new"]
+
+
 @pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
 def test_what_git_was_told_to_overlook_is_seen(scratch: Scratch, flag: str) -> None:
     """Git reports no difference for these files; a session would see one."""

@@ -1,3 +1,39 @@
 """Re-prove exactly what a change can reach in a machine learning monorepo."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from headgate._base import Base
+    from headgate._explanation import Explanation, explain
+    from headgate._plan import Plan, PlannedSession, plan
+    from headgate._sessions import Session
+    from headgate._verdict import Verdict
+
+__all__ = ["Base", "Explanation", "Plan", "PlannedSession", "Session", "Verdict", "explain", "plan"]
+
+_MODULES = {
+    "Base": "_base",
+    "Explanation": "_explanation",
+    "Plan": "_plan",
+    "PlannedSession": "_plan",
+    "Session": "_sessions",
+    "Verdict": "_verdict",
+    "explain": "_explanation",
+    "plan": "_plan",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for when it is asked for, since every start of the command imports this module."""
+    if name not in _MODULES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """List what can be imported."""
+    return sorted([*globals(), *__all__])

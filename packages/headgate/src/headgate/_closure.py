@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from headgate._sha256 import digest
+from headgate._content import cut
+from headgate._sha256 import digest_texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,23 +33,28 @@ class Packages:
         self._project = project
         self._content = content
         self._packages = project.workspace.packages
-        self._spans = project.listing.spans(os.fsencode(it) for it in self._packages if it)
-        self._spans[b""] = project.listing.below(b"")
+        folders = {folder: os.fsencode(folder) for folder in self._packages}
+        spans = project.listing.spans(name for name in folders.values() if name)
+        spans[b""] = project.listing.below(b"")
+        self._spans = {folder: spans[name] for folder, name in folders.items()}
         self._wheels: dict[tuple[str, ...], dict[str, str]] = {}
 
     def own(self, folder: str, ignore: tuple[str, ...]) -> str:
         """Return a hash of a session's own package and of all that it needs."""
-        needed = self.needed(folder)
         wheels = self._wheel_hashes(ignore)
-        parts = [folder, self._content.hash(self.spans(folder), ignore), self._outside(folder, ignore)]
-        parts += [self._project.lock.reach("own", folder)[0], *(wheels[it] for it in needed)]
-        return digest(*(os.fsencode(part) for part in parts))
+        parts = [folder, self._content.hash(self.spans(folder), ignore), self._project.lock.reach("own", folder)[0]]
+        parts += [wheels[it] for it in self.needed(folder)]
+        return digest_texts([*parts, self._outside(folder, ignore)])
 
     def needed(self, folder: str) -> list[str]:
         """Return the packages that a session's own package needs directly."""
-        package = self._packages.get(folder)
-        found = {*(package.own if package else ()), *self._project.lock.reach("own", folder)[1]}
-        return sorted(it for it in found - {folder} if it in self._packages)
+        return self._known("own", folder, self._packages[folder].own) if folder in self._packages else []
+
+    def _known(self, kind: str, folder: str, said: tuple[str, ...]) -> list[str]:
+        """Return the packages that a package says it needs and those that the lock says, in order."""
+        if members := self._project.lock.reach(kind, folder)[1]:
+            said = tuple(sorted({*said, *members} - {folder}))
+        return [it for it in said if it in self._packages]
 
     def closure(self, folders: Iterable[str]) -> list[str]:
         """Return the packages that are needed by some packages, directly or not, without themselves."""
@@ -63,13 +69,11 @@ class Packages:
 
     def spans(self, folder: str, *, wheel: bool = False) -> list[Span]:
         """Return the slices with a package's files, or with those that its wheel contains."""
-        span = self._spans.get(os.fsencode(folder)) or self._project.listing.below(os.fsencode(folder))
+        span = self._spans.get(folder) or self._project.listing.below(os.fsencode(folder))
         if not wheel:
             return [span]
-        from headgate._content import cut
-
-        listing = self._project.listing
-        names = (os.fsencode(f"{folder}/{name}".lstrip("/")) for name in self._project.root.table.wheel_excludes)
+        listing, place = self._project.listing, f"{folder}/" if folder else ""
+        names = (os.fsencode(place + name) for name in self._project.root.table.wheel_excludes)
         holes = sorted(hole for name in names if (hole := listing.inner(span, name)))
         return cut([span], holes) if holes else [span]
 
@@ -87,12 +91,13 @@ class Packages:
 
     def _outside(self, folder: str, ignore: tuple[str, ...]) -> str:
         """Return a hash of what a package's pyproject.toml points at beyond its folder."""
+        if folder not in self._packages or not self._packages[folder].outside:
+            return ""
         return self._content.hash((it for spans in self.outside(folder).values() for it in spans), ignore)
 
     def _runtime(self, folder: str) -> list[str]:
         """Return the packages that whoever installs a package's wheel needs with it."""
-        found = {*self._packages[folder].runtime, *self._project.lock.reach("runtime", folder)[1]}
-        return sorted(it for it in found - {folder} if it in self._packages)
+        return self._known("runtime", folder, self._packages[folder].runtime)
 
     def _wheel_hashes(self, ignore: tuple[str, ...]) -> Mapping[str, str]:
         """Return for each package a hash of what its wheel brings with it."""
@@ -105,8 +110,9 @@ class Packages:
     def _wheel(self, folder: str, ignore: tuple[str, ...]) -> str:
         """Return a hash of what a package's wheel contains, and of what of the lock it reaches."""
         content = self._content.hash(self.spans(folder, wheel=True), ignore)
-        parts = [folder, content, self._outside(folder, ignore), self._project.lock.reach("runtime", folder)[0]]
-        return digest(*(os.fsencode(part) for part in parts))
+        return digest_texts(
+            [folder, content, self._project.lock.reach("runtime", folder)[0], self._outside(folder, ignore)]
+        )
 
 
 def _accumulated(alone: Mapping[str, str], needs: Mapping[str, list[str]]) -> dict[str, str]:
@@ -119,7 +125,7 @@ def _accumulated(alone: Mapping[str, str], needs: Mapping[str, list[str]]) -> di
     ready = [name for name, count in missing.items() if not count]
     done: dict[str, str] = {}
     for name in ready:  # grows while it is read
-        done[name] = digest(*(os.fsencode(it) for it in (alone[name], *(done[it] for it in needs[name]))))
+        done[name] = digest_texts([alone[name], *[done[it] for it in needs[name]]])
         for user in users[name]:
             missing[user] -= 1
             ready += [user] if not missing[user] else []
@@ -128,5 +134,5 @@ def _accumulated(alone: Mapping[str, str], needs: Mapping[str, list[str]]) -> di
         reached = [name]
         for it in reached:  # grows while it is read
             reached += [need for need in needs[it] if need not in reached]
-        circular[name] = digest(*(os.fsencode(alone[it]) for it in sorted(reached)))
+        circular[name] = digest_texts(alone[it] for it in sorted(reached))
     return done | circular

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from headgate._closure import Packages
 from headgate._content import Content
 from headgate._scope import Scope
-from headgate._sha256 import digest
+from headgate._sha256 import digest_texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Components"]
 
+_FORM = "1"  # changes whenever digests have to, because something counts that did not before
 _SHORT = 16  # hexadecimal digits of a component; they are for comparing, the digest itself is what is relied upon
 
 
@@ -45,12 +44,12 @@ class Components:
             self._variables[session.env] = repr(self._machine.variables(session.env))
         machine = [self._machine.python(session.python), self._machine.platform, self._machine.nox.version]
         needs = [f"{name}: {value}" for name, value in self._needs(session, outputs).items()]
-        return [_identity(session), *machine, self._variables[session.env], *self.scope.hashes(session), *needs]
+        return [_FORM, _identity(session), *machine, self._variables[session.env], *self.scope.hashes(session), *needs]
 
     def of(self, session: Session, outputs: Outputs) -> dict[str, str]:
         """Return the same by name, short enough to be kept with every verdict."""
         found = {
-            "session": digest(os.fsencode(_identity(session)))[:_SHORT],
+            "session": digest_texts([_identity(session)])[:_SHORT],
             "python": self._machine.python(session.python),
             "platform": self._machine.platform,
             "nox": self._machine.nox.version,
@@ -68,7 +67,7 @@ class Components:
                 found |= {f"needs {name}: {path}": value for path, value in outputs[name].items()}
             else:
                 parts = self.hashes(needed, outputs)
-                found[f"needs {name}"] = digest(*(os.fsencode(part) for part in parts))
+                found[f"needs {name}"] = digest_texts(parts)
         return found
 
 

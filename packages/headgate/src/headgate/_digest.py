@@ -9,7 +9,7 @@ from headgate._git import Repository
 from headgate._machine import Machine
 from headgate._memory import Memory
 from headgate._project import Project
-from headgate._sha256 import digest
+from headgate._sha256 import digest_texts
 from headgate._snapshot import CommitSnapshot, WorkTreeSnapshot
 
 TYPE_CHECKING = False
@@ -105,4 +105,4 @@ class Digester:
             KeyError: the outputs of a needed session are missing.
         """
         parts = self.parts.hashes(session, outputs)
-        return Digest(digest(*(os.fsencode(part) for part in parts)), self.parts, session, outputs)
+        return Digest(digest_texts(parts), self.parts, session, outputs)

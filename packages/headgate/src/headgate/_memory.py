@@ -7,7 +7,6 @@ They may vanish at any time, and a damaged one counts as none.
 
 from __future__ import annotations
 
-import contextlib
 import marshal
 import os
 import sys
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Memory"]
 
-# The form of the facts is the business of this very version of the code, and of this interpreter's marshal.
-_FORM = f"1 {sys.implementation.cache_tag} {marshal.version}"
 _KEPT = 16  # of each kind: those of the work tree, of a few bases, and of branches that are switched between
 
 
@@ -32,10 +29,12 @@ class Memory:
     def __init__(self, folder: str) -> None:
         """Remember in a folder, which need not exist."""
         self._folder = folder
+        # The form of the facts is the business of this very code, and of this interpreter's marshal.
+        self._form = f"{sys.implementation.cache_tag} {marshal.version} {_code_stamp()}".encode()
 
     def _path(self, kind: str, key: str) -> str:
         """Return the file of a fact."""
-        return os.path.join(self._folder, f"{kind}-{digest(_FORM.encode(), key.encode())[:32]}")
+        return os.path.join(self._folder, f"{kind}-{digest(self._form, key.encode())[:32]}")
 
     def get(self, kind: str, key: str) -> Any:  # noqa: ANN401  # each caller knows what it put there
         """Return the value remembered, or None."""
@@ -53,12 +52,14 @@ class Memory:
         path = self._path(kind, key)
         data = marshal.dumps(value)
         temporary = f"{path}.{os.getpid()}"
-        with contextlib.suppress(OSError):
+        try:
             os.makedirs(self._folder, exist_ok=True)
             self._forget(kind)
             with open(temporary, "wb") as file:
                 file.write(zlib.crc32(data).to_bytes(4, "big") + data)
             os.replace(temporary, path)
+        except OSError:
+            return  # another process forgot the same fact, or nothing can be written here
 
     def _forget(self, kind: str) -> None:
         """Remove the oldest facts of a kind, leaving room for one more."""
@@ -66,3 +67,12 @@ class Memory:
             facts = [(entry.stat().st_mtime, entry.path) for entry in entries if entry.name.startswith(kind + "-")]
         for _, path in sorted(facts)[: 1 - _KEPT]:
             os.unlink(path)
+
+
+def _code_stamp() -> str:
+    """Return what changes with any module of this package."""
+    with os.scandir(os.path.dirname(__file__)) as entries:
+        found = sorted(
+            (entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in entries if entry.is_file()
+        )
+    return digest(repr(found).encode())

@@ -6,7 +6,7 @@ import os
 import sys
 
 from headgate._record import Record
-from headgate._sha256 import digest
+from headgate._sha256 import digest, digest_texts
 from headgate.errors import UsageError
 
 TYPE_CHECKING = False
@@ -69,7 +69,7 @@ class Noxfile:
         self._ids: dict[str, str] = {}
         self._main = self._read(self._prefix + _FILE)
         self._helpers = [self._read(path) for path in self._imported()]
-        self.key = digest(*(f"{path}\n{oid}".encode("utf-8", "surrogateescape") for path, oid in self._ids.items()))
+        self.key = digest_texts(f"{path}\n{oid}" for path, oid in self._ids.items())
 
     def sessions(self) -> dict[str, bool]:
         """Return the names of the sessions that can be told, and whether nox runs each when asked for nothing."""

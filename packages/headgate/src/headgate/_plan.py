@@ -190,7 +190,7 @@ class _States:
                 reasons=self._reasons(it, reasons, base),
                 needs=it.needs,
                 outputs=it.outputs,
-                seconds=self._store.seconds(it.name),
+                seconds=self._verdicts[it.name].seconds if it.name in self._verdicts else self._store.seconds(it.name),
             )
             for it in self._sessions
         )

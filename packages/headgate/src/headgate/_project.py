@@ -7,7 +7,7 @@ from headgate._noxfile import Noxfile
 from headgate._reads import TreeReader
 from headgate._root import Root
 from headgate._sessions import Session
-from headgate._sha256 import digest
+from headgate._sha256 import digest_texts
 from headgate._workspace import find_workspace
 
 TYPE_CHECKING = False
@@ -59,7 +59,7 @@ class Project:
         parts = [noxfile.key, root.key, workspace.key, machine.nox.path, machine.nox.version, machine.nox.python]
         parts += [self.reader.content(reads.content), self.reader.names(reads.names), self.prefix]
         parts += [f"{name}={value}" for name, value in machine.variables(root.table.env).items()]
-        key = digest(*(part.encode("utf-8", "surrogateescape") for part in parts))
+        key = digest_texts(parts)
         remembered = None if reads.unstable else self._memory.get("sessions", key)
         if remembered is not None:
             return [Session(**packed) for packed in remembered]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from headgate._requirement import normalised
-from headgate._sha256 import digest
+from headgate._sha256 import digest_texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Scope:
         if key not in cache:
             settings = [f"{name}={it}" for name, it in self.settings(session).items()]
             settings += [self._project.lock.reach("groups", normalised(it))[0] for it in self._groups(session)]
-            cache[key] = digest(*map(os.fsencode, settings))
+            cache[key] = digest_texts(settings)
         found = [cache[key], self._around(session.packages, ignore)]
         found += [self._content.hash(self._project.reader.named(it), ignore) for it in session.inputs or ()]
         for folder in session.packages:

@@ -81,6 +81,7 @@ class _Maker:
             outputs=fill.paths("outputs", said.outputs or ()),
             uncached=self._uncached(code, row),
             required=said.required,
+            is_untold=code.requires is None and row is None,
             is_declared=row is not None,
             is_planned=is_default or (row is not None and code.is_default),
         )

@@ -127,7 +127,8 @@ class WorkTreeSnapshot(Snapshot):
         repository = self.repository
         tracked = repository.start("ls-files", "-s", "-v", "-z")
         dirty = repository.start("diff-files", "-z", "--no-renames", "--ignore-submodules=all")
-        other = repository.start("ls-files", "-o", "-z", "--exclude-standard")
+        # Python writes its caches wherever it imports from, the noxfile's included, and never reads one that is stale.
+        other = repository.start("ls-files", "-o", "-z", "--exclude-standard", "--exclude=__pycache__/")
         listing = Listing(repository.finish(tracked))
         modes = _unlooked(listing) | dict.fromkeys(repository.finish(other).split(b"\0")[:-1], b"")
         modes |= _dirty_modes(repository.finish(dirty))
