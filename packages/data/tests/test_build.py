@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections import Counter
 from importlib.metadata import EntryPoint
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,12 +35,9 @@ from headgate_data import _progress as progress_module
 from headgate_data import _source as source_module
 from headgate_data import _staging as staging
 from headgate_data.__main__ import main
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 IDS = st.lists(st.text("0123456789abcdef", min_size=64, max_size=64), unique=True, max_size=30)
 
@@ -98,10 +98,55 @@ def test_a_folder_of_images_becomes_a_dataset(tmp_path: Path, pets: Path) -> Non
         assert split.slices["class"].tolist() == [dataset.classes[label] for label in split.labels]
 
 
-def test_one_image_in_colour_makes_all_three_channels(pets: Path) -> None:
-    """Grey images are the same picture in three channels."""
+def test_a_mixture_of_grey_and_colour_is_refused_unless_the_source_says_what_to_make_of_it(pets: Path) -> None:
+    """The first image that differs is named, with both sources that take a mixture."""
     picture(pets / "dog" / "colour.png", 0, mode="RGB")
-    assert read_source(f"folder:{pets}").images.shape == (61, 3, 4, 3)
+    named = r"0\.png is grey and .*colour\.png is in colour: convert .* folder-grey:PATH or folder-rgb:PATH"
+    with pytest.raises(errors.SourceError, match=named):
+        read_source(f"folder:{pets}")
+    assert read_source(f"folder-rgb:{pets}").images.shape == (61, 3, 4, 3)
+    assert read_source(f"folder-grey:{pets}").images.shape == (61, 3, 4, 1)
+
+
+PICTURES = st.lists(st.tuples(st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA"]), st.integers(0, 1)), max_size=4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(PICTURES, PICTURES, st.sampled_from(["folder", "folder-grey", "folder-rgb"]))
+def test_adding_images_of_any_kind_changes_no_other_row(
+    some: list[tuple[str, int]], more: list[tuple[str, int]], source: str
+) -> None:
+    """An added image is refused, or it leaves the id of every other row, and so its split, as it was."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for number, name in enumerate(("cat", "dog")):
+            picture(root / name / "first.png", 200 + number)
+        for number, (mode, label) in enumerate(some):
+            picture(root / ("cat", "dog")[label] / f"{number}.png", number, mode=mode)
+        try:
+            before = content_ids(read_source(f"{source}:{root}").images)
+        except errors.SourceError:
+            assert source == "folder"
+            return
+        for number, (mode, label) in enumerate(more):
+            picture(root / ("cat", "dog")[label] / f"more{number}.png", number, mode=mode)
+        try:
+            after = content_ids(read_source(f"{source}:{root}").images)
+        except errors.SourceError:
+            assert source == "folder"
+            return
+    assert Counter(before.tolist()) <= Counter(after.tolist())
+    assert len(after) == len(before) + len(more)
+
+
+def test_the_same_images_are_the_same_dataset_wherever_they_lie(tmp_path: Path, pets: Path) -> None:
+    """The path of a folder is not in what is written."""
+    shutil.copytree(pets, tmp_path / "moved" / "animals")
+    build(tmp_path / "a", BuildSettings(source=f"folder:{pets}"))
+    build(tmp_path / "b", BuildSettings(source=f"folder:{tmp_path / 'moved' / 'animals'}"))
+    assert load(tmp_path / "a").source == "folder"
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
 
 def test_an_image_that_occurs_twice_lands_in_one_split(pets: Path) -> None:
@@ -154,7 +199,7 @@ def test_bad_images_are_named_and_the_earlier_dataset_stays(
     ("source", "message"),
     [
         ("digit", "there is no source 'digit': did you mean 'digits'"),
-        ("zzz", "known are digits, folder"),
+        ("zzz", "known are digits, folder, folder-grey, folder-rgb"),
         ("digits:3", "takes no argument"),
         ("folder:", "there is no folder ''"),
         ("folder:/nowhere/at/all", "there is no folder '/nowhere/at/all'"),

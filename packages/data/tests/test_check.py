@@ -18,6 +18,7 @@ from headgate_data import (
     BuildSettings,
     Contract,
     Dataset,
+    Shares,
     Split,
     check,
     content_ids,
@@ -47,6 +48,12 @@ def change_rows(folder: Path, name: str, change: Callable[[pa.Table], pa.Table])
     """Edit a split's file behind the back of dataset.json."""
     path = folder / f"{name}.parquet"
     pq.write_table(change(pq.read_table(path)), path)
+
+
+def load_rows(folder: Path, name: str) -> list[dict[str, Any]]:
+    """Return the rows of a split's file."""
+    found: list[dict[str, Any]] = pq.read_table(folder / f"{name}.parquet").to_pylist()
+    return found
 
 
 def rules(folder: Path, contract: Contract = SMALL) -> set[tuple[str, str]]:
@@ -150,7 +157,8 @@ def test_a_dataset_that_keeps_its_contract_has_no_violation(tmp_path: Path, smal
         ({"image_shape": (3, 4, 1)}, {("shape", name) for name in SPLITS}),
         ({"slices": ("class", "size")}, {("schema", name) for name in SPLITS}),
         ({"slices": ()}, {("schema", name) for name in SPLITS}),
-        ({"classes": ("dog", "cat")}, {("classes", "dataset.json")}),
+        ({"classes": ("dog", "cat")}, {("classes", "dataset.json"), *(("slice", name) for name in SPLITS)}),
+        ({"mean_range": ((120.0, 135.0),)}, {("mean", "validation")}),
         ({"share_tolerance": 0.01}, {("share", name) for name in SPLITS}),
         (
             {"min_rows": read_settings(PACKAGE / "contract.toml", Contract).min_rows},
@@ -232,6 +240,31 @@ def test_empty_splits_are_reported_and_not_divided_by(tmp_path: Path, small: Dat
         ("classes = []\nimage_shape = [1, 1, 1]\nshares = {train = 2}", "shares must be above 0 and add up to 1"),
         ("classes = []\nimage_shape = [1, 1, 1]\nmin_rows = {tests = 1}", "there is no 'min_rows.tests': did you mean"),
         ("classes = [", "cannot read"),
+        ("classes = []\nimage_shape = [1, 1, 1]", "'classes' must give at least one name"),
+        ("classes = ['a', 'a']\nimage_shape = [1, 1, 1]", "'classes' must give each name once"),
+        ("classes = ['a']\nimage_shape = [1, 1, 1]\nslices = ['b', 'b']", "'slices' must give each name once"),
+        ("classes = ['a']\nimage_shape = [1, 1, 1]\nslices = ['id']", "'slices' cannot name a column 'id'"),
+        ("classes = []\nimage_shape = [1, 1, 1]\nmax_duplicates = -1", "'max_duplicates' must be 0 or more, not -1"),
+        ("classes = []\nimage_shape = [1, 1, 1]\nmin_rows = {test = -1}", "a smallest number must be 0 or more"),
+        ("classes = []\nimage_shape = [1, 1, 1]\nshare_tolerance = -0.1", "must be 0 or more and below 1, not -0.1"),
+        ("classes = []\nimage_shape = [1, 1, 3]\nmean_range = [[1, 2]]", "a range for each of 3 channels"),
+        ("classes = []\nimage_shape = [1, 1, 1]\nmean_range = [[2, 1]]", "'mean_range' must hold"),
+        ("classes = []\nimage_shape = [1, 1, 1]\nmean_range = [[1]]", "'mean_range' must hold"),
+        ("classes = []\nimage_shape = [1, 1, 1]\nmean_range = [[0, nan]]", "mean_range.0..1.' must be a finite number"),
+        *(
+            (
+                f"classes = []\nimage_shape = [1, 1, 1]\n{key} = {number}",
+                f"'{key}' must be a finite number, not {shown}",
+            )
+            for key in ("share_tolerance", "shares.test")
+            for number, shown in {
+                "nan": "nan",
+                "inf": "inf",
+                "-inf": "-inf",
+                "1e999": "inf",
+                f"1{'0' * 400}": "1",
+            }.items()
+        ),
         ("image_shape = [1, 1, 1]", "'classes' is missing"),
     ],
 )
@@ -246,6 +279,62 @@ def test_a_wrong_contract_is_one_clear_error(
         read_settings(path, Contract)
     assert main(["check", str(tmp_path / "a"), "--contract", str(path)]) == 2
     assert capsys.readouterr().err.startswith("headgate_data: ")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -1.0])
+def test_a_contract_made_in_code_is_held_to_the_same(number: float) -> None:
+    """NaN compares with nothing, so that a rule with it could never be broken."""
+    with pytest.raises(errors.SettingsError, match="'share_tolerance' must be"):
+        dataclasses.replace(SMALL, share_tolerance=number)
+    with pytest.raises(errors.SettingsError, match="'mean_range' must"):
+        dataclasses.replace(SMALL, mean_range=((0.0, number),))
+    with pytest.raises(errors.SettingsError, match="shares must be"):
+        Shares(train=number)
+
+
+def test_digits_on_another_scale_are_reported(digits: Path, tmp_path: Path) -> None:
+    """Values of 0 to 15 are within the range of a byte, and still not what the model is made for."""
+    dataset = load(digits)
+    splits = {}
+    for name, split in dataset.splits.items():
+        images = split.images // 17
+        splits[name] = dataclasses.replace(split, images=images, ids=content_ids(images))
+    write(tmp_path / "a", dataclasses.replace(dataset, splits=splits, digest=""))
+    contract = dataclasses.replace(read_settings(PACKAGE / "contract.toml", Contract), split_by_content=False)
+    assert rules(tmp_path / "a", contract) == {("mean", name) for name in SPLITS}
+
+
+def test_a_channel_with_another_mean_is_reported(tmp_path: Path, small: Dataset) -> None:
+    """Swapped channels keep the mean of all pixels."""
+    splits = {}
+    for name, split in small.splits.items():
+        images = np.repeat(split.images, 3, axis=3) // np.array([1, 2, 4], np.uint8)
+        splits[name] = dataclasses.replace(split, images=images, ids=content_ids(images))
+    write(tmp_path / "a", dataclasses.replace(small, image_shape=(4, 3, 3), splits=splits, digest=""))
+    wanted = dataclasses.replace(SMALL, image_shape=(4, 3, 3), mean_range=((110.0, 150.0), (25.0, 40.0), (55.0, 80.0)))
+    found = check(tmp_path / "a", wanted)
+    assert {(it.rule, it.where) for it in found} == {("mean", name) for name in SPLITS}
+    assert sorted(it.what.split(" have ")[0] for it in found) == [
+        f"the pixels of channel {number}" for number in (1, 1, 1, 2, 2, 2)
+    ]
+
+
+def test_a_slice_that_contradicts_the_label_is_reported(tmp_path: Path, small: Dataset) -> None:
+    """Labels that were changed after the dataset was built are found by the column that repeats them."""
+    write(tmp_path / "a", small)
+    change_rows(tmp_path / "a", "test", lambda it: it.set_column(2, "label", pa.array([0, 0, 1, 1], pa.int64())))
+    (found,) = check(tmp_path / "a", SMALL)
+    split = load_rows(tmp_path / "a", "test")
+    torn = [row["id"] for row in split if ("cat", "dog")[row["label"]] != row["class"]]
+    assert (found.rule, found.where, found.count, list(found.rows)) == ("slice", "test", len(torn), torn)
+    assert torn
+
+
+def test_a_dataset_without_slices_is_judged(tmp_path: Path, small: Dataset) -> None:
+    """No slice is needed, not even that of the class."""
+    splits = {name: dataclasses.replace(split, slices={}) for name, split in small.splits.items()}
+    write(tmp_path / "a", dataclasses.replace(small, splits=splits, digest=""))
+    assert check(tmp_path / "a", dataclasses.replace(SMALL, slices=())) == []
 
 
 def test_no_dataset_is_bad_input_and_not_a_broken_contract(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

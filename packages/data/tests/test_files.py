@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from headgate_data.errors import DatasetInvalidError, DatasetMissingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+STORED = Path(__file__).parent / "stored"
 
 
 def same(one: Split, other: Split) -> bool:
@@ -80,8 +82,9 @@ def test_the_files_have_the_published_form(tmp_path: Path, small: Dataset) -> No
     schema = pq.read_schema(tmp_path / "a" / "test.parquet")
     assert schema.names == ["id", "image", "label", "class"]
     assert schema.types == [pa.string(), pa.fixed_shape_tensor(pa.uint8(), (4, 3, 1)), pa.int64(), pa.string()]
+    means = {name: [float(split.images.mean())] for name, split in small.splits.items()}
     assert json.loads((tmp_path / "a" / "dataset.json").read_text()) == {
-        "format": 1,
+        "format": 2,
         "source": "folder:pets",
         "salt": "s",
         "digest": small.digest,
@@ -89,12 +92,21 @@ def test_the_files_have_the_published_form(tmp_path: Path, small: Dataset) -> No
         "image_shape": [4, 3, 1],
         "slices": ["class"],
         "splits": {
-            "train": {"rows": 8, "labels": {"0": 4, "1": 4}},
-            "validation": {"rows": 4, "labels": {"0": 2, "1": 2}},
-            "test": {"rows": 4, "labels": {"0": 2, "1": 2}},
+            "train": {"rows": 8, "labels": {"0": 4, "1": 4}, "pixel_means": means["train"]},
+            "validation": {"rows": 4, "labels": {"0": 2, "1": 2}, "pixel_means": means["validation"]},
+            "test": {"rows": 4, "labels": {"0": 2, "1": 2}, "pixel_means": means["test"]},
         },
         "schema": {"id": "string", "image": "fixed_shape_tensor<uint8>[4, 3, 1]", "label": "int64", "class": "string"},
     }
+
+
+def test_a_dataset_that_another_pyarrow_wrote_is_read(small: Dataset) -> None:
+    """Files are exchanged between machines with any two of the versions that the package allows.
+
+    `stored` was written with `headgate_data.write` and pyarrow 26.0.1. Version 19.0.0, which the package therefore does
+    not allow, cannot read it: https://github.com/apache/arrow/issues/45283
+    """
+    assert load(STORED).digest == small.digest
 
 
 def test_the_same_dataset_gives_the_same_bytes(tmp_path: Path, small: Dataset) -> None:
@@ -144,7 +156,7 @@ def test_a_file_in_place_of_the_folder_is_no_dataset(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 2}, "'format' must be 1, not 2"),
+        ({"format": 1}, "'format' must be 2, not 1"),
         ({"source": None}, "'source' must be a string"),
         ({"classes": "cat"}, "'classes' must be a list"),
         ({"classes": [1]}, "'classes' must be a list"),

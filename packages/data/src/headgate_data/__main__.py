@@ -9,14 +9,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from headgate_data._build import build
-from headgate_data._check import Contract, check
+from headgate_data._check import check
+from headgate_data._contract import Contract
 from headgate_data._settings import BuildSettings, read_settings
 from headgate_data.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from headgate_data._check import Violation
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,16 +53,11 @@ def run_check(args: argparse.Namespace) -> int:
         shown = {"format": 1, "passed": not violations, "violations": [dataclasses.asdict(it) for it in violations]}
         print(json.dumps(shown, indent=2))
     elif violations:
-        print("\n".join(map(_describe, violations)))
+        print("\n".join(map(str, violations)))
         print(f"{args.folder} breaks {args.contract} in {len(violations)} ways")
     else:
         print(f"{args.folder} keeps {args.contract}")
     return int(bool(violations))
-
-
-def _describe(violation: Violation) -> str:
-    rows = f" (rows {', '.join(violation.rows)})" if violation.rows else ""
-    return f"{violation.rule}: {violation.where}: {violation.count} x {violation.what}{rows}; {violation.remedy}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -32,7 +32,7 @@ def split_rows(rows: Rows, settings: BuildSettings) -> Dataset:
     return Dataset(
         classes=rows.classes,
         image_shape=(height, width, channels),
-        source=settings.source,
+        source=rows.source or settings.source,
         salt=settings.salt,
         splits={name: _take(rows, ids, chosen) for name, chosen in assigned.items()},
     )

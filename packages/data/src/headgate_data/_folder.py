@@ -16,36 +16,55 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Grey stays grey, everything else becomes red, green and blue.
+# Everything else is taken for colour.
 GREY_MODES = frozenset({"1", "L", "LA"})
 # Deeper than a byte: to squeeze such pixels in is a decision that the owner of the data has to take.
 DEEP_MODES = frozenset({"F", "I", "I;16", "I;16B", "I;16L"})
 
 
 def read(argument: str) -> Rows:
-    """Return the images of a folder; the name of the folder that an image lies in is its class.
+    """Return the images of a folder, which are all grey or all in colour.
 
-    Hidden files and folders are passed over, and so are files beside the class folders. Links are followed.
+    The name of the folder that an image lies in is its class. Hidden files and folders are passed over, and so are
+    files beside the class folders. Links are followed.
+
+    A mixture is refused: were one coloured image to turn all others into colour, it would change the content of every
+    row, and with it each one's id and split.
 
     Args:
         argument: The path of the folder.
 
     Raises:
-        SourceError: There is no such folder, no class, an empty class, or an image that is unreadable, of another
-            size than the first one, or deeper than a byte.
+        SourceError: There is no such folder, no class, an empty class, or an image that is unreadable, deeper than a
+            byte, or of another size or kind than the first one.
     """
+    return _read(argument, "folder", "")
+
+
+def read_grey(argument: str) -> Rows:
+    """Return the images of a folder as `read` does, each one turned to grey."""
+    return _read(argument, "folder-grey", "L")
+
+
+def read_rgb(argument: str) -> Rows:
+    """Return the images of a folder as `read` does, each one turned to red, green and blue."""
+    return _read(argument, "folder-rgb", "RGB")
+
+
+def _read(argument: str, source: str, mode: str) -> Rows:
     root = Path(argument)
     if not argument or not root.is_dir():
-        message = f"there is no folder {argument!r}: name an existing one as folder:PATH"
+        message = f"there is no folder {argument!r}: name an existing one as {source}:PATH"
         raise SourceError(message)
     folders = [path for path in _visible(root) if path.is_dir()]
     if not folders:
         message = f"{root} holds no folder: put the images of each class into a folder of its own there"
         raise SourceError(message)
     files = [(path, label) for label, folder in enumerate(folders) for path in _images(folder)]
-    images = _stack([path for path, _ in files])
+    images = _stack([path for path, _ in files], mode)
     labels = np.array([label for _, label in files], dtype=np.int64)
-    return Rows(images=images, labels=labels, classes=tuple(folder.name for folder in folders), slices={})
+    classes = tuple(folder.name for folder in folders)
+    return Rows(images=images, labels=labels, classes=classes, slices={}, source=source)
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -60,17 +79,31 @@ def _images(folder: Path) -> list[Path]:
     return files
 
 
-def _stack(paths: Sequence[Path]) -> NDArray[np.uint8]:
-    """Read all images, grey if every one of them is and in colour if any of them is."""
-    images = [_open(path) for path in progress(paths, "reading images")]
-    first = images[0].size
-    for path, image in zip(paths, images, strict=True):
-        if image.size != first:
-            sizes = [f"{width} x {height} pixels" for width, height in (first, image.size)]
-            message = f"{paths[0]} has {sizes[0]} and {path} has {sizes[1]}: bring all images to one size"
-            raise SourceError(message)
-    mode = "L" if all(image.mode in GREY_MODES for image in images) else "RGB"
-    return np.stack([np.asarray(image.convert(mode)).reshape(first[1], first[0], -1) for image in images])
+def _stack(paths: Sequence[Path], mode: str) -> NDArray[np.uint8]:
+    """Read all images in a mode, or in their own if it is empty."""
+    arrays: list[NDArray[np.uint8]] = []
+    first = _open(paths[0])
+    for path in progress(paths, "reading images"):
+        image = _open(path)
+        _require_alike(paths[0], first, path, image, mode)
+        arrays.append(np.asarray(image.convert(mode or _kind(image))))
+    return np.stack(arrays).reshape(len(arrays), first.height, first.width, -1)
+
+
+def _kind(image: Image.Image) -> str:
+    return "L" if image.mode in GREY_MODES else "RGB"
+
+
+def _require_alike(first_path: Path, first: Image.Image, path: Path, image: Image.Image, mode: str) -> None:
+    """Refuse an image of another size than the first one, or of another kind if none is given for all."""
+    if image.size != first.size:
+        sizes = [f"{width} x {height} pixels" for width, height in (first.size, image.size)]
+        message = f"{first_path} has {sizes[0]} and {path} has {sizes[1]}: bring all images to one size"
+        raise SourceError(message)
+    if not mode and _kind(image) != _kind(first):
+        kinds = [{"L": "grey", "RGB": "in colour"}[_kind(it)] for it in (first, image)]
+        message = f"{first_path} is {kinds[0]} and {path} is {kinds[1]}: convert one of them, or name the source "
+        raise SourceError(message + "folder-grey:PATH or folder-rgb:PATH, which converts every image")
 
 
 def _open(path: Path) -> Image.Image:

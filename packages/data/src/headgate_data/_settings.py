@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -72,11 +73,22 @@ def _parse(table: dict[str, Any], kind: type[T], prefix: str) -> T:
     return kind(**{key: _value(value, hints[key], prefix + key) for key, value in table.items()})
 
 
+def _finite(value: float, name: str) -> float:
+    try:
+        number = float(value)
+    except OverflowError:  # an integer may be too large for one
+        number = math.inf
+    if not math.isfinite(number):
+        message = f"'{name}' must be a finite number, not {value}"
+        raise SettingsError(message)
+    return number
+
+
 def _value(value: Any, kind: Any, name: str) -> Any:  # noqa: ANN401 - whatever TOML and a dataclass can hold
     if is_dataclass(kind) and isinstance(value, dict):
         return _parse(value, cast("type[DataclassInstance]", kind), f"{name}.")
-    if kind is float and type(value) is int:
-        return float(value)
+    if kind is float and type(value) in {int, float}:
+        return _finite(value, name)
     if isinstance(value, list) and str(kind).startswith("tuple["):
         inner = kind.__args__[0]
         return tuple(_value(it, inner, f"{name}[{number}]") for number, it in enumerate(value))

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ENTRY_POINTS = "headgate_data.datasets"
-BUILT_IN = {"digits": "headgate_data._digits:read", "folder": "headgate_data._folder:read"}
+BUILT_IN = {
+    "digits": "headgate_data._digits:read",
+    "folder": "headgate_data._folder:read",
+    "folder-grey": "headgate_data._folder:read_grey",
+    "folder-rgb": "headgate_data._folder:read_rgb",
+}
 MIN_CLASSES = 2
 
 
@@ -31,12 +36,15 @@ class Rows:
         labels: Index of each row's class, int64 of shape (N,).
         classes: Names of the classes.
         slices: Columns beside `class`, which is added to every dataset: name to (N,) strings.
+        source: What the dataset names as its source, in place of what was asked for. A reader whose argument is a
+            place gives its name alone, so that the same data is the same dataset wherever it lies.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     slices: Mapping[str, NDArray[np.str_]]
+    source: str = ""
 
     def __post_init__(self) -> None:
         """Refuse rows that no classifier can be trained on."""

@@ -36,7 +36,8 @@ class Shares:
     def __post_init__(self) -> None:
         """Refuse shares that are not positive or do not add up."""
         shares = [getattr(self, name) for name in SPLITS]
-        if min(shares) <= 0 or abs(sum(shares) - 1) > 1e-9:  # noqa: PLR2004 - as exact as decimals in a file can be
+        # As exact as decimals in a file can be, and so written that NaN is refused.
+        if not (all(it > 0 for it in shares) and abs(sum(shares) - 1) <= 1e-9):  # noqa: PLR2004 - see above
             message = f"shares must be above 0 and add up to 1, not {', '.join(map(str, shares))}"
             raise SettingsError(message)
 
