@@ -97,7 +97,9 @@ def loop(root: Path, shape: Shape, jobs: int) -> None:
 
     planned = [
         SimpleNamespace(
-            session=SimpleNamespace(name=name, outputs=(), env=(), required=False, cache=True, is_declared=True),
+            session=SimpleNamespace(
+                name=name, outputs=(), env=(), required=False, cache=True, is_declared=True, is_exclusive=False
+            ),
             needs=needs,
             state="run",
             seconds=seconds,

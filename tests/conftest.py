@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 ROOT = Path(__file__).parents[1]
+SURROUNDINGS = {"CI", "FORCE_COLOR", "HEADGATE_RUN", "NOXPYTHON", "NOX_PARALLEL"}
 
 
 class Scratch:
@@ -40,7 +41,7 @@ class Scratch:
         self.run("git", "commit", "--quiet", "--message=Start")
 
     def run(self, *command: str, check: bool = True, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in the repository, without what the surrounding nox session has set.
+        """Run a command in the repository with a store of its own, and without what surrounds these tests.
 
         Args:
             command: The program and its arguments.
@@ -50,12 +51,13 @@ class Scratch:
         Returns:
             The finished process; standard error is merged into `stdout`.
         """
-        inherited = {key: value for key, value in os.environ.items() if key not in {"CI", "FORCE_COLOR", "NOXPYTHON"}}
+        inherited = {key: value for key, value in os.environ.items() if key not in SURROUNDINGS}
+        store = {"HEADGATE_STORE": f"{self.root}-store"}
         done = subprocess.run(
             command,
             cwd=self.root,
             check=False,
-            env=inherited | {"NO_COLOR": "1"} | environ,
+            env=inherited | store | {"NO_COLOR": "1"} | environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -3,7 +3,7 @@
 from headgate._environ import covered_variables, session_environment
 
 ENVIRON = {"PATH": "/bin", "http_proxy": "x", "PYTEST_ADDOPTS": "-x", "LANG": "de_DE", "UV_TORCH_BACKEND": "cpu"}
-ENVIRON |= {"UV_CACHE_DIR": "/cache", "TZ": "UTC", "CI": "true", "UV_RUN_RECURSION_DEPTH": "1"}
+ENVIRON |= {"UV_CACHE_DIR": "/cache", "TZ": "UTC", "CI": "true", "UV_RUN_RECURSION_DEPTH": "1", "UV_PYTHON": "/x"}
 
 
 def test_only_known_and_declared_variables_reach_a_session() -> None:
@@ -15,4 +15,8 @@ def test_only_known_and_declared_variables_reach_a_session() -> None:
 
 def test_what_can_change_a_session_is_covered() -> None:
     """Declared variables, set or not, and those that choose what is installed; not where things are."""
-    assert covered_variables(ENVIRON, ["CI", "NONE"]) == {"UV_TORCH_BACKEND": "cpu", "CI": "true", "NONE": None}
+    assert covered_variables(ENVIRON | {"PIP_CERT": "/cert"}, ["CI", "NONE"]) == {
+        "UV_TORCH_BACKEND": "cpu",
+        "CI": "true",
+        "NONE": None,
+    }

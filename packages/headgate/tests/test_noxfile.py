@@ -74,6 +74,7 @@ def code(source: str, session: str = "tests") -> SessionCode:
         ('python=["3.12"]', 'python=["3.13"]', {"tests"}),
         ('requires=["lint"]', "requires=[]", set()),
         ("default=False", "default=True", set()),
+        ("default=False", "default=False, allow_parallel=False", set()),
         ('"""Run pytest."""', '"""Run all tests."""', set()),
         ('FLAGS = ["-q"]', "FLAGS = [\n    '-q'  # quiet\n]", set()),
         ("import nox\n", "import nox\nimport os\n", set()),

@@ -74,7 +74,8 @@ class Bench:
     def add(self, name: str, script: str, *needs: str, seconds: float | None = None, **fields: Any) -> None:  # noqa: ANN401  # those of a session
         """Add a session; its digest follows its script."""
         (self.root / "scripts" / name).write_text(script)
-        known = {"name": name, "outputs": (), "env": (), "required": False, "cache": True, "is_declared": True}
+        known = {"name": name, "outputs": (), "env": (), "required": False, "cache": True}
+        known |= {"is_declared": True, "is_exclusive": False}
         session = SimpleNamespace(**known | fields)
         self.sessions[name] = SimpleNamespace(session=session, needs=needs, seconds=seconds, state="waiting")
 
@@ -498,6 +499,21 @@ def test_sessions_run_at_the_same_time(bench: Bench) -> None:
         bench.add(name, f"echo +{name} >> ran; sleep 0.3; echo -{name} >> ran", seconds=9)
     bench.run(jobs=2)
     assert sorted(bench.ran()[:2]) == ["+a", "+b"]
+
+
+def test_nothing_runs_beside_a_session_that_must_be_alone(bench: Bench) -> None:
+    """It waits for all that is ready, and what becomes ready waits for it."""
+    for name in "abc":
+        bench.add(name, f"echo +{name} >> ran; sleep 0.3; echo -{name} >> ran", seconds=3)
+    alone = "echo +alone >> ran; sleep 0.3; echo -alone >> ran"
+    bench.add("alone", alone, seconds=9, is_exclusive=True)
+    bench.add("after", "echo after >> ran", "alone", seconds=3)
+    bench.add("also", "echo also >> ran", seconds=9, is_exclusive=True)
+    bench.run(jobs=2)
+    ran = bench.ran()
+    assert {it[1:] for it in ran[:6]} == {"a", "b", "c"}
+    assert sorted(ran[6:]) == ["+alone", "-alone", "after", "also"]
+    assert ran.index("-alone") == ran.index("+alone") + 1
 
 
 def test_short_sessions_share_a_process(bench: Bench) -> None:

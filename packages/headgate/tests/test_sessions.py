@@ -48,7 +48,7 @@ def checks(session):
     pass
 
 
-@nox.session(default=False, requires=["tests-3.12", "lint"])
+@nox.session(default=False, allow_parallel=False, requires=["tests-3.12", "lint"])
 def release(session):
     pass
 """
@@ -67,6 +67,7 @@ def test_sessions_are_asked_of_nox_itself(scratch: Scratch, monkeypatch: pytest.
         "release": ("release", "", {}, ()),
     }
     assert [it.name for it in found.values() if it.is_planned] == ["lint"]
+    assert [it.name for it in found.values() if it.is_exclusive] == ["release"]
     assert found["release"].needs == ("tests-3.12(level=1, an id)", "tests-3.12(level=1, package='b')", "lint")
     monkeypatch.setattr(Nox, "list_sessions", None)
     assert sessions(scratch.root) == found

@@ -37,11 +37,17 @@ _MACHINE = frozenset(
         *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CERT_PATH"),
         # where interpreters and caches are
         *("PYENV_ROOT", "PYENV_VERSION", "UV_CACHE_DIR", "UV_PYTHON_INSTALL_DIR", "UV_TOOL_DIR", "PIP_CACHE_DIR"),
+        # how installers fetch and report, which decides nothing about what they install
+        *("PIP_CERT", "PIP_CLIENT_CERT", "PIP_DEFAULT_TIMEOUT", "PIP_DISABLE_PIP_VERSION_CHECK", "PIP_NO_CACHE_DIR"),
+        *("PIP_NO_INPUT", "PIP_PROGRESS_BAR", "PIP_PROXY", "PIP_RETRIES", "PIP_ROOT_USER_ACTION", "PIP_TIMEOUT"),
+        *("UV_CONCURRENT_BUILDS", "UV_CONCURRENT_DOWNLOADS", "UV_CONCURRENT_INSTALLS", "UV_HTTP_TIMEOUT"),
+        *("UV_HTTP_RETRIES", "UV_LINK_MODE", "UV_NATIVE_TLS", "UV_NO_CACHE", "UV_NO_PROGRESS", "UV_SYSTEM_CERTS"),
     }
 )
 _COVERED = frozenset({"CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"})
 _COVERED_PREFIXES = ("PIP_", "UV_")
-_DROPPED = frozenset({"UV_PROJECT_ENVIRONMENT", "UV_RUN_RECURSION_DEPTH"})  # what `uv run` and nox leave for themselves
+# What `uv run` and nox leave for themselves, and nox removes from the environment of every session.
+_DROPPED = frozenset({"UV", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "UV_RUN_RECURSION_DEPTH", "UV_SYSTEM_PYTHON"})
 _FIXED = {"LANG": "C.UTF-8"}
 
 

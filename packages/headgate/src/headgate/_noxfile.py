@@ -34,6 +34,7 @@ class SessionCode(Record):
         unstable: what in it nothing in the repository decides; empty where there is nothing like that.
         requires: the sessions that nox runs before it; None where that cannot be told.
         is_default: False where nox runs it only when asked to.
+        is_exclusive: whether it says that nothing may run beside it.
     """
 
     parts: dict[str, str]
@@ -42,6 +43,7 @@ class SessionCode(Record):
     unstable: str
     requires: tuple[str, ...] | None = None
     is_default: bool = True
+    is_exclusive: bool = False
 
 
 class Noxfile:
@@ -100,6 +102,7 @@ class Noxfile:
             unstable=next((it for _, _, it in reads if it), ""),
             requires=None if requires is None else tuple(requires),
             is_default=found.get("default", True),
+            is_exclusive=found.get("exclusive", False),
         )
 
     def _read(self, path: str) -> dict[str, Any]:

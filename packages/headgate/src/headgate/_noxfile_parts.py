@@ -61,8 +61,8 @@ def _session(scan: Scan, name: str, settings: dict[str | None, ast.expr]) -> dic
     """Return what concerns one session.
 
     `parts` has a hash for each name reached, `reads` is what that code reads, `requires` are the sessions that nox runs
-    before it, None where that cannot be told, `default` is False where nox runs it only when asked to, and `notifies`
-    tells whether it may make nox run others.
+    before it, None where that cannot be told, `default` is False where nox runs it only when asked to, `exclusive`
+    tells whether nothing may run beside it, and `notifies` whether it may make nox run others.
     """
     names = scan.reach([*scan.definitions[name], *scan.always]) | {name}
     code = [it for reached in names for top in scan.definitions[reached] for it in ast.walk(top)]
@@ -71,6 +71,7 @@ def _session(scan: Scan, name: str, settings: dict[str | None, ast.expr]) -> dic
         "reads": _packed(scan.reads(scan.always, names)),
         "requires": _requires(settings),
         "default": not _is_false(settings.get("default")),
+        "exclusive": _is_false(settings.get("allow_parallel")),
         "notifies": any(isinstance(it, ast.Attribute) and it.attr == "notify" for it in code),
     }
 

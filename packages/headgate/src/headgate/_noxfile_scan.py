@@ -20,6 +20,7 @@ __all__ = ["Scan"]
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
+_WHEN = {"requires", "default", "allow_parallel"}  # settings of a session that say when it runs, not what it does
 _DYNAMIC = {"exec", "eval", "globals", "vars", "locals", "compile", "__import__", "sys.modules"}
 _DYNAMIC |= {f"importlib.{it}" for it in ("import_module", "reload", "util", "machinery")}
 _DECORATORS = (
@@ -137,7 +138,7 @@ class Scan:
             if name.rpartition(".")[2] == "session":
                 keywords = it.keywords if isinstance(it, ast.Call) else []
                 yield statement.name, {keyword.arg: keyword.value for keyword in keywords}
-                keywords[:] = [keyword for keyword in keywords if keyword.arg not in {"requires", "default"}]
+                keywords[:] = [keyword for keyword in keywords if keyword.arg not in _WHEN]
 
     def _is_definition(self, statement: ast.stmt) -> bool:
         """Tell whether a statement does nothing but to give a name its meaning."""

@@ -35,9 +35,10 @@ class Runner:
     """One run of the sessions of a plan.
 
     A session starts when all that it needs is proven and its outputs lie in place, the one with the longest chain of
-    work behind it first; those that are shorter than a start of nox, and that nothing waits for, share one. Whether a
-    session is covered by a verdict is decided only then: if what it needs ran and gave the outputs that an earlier run
-    had built upon, everything after it stays covered.
+    work behind it first; those that are shorter than a start of nox, and that nothing waits for, share one. What the
+    noxfile says must run alone (`allow_parallel=False`) does so, once nothing else is ready. Whether a session is
+    covered by a verdict is decided only then: if what it needs ran and gave the outputs that an earlier run had built
+    upon, everything after it stays covered.
     """
 
     def __init__(self, planned: Sequence[PlannedSession], asked: frozenset[str], around: Surroundings) -> None:
@@ -57,7 +58,7 @@ class Runner:
         self._sorter = TopologicalSorter(self._needs)
         self._loads = expected({name: it.seconds for name, it in self._planned.items()})
         self._priorities = chains(self._needs, self._loads)
-        self._queue: list[tuple[float, str, Task]] = []
+        self._queue: list[tuple[bool, float, str, Task]] = []
         self._running: list[Attempt] = []
         self._alone: set[str] = set()
         self._shown = 0.0
@@ -110,7 +111,8 @@ class Runner:
 
     def _put(self, task: Task) -> None:
         """Have a session wait for room."""
-        heapq.heappush(self._queue, (-self._priorities[task.name], task.name, task))
+        is_exclusive = task.planned.session.is_exclusive
+        heapq.heappush(self._queue, (is_exclusive, -self._priorities[task.name], task.name, task))
 
     def _covered(self, planned: PlannedSession, digest: Digest) -> Outcome | None:
         """Return the outcome of a session that a verdict covers; None where it must run."""
@@ -155,20 +157,23 @@ class Runner:
 
     def _room(self) -> int:
         """Return how many more processes may run; one that failed keeps its place until it was looked at."""
+        next_one = self._queue[0][-1]
+        if self._running and any(it.planned.session.is_exclusive for it in (next_one, *self._running[0].tasks)):
+            return 0
         return self._around.settings.jobs - sum(it.process.poll() != 0 for it in self._running)
 
     def _next(self, room: int) -> list[Task]:
         """Return the next session, with short ones that can share its process, though no more than fill the room."""
         most = math.ceil(len(self._queue) / room)
-        tasks = [heapq.heappop(self._queue)[2]]
-        while self._queue and len(tasks) < most and self._can_share([*tasks, self._queue[0][2]]):
-            tasks.append(heapq.heappop(self._queue)[2])
+        tasks = [heapq.heappop(self._queue)[-1]]
+        while self._queue and len(tasks) < most and self._can_share([*tasks, self._queue[0][-1]]):
+            tasks.append(heapq.heappop(self._queue)[-1])
         return tasks
 
     def _can_share(self, tasks: list[Task]) -> bool:
         """Whether sessions can share a process: known to be short, alike, and with nothing that waits for them."""
         seconds = [_LONG if it.planned.seconds is None else it.planned.seconds for it in tasks]
-        alike = {(it.arguments, tuple(it.planned.session.env)) for it in tasks}
+        alike = {(it.arguments, tuple(it.planned.session.env), it.planned.session.is_exclusive) for it in tasks}
         apart = self._alone | self._needed
         return (
             max(seconds) < _SHORT and sum(seconds) < _LONG and len(alike) == 1 and not apart & {it.name for it in tasks}

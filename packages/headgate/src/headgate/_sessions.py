@@ -34,6 +34,7 @@ class Session(Record):
         is_untold: whether nox runs other sessions before it, and it cannot be told which.
         is_declared: whether the table has a row for it.
         is_planned: whether a plan of nothing in particular has it.
+        is_exclusive: whether nothing may run beside it.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Session(Record):
     is_untold: bool
     is_declared: bool
     is_planned: bool
+    is_exclusive: bool
 
     @property
     def cache(self) -> bool:
