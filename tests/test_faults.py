@@ -53,6 +53,19 @@ def test_test_rows_in_train_turn_dataset_red(faulty: Scratch) -> None:
     assert "leak: train and test: 360 x images are in both splits" in result.output
 
 
+def test_near_duplicates_across_splits_turn_dataset_red(faulty: Scratch) -> None:
+    """Copies that differ in the last bit of their pixels have other ids, and so often another split."""
+    faulty.replace(
+        "packages/data/src/headgate_data/_digits.py",
+        "    classes = tuple(",
+        "    images[900:950], digits.target[900:950] = images[:50] | 1, digits.target[:50]\n    classes = tuple(",
+    )
+    result = faulty.nox("dataset", check=False)
+    assert result.red == {"dataset"}
+    assert "near-duplicate: train and test: " in result.output
+    assert "in 3 ways" in result.output
+
+
 def test_scaled_pixels_in_serving_turn_serve_check_red(faulty: Scratch) -> None:
     """The server's predictions are held against the evaluation's."""
     faulty.nox("dataset")

@@ -17,6 +17,7 @@ def test_the_public_names_are_pinned() -> None:
         "BuildSettings",
         "Contract",
         "Dataset",
+        "NearDuplicates",
         "Rows",
         "Shares",
         "Split",
@@ -59,6 +60,6 @@ def test_every_error_is_a_data_error_and_the_builtin_it_refines() -> None:
 
 def test_import_leaves_scikit_learn_and_pillow_unloaded() -> None:
     """Reading a dataset does not pay for the libraries that only build one."""
-    code = "import sys, headgate_data; print(sorted({'sklearn', 'PIL'} & set(sys.modules)))"
+    code = "import sys, headgate_data; print(sorted({'sklearn', 'scipy', 'PIL'} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"

@@ -18,8 +18,10 @@ from headgate_data import (
     BuildSettings,
     Contract,
     Dataset,
+    NearDuplicates,
     Shares,
     Split,
+    assign,
     check,
     content_ids,
     errors,
@@ -185,6 +187,37 @@ def test_a_row_that_occurs_twice_is_reported(tmp_path: Path, small: Dataset) -> 
     assert rules(tmp_path / "a") == {("duplicate", "test")}
 
 
+def test_near_duplicates_across_splits_are_reported(
+    digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A copy with one pixel changed is another image by its id, and still one that the model has seen."""
+    dataset = load(digits)
+    train, test = dataset.splits["train"], dataset.splits["test"]
+    copies = test.images[:3].copy()
+    for row in range(3):
+        # Another value in a corner gives another id, until one belongs to the training split.
+        while not assign(content_ids(copies[row : row + 1]), salt=dataset.salt, shares=Shares())["train"].size:
+            copies[row, 0, 0, 0] += 1
+    joined = Split(
+        ids=np.concatenate([train.ids, content_ids(copies)]),
+        images=np.concatenate([train.images, copies]),
+        labels=np.concatenate([train.labels, test.labels[:3]]),
+        slices={key: np.concatenate([values, test.slices[key][:3]]) for key, values in train.slices.items()},
+    )
+    write(tmp_path / "a", dataclasses.replace(dataset, splits={**dataset.splits, "train": joined}, digest=""))
+    assert main(["check", str(tmp_path / "a"), "--contract", str(PACKAGE / "contract.toml")]) == 1
+    shown = capsys.readouterr().out
+    assert "near-duplicate: train and test: 3 x rows have a near-duplicate in train by pixels, the closest" in shown
+    assert "in 1 ways" in shown
+
+
+def test_near_duplicates_are_not_looked_for_where_no_row_can_be_judged(tmp_path: Path, small: Dataset) -> None:
+    """Files of another shape are the violation."""
+    write(tmp_path / "a", small)
+    contract = dataclasses.replace(SMALL, image_shape=(3, 4, 1), near_duplicates=NearDuplicates())
+    assert rules(tmp_path / "a", contract) == {("shape", name) for name in SPLITS}
+
+
 def test_one_image_with_two_labels_is_reported(tmp_path: Path, small: Dataset) -> None:
     """One of the labels is wrong."""
     write(tmp_path / "a", small)
@@ -240,6 +273,17 @@ def test_empty_splits_are_reported_and_not_divided_by(tmp_path: Path, small: Dat
         ("classes = []\nimage_shape = [1, 1, 1]\nshares = {train = 2}", "shares must be above 0 and add up to 1"),
         ("classes = []\nimage_shape = [1, 1, 1]\nmin_rows = {tests = 1}", "there is no 'min_rows.tests': did you mean"),
         ("classes = [", "cannot read"),
+        (
+            "classes = []\nimage_shape = [1, 1, 1]\nnear_duplicates = {measure = 'eye'}",
+            "must be one of auto, pixels, hash",
+        ),
+        (
+            "classes = []\nimage_shape = [1, 1, 1]\nnear_duplicates = {distance = 63}",
+            "'distance' must be 0 or more and",
+        ),
+        ("classes = []\nimage_shape = [1, 1, 1]\nnear_duplicates = {distance = '8'}", "must be of type float, not '8'"),
+        ("classes = []\nimage_shape = [1, 1, 1]\nnear_duplicates = {max_rows = -1}", "'max_rows' must be 0 or more"),
+        ("classes = []\nimage_shape = [1, 1, 1]\nnear_duplicates = 8", "'near_duplicates' must be a table"),
         ("classes = []\nimage_shape = [1, 1, 1]", "'classes' must give at least one name"),
         ("classes = ['a', 'a']\nimage_shape = [1, 1, 1]", "'classes' must give each name once"),
         ("classes = ['a']\nimage_shape = [1, 1, 1]\nslices = ['b', 'b']", "'slices' must give each name once"),
@@ -300,7 +344,9 @@ def test_digits_on_another_scale_are_reported(digits: Path, tmp_path: Path) -> N
         images = split.images // 17
         splits[name] = dataclasses.replace(split, images=images, ids=content_ids(images))
     write(tmp_path / "a", dataclasses.replace(dataset, splits=splits, digest=""))
-    contract = dataclasses.replace(read_settings(PACKAGE / "contract.toml", Contract), split_by_content=False)
+    contract = read_settings(PACKAGE / "contract.toml", Contract)
+    # Two rules that another scale breaks as well, since it changes ids and distances.
+    contract = dataclasses.replace(contract, split_by_content=False, near_duplicates=None)
     assert rules(tmp_path / "a", contract) == {("mean", name) for name in SPLITS}
 
 

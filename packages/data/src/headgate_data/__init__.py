@@ -7,6 +7,7 @@ from headgate_data._content import content_ids
 from headgate_data._contract import Contract
 from headgate_data._dataset import SPLITS, Dataset, Split
 from headgate_data._files import load, write
+from headgate_data._nearest import NearDuplicates
 from headgate_data._settings import BuildSettings, read_settings
 from headgate_data._source import Rows, read_source
 from headgate_data._splits import Shares, assign
@@ -17,6 +18,7 @@ __all__ = [
     "BuildSettings",
     "Contract",
     "Dataset",
+    "NearDuplicates",
     "Rows",
     "Shares",
     "Split",

@@ -54,6 +54,8 @@ def _judge(columns: Mapping[str, Columns], summary: Summary, contract: Contract)
         yield from split_rules.rows(name, split, contract)
     yield from dataset_rules.shares(columns, contract)
     yield from dataset_rules.shared_content(columns)
+    if contract.near_duplicates:
+        yield from dataset_rules.near_duplicates(columns, contract.near_duplicates)
     yield from dataset_rules.conflicts(columns)
     if contract.split_by_content:
         yield from dataset_rules.moved(columns, summary.salt, contract)

@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from headgate_data._dataset import COLUMNS, SPLITS
+from headgate_data._expect import expect
+from headgate_data._nearest import NearDuplicates  # noqa: TC002 - settings are read by the types of their fields
 from headgate_data._splits import Shares
-from headgate_data.errors import SettingsError
 
 BYTE = 255
-
-
-def expect(condition: bool, message: str) -> None:  # noqa: FBT001 - a condition and what to say reads best in order
-    """Raise SettingsError with a message unless a condition holds; one that compares with NaN never does."""
-    if not condition:
-        raise SettingsError(message)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +42,7 @@ class Contract:
         min_rows: Smallest number of rows in each split.
         min_rows_per_class: Smallest number of rows of each class in each split.
         max_duplicates: How many rows may repeat the content of an earlier one of their split.
+        near_duplicates: Which rows of two splits are too much alike; not judged if left out.
         split_by_content: Whether every row must be in the split that its content, the salt and the shares give it.
     """
 
@@ -60,6 +56,7 @@ class Contract:
     min_rows: Counts = field(default_factory=Counts)
     min_rows_per_class: Counts = field(default_factory=Counts)
     max_duplicates: int = 0
+    near_duplicates: NearDuplicates | None = None
     split_by_content: bool = True
 
     def __post_init__(self) -> None:

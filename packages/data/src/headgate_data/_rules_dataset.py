@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from headgate_data._dataset import SPLITS
+from headgate_data._nearest import between_splits
 from headgate_data._splits import assign
 from headgate_data._violation import Violation, about_rows
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from headgate_data._contract import Contract
+    from headgate_data._nearest import NearDuplicates
     from headgate_data._rules_split import Columns
+
+_SEEN = "remove the copies: the model would be judged on what it has seen"
 
 
 def shares(columns: Mapping[str, Columns], contract: Contract) -> Iterator[Violation]:
@@ -37,10 +41,26 @@ def shared_content(columns: Mapping[str, Columns]) -> Iterator[Violation]:
 
     The content is hashed again: an id that was tampered with must not hide a copy.
     """
-    what, remedy = "images are in both splits", "remove the copies: the model would be judged on what it has seen"
+    what = "images are in both splits"
     for one, other in combinations(columns, 2):
         shared = np.intersect1d(columns[one].hashes, columns[other].hashes)
-        yield from about_rows("leak", f"{one} and {other}", shared, what, remedy)
+        yield from about_rows("leak", f"{one} and {other}", shared, what, _SEEN)
+
+
+def near_duplicates(columns: Mapping[str, Columns], limits: NearDuplicates) -> Iterator[Violation]:
+    """Find rows that look like a row of an earlier split."""
+    if not columns:
+        return
+    shape = next(iter(columns.values())).images.shape[1:]
+    measure, distance = limits.measure_for(shape), limits.distance_for(shape)
+    hashes = {name: split.hashes for name, split in columns.items()}
+    images = {name: split.images for name, split in columns.items()}
+    for (one, other), found in between_splits(hashes, images, measure).items():
+        near = found.within(distance)
+        if len(near.ids) > limits.max_rows:
+            what = f"rows have a near-duplicate in {one} by {measure}, the closest {near.others[0]} at "
+            what += f"{near.distances[0]:.3g}, where {distance:g} is too close"
+            yield from about_rows("near-duplicate", f"{one} and {other}", near.ids, what, _SEEN)
 
 
 def conflicts(columns: Mapping[str, Columns]) -> Iterator[Violation]:

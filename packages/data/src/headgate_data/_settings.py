@@ -7,7 +7,8 @@ import math
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast, get_type_hints
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_type_hints
 
 from headgate_data._splits import Shares
 from headgate_data.errors import SettingsError
@@ -85,6 +86,8 @@ def _finite(value: float, name: str) -> float:
 
 
 def _value(value: Any, kind: Any, name: str) -> Any:  # noqa: ANN401 - whatever TOML and a dataclass can hold
+    if isinstance(kind, UnionType):  # X | None, where None stands for a key that is left out
+        kind = next(it for it in get_args(kind) if it is not NoneType)
     if is_dataclass(kind) and isinstance(value, dict):
         return _parse(value, cast("type[DataclassInstance]", kind), f"{name}.")
     if kind is float and type(value) in {int, float}:

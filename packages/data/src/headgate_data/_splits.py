@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from headgate_data._dataset import SPLITS
-from headgate_data.errors import SettingsError
+from headgate_data._expect import expect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # The rank of a row is read from this many hexadecimal digits, 52 bits, which a double holds exactly.
 RANK_DIGITS = 13
+# How far shares may be from 1 together: decimals in a file are no more exact.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +38,8 @@ class Shares:
     def __post_init__(self) -> None:
         """Refuse shares that are not positive or do not add up."""
         shares = [getattr(self, name) for name in SPLITS]
-        # As exact as decimals in a file can be, and so written that NaN is refused.
-        if not (all(it > 0 for it in shares) and abs(sum(shares) - 1) <= 1e-9):  # noqa: PLR2004 - see above
-            message = f"shares must be above 0 and add up to 1, not {', '.join(map(str, shares))}"
-            raise SettingsError(message)
+        fits = all(it > 0 for it in shares) and abs(sum(shares) - 1) <= ROUNDING
+        expect(fits, f"shares must be above 0 and add up to 1, not {', '.join(map(str, shares))}")
 
 
 def assign(ids: NDArray[np.str_], *, salt: str, shares: Shares) -> Mapping[str, NDArray[np.intp]]:
