@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import subprocess
-import sys
+from multiprocessing import forkserver
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from headgate_data import SPLITS, BuildSettings, Dataset, Split, content_ids, read_source, split_rows
+import torch
+from headgate_data import SPLITS, BuildSettings, Dataset, Split, content_ids, read_source, split_rows, write
 from headgate_model import TrainConfig, Trained, train
+from headgate_model import _metrics as metrics_module
+from headgate_model._cli import main
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 QUICK = TrainConfig(epochs=8, width=16, batch_size=64)
@@ -48,17 +51,83 @@ def tiny() -> Dataset:
     return Dataset(classes=("top", "bottom"), image_shape=(6, 5, 1), source="tiny", salt="", splits=splits)
 
 
-@pytest.fixture
-def start() -> Callable[..., subprocess.Popen[str]]:
-    """Return a function that starts the command line in a process of its own, given arguments and variables."""
+class Command:
+    """The command line in a process of its own."""
 
-    def run(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+    def __init__(self, arguments: tuple[str, ...], variables: dict[str, str]) -> None:
+        """Start it with arguments and environment variables."""
+        context = multiprocessing.get_context("forkserver")
+        reader, writer = context.Pipe(duplex=False)
+        given = {"arguments": arguments, "variables": variables, "stderr": writer}
+        self.process = context.Process(target=exec, args=(CODE, given))
+        self.process.start()
+        writer.close()
+        self.stderr = os.fdopen(os.dup(reader.fileno()), encoding="utf-8")
+        reader.close()
+
+    def wait_for(self, text: str) -> None:
+        """Read what it writes to standard error up to a line with a text."""
+        while text not in self.stderr.readline():
+            assert self.process.is_alive()
+
+    def end(self) -> tuple[int | None, str]:
+        """Wait until it is over, and return its exit code and the rest of what it wrote to standard error."""
+        with self.stderr:
+            rest = self.stderr.read()
+        self.process.join()
+        return self.process.exitcode, rest
+
+
+CODE = """
+import os, sys
+os.dup2(stderr.fileno(), 2)
+os.environ.update(variables)
+from headgate_model._cli import main
+sys.exit(main(arguments))
+"""
+
+
+@pytest.fixture(scope="session")
+def start() -> Callable[..., Command]:
+    """Return a function that starts the command line in a process of its own, given arguments and variables.
+
+    All come from one process that has loaded torch, which takes several seconds, and nothing of ONNX Runtime.
+    """
+    multiprocessing.set_forkserver_preload(
+        ["headgate_model._cli", "headgate_model._training", "headgate_model._export"]
+    )
+    with pytest.MonkeyPatch.context() as patched:
         # Measuring the coverage of these would take longer than they do, and see nothing that is not seen elsewhere.
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
-        command = [sys.executable, "-m", "headgate_model", *arguments]
-        return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=clean | variables)
+        for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS")]:
+            patched.delenv(name)
+        forkserver.ensure_running()
+    return lambda *arguments, **variables: Command(arguments, variables)
 
-    return run
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Have torch use one thread outside of what chooses its own: two that wait for each other take much longer."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_resamples() -> Iterator[None]:
+    """Draw the intervals from fewer resamples: that takes most of an evaluation, and says no more about it here."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(metrics_module, "RESAMPLES", 50)
+        yield
+
+
+@pytest.fixture(scope="session")
+def stages(tiny: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the three commands on a tiny dataset and return the folder that holds all results."""
+    folder = tmp_path_factory.mktemp("stages")
+    write(folder / "dataset", tiny)
+    data, trained = str(folder / "dataset"), str(folder / "train")
+    assert main(["train", data, trained, "--set", "epochs=20", "--set", "width=8", "--set", "batch_size=16"]) == 0
+    assert main(["evaluate", data, trained, str(folder / "evaluate")]) == 0
+    assert main(["export", data, trained, str(folder / "export")]) == 0
+    return folder
 
 
 @pytest.fixture

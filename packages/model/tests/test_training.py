@@ -29,13 +29,14 @@ from headgate_model import (
     train,
 )
 from headgate_model import _network as network_module
+from headgate_model import _training as training_module
 from headgate_model._progress import progress_on
+from headgate_model._runtime import reproducible
 from hypothesis import given, settings, strategies
 from rich.console import Console
 from torch.nn import functional
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
 SHORT = TrainConfig(epochs=4, width=4, batch_size=16, patience=4)
@@ -107,13 +108,24 @@ def test_one_batch_can_be_learnt_by_heart(digits: Dataset) -> None:
 
 
 def test_dropout_is_off_at_inference(trained: Trained, digits: Dataset) -> None:
-    """Two predictions are the same, whatever the mode the network was left in."""
+    """A row is predicted as it is alone, whatever mode the network was left in and whatever torch drew before."""
     images = digits.splits["test"].images[:50]
     trained.network.train()
-    first = predict(trained.network, images, threads=1)
+    together = predict(trained.network, images, threads=1)
     assert trained.network.training
     trained.network.eval()
-    assert np.array_equal(first, predict(trained.network, images, threads=1))
+    torch.rand(3)
+    alone = [predict(trained.network, image[None], threads=1) for image in images]
+    assert np.abs(together - np.concatenate(alone)).max() <= 1e-5
+
+
+def test_inference_changes_neither_the_network_nor_what_torch_draws_next(trained: Trained, digits: Dataset) -> None:
+    """Batch normalisation, say, learns nothing from what is predicted."""
+    before = {name: value.clone() for name, value in trained.network.state_dict().items()}
+    drawn = torch.get_rng_state()
+    predict(trained.network, digits.splits["test"].images[:50], threads=1)
+    assert all(torch.equal(value, before[name]) for name, value in trained.network.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), drawn)
 
 
 def test_the_loss_falls_and_the_digits_are_learnt(trained: Trained, digits: Dataset) -> None:
@@ -159,6 +171,18 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Pa
     assert log[-1]["train_loss"] < log[0]["train_loss"]
 
 
+def test_everything_that_is_drawn_depends_on_the_seed(tiny: Dataset) -> None:
+    """First weights, dropout, and the generator of order and augmentation, each by itself."""
+    drawn = []
+    for seed in (0, 0, 1):
+        with reproducible(threads=1):
+            state = training_module.start(tiny, dataclasses.replace(SHORT, seed=seed))
+            weights = next(iter(state.network.parameters())).detach().numpy().tobytes()
+            drawn.append((weights, torch.rand(1).item(), torch.rand(1, generator=state.generator).item()))
+    assert drawn[0] == drawn[1]
+    assert all(one != other for one, other in zip(drawn[0], drawn[2], strict=True))
+
+
 class Stop(headgate_model.Progress):
     """Interrupts a training after an epoch."""
 
@@ -192,16 +216,15 @@ def test_a_resumed_training_equals_a_straight_one(tmp_path: Path, tiny: Dataset)
 
 
 def test_a_killed_training_is_resumed_with_the_same_result(
-    tmp_path: Path, tiny: Dataset, start: Callable[..., subprocess.Popen[str]]
+    tmp_path: Path, tiny: Dataset, start: Callable[..., Any]
 ) -> None:
     """A real kill between two epochs costs at most the epoch that was begun."""
     write(tmp_path / "data", tiny)
     chosen = ["--set", "epochs=30", "--set", "patience=30", "--set", "width=4", "--set", "batch_size=16"]
-    with start("train", str(tmp_path / "data"), str(tmp_path / "b"), *chosen) as process:
-        assert process.stderr is not None
-        while "epoch 2/30" not in process.stderr.readline():
-            assert process.poll() is None
-        process.send_signal(signal.SIGKILL)
+    command = start("train", str(tmp_path / "data"), str(tmp_path / "b"), *chosen)
+    command.wait_for("epoch 2/30")
+    command.process.kill()
+    assert command.end()[0] == -signal.SIGKILL
     assert not (tmp_path / "b" / "train.json").exists()
     config = dataclasses.replace(SHORT, epochs=30, patience=30)
     resumed = train(tiny, tmp_path / "b", config=config, resume=True)
@@ -288,6 +311,9 @@ def test_a_missing_or_damaged_result_is_refused(tmp_path: Path, tiny: Dataset) -
     about.write_text(text.replace('"network": "conv"', '"network": "convx"'))
     with pytest.raises(errors.ConfigError, match="did you mean 'conv'"):
         load_trained(tmp_path / "a")
+    about.write_text(text.replace('"top"', '"high"'))
+    with pytest.raises(errors.TrainedError, match="the classes of the network, high, bottom, are not those"):
+        load_trained(tmp_path / "a").check_dataset(tiny)
     about.write_text(text)
     (tmp_path / "a" / "weights.safetensors").write_bytes(b"")
     with pytest.raises(errors.TrainedError, match=r"is not the file that train\.json describes"):

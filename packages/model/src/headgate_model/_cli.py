@@ -68,7 +68,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     """Evaluate, print a table, and name every metric that is below its floor."""
     floors = api.load_floors(args.floors)
     metrics = api.evaluate(load(args.dataset), api.load_trained(args.trained), args.out)
-    say(table(metrics))
+    say(table(metrics, what="test rows"))
     missed = api.shortfalls(metrics, floors)
     for line in missed:
         complain(f"too low: {line}: look at the dataset's labels and the training's log")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from headgate_model import _files, _settings
 from headgate_model._metrics import accuracy, macro_f1, measure
 from headgate_model._network import Probabilities
+from headgate_model._predictions import Predictions, check_slices, parquet
+from headgate_model._rows import in_stored_order
 from headgate_model._runtime import predict
 from headgate_model._settings import Range
-from headgate_model.errors import ShapeError
+from headgate_model.errors import EvaluationError, ShapeError
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -24,12 +22,15 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import SVC
 
 if TYPE_CHECKING:
-    from headgate_data import Dataset, Split
+    from collections.abc import Sequence
+
+    from headgate_data import Dataset
     from headgate_model._trained import Trained
     from numpy.typing import NDArray
 
-__all__ = ["Floors", "evaluate", "load_floors", "shortfalls"]
+__all__ = ["Floors", "evaluate", "judge_peers", "load_floors", "predict_test", "shortfalls"]
 
+TOLERANCE = 1e-5
 PROBABILITY = Range(least=0, most=1)
 # Fitted on the same rows as the network, with the settings that scikit-learn has by default but for the scale of C.
 PEERS = {
@@ -86,54 +87,72 @@ def evaluate(dataset: Dataset, trained: Trained, out: str | Path) -> dict[str, A
 
     Raises:
         TrainedError: the network was trained on another dataset.
-        ShapeError: the test split has no rows.
+        ShapeError: the test split has less than 2 rows, or a slice has the name of another column.
+        EvaluationError: rows were trained on, or the predictions depend on chance or on what is beside a row.
     """
-    trained.check_dataset(dataset)
-    split = dataset.splits["test"]
-    if not len(split.labels):
-        msg = "the test split has no rows: build a dataset that has some."
-        raise ShapeError(msg)
-    # In the order of ids, in which rows are stored: the drawing of the intervals depends on it.
-    split = by_id(split)
-    probabilities = predict(Probabilities(trained.network), split.images, threads=trained.config.threads)
-    metrics = measure(split.labels, probabilities, classes=dataset.classes, slices=split.slices)
+    check_slices(dataset)
+    found = predict_test(dataset, trained)
+    metrics = measure(found.split.labels, found.probabilities, classes=dataset.classes, slices=found.split.slices)
+    metrics |= {"split": "test", "seed": trained.config.seed}
     metrics |= {"dataset_digest": dataset.digest, "weights_digest": trained.weights_digest}
-    metrics["peers"] = {name: judge_peer(name, dataset) for name in PEERS}
-    contents = {"predictions.parquet": parquet(split, probabilities), "metrics.json": _files.to_json(metrics)}
-    _files.replace(Path(out), contents)
+    metrics["peers"] = judge_peers([dataset])
+    _files.replace(Path(out), {"predictions.parquet": parquet([found]), "metrics.json": _files.to_json(metrics)})
     return metrics
 
 
-def judge_peer(name: str, dataset: Dataset) -> dict[str, float]:
-    """Fit a peer on the train split and return its accuracy and macro F1 on the test split."""
+def predict_test(dataset: Dataset, trained: Trained) -> Predictions:
+    """Predict the test split of the dataset that a network was trained on, in the order of ids.
+
+    Raises:
+        TrainedError, ShapeError, EvaluationError: as `evaluate` does.
+    """
+    trained.check_dataset(dataset)
+    split = in_stored_order(dataset.splits["test"])
+    if len(split) < 2:  # noqa: PLR2004 - an interval can be told from no less
+        msg = f"the test split has {len(split)} row(s), at least 2 are needed: build a dataset that has more."
+        raise ShapeError(msg)
+    learnt = np.concatenate([dataset.splits[name].ids for name in ("train", "validation")])
+    if seen := int(np.isin(split.ids, learnt).sum()):
+        msg = f"{seen} of the {len(split)} rows to judge were trained on: judge the test split, and see that the "
+        msg += "dataset keeps its contract (`python -m headgate_data check`)."
+        raise EvaluationError(msg)
+    return Predictions(split=split, probabilities=steady(trained, split.images))
+
+
+def steady(trained: Trained, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the probabilities of images, (N, K), after predicting them once more in another order.
+
+    Raises:
+        EvaluationError: the two differ by more than 1e-5.
+    """
+    network = Probabilities(trained.network)
+    threads = trained.config.threads
+    there, back = predict(network, images, threads=threads), predict(network, images[::-1].copy(), threads=threads)
+    difference = float(np.abs(there - back[::-1]).max())
+    if not difference <= TOLERANCE:  # this way round, so that what is no number fails as well
+        msg = f"a probability differs by {difference:.2g} when rows are predicted in another order: at inference, "
+        msg += "dropout and what normalises by batch must be off."
+        raise EvaluationError(msg)
+    return there
+
+
+def judge_peers(datasets: Sequence[Dataset]) -> dict[str, dict[str, float]]:
+    """Fit each peer on every train split, and return its accuracy and macro F1 on all test splits together."""
+    labels = np.concatenate([it.splits["test"].labels for it in datasets])
+    found = {}
+    for name in PEERS:
+        predicted = np.concatenate([predict_peer(name, it) for it in datasets])
+        found[name] = {"accuracy": accuracy(labels, predicted), "macro_f1": macro_f1(labels, predicted)}
+    return found
+
+
+def predict_peer(name: str, dataset: Dataset) -> NDArray[np.int64]:
+    """Fit a peer on the train split and return what it predicts for the test split."""
     train, test = dataset.splits["train"], dataset.splits["test"]
-    fitted = PEERS[name]().fit(flat(train.images), train.labels)
-    predicted = fitted.predict(flat(test.images))
-    return {"accuracy": accuracy(test.labels, predicted), "macro_f1": macro_f1(test.labels, predicted)}
-
-
-def by_id(split: Split) -> Split:
-    """Return the rows of a split in the order of their ids."""
-    order = np.argsort(split.ids, kind="stable")
-    columns = {name: getattr(split, name)[order] for name in ("ids", "images", "labels")}
-    return dataclasses.replace(split, **columns, slices={name: values[order] for name, values in split.slices.items()})
+    predicted: NDArray[np.int64] = PEERS[name]().fit(flat(train.images), train.labels).predict(flat(test.images))
+    return predicted
 
 
 def flat(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return every image as one row of numbers, (N, H * W * C)."""
     return images.reshape(len(images), -1).astype(np.float64)
-
-
-def parquet(split: Split, probabilities: NDArray[np.float32]) -> bytes:
-    """Return a Parquet file with id, label, prediction, probabilities and slices of every row."""
-    num_classes = probabilities.shape[1]
-    columns = {
-        "id": pa.array(split.ids.tolist(), pa.string()),
-        "label": pa.array(split.labels, pa.int64()),
-        "prediction": pa.array(probabilities.argmax(axis=1), pa.int64()),
-        "probabilities": pa.FixedSizeListArray.from_arrays(pa.array(probabilities.reshape(-1)), num_classes),
-    }
-    columns |= {name: pa.array(values.tolist(), pa.string()) for name, values in split.slices.items()}
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer, compression="zstd")
-    return buffer.getvalue()

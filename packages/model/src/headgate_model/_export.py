@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import onnx
 import torch
 from headgate_model import _files
 from headgate_model._network import Probabilities
-from headgate_model._runtime import predict, reproducible
+from headgate_model._runtime import reproducible
+from headgate_model._verify import verify
 from headgate_model.errors import ExportError, ShapeError
 
 if TYPE_CHECKING:
@@ -23,20 +22,18 @@ if TYPE_CHECKING:
 
     from headgate_data import Dataset
     from headgate_model._trained import Trained
-    from numpy.typing import NDArray
 
 __all__ = ["export"]
 
 OPSET = 18
-TOLERANCE = 1e-5
 
 
 def export(dataset: Dataset, trained: Trained, out: str | Path) -> float:
-    """Write `model.onnx`, after it was found to compute what the network computes.
+    """Write `model.onnx`, after it was found to be what was promised and to compute what the network computes.
 
-    The graph takes `image`, uint8 [batch, H, W, C], and gives `probabilities`, float32 [batch, K]. Its metadata hold
-    `headgate.labels` (a JSON list), `headgate.dataset_digest` and `headgate.weights_digest`. The bytes depend on graph,
-    weights and metadata only: names of source files, stack traces and times are left out.
+    The graph, of opset 18, takes `image`, uint8 [batch, H, W, C], and gives `probabilities`, float32 [batch, K]. Its
+    metadata hold `headgate.labels` (a JSON list), `headgate.dataset_digest` and `headgate.weights_digest`. The bytes
+    depend on graph, weights and metadata only: names of source files, stack traces and times are left out.
 
     Args:
         dataset: the one that the network was trained on; its test split is what both are compared on.
@@ -49,27 +46,42 @@ def export(dataset: Dataset, trained: Trained, out: str | Path) -> float:
     Raises:
         TrainedError: the network was trained on another dataset.
         ShapeError: the test split has no rows.
-        ExportError: the exported graph differs by more than 1e-5; nothing is written.
+        ExportError: opset, input, output or metadata are not as promised, or a probability differs by more than 1e-5;
+            nothing is written.
     """
     trained.check_dataset(dataset)
-    images = dataset.splits["test"].images
-    if not len(images):
+    if not len(dataset.splits["test"]):
         msg = "the test split has no rows to compare the exported graph on: build a dataset that has some."
         raise ShapeError(msg)
     content = to_onnx(trained)
-    difference = verify(content, trained, images)
+    difference = verify(content, trained, dataset)
     _files.replace(Path(out), {"model.onnx": content})
     return difference
 
 
 def to_onnx(trained: Trained) -> bytes:
     """Return the ONNX file of a network with its preprocessing and softmax."""
+    model = strip(program_of(trained).model_proto)
+    about = {"dataset_digest": trained.dataset_digest, "labels": json.dumps(trained.classes)}
+    about["weights_digest"] = trained.weights_digest
+    for key, value in sorted(about.items()):
+        model.metadata_props.add(key=f"headgate.{key}", value=value)
+    onnx.checker.check_model(model, full_check=True)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def program_of(trained: Trained) -> torch.onnx.ONNXProgram:
+    """Have torch translate a network, for batches of any size.
+
+    Raises:
+        ExportError: torch cannot translate it.
+    """
     example = torch.zeros((2, *trained.image_shape), dtype=torch.uint8)
-    module = Probabilities(trained.network).eval()
     try:
         with reproducible(threads=trained.config.threads), without_noise():
             program = torch.onnx.export(
-                module,
+                Probabilities(trained.network).eval(),
                 (example,),
                 dynamo=True,
                 input_names=["image"],
@@ -87,14 +99,7 @@ def to_onnx(trained: Trained) -> bytes:
     if program is None:  # pragma: no cover - only the older exporter returns nothing
         msg = "torch returned no program: report this with the version of torch."
         raise ExportError(msg)
-    model = strip(program.model_proto)
-    about = {"dataset_digest": trained.dataset_digest, "labels": json.dumps(trained.classes)}
-    about["weights_digest"] = trained.weights_digest
-    for key, value in sorted(about.items()):
-        model.metadata_props.add(key=f"headgate.{key}", value=value)
-    onnx.checker.check_model(model, full_check=True)
-    content: bytes = model.SerializeToString(deterministic=True)
-    return content
+    return program
 
 
 @contextmanager
@@ -133,37 +138,3 @@ def clear(message: Any) -> None:  # noqa: ANN401 - any protocol buffer message
         if field.message_type is not None:
             for part in [value] if hasattr(value, "ListFields") else value:
                 clear(part)
-
-
-def import_runtime() -> Any:  # noqa: ANN401 - onnxruntime ships no types
-    """Import ONNX Runtime with its telemetry off.
-
-    Left alone, it writes an identifier of the machine below the home folder from its import on; its Privacy.md names
-    the variable that prevents that. The call is for what imported it before.
-    """
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime  # noqa: PLC0415 - only from here on is its telemetry off
-
-    onnxruntime.disable_telemetry_events()
-    return onnxruntime
-
-
-def verify(content: bytes, trained: Trained, images: NDArray[np.uint8]) -> float:
-    """Return how far ONNX Runtime is from torch at most, on all images at once and on the first one alone.
-
-    Raises:
-        ExportError: it is further than 1e-5.
-    """
-    onnxruntime = import_runtime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = trained.config.threads
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    expected = predict(Probabilities(trained.network), images, threads=trained.config.threads)
-    (together,) = session.run(["probabilities"], {"image": np.ascontiguousarray(images)})
-    (alone,) = session.run(["probabilities"], {"image": np.ascontiguousarray(images[:1])})
-    difference = float(max(np.abs(together - expected).max(), np.abs(alone - expected[:1]).max()))
-    # Written this way round, so that a difference which is no number fails as well.
-    if not difference <= TOLERANCE:
-        msg = f"the exported graph differs from the network by {difference:.2g}, allowed is {TOLERANCE:g}: not written."
-        raise ExportError(msg)
-    return difference

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Score = Callable[[NDArray[np.int64], NDArray[np.int64]], float]
-
 __all__ = ["accuracy", "macro_f1", "measure"]
 
 BINS = 15
+"""As many as in the paper that the calibration error is from."""
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 
@@ -40,24 +39,24 @@ def measure(
         slices: columns that group rows, (N,) each.
 
     Returns:
-        Accuracy and macro F1 with bootstrap intervals of 95%, log loss in nats, expected calibration error, precision
-        and recall of each class, the confusion matrix (rows are true classes), and the accuracy of every slice.
+        Accuracy, macro F1 and log loss (in nats) with bootstrap intervals of 95%, expected calibration error with the
+        bins it was computed from, precision and recall of each class, the confusion matrix (rows are true classes), and
+        the accuracy of every slice with its Wilson interval of 95%. The README of the package explains each key.
     """
-    exact = probabilities.astype(np.float64)
     predicted, known = probabilities.argmax(axis=1), list(range(len(classes)))
-    precision, recall, _, support = metrics.precision_recall_fscore_support(
-        labels, predicted, labels=known, zero_division=0
-    )
-    per_class = zip(classes, precision.tolist(), recall.tolist(), support.tolist(), strict=True)
+    shares = probabilities.astype(np.float64)
+    shares /= shares.sum(axis=1, keepdims=True)
     return {
         "rows": len(labels),
         "accuracy": accuracy(labels, predicted),
-        "accuracy_interval": interval(labels, predicted, accuracy),
+        "accuracy_interval": interval(np.mean, labels == predicted),
         "macro_f1": macro_f1(labels, predicted),
-        "macro_f1_interval": interval(labels, predicted, macro_f1),
-        "log_loss": float(metrics.log_loss(labels, exact / exact.sum(axis=1, keepdims=True), labels=known)),
+        "macro_f1_interval": interval(macro_f1, labels, predicted),
+        "log_loss": float(metrics.log_loss(labels, shares, labels=known)),
+        "log_loss_interval": interval(np.mean, row_losses(labels, shares)),
         "calibration_error": calibration_error(labels, probabilities),
-        "classes": {name: {"precision": p, "recall": r, "rows": n} for name, p, r, n in per_class},
+        "calibration_bins": calibration_bins(labels, probabilities),
+        "classes": by_class(labels, predicted, classes),
         "confusion": metrics.confusion_matrix(labels, predicted, labels=known).tolist(),
         "slices": {name: by_slice(labels == predicted, values) for name, values in slices.items()},
     }
@@ -73,13 +72,23 @@ def accuracy(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
     return float((labels == predicted).mean())
 
 
-def interval(labels: NDArray[np.int64], predicted: NDArray[np.int64], score: Score) -> list[float]:
-    """Return the percentile bootstrap interval of a score over rows drawn with replacement, from a fixed seed."""
+def row_losses(labels: NDArray[np.int64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the log loss of each row, whose mean is that of scikit-learn: a share of 0 counts as the smallest step."""
+    return -np.log(np.clip(shares[np.arange(len(labels)), labels], np.finfo(np.float64).eps, None))
+
+
+def interval(score: Callable[..., Any], *columns: NDArray[Any]) -> list[float]:
+    """Return the percentile bootstrap interval of a score over rows drawn with replacement, from a fixed seed.
+
+    Args:
+        score: takes the columns of drawn rows; `numpy.mean` is computed for many drawings at once.
+        columns: one value for each row, (N,), N at least 2.
+    """
     drawn = stats.bootstrap(
-        (labels, predicted),
+        columns,
         score,
         paired=True,
-        vectorized=False,
+        vectorized=score is np.mean,
         n_resamples=RESAMPLES,
         confidence_level=CONFIDENCE,
         method="percentile",
@@ -88,16 +97,59 @@ def interval(labels: NDArray[np.int64], predicted: NDArray[np.int64], score: Sco
     return [float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)]
 
 
+def below_one(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return probabilities that fall into a bin: each holds its lower edge, so that 1 would lie behind the last."""
+    return np.minimum(probabilities, np.nextafter(np.float32(1), np.float32(0)))
+
+
 def calibration_error(labels: NDArray[np.int64], probabilities: NDArray[np.float32]) -> float:
     """Return the expected calibration error over 15 bins of equal width.
 
     Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks" (2017), equation 3.
     """
-    tensors = torch.from_numpy(probabilities.copy()), torch.from_numpy(labels.copy())
+    tensors = torch.from_numpy(below_one(probabilities)), torch.tensor(labels)
     return float(multiclass_calibration_error(*tensors, num_classes=probabilities.shape[1], n_bins=BINS, norm="l1"))
 
 
-def by_slice(hits: NDArray[np.bool_], values: NDArray[np.str_]) -> dict[str, dict[str, float]]:
-    """Return rows and accuracy of every value of a slice column."""
-    groups = {value: hits[values == value] for value in np.unique(values).tolist()}
-    return {value: {"rows": len(group), "accuracy": float(group.mean())} for value, group in groups.items()}
+def calibration_bins(labels: NDArray[np.int64], probabilities: NDArray[np.float32]) -> dict[str, list[Any]]:
+    """Return what a reliability diagram shows, and what the calibration error is computed from.
+
+    Guo and others (2017), as above, equations 1 and 2.
+
+    Returns:
+        Edges of the 15 bins (16 values); for each bin how many rows have their highest probability in it, the mean of
+        that probability, and the accuracy; null where there is no row.
+    """
+    edges = torch.linspace(0, 1, BINS + 1).numpy()  # as torchmetrics has them
+    confidence, hits = below_one(probabilities).max(axis=1), probabilities.argmax(axis=1) == labels
+    counts = stats.binned_statistic(confidence, hits, "count", edges).statistic.astype(np.int64)
+    found: dict[str, list[Any]] = {"edges": edges.tolist(), "rows": counts.tolist()}
+    for name, values in {"confidence": confidence, "accuracy": hits}.items():
+        totals = stats.binned_statistic(confidence, values.astype(np.float64), "sum", edges).statistic
+        found[name] = [total / rows if rows else None for total, rows in zip(totals.tolist(), counts, strict=True)]
+    return found
+
+
+def by_class(
+    labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Return precision, recall and rows of every class; a class that is never predicted has precision 0."""
+    precision, recall, _, support = metrics.precision_recall_fscore_support(
+        labels, predicted, labels=list(range(len(classes))), zero_division=0
+    )
+    columns = zip(classes, precision.tolist(), recall.tolist(), support.tolist(), strict=True)
+    return {name: {"precision": p, "recall": r, "rows": n} for name, p, r, n in columns}
+
+
+def by_slice(hits: NDArray[np.bool_], values: NDArray[np.str_]) -> dict[str, dict[str, Any]]:
+    """Return rows and accuracy of every value of a slice column, with an interval that small slices can bear.
+
+    Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (1927), without correction.
+    """
+    found = {}
+    for value in np.unique(values).tolist():
+        group = hits[values == value]
+        bounds = stats.binomtest(int(group.sum()), len(group)).proportion_ci(CONFIDENCE, method="wilson")
+        accuracy_interval = [float(bounds.low), float(bounds.high)]
+        found[value] = {"rows": len(group), "accuracy": float(group.mean()), "accuracy_interval": accuracy_interval}
+    return found

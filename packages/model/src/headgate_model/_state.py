@@ -54,6 +54,12 @@ class State:
         """The epoch with the lowest validation loss, the first of equals."""
         return min(self.history, key=lambda it: it.validation_loss)
 
+    def add(self, epoch: Epoch) -> None:
+        """Take in an epoch that was done, and keep its weights if it is the best one."""
+        self.history.append(epoch)
+        if self.best_epoch is epoch:
+            self.best = plain(self.network.state_dict())
+
     def finished(self, *, epochs: int, patience: int) -> bool:
         """Say whether all epochs are done, or too many went by without a lower validation loss."""
         done = len(self.history)

@@ -7,11 +7,29 @@ from typing import Any
 __all__ = ["table"]
 
 
-def table(metrics: dict[str, Any]) -> str:
-    """Return the metrics and those of the peers as a small table."""
+def table(metrics: dict[str, Any], *, what: str) -> str:
+    """Return the metrics, those of the peers, and the accuracy of every slice as two small tables.
+
+    Args:
+        metrics: what `metrics.json` holds.
+        what: the rows that were judged, such as "test rows".
+    """
     rows = [("this network", metrics), *metrics["peers"].items()]
     lines = [f"{'':<20} {'accuracy':>9} {'macro F1':>9}"]
     lines += [f"{name:<20} {it['accuracy']:>9.4f} {it['macro_f1']:>9.4f}" for name, it in rows]
-    low, high = metrics["accuracy_interval"]
-    lines.append(f"accuracy on {metrics['rows']} test rows between {low:.4f} and {high:.4f} (95% bootstrap)")
-    return "\n".join(lines)
+    found = {f"{name}={value}": it for name, them in metrics["slices"].items() for value, it in them.items()}
+    if found:
+        width = max(20, *map(len, found))
+        lines += ["", f"{'slice':<{width}} {'accuracy':>9} {'rows':>9}  95% interval"]
+        lines += [
+            f"{name:<{width}} {it['accuracy']:>9.4f} {it['rows']:>9}  {between(it['accuracy_interval'])}"
+            for name, it in found.items()
+        ]
+    low_and_high = between(metrics["accuracy_interval"])
+    return "\n".join([*lines, "", f"accuracy on {metrics['rows']} {what}: {low_and_high} (95% bootstrap)"])
+
+
+def between(interval: list[float]) -> str:
+    """Return an interval in words."""
+    low, high = interval
+    return f"{low:.4f} to {high:.4f}"

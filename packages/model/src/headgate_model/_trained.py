@@ -60,6 +60,12 @@ class Trained:
                 "rows of its test split may have been trained on. Train again on this dataset."
             )
             raise TrainedError(msg)
+        if dataset.classes != self.classes:
+            msg = (
+                f"the classes of the network, {', '.join(self.classes)}, are not those of its dataset, "
+                f"{', '.join(dataset.classes)}: its train.json was changed. Train again."
+            )
+            raise TrainedError(msg)
 
 
 def origin_of(dataset: Dataset, config: TrainConfig) -> dict[str, object]:

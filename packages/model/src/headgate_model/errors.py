@@ -6,7 +6,8 @@ ModelError
 ├── TrainingError (RuntimeError)   training cannot go on
 ├── CheckpointError (RuntimeError) an interrupted training cannot be resumed
 ├── TrainedError (ValueError)      a training folder is missing, damaged, or belongs to another dataset
-└── ExportError (RuntimeError)     the exported graph does not compute what the network computes
+├── EvaluationError (RuntimeError) what was predicted says nothing of how good the network is
+└── ExportError (RuntimeError)     the exported graph is not what was promised, or computes something else
 
 Each carries the exit code with which the commands end: 2 where the input is at fault, 1 where a check failed.
 """
@@ -18,6 +19,7 @@ from typing import ClassVar
 __all__ = [
     "CheckpointError",
     "ConfigError",
+    "EvaluationError",
     "ExportError",
     "ModelError",
     "ShapeError",
@@ -54,7 +56,13 @@ class TrainedError(ModelError, ValueError):
     """A training folder is missing, damaged, or belongs to another dataset."""
 
 
+class EvaluationError(ModelError, RuntimeError):
+    """What was predicted says nothing of how good the network is."""
+
+    exit_code = 1
+
+
 class ExportError(ModelError, RuntimeError):
-    """The exported graph does not compute what the network computes."""
+    """The exported graph is not what was promised, or does not compute what the network computes."""
 
     exit_code = 1
