@@ -111,6 +111,7 @@ def test_mcnemars_test_is_the_binomial_one() -> None:
 
 
 @given(st.integers(0, 50), st.integers(0, 50))
+@settings(max_examples=40, deadline=None)
 def test_the_exact_interval_is_that_of_clopper_and_pearson(hits: int, misses: int) -> None:
     """As SciPy has it, and with the p-values that belong to it."""
     rows = hits + misses + 1
@@ -124,6 +125,7 @@ def test_the_exact_interval_is_that_of_clopper_and_pearson(hits: int, misses: in
 
 
 @given(st.lists(st.floats(0, 1), max_size=12))
+@settings(deadline=None)
 def test_holm_rejects_what_his_procedure_rejects(values: list[float]) -> None:
     """From the smallest on, each p-value is compared with its own share of the error, until one is too large."""
     rejected = set()

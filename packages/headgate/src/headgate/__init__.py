@@ -6,20 +6,35 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from headgate._base import Base
     from headgate._explanation import Explanation, explain
+    from headgate._gate import gate
+    from headgate._gate_result import GateResult
     from headgate._plan import Plan, PlannedSession, plan
     from headgate._sessions import Session
     from headgate._verdict import Verdict
 
-__all__ = ["Base", "Explanation", "Plan", "PlannedSession", "Session", "Verdict", "explain", "plan"]
+__all__ = [
+    "Base",
+    "Explanation",
+    "GateResult",
+    "Plan",
+    "PlannedSession",
+    "Session",
+    "Verdict",
+    "explain",
+    "gate",
+    "plan",
+]
 
 _MODULES = {
     "Base": "_base",
     "Explanation": "_explanation",
+    "GateResult": "_gate_result",
     "Plan": "_plan",
     "PlannedSession": "_plan",
     "Session": "_sessions",
     "Verdict": "_verdict",
     "explain": "_explanation",
+    "gate": "_gate",
     "plan": "_plan",
 }
 

@@ -1,0 +1,85 @@
+"""Judge whether a candidate model is no worse than its base, on what, and how sure that is.
+
+Without --candidate it judges the predictions of the work tree by those of the merge base.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from headgate.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from headgate._gate_result import GateResult
+    from headgate._gate_settings import GateSettings
+
+__all__ = ["add_arguments", "run"]
+
+_CONFIG = "pyproject.toml"
+
+
+def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Declare what can be asked for."""
+    parser.add_argument("--candidate", action="append", metavar="[NAME=]FILE", help="its predictions, for a name")
+    parser.add_argument("--baseline", action="append", metavar="[NAME=]FILE", help="those of the base")
+    parser.add_argument("--candidate-measurements", metavar="FILE", help="JSON with latencies and sizes")
+    parser.add_argument("--base-measurements", metavar="FILE", help="the same of the base")
+    parser.add_argument("--condition", action="append", metavar="TEXT", help="in place of those of the table")
+    parser.add_argument("--config", metavar="FILE", help="TOML with [tool.headgate.gate]; by default pyproject.toml")
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
+
+
+def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Judge and return the exit code."""
+    from headgate._gate_settings import read_settings
+
+    path = arguments.config or (_CONFIG if os.path.isfile(_CONFIG) else None)
+    settings = read_settings(path)
+    result = _judge(arguments, settings)
+    sys.stdout.write(_rendered(result, arguments.format))
+    return result.exit_code
+
+
+def _judge(arguments: Any, settings: GateSettings) -> GateResult:  # noqa: ANN401  # argparse's
+    """Return what the gate finds."""
+    try:
+        from headgate._gate import gate
+        from headgate._gate_measurements import measurements_of
+    except ModuleNotFoundError as error:
+        message = f"The gate needs {error.name}, which is not installed: pip install 'headgate[gate]'"
+        raise UsageError(message) from None
+    base = arguments.base_measurements
+    return gate(
+        _files(arguments.candidate),
+        _files(arguments.baseline) if arguments.baseline else None,
+        conditions=arguments.condition,
+        settings=settings,
+        measurements=measurements_of(arguments.candidate_measurements or "", ""),
+        base_measurements=measurements_of(base, "") if base else None,
+    )
+
+
+def _files(given: list[str]) -> str | dict[str, str]:
+    """Return files by the names they were given for; one without a name stands for all names."""
+    pairs = [it.rpartition("=") for it in given]
+    if len(given) == 1 and not pairs[0][0]:
+        return given[0]
+    if not all(name for name, _, _ in pairs):
+        message = "Where there are several files, each needs a name, as in crossfit=FILE."
+        raise UsageError(message)
+    return {name: file for name, _, file in pairs}
+
+
+def _rendered(result: GateResult, form: str) -> str:
+    """Return a result in one of the forms."""
+    if form == "json":
+        from headgate._gate_json import as_json
+
+        return as_json(result)
+    from headgate._gate_text import as_text
+
+    return as_text(result)

@@ -1,0 +1,154 @@
+"""The gate's command says what it found, to people and to programs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from headgate import _cli
+
+ACCURACY = "accuracy >= base.accuracy - 0.05"
+
+
+def csv(name: str, rows: int, wrong: int, *, seeds: int = 1, score: float = 0.9) -> str:
+    """Return the path of a file whose first rows are wrong, one more for each further seed."""
+    lines = ["id,label,prediction,part,seed,score"]
+    for seed in range(seeds):
+        for row in range(rows):
+            predicted = "no" if row < wrong + seed else "yes"
+            lines.append(f"{row},yes,{predicted},{'even' if row % 2 else 'odd'},{seed},{score}")
+    Path(name).write_text("\n".join(lines) + "\n")
+    return name
+
+
+@pytest.fixture(autouse=True)
+def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in an empty folder with the predictions of a base."""
+    monkeypatch.chdir(tmp_path)
+    csv("base.csv", 400, 4)
+
+
+def shown(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> str:
+    """Run the command and return what it writes."""
+    assert _cli.main(["gate", "--baseline", "base.csv", *arguments]) == code
+    output = capsys.readouterr()
+    return output.err if code == 2 else output.out
+
+
+def test_a_pass_is_told_in_a_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """The outcome first, then each condition with all that a reviewer asks for."""
+    found = shown(capsys, "--candidate", csv("new.csv", 400, 5), "--condition", ACCURACY, code=0)
+    assert found == (
+        "gate passes: 1 condition, each at 0.99\n"
+        "\n"
+        "accuracy >= base.accuracy - 0.05: passes\n"
+        "  candidate 0.9875, base 0.9900, difference -0.0025"
+        " (score interval -0.0179 to +0.0109, each end at 0.99); bound -0.0500\n"
+        "  400 rows, right only in the candidate 0, only in the base 1, McNemar p 1\n"
+        "\n"
+        "compared new.csv with base.csv on 400 rows\n"
+    )
+
+
+def test_a_failure_names_metric_and_slice(capsys: pytest.CaptureFixture[str]) -> None:
+    """Already in its first line."""
+    conditions = ["--condition", ACCURACY, "--condition", 'slice["part"].accuracy >= base.accuracy - 0.1']
+    found = shown(capsys, "--candidate", csv("new.csv", 400, 100), *conditions, code=1)
+    assert found.startswith(
+        'gate fails: accuracy >= base.accuracy - 0.05; slice["part"].accuracy >= base.accuracy - 0.1'
+        ' (slice["part=even"].accuracy, slice["part=odd"].accuracy)\n'
+    )
+    assert "McNemar p < 0.0001" in found
+
+
+def test_what_cannot_be_told_names_what_would_settle_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """More rows; more seeds; another measurement; or nothing at all."""
+    new = csv("new.csv", 400, 16)
+    found = shown(capsys, "--candidate", new, "--condition", ACCURACY, code=3)
+    assert found.startswith("gate cannot tell: accuracy >= base.accuracy - 0.05\n")
+    assert "rows like these would settle it" in found
+    found = shown(capsys, "--candidate", csv("new.csv", 400, 24), "--condition", ACCURACY, code=3)
+    assert "no number of rows settles a difference so close to the bound" in found
+    seeds = csv("new.csv", 400, 4, seeds=40)
+    found = shown(capsys, "--candidate", seeds, "--condition", ACCURACY, code=3)
+    assert "more seeds or more rows would settle it" in found
+    assert "seeds of the candidate: 0.9900 0.9875" in found
+    assert "seeds add a standard error of" in found
+    assert "on 400 rows and 40 seeds" in found
+    Path("a.json").write_text('{"latency_p99_ms": [300, 900]}')
+    Path("b.json").write_text('{"latency_p99_ms": [200, 700]}')
+    measured = ["--candidate-measurements", "a.json", "--base-measurements", "b.json"]
+    condition = "latency_p99_ms <= base.latency_p99_ms + 10"
+    found = shown(capsys, "--candidate", new, *measured, "--condition", condition, code=3)
+    assert "measure it more often" in found
+    assert "candidate 600, base 450, difference +150 (Student's t " in found
+
+
+def test_the_table_of_the_project_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    """With its names, its mapping, and what identical predictions mean."""
+    Path("pyproject.toml").write_text(
+        '[tool.headgate.gate]\npredictions = { test = "x.csv", all = "y.csv" }\nconditions = ['
+        f'{{ name = "overall", condition = "{ACCURACY}", cannot-tell = "pass" }},'
+        '{ condition = "accuracy >= 0.99", on = "all", cannot-tell = "fail" }]\n'
+    )
+    found = shown(capsys, "--candidate", csv("new.csv", 400, 16), code=1)
+    assert found.startswith("gate fails: accuracy >= 0.99\n")
+    assert (
+        "overall: accuracy >= base.accuracy - 0.05, on test: cannot tell (which the table has count as: passes)"
+        in found
+    )
+    found = shown(capsys, "--candidate", "base.csv", code=1)
+    assert "(identical predictions)" in found
+    assert "and not one prediction differs" in found
+    named = ["--candidate", "test=base.csv", "--candidate", "all=base.csv"]
+    measured = ["--candidate-measurements", "a.json", "--condition", "model_bytes <= 9"]
+    Path("a.json").write_text('{"model_bytes": 9}')
+    found = shown(capsys, *named, "--condition", "ece <= 0.2", *measured, code=0)
+    assert found.startswith("gate passes: 2 conditions, each at 0.99\n")
+    assert "model_bytes <= 9: passes\n  candidate 9.0000 (measured once); bound +9.0000\n\n" in found
+
+
+def test_json_is_as_its_schema_says(capsys: pytest.CaptureFixture[str]) -> None:
+    """For every method and outcome."""
+    schema = json.loads((resources.files("headgate") / "gate.schema.json").read_text())
+    Path("a.json").write_text('{"model_bytes": 9}')
+    conditions = ["accuracy >= base.accuracy - 0.2", "accuracy >= 0.5", "macro_f1 >= base.macro_f1", "model_bytes <= 8"]
+    asked = [it for condition in conditions for it in ("--condition", condition)]
+    new = csv("new.csv", 400, 5, seeds=2)
+    measured = ["--candidate-measurements", "a.json", "--format", "json"]
+    found = json.loads(shown(capsys, "--candidate", new, *asked, *measured, code=1))
+    jsonschema.validate(found, schema)
+    assert [it["outcome"] for it in found["conditions"]] == ["passes", "passes", "cannot tell", "fails"]
+    assert found["conditions"][3]["on"] is None
+    same = json.loads(shown(capsys, "--candidate", "base.csv", "--format", "json", code=0))
+    jsonschema.validate(same, schema)
+    assert same["conditions"][0]["findings"][0]["method"] == "identical"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--candidate", "missing.csv"], "There is no file missing.csv"),
+        (["--candidate", "base.csv", "--config", "missing.toml"], "missing.toml cannot be read"),
+        (["--candidate", "base.csv", "--candidate", "base.csv"], "each needs a name, as in crossfit=FILE"),
+        (["--candidate", "base.csv", "--condition", "accuracyx >= 1"], "Did you mean 'accuracy'?"),
+    ],
+)
+def test_bad_input_is_one_message(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+    """And exit code 2."""
+    assert words in shown(capsys, *arguments, code=2)
+
+
+def test_the_extra_is_named_where_it_is_missing(tmp_path: Path) -> None:
+    """In a process that finds no NumPy; the planning commands never look for it."""
+    code = "import sys; sys.modules['numpy'] = None; from headgate._cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "gate", "--candidate", "base.csv", "--baseline", "base.csv"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "headgate: The gate needs numpy, which is not installed: pip install 'headgate[gate]'\n"

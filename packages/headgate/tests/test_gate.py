@@ -1,0 +1,385 @@
+"""The gate judges two models: by metric, by slice, by seed, and says when it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+import headgate
+from headgate._gate_condition import parse_condition
+from headgate._gate_file import read_predictions
+from headgate._gate_measurements import measurements_of
+from headgate._gate_metrics import metric
+from headgate._gate_settings import read_settings
+from headgate.errors import CannotDecideError, ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    from headgate._gate_result import Finding, GateResult
+
+CLASSES = 10
+ACCURACY = "accuracy >= base.accuracy - 0.03"
+EACH = 'slice["stroke"].accuracy >= base.accuracy - 0.05'
+
+
+class Model:
+    """A made-up model: what it predicts for rows that all such models are asked."""
+
+    def __init__(self, rows: int = 1797) -> None:
+        """Let it have two rows in a hundred wrong."""
+        generator = np.random.default_rng(0)
+        self.labels = generator.integers(CLASSES, size=rows)
+        self.stroke = generator.choice(["thin", "medium", "thick"], size=rows)
+        self.is_wrong = generator.random(rows) < 0.02
+        self.confidence = generator.uniform(0.6, 1, rows)
+
+    def worse(self, share: float, stroke: str = "", seed: int = 1) -> Model:
+        """Return a model that has a share of the rows wrong as well, of all or of those of a stroke."""
+        found = Model(len(self.labels))
+        is_drawn = np.random.default_rng(seed).random(len(self.labels)) < share
+        found.is_wrong = self.is_wrong | (is_drawn & ((self.stroke == stroke) | (not stroke)))
+        return found
+
+    def columns(self) -> dict[str, Any]:
+        """Return the columns of its file of predictions."""
+        predicted = (self.labels + self.is_wrong) % CLASSES
+        probabilities = np.repeat((1 - self.confidence)[:, None] / (CLASSES - 1), CLASSES, axis=1)
+        probabilities[np.arange(len(predicted)), predicted] = self.confidence
+        ids = [f"{it:05}" for it in range(len(predicted))]
+        found = {"id": ids, "label": self.labels, "prediction": predicted, "stroke": self.stroke}
+        return found | {"probabilities": probabilities.tolist()}
+
+
+def saved(name: str, *columns: dict[str, Any]) -> str:
+    """Return the path of a file with the rows of some models one after the other."""
+    parquet.write_table(pa.concat_tables([pa.table(it) for it in columns]), name)
+    return name
+
+
+@pytest.fixture(autouse=True)
+def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+def judged(candidate: Model, base: Model, *conditions: str) -> GateResult:
+    """Return what the gate finds about two models."""
+    files = saved("candidate.parquet", candidate.columns()), saved("base.parquet", base.columns())
+    return headgate.gate(*files, conditions=conditions or (ACCURACY,), settings=read_settings(data={"resamples": 2000}))
+
+
+def only(result: GateResult) -> Finding:
+    """Return the one finding of a result."""
+    ((finding,),) = [it.findings for it in result.conditions]
+    return finding
+
+
+def test_a_model_that_is_no_worse_passes() -> None:
+    """With estimate, interval, discordant rows and McNemar's test beside the outcome."""
+    base = Model()
+    result = judged(base.worse(0.004), base, ACCURACY, EACH, "macro_f1 >= base.macro_f1 - 0.03")
+    assert result.outcome == "passes"
+    assert result.exit_code == 0
+    finding = result.conditions[0].findings[0]
+    assert (finding.method, finding.wins, finding.losses) == ("score", 0, 5)
+    assert finding.estimate == pytest.approx(-5 / 1797)
+    assert finding.interval is not None
+    assert -0.03 < finding.interval.low < finding.estimate < finding.interval.high
+    assert finding.mcnemar == pytest.approx(2 * 0.5**5)
+    assert [it.outcome for it in result.conditions[1].findings] == ["passes"] * 3
+
+
+def test_a_model_that_is_ten_points_worse_fails_by_its_metric() -> None:
+    """Planted fault: every metric that sees it says so."""
+    base = Model()
+    result = judged(base.worse(0.1), base, ACCURACY, "macro_f1 >= base.macro_f1 - 0.03", "accuracy >= 0.8")
+    assert (result.outcome, result.exit_code) == ("fails", 1)
+    assert [it.outcome for it in result.conditions] == ["fails", "fails", "passes"]
+
+
+def test_a_model_that_is_twenty_points_worse_on_one_slice_fails_by_that_slice() -> None:
+    """Planted fault: the slice is named, and the others pass."""
+    base = Model()
+    result = judged(base.worse(0.2, "thin"), base, EACH)
+    assert result.exit_code == 1
+    outcomes = {it.subject: it.outcome for it in result.conditions[0].findings}
+    assert outcomes == {
+        'slice["stroke=medium"].accuracy': "passes",
+        'slice["stroke=thick"].accuracy': "passes",
+        'slice["stroke=thin"].accuracy': "fails",
+    }
+
+
+def test_forty_rows_do_not_tell() -> None:
+    """And the finding says how many would."""
+    base = Model(40)
+    candidate = base.worse(0)
+    candidate.is_wrong[7] ^= True
+    result = judged(candidate, base)
+    assert (result.outcome, result.exit_code) == ("cannot tell", 3)
+    needed = only(result).rows_needed
+    assert needed is not None
+    assert 40 < needed < 1_000_000
+
+
+def test_the_rows_that_are_said_to_settle_it_do() -> None:
+    """The same counts, that many times as often, are decided about."""
+    base = Model(200)
+    candidate = base.worse(0.01, seed=3)
+    needed = only(judged(candidate, base)).rows_needed
+    assert needed is not None
+    many = Model(200 * (needed // 200 + 1))
+    for model, whole in ((base, many), (candidate, other := many.worse(0))):
+        whole.is_wrong = np.resize(model.is_wrong, len(many.labels))
+    assert only(judged(other, many)).outcome == "passes"
+
+
+def test_a_difference_at_the_bound_is_settled_by_no_number_of_rows() -> None:
+    """There is nothing to be said about it, so that no number is."""
+    base = Model(100)
+    base.is_wrong[:] = False
+    candidate = base.worse(0)
+    candidate.is_wrong[:3] = True
+    finding = only(judged(candidate, base))
+    assert (finding.outcome, finding.rows_needed) == ("cannot tell", None)
+
+
+def test_identical_predictions_pass_outright() -> None:
+    """However few they are; what is asked beyond the base still has to be there, and absolute bounds to be reached."""
+    base = Model(40)
+    result = judged(base, base, ACCURACY, EACH, "ece <= base.ece", "accuracy >= base.accuracy + 0.01")
+    assert [it.outcome for it in result.conditions] == ["passes", "passes", "passes", "fails"]
+    assert {it.method for row in result.conditions for it in row.findings} == {"identical"}
+    assert result.comparisons[0].is_same
+    assert judged(base, base, "accuracy >= 0.5").outcome == "passes"
+    assert judged(base, base, "accuracy >= 0.99").outcome == "cannot tell"
+
+
+def test_one_probability_that_differs_is_no_identity() -> None:
+    """The bits are compared, not the classes."""
+    base = Model(40)
+    other = base.worse(0)
+    other.confidence[3] -= 0.01
+    assert only(judged(other, base)).method == "score"
+
+
+def test_absolute_bounds_are_judged_by_the_exact_interval() -> None:
+    """Of all rows, of a class, of a slice, from below and from above."""
+    base = Model()
+    base.is_wrong[base.labels == 7] = False
+    conditions = ['recall["7"] >= 0.95', 'recall["7"] <= 0.9', 'slice["stroke=thin"].accuracy >= 0.975']
+    result = judged(base, base, *conditions, "accuracy >= 0")
+    assert [it.outcome for it in result.conditions] == ["passes", "fails", "cannot tell", "passes"]
+    finding = result.conditions[0].findings[0]
+    assert finding.interval is not None
+    assert (finding.method, finding.base, finding.interval.high) == ("exact", None, 1)
+    assert finding.interval.low == pytest.approx(0.01 ** (1 / finding.rows))
+
+
+def test_what_is_no_share_of_rows_is_drawn() -> None:
+    """Precision, F1 of a class, log loss, Brier's score and calibration by the paired bootstrap."""
+    base = Model(600)
+    better = [
+        *('precision["3"] >= base.precision["3"] - 0.2', 'f1["3"] >= base.f1["3"] - 0.2', "macro_f1 >= 0.9"),
+        *("log_loss <= base.log_loss + 0.1", "brier <= base.brier * 1.5", "ece <= base.ece + 0.05"),
+    ]
+    result = judged(base.worse(0.005), base, *better, "log_loss <= 0.1", "macro_f1 >= base.macro_f1 - 0.009")
+    assert [it.outcome for it in result.conditions] == ["passes"] * 6 + ["fails", "cannot tell"]
+    for it in result.conditions:
+        (finding,) = it.findings
+        assert finding.method == "bootstrap"
+        assert finding.interval is not None
+        assert finding.interval.low <= finding.estimate <= finding.interval.high
+    assert (result.conditions[-1].findings[0].rows_needed or 0) > 600
+    again = judged(base.worse(0.005), base, *better, "log_loss <= 0.1", "macro_f1 >= base.macro_f1 - 0.009")
+    assert again == result
+
+
+def test_rows_of_a_group_are_drawn_together() -> None:
+    """Where all rows of a group are wrong or right at once, the same counts say much less."""
+    base, candidate = Model(600), Model(600)
+    base.is_wrong[:] = False
+    candidate.is_wrong[:] = np.arange(600) // 20 == 3
+    columns = [it.columns() | {"patient": [str(row // 20) for row in range(600)]} for it in (candidate, base)]
+    files = [saved(f"{number}.parquet", it) for number, it in enumerate(columns)]
+    for group, method, outcome in (("", "score", "passes"), ("patient", "bootstrap", "cannot tell")):
+        settings = read_settings(data={"group": group})
+        result = headgate.gate(*files, conditions=["accuracy >= base.accuracy - 0.06"], settings=settings)
+        assert (only(result).method, result.outcome) == (method, outcome)
+
+
+def with_seeds(name: str, *models: Model) -> str:
+    """Return the path of a file with a training for each seed."""
+    return saved(name, *(it.columns() | {"seed": [seed] * len(it.labels)} for seed, it in enumerate(models)))
+
+
+def test_the_spread_over_seeds_counts() -> None:
+    """Two models that are equal on average pass; where seeds differ by more than the margin, it cannot be told."""
+    base = Model()
+    quick = read_settings(data={"resamples": 2000})
+    near = [base.worse(0.002, seed=seed) for seed in range(4)]
+    far = [base.worse(share, seed=seed) for seed, share in enumerate((0, 0.02, 0.04))]
+    alike = headgate.gate(with_seeds("a.parquet", *near), with_seeds("b.parquet", *near[::-1]), settings=quick)
+    assert (alike.outcome, only(alike).method, alike.comparisons[0].seeds) == ("passes", "bootstrap", 4)
+    assert len(only(alike).seeds) == len(only(alike).base_seeds) == 4
+    assert 0 < only(alike).seed_error < 0.002
+    apart = headgate.gate(with_seeds("a.parquet", *far), saved("b.parquet", base.columns()), settings=quick)
+    assert (apart.outcome, only(apart).rows_needed, only(apart).base_seeds) == ("cannot tell", None, ())
+    assert only(apart).seed_error > 0.01
+    absolute = headgate.gate(with_seeds("a.parquet", *far), conditions=["accuracy >= 0.5"])
+    assert absolute.outcome == "passes"
+
+
+def test_regressions_are_judged_by_their_errors() -> None:
+    """Mean absolute and root mean squared error; an accuracy there is not."""
+    errors = np.random.default_rng(0).normal(size=400)
+    ids = [str(it) for it in range(400)]
+    base = saved("base.parquet", {"id": ids, "error": errors, "site": ["x", "y"] * 200})
+    worse = saved("worse.parquet", {"id": ids, "error": errors * 1.5, "site": ["x", "y"] * 200})
+    conditions = ["mae <= base.mae * 1.1", 'slice["site"].rmse <= base.rmse * 1.1']
+    assert headgate.gate(worse, base, conditions=conditions).outcome == "fails"
+    assert headgate.gate(base, worse, conditions=conditions).outcome == "passes"
+    assert headgate.gate(base, base, conditions=conditions).outcome == "passes"
+    with pytest.raises(ConfigurationError, match="accuracy is computed from classes, which base"):
+        headgate.gate(base, base, conditions=[ACCURACY])
+
+
+def test_metrics_are_those_of_the_books() -> None:
+    """Counted by hand on four rows."""
+    rows = {"id": list("abcd"), "label": [0, 0, 1, 1], "prediction": [0, 1, 1, 1]}
+    rows["probabilities"] = [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.0, 1.0]]
+    found = read_predictions(saved("x.parquet", rows))
+    once = np.ones((1, 4))
+    values = {
+        "accuracy": 0.75,
+        'precision["1"]': 2 / 3,
+        'f1["1"]': 0.8,
+        "macro_f1": (2 / 3 + 0.8) / 2,
+        "log_loss": -np.log([0.9, 0.4, 0.8, 1]).mean(),
+        "brier": (2 * 0.1**2 + 2 * 0.6**2 + 2 * 0.2**2) / 4,
+        "ece": (0.1 + 0.6 + 0.2) / 4,
+    }
+    for name, value in values.items():
+        subject = parse_condition(f"{name} >= 0").subject
+        assert metric(subject, found, 0)(once)[0] == pytest.approx(value), name
+    never = parse_condition('precision["0"] >= 0').subject
+    assert metric(never, found, 0)(np.array([[0, 1, 1, 1]]))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ('slice["strok"].accuracy >= 0.5', "no slice column 'strok'. Did you mean 'stroke'?"),
+        ('slice["strok=thin"].accuracy >= 0.5', "no slice column 'strok'. Did you mean 'stroke'?"),
+        ('slice["stroke=thinx"].accuracy >= 0.5', "no row with stroke=thinx. Did you mean 'thin'?"),
+        ('recall["11"] >= 0.5', "no class '11'. Did you mean '1'?"),
+        ("mae <= 0.5", "mae is computed from an `error` column, which candidate.parquet does not have"),
+        ("model_bytes <= 9", "model_bytes was not measured of the candidate"),
+    ],
+)
+def test_what_the_files_do_not_have_cannot_be_asked_for(condition: str, words: str) -> None:
+    """With the name that may have been meant."""
+    with pytest.raises(ConfigurationError) as caught:
+        judged(Model(40), Model(40), condition)
+    assert words in str(caught.value)
+
+
+def test_labels_alone_have_no_probabilities() -> None:
+    """What is computed from those is refused, and not given out as 0."""
+    rows = {"id": ["a"], "label": ["x"], "prediction": ["x"]}
+    for name, words in (("log_loss", "`probabilities`"), ("ece", "`score` column")):
+        with pytest.raises(ConfigurationError, match=words):
+            headgate.gate(saved("x.parquet", rows), conditions=[f"{name} <= 1"])
+
+
+def test_without_a_base_only_absolute_conditions_are_judged() -> None:
+    """A missing base is never a pass."""
+    file = saved("x.parquet", Model().columns())
+    assert headgate.gate(file, conditions=["accuracy >= 0.9"]).outcome == "passes"
+    with pytest.raises(CannotDecideError, match="There is no base to compare with"):
+        headgate.gate(file)
+
+
+def test_measurements_are_compared() -> None:
+    """Numbers that were measured once are taken at their word; several are judged by their spread."""
+    conditions = ["model_bytes <= base.model_bytes * 1.1", "latency_p99_ms <= base.latency_p99_ms + 1"]
+    once, near, far = {"model_bytes": (100.0,)}, (3.0, 3.1, 2.9), (5.0, 5.1, 4.9)
+
+    def outcomes(mine: tuple[float, ...], theirs: tuple[float, ...], size: float = 105) -> list[str]:
+        result = headgate.gate(
+            {},
+            {},
+            conditions=conditions,
+            measurements={"model_bytes": (size,), "latency_p99_ms": mine},
+            base_measurements=once | {"latency_p99_ms": theirs},
+        )
+        return [it.outcome for it in result.conditions]
+
+    assert outcomes(near, near) == ["passes", "passes"]
+    assert outcomes(far, near, 120) == ["fails", "fails"]
+    assert outcomes((3.0, 5.0), (2.5, 4.0)) == ["passes", "cannot tell"]
+    floor = headgate.gate("", conditions=["requests_per_second >= 9"], measurements={"requests_per_second": (9.0,)})
+    assert floor.outcome == "passes"
+    with pytest.raises(ConfigurationError, match="latency_p99_ms was not measured of the base"):
+        headgate.gate("", conditions=conditions[1:], measurements={"latency_p99_ms": near})
+
+
+def test_measurements_are_read_from_json() -> None:
+    """What no condition can use is left out; the size of a model is measured here."""
+    Path("bench.json").write_text('{"latency_p99_ms": [1, 2.5], "host": "x"}')
+    Path("model.onnx").write_bytes(b"12345")
+    found = measurements_of("bench.json", "model.onnx")
+    assert found == {"latency_p99_ms": (1.0, 2.5), "model_bytes": (5.0,)}
+    assert measurements_of("", "missing.onnx") == {}
+    with pytest.raises(UsageError, match=r"missing\.json cannot be read"):
+        measurements_of("missing.json", "")
+    for text, words in (
+        ("{", "no valid JSON"),
+        ("[]", "an object of measurements"),
+        ('{"model_bytes": true}', "model_bytes is True"),
+        ('{"model_bytes": []}', "model_bytes is \\[\\]"),
+        ('{"model_bytes": [1, "x"]}', "a number, or a list of numbers"),
+        ('{"model_bytes": NaN}', "model_bytes is nan"),
+    ):
+        Path("bench.json").write_text(text)
+        with pytest.raises(ConfigurationError, match=words):
+            measurements_of("bench.json", "")
+
+
+def test_conditions_read_the_predictions_that_they_name() -> None:
+    """One file stands for all; several are told apart by name."""
+    base = Model(400)
+    files = {"test": saved("a.parquet", base.columns()), "all": saved("b.parquet", Model().columns())}
+    rows = [{"condition": ACCURACY, "on": "all", "cannot-tell": "fail", "name": "overall"}, "accuracy >= 0.5"]
+    settings = read_settings(data={"predictions": dict.fromkeys(files, "x.parquet"), "conditions": rows})
+    result = headgate.gate(files, files, settings=settings)
+    assert [(it.name, it.on) for it in result.conditions] == [("overall", "all"), ("accuracy >= 0.5", "test")]
+    assert [it.rows for it in result.comparisons] == [1797, 400]
+    with pytest.raises(UsageError, match="name them in --candidate all=FILE"):
+        headgate.gate({"test": "a.parquet"}, settings=settings)
+
+
+@pytest.mark.parametrize(("mapped", "outcome"), [("pass", "passes"), ("fail", "fails"), ("", "cannot tell")])
+def test_what_cannot_be_told_counts_as_the_table_says(mapped: str, outcome: str) -> None:
+    """By the condition, and what was found is kept."""
+    row = {"condition": ACCURACY} | ({"cannot-tell": mapped} if mapped else {})
+    settings = read_settings(data={"conditions": [row]})
+    base = Model(40)
+    other = base.worse(0)
+    other.confidence[3] -= 0.01
+    files = saved("a.parquet", other.columns()), saved("b.parquet", base.columns())
+    (found,) = headgate.gate(*files, settings=settings).conditions
+    assert (found.found, found.outcome) == ("cannot tell", outcome)
+
+
+def test_rows_that_only_one_side_has_are_noted() -> None:
+    """They are left out of the comparison."""
+    base = Model()
+    columns = {name: values[:1790] for name, values in base.columns().items()}
+    result = headgate.gate(saved("a.parquet", columns), saved("b.parquet", base.columns()))
+    assert result.notes == ("7 rows that only the base predicted were left out",)
+    assert not result.comparisons[0].is_same

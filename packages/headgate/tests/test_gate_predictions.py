@@ -1,0 +1,205 @@
+"""Files of predictions are read in every format, and refused with the reason."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from headgate._gate_file import read_predictions
+from headgate._gate_predictions import pair
+from headgate.errors import CannotDecideError, ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROWS: dict[str, list[Any]] = {
+    "id": ["c", "a", "b"],
+    "label": [0, 1, 1],
+    "prediction": [0, 1, 0],
+    "probabilities": [[0.75, 0.25], [0.125, 0.875], [0.5, 0.5]],
+    "stroke": ["thin", "thick", "thin"],
+    "weight": [0.5, 0.25, 1.0],
+    "is_new": [True, False, False],
+}
+
+
+def written(folder: Path, name: str, **columns: list[Any] | pa.Array | None) -> str:
+    """Return the path of a file with those rows, some columns changed and some left out."""
+    rows = {key: value for key, value in (ROWS | columns).items() if value is not None}
+    path = folder / name
+    if name.endswith(".parquet"):
+        parquet.write_table(pa.table(rows), path)
+    elif name.endswith(".jsonl"):
+        lines = [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
+        path.write_text("\n".join(map(json.dumps, lines)))
+    else:
+        table = [list(rows), *zip(*rows.values(), strict=True)]
+        path.write_text("\n".join(",".join(map(str, row)) for row in table))
+    return str(path)
+
+
+def test_every_format_says_the_same(tmp_path: Path) -> None:
+    """Parquet, CSV and JSON lines give equal predictions with an equal digest, whatever the order of the rows."""
+    each = {
+        "probabilities": None,
+        "probabilities.0": [it[0] for it in ROWS["probabilities"]],
+        "probabilities.1": [it[1] for it in ROWS["probabilities"]],
+    }
+    found = [read_predictions(written(tmp_path, name)) for name in ("x.parquet", "x.jsonl")]
+    found.append(read_predictions(written(tmp_path, "x.csv", is_new=["true", "false", "false"], **each)))
+    for it in found:
+        assert it.ids.tolist() == ["a", "b", "c"]
+        assert it.labels.tolist() == ["1", "1", "0"]
+        assert it.classes == ("0", "1")
+        assert it.predicted.tolist() == [["1", "0", "0"]]
+        assert it.confidence is not None
+        assert it.confidence.tolist() == [[0.875, 0.5, 0.75]]
+        assert {name: values.tolist() for name, values in it.slices.items()} == {
+            "stroke": ["thick", "thin", "thin"],
+            "is_new": ["false", "false", "true"],
+        }
+        assert it.digest == found[0].digest
+        assert it.rows_digest == found[0].rows_digest
+        assert it.is_same(found[0])
+
+
+def test_labels_alone_are_enough(tmp_path: Path) -> None:
+    """Without probabilities the classes are those that occur, numbers in their order, also as floats or categories."""
+    labels = pa.array(["cat", "10", "9"]).dictionary_encode()
+    found = read_predictions(written(tmp_path, "x.parquet", probabilities=None, label=labels, prediction=[9.0, 10, 9]))
+    assert found.classes == ("9", "10", "cat")
+    assert found.probabilities is found.confidence is found.errors is None
+    assert found.predicted.tolist() == [["10", "9", "9"]]
+
+
+def test_texts_of_a_csv_file_stay_texts(tmp_path: Path) -> None:
+    """An id with leading zeros is not the number."""
+    found = read_predictions(written(tmp_path, "x.csv", id=["007", "7", "8"], probabilities=None))
+    assert found.ids.tolist() == ["007", "7", "8"]
+
+
+def test_a_score_is_the_confidence(tmp_path: Path) -> None:
+    """So that calibration can be judged where there are no probabilities of all classes."""
+    found = read_predictions(written(tmp_path, "x.parquet", probabilities=None, score=[0.5, 0.75, 1]))
+    assert found.confidence is not None
+    assert found.confidence.tolist() == [[0.75, 1, 0.5]]
+
+
+def test_a_regression_has_an_error(tmp_path: Path) -> None:
+    """It needs no label."""
+    without = {"label": None, "prediction": None, "probabilities": None}
+    found = read_predictions(written(tmp_path, "x.parquet", error=[0.5, -1, 2], **without))
+    assert found.errors is not None
+    assert found.errors.tolist() == [[-1, 2, 0.5]]
+    assert found.classes == ()
+    assert found.take(np.array([1])).errors == [[2]]
+
+
+def test_columns_may_have_other_names(tmp_path: Path) -> None:
+    """The table says which; a group column is no slice."""
+    path = written(tmp_path, "x.parquet", id=None, row=["a", "b", "c"], patient=["x", "x", "y"])
+    found = read_predictions(path, columns={"id": "row"}, group="patient")
+    assert found.ids.tolist() == ["a", "b", "c"]
+    assert found.groups is not None
+    assert found.groups.tolist() == ["x", "x", "y"]
+    assert "patient" not in found.slices
+
+
+def test_each_seed_is_a_model(tmp_path: Path) -> None:
+    """Rows of several seeds are the same rows, predicted anew."""
+    twice = {name: values * 2 for name, values in ROWS.items()}
+    twice["prediction"] = [0, 1, 0, 1, 1, 1]
+    found = read_predictions(written(tmp_path, "x.parquet", **twice, seed=[0, 0, 0, 1, 1, 1], fold=[0] * 6))
+    assert found.seeds == ("0", "1")
+    assert found.predicted.tolist() == [["1", "0", "0"], ["1", "1", "1"]]
+    assert found.slices.keys() == {"stroke", "is_new"}
+
+
+SEEDS = {name: values * 2 for name, values in ROWS.items()} | {"seed": [0, 0, 0, 1, 1, 1]}
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"prediction": None, "predicton": [0, 1, 0]}, "there is no column 'prediction'. Did you mean 'predicton'?"),
+        ({name: [] for name in ROWS}, "there are no rows"),
+        ({"id": ["a", "b", "a"]}, "the id 'a' is there twice"),
+        ({"id": ["a", None, "b"]}, "the column 'id' has no value in row 2"),
+        ({"label": [0, 1, 2]}, "the label '2' is none of the classes that have a probability. There are: 0, 1."),
+        ({"prediction": [0, 1, 7]}, "the prediction '7' is none of the classes"),
+        ({"label": [0, 0.5, 1]}, "the column 'label' has numbers that are not whole"),
+        ({"probabilities": [[0.5, 0.5], [0.5, 0.4], [1, 0]]}, "the probabilities of 'a' are no shares of 1"),
+        ({"probabilities": [[0.5, 0.5], [1.5, -0.5], [1, 0]]}, "the probabilities of 'a' are no shares of 1"),
+        ({"probabilities": [[0.5, 0.5], [float("nan"), 1], [1, 0]]}, "a probability is no number"),
+        ({"probabilities": [[0.5, 0.5], [1.0], [1, 0]]}, "the lists in the column 'probabilities' have different"),
+        ({"probabilities": [[], [], []]}, "the lists in the column 'probabilities' have different lengths, or none"),
+        ({"probabilities": [0.5, 0.5, 0.5]}, "it has to have lists of numbers"),
+        ({"probabilities": None, "score": [0.5, float("nan"), 1]}, "the score of 'a' is nan, which is no number"),
+        ({"probabilities": None, "score": [0.5, 1.5, 1]}, "the score of 'a' is 1.5, which is not from 0 to 1"),
+        ({"probabilities": None, "score": [0.5, None, 1]}, "the column 'score' has no value in row 2"),
+        ({"probabilities": None, "score": ["x", "y", "z"]}, "the column 'score' has string"),
+        (SEEDS | {"id": ["a", "b", "c", "a", "b", "d"]}, "not every seed has the same ids"),
+        (SEEDS | {"label": [0, 1, 1, 1, 1, 1]}, "an id has another label for another seed"),
+    ],
+)
+def test_a_file_that_cannot_be_right_is_refused(tmp_path: Path, columns: dict[str, Any], words: str) -> None:
+    """With the file's name and the reason."""
+    path = written(tmp_path, "x.parquet", **columns)
+    with pytest.raises(ConfigurationError) as caught:
+        read_predictions(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert words in str(caught.value)
+
+
+def test_what_is_no_file_of_predictions_is_refused(tmp_path: Path) -> None:
+    """A missing file, another ending, something else inside, a repeated or an unknown column."""
+    with pytest.raises(UsageError, match="There is no file"):
+        read_predictions(str(tmp_path / "x.parquet"))
+    with pytest.raises(UsageError, match="no ending that tells its format"):
+        read_predictions(str(tmp_path / "x.txt"))
+    (tmp_path / "x.parquet").write_text("hello")
+    with pytest.raises(ConfigurationError, match="cannot be read as parquet"):
+        read_predictions(str(tmp_path / "x.parquet"))
+    (tmp_path / "x.csv").write_text("id,id,label,prediction\na,a,1,1\n")
+    with pytest.raises(ConfigurationError, match="the column 'id' is there twice"):
+        read_predictions(str(tmp_path / "x.csv"))
+    with pytest.raises(ConfigurationError, match=r"no column 'pateint'\. Did you mean 'patient'"):
+        read_predictions(written(tmp_path, "y.parquet", patient=["a", "b", "c"]), group="pateint")
+
+
+def test_rows_are_paired_by_their_ids(tmp_path: Path) -> None:
+    """What only one side has is counted and left out."""
+    mine = read_predictions(written(tmp_path, "x.parquet"))
+    theirs = read_predictions(written(tmp_path, "y.parquet", id=["c", "a", "z"], label=[0, 1, 0]))
+    found = pair(mine, theirs, least=0.5)
+    assert found.candidate.ids.tolist() == found.base.ids.tolist() == ["a", "c"]
+    assert (found.only_candidate, found.only_base) == (1, 1)
+    assert not found.is_same
+    with pytest.raises(CannotDecideError, match=r"share 2 of 3 rows, which is less than min-shared = 0\.9"):
+        pair(mine, theirs, least=0.9)
+
+
+def test_models_that_were_not_asked_the_same_are_not_compared(tmp_path: Path) -> None:
+    """Other labels, or another kind of model."""
+    mine = read_predictions(written(tmp_path, "x.parquet"))
+    other = read_predictions(written(tmp_path, "y.parquet", label=[1, 1, 0]))
+    with pytest.raises(CannotDecideError, match="different labels for 2 rows: b, c"):
+        pair(mine, other, least=0.5)
+    ids = [f"{it}" for it in range(5)]
+    many = {"id": ids, "prediction": ids, **dict.fromkeys(("probabilities", "stroke", "weight", "is_new"))}
+    sides = [read_predictions(written(tmp_path, "z.jsonl", label=labels, **many)) for labels in ([0] * 5, [1] * 5)]
+    with pytest.raises(CannotDecideError, match=r"different labels for 5 rows: 0, 1, 2, \.\.\."):
+        pair(*sides, least=0.5)
+    regression = read_predictions(written(tmp_path, "z.parquet", error=[1, 2, 3], label=[0.5, 1, 2]))
+    assert regression.labels.tolist() == ["1.0", "2.0", "0.5"]
+    with pytest.raises(CannotDecideError, match="Only one of"):
+        pair(mine, regression, least=0.5)
+    without = read_predictions(written(tmp_path, "w.parquet", error=[1, 2, 3], label=None))
+    assert pair(without, without, least=0.5).is_same
+    with pytest.raises(CannotDecideError, match="Only one of"):
+        pair(regression, mine, least=0.5)

@@ -1,0 +1,77 @@
+"""The table of the gate is read as it is meant, and refused where it makes no sense."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from headgate._gate_settings import read_settings
+from headgate.errors import ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TABLE = """
+reliability = 0.95
+budget = 8
+adaptive = false
+predict = ["python", "predict.py"]
+conditions = ["ece <= 0.1", { condition = "accuracy >= 0.9", on = "test", cannot-tell = "pass", name = "good" }]
+predictions = { test = "artifacts/test.parquet" }
+"""
+
+
+def test_a_table_is_read(tmp_path: Path) -> None:
+    """From a pyproject.toml or from a file of its own; what it does not say has a default."""
+    (tmp_path / "pyproject.toml").write_text("[tool.headgate.gate]\n" + TABLE)
+    (tmp_path / "gate.toml").write_text(TABLE)
+    found = read_settings(str(tmp_path / "pyproject.toml"))
+    assert found == read_settings(str(tmp_path / "gate.toml"))
+    assert (found.reliability, found.budget, found.adaptive, found.min_shared) == (0.95, 8, False, 0.95)
+    assert found.error == pytest.approx(0.05)
+    assert [(it.name, it.on, it.cannot_tell) for it in found.conditions] == [
+        ("ece <= 0.1", "", "cannot tell"),
+        ("good", "test", "passes"),
+    ]
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    default = read_settings(str(tmp_path / "pyproject.toml"))
+    assert default == read_settings()
+    assert [it.name for it in default.conditions] == ["accuracy >= base.accuracy - 0.03"]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"reliabilty": 0.9}, "there is no key 'reliabilty'. Did you mean 'reliability'?"),
+        ({"reliability": 0.5}, "reliability is 0.5; it has to be a number above 0.5 and below 1"),
+        ({"min-shared": True}, "min-shared is True"),
+        ({"tolerance": "x"}, "tolerance is 'x'"),
+        ({"budget": 0}, "budget is 0; it has to be from 1 to 100,000"),
+        ({"budget": True}, "budget is True; it has to be a whole number"),
+        ({"resamples": 10}, "resamples is 10; it has to be from 2,000"),
+        ({"adaptive": 1}, "adaptive is 1; it has to be true or false"),
+        ({"conditions": "x"}, "conditions is 'x'; it has to be a list of conditions"),
+        ({"conditions": []}, "conditions are missing, or two have the same name"),
+        ({"conditions": ["ece <= 1", "ece <= 1"]}, "two have the same name"),
+        ({"conditions": [3]}, "conditions is 3; it has to be a text, or a table"),
+        ({"conditions": [{"name": "x"}]}, "it has to be a text, or a table"),
+        ({"conditions": [{"condition": "ece <= 1", "nam": "x"}]}, "there is no key 'nam'. Did you mean 'name'?"),
+        ({"conditions": [{"condition": "ece <= 1", "on": "x"}]}, "there are no predictions 'x'"),
+        ({"conditions": [{"condition": "ece <= 1", "cannot-tell": "x"}]}, "cannot-tell is 'x'"),
+        ({"conditions": ["ece < 1"]}, "The condition is not understood"),
+        ({"predictions": {"x": 1}}, "predictions is {'x': 1}; it has to be a table of texts"),
+        ({"predict": ["a", 1]}, "predict is ['a', 1]; it has to be a list of texts"),
+    ],
+)
+def test_a_table_that_makes_no_sense_is_refused(data: dict[str, Any], words: str) -> None:
+    """With the place, and the name that may have been meant."""
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings(data=data)
+    assert words in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """With what to do."""
+    with pytest.raises(UsageError, match=r"x\.toml cannot be read: .*--config"):
+        read_settings(str(tmp_path / "x.toml"))
