@@ -8,12 +8,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 import shutil
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -28,7 +25,7 @@ PYTHONS = nox.project.python_versions(METADATA["headgate"])
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 # What the sessions that read another one's output need; CI gives those, tagged `serial`, a job of their own.
 NEEDS = {
-    name: session.get("needs", [])
+    name: [need.partition("(")[0] for need in session.get("needs", [])]
     for name, session in nox.project.load_toml("pyproject.toml")["tool"]["headgate"]["sessions"].items()
 }
 COVERAGE = Path("artifacts/tests")
@@ -39,6 +36,8 @@ nox.options.allow_parallel = True  # with `nox -j 2`; sessions that need each ot
 nox.options.sessions = ["lint", "typecheck", f"tests-{RUNNING}"]
 
 each_package = nox.parametrize("package", [nox.param(name, id=name) for name in PACKAGES])
+# Each image with the package whose code it carries.
+each_image = nox.parametrize("image,package", [nox.param("serving", "serving", id="serving")])
 
 
 def module(package: str) -> str:
@@ -116,6 +115,7 @@ def typecheck(session: nox.Session, package: str) -> None:
     install(session, "typing", package=package)
     session.run("mypy", f"packages/{package}/src", f"packages/{package}/tests", *session.posargs)
     session.run("mypy", "noxfile.py", "tests")
+    session.run("mypy", "docker")
 
 
 def run_tests(session: nox.Session, package: str, data_file: Path) -> None:
@@ -264,47 +264,30 @@ def pipeline(session: nox.Session) -> None:
     session.log(f"accuracy on the test split: {metrics['accuracy']:.4f}")
 
 
-def ask(*command: str) -> str:
-    """Return what a program prints, or nothing where it is missing or fails."""
-    program = shutil.which(command[0])
-    done = subprocess.run(command, check=False, capture_output=True, text=True) if program else None
-    return done.stdout.strip() if done and not done.returncode else ""
+def container_engine(session: nox.Session) -> None:
+    """Skip a session where no container engine answers; in CI that is an error."""
+    found = str(session.run("python", "docker/engines.py", silent=True)).strip()
+    if " " in found:
+        session.skip(found)
 
 
 @nox.session(name="build-images", requires=NEEDS["build-images"], tags=["serial"])
-def build_images(session: nox.Session) -> None:
-    """Build the serving image and have it predict the whole test split."""
-    if not (ask("docker", "info") and ask("docker", "buildx", "version")):
-        refuse = session.error if "CI" in os.environ else session.skip
-        refuse("No container engine with buildx answers: start Docker and see that `docker buildx version` works.")
-    install(session, package="serving", extra="check")
-    commit = ask("git", "rev-parse", "HEAD")
-    variables = {
-        "VERSION": Path("VERSION").read_text(encoding="utf-8").strip(),
-        "COMMIT": commit,
-        # An address may carry a password in front of its host, which must not end up in a label.
-        "SOURCE": re.sub("//[^/@]*@", "//", ask("git", "config", "--get", "remote.origin.url")),
-        "SOURCE_DATE_EPOCH": ask("git", "log", "-1", "--format=%ct"),
-        "UV_VERSION": locked_version("uv"),
-        "MODEL_DIGEST": hashlib.sha256(Path("artifacts/export/model.onnx").read_bytes()).hexdigest(),
-        "DATASET_DIGEST": json.loads(Path("artifacts/dataset/dataset.json").read_text(encoding="utf-8"))["digest"],
-    }
-    bake = ["docker", "buildx", "bake", "--load", "--file=docker/docker-bake.hcl"]
-    session.run(*bake, *session.posargs, env=variables, external=True)
-    prove_image(session, f"headgate-serving:{variables['VERSION']}-{commit[:12]}")
+@each_image
+def build_images(session: nox.Session, image: str, package: str) -> None:  # noqa: ARG001 - the table of sessions uses it
+    """Build the images, and record what each of them holds."""
+    install(session, "images")
+    container_engine(session)
+    session.run("python", "docker/build.py", image, "--", *session.posargs)
 
 
-def prove_image(session: nox.Session, image: str) -> None:
-    """Run an image as restricted as it is in production, and compare what it predicts with the evaluation."""
-    limits = ["--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--publish=127.0.0.1::8000"]
-    container = str(session.run("docker", "run", "--detach", *limits, image, external=True, silent=True)).strip()
-    try:
-        address = str(session.run("docker", "port", container, "8000/tcp", external=True, silent=True)).strip()
-        expected = ["--dataset=artifacts/dataset", "--predictions=artifacts/evaluate/predictions.parquet"]
-        session.run("python", "-m", "headgate_serving.check", f"--url={address}", *expected)
-    finally:
-        session.run("docker", "logs", "--tail=20", container, external=True)  # It says why one did not start.
-        session.run("docker", "rm", "--force", container, external=True, silent=True)
+@nox.session(name="test-images", requires=NEEDS["test-images"], tags=["serial"])
+@each_image
+def test_images(session: nox.Session, image: str, package: str) -> None:  # noqa: ARG001 - as above
+    """Test the built images, run as restricted as they are in production."""
+    install(session, "test", "images", package="serving", extra="check")
+    container_engine(session)
+    session.run("python", "docker/build.py", image, "--restore")
+    session.run("pytest", f"docker/tests/test_{image}.py", *session.posargs)
 
 
 if __name__ == "__main__":

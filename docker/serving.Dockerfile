@@ -1,10 +1,12 @@
 # The serving image: one exported model behind an HTTP server, with what uv.lock names and nothing else.
 # Build it with `nox -s build-images`, which sets the arguments; the context is the repository's root.
-ARG BASE_IMAGE=python:3.13-slim-bookworm
 # Every file that is made here carries one time, which is not the commit's: a layer changes only when its content does.
 ARG FILE_TIME=2000-01-01T00:00:00Z
 
-FROM ${BASE_IMAGE} AS uv
+# The one line that names the base image. Dependabot renews it; the variable BASE_IMAGE of docker-bake.hcl replaces it.
+FROM python:3.13-slim-bookworm AS interpreter
+
+FROM interpreter AS uv
 ARG UV_VERSION
 RUN pip install --no-cache-dir "uv==${UV_VERSION}"
 ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_SYSTEM_PYTHON=1
@@ -43,16 +45,17 @@ RUN uv build --quiet --wheel --no-build-isolation --out-dir wheels packages/serv
   && python -m compileall -q --invalidation-mode unchecked-hash /layer/opt/serving \
   && find /layer -exec touch --date="${FILE_TIME}" {} +
 
-FROM ${BASE_IMAGE} AS model
+FROM interpreter AS model
 COPY artifacts/export/model.onnx /layer/opt/model/
 ARG FILE_TIME
 RUN chmod 0444 /layer/opt/model/model.onnx && find /layer -exec touch --date="${FILE_TIME}" {} +
 
-# A server needs no installer and no program that runs as another user.
-FROM ${BASE_IMAGE} AS base
+# A server needs no installer, no program that runs as another user, and nothing of what installers left behind.
+FROM interpreter AS base
 ARG FILE_TIME
 RUN PYTHONDONTWRITEBYTECODE=1 pip uninstall --yes --quiet --root-user-action ignore pip \
   && rm -rf /usr/local/lib/python3*/ensurepip \
+  && find /root /tmp /var/cache /var/lib/apt/lists /var/log /var/tmp -xdev -type f -delete \
   && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
   && find / -xdev -type d -not -fstype proc -not -fstype sysfs -exec touch --date="${FILE_TIME}" {} +
 
@@ -75,6 +78,8 @@ CMD ["--host", "0.0.0.0", "--port", "8000"]
 ARG VERSION
 ARG COMMIT
 ARG SOURCE
+ARG BASE_NAME
+ARG BASE_DIGEST
 ARG MODEL_DIGEST
 ARG DATASET_DIGEST
 LABEL org.opencontainers.image.title="headgate-serving" \
@@ -82,5 +87,7 @@ LABEL org.opencontainers.image.title="headgate-serving" \
   org.opencontainers.image.version="${VERSION}" \
   org.opencontainers.image.revision="${COMMIT}" \
   org.opencontainers.image.source="${SOURCE}" \
+  org.opencontainers.image.base.name="${BASE_NAME}" \
+  org.opencontainers.image.base.digest="${BASE_DIGEST}" \
   headgate.model.digest="${MODEL_DIGEST}" \
   headgate.dataset.digest="${DATASET_DIGEST}"

@@ -16,7 +16,7 @@ __all__ = ["Row", "Table", "project_path", "read_table"]
 _LISTS = ("packages", "needs", "inputs", "outputs", "groups", "env", "ignore", "tools")
 _FLAGS = {"cache", "required"}
 _PATHS = {"inputs", "outputs", "ignore", "wheel-excludes"}
-_OTHERS = ("audit", "gate", "report", "run", "store")  # tables of other commands
+_OTHERS = ("audit", "gate", "images", "report", "run", "store")  # tables of other commands and programs
 _PLACE = "pyproject.toml: [tool.headgate"
 
 

@@ -1,0 +1,92 @@
+"""Build an image with the engine that answers, and record what it is.
+
+python docker/build.py serving            build it and write artifacts/build-images/serving
+python docker/build.py serving --restore  bring the recorded image back into an engine that does not have it
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from engines import ROOT, ImageError, build, find_engine, inspect
+from record import load_layers, save_layers, write_record
+from variables import collect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+ARTIFACTS = ROOT / "artifacts/build-images"
+IMAGES = sorted(path.name.removesuffix(".Dockerfile") for path in (ROOT / "docker").glob("*.Dockerfile"))
+# A server's image is kept with its record, so that what was tested is what is deployed. The training image is large,
+# and what a stage gives is tested itself.
+KEPT = {"serving"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build or restore an image, and return the exit code: 0, or 1 with one line that says why."""
+    parser = argparse.ArgumentParser(description="Build an image and record what it is.")
+    parser.add_argument("image", choices=IMAGES)
+    parser.add_argument("--restore", action="store_true", help="bring the recorded image back where it is missing")
+    parser.add_argument("options", nargs="*", help="after --: options of the engine's build command")
+    chosen = parser.parse_args(arguments)
+    folder = ARTIFACTS / chosen.image
+    try:
+        engine = find_engine()
+        (restore(engine, folder) if chosen.restore else build_image(engine, chosen.image, folder, chosen.options))
+    except ImageError as error:
+        sys.stderr.write(f"build: error: {error}\n")
+        return 1
+    return 0
+
+
+def build_image(engine: str, image: str, folder: Path, options: Sequence[str]) -> None:
+    """Build an image, write its record, and say how large each layer is."""
+    variables = collect(engine, image)
+    build(engine, image, variables, options=options)
+    record = write_record(engine, image, variables, folder)
+    if image in KEPT:
+        save_layers(engine, record["tags"][-1], folder / "layers")
+    rows = [f"{it['size'] or 0:>13,}  {it['name']}" for it in record["layers"]]
+    size = f"{record['size']:,} bytes" + (f" of {record['budget']:,} allowed" if record["budget"] else "")
+    sys.stdout.write("\n".join([f"{record['tags'][-1]}: {record['id']}, {size}", *rows, ""]))
+
+
+def restore(engine: str, folder: Path) -> None:
+    """Bring the recorded image into the engine's store: from its layers, or else by building it as it was built.
+
+    Raises:
+        ImageError: There is no record, or what comes back is another image.
+    """
+    path = folder / "image.json"
+    if not path.is_file():
+        msg = f"{path.relative_to(ROOT)} is not there: run `nox -s build-images` first"
+        raise ImageError(msg)
+    record = json.loads(path.read_text(encoding="utf-8"))
+    name = record["tags"][-1]
+    if is_there(engine, name, record["id"]):
+        return
+    if (folder / "layers").is_dir():
+        load_layers(engine, folder / "layers")
+    else:
+        build(engine, record["image"], record["variables"])
+    if not is_there(engine, name, record["id"]):
+        msg = (
+            f"{name} came back as another image than {path.relative_to(ROOT)} records: run `nox -s build-images` again"
+        )
+        raise ImageError(msg)
+
+
+def is_there(engine: str, name: str, digest: str) -> bool:
+    """Whether the engine's store has an image of this name and id."""
+    try:
+        return bool(inspect(engine, name)["Id"] == digest)
+    except ImageError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

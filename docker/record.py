@@ -1,0 +1,130 @@
+"""The record of a built image: what it is, how large each layer is, and what is inside."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import tarfile
+import tomllib
+from typing import TYPE_CHECKING, Any, Final
+
+from engines import ROOT, ImageError, ask, inspect, run_python, tags
+from sbom import LIST_CONTENTS, write_sbom
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FORMAT: Final = 1
+_UNITS: Final = {"MB": 10**6, "GB": 10**9}
+
+
+def write_record(engine: str, image: str, variables: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    """Write image.json and sbom.cdx.json about an image that was just built, and return the record.
+
+    Args:
+        engine: The engine that built it.
+        image: The stem of its Dockerfile.
+        variables: What it was built with.
+        folder: Where to; it is made.
+    """
+    name = tags(image, variables)[-1]
+    told = inspect(engine, name)
+    contents = json.loads(run_python(engine, name, LIST_CONTENTS))
+    layers = list_layers(engine, image, name, told["RootFS"]["Layers"])
+    record = {
+        "format": FORMAT,
+        "image": image,
+        "tags": tags(image, variables),
+        "id": told["Id"],
+        "size": told.get("Size") or contents["size"],  # buildah does not say
+        "budget": budget(image),
+        "layers": layers,
+        "base": {"name": variables["BASE_NAME"], "digest": variables["BASE_DIGEST"]},
+        "model_digest": variables["MODEL_DIGEST"] or None,
+        "dataset_digest": variables["DATASET_DIGEST"] or None,
+        "labels": told["Config"]["Labels"],
+        "variables": dict(sorted(variables.items())),
+    }
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    write_sbom(folder / "sbom.cdx.json", record, contents)
+    (folder / "image.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return record
+
+
+def budget(image: str) -> int | None:
+    """Return the most bytes that an image may have, or None where `[tool.headgate.images]` names none.
+
+    Raises:
+        ImageError: What is there is no size.
+    """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    text = project["tool"]["headgate"].get("images", {}).get(image)
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]+) ?(MB|GB)", str(text))
+    if not found:
+        msg = f'pyproject.toml: [tool.headgate.images] {image} is {text!r}; write a size such as "240 MB"'
+        raise ImageError(msg)
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def list_layers(engine: str, image: str, name: str, digests: list[str]) -> list[dict[str, Any]]:
+    """Return name, digest and bytes of each layer, from the lowest; buildah does not say how large they are."""
+    sizes: list[int | None] = [None] * len(digests)
+    if engine != "buildah":
+        rows = ask([engine, "history", "--no-trunc", "--human=false", "--format={{.Size}}\t{{.CreatedBy}}", name])
+        steps = [line.split("\t", 1) for line in reversed(rows.splitlines())]
+        # Other instructions write into the image's record only. Those of an imported base image carry other words.
+        known = [int(size) for size, step in steps if int(size) or re.search(r"\b(COPY|RUN|WORKDIR)\b", step)]
+        sizes = list(known) if len(known) == len(digests) else sizes
+    names = layer_names(image)
+    names = [*[f"base {number}" for number in range(1, len(digests) - len(names) + 1)], *names]
+    return [{"name": it[0], "digest": it[1], "size": it[2]} for it in zip(names, digests, sizes, strict=True)]
+
+
+def layer_names(image: str) -> list[str]:
+    """Return a name for each layer that the last stage of a Dockerfile adds: where it is copied from, or the step."""
+    last = (ROOT / f"docker/{image}.Dockerfile").read_text(encoding="utf-8").rpartition("\nFROM ")[2]
+    steps = re.findall(r"^(?:COPY(?: --[a-z]+)? --from=(\w+)|COPY|(RUN|WORKDIR))\b", last, flags=re.MULTILINE)
+    return [source or (step or "copy").lower() for source, step in steps]
+
+
+def save_layers(engine: str, name: str, folder: Path) -> None:
+    """Write an image's layers and its configuration as files, each under its digest, for `load_layers`.
+
+    Raises:
+        ImageError: The engine fails.
+    """
+    command = {
+        "docker": ["docker", "save", name],
+        "podman": ["podman", "save", "--quiet", "--format=docker-archive", name],
+        "buildah": ["buildah", "push", "--quiet", name, f"docker-archive:/dev/stdout:{name}"],
+    }[engine]
+    with (
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process,
+        tarfile.open(fileobj=process.stdout, mode="r|") as archive,
+    ):
+        archive.extractall(folder, filter="data")
+    if process.returncode:
+        msg = f"{engine} did not save the image {name}: see above what it reports"
+        raise ImageError(msg)
+
+
+def load_layers(engine: str, folder: Path) -> None:
+    """Bring an image that `save_layers` wrote into an engine's store.
+
+    Raises:
+        ImageError: The engine fails.
+    """
+    with (
+        subprocess.Popen([engine, "load"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process,
+        tarfile.open(fileobj=process.stdin, mode="w|") as archive,
+    ):
+        archive.add(folder, arcname=".")
+    if process.returncode:
+        msg = f"{engine} did not load the image in {folder}: see above what it reports"
+        raise ImageError(msg)

@@ -1,0 +1,111 @@
+"""What the images are built from: the arguments of the Dockerfiles, and the variables of docker-bake.hcl."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tomllib
+from typing import Any
+
+from engines import ROOT, ImageError, ask, inspect
+
+
+def collect(engine: str, image: str) -> dict[str, str]:
+    """Return every variable for an image.
+
+    Raises:
+        ImageError: Something that goes into the image is not here.
+    """
+    version = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
+    commit = ask(["git", "rev-parse", "HEAD"])
+    changed = "-dirty" if ask(["git", "status", "--porcelain"]) else ""
+    base = resolve_base(engine, image)
+    found = {
+        "VERSION": version,
+        "COMMIT": f"{commit}{changed}",
+        "TAG": f"{commit[:12]}{changed}",
+        "SOURCE": source(),
+        "SOURCE_DATE_EPOCH": ask(["git", "log", "-1", "--format=%ct"]),
+        "UV_VERSION": locked_version("uv"),
+        "TORCH_VERSION": locked_version("torch"),
+        "UV_TORCH_BACKEND": os.environ.get("UV_TORCH_BACKEND", ""),
+        "ACCELERATOR": os.environ.get("ACCELERATOR", "cpu"),
+        "BASE_IMAGE": base["reference"],
+        "BASE_NAME": base["name"],
+        "BASE_DIGEST": base["digest"],
+    }
+    return found | (model_digests() if image == "serving" else {"MODEL_DIGEST": "", "DATASET_DIGEST": ""})
+
+
+def model_digests() -> dict[str, str]:
+    """Return the sha256 of the exported model, and the digest of the dataset that it was trained on.
+
+    Raises:
+        ImageError: The stages have not left them.
+    """
+    model, dataset = ROOT / "artifacts/export/model.onnx", ROOT / "artifacts/dataset/dataset.json"
+    for path in (model, dataset):
+        if not path.is_file():
+            msg = f"{path.relative_to(ROOT)} is not there: run `nox -s {path.parent.name}`, which leaves it"
+            raise ImageError(msg)
+    return {
+        "MODEL_DIGEST": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "DATASET_DIGEST": json.loads(dataset.read_text(encoding="utf-8"))["digest"],
+    }
+
+
+def source() -> str:
+    """Return the address that the repository was cloned from, empty where there is none."""
+    try:
+        address = ask(["git", "config", "--get", "remote.origin.url"])
+    except ImageError:
+        return ""
+    # It may carry a password in front of its host, which must not end up in a label.
+    return re.sub("//[^/@]*@", "//", address)
+
+
+def locked_version(name: str) -> str:
+    """Return the version of a distribution in uv.lock."""
+    lock: dict[str, Any] = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
+    return next(str(it["version"]) for it in lock["package"] if it["name"] == name)
+
+
+def resolve_base(engine: str, image: str) -> dict[str, str]:
+    """Return the base image of an image: its name, its digest, and a reference that means just this one.
+
+    The variable BASE_IMAGE names another one than the Dockerfile. What is in the engine's store counts before the
+    registry. An image that was never in a registry has no digest there: its id is its digest, and its name has to do.
+
+    Raises:
+        ImageError: It is neither here nor in its registry.
+    """
+    dockerfile = (ROOT / f"docker/{image}.Dockerfile").read_text(encoding="utf-8")
+    (named,) = re.findall(r"^FROM (\S+) AS interpreter$", dockerfile, flags=re.MULTILINE)
+    given = os.environ.get("BASE_IMAGE", "")
+    name, _, digest = (given or named).partition("@")
+    if digest:
+        return {"name": name, "digest": digest, "reference": given or named}
+    try:
+        local = inspect(engine, name)
+    except ImageError:
+        digest = registry_digest(engine, name)
+    else:
+        digests = [it.partition("@")[2] for it in local["RepoDigests"] or ()]
+        if not digests or engine != "docker":
+            return {"name": name, "digest": digests[0] if digests else local["Id"], "reference": given}
+        digest = digests[0]
+    return {"name": name, "digest": digest, "reference": f"{name}@{digest}"}
+
+
+def registry_digest(engine: str, name: str) -> str:
+    """Return the digest that a registry has for a name, from where podman and buildah have to pull it."""
+    try:
+        if engine == "docker":
+            return ask(["docker", "buildx", "imagetools", "inspect", "--format={{.Manifest.Digest}}", name])
+        ask([engine, "pull", "--quiet", f"docker.io/library/{name}" if "/" not in name else name])
+        return str(inspect(engine, name)["Id"])
+    except ImageError as error:
+        msg = f"the base image {name} is neither here nor in a registry that answers: {error}"
+        raise ImageError(msg) from error
