@@ -152,3 +152,44 @@ def test_the_extra_is_named_where_it_is_missing(tmp_path: Path) -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == "headgate: The gate needs numpy, which is not installed: pip install 'headgate[gate]'\n"
+
+
+def test_a_plan_says_what_the_conditions_need(capsys: pytest.CaptureFixture[str]) -> None:
+    """And what the rows at hand are enough for, from a file, from a number, or not at all."""
+    conditions = ["--condition", ACCURACY, "--condition", "ece <= 0.1", "--condition", 'slice["part"].accuracy >= 0.9']
+    found = shown(capsys, "--plan", "--candidate", "base.csv", *conditions, code=0)
+    assert found == (
+        "rows needed at reliability 0.99, for one model and for 32 models, each after the outcome of the last\n"
+        "\n"
+        "accuracy >= base.accuracy - 0.05\n"
+        "  to within 0.05 whatever the models: 4,239 and 21,984 (Hoeffding)\n"
+        "  where they disagree on 0.02 of the rows: 159 and 747 (Bennett)\n"
+        "  to pass one that is as good, 9 times in 10, if they disagree as much: 182 (score test)\n"
+        "  there are 400: enough for one model, not for the budget\n"
+        "\n"
+        "ece <= 0.1\n"
+        "  no share of rows: there is no bound beforehand, and the bootstrap says afterwards whether it can be told\n"
+        "  there are 400: judged as it comes\n"
+        "\n"
+        'slice["part"].accuracy >= 0.9\n'
+        "  to within 0.03 whatever the models: 2,559 and 14,881 (Hoeffding)\n"
+        "  there are 200: not enough: widen the margin, or judge on more rows, as by cross-fitting\n"
+    )
+    found = shown(capsys, "--plan", "--rows", "150", "--condition", "accuracy >= base.accuracy - 0.06", code=0)
+    assert "there are 150: not enough for a bound that holds for all models; enough for the score test" in found
+    assert "enough for the whole budget" in shown(capsys, "--plan", "--rows", "900", "--condition", ACCURACY, code=0)
+    found = shown(capsys, "--plan", "--condition", ACCURACY, "--condition", "model_bytes <= 9", code=0)
+    assert found.count("how many there are is not known") == 2
+
+
+def test_a_plan_is_also_written_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    """The predictions of the table are looked at where they are there, and need no reliability of 0.99."""
+    Path("pyproject.toml").write_text(
+        '[tool.headgate.gate]\nreliability = 0.95\nbudget = 8\nadaptive = false\npredictions = { test = "base.csv" }\n'
+    )
+    found = json.loads(shown(capsys, "--plan", "--format", "json", code=0))
+    (need,) = found.pop("needs")
+    assert found == {"format": 1, "reliability": 0.95}
+    assert (need["condition"], need["at_hand"]) == ("accuracy >= base.accuracy - 0.03", 400)
+    text = shown(capsys, "--plan", code=0)
+    assert text.startswith("rows needed at reliability 0.95, for one model and for 8 models\n")

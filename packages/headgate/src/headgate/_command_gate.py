@@ -1,10 +1,12 @@
 """Judge whether a candidate model is no worse than its base, on what, and how sure that is.
 
-Without --candidate it judges the predictions of the work tree by those of the merge base.
+Without --candidate it judges the predictions of the work tree by those of the merge base. With --plan it judges nothing
+and says how many rows the conditions need.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -12,6 +14,7 @@ from headgate.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from headgate._gate_result import GateResult
@@ -30,6 +33,8 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
     parser.add_argument("--base-measurements", metavar="FILE", help="the same of the base")
     parser.add_argument("--condition", action="append", metavar="TEXT", help="in place of those of the table")
     parser.add_argument("--config", metavar="FILE", help="TOML with [tool.headgate.gate]; by default pyproject.toml")
+    parser.add_argument("--plan", action="store_true", help="say how many rows the conditions need, and judge nothing")
+    parser.add_argument("--rows", type=int, metavar="N", help="with --plan: how many rows there are")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
 
 
@@ -39,19 +44,49 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
 
     path = arguments.config or (_CONFIG if os.path.isfile(_CONFIG) else None)
     settings = read_settings(path)
+    if arguments.plan:
+        sys.stdout.write(_plan(arguments, settings))
+        return 0
     result = _judge(arguments, settings)
     sys.stdout.write(_rendered(result, arguments.format))
     return result.exit_code
 
 
-def _judge(arguments: Any, settings: GateSettings) -> GateResult:  # noqa: ANN401  # argparse's
-    """Return what the gate finds."""
+def _plan(arguments: Any, settings: GateSettings) -> str:  # noqa: ANN401  # argparse's
+    """Return how many rows the conditions need."""
+    from headgate._gate_plan import as_data, as_text, needs
+    from headgate._gate_settings import wanted
+
+    conditions = wanted(arguments.condition) if arguments.condition else settings.conditions
+    at_hand = {it.condition.text: arguments.rows for it in conditions}
+    if arguments.rows is None:
+        files = _files(arguments.candidate) if arguments.candidate else dict(settings.predictions)
+        with _extra():
+            from headgate._gate_rows import rows_at_hand
+        at_hand = rows_at_hand(conditions, files, settings)
+    found = needs(conditions, settings, at_hand)
+    if arguments.format == "text":
+        return as_text(found, settings)
+    import json
+
+    return json.dumps({"format": 1, "reliability": settings.reliability, "needs": as_data(found)}, indent=2) + "\n"
+
+
+@contextlib.contextmanager
+def _extra() -> Iterator[None]:
+    """Say what to install where an import fails."""
     try:
-        from headgate._gate import gate
-        from headgate._gate_measurements import measurements_of
+        yield
     except ModuleNotFoundError as error:
         message = f"The gate needs {error.name}, which is not installed: pip install 'headgate[gate]'"
         raise UsageError(message) from None
+
+
+def _judge(arguments: Any, settings: GateSettings) -> GateResult:  # noqa: ANN401  # argparse's
+    """Return what the gate finds."""
+    with _extra():
+        from headgate._gate import gate
+        from headgate._gate_measurements import measurements_of
     base = arguments.base_measurements
     return gate(
         _files(arguments.candidate),

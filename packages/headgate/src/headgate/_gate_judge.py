@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from headgate._gate_predictions import Predictions
     from headgate._gate_result import Outcome
 
-__all__ = ["decided", "judge"]
+__all__ = ["decided", "judge", "subjects_of"]
 
 _TAIL = 20  # draws that shall lie beyond the end of an interval
 _MANY = 10**9  # rows that nobody has
@@ -57,7 +57,7 @@ def judge(
     Raises:
         ConfigurationError: the predictions lack what the condition asks for.
     """
-    subjects = _each(condition.subject, candidate)
+    subjects = subjects_of(condition.subject, candidate)
     findings = []
     for subject in subjects:
         part = condition.of(subject)
@@ -72,7 +72,7 @@ def judge(
     return decided(findings, error)
 
 
-def _each(subject: Subject, predictions: Predictions) -> list[Subject]:
+def subjects_of(subject: Subject, predictions: Predictions) -> list[Subject]:
     """Return a subject for each value of its slice column, or the subject itself where it names one or none."""
     if not subject.column or subject.value is not None:
         return [subject]

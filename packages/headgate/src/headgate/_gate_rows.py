@@ -1,0 +1,39 @@
+"""How many rows there are for a condition."""
+
+from __future__ import annotations
+
+import os
+
+from headgate._gate import names_needed
+from headgate._gate_file import read_predictions
+from headgate._gate_judge import subjects_of
+from headgate._gate_metrics import rows_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from headgate._gate_settings import GateSettings, Wanted
+
+__all__ = ["rows_at_hand"]
+
+
+def rows_at_hand(
+    conditions: Sequence[Wanted], files: str | Mapping[str, str], settings: GateSettings
+) -> dict[str, int]:
+    """Return how many rows there are for each condition: of its class, and of the smallest of its slices.
+
+    Args:
+        conditions: the conditions.
+        files: files of predictions by name; one stands for all. One that is not there yet says nothing.
+        settings: how files are read.
+    """
+    found = {}
+    for it in conditions:
+        for name in names_needed([it], settings):
+            path = files if isinstance(files, str) else files.get(name, "")
+            if os.path.isfile(path):
+                predictions = read_predictions(path, columns=settings.columns, group=settings.group)
+                subjects = subjects_of(it.condition.subject, predictions)
+                found[it.condition.text] = min(len(rows_of(subject, predictions)) for subject in subjects)
+    return found
