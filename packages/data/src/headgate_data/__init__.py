@@ -6,6 +6,8 @@ from headgate_data._check import check
 from headgate_data._content import content_ids
 from headgate_data._contract import Contract
 from headgate_data._dataset import SPLITS, Dataset, Split
+from headgate_data._diff import DatasetDiff, diff
+from headgate_data._diff_limits import DiffLimits
 from headgate_data._files import load, write
 from headgate_data._nearest import NearDuplicates
 from headgate_data._settings import BuildSettings, read_settings
@@ -18,6 +20,8 @@ __all__ = [
     "BuildSettings",
     "Contract",
     "Dataset",
+    "DatasetDiff",
+    "DiffLimits",
     "NearDuplicates",
     "Rows",
     "Shares",
@@ -27,6 +31,7 @@ __all__ = [
     "build",
     "check",
     "content_ids",
+    "diff",
     "errors",
     "load",
     "read_settings",

@@ -1,4 +1,4 @@
-"""The command line: ``python -m headgate_data build`` and ``check``."""
+"""The command line: ``python -m headgate_data build``, ``check`` and ``diff``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from headgate_data._build import build
 from headgate_data._check import check
 from headgate_data._contract import Contract
+from headgate_data._diff import diff
+from headgate_data._diff_text import text
 from headgate_data._settings import BuildSettings, read_settings
 from headgate_data.errors import DataError
 
@@ -33,6 +35,12 @@ def parser() -> argparse.ArgumentParser:
     checking.add_argument("--contract", required=True, help="a TOML file that says what must hold")
     checking.add_argument("--format", choices=("text", "json"), default="text", help="how to print the outcome")
     checking.set_defaults(run=run_check)
+    comparing = commands.add_parser("diff", help="compare two datasets; exit 1 if they differ more than they may")
+    comparing.add_argument("base", help="the dataset that was")
+    comparing.add_argument("new", help="the dataset that is")
+    comparing.add_argument("--contract", help="a TOML file whose table `diff` says how much may differ")
+    comparing.add_argument("--format", choices=("text", "json"), default="text", help="how to print the outcome")
+    comparing.set_defaults(run=run_diff)
     return top
 
 
@@ -58,6 +66,22 @@ def run_check(args: argparse.Namespace) -> int:
     else:
         print(f"{args.folder} keeps {args.contract}")
     return int(bool(violations))
+
+
+def run_diff(args: argparse.Namespace) -> int:
+    """Compare two datasets and list what differs, and every limit that is broken."""
+    found = diff(args.base, args.new, read_settings(args.contract, Contract) if args.contract else None)
+    if args.format == "json":
+        print(json.dumps(found.as_dict(), indent=2))
+        return int(not found.passed)
+    print("\n".join([*text(found), *map(str, found.violations)]))
+    if not found.limits:
+        print(f"nothing was judged: {args.contract or 'a file given with --contract'} may set limits in a table `diff`")
+    elif found.passed:
+        print(f"{args.new} keeps the limits of {args.contract}")
+    else:
+        print(f"{args.new} breaks the limits of {args.contract} in {len(found.violations)} ways")
+    return int(not found.passed)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

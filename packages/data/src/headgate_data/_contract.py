@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from headgate_data._dataset import COLUMNS, SPLITS
+from headgate_data._diff_limits import DiffLimits
 from headgate_data._expect import expect
 from headgate_data._nearest import NearDuplicates  # noqa: TC002 - settings are read by the types of their fields
 from headgate_data._splits import Shares
@@ -44,6 +45,7 @@ class Contract:
         max_duplicates: How many rows may repeat the content of an earlier one of their split.
         near_duplicates: Which rows of two splits are too much alike; not judged if left out.
         split_by_content: Whether every row must be in the split that its content, the salt and the shares give it.
+        diff: How much may differ from another dataset, which only a comparison with it judges.
     """
 
     classes: tuple[str, ...]
@@ -58,6 +60,7 @@ class Contract:
     max_duplicates: int = 0
     near_duplicates: NearDuplicates | None = None
     split_by_content: bool = True
+    diff: DiffLimits = field(default_factory=DiffLimits)
 
     def __post_init__(self) -> None:
         """Refuse a contract that nothing could meet, or nothing could break."""
