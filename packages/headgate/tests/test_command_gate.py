@@ -163,8 +163,8 @@ def test_a_plan_says_what_the_conditions_need(capsys: pytest.CaptureFixture[str]
         "\n"
         "accuracy >= base.accuracy - 0.05\n"
         "  to within 0.05 whatever the models: 4,239 and 21,984 (Hoeffding)\n"
-        "  where they disagree on 0.02 of the rows: 159 and 747 (Bennett)\n"
-        "  to pass one that is as good, 9 times in 10, if they disagree as much: 182 (score test)\n"
+        "  where they disagree on 0.02 of the rows: 159 and 748 (Bennett)\n"
+        "  to pass one that is as good, 9 times in 10, if they disagree as much: 220 (score test)\n"
         "  there are 400: enough for one model, not for the budget\n"
         "\n"
         "ece <= 0.1\n"
@@ -172,7 +172,7 @@ def test_a_plan_says_what_the_conditions_need(capsys: pytest.CaptureFixture[str]
         "  there are 400: judged as it comes\n"
         "\n"
         'slice["part"].accuracy >= 0.9\n'
-        "  to within 0.03 whatever the models: 2,559 and 14,881 (Hoeffding)\n"
+        "  to within 0.03 whatever the models: 2,559 and 14,882 (Hoeffding)\n"
         "  there are 200: not enough: widen the margin, or judge on more rows, as by cross-fitting\n"
     )
     found = shown(capsys, "--plan", "--rows", "150", "--condition", "accuracy >= base.accuracy - 0.06", code=0)
