@@ -48,6 +48,7 @@ def places(ids: list[str], salt: str) -> dict[str, str]:
     return {ids[row]: name for name, rows in assigned.items() for row in rows}
 
 
+@settings(deadline=None)
 @given(IDS, IDS, st.text(max_size=5))
 def test_adding_or_removing_rows_moves_no_other_row(some: list[str], more: list[str], salt: str) -> None:
     """The split of a row is a function of its content and the salt."""

@@ -144,6 +144,41 @@ def test_the_rows_of_one_side_and_the_changes_give_the_other(
         assert mine.groups == mirrored
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    *[st.dictionaries(st.integers(0, 5), st.tuples(*[st.integers(0, 1)] * 3), min_size=1)] * 2,
+)
+def test_datasets_differ_in_a_row_if_their_digests_do(
+    some: dict[int, tuple[int, int, int]], others: dict[int, tuple[int, int, int]]
+) -> None:
+    """Where every image occurs once, no difference is passed over and none is made up."""
+    images = noise(6)
+    one, other = (
+        make(
+            images[list(rows)],
+            [it[0] for it in rows.values()],
+            [it[1] for it in rows.values()],
+            sizes=[("big", "small")[it[2]] for it in rows.values()],
+        )
+        for rows in (some, others)
+    )
+    found = row_changes(one, other)
+    counts = {it.name: getattr(found, it.name).count for it in dataclasses.fields(found)}
+    assert any(counts.values()) == (one.digest != other.digest)
+    assert counts["relabelled"] == sum(some[it][0] != others[it][0] for it in some.keys() & others)
+    assert counts["moved"] == sum(some[it][1] != others[it][1] for it in some.keys() & others)
+    assert counts["resliced"] == sum(some[it][2] != others[it][2] for it in some.keys() & others)
+
+
+def test_a_slice_of_the_class_that_changed_alone_is_told(base: Dataset) -> None:
+    """A change of the label explains that of its slice, and nothing else does."""
+    test = base.splits["test"]
+    slices = {**test.slices, "class": np.array(["cat"] * 3)}
+    new = dataclasses.replace(base, splits={**base.splits, "test": dataclasses.replace(test, slices=slices)}, digest="")
+    found = row_changes(base, new)
+    assert (found.relabelled.count, found.resliced.groups) == (0, {"class": 2})
+
+
 def test_a_change_of_schema_is_described(tmp_path: Path, base: Dataset) -> None:
     """Classes, columns and the shape of images; rows are relabelled by the names of classes, not their numbers."""
     new = make(noise(12), LABELS, PLACES, classes=("cat", "wolf"))

@@ -11,7 +11,7 @@ from headgate_data._summary import schema_text
 from headgate_data._violation import some
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from headgate_data._dataset import Dataset
 
@@ -55,7 +55,7 @@ class RowChanges:
         removed: Rows that the new dataset does not have, or does not have so often.
         relabelled: Rows of both that have another class.
         moved: Rows of both that are in another split.
-        resliced: Rows of both with another value in a slice column of both, other than `class`.
+        resliced: Rows of both with another value in a slice column of both; that of `class` changes with the label.
     """
 
     added: Changed
@@ -91,24 +91,27 @@ def row_changes(base: Dataset, new: Dataset) -> RowChanges:
     """Compare the rows."""
     one, other = _index(base), _index(new)
     both = sorted(one.keys() & other.keys())
-    columns = [name for name in base.slices if name in new.slices and name != "class"]
-
-    def differing(values: Callable[[_Row], set[str]]) -> Changed:
-        pairs = {row: ["+".join(sorted(values(side[row]))) for side in (one, other)] for row in both}
-        return _changed({row: [" to ".join(pair)] for row, pair in pairs.items() if pair[0] != pair[1]})
-
-    def resliced(row: str) -> list[str]:
-        return [
-            name for name in columns if {it[name] for it in one[row].slices} != {it[name] for it in other[row].slices}
-        ]
+    columns = [name for name in base.slices if name in new.slices]
 
     return RowChanges(
         added=_surplus(other, one),
         removed=_surplus(one, other),
-        relabelled=differing(lambda row: set(row.classes)),
-        moved=differing(lambda row: set(row.splits)),
-        resliced=_changed({row: found for row in both if (found := resliced(row))}),
+        relabelled=_changed({row: _between(one[row].classes, other[row].classes) for row in both}),
+        moved=_changed({row: _between(one[row].splits, other[row].splits) for row in both}),
+        resliced=_changed({row: _resliced(one[row], other[row], columns) for row in both}),
     )
+
+
+def _between(one: list[str], other: list[str]) -> list[str]:
+    """Return `OLD to NEW`, or nothing where an image that occurs several times is the same things as before."""
+    old, new = ("+".join(sorted(set(it))) for it in (one, other))
+    return [f"{old} to {new}"] if old != new else []
+
+
+def _resliced(one: _Row, other: _Row, columns: list[str]) -> list[str]:
+    """Return the slice columns that differ; `class` follows the label, which is told already."""
+    differing = [name for name in columns if {it[name] for it in one.slices} != {it[name] for it in other.slices}]
+    return [name for name in differing if name != "class" or set(one.classes) == set(other.classes)]
 
 
 def _index(dataset: Dataset) -> dict[str, _Row]:
@@ -136,5 +139,7 @@ def _surplus(more: Mapping[str, _Row], less: Mapping[str, _Row]) -> Changed:
 
 
 def _changed(found: Mapping[str, list[str]]) -> Changed:
+    """Return the rows for which something was found, each under all that it belongs to."""
     groups = Counter(group for names in found.values() for group in names)
-    return Changed(count=len(found), rows=some(found), groups=dict(sorted(groups.items())))
+    rows = [row for row, names in found.items() if names]
+    return Changed(count=len(rows), rows=some(rows), groups=dict(sorted(groups.items())))
