@@ -148,8 +148,8 @@ def minimums(session: nox.Session, package: str) -> None:
 
 @nox.session
 def integration(session: nox.Session) -> None:
-    """Test what crosses the packages: hooks, reused environments, planted faults."""
-    install(session, "test", "tools", "lint")
+    """Test what crosses the packages: hooks, reused environments, planted faults, the reach of a change."""
+    install(session, "test", "tools", "lint", package="headgate")
     session.run("pytest", "tests", *session.posargs)
 
 

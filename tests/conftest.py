@@ -122,3 +122,13 @@ def make_scratch(tmp_path_factory: pytest.TempPathFactory) -> MakeScratch:
 def scratch(make_scratch: MakeScratch) -> Scratch:
     """Make a fresh scratch copy."""
     return make_scratch()
+
+
+@pytest.fixture(scope="session")
+def built(make_scratch: MakeScratch) -> Scratch:
+    """Make a scratch copy in which the pipeline has passed, with a shorter training."""
+    scratch = make_scratch()
+    scratch.replace("packages/model/train.toml", "epochs = 40", "epochs = 10")
+    scratch.run("git", "commit", "--quiet", "--all", "--message=Train for a shorter time")
+    scratch.nox("pipeline")
+    return scratch

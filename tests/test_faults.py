@@ -9,16 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import MakeScratch, Scratch
-
-
-@pytest.fixture(scope="module")
-def built(make_scratch: MakeScratch) -> Scratch:
-    """Make a scratch copy in which the pipeline has passed, with a shorter training."""
-    scratch = make_scratch()
-    scratch.replace("packages/model/train.toml", "epochs = 40", "epochs = 10")
-    scratch.nox("pipeline")
-    return scratch
+    from conftest import Scratch
 
 
 @pytest.fixture

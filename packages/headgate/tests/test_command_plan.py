@@ -349,6 +349,18 @@ def release(session): pass
     assert "Run: 3 sessions" in shown(capsys, "plan")
 
 
+def test_a_table_for_a_single_package_names_no_parameter(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the root is the only package, its sessions depend on all files, and the plan takes the table."""
+    noxfile = "import nox\n\n@nox.session\ndef lint(session): pass\n"
+    scratch.commit({"pyproject.toml": '[project]\nname = "alone"\n', "noxfile.py": noxfile, "src/alone.py": ""})
+    monkeypatch.chdir(scratch.root)
+    shown(capsys, "init")
+    assert (scratch.root / "pyproject.toml").read_text().endswith("[tool.headgate.sessions]\nlint = {}\n")
+    assert "Run: 1 session" in shown(capsys, "plan")
+
+
 def test_a_table_is_added_and_nothing_else_changes(
     monorepo: Monorepo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

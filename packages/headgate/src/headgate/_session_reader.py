@@ -90,7 +90,8 @@ class _Maker:
     def _packages(self, row: Row | None, fill: _Filler) -> tuple[str, ...] | None:
         """Return the folders of the packages that a session depends on, or None where it depends on all files."""
         if row is None:
-            return tuple(self._workspace.find(fill.values.get("package", ""), self._prefix)) or None
+            name = fill.values.get("package")
+            return tuple(self._workspace.find(name, self._prefix)) or None if name else None
         if row.packages is None:
             return None if row.inputs is None else ()
         found: list[str] = []

@@ -1,0 +1,83 @@
+"""What a change reaches in this repository, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import Scratch
+
+STAGES = ["dataset", "train", "evaluate", "export", "serve-check"]
+UNCHANGED = ("has not passed yet as it is, though nothing differs", "always runs")
+
+
+@pytest.fixture
+def changed(built: Scratch) -> Iterator[Scratch]:
+    """Give a repository whose pipeline has passed, and take its sources back afterwards."""
+    yield built
+    built.run("git", "checkout", "--quiet", "--", ".")
+
+
+def headgate(scratch: Scratch, *arguments: str) -> str:
+    """Return what headgate prints in a repository."""
+    return str(scratch.run(sys.executable, "-m", "headgate", *arguments).stdout)
+
+
+def plan(scratch: Scratch) -> dict[str, dict[str, Any]]:
+    """Return the planned sessions by name."""
+    planned = json.loads(headgate(scratch, "plan", "--format", "json"))
+    return {it["name"]: it for it in planned["sessions"]}
+
+
+def reached(planned: dict[str, dict[str, Any]]) -> set[str]:
+    """Return the names of the sessions that are planned because something differs from the base."""
+    running = {name: it for name, it in planned.items() if it["state"] == "run"}
+    return {name for name, it in running.items() if not all(why.startswith(UNCHANGED) for why in it["reasons"])}
+
+
+def test_a_comment_in_serving_reaches_serving_and_what_reads_the_whole_tree(changed: Scratch) -> None:
+    """Nothing of the data or the model is run for it."""
+    changed.replace("packages/serving/src/headgate_serving/_model.py", "import json\n", "import json  # A comment.\n")
+    planned = plan(changed)
+    found = reached(planned)
+    assert {"lint", "review", "serve-check", "build(serving)", "typecheck(serving)"} <= found
+    assert not {name for name in found if "(data)" in name or "(model)" in name or "(headgate)" in name}
+    assert {name: planned[name]["state"] for name in STAGES} == dict.fromkeys(STAGES, "cached") | {"serve-check": "run"}
+
+
+def test_another_salt_reaches_every_stage_and_no_test_of_serving(changed: Scratch) -> None:
+    """The dataset changes, so that all which is made of it waits for the new one."""
+    changed.replace("packages/data/dataset.toml", 'salt = "b"', 'salt = "c"')
+    planned = plan(changed)
+    assert {name: planned[name]["state"] for name in STAGES} == dict.fromkeys(STAGES, "waiting") | {"dataset": "run"}
+    assert planned["train"]["reasons"] == ["waits for dataset"]
+    assert not {name for name in reached(planned) if "(serving)" in name}
+
+
+def test_an_edited_test_of_data_trains_nothing_again(changed: Scratch) -> None:
+    """The dataset is made once more and is the same, so that what was made of it stays covered."""
+    changed.replace("packages/data/tests/test_api.py", "from __future__", "# A comment.\nfrom __future__")
+    assert {name: it["state"] for name, it in plan(changed).items() if name in STAGES[:2]} == {
+        "dataset": "run",
+        "train": "waiting",
+    }
+    printed = headgate(changed, "run", *STAGES)
+    assert "1 passed, 4 covered by earlier verdicts" in printed
+
+
+def test_a_reformatted_network_stops_at_the_exported_model(changed: Scratch) -> None:
+    """It trains to the same weights and exports to the same bytes, so that nothing is served and checked again."""
+    changed.replace(
+        "packages/model/src/headgate_model/_network.py",
+        "[nn.BatchNorm2d(channels, affine=False)]",
+        "[\n            # Of the pixels.\n            nn.BatchNorm2d(channels, affine=False),\n        ]",
+    )
+    printed = headgate(changed, "run", *STAGES)
+    assert "serve-check  covered by the verdict" in printed
+    assert "3 passed, 2 covered by earlier verdicts" in printed
