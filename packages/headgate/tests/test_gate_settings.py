@@ -16,10 +16,11 @@ TABLE = """
 reliability = 0.95
 budget = 8
 adaptive = false
-predict = ["python", "predict.py"]
+predict = { test = ["python", "predict.py", "{out}"] }
 conditions = ["ece <= 0.1", { condition = "accuracy >= 0.9", on = "test", cannot-tell = "pass", name = "good" }]
 predictions = { test = "artifacts/test.parquet" }
 """
+TWO = {"predictions": {"test": "a.csv", "all": "b.csv"}}
 
 
 def test_a_table_is_read(tmp_path: Path) -> None:
@@ -61,7 +62,12 @@ def test_a_table_is_read(tmp_path: Path) -> None:
         ({"conditions": [{"condition": "ece <= 1", "cannot-tell": "x"}]}, "cannot-tell is 'x'"),
         ({"conditions": ["ece < 1"]}, "The condition is not understood"),
         ({"predictions": {"x": 1}}, "predictions is {'x': 1}; it has to be a table of texts"),
-        ({"predict": ["a", 1]}, "predict is ['a', 1]; it has to be a list of texts"),
+        ({"predict": ["a", "{out}"]}, "it has to be a table of commands"),
+        ({"predict": {"x": ["{out}"]}}, "predict: there are no predictions 'x'"),
+        (TWO | {"predict": {"all": ["a", 1]}}, "predict all is ['a', 1]; it has to be a list of texts"),
+        (TWO | {"predict": {"all": ["a"]}}, 'of which one has "{out}"'),
+        (TWO | {"predict": {"all": []}}, "predict all is []"),
+        (TWO | {"predict": {"tset": ["{out}"]}}, "there are no predictions 'tset'. Did you mean 'test'?"),
     ],
 )
 def test_a_table_that_makes_no_sense_is_refused(data: dict[str, Any], words: str) -> None:

@@ -33,6 +33,8 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
     parser.add_argument("--base-measurements", metavar="FILE", help="the same of the base")
     parser.add_argument("--condition", action="append", metavar="TEXT", help="in place of those of the table")
     parser.add_argument("--config", metavar="FILE", help="TOML with [tool.headgate.gate]; by default pyproject.toml")
+    parser.add_argument("--base", metavar="REF", help="compare with where HEAD parted from this revision")
+    parser.add_argument("--bootstrap", action="store_true", help="record the first base where there is none")
     parser.add_argument("--plan", action="store_true", help="say how many rows the conditions need, and judge nothing")
     parser.add_argument("--rows", type=int, metavar="N", help="with --plan: how many rows there are")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
@@ -87,6 +89,8 @@ def _judge(arguments: Any, settings: GateSettings) -> GateResult:  # noqa: ANN40
     with _extra():
         from headgate._gate import gate
         from headgate._gate_measurements import measurements_of
+    if not arguments.candidate:
+        return _in_repository(arguments, settings)
     base = arguments.base_measurements
     return gate(
         _files(arguments.candidate),
@@ -95,6 +99,20 @@ def _judge(arguments: Any, settings: GateSettings) -> GateResult:  # noqa: ANN40
         settings=settings,
         measurements=measurements_of(arguments.candidate_measurements or "", ""),
         base_measurements=measurements_of(base, "") if base else None,
+    )
+
+
+def _in_repository(arguments: Any, settings: GateSettings) -> GateResult:  # noqa: ANN401  # argparse's
+    """Return what the gate finds about the work tree."""
+    from headgate._gate_repository import gate_repository
+    from headgate._gate_settings import wanted
+
+    return gate_repository(
+        wanted(arguments.condition) if arguments.condition else settings.conditions,
+        settings,
+        base=arguments.base,
+        bootstrap=arguments.bootstrap,
+        say=lambda text: print(f"headgate: {text}", file=sys.stderr, flush=True),  # noqa: T201  # for who waits
     )
 
 

@@ -113,8 +113,6 @@ def _verdict(it: Need, rows: int) -> str:
         return "judged as it comes"
     if rows >= min(it.hoeffding[1], (it.bennett or it.hoeffding)[1]):
         return "enough for the whole budget"
-    if rows >= min(it.hoeffding[0], (it.bennett or it.hoeffding)[0]):
+    if rows >= (it.score or it.hoeffding[0]):
         return "enough for one model, not for the budget"
-    if it.score is not None and rows >= it.score:
-        return "not enough for a bound that holds for all models; enough for the score test"
     return "not enough: widen the margin, or judge on more rows, as by cross-fitting"

@@ -61,7 +61,7 @@ class GateSettings(Record):
         adaptive: whether the outcome for one model may decide about the next.
         tolerance: what `--plan` takes for a condition that has no margin.
         disagreement: the share of rows on which `--plan` takes two models to disagree.
-        predict: a command that has a base's model predict the rows of another dataset; none where empty.
+        predict: commands that have a base's model predict the rows of another dataset, by the predictions' names.
     """
 
     conditions: tuple[Wanted, ...]
@@ -77,7 +77,7 @@ class GateSettings(Record):
     adaptive: bool = True
     tolerance: float = 0.03
     disagreement: float = 0.02
-    predict: tuple[str, ...] = ()
+    predict: dict[str, tuple[str, ...]]
 
     @property
     def error(self) -> float:
@@ -154,7 +154,7 @@ class _Table:
             adaptive=self._get("adaptive", bool, "true or false", default=True),
             tolerance=self._share("tolerance", 0.03),
             disagreement=self._share("disagreement", 0.02),
-            predict=self._command("predict"),
+            predict=self._commands("predict", predictions),
         )
 
     def _get(self, key: str, kind: type[T], what: str, default: T) -> T:
@@ -185,12 +185,18 @@ class _Table:
             self._refuse(key, value, 'a table of texts, as in { name = "..." }')
         return value
 
-    def _command(self, key: str) -> tuple[str, ...]:
-        """Return a program and its arguments."""
-        value = self._get(key, list, "a list of texts", [])
-        if not all(isinstance(it, str) and it for it in value):
-            self._refuse(key, value, "a list of texts, a program and its arguments")
-        return tuple(value)
+    def _commands(self, key: str, predictions: dict[str, str]) -> dict[str, tuple[str, ...]]:
+        """Return programs with their arguments, by the names of predictions."""
+        what = 'a table of commands, as in { evaluate = [ "python", "predict.py", "{model}", "{out}" ] }'
+        value = self._get(key, dict, what, {})
+        for name, command in value.items():
+            if name not in predictions:
+                message = f"{_PLACE} {key}: there are no predictions {name!r}.{suggestion(name, predictions)}"
+                raise ConfigurationError(message)
+            is_command = isinstance(command, list) and command and all(isinstance(it, str) for it in command)
+            if not is_command or not any("{out}" in it for it in command):
+                self._refuse(f"{key} {name}", command, 'a list of texts, of which one has "{out}"')
+        return {name: tuple(command) for name, command in value.items()}
 
     def _wanted(self, value: object, predictions: dict[str, str]) -> Wanted:
         """Return a condition, which is a text or a table."""

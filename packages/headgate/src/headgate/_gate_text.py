@@ -35,6 +35,8 @@ def _headline(result: GateResult) -> str:
     """Return the outcome, with what it is due to."""
     due = [_due(it) for it in result.conditions if it.outcome == result.outcome]
     count = len(result.conditions)
+    if not count:
+        return "gate passes: there is no base yet, and nothing else is asked"
     if result.outcome == "passes":
         return f"gate passes: {count} {'condition' if count == 1 else 'conditions'}, each at {result.reliability:.4g}"
     return f"gate {'fails' if result.outcome == 'fails' else 'cannot tell'}: {'; '.join(due)}"

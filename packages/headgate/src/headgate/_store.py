@@ -7,6 +7,10 @@ A store is a folder:
     blobs/ab/…       the outputs, by the SHA-256 of their content
     index            all passed verdicts in one file, which only saves time
     used/2026-01-31  the digests used on a day
+    ledger/ab…/1     each model that asked a test set, in order
+    gates/ab…/1      how the gate judged a model, each time
+    baselines/ab…/1  the predictions that a project started with
+    aliases/NAME/1   the models that were promoted to a name, in order
     logs/            what sessions last printed
     tmp/             files being written
 
@@ -105,8 +109,8 @@ class Store:
         return [] if self.remote is None else self.remote.problems
 
     @property
-    def _blobs(self) -> Blobs:
-        """The blobs."""
+    def blobs(self) -> Blobs:
+        """Contents by their SHA-256."""
         from headgate._store_blobs import Blobs
 
         self._opened = self._opened or Blobs(self.root, self.remote)
@@ -202,12 +206,12 @@ class Store:
         place = place_of(os.fspath(root))
         with storing(f"The verdict of {verdict.session}", self.root):
             if verdict.passed:
-                self.outputs(root).keep(verdict.outputs, self._blobs)
+                self.outputs(root).keep(verdict.outputs, self.blobs)
             data = self._records.write(verdict, place)
             if verdict.passed:
                 self._index.add([(verdict, place)])
         if self.remote is not None:
-            self.remote.push(verdict, data, self._blobs)
+            self.remote.push(verdict, data, self.blobs)
 
     def restore(self, verdict: Verdict, root: str | Path) -> list[str] | None:
         """Make the outputs of a verdict lie in a work tree exactly as they were, replacing each that differs.
@@ -219,7 +223,7 @@ class Store:
         Raises:
             StoreError: Where the work tree does not let them be written.
         """
-        restored = self.outputs(root).restore(verdict.outputs, self._blobs)
+        restored = self.outputs(root).restore(verdict.outputs, self.blobs)
         if restored is None:
             self._discard(verdict.digest)
         return restored
@@ -272,7 +276,7 @@ class Store:
         """Write all that can be relied upon into one file; return the number of verdicts in it."""
         from headgate._store_bundle import export
 
-        return export(path, self._records, self._blobs)
+        return export(path, self._records, self.blobs)
 
     def import_(self, path: str | Path) -> int:
         """Take in what another store exported; return the number of verdicts that were new.
@@ -286,4 +290,4 @@ class Store:
         from headgate._store_writing import storing
 
         with storing(f"The bundle {path}", self.root):
-            return import_(path, self._records, self._blobs, self._index)
+            return import_(path, self._records, self.blobs, self._index)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from headgate._record import Record
 from headgate._store_blobs import Blobs
+from headgate._store_journal import kept_blobs
 from headgate._store_tree import contents
 from headgate._store_uses import forget_uses, last_uses
 
@@ -63,7 +64,7 @@ def gc(folder: str, records: Records, index: Index, *, max_size: int | None, max
         else:
             held |= needed
     drop(dropped, records, index)
-    removed = list(_remove_blobs(root, held, now - _GRACE))
+    removed = list(_remove_blobs(root, {*held, *kept_blobs(folder)}, now - _GRACE))
     _remove_old(root / "tmp", now - _GRACE)
     _remove_old(root / "logs", now - _LONGEST_LOG)
     if max_age is not None:
@@ -106,7 +107,7 @@ def _needed(digest: str, records: Records, blobs: Blobs, held: dict[str, int]) -
         return None
 
 
-def _remove_blobs(root: Path, held: dict[str, int], before: float) -> Iterator[int]:
+def _remove_blobs(root: Path, held: set[str], before: float) -> Iterator[int]:
     """Remove the blobs that nothing holds and that are older than a time; yield the size of each."""
     for path in root.glob("blobs/*/*"):
         if path.parent.name + path.name not in held:

@@ -1,0 +1,224 @@
+"""The gate in a repository: the predictions of the work tree, judged by those of the merge base."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from headgate._gate import Compared, judge_all, names_needed
+from headgate._gate_base import BaseTree, NoBaseError
+from headgate._gate_file import read_predictions
+from headgate._gate_ledger import charge
+from headgate._gate_measurements import measurements_of
+from headgate._gate_predictions import pair
+from headgate._git import Repository
+from headgate._store import Store
+from headgate._store_journal import Journal
+from headgate._store_place import place_of
+from headgate.errors import CannotDecideError, ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from headgate._gate import Measurements
+    from headgate._gate_predictions import Predictions
+    from headgate._gate_result import GateResult
+    from headgate._gate_settings import GateSettings, Wanted
+
+__all__ = ["gate_repository"]
+
+
+def gate_repository(
+    conditions: Sequence[Wanted],
+    settings: GateSettings,
+    *,
+    base: str | None = None,
+    bootstrap: bool = False,
+    say: Callable[[str], None],
+) -> GateResult:
+    """Return whether the work tree's model reaches its conditions.
+
+    Args:
+        conditions: what it has to reach.
+        settings: the table.
+        base: a revision whose merge base is compared with; None for the branch to be merged into.
+        bootstrap: whether what the work tree predicts becomes the first base where there is none.
+        say: takes a message for the person who waits.
+
+    Raises:
+        UsageError: there is no such repository or revision.
+        ConfigurationError: the table names no predictions, or none that a session writes.
+        CannotDecideError: there is nothing to compare with, the budget is spent, or rows do not match.
+    """
+    root = Repository(os.curdir).root
+    store = Store.default(root)
+    with tempfile.TemporaryDirectory(prefix="headgate-") as folder:
+        tree = BaseTree(root, store, folder, asked=base, say=say)
+        try:
+            gating = _Gating(root, store, settings, tree, folder)
+            return gating.result(conditions, bootstrap=bootstrap)
+        finally:
+            tree.close()
+
+
+class _Gating:
+    """One run of the gate in a repository."""
+
+    def __init__(self, root: str, store: Store, settings: GateSettings, tree: BaseTree, folder: str) -> None:
+        """Take where everything is."""
+        self._root = root
+        self._store = store
+        self._settings = settings
+        self._tree = tree
+        self._folder = folder
+        self._baselines = Journal(store.root, "baselines", place_of(root))
+        self._when = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        self._notes: list[str] = []
+        self._found: dict[str, str | NoBaseError] = {}
+
+    def result(self, conditions: Sequence[Wanted], *, bootstrap: bool) -> GateResult:
+        """Return what the gate finds, and record it."""
+        names = names_needed(conditions, self._settings)
+        mine = {name: self._candidate(name) for name in names}
+        asked = self._after_first(conditions) if bootstrap else conditions
+        reading = [it for it in asked if it.condition.is_relative]
+        compared = {
+            name: self._compared(name, it, has_base=name in names_needed(reading, self._settings))
+            for name, it in mine.items()
+        }
+        for name in names_needed(asked, self._settings):
+            self._charge(name, compared[name], asked)
+        measured = self._measured(self._place) if any(_is_measured(it) for it in asked) else {}
+        base_measured = self._measured(self._tree.find) if any(_is_measured(it) for it in reading) else None
+        notes = [*self._tree.notes, *self._notes]
+        found = judge_all(asked, compared, self._settings, measured, base_measured, notes)
+        self._record(found)
+        return found
+
+    def _place(self, path: str) -> str:
+        """Return where a file of the work tree lies."""
+        return os.path.join(self._root, path)
+
+    def _candidate(self, name: str) -> Predictions:
+        """Return what the work tree's model predicted."""
+        path = self._settings.predictions.get(name)
+        if path is None:
+            message = (
+                "[tool.headgate.gate] names no predictions. Add predictions = {"
+                ' evaluate = "artifacts/evaluate/predictions.parquet" }, or give --candidate and --baseline.'
+            )
+            raise ConfigurationError(message)
+        if not os.path.isfile(self._place(path)):
+            message = f"There is no {path} to judge. Run the session that writes it, as by `headgate run`."
+            raise CannotDecideError(message)
+        self._tree.check_current(path)
+        return self._read(self._place(path))
+
+    def _read(self, path: str) -> Predictions:
+        """Return the predictions in a file."""
+        return read_predictions(path, columns=self._settings.columns, group=self._settings.group)
+
+    def _compared(self, name: str, mine: Predictions, *, has_base: bool) -> Compared:
+        """Return a candidate's predictions, paired with those of the base where a condition needs that."""
+        if not has_base:
+            return Compared(candidate=mine, pair=None)
+        theirs = self._read(self._base_file(name))
+        if mine.rows_digest != theirs.rows_digest and name in self._settings.predict:
+            theirs = self._read(self._predicted(name))
+        return Compared(candidate=mine, pair=pair(mine, theirs, least=self._settings.min_shared))
+
+    def _base_file(self, name: str) -> str:
+        """Return the base's predictions: those of the merge base, or where it has none, the recorded first ones."""
+        if name not in self._found:
+            try:
+                self._found[name] = self._tree.find(self._settings.predictions[name])
+            except NoBaseError as error:
+                self._found[name] = self._first(name) or error
+        found = self._found[name]
+        if isinstance(found, NoBaseError):
+            raise found
+        return found
+
+    def _first(self, name: str) -> str:
+        """Return the recorded first predictions; empty where there are none that can be relied upon."""
+        entries = [it for it in self._baselines.entries() if it is not None and it["on"] == name]
+        place = Path(self._folder, f"first{os.path.splitext(self._settings.predictions[name])[1]}")
+        if not entries or not self._store.blobs.copy_out(entries[0]["content"], place):
+            return ""
+        self._notes.append(f"the base of {name} is the first one, recorded on {entries[0]['when'][:10]}")
+        final = place.rename(place.with_stem(f"first-{name}"))
+        return str(final)
+
+    def _after_first(self, conditions: Sequence[Wanted]) -> list[Wanted]:
+        """Record what has no base yet as the first one; return the conditions that can be judged all the same."""
+        asked = []
+        for it in conditions:
+            try:
+                for name in names_needed([it], self._settings) if it.condition.is_relative else ():
+                    self._base_file(name)
+                if it.condition.is_relative and _is_measured(it):
+                    self._tree.find(self._settings.measurements or self._settings.model)
+                asked.append(it)
+            except NoBaseError as error:
+                self._notes.append(f"{it.name!r} is not judged, there being no base yet: {error}")
+        left_out = [it for it in conditions if it not in asked]
+        for name in names_needed(left_out, self._settings):
+            content = self._store.blobs.put_file(Path(self._place(self._settings.predictions[name])))
+            entry = {"on": name, "content": content, "when": self._when}
+            self._baselines.note(entry)
+            self._notes.append(f"recorded the predictions of {name} as the first base")
+        return asked
+
+    def _predicted(self, name: str) -> str:
+        """Return what the base's model predicts for the rows of the work tree's dataset."""
+        out = os.path.join(self._folder, f"predicted-{name}.parquet")
+        model = self._tree.find(self._settings.model) if self._settings.model else ""
+        command = [it.replace("{model}", model).replace("{out}", out) for it in self._settings.predict[name]]
+        done = subprocess.run(command, cwd=self._root, stdout=sys.stderr, check=False)  # noqa: S603  # the table says so
+        if done.returncode or not os.path.isfile(out):
+            message = (
+                f"The dataset has changed, and the base's model could not predict its rows: `{' '.join(command)}` ended"
+                f" with exit code {done.returncode}. Mend the command under `predict` in [tool.headgate.gate]."
+            )
+            raise CannotDecideError(message)
+        self._notes.append(f"the dataset has changed: the base's model predicted the rows of {name} anew")
+        return out
+
+    def _charge(self, name: str, compared: Compared, conditions: Sequence[Wanted]) -> None:
+        """Note that a test set is asked, unless the answer is known: that of the base."""
+        if compared.pair is not None and compared.pair.is_same:
+            self._notes.append(f"not one prediction of {name} differs, which costs no budget")
+            return
+        mine, budget = compared.candidate, self._settings.budget
+        asked = [it.condition.text for it in conditions if name in names_needed([it], self._settings)]
+        cost = charge(self._store.root, mine.rows_digest, mine.digest, conditions=asked, budget=budget, when=self._when)
+        before = "" if cost.is_new else ", as it did before"
+        self._notes.append(f"model {cost.step} of {cost.budget} asks the test set of {name}{before}")
+
+    def _measured(self, find: Callable[[str], str]) -> Measurements:
+        """Return what was measured of a model."""
+        settings = self._settings
+        paths = [find(it) if it else "" for it in (settings.measurements, settings.model)]
+        return measurements_of(paths[0] if os.path.isfile(paths[0]) else "", paths[1])
+
+    def _record(self, found: GateResult) -> None:
+        """Note the outcome for the exported model, which may be promoted by it."""
+        model = self._place(self._settings.model)
+        if not self._settings.model or not os.path.isfile(model):
+            return
+        digest = hashlib.sha256(Path(model).read_bytes()).hexdigest()
+        commit = self._tree.base.commit
+        conditions = [{"condition": it.condition.text, "outcome": it.outcome} for it in found.conditions]
+        entry = {"outcome": found.outcome, "base": commit, "conditions": conditions, "when": self._when}
+        Journal(self._store.root, "gates", digest).note(entry)
+
+
+def _is_measured(it: Wanted) -> bool:
+    """Whether a condition is about what was measured of the model."""
+    return it.condition.subject.is_measurement

@@ -1,0 +1,388 @@
+"""The gate in a real repository compares the work tree with its merge base, through the real nox and store."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from headgate import _cli
+from headgate._gate_ledger import charge
+from headgate._nox import Nox
+from headgate._plan import plan
+from headgate._store import Store
+from headgate._store_journal import Journal
+from headgate._verdict import Verdict
+from headgate.errors import CannotDecideError, StoreError
+
+if TYPE_CHECKING:
+    from conftest import Scratch
+
+NOXFILE = """
+import hashlib, pathlib, nox
+
+def predictions(wrong, rows, stem="row"):
+    lines = ["id,label,prediction"]
+    return "\\n".join(lines + [f"{stem}{it},yes,{'no' if it < wrong else 'yes'}" for it in range(rows)])
+
+@nox.session(venv_backend="none")
+def evaluate(session):
+    out = pathlib.Path("artifacts/evaluate")
+    out.mkdir(parents=True, exist_ok=True)
+    wrong, rows = map(int, pathlib.Path("inputs/model.txt").read_text().split())
+    if wrong < 0:
+        session.error("it cannot be trained")
+    out.joinpath("predictions.csv").write_text(predictions(wrong, rows))
+    out.joinpath("model.bin").write_text(f"model {wrong}" + "x" * wrong)
+    out.joinpath("bench.json").write_text('{"latency_p99_ms": 3}')
+
+@nox.session(venv_backend="none", default=False)
+def crossfit(session):
+    out = pathlib.Path("artifacts/crossfit")
+    out.mkdir(parents=True, exist_ok=True)
+    out.joinpath("predictions.csv").write_text(predictions(3, 900))
+"""
+TABLE = """
+[tool.headgate.sessions]
+evaluate = { packages = [], inputs = ["inputs/model.txt"], outputs = ["artifacts/evaluate"] }
+crossfit = { packages = [], needs = ["evaluate"], outputs = ["artifacts/crossfit"] }
+
+[tool.headgate.gate]
+predictions = { evaluate = "artifacts/evaluate/predictions.csv", crossfit = "artifacts/crossfit/predictions.csv" }
+model = "artifacts/evaluate/model.bin"
+measurements = "artifacts/evaluate/bench.json"
+budget = 2
+"""
+PREDICT = f"""
+predict = {{ evaluate = ["{sys.executable}", "predict.py", "{{model}}", "{{out}}"] }}
+"""
+# Stands for a program that has an exported model predict: the model's file says how many rows it has wrong.
+PREDICT_PY = """
+import pathlib, sys
+wrong = int(pathlib.Path(sys.argv[1]).read_text().split()[1].rstrip("x"))
+ids = [line.split(",")[0] for line in pathlib.Path("artifacts/evaluate/predictions.csv").read_text().split()[1:]]
+import pyarrow, pyarrow.parquet
+said = ["no" if number < wrong else "yes" for number in range(len(ids))]
+pyarrow.parquet.write_table(pyarrow.table({"id": ids, "label": ["yes"] * len(ids), "prediction": said}), sys.argv[2])
+"""
+
+
+class Demo:
+    """A repository whose main branch has a model with four of 800 rows wrong."""
+
+    def __init__(self, scratch: Scratch, capfd: pytest.CaptureFixture[str]) -> None:
+        """Commit it, and start a branch."""
+        self.scratch = scratch
+        self._capfd = capfd
+        files = {"noxfile.py": NOXFILE, "pyproject.toml": TABLE, ".gitignore": "artifacts\n__pycache__\n"}
+        scratch.commit(files | {"inputs/model.txt": "4 800"})
+
+    def branch(self) -> None:
+        """Start a branch."""
+        self.scratch.git("checkout", "--quiet", "-b", "change")
+
+    def train(self, wrong: int = 4, rows: int = 800, **more: str) -> None:
+        """Change the model, and leave what the stage would: its outputs and a verdict."""
+        said = "".join(f"\nrow{it},yes,{'no' if it < wrong else 'yes'}" for it in range(rows))
+        files = {"predictions.csv": f"id,label,prediction{said}", "bench.json": '{"latency_p99_ms": 3}'}
+        files |= {f"{name}.csv": content for name, content in more.items()}
+        files["model.bin"] = f"model {wrong}" + "x" * wrong
+        self.scratch.write({f"artifacts/evaluate/{name}": content for name, content in files.items()})
+        self.scratch.write({"inputs/model.txt": f"{wrong} {rows}"})
+        store, root = Store.default(), Path.cwd()
+        (planned,) = plan(root, store=store, sessions=["evaluate"]).sessions
+        outputs = {path: store.outputs(root).content(path) or "" for path in planned.outputs}
+        fields: dict[str, Any] = {
+            "session": "evaluate",
+            "digest": planned.digest or "",
+            "passed": True,
+            "seconds": 1.5,
+            "commit": "",
+        }
+        fields |= {"finished": "2026-11-24T01:02:03+00:00", "platform": "linux", "components": {}, "outputs": outputs}
+        store.record(Verdict(**fields), root)
+
+    def gate(self, *arguments: str, code: int = 0) -> str:
+        """Run the gate and return what it writes."""
+        self._capfd.readouterr()
+        found = _cli.main(["gate", *arguments])
+        output = self._capfd.readouterr()
+        assert found == code, output
+        return output.out + output.err
+
+    def replace(self, old: str, new: str) -> None:
+        """Change the table."""
+        path = self.scratch.root / "pyproject.toml"
+        path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.fixture
+def demo(scratch: Scratch, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Demo:
+    """Return a repository, in whose folder this process is."""
+    monkeypatch.chdir(scratch.root)
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delenv("HEADGATE_RUN", raising=False)
+    names = ("evaluate", "crossfit")
+    monkeypatch.setattr(Nox, "list_sessions", lambda *_: [(it, it, "", (), (), True) for it in names])
+    return Demo(scratch, capfd)
+
+
+def entries(*names: str) -> list[dict[str, Any]]:
+    """Return the entries of a journal in the store of the test."""
+    found = Journal(Store.default().root, *names).entries()
+    assert all(it is not None for it in found)
+    return [it for it in found if it is not None]
+
+
+def test_what_did_not_change_passes_and_costs_nothing(demo: Demo) -> None:
+    """The base is restored from the store, and no test set is asked."""
+    demo.train()
+    demo.branch()
+    found = demo.gate()
+    assert found.startswith("gate passes: 1 condition, each at 0.99\n")
+    assert "restored from the store" in found
+    assert "note: not one prediction of evaluate differs, which costs no budget\n" in found
+    assert not Path(Store.default().root, "ledger").exists()
+
+
+def test_a_worse_model_fails_and_each_model_is_charged_once(demo: Demo) -> None:
+    """The same one asks for free; once the budget is spent nothing is told any more."""
+    demo.train()
+    demo.branch()
+    demo.train(80)
+    found = demo.gate(code=1)
+    assert found.startswith("gate fails: accuracy >= base.accuracy - 0.03\n")
+    assert "note: model 1 of 2 asks the test set of evaluate\n" in found
+    assert "note: model 1 of 2 asks the test set of evaluate, as it did before\n" in demo.gate(code=1)
+    demo.train(5)
+    assert "model 2 of 2" in demo.gate()
+    demo.train(6)
+    spent = demo.gate(code=3)
+    assert "has judged 2 models, which is its whole budget" in spent
+    assert "Refresh it" in spent
+    assert "candidate" not in spent
+    demo.train(4)
+    assert "costs no budget" in demo.gate()
+
+
+def test_a_base_that_the_store_lacks_is_made(demo: Demo) -> None:
+    """In a work tree of its own, which is gone afterwards; how long that takes is said beforehand."""
+    demo.branch()
+    demo.train(5)
+    demo.scratch.write({"artifacts/crossfit/predictions.csv": "id,label,prediction\nrow0,yes,yes\n"})
+    demo.replace(
+        "budget = 2",
+        """conditions = [
+        "accuracy >= base.accuracy - 0.03", { name = "all", condition = "accuracy >= base.accuracy", on = "crossfit" }
+    ]""",
+    )
+    found = demo.gate(code=3)
+    assert "The store lacks what evaluate gave at" in found
+    assert "running it there, which should take about 1.5 s." in found
+    assert "The store lacks what crossfit gave at" in found
+    assert "share 1 of 900 rows" in found
+    assert demo.scratch.git("worktree", "list").count("\n") == 0
+    demo.replace('on = "crossfit"', 'on = "evaluate"')
+    assert "restored from the store" in demo.gate(code=3)
+
+
+def test_outputs_that_are_damaged_in_the_store_are_made_again(demo: Demo) -> None:
+    """A lost blob is a miss."""
+    demo.train()
+    demo.branch()
+    demo.train(5)
+    for blob in Path(Store.default().root).glob("blobs/*/*"):
+        blob.unlink()
+    assert "run in a work tree of its own" in demo.gate()
+
+
+def test_a_base_whose_stage_fails_is_no_base(demo: Demo) -> None:
+    """It is said so, and never skipped."""
+    demo.scratch.commit({"inputs/model.txt": "-1 800"})
+    demo.branch()
+    demo.train(5)
+    found = demo.gate(code=3)
+    assert "a time that is not known yet" not in found
+    assert "evaluate does not pass at the base" in found
+    assert demo.scratch.git("worktree", "list").count("\n") == 0
+
+
+def test_the_first_base_is_recorded_where_there_is_none(scratch: Scratch, demo: Demo) -> None:
+    """Only when asked for; and what is recorded is the base from then on, whatever becomes of the blobs' verdicts."""
+    demo.scratch.commit({"inputs/model.txt": "-1 800"})
+    demo.branch()
+    demo.train(5)
+    texts = ["accuracy >= 0.9", "accuracy >= base.accuracy - 0.03", "model_bytes <= base.model_bytes"]
+    absolute = [it for text in texts for it in ("--condition", text)]
+    found = demo.gate("--bootstrap", *absolute)
+    assert found.startswith("gate passes: 1 condition")
+    assert "is not judged, there being no base yet" in found
+    assert "recorded the predictions of evaluate as the first base" in found
+    demo.train(100)
+    Store.default().forget(["evaluate"])
+    Store.default().gc(max_size=0)
+    found = demo.gate(code=1)
+    assert "the base of evaluate is the first one, recorded on" in found
+    assert "recorded the" not in demo.gate("--bootstrap", code=1)
+
+
+def test_a_repository_without_a_commit_has_no_base(tmp_path: Path, demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 3, unless the first one is asked for."""
+    empty = type(demo.scratch)(tmp_path / "empty")
+    for name in ("noxfile.py", "pyproject.toml", ".gitignore"):
+        shutil.copy(demo.scratch.root / name, empty.root)
+    empty.write({"inputs/model.txt": "4 800"})
+    monkeypatch.chdir(empty.root)
+    demo.scratch = empty
+    demo.train()
+    assert "There is no commit to compare with: this is an empty repository" in demo.gate(code=3)
+    assert demo.gate("--bootstrap").startswith("gate passes: there is no base yet, and nothing else is asked\n")
+
+
+def test_predictions_that_the_base_does_not_have_are_named(demo: Demo) -> None:
+    """As where a change introduces the stage, or the file."""
+    demo.train()
+    demo.replace("artifacts/crossfit/predictions.csv", "artifacts/evaluate/new.csv")
+    demo.replace("budget = 2", 'conditions = [{ condition = "accuracy >= base.accuracy - 0.1", on = "crossfit" }]')
+    demo.branch()
+    demo.train(5, new="id,label,prediction\na,x,x\n")
+    assert "evaluate of the base" in (found := demo.gate(code=3))
+    assert "does not write artifacts/evaluate/new.csv" in found
+
+
+def test_what_another_model_predicted_is_not_judged(demo: Demo) -> None:
+    """The stage passed as it is now, and its outputs are others."""
+    demo.train()
+    demo.branch()
+    Path("artifacts/evaluate/predictions.csv").write_text("id,label,prediction\na,x,x\n")
+    assert "is not what evaluate gives as it is now. Run `headgate run evaluate`" in demo.gate(code=3)
+
+
+def test_another_dataset_is_predicted_by_the_models_of_both(demo: Demo) -> None:
+    """By a declared command, so that both are judged on the same rows; without one too few rows are shared."""
+    demo.train()
+    demo.branch()
+    demo.train(10, 1000)
+    assert "share 800 of 1,000 rows" in demo.gate(code=3)
+    demo.replace("budget = 2", f"budget = 2{PREDICT}")
+    assert "ended with exit code 2" in demo.gate(code=3)
+    demo.scratch.write({"predict.py": PREDICT_PY})
+    found = demo.gate()
+    assert "the dataset has changed: the base's model predicted the rows of evaluate anew" in found
+    assert "1,000 rows, right only in the candidate 0, only in the base 6" in found
+
+
+def test_measurements_are_those_of_both_trees(demo: Demo) -> None:
+    """The size of the exported model and what a stage measured."""
+    demo.train()
+    demo.branch()
+    demo.train(5)
+    conditions = ["model_bytes <= base.model_bytes", "latency_p99_ms <= base.latency_p99_ms", "model_bytes <= 99"]
+    found = demo.gate(*(it for condition in conditions for it in ("--condition", condition)), code=1)
+    assert "model_bytes <= base.model_bytes: fails\n  candidate 12.0000, base 11.0000" in found
+    assert "latency_p99_ms <= base.latency_p99_ms: passes" in found
+    demo.replace('model = "artifacts/evaluate/model.bin"\n', "")
+    assert "latency_p99_ms <= 3: passes" in demo.gate("--condition", "latency_p99_ms <= 3")
+
+
+def test_the_outcome_for_a_model_is_kept(demo: Demo) -> None:
+    """By the digest of its file, with the base and each condition."""
+    demo.train()
+    demo.branch()
+    demo.gate()
+    (model,) = Path(Store.default().root, "gates").iterdir()
+    (entry,) = entries("gates", model.name)
+    assert entry.pop("when").startswith("20")
+    assert entry == {
+        "outcome": "passes",
+        "base": demo.scratch.git("rev-parse", "main"),
+        "conditions": [{"condition": "accuracy >= base.accuracy - 0.03", "outcome": "passes"}],
+    }
+
+
+def test_what_is_missing_is_named(demo: Demo) -> None:
+    """Predictions that no stage has written yet, that no session writes, or that the table does not name."""
+    demo.branch()
+    assert "There is no artifacts/evaluate/predictions.csv to judge" in demo.gate(code=3)
+    demo.scratch.write({"artifacts/evaluate/predictions.csv": "id,label,prediction\na,x,x\n"})
+    assert "no verdict says that artifacts/evaluate/predictions.csv" in demo.gate(
+        "--condition", "accuracy >= 0.001", code=0
+    )
+    demo.replace('outputs = ["artifacts/evaluate"]', 'outputs = ["artifacts/evaluate/model.bin"]')
+    assert "which 0 sessions write" in demo.gate(code=2)
+    demo.replace("predictions = {", "columns = {")
+    assert "names no predictions" in demo.gate(code=2)
+
+
+CHARGE = """
+import sys
+from headgate._gate_ledger import charge
+from headgate._nox import Nox
+from headgate._plan import plan
+for number in range(12):
+    try:
+        charge(sys.argv[1], "5" * 64, f"{number % int(sys.argv[2])}", conditions=[], budget=6, when="now")
+    except Exception as error:
+        print(type(error).__name__)
+"""
+
+
+def test_the_ledger_counts_every_model_once_however_many_ask_at_a_time(tmp_path: Path) -> None:
+    """Four processes with the same eight models: six get in, and each of those once."""
+    command = [sys.executable, "-c", CHARGE, str(tmp_path), "8"]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    said = [it.communicate()[0].split() for it in running]
+    journal = Journal(str(tmp_path), "ledger", "5" * 64)
+    models = [it["model"] for it in journal.entries() if it is not None]
+    assert len(models) == len(set(models)) == 6
+    assert all(it == ["CannotDecideError"] * len(it) and it for it in said)
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_a_damaged_entry_of_the_ledger_still_counts(tmp_path: Path) -> None:
+    """Nobody gains a step by breaking a file."""
+    for model in ("a", "b"):
+        charge(str(tmp_path), "5" * 64, model, conditions=["x"], budget=2, when="now")
+    path = tmp_path / "ledger" / ("5" * 64) / "000001"
+    path.write_bytes(path.read_bytes().replace(b"when", b"Xhen"))
+    assert charge(str(tmp_path), "5" * 64, "b", conditions=["x"], budget=2, when="now").step == 2
+    with pytest.raises(CannotDecideError):
+        charge(str(tmp_path), "5" * 64, "a", conditions=["x"], budget=2, when="now")
+    path.write_bytes(b"headgate 1 4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n[]")
+    assert Journal(str(tmp_path), "ledger", "5" * 64).entries()[0] is None
+
+
+def test_an_entry_takes_the_next_number_where_another_process_was_faster(tmp_path: Path) -> None:
+    """It is made anew from all that there are then."""
+    journal, other = (Journal(str(tmp_path), "x") for _ in range(2))
+    seen: list[int] = []
+
+    def make(found: list[dict[str, Any] | None]) -> dict[str, Any]:
+        if not seen:
+            other.note({"by": "another"})
+        seen.append(len(found))
+        return {"by": "this one"}
+
+    journal.append(make)
+    assert seen == [0, 1]
+    assert journal.entries() == [{"by": "another"}, {"by": "this one"}]
+
+
+def test_a_ledger_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    """And no outcome."""
+    (tmp_path / "ledger").write_text("in the way")
+    with pytest.raises(StoreError, match="could not be written to the store"):
+        charge(str(tmp_path), "5" * 64, "a", conditions=["x"], budget=2, when="now")
+
+
+def test_json_has_the_notes(demo: Demo) -> None:
+    """So that a report can show what it cost and where the base is from."""
+    demo.train()
+    demo.branch()
+    notes = json.loads(demo.gate("--format", "json"))["notes"]
+    assert len(notes) == 2
