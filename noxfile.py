@@ -242,6 +242,13 @@ def evaluate(session: nox.Session) -> None:
     )
 
 
+@nox.session(requires=NEEDS["crossfit"], tags=["serial"])
+def crossfit(session: nox.Session) -> None:
+    """Predict every row of the dataset by a network that was not trained on it."""
+    settings = "--config packages/model/train.toml"
+    run_stage(session, "model", f"headgate_model crossfit artifacts/dataset artifacts/crossfit {settings}")
+
+
 @nox.session(requires=NEEDS["export"], tags=["serial"])
 def export(session: nox.Session) -> None:
     """Export the model to one self-describing ONNX file, verified against torch."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-from multiprocessing import forkserver
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +12,7 @@ from headgate_data import SPLITS, BuildSettings, Dataset, Split, content_ids, re
 from headgate_model import TrainConfig, Trained, train
 from headgate_model import _metrics as metrics_module
 from headgate_model._cli import main
+from headgate_model._workers import context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,10 +55,10 @@ class Command:
 
     def __init__(self, arguments: tuple[str, ...], variables: dict[str, str]) -> None:
         """Start it with arguments and environment variables."""
-        context = multiprocessing.get_context("forkserver")
-        reader, writer = context.Pipe(duplex=False)
+        server = context()
+        reader, writer = server.Pipe(duplex=False)
         given = {"arguments": arguments, "variables": variables, "stderr": writer}
-        self.process = context.Process(target=exec, args=(CODE, given))
+        self.process = server.Process(target=exec, args=(CODE, given))
         self.process.start()
         writer.close()
         self.stderr = os.fdopen(os.dup(reader.fileno()), encoding="utf-8")
@@ -79,7 +78,8 @@ class Command:
 
 
 CODE = """
-import os, sys
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_SETMASK, [])
 os.dup2(stderr.fileno(), 2)
 os.environ.update(variables)
 from headgate_model._cli import main
@@ -91,16 +91,13 @@ sys.exit(main(arguments))
 def start() -> Callable[..., Command]:
     """Return a function that starts the command line in a process of its own, given arguments and variables.
 
-    All come from one process that has loaded torch, which takes several seconds, and nothing of ONNX Runtime.
+    All come from the one process that has loaded torch, which takes several seconds, and nothing of ONNX Runtime.
     """
-    multiprocessing.set_forkserver_preload(
-        ["headgate_model._cli", "headgate_model._training", "headgate_model._export"]
-    )
     with pytest.MonkeyPatch.context() as patched:
         # Measuring the coverage of these would take longer than they do, and see nothing that is not seen elsewhere.
         for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS")]:
             patched.delenv(name)
-        forkserver.ensure_running()
+        context()
     return lambda *arguments, **variables: Command(arguments, variables)
 
 

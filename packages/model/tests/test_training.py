@@ -52,9 +52,9 @@ def test_the_public_names_are_pinned() -> None:
     """A name enters or leaves the public interface on purpose only."""
     assert headgate_model.__all__ == sorted(headgate_model.__all__, key=lambda it: (not it[0].isupper(), it))
     assert set(headgate_model.__all__) == {
-        "ConvNet", "Epoch", "Floors", "NetworkFactory", "Probabilities", "Progress", "TrainConfig", "Trained",
-        "build_network", "evaluate", "export", "load_config", "load_floors", "load_trained", "predict", "shortfalls",
-        "train",
+        "ConvNet", "Epoch", "Floors", "FoldProgress", "NetworkFactory", "Probabilities", "Progress", "TrainConfig",
+        "Trained", "build_network", "crossfit", "evaluate", "export", "load_config", "load_floors", "load_trained",
+        "predict", "shortfalls", "train",
     }  # fmt: skip
 
 

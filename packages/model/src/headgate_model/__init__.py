@@ -1,4 +1,4 @@
-"""Network, training, evaluation and export.
+"""Network, training, evaluation, cross-fitting and export.
 
 Names are imported when they are first used, so that nothing of torch is loaded before it is needed.
 """
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from headgate_model._config import TrainConfig, load_config
+    from headgate_model._crossfit import crossfit
     from headgate_model._evaluate import Floors, evaluate, load_floors, shortfalls
     from headgate_model._export import export
     from headgate_model._network import ConvNet, NetworkFactory, Probabilities, build_network
-    from headgate_model._progress import Progress
+    from headgate_model._progress import FoldProgress, Progress
     from headgate_model._runtime import predict
     from headgate_model._state import Epoch
     from headgate_model._trained import Trained, load_trained
@@ -23,12 +24,14 @@ __all__ = [
     "ConvNet",
     "Epoch",
     "Floors",
+    "FoldProgress",
     "NetworkFactory",
     "Probabilities",
     "Progress",
     "TrainConfig",
     "Trained",
     "build_network",
+    "crossfit",
     "evaluate",
     "export",
     "load_config",
@@ -41,10 +44,11 @@ __all__ = [
 
 _NAMES = {
     "_config": ("TrainConfig", "load_config"),
+    "_crossfit": ("crossfit",),
     "_evaluate": ("Floors", "evaluate", "load_floors", "shortfalls"),
     "_export": ("export",),
     "_network": ("ConvNet", "NetworkFactory", "Probabilities", "build_network"),
-    "_progress": ("Progress",),
+    "_progress": ("FoldProgress", "Progress"),
     "_runtime": ("predict",),
     "_state": ("Epoch",),
     "_trained": ("Trained", "load_trained"),

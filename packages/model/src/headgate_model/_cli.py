@@ -1,8 +1,10 @@
-"""The commands `train`, `evaluate` and `export`."""
+"""The commands `train`, `evaluate`, `crossfit` and `export`."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import statistics
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +13,7 @@ import headgate_model as api  # which loads torch when it is needed, not before 
 from headgate_data import load
 from headgate_data.errors import DataError
 from headgate_model._files import CHECKPOINT, PARTIAL
-from headgate_model._progress import progress_on
+from headgate_model._progress import folds_on, progress_on
 from headgate_model._table import table
 from headgate_model.errors import ModelError
 from rich.console import Console
@@ -27,22 +29,42 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m headgate_model", description="Train, judge and export a network.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     training = commands.add_parser("train", help="train a network on a dataset")
-    training.add_argument("dataset", help="folder of the dataset")
-    training.add_argument("out", type=Path, help="folder for weights, settings and log")
-    training.add_argument("--config", help="a TOML file of settings")
-    training.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting; may be repeated")
-    training.add_argument("--resume", action="store_true", help="go on where an interrupted training stopped")
     training.set_defaults(run=run_train)
+    fitting = commands.add_parser("crossfit", help="predict every row by a network that was not trained on it")
+    fitting.add_argument("--seeds", type=positive, default=1, metavar="N", help="how many seeds (default: 1)")
+    fitting.add_argument(
+        "--jobs", type=positive, metavar="N", help="trainings side by side (default: as processors are)"
+    )
+    fitting.set_defaults(run=run_crossfit)
     judging = commands.add_parser("evaluate", help="predict the test split; exit 1 below a floor")
     judging.add_argument("--floors", help="a TOML file with the least accuracy and recall")
     judging.set_defaults(run=run_evaluate)
     exporting = commands.add_parser("export", help="write model.onnx, verified against torch")
     exporting.set_defaults(run=run_export)
+    for command in (training, fitting):
+        add_settings(command)
     for command in (judging, exporting):
         command.add_argument("dataset", help="folder of the dataset")
         command.add_argument("trained", help="folder that `train` wrote")
         command.add_argument("out", help="folder for the result")
     return top
+
+
+def add_settings(command: argparse.ArgumentParser) -> None:
+    """Add the arguments of what trains."""
+    command.add_argument("dataset", help="folder of the dataset")
+    command.add_argument("out", type=Path, help="folder for the result")
+    command.add_argument("--config", help="a TOML file of settings")
+    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting; may be repeated")
+    command.add_argument("--resume", action="store_true", help="go on where an interrupted run stopped")
+
+
+def positive(text: str) -> int:
+    """Return a whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def say(text: str) -> None:
@@ -61,6 +83,20 @@ def run_train(args: argparse.Namespace) -> int:
     with progress_on(Console(stderr=True)) as progress:
         trained = api.train(load(args.dataset), args.out, config=config, resume=args.resume, progress=progress)
     say(f"{args.out}: epoch {trained.best_epoch} of {trained.epochs} was best, weights {trained.weights_digest[:12]}")
+    return 0
+
+
+def run_crossfit(args: argparse.Namespace) -> int:
+    """Cross-fit, and print a table and the spread over the seeds."""
+    config = api.load_config(args.config, overrides=args.set)
+    jobs = args.jobs or max(1, (os.cpu_count() or 1) // config.threads)
+    chosen = {"config": config, "seeds": args.seeds, "jobs": jobs, "resume": args.resume}
+    with folds_on(Console(stderr=True)) as progress:
+        metrics = api.crossfit(load(args.dataset), args.out, **chosen, progress=progress)
+    say(table(metrics, what="rows, each out of its fold"))
+    if args.seeds > 1:
+        each = [it["accuracy"] for it in metrics["seeds"]]
+        say(f"accuracy of {len(each)} seeds: {min(each):.4f} to {max(each):.4f}, mean {statistics.mean(each):.4f}")
     return 0
 
 
@@ -84,9 +120,10 @@ def run_export(args: argparse.Namespace) -> int:
 
 def what_is_kept(args: argparse.Namespace) -> str:
     """Tell someone who interrupted a command what there is to go on with."""
-    if args.run is not run_train:
+    if args.run not in {run_train, run_crossfit}:
         return "nothing was written"
-    if (args.out / PARTIAL / CHECKPOINT).is_file():
+    partial = args.out / PARTIAL
+    if [*partial.rglob(CHECKPOINT), *partial.rglob("train.json")]:
         return "every whole epoch is kept: the same command with --resume goes on after the last one"
     return "no epoch was whole yet, so that there is nothing to go on with"
 

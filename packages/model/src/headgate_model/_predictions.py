@@ -6,7 +6,6 @@ import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from headgate_model.errors import ShapeError
@@ -14,6 +13,7 @@ from headgate_model.errors import ShapeError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     from headgate_data import Dataset, Split
     from numpy.typing import NDArray
 
@@ -31,8 +31,8 @@ class Predictions:
     """The rows, N of them."""
     probabilities: NDArray[np.float32]
     """Of each class, (N, K)."""
-    numbers: Mapping[str, int] = field(default_factory=dict)
-    """Columns that have one value for all these rows."""
+    numbers: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    """More columns, (N,) each."""
 
 
 def check_slices(dataset: Dataset) -> None:
@@ -59,6 +59,6 @@ def table(part: Predictions) -> pa.Table:
         "prediction": pa.array(part.probabilities.argmax(axis=1), pa.int64()),
         "probabilities": pa.FixedSizeListArray.from_arrays(flat, num_classes),
     }
-    columns |= {name: pa.array(np.full(len(split), value), pa.int64()) for name, value in part.numbers.items()}
+    columns |= {name: pa.array(values, pa.int64()) for name, values in part.numbers.items()}
     columns |= {name: pa.array(values.tolist(), pa.string()) for name, values in split.slices.items()}
     return pa.table(columns)
