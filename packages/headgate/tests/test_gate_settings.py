@@ -62,6 +62,7 @@ def test_a_table_is_read(tmp_path: Path) -> None:
         ({"conditions": [{"condition": "ece <= 1", "cannot-tell": "x"}]}, "cannot-tell is 'x'"),
         ({"conditions": ["ece < 1"]}, "The condition is not understood"),
         ({"predictions": {"x": 1}}, "predictions is {'x': 1}; it has to be a table of texts"),
+        ({"promote": {"x": []}}, "it has to be a table of lists"),
         ({"predict": ["a", "{out}"]}, "it has to be a table of commands"),
         ({"predict": {"x": ["{out}"]}}, "predict: there are no predictions 'x'"),
         (TWO | {"predict": {"all": ["a", 1]}}, "predict all is ['a', 1]; it has to be a list of texts"),

@@ -42,16 +42,24 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """Judge and return the exit code."""
-    from headgate._gate_settings import read_settings
-
-    path = arguments.config or (_CONFIG if os.path.isfile(_CONFIG) else None)
-    settings = read_settings(path)
+    settings = _settings(arguments)
     if arguments.plan:
         sys.stdout.write(_plan(arguments, settings))
         return 0
     result = _judge(arguments, settings)
     sys.stdout.write(_rendered(result, arguments.format))
     return result.exit_code
+
+
+def _settings(arguments: Any) -> GateSettings:  # noqa: ANN401  # argparse's
+    """Return the table: of the file that was named, of the working folder, or of the project that it is in."""
+    from headgate._gate_settings import project_settings, read_settings
+
+    if arguments.config:
+        return read_settings(arguments.config)
+    if arguments.candidate or arguments.plan:
+        return read_settings(_CONFIG if os.path.isfile(_CONFIG) else None)
+    return project_settings()
 
 
 def _plan(arguments: Any, settings: GateSettings) -> str:  # noqa: ANN401  # argparse's

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["GateSettings", "Wanted", "read_settings", "wanted"]
+__all__ = ["GateSettings", "Wanted", "project_settings", "read_settings", "wanted"]
 
 _PLACE = "[tool.headgate.gate]"
 _DEFAULT = "accuracy >= base.accuracy - 0.03"
@@ -61,6 +61,7 @@ class GateSettings(Record):
         adaptive: whether the outcome for one model may decide about the next.
         tolerance: what `--plan` takes for a condition that has no margin.
         disagreement: the share of rows on which `--plan` takes two models to disagree.
+        promote: what must have passed for a model to get an alias, by alias: names of sessions, and `gate`.
         predict: commands that have a base's model predict the rows of another dataset, by the predictions' names.
     """
 
@@ -77,6 +78,7 @@ class GateSettings(Record):
     adaptive: bool = True
     tolerance: float = 0.03
     disagreement: float = 0.02
+    promote: dict[str, tuple[str, ...]]
     predict: dict[str, tuple[str, ...]]
 
     @property
@@ -99,6 +101,19 @@ def read_settings(path: str | None = None, data: dict[str, Any] | None = None) -
     if path is not None:
         data = _read(path)
     return _Table(data or {}).settings()
+
+
+def project_settings() -> GateSettings:
+    """Return what the table says in the project that the working folder is in.
+
+    Raises:
+        UsageError: there is no repository.
+        ConfigurationError: a key or value cannot be right.
+    """
+    from headgate._git import Repository
+
+    path = os.path.join(Repository(os.curdir).root, "pyproject.toml")
+    return read_settings(path if os.path.isfile(path) else None)
 
 
 def wanted(conditions: Iterable[str]) -> tuple[Wanted, ...]:
@@ -154,6 +169,7 @@ class _Table:
             adaptive=self._get("adaptive", bool, "true or false", default=True),
             tolerance=self._share("tolerance", 0.03),
             disagreement=self._share("disagreement", 0.02),
+            promote=self._lists("promote"),
             predict=self._commands("predict", predictions),
         )
 
@@ -184,6 +200,14 @@ class _Table:
         if not all(isinstance(it, str) and it for it in value.values()):
             self._refuse(key, value, 'a table of texts, as in { name = "..." }')
         return value
+
+    def _lists(self, key: str) -> dict[str, tuple[str, ...]]:
+        """Return a table of lists of texts."""
+        what = 'a table of lists, as in { production = [ "gate", "serve-check" ] }'
+        value = self._get(key, dict, what, {})
+        if not all(isinstance(it, list) and it and all(isinstance(text, str) for text in it) for it in value.values()):
+            self._refuse(key, value, what)
+        return {name: tuple(it) for name, it in value.items()}
 
     def _commands(self, key: str, predictions: dict[str, str]) -> dict[str, tuple[str, ...]]:
         """Return programs with their arguments, by the names of predictions."""

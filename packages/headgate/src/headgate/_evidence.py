@@ -1,0 +1,112 @@
+"""What the store proves about a model: the gate's last outcome, and the sessions that it went through.
+
+Which sessions those are is read off the verdicts. A verdict names the content of every output that its session read, so
+that from the one whose output holds the model's file a way leads up, to the dataset it was made from, and down, to all
+that tested it.
+"""
+
+from __future__ import annotations
+
+from headgate._record import Record
+from headgate._store_journal import Journal
+from headgate._store_tree import MANIFEST_LIMIT, read_manifest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from headgate._store import Store
+    from headgate._verdict import Verdict
+
+__all__ = ["Evidence", "evidence"]
+
+_GATE = "gate"
+_WHEN_PRESENT = "?"
+_NEEDS = "needs "
+
+
+class Evidence(Record):
+    """What is known about one check of a model.
+
+    Attributes:
+        check: the name of a session, or `gate`.
+        state: `passed`, `failed`, `missing`, or `not run` where it counts only if it ran.
+        when: when it ended, ISO 8601 in UTC; empty where it did not run.
+        digest: the digest of its verdict; empty for the gate, whose outcomes are kept under the model's own.
+    """
+
+    check: str
+    state: str
+    when: str = ""
+    digest: str = ""
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether it does not stand in the way of a promotion."""
+        return self.state in {"passed", "not run"}
+
+
+def evidence(store: Store, model: str, checks: Sequence[str]) -> list[Evidence]:
+    """Return what is known about each check of a model.
+
+    Args:
+        store: where verdicts and outcomes are.
+        model: the SHA-256 of its file.
+        checks: names of sessions, all instances of which count, and `gate`; one that ends in `?` counts if it ran.
+    """
+    verdicts = store.ls()
+    flaky = {it.digest for it in store.flaky()}
+    linked = list(_linked(store, model, verdicts))
+    found: list[Evidence] = []
+    for name in checks:
+        check = name.removesuffix(_WHEN_PRESENT)
+        known = [_outcome(store, model)] if check == _GATE else list(_of_session(check, linked, flaky))
+        absent = "not run" if name.endswith(_WHEN_PRESENT) else "missing"
+        found += [it for it in known if it is not None] or [Evidence(check=check, state=absent)]
+    return found
+
+
+def _outcome(store: Store, model: str) -> Evidence | None:
+    """Return the gate's last outcome for a model."""
+    entries = Journal(store.root, "gates", model).entries()
+    if not entries:
+        return None
+    last = entries[-1] or {}
+    state = "passed" if last.get("outcome") == "passes" else "failed"
+    return Evidence(check=_GATE, state=state, when=str(last.get("when", "")))
+
+
+def _of_session(check: str, verdicts: Iterable[Verdict], flaky: set[str]) -> Iterator[Evidence]:
+    """Yield the last outcome of every instance of a session."""
+    last = {
+        it.session: it for it in verdicts if it.session == check or it.session.startswith((f"{check}(", f"{check}-"))
+    }
+    for name, it in last.items():
+        state = "passed" if it.passed and it.digest not in flaky else "failed"
+        yield Evidence(check=name, state=state, when=it.finished, digest=it.digest)
+
+
+def _linked(store: Store, model: str, verdicts: Sequence[Verdict]) -> Iterator[Verdict]:
+    """Yield the verdicts of what made a model and of what read it, in the order in which they ended."""
+    first = [it for it in verdicts if any(_holds(store, content, model) for content in it.outputs.values())]
+    chain = list(first)
+    for it in chain:  # grows while it is read
+        chain += [one for one in verdicts if one.passed and one not in chain and _reads(it, one)]
+    chain += [it for it in verdicts if any(_reads(it, one) for one in first)]
+    digests = {it.digest for it in chain}
+    yield from (it for it in verdicts if it.digest in digests)
+
+
+def _reads(reader: Verdict, source: Verdict) -> bool:
+    """Tell whether a session read an output of another, just as that left it."""
+    return any(
+        reader.components.get(f"{_NEEDS}{source.session}: {path}") == content[:16]
+        for path, content in source.outputs.items()
+    )
+
+
+def _holds(store: Store, content: str, model: str) -> bool:
+    """Tell whether an output has a file with a SHA-256."""
+    data = store.blobs.get_bytes(content, MANIFEST_LIMIT)
+    rows = None if data is None else read_manifest(data)
+    return any(kind in {"file", "program"} and value == model for _, kind, value in rows or ())
