@@ -9,16 +9,22 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import onnx
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from headgate import _cli
+from headgate._gate_file import read_predictions
 from headgate._gate_ledger import charge
+from headgate._gate_onnx import predict_rows
 from headgate._nox import Nox
 from headgate._plan import plan
 from headgate._store import Store
 from headgate._store_journal import Journal
 from headgate._verdict import Verdict
-from headgate.errors import CannotDecideError, StoreError
+from headgate.errors import CannotDecideError, ConfigurationError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from conftest import Scratch
@@ -277,6 +283,66 @@ def test_another_dataset_is_predicted_by_the_models_of_both(demo: Demo) -> None:
     assert "1,000 rows, right only in the candidate 0, only in the base 6" in found
 
 
+def exported(path: Path, outputs: int) -> None:
+    """Write an ONNX file that gives its input, two numbers for each row, back as probabilities."""
+    kind = onnx.TensorProto.FLOAT
+    sides = [onnx.helper.make_tensor_value_info(name, kind, ["batch", outputs]) for name in ("pixels", "probabilities")]
+    nodes = [onnx.helper.make_node("Identity", ["pixels"], ["probabilities"])]
+    graph = onnx.helper.make_graph(nodes, "g", sides[:1], sides[1:])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10), path)
+
+
+@pytest.mark.parametrize("is_tensor", [True, False])
+def test_an_exported_model_predicts_the_rows_of_a_dataset(tmp_path: Path, *, is_tensor: bool) -> None:
+    """By ONNX Runtime; slices are kept."""
+    exported(tmp_path / "model.onnx", 2)
+    shares = np.array([[0.25, 0.75]] * 300, np.float32)
+    tensors = pa.FixedShapeTensorArray.from_numpy_ndarray(shares)
+    table = {
+        "id": [f"{it:03}" for it in range(300)],
+        "label": [1] * 300,
+        "stroke": ["thin"] * 300,
+        "weight": [0.5] * 300,
+    }
+    pixels = tensors if is_tensor else pa.array(shares.tolist(), pa.list_(pa.float32()))
+    parquet.write_table(pa.table(table | {"pixels": pixels}), tmp_path / "rows.parquet")
+    predict_rows(*(str(tmp_path / it) for it in ("model.onnx", "rows.parquet", "out.parquet")))
+    found = read_predictions(str(tmp_path / "out.parquet"))
+    assert found.predicted.tolist() == [["1"] * 300]
+    assert found.confidence is not None
+    assert set(found.confidence[0].tolist()) == {0.75}
+    assert found.slices.keys() == {"stroke"}
+
+
+def test_a_model_that_does_not_fit_a_dataset_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing column, another shape, no model, no ONNX Runtime: each in one message."""
+    exported(tmp_path / "model.onnx", 2)
+    model, rows, out = (str(tmp_path / it) for it in ("model.onnx", "rows.parquet", "out.parquet"))
+    parquet.write_table(pa.table({"id": ["a"], "label": [1], "pixel": [[0.5]]}), rows)
+    with pytest.raises(ConfigurationError, match=r"no column 'pixels'\. Did you mean 'pixel'"):
+        predict_rows(model, rows, out)
+    parquet.write_table(pa.table({"id": ["a"], "label": [1], "pixels": [[0.5]]}), rows)
+    with pytest.raises(ConfigurationError, match="cannot predict the rows of"):
+        predict_rows(model, rows, out)
+    with pytest.raises(ConfigurationError, match="cannot predict the rows of"):
+        predict_rows(rows, rows, out)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(UsageError, match="pip install onnxruntime"):
+        predict_rows(model, rows, out)
+    assert not Path(out).exists()
+
+
+def test_another_dataset_is_predicted_by_the_exported_model(demo: Demo) -> None:
+    """Where the table names the rows and the model; a table without a model cannot be right."""
+    demo.train()
+    demo.replace("budget = 2", 'budget = 2\npredict = { evaluate = "artifacts/rows.parquet" }')
+    demo.branch()
+    demo.train(10, 1000)
+    assert "model.bin cannot predict the rows of" in demo.gate(code=2)
+    demo.replace('model = "artifacts/evaluate/model.bin"\n', "")
+    assert "names no `model` that could predict its rows" in demo.gate(code=2)
+
+
 def test_measurements_are_those_of_both_trees(demo: Demo) -> None:
     """The size of the exported model and what a stage measured."""
     demo.train()
@@ -322,6 +388,7 @@ def test_what_is_missing_is_named(demo: Demo) -> None:
 CHARGE = """
 import sys
 from headgate._gate_ledger import charge
+from headgate._gate_onnx import predict_rows
 from headgate._nox import Nox
 from headgate._plan import plan
 for number in range(12):

@@ -177,9 +177,18 @@ class _Gating:
 
     def _predicted(self, name: str) -> str:
         """Return what the base's model predicts for the rows of the work tree's dataset."""
+        if not self._settings.model:
+            message = "The dataset has changed, and [tool.headgate.gate] names no `model` that could predict its rows."
+            raise ConfigurationError(message)
         out = os.path.join(self._folder, f"predicted-{name}.parquet")
-        model = self._tree.find(self._settings.model) if self._settings.model else ""
-        command = [it.replace("{model}", model).replace("{out}", out) for it in self._settings.predict[name]]
+        model, how = self._tree.find(self._settings.model), self._settings.predict[name]
+        self._notes.append(f"the dataset has changed: the base's model predicted the rows of {name} anew")
+        if isinstance(how, str):
+            from headgate._gate_onnx import predict_rows
+
+            predict_rows(model, self._place(how), out)
+            return out
+        command = [it.replace("{model}", model).replace("{out}", out) for it in how]
         done = subprocess.run(command, cwd=self._root, stdout=sys.stderr, check=False)  # noqa: S603  # the table says so
         if done.returncode or not os.path.isfile(out):
             message = (
@@ -187,7 +196,6 @@ class _Gating:
                 f" with exit code {done.returncode}. Mend the command under `predict` in [tool.headgate.gate]."
             )
             raise CannotDecideError(message)
-        self._notes.append(f"the dataset has changed: the base's model predicted the rows of {name} anew")
         return out
 
     def _charge(self, name: str, compared: Compared, conditions: Sequence[Wanted]) -> None:

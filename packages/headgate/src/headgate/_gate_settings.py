@@ -62,7 +62,8 @@ class GateSettings(Record):
         tolerance: what `--plan` takes for a condition that has no margin.
         disagreement: the share of rows on which `--plan` takes two models to disagree.
         promote: what must have passed for a model to get an alias, by alias: names of sessions, and `gate`.
-        predict: commands that have a base's model predict the rows of another dataset, by the predictions' names.
+        predict: how a base's model predicts the rows of another dataset, by the predictions' names: a command, or the
+            Parquet file with the rows, which ONNX Runtime then gives to the model.
     """
 
     conditions: tuple[Wanted, ...]
@@ -79,7 +80,7 @@ class GateSettings(Record):
     tolerance: float = 0.03
     disagreement: float = 0.02
     promote: dict[str, tuple[str, ...]]
-    predict: dict[str, tuple[str, ...]]
+    predict: dict[str, str | tuple[str, ...]]
 
     @property
     def error(self) -> float:
@@ -209,18 +210,17 @@ class _Table:
             self._refuse(key, value, what)
         return {name: tuple(it) for name, it in value.items()}
 
-    def _commands(self, key: str, predictions: dict[str, str]) -> dict[str, tuple[str, ...]]:
-        """Return programs with their arguments, by the names of predictions."""
-        what = 'a table of commands, as in { evaluate = [ "python", "predict.py", "{model}", "{out}" ] }'
+    def _commands(self, key: str, predictions: dict[str, str]) -> dict[str, str | tuple[str, ...]]:
+        """Return files with rows, or programs with their arguments, by the names of predictions."""
+        what = 'a table of files or commands, as in { evaluate = "artifacts/dataset/test.parquet" }'
         value = self._get(key, dict, what, {})
         for name, command in value.items():
             if name not in predictions:
                 message = f"{_PLACE} {key}: there are no predictions {name!r}.{suggestion(name, predictions)}"
                 raise ConfigurationError(message)
-            is_command = isinstance(command, list) and command and all(isinstance(it, str) for it in command)
-            if not is_command or not any("{out}" in it for it in command):
-                self._refuse(f"{key} {name}", command, 'a list of texts, of which one has "{out}"')
-        return {name: tuple(command) for name, command in value.items()}
+            if not _is_file(command) and not _is_command(command):
+                self._refuse(f"{key} {name}", command, 'a Parquet file, or a list of texts of which one has "{out}"')
+        return {name: it if isinstance(it, str) else tuple(it) for name, it in value.items()}
 
     def _wanted(self, value: object, predictions: dict[str, str]) -> Wanted:
         """Return a condition, which is a text or a table."""
@@ -245,3 +245,15 @@ class _Table:
         """Raise an error about a value."""
         message = f"{_PLACE}: {key} is {value!r}; it has to be {what}."
         raise ConfigurationError(message)
+
+
+def _is_file(value: object) -> bool:
+    """Tell whether a value is the name of a Parquet file."""
+    return isinstance(value, str) and value.endswith(".parquet")
+
+
+def _is_command(value: object) -> bool:
+    """Tell whether a value is a program with arguments, of which one says where its result goes."""
+    if not isinstance(value, list) or not all(isinstance(it, str) for it in value):
+        return False
+    return any("{out}" in it for it in value)
