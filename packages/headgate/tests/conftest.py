@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from hypothesis import settings
 
 from headgate._nox import Nox
 from headgate._programs import Programs
@@ -17,6 +18,10 @@ from headgate._verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+# How long one example takes says more about the machine than about the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 class Scratch:

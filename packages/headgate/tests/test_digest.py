@@ -95,6 +95,19 @@ MUTATIONS: dict[str, tuple[str, Callable[[Monorepo], object]]] = {
         lambda it: it.edit("packages/base/pyproject.toml", "README.md", "../../docs/index.md"),
     ),
     "outputs of a session": ("data model lint", lambda it: it.edit("pyproject.toml", "artifacts/data", "artifacts/x")),
+    "what is required of a session": (
+        "lint",
+        lambda it: it.edit("pyproject.toml", "lint = {}", "lint = { required = true }"),
+    ),
+    "table of another command": (
+        "base app solo model lint",
+        lambda it: it.edit("pyproject.toml", "[tool.headgate]\n", "[tool.headgate.gate]\nlimit = 1\n[tool.headgate]\n"),
+    ),
+    "how git checks files out": (ALL, lambda it: it.scratch.write({"docs/.gitattributes": "* text eol=crlf"})),
+    "file that a tool's settings name": (
+        ALL,
+        lambda it: it.edit("pyproject.toml", "addopts = []", "pythonpath = ['docs', '.', '/usr', 'none']"),
+    ),
     "hidden change": ("solo lint", lambda it: hidden(it, "packages/solo/src/solo/core.py")),
 }
 
@@ -106,6 +119,36 @@ def test_a_change_reaches_exactly_the_sessions_that_it_concerns(monorepo: Monore
     before = digests(monorepo)
     mutate(monorepo)
     assert changed(before, digests(monorepo)) == set(expected.split())
+
+
+def test_what_the_root_configuration_names_counts_for_whom_it_configures(monorepo: Monorepo) -> None:
+    """A file under any key, a folder only where tools look into one; never what counts by its parts."""
+    monorepo.edit(
+        "pyproject.toml", "addopts = []", "pythonpath = 'docs:none'\nfiles = ['artifacts/../more/x', 'uv.lock']"
+    )
+    monorepo.edit("pyproject.toml", "line-length = 100", "extend = 'more/ruff.toml'\nfolders = ['more']")
+    monorepo.scratch.write({"more/x": "1", "more/y": "1", "more/ruff.toml": "1"})
+    every = set(ALL.split())
+    for name, expected in {
+        "docs/index.md": every - {"model"} | {"model"},
+        "more/x": every,
+        "more/ruff.toml": every - {"data"},
+        "more/y": {"lint"},
+    }.items():
+        before = digests(monorepo)
+        monorepo.scratch.write({name: "new"})
+        assert changed(before, digests(monorepo)) == expected, name
+
+
+def test_what_lies_around_a_needed_package_counts(monorepo: Monorepo) -> None:
+    """Wherever it is: what builds its wheel may read it."""
+    pyproject = monorepo.root / "packages/solo/pyproject.toml"
+    monorepo.scratch.write({"libraries/far/pyproject.toml": pyproject.read_text().replace("solo", "far")})
+    monorepo.edit("pyproject.toml", 'members = ["packages/*"]', 'members = ["packages/*", "libraries/*"]')
+    monorepo.edit("packages/base/pyproject.toml", '"numpy"', '"numpy", "far"')
+    before = digests(monorepo)
+    monorepo.scratch.write({"libraries/settings.toml": "new"})
+    assert changed(before, digests(monorepo)) == {"base", "app", "data", "model", "lint"}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +208,7 @@ def test_a_digest_names_its_parts(monorepo: Monorepo) -> None:
     files = {f"package {name}: {it}" for name in ("app", "base") for it in ("pyproject.toml", "src")}
     files |= {"package app: tests", "files: .gitignore", "files: conftest.py"}
     root = {f"root: pyproject.toml [tool.{it}]" for it in ("pytest", "ruff", "uv")}
-    locked = {"uv.lock: numpy 2.0", "uv.lock: torch 2.9"}
+    locked = {"uv.lock: in general", "uv.lock: numpy 2.0", "uv.lock: torch 2.9"}
     assert parts["model"] == always | code | files | root | locked | {"env: SEED", "needs data: artifacts/data"}
     assert {"uv.lock: pytest 9.0", "root: pyproject.toml [dependency-groups] test"} <= parts["tests-3.11(solo)"]
     assert {it for it in parts["lint"] if it.startswith("files")} == {

@@ -101,6 +101,9 @@ fast = [{ name = "deep" }]
 """
 
 
+EVERYTHING = {"runtime packages/a", "own packages/a", "own packages/b", "groups test", "groups lint"}
+
+
 def lock(scratch: Scratch) -> Lock:
     """Read the lock of the work tree."""
     repository = Repository(str(scratch.root))
@@ -108,8 +111,10 @@ def lock(scratch: Scratch) -> Lock:
 
 
 def reached(scratch: Scratch, kind: str, name: str) -> set[str]:
-    """Return the locked packages that something reaches."""
-    return set(lock(scratch).entries(kind, name))
+    """Return the locked packages that something reaches; what is said of none in particular is always reached."""
+    found = set(lock(scratch).entries(kind, name))
+    assert "in general" in found
+    return found - {"in general"}
 
 
 def test_each_start_reaches_its_part(scratch: Scratch) -> None:
@@ -140,6 +145,9 @@ def test_members_are_reached_through_what_is_locked(scratch: Scratch) -> None:
         ("x?rev=1", "x?rev=2", {"runtime packages/a", "own packages/a", "groups lint"}),
         ('"only-x" }', '"only-y" }', {"runtime packages/a", "own packages/a", "groups lint"}),
         ("revision = 3", "revision = 4", set()),
+        ("revision = 3", "resolution-markers = [\"sys_platform == 'linux'\"]", EVERYTHING),
+        ("[manifest]", '[manifest]\noverrides = [{ name = "base" }]', EVERYTHING),
+        ("[manifest]", '[manifest]\nnew = "what a later uv writes"', EVERYTHING),
     ],
 )
 def test_a_change_reaches_whom_it_concerns(scratch: Scratch, old: str, new: str, changed: set[str]) -> None:

@@ -84,6 +84,17 @@ def code(source: str, session: str = "tests") -> SessionCode:
         ("import nox\n", "import nox\nif FLAGS:\n    import os\n", {"tests", "lint-all"}),
         ("import nox\n", "import nox\nif FLAGS:\n    class New: pass\n", {"tests", "lint-all"}),
         ("import nox\n", "import nox\nimport pytest\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\nclass New:\n    a: int\n    b = 1\n\n    def c(self): pass\n", set()),
+        (
+            "import nox\n",
+            "import nox\nclass New(nox.Session):\n    nox.options.reuse_venv = 'no'\n",
+            {"tests", "lint-all"},
+        ),
+        ("import nox\n", "import nox\nclass New(make()): pass\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\ndef new(it=make(), *, other=1): pass\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\nimport os\nNEW = list(map(os.environ.update, []))\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\nNEW = sorted([], key=run)\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\nNEW = sorted(FLAGS, key=len)\n", set()),
         ("@nox.session(name", "@register\n@nox.session(name", {"tests", "lint-all"}),
     ],
 )
@@ -273,7 +284,7 @@ def test_files_that_the_noxfile_imports_are_part_of_it(scratch: Scratch) -> None
         "noxfile.py": source,
         "tools/__init__.py": "",
         "tools/nox_helpers.py": "from . import near\nfrom .deep.x import y\nimport os\nX = open('data.txt')\n",
-        "tools/near.py": "from ..noxfile import tests\nfrom ...away import x",
+        "tools/near.py": "from ...away import x",
         "tools/deep/x.py": "",
         "tools/unused.py": "",
         "lib/python/elsewhere/__init__.py": "",
@@ -286,6 +297,23 @@ def test_files_that_the_noxfile_imports_are_part_of_it(scratch: Scratch) -> None
     assert found.code("lint-all").content == {"data.txt"}
     scratch.write({"tools/near.py": "# changed\n"})
     assert noxfile(scratch).key != found.key
+
+
+@pytest.mark.parametrize("helper", ["import noxfile", "from . import noxfile", "from .noxfile import FLAGS"])
+def test_a_noxfile_that_is_imported_itself_counts_as_a_whole(scratch: Scratch, helper: str) -> None:
+    """What a helper reaches in it is reached by all who use the helper."""
+    scratch.commit({"noxfile.py": "import helper\n" + NOXFILE, "helper.py": helper})
+    assert set(noxfile(scratch).code("tests").parts) == {"noxfile.py", "noxfile.py imports helper.py"}
+
+
+@pytest.mark.parametrize("place", ["noxfile.py", "helper.py"])
+@pytest.mark.parametrize("call", ["importlib.import_module('x')", "exec(x)", "runpy.run_path(x)"])
+def test_code_that_may_come_from_anywhere_owes_to_all_files(scratch: Scratch, place: str, call: str) -> None:
+    """Even if it is run by a session only, in the noxfile or in what that imports."""
+    files = {"noxfile.py": "import helper\n" + NOXFILE, "helper.py": ""}
+    files[place] += f"\ndef load():\n    import importlib, runpy\n    {call}\n"
+    scratch.commit(files)
+    assert "\0" in noxfile(scratch).code("tests").content
 
 
 def test_a_project_below_the_top_has_its_own_modules(scratch: Scratch) -> None:

@@ -191,7 +191,6 @@ def test_a_link_counts_with_what_it_leads_to(scratch: Scratch) -> None:
         (scratch.root / name).symlink_to("../use/own")
     scratch.commit()
     assert now(scratch).listing.raw == at(scratch).listing.raw
-    assert not now(scratch).untold
     before = dict.fromkeys(now(scratch).listing.records())
     scratch.write({"lib/x": "new"})
     after = [path for *entry, path in now(scratch).listing.records() if (*entry, path) not in before]
@@ -201,12 +200,74 @@ def test_a_link_counts_with_what_it_leads_to(scratch: Scratch) -> None:
     assert after == [b"lib/own", b"lib/same", b"lib/x", b"use/lib", b"use/own", b"use/x"]
 
 
-def test_a_link_to_what_git_does_not_know_is_told(scratch: Scratch) -> None:
-    """Absolute, out of the repository, or to an ignored file: its content can change unseen."""
+def test_a_link_to_what_git_does_not_know_counts_with_what_is_there(
+    scratch: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Absolute, out of the repository or to an ignored file; a file, a large one, a folder, or nothing yet."""
+    (tmp_path / "outside/deep").mkdir(parents=True)
+    targets = {"a": str(tmp_path / "outside"), "b": "../file", "c": "ignored", "d": "missing", "e": "../outside/deep/x"}
+    for name, target in targets.items():
+        scratch.root.joinpath(name).symlink_to(target)
     scratch.commit({".gitignore": "ignored\n", "ignored": "x"})
-    for name, target in [("a", "/etc/hosts"), ("b", "../outside"), ("c", "ignored"), ("d", "missing")]:
-        (scratch.root / name).symlink_to(target)
-    assert now(scratch).untold == {b"a", b"b", b"c"}
+    monkeypatch.setattr("headgate._links._LARGE", 10)
+    known = now(scratch).listing.raw
+    for path in (scratch.root / "ignored", tmp_path / "file", tmp_path / "outside/deep/x"):
+        for content in ("y", "y" * 20, "z" * 20):
+            path.write_text(content)
+            changed = now(scratch).listing.raw
+            assert changed == now(scratch).listing.raw != known
+            known = changed
+    monkeypatch.setattr("headgate._links._MAX_FILES", 1)
+    assert now(scratch).listing.get(b"a") != now(scratch).listing.get(b"a")
+    assert now(scratch).listing.get(b"d") == at(scratch).listing.get(b"d")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has these modes and links")
+def test_settings_that_let_git_overlook_a_change_are_overruled(scratch: Scratch) -> None:
+    """A mode, a letter's case, and a link that became a file."""
+    (scratch.root / "link").symlink_to("script")
+    scratch.commit({"script": "x"})
+    for name, value in (("fileMode", "false"), ("ignoreCase", "true"), ("symlinks", "false")):
+        scratch.git("config", f"core.{name}", value)
+    (scratch.root / "script").chmod(0o755)
+    (scratch.root / "link").unlink()
+    scratch.write({"link": "script", "Script": "y"})
+    assert changed(scratch) == [b"Script", b"link", b"script"]
+    assert (now(scratch).listing.get(b"script") or (b"",))[0] == b"100755"
+
+
+def test_a_file_that_was_written_to_is_told_although_it_is_the_same_again(scratch: Scratch, other: Scratch) -> None:
+    """Nobody knows what a session saw that ran meanwhile; whether git's index knew of the file or not."""
+    other.commit({"inner": "x"})
+    scratch.git("submodule", "add", "--quiet", str(other.root), "sub")
+    scratch.commit({"clean": "x", "dirty": "x", "hidden": "x", "same": "x", "gone": "x"})
+    scratch.git("update-index", "--assume-unchanged", "hidden")
+    scratch.write({"dirty": "y", "untracked": "x"})
+    before = now(scratch)
+    assert now(scratch).written_since(before) == set()
+    for name, content in {"clean": "x", "dirty": "y", "untracked": "x", "hidden": "x", "sub/inner": "x"}.items():
+        scratch.write({name: "else"})
+        scratch.write({name: content})
+    (scratch.root / "gone").unlink()
+    assert now(scratch).written_since(before) == {b"clean", b"dirty", b"untracked", b"hidden", b"sub"}
+
+
+def test_a_file_that_was_written_to_is_told_although_git_looked_in_between(scratch: Scratch) -> None:
+    """`git status` makes the index fit the file again; then the clock tells."""
+    scratch.commit({"clean": "x", "same": "x"})
+    time.sleep(0.05)
+    before = now(scratch)
+    scratch.write({"clean": "y"})
+    scratch.write({"clean": "x"})
+    scratch.git("update-index", "--refresh")
+    (scratch.root / "same").unlink()
+    scratch.git("update-index", "--remove", "same")
+    after = now(scratch)
+    scratch.write({"other": "x"})
+    (scratch.root / "clean").touch()
+    assert after.written_since(before) == {b"clean"}
+    (scratch.root / "clean").unlink()
+    assert after.written_since(before) == set()
 
 
 def test_a_submodule_counts_with_what_is_checked_out_in_it(scratch: Scratch, other: Scratch) -> None:

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from headgate._around import Around
     from headgate._content import Content
     from headgate._project import Project
 
@@ -28,10 +29,11 @@ class Packages:
     number of packages and not with their pairs.
     """
 
-    def __init__(self, project: Project, content: Content) -> None:
+    def __init__(self, project: Project, content: Content, around: Around) -> None:
         """Take the tree."""
         self._project = project
         self._content = content
+        self._around = around
         self._packages = project.workspace.packages
         folders = {folder: os.fsencode(folder) for folder in self._packages}
         spans = project.listing.spans(name for name in folders.values() if name)
@@ -110,9 +112,8 @@ class Packages:
     def _wheel(self, folder: str, ignore: tuple[str, ...]) -> str:
         """Return a hash of what a package's wheel contains, and of what of the lock it reaches."""
         content = self._content.hash(self.spans(folder, wheel=True), ignore)
-        return digest_texts(
-            [folder, content, self._project.lock.reach("runtime", folder)[0], self._outside(folder, ignore)]
-        )
+        around, outside = self._around.hash((folder,), ignore), self._outside(folder, ignore)
+        return digest_texts([folder, content, self._project.lock.reach("runtime", folder)[0], around, outside])
 
 
 def _accumulated(alone: Mapping[str, str], needs: Mapping[str, list[str]]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headgate._around import Around
 from headgate._closure import Packages
 from headgate._content import Content
 from headgate._scope import Scope
@@ -31,7 +32,8 @@ class Components:
         self._machine = machine
         self._catalog = catalog
         self._content = Content(project.listing, project.reader)
-        self.scope = Scope(project, self._content, Packages(project, self._content))
+        around = Around(project, self._content)
+        self.scope = Scope(project, self._content, Packages(project, self._content, around), around)
         self._variables: dict[tuple[str, ...], str] = {}
 
     def hashes(self, session: Session, outputs: Outputs) -> list[str]:
@@ -72,5 +74,7 @@ class Components:
 
 
 def _identity(session: Session) -> str:
-    """Return what tells a session from all others, and what it leaves behind."""
-    return repr((session.name, session.python, sorted(session.parameters.items()), session.outputs))
+    """Return what tells a session from all others, what it leaves behind, and whether it may skip all."""
+    # What passed while nothing was required of it has not passed what is required now.
+    required = ("required",) if session.required else ()
+    return repr((session.name, session.python, sorted(session.parameters.items()), session.outputs, *required))

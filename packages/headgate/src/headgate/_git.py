@@ -15,6 +15,8 @@ __all__ = ["Repository", "blob_id"]
 
 # Settings that let git overlook a change are overruled: a false alarm costs one more hash, an oversight a false pass.
 _SETTINGS = ["core.checkStat=default", "core.trustctime=true", "core.fsmonitor=false", "core.quotePath=false"]
+_SETTINGS += ["core.ignoreCase=false", "core.symlinks=true"]
+_SETTINGS += ["core.fileMode=true"] if os.name == "posix" else []  # elsewhere files have no mode to be seen
 _MAX_ARGUMENTS = 24_000  # bytes of paths in one command line; Windows takes no more than 32,767 in all
 _NOXFILE = "noxfile.py"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from headgate._git import blob_id
 from headgate._listing import LINK, record
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["follow"]
 
 _MAX_HOPS = 40  # as Linux follows links
+_MAX_FILES = 20_000
+_LARGE = 16 << 20  # bytes
 
 
-def follow(listing: Listing, targets: Mapping[bytes, bytes], top: str) -> tuple[Listing, frozenset[bytes]]:
+def follow(listing: Listing, targets: Mapping[bytes, bytes], top: str) -> Listing:
     """Give every link an id that changes with what it leads to.
 
     Args:
@@ -27,30 +30,55 @@ def follow(listing: Listing, targets: Mapping[bytes, bytes], top: str) -> tuple[
         top: the folder that the paths are relative to.
 
     Returns:
-        The listing with the new ids, and the links that lead to something git does not know: outside, or ignored.
+        The listing with the new ids. A link that leads to something git does not know, because it is outside or
+        ignored, has one that changes with what lies there on this machine now.
     """
     changes: dict[bytes, bytes] = {}
-    untold: set[bytes] = set()
     for link in targets:
         reached = _reached(link, listing, targets)
         parts = [it for place in sorted(reached) for it in (place, listing.raw[slice(*listing.span(place))])]
         parts += listing.get(link) or ()
+        unknown = [path for place, path in sorted(reached.items()) if _is_unknown(place, listing, top)]
+        parts += [_unknown(os.path.join(os.fsencode(top), path)) for path in unknown]
         changes[link] = record(LINK, blob_id(b"\0".join(parts), b""), link)
-        if any(_is_unknown(place, listing, top) for place in reached):
-            untold.add(link)
-    return listing.replaced(changes), frozenset(untold)
+    return listing.replaced(changes)
 
 
-def _reached(link: bytes, listing: Listing, targets: Mapping[bytes, bytes]) -> set[bytes]:
-    """Return every place that a link leads to, also through links below a folder that it leads to."""
-    reached: set[bytes] = set()
+def _unknown(path: bytes) -> bytes:
+    """Return what changes with a file, or with a folder and all that is in it, that git does not know."""
+    if not os.path.isdir(path):
+        return _file(path)
+    found: list[bytes] = []
+    for folder, _, names in os.walk(path):
+        found += [it for name in names for it in (name, _file(os.path.join(folder, name)))]
+        if len(found) > _MAX_FILES:  # so many that looking would take too long: the answer is another one each time
+            return os.urandom(16)
+    return b"\0".join(sorted(found))
+
+
+def _file(path: bytes) -> bytes:
+    """Return what changes with a file: a hash of its content, or of a large one its size and times."""
+    try:
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGE:
+            return b"%d %d %d" % (found.st_size, found.st_mtime_ns, found.st_ino)
+        with open(path, "rb") as file:
+            return blob_id(file.read(), b"")
+    except OSError:
+        return b""
+
+
+def _reached(link: bytes, listing: Listing, targets: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return every place that a link leads to, also through links below a folder that it leads to; and from where."""
+    reached: dict[bytes, bytes] = {}
     waiting = [link]
     while waiting:
-        place = _resolve(waiting.pop(), targets)
+        path = waiting.pop()
+        place = _resolve(path, targets)
         if place not in reached:
-            reached.add(place)
+            reached[place] = path
             start, end = listing.span(place)
-            waiting += [path for mode, _, path in listing.records(start, end) if mode == LINK]
+            waiting += [below for mode, _, below in listing.records(start, end) if mode == LINK]
     return reached
 
 

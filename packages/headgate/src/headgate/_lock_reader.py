@@ -30,6 +30,7 @@ class LockReader:
     Attributes:
         is_known: whether the lock has the form that is understood.
         labels: for every locked package its name with its version, and a hash of what the lock says of it.
+        general: a hash of what the lock says of no package, such as which Pythons it is for.
     """
 
     def __init__(self, data: dict[str, Any], prefix: str) -> None:
@@ -41,6 +42,7 @@ class LockReader:
         self._by_name: dict[str, list[int]] = {}
         for number, it in enumerate(self._packages):
             self._by_name.setdefault(str(it.get("name")), []).append(number)
+        self.general = digest(repr(_general(data)).encode())
         self.labels = [(_label(it), digest(repr(it).encode())) for it in self._packages]
 
     def parts(self) -> Iterator[tuple[str, str, set[int], set[str]]]:
@@ -89,6 +91,14 @@ class LockReader:
 
 
 _CHOICE = {"version", "source"}
+_PARTS = {"members", "dependency-groups"}  # of the manifest, which count where they are reached
+
+
+def _general(data: dict[str, Any]) -> dict[str, Any]:
+    """Return what a lock says of no package in particular."""
+    manifest = {key: value for key, value in table(data, "manifest").items() if key not in _PARTS}
+    others = {key: value for key, value in data.items() if key not in {"manifest", "package", "revision"}}
+    return others | {"manifest": manifest}
 
 
 def _tables(value: object) -> Iterator[dict[str, Any]]:

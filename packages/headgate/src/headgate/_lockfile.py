@@ -63,7 +63,7 @@ class Lock:
         self._details = self._details or self._memory.get("lock-details", self.whole) or self._read()[1]
         labels = self._details["labels"]
         reached = self._details["reached"].get(kind, {}).get(name, range(len(labels)))
-        return dict(labels[number] for number in reached)
+        return {"in general": self._details["general"]} | dict(labels[number] for number in reached)
 
     def _read(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Read the lock, and return its parts and their details."""
@@ -76,9 +76,10 @@ class Lock:
         reached: dict[str, Any] = {}
         for kind, name, numbers, members in reader.parts() if reader.is_known else ():
             labels = sorted(" ".join(reader.labels[number]) for number in numbers)
-            parts.setdefault(kind, {})[name] = digest("\n".join(labels).encode()), tuple(sorted(members))
+            hashed = digest("\n".join([reader.general, *labels]).encode())
+            parts.setdefault(kind, {})[name] = hashed, tuple(sorted(members))
             reached.setdefault(kind, {})[name] = tuple(sorted(numbers))
-        details = {"labels": reader.labels, "reached": reached}
+        details = {"labels": reader.labels, "reached": reached, "general": reader.general}
         self._memory.put("lock", self.whole, parts)
         self._memory.put("lock-details", self.whole, details)
         return parts, details

@@ -68,6 +68,7 @@ class Noxfile:
                 "Headgate plans the sessions of nox; https://nox.thea.codes tells how to write some."
             )
             raise UsageError(message)
+        self._is_imported = False
         self._ids: dict[str, str] = {}
         self._main = self._read(self._prefix + _FILE)
         self._helpers = [self._read(path) for path in self._imported()]
@@ -84,7 +85,7 @@ class Noxfile:
     def code(self, name: str) -> SessionCode:
         """Return what a session owes to the noxfile, by the name that nox knows its function by."""
         found = self._main["sessions"].get(name)
-        if found is None or found["notifies"] or self._main["dynamic"]:
+        if found is None or found["notifies"] or self._main["dynamic"] or self._is_imported:
             return self._code({_FILE: self._ids[self._prefix + _FILE]}, [self._main["all"]], found or {})
         parts = {f"{_FILE}: {part}": value for part, value in found["parts"].items()}
         return self._code(parts, [found["reads"]], found)
@@ -126,6 +127,7 @@ class Noxfile:
         while waiting:
             importer, module = waiting.pop()
             for path in [it for name in module["imports"] for it in self._files(name, importer)]:
+                self._is_imported |= path == self._prefix + _FILE  # then its names are reached from there as well
                 if path not in seen:
                     seen.add(path)
                     waiting.append((path, self._read(path)))

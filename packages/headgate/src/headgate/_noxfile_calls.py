@@ -117,10 +117,21 @@ def read_calls(
     return reads
 
 
-def is_plain(value: ast.AST, full_name: Callable[[str], str], local: Container[str]) -> bool:
-    """Tell whether nothing but its value comes from an expression, as far as can be told from the calls in it."""
-    names = [full_name(dotted(it.func)) for it in ast.walk(value) if isinstance(it, ast.Call)]
-    return all(name not in local and _kind(name) != "unknown" for name in names)
+def is_plain(value: ast.AST, full_name: Callable[[str], str], local: Container[str], functions: Container[str]) -> bool:
+    """Tell whether nothing but its value comes from an expression, as far as can be told from the calls in it.
+
+    Args:
+        value: the expression.
+        full_name: gives the name of something with the module that it was imported from.
+        local: the names that the module itself defines.
+        functions: those of them that are functions or classes, which a call may hand on to be called.
+    """
+    calls = [it for it in ast.walk(value) if isinstance(it, ast.Call)]
+    names = [full_name(dotted(it.func)) for it in calls]
+    handed = [it for call in calls for given in (*call.args, *call.keywords) for it in ast.walk(given)]
+    handed_names = [dotted(it) for it in handed if isinstance(it, (ast.Name, ast.Attribute))]
+    is_handed = any(it in functions or ("." in it and it.rpartition(".")[2] in _CHANGES) for it in handed_names)
+    return not is_handed and all(name not in local and _kind(name) != "unknown" for name in names)
 
 
 def _kind(name: str) -> str:

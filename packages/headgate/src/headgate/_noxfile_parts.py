@@ -44,7 +44,7 @@ def read_module(source: bytes, path: str) -> dict[str, Any]:
         "imports": sorted(scan.imports),
         "dynamic": scan.dynamic,
         "load": _packed(scan.reads(scan.load_parts, scan.reach(scan.load_parts))),
-        "all": _packed(scan.reads(scan.load_parts, scan.definitions)),
+        "all": ([HOLE], [], "") if scan.is_loading else _packed(scan.reads(scan.load_parts, scan.definitions)),
         "sessions": {_title(name, settings): _session(scan, name, settings) for name, settings in scan.sessions},
     }
 

@@ -21,8 +21,9 @@ __all__ = ["Scan"]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
 _WHEN = {"requires", "default", "allow_parallel"}  # settings of a session that say when it runs, not what it does
-_DYNAMIC = {"exec", "eval", "globals", "vars", "locals", "compile", "__import__", "sys.modules"}
-_DYNAMIC |= {f"importlib.{it}" for it in ("import_module", "reload", "util", "machinery")}
+_DYNAMIC = {"globals", "vars", "locals", "sys.modules"}
+_LOADING = {"exec", "eval", "compile", "__import__", "runpy.run_path", "runpy.run_module"}  # run code from anywhere
+_LOADING |= {f"importlib.{it}" for it in ("import_module", "reload", "util", "machinery")}
 _DECORATORS = (
     "nox.",
     "functools.",
@@ -41,6 +42,7 @@ class Scan:
     Attributes:
         imports: the modules that it imports, with a dot in front for each level of a relative import.
         dynamic: why it cannot be told which names are reached; empty where it can.
+        is_loading: whether it runs code that cannot be told where it comes from.
         sessions: the name of each function that a decorator makes a session, with the settings in that decorator.
         definitions: the statements that give each name its meaning.
         always: the statements that do more than that.
@@ -58,6 +60,7 @@ class Scan:
         self._origins: dict[str, str] = {}
         self.imports: set[str] = set()
         self.dynamic = ""
+        self.is_loading = False
         self._inspect(body)
         self.load_parts = [it for statement in body for it in _load_part(statement)]
         self.sessions = [it for statement in body for it in self._sessions(statement)]
@@ -107,7 +110,8 @@ class Scan:
         for node in (it for statement in body for it in ast.walk(statement)):
             if isinstance(node, (ast.Name, ast.Attribute)):
                 name = self.full_name(dotted(node))
-                if name in _DYNAMIC or name.endswith(".__dict__"):
+                self.is_loading = self.is_loading or name in _LOADING
+                if name in _DYNAMIC | _LOADING or name.endswith(".__dict__"):
                     self.dynamic = self.dynamic or f"line {node.lineno} uses {name}"
 
     def _note_import(self, node: ast.Import | ast.ImportFrom) -> None:
@@ -142,8 +146,13 @@ class Scan:
 
     def _is_definition(self, statement: ast.stmt) -> bool:
         """Tell whether a statement does nothing but to give a name its meaning."""
-        if isinstance(statement, _DEFINITIONS):
-            return all(self._is_known_decorator(it) for it in statement.decorator_list)
+        if isinstance(statement, _FUNCTIONS):
+            is_plain_call = all(self._is_plain(it) for it in _load_part(statement)[len(statement.decorator_list) :])
+            return is_plain_call and all(map(self._is_known_decorator, statement.decorator_list))
+        if isinstance(statement, ast.ClassDef):
+            is_plain_class = all(self._is_plain(it) for it in (*statement.bases, *statement.keywords))
+            is_known = all(map(self._is_known_decorator, statement.decorator_list))
+            return is_plain_class and is_known and all(map(self._is_definition, statement.body))
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             names = (
                 [it.name for it in statement.names] if isinstance(statement, ast.Import) else [statement.module or ""]
@@ -151,8 +160,14 @@ class Scan:
             return {it.partition(".")[0] for it in names} <= sys.stdlib_module_names | {"nox"}
         value = _value(statement)
         if value is None:
-            return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-        return is_plain(value, self.full_name, self.definitions)
+            is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+            return is_text or isinstance(statement, (ast.AnnAssign, ast.Pass))
+        return self._is_plain(value)
+
+    def _is_plain(self, value: ast.AST) -> bool:
+        """Tell whether nothing but its value comes from an expression."""
+        functions = {name for name, its in self.definitions.items() if isinstance(its[0], _DEFINITIONS)}
+        return is_plain(value, self.full_name, self.definitions, functions)
 
     def _is_known_decorator(self, node: ast.expr) -> bool:
         """Tell whether a decorator does nothing but what nox and the standard library say."""

@@ -89,9 +89,9 @@ class Reasons:
             yield from self._listed(self._changed, ignored, "")
             return
         scope, workspace = self._now.parts.scope, self._now.project.workspace
-        for pattern in session.inputs or ():
+        for pattern in (*(session.inputs or ()), *scope.pointed(session)):
             yield from self._listed(self._named(self._prefixed(pattern)), ignored, "")
-        near = {*scope.near(session.packages), *self._then.parts.scope.near(session.packages)}
+        near = {*scope.near(session), *self._then.parts.scope.near(session)}
         yield from self._listed(self._changed.keys() & near, ignored, "")
         for folder in session.packages:
             yield from self._package(folder, ignored, "")

@@ -24,7 +24,7 @@ __all__ = ["Attempt", "Result"]
 
 _LOG_LIMIT = 256 << 20  # bytes
 _NO_FILE_NAME = re.compile(r"[^\w.()-]")
-_PASSED_ON = ("HEADGATE_", "NOX_DOWNLOAD_PYTHON")  # where the store is, and what nox may fetch
+_PASSED_ON = {"HEADGATE_STORE", "HEADGATE_REMOTE", "NOX_DOWNLOAD_PYTHON"}  # where the store is, what nox may fetch
 
 
 class Result(Record):
@@ -80,7 +80,7 @@ class Attempt:
     def _environ(self) -> dict[str, str]:
         """Return the environment of the sessions: what their digest covers, and what leads back here."""
         environ = self._around.environ
-        passed_on = {name: value for name, value in environ.items() if name.startswith(_PASSED_ON)}
+        passed_on = {name: value for name, value in environ.items() if name in _PASSED_ON}
         declared = session_environment(environ, self.tasks[0].planned.session.env)
         watched = {} if self.tasks[0].watch is None else self.tasks[0].watch.environ
         return declared | passed_on | watched | {INSIDE: os.path.realpath(self._around.root), "PYTHONUNBUFFERED": "1"}

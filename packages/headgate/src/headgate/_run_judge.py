@@ -17,20 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from headgate._run_attempt import Result
-    from headgate._run_task import Digests, Surroundings, Task
+    from headgate._run_look import Look
+    from headgate._run_task import Surroundings, Task
 
 __all__ = ["judge"]
 
 _LOG_LIMIT = 256 << 20  # bytes
 
 
-def judge(result: Result, around: Surroundings, now: Digests) -> Outcome | Task:
+def judge(result: Result, around: Surroundings, now: Look) -> Outcome | Task:
     """Return what became of a session, its verdict recorded; or the task to be tried again.
 
     Args:
         result: What nox says.
         around: What all sessions share.
-        now: Returns the digest of a session as the work tree was when this one had ended.
+        now: The work tree as it was when this one had ended.
     """
     task = result.task
     if not result.word:
@@ -52,7 +53,7 @@ def _outcome(task: Task, result: Result, status: str, note: str, outputs: Mappin
     return Outcome(session=task.name, status=status, seconds=task.seconds, outputs=outputs, note=note, log=log)
 
 
-def _failed(task: Task, result: Result, around: Surroundings, now: Digests) -> Outcome | Task:
+def _failed(task: Task, result: Result, around: Surroundings, now: Look) -> Outcome | Task:
     """Record a failure; try again if that was asked for."""
     _record(task, result, around, now, passed=False, outputs={})
     failures = task.failures + 1
@@ -64,7 +65,7 @@ def _failed(task: Task, result: Result, around: Surroundings, now: Digests) -> O
     return _outcome(task, result, "failed", ", ".join([*([result.reason] if result.reason else []), *times]))
 
 
-def _passed(task: Task, result: Result, around: Surroundings, now: Digests) -> Outcome:
+def _passed(task: Task, result: Result, around: Surroundings, now: Look) -> Outcome:
     """Record a pass, unless there is nothing to show for it."""
     outputs: dict[str, str] = {}
     for path in task.planned.session.outputs:
@@ -84,7 +85,7 @@ def _passed(task: Task, result: Result, around: Surroundings, now: Digests) -> O
 
 
 def _record(
-    task: Task, result: Result, around: Surroundings, now: Digests, *, passed: bool, outputs: Mapping[str, str]
+    task: Task, result: Result, around: Surroundings, now: Look, *, passed: bool, outputs: Mapping[str, str]
 ) -> str:
     """Record a verdict if it can be relied upon; return why not, or an empty text."""
     if task.arguments:
@@ -111,12 +112,14 @@ def _record(
     return ""
 
 
-def _changed(task: Task, around: Surroundings, now: Digests) -> str:
+def _changed(task: Task, around: Surroundings, now: Look) -> str:
     """Return what is no longer as it was when the session started."""
-    digest = now(task.planned, task.needs)
+    digest = now.digest(task.planned, task.needs)
     if digest.value != task.digest.value:
         before, after = task.digest.components, digest.components
         return ", ".join(sorted(it for it in before.keys() | after.keys() if before.get(it) != after.get(it)))
+    if written := now.written(task.planned.session):
+        return f"{', '.join(written)} (written to, and now as before)"
     found = around.store.outputs(around.root)
     outputs = [(need, path, content) for need, its in task.needs.items() for path, content in its.items()]
     return ", ".join(f"{path} of {need}" for need, path, content in outputs if found.content(path) != content)

@@ -12,19 +12,19 @@ from pathlib import Path
 from headgate._run import Runner
 from headgate._run_display import make_display
 from headgate._run_lock import INSIDE, hold
+from headgate._run_look import Look
 from headgate._run_task import Surroundings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from headgate._digest import Digest, Digester
-    from headgate._plan import Plan, PlannedSession
+    from headgate._plan import Plan
     from headgate._run_display import Display
     from headgate._run_lock import Watchdog
     from headgate._run_outcome import Outcome
-    from headgate._run_task import Digests, Settings
+    from headgate._run_task import Settings
     from headgate._store import Store
 
 __all__ = ["run_plan"]
@@ -79,16 +79,6 @@ def _surroundings(
     """Return what all sessions share."""
     digester = planned.digester
 
-    def look() -> Digests:
-        fresh: list[Digester] = []
-
-        def digest(it: PlannedSession, needs: Mapping[str, Mapping[str, str]]) -> Digest:
-            if not fresh:
-                fresh.append(digester.again())
-            return fresh[0].digest(it.session, needs)
-
-        return digest
-
     return Surroundings(
         root=planned.root,
         commit=digester.project.snapshot.repository.ask("rev-parse", "--verify", "--quiet", "HEAD") or "",
@@ -100,7 +90,7 @@ def _surroundings(
         logs=_log_folder(planned.root, store),
         watchdog=watchdog,
         digest=lambda it, needs: digester.digest(it.session, needs),
-        look=look,
+        look=lambda: Look(digester),
     )
 
 

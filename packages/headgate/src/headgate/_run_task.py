@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from headgate._plan import PlannedSession
     from headgate._run_display import Display
     from headgate._run_lock import Watchdog
+    from headgate._run_look import Look
     from headgate._store import Store
 
     Outputs = Mapping[str, Mapping[str, str]]
@@ -58,7 +59,7 @@ class Surroundings(Record):
         logs: The folder for what sessions print.
         watchdog: What ends the sessions if this process is killed.
         digest: Returns the digest of a session as the work tree was when the run began.
-        look: Looks at the work tree as it is now, and returns what returns the digest of a session in it.
+        look: Looks at the work tree as it is now.
     """
 
     root: str
@@ -71,7 +72,7 @@ class Surroundings(Record):
     logs: Path
     watchdog: Watchdog
     digest: Digests
-    look: Callable[[], Digests]
+    look: Callable[[], Look]
 
 
 class Task(Record):

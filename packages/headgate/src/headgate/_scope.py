@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from headgate._around import Around
     from headgate._closure import Packages
     from headgate._content import Content
     from headgate._project import Project
@@ -20,21 +21,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Scope"]
 
-_SHARED = ("noxfile.py", "pyproject.toml", "uv.lock")  # files of the project's root that count by their parts
 _ALWAYS = "[tool.uv]"  # decides what is installed, whatever tools a session runs
 
 
 class Scope:
     """Which files and settings of a tree count for which session."""
 
-    def __init__(self, project: Project, content: Content, packages: Packages) -> None:
+    def __init__(self, project: Project, content: Content, packages: Packages, around: Around) -> None:
         """Take the tree."""
         self._project = project
         self._content = content
         self.packages = packages
-        self.shared = {project.prefix + name for name in _SHARED}
+        self._around = around
+        self.shared = around.shared
         self._cache: dict[tuple[object, ...], str] = {}
-        self._shallow: dict[str, list[str]] = {}
 
     def hashes(self, session: Session) -> list[str]:
         """Return hashes that together change whenever anything changes that counts for a session."""
@@ -49,8 +49,9 @@ class Scope:
             settings = [f"{name}={it}" for name, it in self.settings(session).items()]
             settings += [self._project.lock.reach("groups", normalised(it))[0] for it in self._groups(session)]
             cache[key] = digest_texts(settings)
-        found = [cache[key], self._around(session.packages, ignore)]
-        found += [self._content.hash(self._project.reader.named(it), ignore) for it in session.inputs or ()]
+        found = [cache[key], self._around.hash(session.packages, ignore)]
+        further = (*(session.inputs or ()), *self.pointed(session))
+        found += [self._content.hash(self._project.reader.named(it), ignore) for it in further]
         for folder in session.packages:
             key = ("own", folder, ignore)
             if key not in cache:
@@ -69,8 +70,8 @@ class Scope:
         listing, packages, reader = self._project.listing, self.packages, self._project.reader
         if session.packages is None:
             return self._entries("files: ", [listing.below(b"")], "")
-        found = {f"files: {it}": [listing.span(os.fsencode(it))] for it in self.near(session.packages)}
-        found |= {f"files: {it}": reader.named(it) for it in session.inputs or ()}
+        found = {f"files: {it}": [listing.span(os.fsencode(it))] for it in self.near(session)}
+        found |= {f"files: {it}": reader.named(it) for it in (*(session.inputs or ()), *self.pointed(session))}
         own = set(session.packages)
         for folder in (*session.packages, *packages.closure(own)):
             place = f"package {self._project.workspace.name(folder)}: "
@@ -109,33 +110,31 @@ class Scope:
         lists = {f"noxfile.py lists: {_shown(it)}": self._project.reader.names([it]) for it in sorted(code.names)}
         return tables | groups | code.parts | reads | lists
 
+    def near(self, session: Session) -> list[str]:
+        """Return the files around a session's packages, and around those that these need."""
+        own = session.packages or ()
+        return self._around.files((*own, *self.packages.closure(own)))
+
+    def pointed(self, session: Session) -> list[str]:
+        """Return the files and folders that the root's configuration of a session's tools names."""
+        tables = self._project.root.pointed
+        names = (
+            tables if session.tools is None else [f"[tool.{it}]" for it in session.tools if f"[tool.{it}]" in tables]
+        )
+        return sorted({path for name in names for path in self._found(name)})
+
+    def _found(self, name: str) -> Iterable[str]:
+        """Yield what there is of what a table of the root's configuration names: files, or folders to look into."""
+        listing, prefix = self._project.listing, self._project.prefix
+        for path, is_folder in self._project.root.pointed[name]:
+            place = os.fsencode(prefix + path)
+            start, end = listing.span(place)
+            if start < end and prefix + path not in self.shared and (is_folder or listing.get(place)):
+                yield path
+
     def _groups(self, session: Session) -> Iterable[str]:
         """Return the root's dependency groups that count for a session."""
         return sorted(self._project.root.groups) if session.groups is None else session.groups
-
-    def _around(self, folders: tuple[str, ...], ignore: tuple[str, ...]) -> str:
-        """Return a hash of the files that lie in folders around a session's packages."""
-        key = ("around", frozenset(above for it in folders for above in _above(it)), ignore)
-        if key not in self._cache:
-            spans = [self._project.listing.span(os.fsencode(it)) for it in self.near(folders)]
-            self._cache[key] = self._content.hash(spans, ignore)
-        return self._cache[key]
-
-    def near(self, folders: tuple[str, ...]) -> list[str]:
-        """Return the files that lie in folders around a session's packages and are not counted by their parts."""
-        places = {self._project.prefix.rstrip("/"), *(above for it in folders for above in _above(it))}
-        places |= {above for it in list(places) for above in _above(it)}
-        return sorted(path for place in places for path in self._files(place) if path not in self.shared)
-
-    def _files(self, folder: str) -> list[str]:
-        """Return the files that lie in a folder itself."""
-        if folder not in self._shallow:
-            depth = folder.count("/") + bool(folder)
-            beginning = os.fsencode(f"{folder}/" if folder else "")
-            lines = (line for line in self._project.listing.raw.split(b"\0") if line.count(b"/") == depth)
-            paths = (line.partition(b"\t")[2] for line in lines)
-            self._shallow[folder] = [os.fsdecode(path) for path in paths if path and path.startswith(beginning)]
-        return self._shallow[folder]
 
     def _entries(self, place: str, spans: Iterable[Span], folder: str) -> dict[str, list[Span]]:
         """Return slices cut into those of each entry of a folder."""
@@ -150,12 +149,6 @@ class Scope:
                 found.setdefault(place + os.fsdecode(name), []).append((position, after))
                 position = after
         return found
-
-
-def _above(folder: str) -> list[str]:
-    """Return the folders around a folder, the top included."""
-    parts = folder.split("/")
-    return ["/".join(parts[:number]) for number in range(len(parts))] if folder else []
 
 
 def _shown(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from abc import ABC, abstractmethod
 
 from headgate._git import Repository, blob_id
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["CommitSnapshot", "Snapshot", "WorkTreeSnapshot"]
 
 _ATTEMPTS = 5
+_SECOND = 1_000_000_000  # nanoseconds
+_LAG = 10_000_000  # nanoseconds by which the time of a file may lag behind the clock: a tick of a slow kernel
 
 
 class Snapshot(ABC):
@@ -31,12 +34,10 @@ class Snapshot(ABC):
     Attributes:
         repository: where they are.
         listing: what they hold; a path is relative to the top of the repository.
-        untold: paths whose content depends on what git does not know, such as a link out of the repository.
     """
 
     repository: Repository
     listing: Listing
-    untold: frozenset[bytes]
 
     @abstractmethod
     def read(self, paths: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -46,9 +47,9 @@ class Snapshot(ABC):
     def _follow(self, listing: Listing) -> None:
         """Set the listing, with every link standing for what it leads to."""
         links = [path for mode, _, path in listing.records() if mode == LINK] if LINK in listing.raw else []
-        self.listing, self.untold = listing, frozenset()
+        self.listing = listing
         if links:
-            self.listing, self.untold = follow(listing, self._targets(links), self.repository.top)
+            self.listing = follow(listing, self._targets(links), self.repository.top)
 
     @abstractmethod
     def _targets(self, links: list[bytes]) -> dict[bytes, bytes]:
@@ -82,7 +83,15 @@ class CommitSnapshot(Snapshot):
 
 
 class WorkTreeSnapshot(Snapshot):
-    """The work tree as it is now."""
+    """The work tree as it is now.
+
+    Attributes:
+        stamps: for each path that git does not know to be as in its index, what changes whenever it is written to.
+        inner: the work trees inside this one, submodules and others.
+    """
+
+    stamps: dict[bytes, object]
+    inner: dict[bytes, WorkTreeSnapshot]
 
     def __init__(self, repository: Repository) -> None:
         """Look at the work tree.
@@ -92,8 +101,10 @@ class WorkTreeSnapshot(Snapshot):
             CannotDecideError: the work tree keeps changing while it is looked at.
         """
         self.repository = repository
+        self._began = time.time_ns()
         for left in reversed(range(_ATTEMPTS)):
-            before = repository.index_stamp()
+            self.stamps, self.inner = {}, {}
+            before = self._index = repository.index_stamp()
             try:
                 listing = self._look()
             except UsageError:  # a file vanished before it was hashed, or cannot be read at all
@@ -115,6 +126,26 @@ class WorkTreeSnapshot(Snapshot):
                     found[path] = file.read()
                 self._verify(path, *entry, found[path])
         return found
+
+    def written_since(self, earlier: WorkTreeSnapshot) -> set[bytes]:
+        """Return the paths that something wrote to since an earlier look, although they hold what they held then.
+
+        A file that was written to no longer fits its entry in git's index, which has its times in seconds. Where the
+        index was written in between, as by `git status`, or just before, only the clock tells.
+        """
+        same = {path for path, stamp in self.stamps.items() if earlier.stamps.get(path) == stamp}
+        found = self.stamps.keys() - same
+        both = {path: (now, earlier.inner[path]) for path, now in self.inner.items() if path in earlier.inner}
+        found |= {path for path, (now, before) in both.items() if now.written_since(before)}
+        if self._index != earlier._index or self._index[:1] >= (earlier._began - _SECOND,):
+            limit = earlier._began - _LAG
+            others = set(self.listing.paths()) - same
+            found |= {path for path in others if _changed(self._name(path)) >= limit}
+        return {path for path in found if self.listing.get(path) == earlier.listing.get(path)}
+
+    def _name(self, path: bytes) -> bytes:
+        """Return the name of a file for the system."""
+        return os.path.join(os.fsencode(self.repository.top), path)
 
     def _verify(self, path: bytes, mode: bytes, oid: bytes, content: bytes) -> None:
         """Make sure that a content is the listed one, since what is derived from it is remembered under its id."""
@@ -140,26 +171,26 @@ class WorkTreeSnapshot(Snapshot):
         contents: dict[bytes, bytes] = {}
         for listed, known in modes.items():
             path = listed.rstrip(b"/")  # git lists a repository inside this one as a folder
-            name = os.path.join(os.fsencode(self.repository.top), path)
-            mode = _mode(name)
+            name = self._name(path)
+            mode, self.stamps[path] = _mode(name)
             records[path] = b""
             if mode == LINK:
                 records[path] = record(mode, blob_id(os.readlink(name), listing.raw[9:74].partition(b" ")[0]), path)
             elif mode == SUBMODULE:
-                records[path] = record(mode, self._checked_out(name), path)
+                self.inner[path] = WorkTreeSnapshot(Repository(os.fsdecode(name), self.repository.environ))
+                records[path] = record(mode, self._checked_out(self.inner[path]), path)
             elif mode:
                 contents[path] = known if known in {FILE, EXECUTABLE} else mode
         hashes = self.repository.hashes(contents)
         return records | {path: record(mode, hashes[path], path) for path, mode in contents.items()}
 
-    def _checked_out(self, folder: bytes) -> bytes:
+    def _checked_out(self, inner: WorkTreeSnapshot) -> bytes:
         """Return an id of what is checked out in a submodule: its commit's where nothing was changed since."""
-        inner = Repository(os.fsdecode(folder), self.repository.environ)
-        now = WorkTreeSnapshot(inner)
-        head = inner.ask("rev-parse", "--verify", "--quiet", "HEAD")
-        if head and CommitSnapshot(inner, head).listing.raw == now.listing.raw:
+        repository = inner.repository
+        head = repository.ask("rev-parse", "--verify", "--quiet", "HEAD")
+        if head and CommitSnapshot(repository, head).listing.raw == inner.listing.raw:
             return head.encode()
-        return blob_id(now.listing.raw, b"")
+        return blob_id(inner.listing.raw, b"")
 
     def _targets(self, links: list[bytes]) -> dict[bytes, bytes]:
         """Return what each link says."""
@@ -183,16 +214,26 @@ def _dirty_modes(output: bytes) -> dict[bytes, bytes]:
     return {path: head.split(b" ")[1] for head, path in zip(parts[::2], parts[1::2], strict=False)}
 
 
-def _mode(name: bytes) -> bytes:
-    """Return the mode that git would give to what has a name, empty where there is nothing that git would store."""
+def _mode(name: bytes) -> tuple[bytes, object]:
+    """Return the mode that git would give to what has a name, empty where git would store nothing, and a stamp."""
     try:
-        mode = os.lstat(name).st_mode
+        found = os.lstat(name)
     except (FileNotFoundError, NotADirectoryError):
-        return b""
+        return b"", None
+    mode, stamp = found.st_mode, (found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
     if stat.S_ISLNK(mode):
-        return LINK
+        return LINK, stamp
     if stat.S_ISDIR(mode):
-        return SUBMODULE if os.path.lexists(os.path.join(name, b".git")) else b""
+        return (SUBMODULE if os.path.lexists(os.path.join(name, b".git")) else b""), None
     if stat.S_ISREG(mode):
-        return EXECUTABLE if mode & stat.S_IXUSR else FILE
-    return b""
+        return (EXECUTABLE if mode & stat.S_IXUSR else FILE), stamp
+    return b"", stamp
+
+
+def _changed(name: bytes) -> int:
+    """Return when a file was last changed in any way, in nanoseconds since the epoch; 0 where there is none."""
+    try:
+        found = os.lstat(name)
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    return max(found.st_ctime_ns, found.st_mtime_ns)

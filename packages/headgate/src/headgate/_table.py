@@ -11,12 +11,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["Row", "Table", "project_path", "read_table"]
+__all__ = ["OTHERS", "Row", "Table", "project_path", "read_table"]
 
 _LISTS = ("packages", "needs", "inputs", "outputs", "groups", "env", "ignore", "tools")
 _FLAGS = {"cache", "required"}
 _PATHS = {"inputs", "outputs", "ignore", "wheel-excludes"}
-_OTHERS = ("audit", "gate", "images", "report", "run", "store")  # tables of other commands and programs
+OTHERS = ("audit", "gate", "images", "report", "run", "store")  # tables of other commands and programs
 _PLACE = "pyproject.toml: [tool.headgate"
 
 
@@ -76,7 +76,7 @@ def read_table(data: object) -> Table:
     if not isinstance(data, dict):
         message = f"{_PLACE}] is no table but {data!r}."
         raise ConfigurationError(message)
-    _check_keys(data, {"sessions", "ignore", "env", "wheel-excludes", *_OTHERS}, f"{_PLACE}]")
+    _check_keys(data, {"sessions", "ignore", "env", "wheel-excludes", *OTHERS}, f"{_PLACE}]")
     sessions = data.get("sessions", {})
     if not isinstance(sessions, dict):
         message = (
