@@ -153,6 +153,24 @@ def integration(session: nox.Session) -> None:
     session.run("pytest", "tests", *session.posargs)
 
 
+def run_campaign(session: nox.Session, name: str) -> None:
+    """Run one of the long campaigns against the engine."""
+    install(session, "test", "tools", package="headgate")
+    session.run("python", f"packages/headgate/tests/campaigns/{name}.py", *session.posargs)
+
+
+@nox.session(default=False)
+def soundness(session: nox.Session) -> None:
+    """Change a monorepo hundreds of times and see that the engine misses no session."""
+    run_campaign(session, "soundness")
+
+
+@nox.session(default=False)
+def kills(session: nox.Session) -> None:
+    """Kill the engine hundreds of times and see that it leaves nothing false behind."""
+    run_campaign(session, "kill")
+
+
 @nox.session(requires=NEEDS["coverage"], tags=["serial"])
 def coverage(session: nox.Session) -> None:
     """Combine the coverage of all tests and fail below 100%."""
