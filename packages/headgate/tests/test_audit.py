@@ -88,6 +88,14 @@ def test_a_session_that_declares_what_it_reads_passes(demo: Scratch, capsys: pyt
     assert [it.session for it in Store.default().ls()] == ["data"]
 
 
+def test_a_session_that_reads_what_it_ignores_fails(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its digest does not cover such a file, whatever pattern of inputs names it as well."""
+    everything = 'inputs = ["inputs/**", "other/*.txt"], ignore = ["other/*.txt"]'
+    demo.commit({"pyproject.toml": TABLE.replace('inputs = ["inputs/**"]', everything)})
+    assert main(["audit", "dirty"]) == 1
+    assert "Name them in `inputs`:\n  other/undeclared.txt\n" in capsys.readouterr().out
+
+
 def test_a_session_that_reads_more_fails(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
     """Files that git knows and files that it ignores are told apart, since they are declared differently."""
     assert main(["audit", "dirty"]) == 1

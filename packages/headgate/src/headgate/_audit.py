@@ -42,7 +42,7 @@ def declared_files(digester: Digester, session: Session) -> set[str]:
     """Return the files that the digest of a session covers, relative to the top of the repository."""
     project, scope = digester.project, digester.parts.scope
     code = project.noxfile.code(session.function)
-    slices = [it for spans in scope.spans(session).values() for it in spans]
+    slices = [it for spans in scope.kept(session).values() for it in spans]
     slices += [it for text in code.content for it in project.reader.slices(text)]
     paths = {os.fsdecode(path) for start, end in slices for _, _, path in project.listing.records(start, end)}
     imported = {name.partition(" imports ")[2] for name in code.parts if " imports " in name}

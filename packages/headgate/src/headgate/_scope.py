@@ -61,12 +61,15 @@ class Scope:
 
     def named(self, session: Session) -> dict[str, str]:
         """Return a hash for each part that counts for a session, by name."""
-        kept = {name: self._content.kept(spans, session.ignore) for name, spans in self.spans(session).items()}
-        found = {name: self._content.hash(spans, ()) for name, spans in kept.items() if spans}
+        found = {name: self._content.hash(spans, ()) for name, spans in self.kept(session).items() if spans}
         return found if session.packages is None else self.settings(session) | self.locked(session) | found
 
-    def spans(self, session: Session) -> dict[str, list[Span]]:
+    def kept(self, session: Session) -> dict[str, list[Span]]:
         """Return the slices of the listing with the files that count for a session, by the names of its parts."""
+        return {name: self._content.kept(spans, session.ignore) for name, spans in self.spans(session).items()}
+
+    def spans(self, session: Session) -> dict[str, list[Span]]:
+        """Return the same with the files that the session's row says to ignore."""
         listing, packages, reader = self._project.listing, self.packages, self._project.reader
         if session.packages is None:
             return self._entries("files: ", [listing.below(b"")], "")
