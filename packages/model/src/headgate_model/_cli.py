@@ -79,10 +79,14 @@ def complain(text: str) -> None:
 
 def run_train(args: argparse.Namespace) -> int:
     """Train and say which epoch was kept."""
+    from headgate_model._parallel import joined  # noqa: PLC0415 - it loads torch
+
     config = api.load_config(args.config, overrides=args.set)
-    with progress_on(Console(stderr=True)) as progress:
+    with joined() as shard, progress_on(Console(stderr=True, quiet=not shard.first)) as progress:
         trained = api.train(load(args.dataset), args.out, config=config, resume=args.resume, progress=progress)
-    say(f"{args.out}: epoch {trained.best_epoch} of {trained.epochs} was best, weights {trained.weights_digest[:12]}")
+    if shard.first:
+        epochs = f"epoch {trained.best_epoch} of {trained.epochs} was best"
+        say(f"{args.out}: {epochs}, weights {trained.weights_digest[:12]}")
     return 0
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from headgate_model._augment import augment
+from headgate_model._parallel import Shard
 from headgate_model._runtime import predict
 from headgate_model._state import Epoch
 from headgate_model.errors import TrainingError
@@ -43,11 +44,15 @@ def step(state: State, images: torch.Tensor, labels: torch.Tensor, *, rate: floa
     """Change the weights by one batch, float32 [B, H, W, C] and int64 [B], and return its loss before that."""
     for group in state.optimizer.param_groups:
         group["lr"] = rate
-    loss = functional.cross_entropy(state.network(images), labels)
+    shard = Shard.current()
+    rows = shard.rows(len(labels))
+    # The mean over the batch is the sum over the processes of their parts of it.
+    loss = functional.cross_entropy(state.network(images[rows]), labels[rows]) * (len(labels[rows]) / len(labels))
     state.optimizer.zero_grad()
     torch.autograd.backward(loss)
+    shard.add_gradients(state.network.parameters())
     state.optimizer.step()
-    return loss.item()
+    return shard.add_up(loss.detach()).item()
 
 
 def learning_rate(config: TrainConfig, *, epoch: float) -> float:
@@ -63,12 +68,10 @@ def judge(state: State, split: Split, config: TrainConfig, train_loss: float) ->
     """Measure the network on the validation split, and refuse to go on with a loss that is no number."""
     labels = torch.tensor(split.labels)
     logits = torch.from_numpy(predict(state.network, split.images, threads=config.threads))
-    epoch = Epoch(
-        epoch=len(state.history) + 1,
-        train_loss=train_loss,
-        validation_loss=functional.cross_entropy(logits, labels).item(),
-        validation_accuracy=(logits.argmax(1) == labels).double().mean().item(),
-    )
+    measured = functional.cross_entropy(logits, labels).item(), (logits.argmax(1) == labels).double().mean().item()
+    loss, accuracy = Shard.current().of_first(*measured)
+    number = len(state.history) + 1
+    epoch = Epoch(epoch=number, train_loss=train_loss, validation_loss=loss, validation_accuracy=accuracy)
     if not math.isfinite(train_loss + epoch.validation_loss):
         msg = f"the loss is no finite number in epoch {epoch.epoch}: lower learning_rate, now {config.learning_rate:g}."
         raise TrainingError(msg)
