@@ -567,7 +567,7 @@ def test_ctrl_c_ends_every_session_and_records_nothing(bench: Bench) -> None:
     """What had ended keeps its verdict; what had not is stopped."""
     bench.add("done", "true", seconds=9)
     for name in "ab":
-        bench.add(name, f"touch started-{name}; sleep 60 & echo $! >> ran; wait", "done")
+        bench.add(name, f"sleep 60 & echo $! >> ran; touch started-{name}; wait", "done")
 
     def interrupt() -> None:
         while not all((bench.root / f"started-{name}").exists() for name in "ab"):
