@@ -289,6 +289,14 @@ def pipeline(session: nox.Session) -> None:
     session.log(f"accuracy on the test split: {metrics['accuracy']:.4f}")
 
 
+@nox.session(tags=["serial"])
+def gate(session: nox.Session) -> None:
+    """Judge whether the model is worse than that of the merge base, on what, and how sure that is."""
+    install(session, "tools", package="headgate", extra="gate,live,onnx")
+    session.run("headgate", "run", *NEEDS["gate"])
+    session.run("headgate", "gate", *session.posargs)
+
+
 def container_engine(session: nox.Session) -> None:
     """Skip a session where no container engine answers; in CI that is an error."""
     found = str(session.run("python", "docker/engines.py", silent=True)).strip()

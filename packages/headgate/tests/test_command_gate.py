@@ -168,7 +168,7 @@ def test_a_plan_says_what_the_conditions_need(capsys: pytest.CaptureFixture[str]
         "  there are 400: enough for one model, not for the budget\n"
         "\n"
         "ece <= 0.1\n"
-        "  no share of rows: there is no bound beforehand, and the bootstrap says afterwards whether it can be told\n"
+        "  no share of rows: there is no bound beforehand, and it is said afterwards whether it can be told\n"
         "  there are 400: judged as it comes\n"
         "\n"
         'slice["part"].accuracy >= 0.9\n'
@@ -180,16 +180,19 @@ def test_a_plan_says_what_the_conditions_need(capsys: pytest.CaptureFixture[str]
     assert "enough for the whole budget" in shown(capsys, "--plan", "--rows", "900", "--condition", ACCURACY, code=0)
     found = shown(capsys, "--plan", "--condition", ACCURACY, "--condition", "model_bytes <= 9", code=0)
     assert found.count("how many there are is not known") == 2
+    found = shown(capsys, "--plan", "--rows", "9", "--condition", "model_bytes <= 9", code=0)
+    assert "there are 9" not in found
 
 
 def test_a_plan_is_also_written_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     """The predictions of the table are looked at where they are there, and need no reliability of 0.99."""
     Path("pyproject.toml").write_text(
         '[tool.headgate.gate]\nreliability = 0.95\nbudget = 8\nadaptive = false\npredictions = { test = "base.csv" }\n'
+        f'conditions = [{{ name = "overall", condition = "{ACCURACY}" }}]\n'
     )
     found = json.loads(shown(capsys, "--plan", "--format", "json", code=0))
     (need,) = found.pop("needs")
     assert found == {"format": 1, "reliability": 0.95}
-    assert (need["condition"], need["at_hand"]) == ("accuracy >= base.accuracy - 0.03", 400)
+    assert (need["name"], need["condition"], need["at_hand"]) == ("overall", ACCURACY, 400)
     text = shown(capsys, "--plan", code=0)
-    assert text.startswith("rows needed at reliability 0.95, for one model and for 8 models\n")
+    assert text.startswith(f"rows needed at reliability 0.95, for one model and for 8 models\n\noverall: {ACCURACY}\n")

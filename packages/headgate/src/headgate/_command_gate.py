@@ -68,7 +68,7 @@ def _plan(arguments: Any, settings: GateSettings) -> str:  # noqa: ANN401  # arg
     from headgate._gate_settings import wanted
 
     conditions = wanted(arguments.condition) if arguments.condition else settings.conditions
-    at_hand = {it.condition.text: arguments.rows for it in conditions}
+    at_hand = {it.name: arguments.rows for it in conditions if not it.condition.subject.is_measurement}
     if arguments.rows is None:
         files = _files(arguments.candidate) if arguments.candidate else dict(settings.predictions)
         with _extra():

@@ -35,13 +35,16 @@ _TEXTS = ("id", "label", "prediction", "seed", "fold")  # which 007 and 7 are no
 _SLACK = 1e-3  # by which rounded probabilities may miss 1
 
 
-def read_predictions(path: str, *, columns: Mapping[str, str] | None = None, group: str = "") -> Predictions:
+def read_predictions(
+    path: str, *, columns: Mapping[str, str] | None = None, group: str = "", source: str = ""
+) -> Predictions:
     """Return the predictions in a file.
 
     Args:
         path: the file; its ending tells the format.
         columns: the file's own names of columns, by the names above.
         group: the column whose equal values say that rows are not independent; empty for none.
+        source: what people call the file; its path unless given.
 
     Raises:
         UsageError: there is no such file, or it has another ending.
@@ -56,7 +59,7 @@ def read_predictions(path: str, *, columns: Mapping[str, str] | None = None, gro
         message = f"{path}: there is no column {name!r}.{suggestion(name, table.column_names)}"
         raise ConfigurationError(message)
     own = {name: known for known, name in names.items()}
-    found = Columns(path, table.rename_columns([own.get(name, name) for name in table.column_names]))
+    found = Columns(source or path, table.rename_columns([own.get(name, name) for name in table.column_names]))
     return _predictions(found, own.get(group, group))
 
 

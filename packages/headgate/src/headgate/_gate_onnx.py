@@ -35,11 +35,11 @@ def predict_rows(model: str, rows: str, out: str) -> None:
         UsageError: ONNX Runtime is not installed.
         ConfigurationError: the model or the table is none, or they do not fit each other.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when it is imported
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when it is imported
     try:
         import onnxruntime
     except ModuleNotFoundError:
-        message = "The dataset has changed, and to have the base's model predict its rows: pip install onnxruntime"
+        message = "The dataset has changed, and to have the base's model predict its rows: pip install 'headgate[onnx]'"
         raise UsageError(message) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -21,6 +21,7 @@ class Need(Record):
     """The rows that one condition needs: of its class or slice, where it is about one.
 
     Attributes:
+        name: the name of the condition.
         condition: the condition.
         tolerance: how closely the true value has to be known; None for a metric that is no share of rows, for which
             there is no such bound.
@@ -31,6 +32,7 @@ class Need(Record):
         at_hand: rows that there are; None where that is not known.
     """
 
+    name: str
     condition: str
     tolerance: float | None
     hoeffding: tuple[int, int] | None
@@ -45,9 +47,9 @@ def needs(conditions: Sequence[Wanted], settings: GateSettings, at_hand: Mapping
     Args:
         conditions: the conditions.
         settings: reliability, budget, tolerance and disagreement.
-        at_hand: how many rows there are, by condition.
+        at_hand: how many rows there are, by the name of a condition.
     """
-    return [_need(it, settings, at_hand.get(it.condition.text)) for it in conditions]
+    return [_need(it, settings, at_hand.get(it.name)) for it in conditions]
 
 
 def _need(it: Wanted, settings: GateSettings, at_hand: int | None) -> Need:
@@ -55,7 +57,7 @@ def _need(it: Wanted, settings: GateSettings, at_hand: int | None) -> Need:
     condition, error, share = it.condition, settings.error, settings.disagreement
     if condition.subject.metric not in _SHARES or condition.factor not in {0, 1}:
         nothing = dict.fromkeys(("tolerance", "hoeffding", "bennett", "score"))
-        return Need(condition=condition.text, at_hand=at_hand, **nothing)
+        return Need(name=it.name, condition=condition.text, at_hand=at_hand, **nothing)
     margin = abs(condition.offset) if condition.is_relative else 0.0
     tolerance = margin or settings.tolerance
     whole: dict[str, Any] = {"budget": settings.budget, "adaptive": settings.adaptive}
@@ -63,6 +65,7 @@ def _need(it: Wanted, settings: GateSettings, at_hand: int | None) -> Need:
     large = [hoeffding(tolerance, error, variables=sides, **more) for more in ({}, whole)]
     small = [bennett(tolerance, error, disagreement=share, **more) for more in ({}, whole)]
     return Need(
+        name=it.name,
         condition=condition.text,
         tolerance=tolerance,
         hoeffding=(large[0], large[1]),
@@ -82,14 +85,15 @@ def as_text(found: Sequence[Need], settings: GateSettings) -> str:
     models = f"{settings.budget} models" + (", each after the outcome of the last" if settings.adaptive else "")
     lines = [f"rows needed at reliability {settings.reliability:.4g}, for one model and for {models}"]
     for it in found:
-        lines += ["", it.condition, *(f"  {line}" for line in _lines(it, settings))]
+        named = f"{it.name}: " if it.name != it.condition else ""
+        lines += ["", named + it.condition, *(f"  {line}" for line in _lines(it, settings))]
     return "\n".join(lines) + "\n"
 
 
 def _lines(it: Need, settings: GateSettings) -> Iterator[str]:
     """Yield the lines about one condition."""
     if it.hoeffding is None:
-        yield "no share of rows: there is no bound beforehand, and the bootstrap says afterwards whether it can be told"
+        yield "no share of rows: there is no bound beforehand, and it is said afterwards whether it can be told"
     else:
         yield f"to within {it.tolerance:g} whatever the models: {_both(it.hoeffding)} (Hoeffding)"
     if it.bennett is not None:

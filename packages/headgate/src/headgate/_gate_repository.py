@@ -118,19 +118,20 @@ class _Gating:
             message = f"There is no {path} to judge. Run the session that writes it, as by `headgate run`."
             raise CannotDecideError(message)
         self._tree.check_current(path)
-        return self._read(self._place(path))
+        return self._read(self._place(path), path)
 
-    def _read(self, path: str) -> Predictions:
-        """Return the predictions in a file."""
-        return read_predictions(path, columns=self._settings.columns, group=self._settings.group)
+    def _read(self, path: str, source: str) -> Predictions:
+        """Return the predictions in a file, which has a name for people."""
+        return read_predictions(path, columns=self._settings.columns, group=self._settings.group, source=source)
 
     def _compared(self, name: str, mine: Predictions, *, has_base: bool) -> Compared:
         """Return a candidate's predictions, paired with those of the base where a condition needs that."""
         if not has_base:
             return Compared(candidate=mine, pair=None)
-        theirs = self._read(self._base_file(name))
+        source = f"{self._settings.predictions[name]} of the base"
+        theirs = self._read(self._base_file(name), source)
         if mine.rows_digest != theirs.rows_digest and name in self._settings.predict:
-            theirs = self._read(self._predicted(name))
+            theirs = self._read(self._predicted(name), f"{source}, predicted anew")
         return Compared(candidate=mine, pair=pair(mine, theirs, least=self._settings.min_shared))
 
     def _base_file(self, name: str) -> str:

@@ -21,7 +21,7 @@ __all__ = ["rows_at_hand"]
 def rows_at_hand(
     conditions: Sequence[Wanted], files: str | Mapping[str, str], settings: GateSettings
 ) -> dict[str, int]:
-    """Return how many rows there are for each condition: of its class, and of the smallest of its slices.
+    """Return how many rows there are for each condition by its name: of its class, and of the smallest of its slices.
 
     Args:
         conditions: the conditions.
@@ -35,5 +35,5 @@ def rows_at_hand(
             if os.path.isfile(path):
                 predictions = read_predictions(path, columns=settings.columns, group=settings.group)
                 subjects = subjects_of(it.condition.subject, predictions)
-                found[it.condition.text] = min(len(rows_of(subject, predictions)) for subject in subjects)
+                found[it.name] = min(len(rows_of(subject, predictions)) for subject in subjects)
     return found

@@ -54,16 +54,16 @@ def _condition(it: Judged, reliability: float) -> Iterator[str]:
     named = f"{it.name}: " if it.name != it.condition.text else ""
     yield f"{named}{it.condition.text}{f', on {it.on}' if it.on else ''}: {it.found}{mapped}"
     for finding in it.findings:
-        yield from _finding(finding, reliability, is_one_of_many=len(it.findings) > 1)
+        yield from _finding(finding, it.condition.factor, reliability, is_one_of_many=len(it.findings) > 1)
 
 
-def _finding(it: Finding, reliability: float, *, is_one_of_many: bool) -> Iterator[str]:
+def _finding(it: Finding, factor: float, reliability: float, *, is_one_of_many: bool) -> Iterator[str]:
     """Yield what was found about one metric on one set of rows."""
     indent = "  "
     if is_one_of_many:
         yield f"  {it.subject}: {it.outcome}"
         indent = "    "
-    yield f"{indent}{_values(it, reliability)}"
+    yield f"{indent}{_values(it, factor, reliability)}"
     if counts := ", ".join(_counts(it)):
         yield indent + counts
     for whose, seeds in (("candidate", it.seeds), ("base", it.base_seeds)):
@@ -73,11 +73,12 @@ def _finding(it: Finding, reliability: float, *, is_one_of_many: bool) -> Iterat
         yield f"{indent}seeds add a standard error of {it.seed_error:.2g}"
 
 
-def _values(it: Finding, reliability: float) -> str:
+def _values(it: Finding, factor: float, reliability: float) -> str:
     """Return estimates, where they lie, and what they have to reach."""
     values = f"candidate {_number(it.candidate)}"
     if it.base is not None:
-        values += f", base {_number(it.base)}, difference {_signed(it.estimate)}"
+        difference = "difference" if factor == 1 else f"candidate - {factor:g} * base"
+        values += f", base {_number(it.base)}, {difference} {_signed(it.estimate)}"
     how = _METHODS[it.method]
     if it.interval is not None and it.method != "identical":
         ends = f"{_signed(it.interval.low)} to {_signed(it.interval.high)}"

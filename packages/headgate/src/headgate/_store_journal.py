@@ -92,8 +92,10 @@ class Journal:
     @staticmethod
     def _read(path: str) -> Entry | None:
         """Return an entry, or None where a bit of it is not what was written."""
-        data = unseal(read(path, _LIMIT) or b"")
-        found = None if data is None else json.loads(data)
+        try:
+            found = json.loads(unseal(read(path, _LIMIT) or b"") or b"")
+        except ValueError:
+            return None
         return found if isinstance(found, dict) else None
 
 

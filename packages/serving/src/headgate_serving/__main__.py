@@ -3,9 +3,9 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import headgate_serving
+from headgate_serving._alias import find_model
 from headgate_serving._config import ServingConfig
 from headgate_serving._log import start_logging
 from headgate_serving._signals import ending_on_signals
@@ -20,7 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ending_on_signals() as stop:
             serve = headgate_serving.serve  # This imports all that a server needs, which takes a while.
             if not stop.is_set():
-                serve(options.pop("model"), ServingConfig(**options))
+                path, name = find_model(options.pop("model"))
+                serve(path, ServingConfig(**options), name=name)
     except ServingError as error:
         sys.stderr.write(f"headgate_serving: error: {error}\n")
         return 2
@@ -35,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     default = ServingConfig()
     add = parser.add_argument
-    add("model", type=Path, help="the ONNX file; its stem is the name of the model")
+    add("model", help="the ONNX file, whose stem is the name of the model; or alias:NAME, from HEADGATE_STORE")
     add("--host", default=default.host, help="name or address to listen on")
     add("--port", type=int, default=default.port, help="port to listen on; 0 takes a free one and logs it")
     add("--max-batch", type=int, default=default.max_batch, help="most images in one request")

@@ -20,7 +20,7 @@ class Model:
     """A model that is loaded and ready to predict; its methods may be called from several threads.
 
     Attributes:
-        name: The stem of the file's name.
+        name: The stem of the file's name, unless another was given.
         labels: The name of each class, in the order of the probabilities.
         image_shape: Height, width and channels of one image.
         metadata: What the file says about itself: every `headgate.*` property.
@@ -59,12 +59,13 @@ class Model:
         return probabilities
 
 
-def load_model(path: Path, *, threads: int = 1) -> Model:
+def load_model(path: Path, *, threads: int = 1, name: str = "") -> Model:
     """Read a model file, check that it can be served, and run it once.
 
     Args:
         path: The ONNX file; its stem becomes the name of the model.
         threads: Threads that one inference may use.
+        name: The name of the model, in place of that.
 
     Returns:
         The model, warmed up: its first prediction is as fast as any later one.
@@ -75,7 +76,7 @@ def load_model(path: Path, *, threads: int = 1) -> Model:
     session = _open_session(path, threads)
     metadata = _read_metadata(path, session)
     model = Model(
-        name=path.stem,
+        name=name or path.stem,
         labels=_read_labels(path, metadata),
         image_shape=_read_image_shape(path, session),
         metadata=metadata,

@@ -25,7 +25,7 @@ _TICK: Final = 0.02
 _ACCEPT_TURNS: Final = 5  # The event loop sets up a connection that it has accepted within three turns.
 
 
-def serve(path: Path, config: ServingConfig) -> None:
+def serve(path: Path, config: ServingConfig, *, name: str = "") -> None:
     """Serve a model until SIGTERM or SIGINT.
 
     The port is bound first, but connections are refused until the model has been loaded and has predicted once, so
@@ -34,6 +34,7 @@ def serve(path: Path, config: ServingConfig) -> None:
     Args:
         path: The ONNX file.
         config: Where to listen, and the limits.
+        name: The name of the model; the stem of the file unless given.
 
     Raises:
         AddressError: The address cannot be listened on.
@@ -41,14 +42,14 @@ def serve(path: Path, config: ServingConfig) -> None:
         SystemExit: A signal came before the model was ready; the exit code is 0.
     """
     with ending_on_signals() as stop, _bind(config) as listener:
-        _serve_on(listener, path, config, stop)
+        _serve_on(listener, path, config, stop, name)
 
 
-def _serve_on(listener: socket.socket, path: Path, config: ServingConfig, stop: Event) -> None:
+def _serve_on(listener: socket.socket, path: Path, config: ServingConfig, stop: Event, name: str) -> None:
     host, port = listener.getsockname()[:2]
     LOGGER.info(line("loading", model=path, host=host, port=port))
     start = time.perf_counter()
-    model = load_model(path, threads=config.threads)
+    model = load_model(path, threads=config.threads, name=name)
     server = _Server(create_app(model, config), config)
     for number in SIGNALS:
         signal.signal(number, server.handle_exit)
