@@ -37,7 +37,9 @@ nox.options.sessions = ["lint", "typecheck", f"tests-{RUNNING}"]
 
 each_package = nox.parametrize("package", [nox.param(name, id=name) for name in PACKAGES])
 # Each image with the package whose code it carries.
-each_image = nox.parametrize("image,package", [nox.param("serving", "serving", id="serving")])
+each_image = nox.parametrize(
+    "image,package", [nox.param("serving", "serving", id="serving"), nox.param("training", "model", id="training")]
+)
 
 
 def module(package: str) -> str:

@@ -58,8 +58,8 @@ variable "ACCELERATOR" {
   default = "cpu"
 }
 
-# Which build of torch uv installs, such as `cpu`; empty means the one in uv.lock.
-variable "UV_TORCH_BACKEND" {
+# Which build of torch uv installs, as UV_TORCH_BACKEND says, such as `cpu`; empty means the one in uv.lock.
+variable "TORCH_BACKEND" {
   default = ""
 }
 
@@ -148,6 +148,6 @@ target "training" {
   args = {
     ACCELERATOR      = ACCELERATOR
     TORCH_VERSION    = TORCH_VERSION
-    UV_TORCH_BACKEND = UV_TORCH_BACKEND
+    TORCH_BACKEND    = TORCH_BACKEND
   }
 }

@@ -77,9 +77,9 @@ def list_layers(engine: str, image: str, name: str, digests: list[str]) -> list[
     sizes: list[int | None] = [None] * len(digests)
     if engine != "buildah":
         rows = ask([engine, "history", "--no-trunc", "--human=false", "--format={{.Size}}\t{{.CreatedBy}}", name])
-        steps = [line.split("\t", 1) for line in reversed(rows.splitlines())]
-        # Other instructions write into the image's record only. Those of an imported base image carry other words.
-        known = [int(size) for size, step in steps if int(size) or re.search(r"\b(COPY|RUN|WORKDIR)\b", step)]
+        steps = [line.partition("\t") for line in reversed(rows.splitlines())]
+        # Other instructions write into the image's record only, and add no layer.
+        known = [int(size) for size, _, step in steps if int(size) or re.search(r"\b(COPY|RUN|WORKDIR)\b", step)]
         sizes = list(known) if len(known) == len(digests) else sizes
     names = layer_names(image)
     names = [*[f"base {number}" for number in range(1, len(digests) - len(names) + 1)], *names]

@@ -30,7 +30,7 @@ def collect(engine: str, image: str) -> dict[str, str]:
         "SOURCE_DATE_EPOCH": ask(["git", "log", "-1", "--format=%ct"]),
         "UV_VERSION": locked_version("uv"),
         "TORCH_VERSION": locked_version("torch"),
-        "UV_TORCH_BACKEND": os.environ.get("UV_TORCH_BACKEND", ""),
+        "TORCH_BACKEND": os.environ.get("UV_TORCH_BACKEND", ""),
         "ACCELERATOR": os.environ.get("ACCELERATOR", "cpu"),
         "BASE_IMAGE": base["reference"],
         "BASE_NAME": base["name"],

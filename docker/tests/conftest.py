@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 LIMITS = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=256m", "--pids-limit=64")
+COMMAND_SECONDS = 300.0  # after which a command hangs
 SECONDS = 60.0  # until a container must be healthy; on an idle machine it takes about one
 
 
@@ -36,7 +37,9 @@ def fixture_call() -> Call:
 
 def _call(*command: str, text: str | None = None) -> str:
     """Return what a command prints, and fail the test with all of it where the command fails."""
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, input=text)
+    done = subprocess.run(
+        command, cwd=ROOT, check=False, capture_output=True, text=True, input=text, timeout=COMMAND_SECONDS
+    )
     if done.returncode:
         pytest.fail(f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout.strip()
@@ -69,9 +72,13 @@ class Container:
                 pytest.fail(f"the container is {found}, not {health}, after {SECONDS:g} s:\n{self.logs()}")
             time.sleep(0.1)
 
+    def run(self, *command: str, text: str | None = None) -> str:
+        """Return what a command prints inside it, given a text as its input."""
+        return _call(self.engine, "exec", "--interactive", self.id, *command, text=text or "")
+
     def python(self, code: str, *, text: str | None = None) -> str:
         """Return what Python code prints inside it."""
-        return _call(self.engine, "exec", "--interactive", self.id, "python", "-c", code, text=text)
+        return self.run("python", "-c", code, text=text)
 
     def logs(self) -> str:
         """Return what it wrote."""

@@ -10,6 +10,7 @@ from typing import Final
 import orjson
 from headgate_serving._config import ServingConfig
 from headgate_serving._log import LOGGER, line
+from headgate_serving._metrics import Metrics
 from headgate_serving._model import Model
 from headgate_serving._request import parse_request
 from headgate_serving._response import VERSION, describe, encode_response
@@ -37,6 +38,7 @@ class Api:
         self._config = config
         self._pool = ThreadPoolExecutor(config.workers, thread_name_prefix="infer")
         self._pending = 0
+        self.metrics = Metrics(model, lambda: self._pending)
 
     async def server(self, _request: Request) -> Response:
         """Answer what this server is."""
@@ -74,7 +76,9 @@ class Api:
             rows, response = await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:
             self._pending -= 1
-        LOGGER.info(line("infer", status=200, rows=rows, ms=(time.perf_counter() - start) * 1000))
+        seconds = time.perf_counter() - start
+        self.metrics.observe_inference(rows, seconds)
+        LOGGER.info(line("infer", status=200, rows=rows, ms=seconds * 1000))
         return response
 
     def _require_model(self, request: Request) -> None:

@@ -36,7 +36,7 @@ def create_app(model: Model, config: ServingConfig | None = None) -> Starlette:
     api = Api(model, config or ServingConfig())
     app = Starlette(
         routes=_routes(api),
-        middleware=[Middleware(_CloseWhileDraining)],
+        middleware=[Middleware(api.metrics.counting), Middleware(_CloseWhileDraining)],
         exception_handlers=dict.fromkeys(_ERRORS, _answer_error),
     )
     app.router.redirect_slashes = False  # A redirect would be an answer that is not part of the protocol.
@@ -49,6 +49,7 @@ def _routes(api: Api) -> list[Route]:
         Route("/v2", api.server),
         Route("/v2/health/live", api.live),
         Route("/v2/health/ready", api.ready),
+        Route("/metrics", api.metrics.answer),
     ]
     for path in _MODEL_PATHS:
         routes += [

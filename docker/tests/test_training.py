@@ -1,0 +1,115 @@
+"""The training image runs the stages of the pipeline as the sessions do."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Call, Container, Start
+
+ROOT = Path(__file__).parents[2]
+WAIT = "import time; time.sleep(3600)"
+# Each process adds its rank and one to a sum that all of them see.
+ADD = """
+import torch, torch.distributed
+torch.distributed.init_process_group("gloo")
+number = torch.tensor(torch.distributed.get_rank() + 1)
+torch.distributed.all_reduce(number)
+print(f"{torch.distributed.get_world_size()} processes, sum {number.item()}")
+torch.distributed.destroy_process_group()
+"""
+
+
+@pytest.fixture(scope="module")
+def confined(start: Start) -> Container:
+    """Start a container that waits: without network, read-only but for what the stages write."""
+    # Processes that join each other look their host's name up, which only a network would tell.
+    options = ["--network=none", "--hostname=localhost", "--memory=4g", "--pids-limit=512", "--tmpfs=/tmp"]
+    return start(*options, "--tmpfs=/work/artifacts:mode=1777", arguments=("python", "-c", WAIT))
+
+
+@pytest.fixture(scope="module")
+def dataset(confined: Container) -> dict[str, Any]:
+    """Build the dataset inside, with the command of the session, and return what it says about itself."""
+    confined.run("python", "-m", "headgate_data", "build", "artifacts/dataset", "--config=packages/data/dataset.toml")
+    found: dict[str, Any] = json.loads(confined.run("cat", "artifacts/dataset/dataset.json"))
+    return found
+
+
+def test_it_builds_the_dataset_of_the_pipeline(dataset: dict[str, Any]) -> None:
+    """The same code, settings and source give the same rows, whatever machine they are made on."""
+    expected = json.loads((ROOT / "artifacts/dataset/dataset.json").read_text(encoding="utf-8"))
+    assert dataset["digest"] == expected["digest"]
+
+
+@pytest.mark.usefixtures("dataset")
+def test_it_checks_the_dataset_against_its_contract(confined: Container) -> None:
+    """The contract lies where it lies in the repository."""
+    confined.run(
+        "python", "-m", "headgate_data", "check", "artifacts/dataset", "--contract=packages/data/contract.toml"
+    )
+
+
+@pytest.mark.usefixtures("dataset")
+def test_it_trains_and_exports(confined: Container) -> None:
+    """One epoch gives weights, and from these a model that is verified against torch."""
+    settings = (ROOT / "packages/model/train.toml").read_text(encoding="utf-8")
+    short, count = re.subn(r"^epochs = \d+$", "epochs = 1", settings, flags=re.MULTILINE)
+    assert count == 1
+    confined.run("sh", "-c", "cat >artifacts/train.toml", text=short)
+    stage = ("python", "-m", "headgate_model")
+    confined.run(*stage, "train", "artifacts/dataset", "artifacts/train", "--config=artifacts/train.toml")
+    confined.run(*stage, "export", "artifacts/dataset", "artifacts/train", "artifacts/export")
+    assert int(confined.run("stat", "--format=%s", "artifacts/export/model.onnx")) > 100_000
+
+
+def test_torchrun_joins_processes(confined: Container) -> None:
+    """Two processes that torchrun starts add up their ranks."""
+    confined.run("sh", "-c", "cat >artifacts/add.py", text=ADD)
+    joined = confined.run(
+        "env", "GLOO_SOCKET_IFNAME=lo", "torchrun", "--standalone", "--nproc-per-node=2", "artifacts/add.py"
+    )
+    assert joined.splitlines().count("2 processes, sum 3") == 2
+
+
+def test_it_runs_as_a_user_without_rights(told: dict[str, Any], confined: Container) -> None:
+    """The user is a number, so that Kubernetes can see that it is not 0."""
+    assert told["Config"]["User"] == "65532:65532"
+    assert confined.python("import os; print(os.getuid())") == "65532"
+
+
+def test_its_size_is_within_the_budget(told: dict[str, Any], record: dict[str, Any]) -> None:
+    """`[tool.headgate.images]` says how large it may be, and the record of the build says the same."""
+    assert told["Size"] <= record["budget"]
+
+
+def test_its_labels_say_where_it_is_from(told: dict[str, Any]) -> None:
+    """Version, commit and base are in its labels."""
+    labels = told["Config"]["Labels"]
+    assert labels["org.opencontainers.image.version"] == (ROOT / "VERSION").read_text(encoding="utf-8").strip()
+    assert re.fullmatch("[0-9a-f]{40}(-dirty)?", labels["org.opencontainers.image.revision"])
+    assert re.fullmatch("sha256:[0-9a-f]{64}", labels["org.opencontainers.image.base.digest"])
+
+
+def test_its_bill_of_materials_is_what_the_lock_names(call: Call) -> None:
+    """Every distribution in it is a need of the model package in uv.lock, pip and what setuptools carries aside."""
+    bill = json.loads((ROOT / "artifacts/build-images/training/sbom.cdx.json").read_text(encoding="utf-8"))
+    listed = {
+        (re.sub("[-_.]+", "-", it["name"]).lower(), it["version"])
+        for it in bill["components"]
+        if it["bom-ref"].startswith("/opt/venv/") and "/_vendor/" not in it["bom-ref"]
+    }
+    chosen = ["--no-dev", "--no-emit-workspace", "--package=headgate-model"]
+    lines = call("uv", "export", "--frozen", "--quiet", "--no-hashes", "--no-annotate", "--no-header", *chosen)
+    allowed = {tuple(line.partition(";")[0].strip().split("==")) for line in lines.splitlines()}
+    version = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
+    assert {"headgate-data", "headgate-model", "torch"} <= {name for name, _ in listed}
+    assert {(name, version.partition("+")[0]) for name, version in listed} - allowed == {
+        ("headgate-data", version),
+        ("headgate-model", version),
+    }

@@ -1,0 +1,106 @@
+"""What is applied to a cluster or a compose project fits the image, the server and each other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCKER = Path(__file__).parents[1] / "docker"
+MANIFESTS = sorted((DOCKER / "kubernetes").glob("*.yaml"))
+# The fields of KServe's v1beta1 predictor, besides those of a pod, that are used here.
+PREDICTOR = {"minReplicas": int, "maxReplicas": int, "scaleMetric": str, "scaleTarget": int}
+
+
+def documents(path: Path) -> list[dict[str, Any]]:
+    """Return the documents of a YAML file."""
+    return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+
+
+def pods(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the pods that the documents of a file make."""
+    for document in documents(path):
+        if document["kind"] == "Deployment":
+            yield document["spec"]["template"]["spec"]
+        if document["kind"] == "InferenceService":
+            yield {key: value for key, value in document["spec"]["predictor"].items() if key not in PREDICTOR}
+
+
+def test_the_deployment_has_all_that_keeps_it_available() -> None:
+    """Deployment, service, autoscaler and disruption budget are about the same pods, of which two are always meant."""
+    found = {it["kind"]: it for it in documents(DOCKER / "kubernetes/serving.yaml")}
+    labels = found["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert found["Deployment"]["spec"]["selector"]["matchLabels"] == labels
+    assert found["Service"]["spec"]["selector"] == labels
+    assert found["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
+    scaled = found["HorizontalPodAutoscaler"]["spec"]
+    assert scaled["scaleTargetRef"]["name"] == found["Deployment"]["metadata"]["name"]
+    assert scaled["minReplicas"] > found["PodDisruptionBudget"]["spec"]["minAvailable"]
+    assert "replicas" not in found["Deployment"]["spec"], "would be set back at each apply"
+    kubernetes_validate.validate(found["Deployment"], "1.37", strict=True)
+
+
+def test_the_inference_service_is_one_of_kserve() -> None:
+    """Its predictor is a pod, which Kubernetes' own schema judges, with KServe's fields beside it."""
+    (found,) = documents(DOCKER / "kubernetes/inference-service.yaml")
+    assert (found["apiVersion"], found["kind"]) == ("serving.kserve.io/v1beta1", "InferenceService")
+    assert list(found["spec"]) == ["predictor"]
+    assert {key: type(found["spec"]["predictor"][key]) for key in PREDICTOR} == PREDICTOR
+    (pod,) = pods(DOCKER / "kubernetes/inference-service.yaml")
+    assert [it["name"] for it in pod["containers"]] == ["kserve-container"], "KServe looks for this name"
+    whole = {"apiVersion": "v1", "kind": "Pod", "metadata": found["metadata"], "spec": pod}
+    kubernetes_validate.validate(whole, "1.37", strict=True)
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
+def test_pods_are_as_confined_as_the_tests_of_the_image(path: Path) -> None:
+    """The user is the image's, the root read-only, and there are no capabilities; memory is limited."""
+    (pod,) = pods(path)
+    (container,) = pod["containers"]
+    (user,) = re.findall(r"^USER (\d+):\1$", (DOCKER / "serving.Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["runAsGroup"] == int(user)
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container["resources"]["limits"]["memory"] == "512Mi"
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
+def test_probes_ask_for_paths_of_the_protocol(path: Path) -> None:
+    """Liveness does not depend on readiness, so that a pod that drains is not killed."""
+    (pod,) = pods(path)
+    (container,) = pod["containers"]
+    assert container["livenessProbe"]["httpGet"]["path"] == "/v2/health/live"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
+    assert [it["containerPort"] for it in container["ports"]] == [8000]
+
+
+def test_everything_runs_the_image_of_this_version() -> None:
+    """Compose and both manifests name the version, never `latest`."""
+    version = (DOCKER.parent / "VERSION").read_text(encoding="utf-8").strip()
+    images = {container["image"] for path in MANIFESTS for pod in pods(path) for container in pod["containers"]}
+    (compose,) = documents(DOCKER / "compose.yaml")
+    assert images == {f"headgate-serving:{version}"}
+    assert compose["services"]["serving"]["image"] == f"${{SERVING_IMAGE:-headgate-serving:{version}}}"
+    assert ":latest" not in "".join(path.read_text(encoding="utf-8") for path in DOCKER.glob("**/*.yaml"))
+
+
+def test_prometheus_scrapes_the_server_of_compose() -> None:
+    """The target is the service and the port that the server listens on, confined as elsewhere."""
+    (compose,) = documents(DOCKER / "compose.yaml")
+    (scraped,) = documents(DOCKER / "prometheus.yaml")
+    assert [it["static_configs"][0]["targets"] for it in scraped["scrape_configs"]] == [["serving:8000"]]
+    assert compose["services"]["prometheus"]["depends_on"] == {"serving": {"condition": "service_healthy"}}
+    assert "./prometheus.yaml:/etc/prometheus/prometheus.yaml:ro" in compose["services"]["prometheus"]["volumes"]
+    for service in compose["services"].values():
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
