@@ -14,9 +14,11 @@ from headgate.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeVar
 
     from headgate._verdict import Verdict
+
+    Number = TypeVar("Number", int, float)
 
 __all__ = ["add_arguments", "run"]
 
@@ -29,8 +31,8 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
     ls.add_argument("--flaky", action="store_true", help="only digests that have passed and failed")
     ls.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
     gc = actions.add_parser("gc", help="remove what was not used for long")
-    gc.add_argument("--max-size", type=size_of, metavar="SIZE", help="how much the outputs may take, as in 5GB")
-    gc.add_argument("--max-age", type=age_of, metavar="AGE", help="how long ago the last use may be, as in 30d or 12h")
+    gc.add_argument("--max-size", metavar="SIZE", help="how much the outputs may take, as in 5GB")
+    gc.add_argument("--max-age", metavar="AGE", help="how long ago the last use may be, as in 30d or 12h")
     gc.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
     export = actions.add_parser("export", help="write all that can be relied upon into one file")
     export.add_argument("file", help="a tar archive to write, as for the cache of a CI")
@@ -92,7 +94,8 @@ def _json(value: object) -> str:
 
 def _gc(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
     """Clear the store and say what that did."""
-    cleared = store.gc(max_size=arguments.max_size, max_age=arguments.max_age)
+    size = _quantity(size_of, arguments.max_size, "--max-size", "5GB or 300MB")
+    cleared = store.gc(max_size=size, max_age=_quantity(age_of, arguments.max_age, "--max-age", "30d or 12h"))
     if arguments.format == "json":
         return _json(vars(cleared))
     return (
@@ -100,6 +103,15 @@ def _gc(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
         f" ({size_text(cleared.freed)}); left in {store.root}: {count_text(cleared.kept, 'verdict')}"
         f" with {size_text(cleared.size)} of outputs."
     )
+
+
+def _quantity(read: Callable[[str], Number], text: str | None, option: str, example: str) -> Number | None:
+    """Return what the text of an option stands for."""
+    try:
+        return None if text is None else read(text)
+    except ValueError:
+        message = f"{option} is {text!r}; write it as in {example}."
+        raise UsageError(message) from None
 
 
 def _export(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
