@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headgate._store import Store
+from headgate._store_journal import Journal
 from headgate._verdict_file import seal, write_verdict
 from headgate.errors import StoreError
 
@@ -67,6 +68,42 @@ def test_all_that_counts_is_carried(bundle: Path, stage: Stage, other: Store) ->
     assert other.restore(verdict, stage.root) is not None
     assert (stage.root / "out/a").read_text() == "one"
     assert other.import_(bundle) == 0
+
+
+def test_what_the_gate_noted_is_carried_once(stage: Stage, other: Store, tmp_path: Path) -> None:
+    """A test set is asked no more often for it: the same model is not counted twice, whoever asked first."""
+    digest, first = "5" * 64, "a" * 16
+    (tmp_path / "first.csv").write_text("predictions")
+    content = stage.store.blobs.put_file(tmp_path / "first.csv")
+    notes = [("ledger", digest, {"model": "x", "when": "1"}), ("ledger", digest, {"model": "y", "when": "2"})]
+    notes += [("gates", digest, {"outcome": "passes"}), ("baselines", first, {"on": "test", "content": content})]
+    for kind, name, entry in [*notes, ("aliases", "production", {"content": content})]:
+        Journal(stage.store.root, kind, name).note(entry)
+    Journal(stage.store.root, "baselines", first).note({"on": "lost", "content": "0" * 64})
+    Path(stage.store.root, "gates", digest, "000002").write_text("damaged")
+    Journal(other.root, "ledger", digest).note({"model": "y", "when": "3"})
+    for _ in range(2):
+        stage.store.export(tmp_path / "bundle.tar")
+        other.import_(tmp_path / "bundle.tar")
+    found = Journal(other.root, "ledger", digest).entries()
+    assert found == [{"model": "y", "when": "3"}, {"model": "x", "when": "1"}]
+    assert Journal(other.root, "gates", digest).entries() == [{"outcome": "passes"}]
+    assert Journal(other.root, "baselines", first).entries() == [{"on": "test", "content": content}]
+    assert other.blobs.path(content).read_text() == "predictions"
+    assert not Path(other.root, "aliases").exists()
+
+
+@pytest.mark.parametrize("data", [b"x" * 10, b"x" * (2 << 20), seal(b"[]"), seal(b"{")])
+def test_a_note_that_is_none_is_refused(other: Store, tmp_path: Path, data: bytes) -> None:
+    """Nothing of its bundle is taken."""
+    with tarfile.open(tmp_path / "bundle.tar", "w") as archive:
+        for kind, content in (("gates", seal(b"{}")), ("ledger", data)):
+            member = tarfile.TarInfo(f"{kind}/{'5' * 64}/000001")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    with pytest.raises(StoreError, match="was refused"):
+        other.import_(tmp_path / "bundle.tar")
+    assert not Path(other.root, "gates").exists()
 
 
 def test_equal_stores_give_equal_bundles(bundle: Path, other: Store, tmp_path: Path) -> None:

@@ -22,10 +22,15 @@ def blob_name(content: str) -> str:
 
 
 class Blobs:
-    """The blobs of one store, fetched from the remote where they are not at hand."""
+    """The blobs of one store, fetched from the remote where they are not at hand.
+
+    Attributes:
+        root: the store's folder.
+    """
 
     def __init__(self, root: str, remote: Remote | None = None) -> None:
         """Look below `root`, then in `remote`."""
+        self.root = root
         self._root = Path(root)
         self._temporary = self._root / "tmp"
         self._remote = remote

@@ -1,5 +1,8 @@
 """A store in one file: a plain tar archive, the same for the same content, blobs first.
 
+What the gate noted goes with it, so that a test set is not asked anew wherever a bundle is unpacked. Aliases do not:
+what is in production here is not for another store to say.
+
 Its members have the names that the files have in the store. What is taken in goes through the same doors as what is
 recorded: a member's name is never used as a path.
 """
@@ -8,21 +11,25 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import shutil
 import tarfile
 from pathlib import Path
 
 from headgate._store_blobs import blob_name
+from headgate._store_files import names
+from headgate._store_journal import ENTRY_LIMIT, Journal, read_entry
 from headgate._store_records import record_name
 from headgate._store_tree import contents
 from headgate._store_writing import publish, unfinished
-from headgate._verdict_file import read_verdict, write_verdict
+from headgate._verdict_file import read_verdict, seal, write_verdict
 from headgate.errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from headgate._store_blobs import Blobs
     from headgate._store_index import Index
@@ -32,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["export", "import_"]
 
 _MEMBER = re.compile(r"(blobs|passed)/([0-9a-f]{2})/([0-9a-f]{62})|(failed)/([0-9a-f]{64})")
+_NOTE = re.compile(r"(ledger|gates|baselines)/([0-9a-f]{16,64})/[0-9]{6}")
+_KEYS = {"ledger": "model", "gates": "", "baselines": ""}  # by which two entries are the same
 
 
 def export(path: str | Path, records: Records, blobs: Blobs) -> int:
@@ -65,7 +74,19 @@ def _fill(archive: tarfile.TarFile, scratch: Path, records: Records, blobs: Blob
     for found in filter(None, verdicts):
         data = write_verdict(found[0], place=found[1])
         archive.addfile(_member(record_name(found[0].digest, passed=found[0].passed), len(data)), io.BytesIO(data))
+    _add_notes(archive, scratch, blobs)
     return len(verdicts)
+
+
+def _add_notes(archive: tarfile.TarFile, scratch: Path, blobs: Blobs) -> None:
+    """Add what the gate noted, after the blobs that it names."""
+    for kind in _KEYS:
+        for name in names(f"{blobs.root}/{kind}"):
+            for number, entry in enumerate(Journal(blobs.root, kind, name).entries(), 1):
+                if entry is None or ("content" in entry and not _add_blob(archive, entry["content"], scratch, blobs)):
+                    continue
+                data = seal(json.dumps(entry, sort_keys=True).encode())
+                archive.addfile(_member(f"{kind}/{name}/{number:06}", len(data)), io.BytesIO(data))
 
 
 def _add_blob(archive: tarfile.TarFile, content: str, scratch: Path, blobs: Blobs) -> bool:
@@ -89,9 +110,10 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 
 def import_(path: str | Path, records: Records, blobs: Blobs, index: Index) -> int:
     """Take in a bundle; return how many of its verdicts were new. See `Store.import_`."""
+    noted: list[tuple[str, str, dict[str, Any]]] = []
     try:
         with tarfile.open(path, "r:") as archive:
-            found = list(_take(archive, blobs, path))
+            found = list(_take(archive, blobs, path, noted))
     except (tarfile.TarError, ValueError, OverflowError, MemoryError, EOFError) as error:
         raise _refused(path, f"it is not a tar archive, or one cut short ({error})") from error
     except FileNotFoundError as error:
@@ -104,14 +126,25 @@ def import_(path: str | Path, records: Records, blobs: Blobs, index: Index) -> i
     for verdict, place in sorted(new, key=lambda it: it[0].passed):
         records.write(verdict, place)
     index.add(it for it in new if it[0].passed)
+    for kind, name, entry in noted:
+        Journal(blobs.root, kind, name).merge([entry], _KEYS[kind])
     return len(new)
 
 
-def _take(archive: tarfile.TarFile, blobs: Blobs, path: str | Path) -> Iterator[tuple[Verdict, str]]:
-    """Store the blobs of an archive, and yield its verdicts."""
+def _take(
+    archive: tarfile.TarFile, blobs: Blobs, path: str | Path, noted: list[tuple[str, str, dict[str, Any]]]
+) -> Iterator[tuple[Verdict, str]]:
+    """Store the blobs of an archive, yield its verdicts, and add what the gate noted to a list."""
     for member in archive:
         name = _MEMBER.fullmatch(member.name)
         file = archive.extractfile(member) if member.isreg() and not member.issparse() else None
+        note = _NOTE.fullmatch(member.name)
+        if note is not None and file is not None and member.size <= ENTRY_LIMIT:
+            entry = read_entry(file.read())
+            if entry is None:
+                raise _refused(path, f"its member {member.name} is damaged")
+            noted.append((note[1], note[2], entry))
+            continue
         if name is None or file is None:
             raise _refused(path, f"its member {member.name!r} is none that a store has")
         folder, content = name[1] or name[4], (name[2] or "") + (name[3] or name[5] or "")

@@ -16,14 +16,14 @@ from headgate._verdict_file import seal, unseal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     Entry = dict[str, Any]
 
-__all__ = ["Journal", "kept_blobs"]
+__all__ = ["ENTRY_LIMIT", "Journal", "kept_blobs", "read_entry"]
 
-_LIMIT = 1 << 20  # bytes of an entry
+ENTRY_LIMIT = 1 << 20  # bytes
 _DIGITS = 6
 _KEEPERS = ("aliases", "baselines")  # whose entries name a blob in `content`, which is needed as long as they are
 
@@ -39,7 +39,7 @@ class Journal:
     def entries(self) -> list[Entry | None]:
         """Return all entries in their order, None for one that is damaged."""
         numbers = [name for name in names(self.folder) if name.isdecimal()]
-        return [self._read(os.path.join(self.folder, name)) for name in numbers]
+        return [read_entry(read(os.path.join(self.folder, name), ENTRY_LIMIT) or b"") for name in numbers]
 
     def note(self, entry: Entry) -> None:
         """Add an entry, whatever there is already.
@@ -48,6 +48,23 @@ class Journal:
             StoreError: it cannot be written.
         """
         self.append(lambda _found: entry)
+
+    def merge(self, entries: Iterable[Entry], key: str) -> None:
+        """Add those of some entries that are not there yet.
+
+        Args:
+            entries: entries of the same journal in another store.
+            key: the field by which two entries are the same; all fields where it is empty.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        for entry in entries:
+            self._add(entry, key)
+
+    def _add(self, entry: Entry, key: str) -> None:
+        """Add an entry unless it is there already."""
+        self.append(lambda found: None if _is_known(entry, found, key) else entry)
 
     def append(self, make: Callable[[list[Entry | None]], Entry | None]) -> Entry | None:
         """Add an entry after all that there are.
@@ -89,14 +106,19 @@ class Journal:
                 return False
         return True
 
-    @staticmethod
-    def _read(path: str) -> Entry | None:
-        """Return an entry, or None where a bit of it is not what was written."""
-        try:
-            found = json.loads(unseal(read(path, _LIMIT) or b"") or b"")
-        except ValueError:
-            return None
-        return found if isinstance(found, dict) else None
+
+def read_entry(sealed: bytes) -> Entry | None:
+    """Return the entry of a file, or None where a bit of it is not what was written."""
+    try:
+        found = json.loads(unseal(sealed) or b"")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_known(entry: Entry, found: list[Entry | None], key: str) -> bool:
+    """Tell whether an entry is among others."""
+    return any(it is not None and (it == entry or (bool(key) and it.get(key) == entry.get(key))) for it in found)
 
 
 def kept_blobs(root: str) -> set[str]:
