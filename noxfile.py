@@ -296,7 +296,7 @@ def gate(session: nox.Session) -> None:
     """Judge whether the model is worse than that of the merge base, on what, and how sure that is."""
     install(session, "tools", package="headgate", extra="gate,live,onnx")
     session.run("headgate", "run", *NEEDS["gate"])
-    session.run("headgate", "gate", *session.posargs)
+    session.run("headgate", "gate", "--save=artifacts/gate", *session.posargs)
 
 
 def container_engine(session: nox.Session) -> None:

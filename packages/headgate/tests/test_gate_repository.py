@@ -449,9 +449,16 @@ def test_a_ledger_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         charge(str(tmp_path), "5" * 64, "a", conditions=["x"], budget=2, when="now")
 
 
-def test_json_has_the_notes(demo: Demo) -> None:
-    """So that a report can show what it cost and where the base is from."""
+def test_the_result_is_saved_for_a_report(demo: Demo) -> None:
+    """With its notes, and with the predictions that the base was judged by; an older result does not stay."""
     demo.train()
     demo.branch()
-    notes = json.loads(demo.gate("--format", "json"))["notes"]
-    assert len(notes) == 2
+    demo.train(80)
+    folder = Path("artifacts/gate")
+    demo.gate("--save", str(folder), code=1)
+    saved = json.loads((folder / "gate.json").read_text())
+    assert (saved["outcome"], len(saved["notes"])) == ("fails", 2)
+    assert (folder / "base-evaluate.csv").read_text().count("yes,no") == 4
+    Path("artifacts/evaluate/predictions.csv").unlink()
+    demo.gate("--save", str(folder), code=3)
+    assert [it.name for it in folder.iterdir()] == ["base-evaluate.csv"]

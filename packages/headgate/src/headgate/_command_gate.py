@@ -35,6 +35,7 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
     parser.add_argument("--config", metavar="FILE", help="TOML with [tool.headgate.gate]; by default pyproject.toml")
     parser.add_argument("--base", metavar="REF", help="compare with where HEAD parted from this revision")
     parser.add_argument("--bootstrap", action="store_true", help="record the first base where there is none")
+    parser.add_argument("--save", metavar="FOLDER", help="write gate.json and the base's predictions there")
     parser.add_argument("--plan", action="store_true", help="say how many rows the conditions need, and judge nothing")
     parser.add_argument("--rows", type=int, metavar="N", help="with --plan: how many rows there are")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
@@ -120,6 +121,7 @@ def _in_repository(arguments: Any, settings: GateSettings) -> GateResult:  # noq
         settings,
         base=arguments.base,
         bootstrap=arguments.bootstrap,
+        save=arguments.save or "",
         say=lambda text: print(f"headgate: {text}", file=sys.stderr, flush=True),  # noqa: T201  # for who waits
     )
 

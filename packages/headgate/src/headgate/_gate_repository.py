@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from headgate._gate import Compared, judge_all, names_needed
 from headgate._gate_base import BaseTree, NoBaseError
 from headgate._gate_file import read_predictions
+from headgate._gate_json import as_json
 from headgate._gate_ledger import charge
 from headgate._gate_measurements import measurements_of
 from headgate._gate_predictions import pair
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
     from headgate._gate_result import GateResult
     from headgate._gate_settings import GateSettings, Wanted
 
-__all__ = ["gate_repository"]
+__all__ = ["RESULT", "gate_repository"]
+
+RESULT = "gate.json"
 
 
 def gate_repository(
@@ -40,6 +44,7 @@ def gate_repository(
     *,
     base: str | None = None,
     bootstrap: bool = False,
+    save: str = "",
     say: Callable[[str], None],
 ) -> GateResult:
     """Return whether the work tree's model reaches its conditions.
@@ -49,6 +54,7 @@ def gate_repository(
         settings: the table.
         base: a revision whose merge base is compared with; None for the branch to be merged into.
         bootstrap: whether what the work tree predicts becomes the first base where there is none.
+        save: a folder for `gate.json` and the base's predictions, for a report; empty for none.
         say: takes a message for the person who waits.
 
     Raises:
@@ -62,7 +68,12 @@ def gate_repository(
         tree = BaseTree(root, store, folder, asked=base, say=say)
         try:
             gating = _Gating(root, store, settings, tree, folder)
-            return gating.result(conditions, bootstrap=bootstrap)
+            if save:
+                Path(save, RESULT).unlink(missing_ok=True)  # an older one is not about this work tree
+            found = gating.result(conditions, bootstrap=bootstrap)
+            if save:
+                gating.save(found, Path(save))
+            return found
         finally:
             tree.close()
 
@@ -81,6 +92,7 @@ class _Gating:
         self._when = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         self._notes: list[str] = []
         self._found: dict[str, str | NoBaseError] = {}
+        self._read_last: dict[str, str] = {}
 
     def result(self, conditions: Sequence[Wanted], *, bootstrap: bool) -> GateResult:
         """Return what the gate finds, and record it."""
@@ -100,6 +112,15 @@ class _Gating:
         found = judge_all(asked, compared, self._settings, measured, base_measured, notes)
         self._record(found)
         return found
+
+    def save(self, found: GateResult, folder: Path) -> None:
+        """Write the result, after the predictions that the base was judged by, as `base-NAME`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, file in self._read_last.items():
+            shutil.copyfile(file, folder / f"base-{name}{os.path.splitext(file)[1]}")
+        part = folder / f"{RESULT}.part"
+        part.write_text(as_json(found), encoding="utf-8")
+        part.replace(folder / RESULT)
 
     def _place(self, path: str) -> str:
         """Return where a file of the work tree lies."""
@@ -129,9 +150,12 @@ class _Gating:
         if not has_base:
             return Compared(candidate=mine, pair=None)
         source = f"{self._settings.predictions[name]} of the base"
-        theirs = self._read(self._base_file(name), source)
+        file = self._base_file(name)
+        theirs = self._read(file, source)
         if mine.rows_digest != theirs.rows_digest and name in self._settings.predict:
-            theirs = self._read(self._predicted(name), f"{source}, predicted anew")
+            file = self._predicted(name)
+            theirs = self._read(file, f"{source}, predicted anew")
+        self._read_last[name] = file
         return Compared(candidate=mine, pair=pair(mine, theirs, least=self._settings.min_shared))
 
     def _base_file(self, name: str) -> str:
