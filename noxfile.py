@@ -23,12 +23,14 @@ PACKAGES = sorted(path.parent.name for path in Path("packages").glob("*/pyprojec
 METADATA = {name: nox.project.load_toml(f"packages/{name}/pyproject.toml") for name in PACKAGES}
 PYTHONS = nox.project.python_versions(METADATA["headgate"])
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
-# What the sessions that read another one's output need; CI gives those, tagged `serial`, a job of their own.
+# What the sessions that read another one's output need.
 NEEDS = {
     name: [need.partition("(")[0] for need in session.get("needs", [])]
     for name, session in nox.project.load_toml("pyproject.toml")["tool"]["headgate"]["sessions"].items()
 }
 COVERAGE = Path("artifacts/tests")
+
+# Tags say where CI runs a session: `pipeline`, after all others; `images`, after that; `macos`, `windows`, there too.
 
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
@@ -152,7 +154,7 @@ def minimums(session: nox.Session, package: str) -> None:
 def integration(session: nox.Session) -> None:
     """Test what crosses the packages: hooks, reused environments, planted faults, the reach of a change."""
     install(session, "test", "tools", "lint", package="headgate")
-    session.run("pytest", "tests", *session.posargs)
+    session.run("pytest", "tests", "--ignore=tests/workflows", *session.posargs)
 
 
 def run_campaign(session: nox.Session, name: str) -> None:
@@ -173,7 +175,7 @@ def kills(session: nox.Session) -> None:
     run_campaign(session, "kill")
 
 
-@nox.session(requires=NEEDS["coverage"], tags=["serial"])
+@nox.session(requires=NEEDS["coverage"], tags=["pipeline"])
 def coverage(session: nox.Session) -> None:
     """Combine the coverage of all tests and fail below 100%."""
     install(session, "test")
@@ -185,7 +187,7 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report", combined, *session.posargs)
 
 
-@nox.session
+@nox.session(tags=["macos", "windows"])
 @each_package
 def build(session: nox.Session, package: str) -> None:
     """Build a package's sdist and wheel, check both, and import the wheel in a clean environment."""
@@ -213,6 +215,25 @@ def build(session: nox.Session, package: str) -> None:
 
 
 @nox.session
+def headgate(session: nox.Session) -> None:
+    """Run Headgate as it is in this tree, as in `nox -s headgate -- plan`."""
+    install(session, "tools", package="headgate", extra="live")
+    session.run("headgate", *session.posargs)
+
+
+@nox.session
+def workflows(session: nox.Session) -> None:
+    """Check the workflows: their schemas, their safety, and that no fault in them can pass."""
+    install(session, "lint", "test", "tools", package="headgate")
+    files = [str(path) for path in sorted(Path(".github/workflows").glob("*.yml"))]
+    session.run("check-jsonschema", "--builtin-schema=vendor.github-workflows", *files)
+    session.run("check-jsonschema", "--builtin-schema=vendor.dependabot", ".github/dependabot.yml")
+    session.run("zizmor", "--offline", "--quiet", ".github")
+    session.run("python", "tests/workflows/workflow_rules.py")
+    session.run("pytest", "tests/workflows", *session.posargs)
+
+
+@nox.session
 def imports(session: nox.Session) -> None:
     """Check that imports between the packages flow one way."""
     install(session, "imports")
@@ -234,7 +255,7 @@ def run_stage(session: nox.Session, package: str, *commands: str, extra: str = "
         session.run("python", "-m", *command.split(), *session.posargs)
 
 
-@nox.session(requires=NEEDS["dataset"], tags=["serial"])
+@nox.session(requires=NEEDS["dataset"], tags=["pipeline"])
 def dataset(session: nox.Session) -> None:
     """Build the dataset, split it, and check it against its contract."""
     run_stage(
@@ -245,7 +266,7 @@ def dataset(session: nox.Session) -> None:
     )
 
 
-@nox.session(requires=NEEDS["train"], tags=["serial"])
+@nox.session(requires=NEEDS["train"], tags=["pipeline"])
 def train(session: nox.Session) -> None:
     """Train the network on the dataset."""
     run_stage(
@@ -253,7 +274,7 @@ def train(session: nox.Session) -> None:
     )
 
 
-@nox.session(requires=NEEDS["evaluate"], tags=["serial"])
+@nox.session(requires=NEEDS["evaluate"], tags=["pipeline"])
 def evaluate(session: nox.Session) -> None:
     """Predict the test split and measure the model beside what one would pick instead."""
     floors = "--floors packages/model/evaluate.toml"
@@ -262,27 +283,27 @@ def evaluate(session: nox.Session) -> None:
     )
 
 
-@nox.session(requires=NEEDS["crossfit"], tags=["serial"])
+@nox.session(requires=NEEDS["crossfit"], tags=["pipeline"])
 def crossfit(session: nox.Session) -> None:
     """Predict every row of the dataset by a network that was not trained on it."""
     settings = "--config packages/model/train.toml"
     run_stage(session, "model", f"headgate_model crossfit artifacts/dataset artifacts/crossfit {settings}")
 
 
-@nox.session(requires=NEEDS["export"], tags=["serial"])
+@nox.session(requires=NEEDS["export"], tags=["pipeline"])
 def export(session: nox.Session) -> None:
     """Export the model to one self-describing ONNX file, verified against torch."""
     run_stage(session, "model", "headgate_model export artifacts/dataset artifacts/train artifacts/export")
 
 
-@nox.session(name="serve-check", requires=NEEDS["serve-check"], tags=["serial"])
+@nox.session(name="serve-check", requires=NEEDS["serve-check"], tags=["pipeline"])
 def serve_check(session: nox.Session) -> None:
     """Serve the exported model and compare every prediction with the evaluation's."""
     served = "--model artifacts/export/model.onnx --predictions artifacts/evaluate/predictions.parquet"
     run_stage(session, "serving", f"headgate_serving.check --dataset artifacts/dataset {served}", extra="check")
 
 
-@nox.session(tags=["serial"])
+@nox.session(tags=["pipeline"])
 def pipeline(session: nox.Session) -> None:
     """Carry the data through every stage to served predictions, and restore what has passed before."""
     install(session, "tools", package="headgate", extra="live")
@@ -291,7 +312,7 @@ def pipeline(session: nox.Session) -> None:
     session.log(f"accuracy on the test split: {metrics['accuracy']:.4f}")
 
 
-@nox.session(tags=["serial"])
+@nox.session(tags=["pipeline"])
 def gate(session: nox.Session) -> None:
     """Judge whether the model is worse than that of the merge base, on what, and how sure that is."""
     install(session, "tools", package="headgate", extra="gate,live,onnx")
@@ -306,7 +327,7 @@ def container_engine(session: nox.Session) -> None:
         session.skip(found)
 
 
-@nox.session(name="build-images", requires=NEEDS["build-images"], tags=["serial"])
+@nox.session(name="build-images", requires=NEEDS["build-images"], tags=["images"])
 @each_image
 def build_images(session: nox.Session, image: str, package: str) -> None:  # noqa: ARG001 - the table of sessions uses it
     """Build the images, and record what each of them holds."""
@@ -315,7 +336,7 @@ def build_images(session: nox.Session, image: str, package: str) -> None:  # noq
     session.run("python", "docker/build.py", image, "--", *session.posargs)
 
 
-@nox.session(name="test-images", requires=NEEDS["test-images"], tags=["serial"])
+@nox.session(name="test-images", requires=NEEDS["test-images"], tags=["images"])
 @each_image
 def test_images(session: nox.Session, image: str, package: str) -> None:  # noqa: ARG001 - as above
     """Test the built images, run as restricted as they are in production."""

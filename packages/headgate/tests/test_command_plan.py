@@ -17,11 +17,14 @@ import pytest
 import headgate
 from headgate import _cli
 from headgate._command_plan import rendered
-from headgate._plan import plan
+from headgate._format_github import as_github
+from headgate._plan import Plan, plan
 from headgate._store import Store
 from headgate._verdict import Verdict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Monorepo, Scratch
 
 
@@ -152,36 +155,112 @@ def test_json_is_in_the_published_form(inside: Monorepo, capsys: pytest.CaptureF
         jsonschema.validate(data | {"more": 1}, schema())
 
 
-def matrix(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[str, list[dict[str, object]]]:
-    """Return both outputs for GitHub Actions."""
-    lines = dict(it.split("=", 1) for it in shown(capsys, "plan", "--format", "github", *arguments).splitlines())
-    return lines["any"], json.loads(lines["matrix"])["include"]
+def outputs(text: str) -> dict[str, list[dict[str, object]]]:
+    """Return the jobs in each matrix for GitHub Actions, and whether there is any."""
+    lines = dict(it.split("=", 1) for it in text.splitlines())
+    is_any = lines.pop("any")
+    found = {name: json.loads(it)["include"] if it else [] for name, it in lines.items()}
+    assert is_any == ("true" if any(found.values()) else "false")
+    return found
+
+
+def matrix(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:
+    """Return the jobs of the only matrix."""
+    return outputs(shown(capsys, "plan", "--format", "github", *arguments))["matrix"]
 
 
 def test_jobs_share_what_runs_by_the_time_it_takes(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
     """Sessions that read each other's outputs stay together, and the shell gets names that it can take."""
     inside.edit("packages/base/src/base/core.py", "base", "x")
-    is_any, jobs = matrix(capsys, "--jobs", "3")
-    assert is_any == "true"
+    jobs = matrix(capsys, "--jobs", "3")
     assert [it["seconds"] for it in jobs] == [270, 180, 180]
     assert any("data model" in str(it["sessions"]) for it in jobs)
     names = [name for it in jobs for name in shlex.split(str(it["sessions"]))]
     assert sorted(names) == sorted(it.session.name for it in plan(inside.root).sessions if it.state != "cached")
-    _, jobs = matrix(capsys, "--jobs", "1")
-    assert jobs[0]["name"] == "tests-3.11(base), tests-3.13(base), tests-3.11(app) and 4 more" or len(jobs) == 1
-    assert len(matrix(capsys)[1]) == 6
+    assert {it["runner"] for it in jobs} == {"ubuntu-latest"}
+
+
+def test_a_job_is_named_by_the_command_that_does_the_same(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """A function stands for its instances where all of them are there."""
+    inside.edit("packages/app/src/app/core.py", "app", "x")
+    [job] = matrix(capsys, "--jobs", "1", "tests")
+    assert job["name"] == "nox -s 'tests-3.11(app)' 'tests-3.13(app)'"
+    inside.edit("packages/base/src/base/core.py", "base", "x")
+    inside.edit("packages/solo/src/solo/core.py", "solo", "x")
+    [job] = matrix(capsys, "--jobs", "1")
+    assert sorted(shlex.split(str(job["name"]))) == ["-s", "data", "lint", "model", "nox", "tests"]
+
+
+@pytest.mark.parametrize(("usual", "longest", "jobs"), [(1.0, 1.0, [9]), (100.0, 400.0, [500, 400, 300])])
+def test_no_more_machines_are_asked_for_than_make_it_faster(
+    monorepo: Monorepo, usual: float, longest: float, jobs: list[int]
+) -> None:
+    """Whatever is tiny shares one, and beside a long session there is time for several short ones."""
+    found = with_tags(plan(monorepo.root, store=monorepo.store), seconds={"model": longest}, usual=usual)
+    assert [it["seconds"] for it in outputs(as_github(found, jobs=256))["matrix"]] == jobs
+
+
+def with_tags(
+    found: Plan, *tags: str, of: str = "", usual: float = 1.0, seconds: dict[str, float] | None = None
+) -> Plan:
+    """Return a plan in which a session has other tags, and all are expected to take some time."""
+    sessions = []
+    for it in found.sessions:
+        session = it.session
+        if session.name == of:
+            session = type(session)(**vars(session) | {"tags": tags})
+        length = (seconds or {}).get(session.name, usual)
+        sessions.append(type(it)(**vars(it) | {"session": session, "seconds": length}))
+    return Plan(root=found.root, sessions=tuple(sessions), base=found.base, digester=found.digester)
+
+
+def test_what_is_tagged_has_a_matrix_or_a_system_of_its_own(inside: Monorepo) -> None:
+    """A verdict of this system covers nothing on another one, so that a job there has to look for itself."""
+    found = outputs(
+        as_github(with_tags(plan(inside.root), "late", "macos", of="model"), jobs=256, apart=("new", "late"))
+    )
+    assert list(found) == ["matrix", "new", "late"]
+    assert [it["name"] for it in found["matrix"]] == ["nox -s lint"]
+    assert found["new"] == []
+    assert [(it["name"], it["system"], it["runner"]) for it in found["late"]] == [
+        ("nox -s model  # macos", "macos", "macos-latest")
+    ]
+    found = outputs(as_github(with_tags(plan(inside.root), "windows", "macos", of="lint"), jobs=2))
+    assert [it["system"] for it in found["matrix"]] == ["linux", "macos", "windows"]
+
+
+def test_a_plan_can_be_written_to_a_file(inside: Monorepo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For GitHub to the end of the file that it names, in every other form as the whole file."""
+    file = tmp_path / "new/file"
+    for _ in range(2):
+        assert shown(capsys, "plan", "tests", "--format", "github", "--output", str(file)) == ""
+    assert file.read_text() == "any=false\nmatrix=\n" * 2
+    assert shown(capsys, "plan", "--format", "json", "--output", str(file)) == ""
+    jsonschema.validate(json.loads(file.read_text()), schema())
+    assert [it.name for it in file.parent.iterdir()] == ["file"]
+    assert _cli.main(["plan", "--output", str(tmp_path)]) == 2
+    assert f"{tmp_path} could not be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tags", ["", "a,", "any", "a=b", "matrix"])
+def test_a_tag_has_to_be_the_name_of_an_output(tags: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """And none that means something else."""
+    with pytest.raises(SystemExit) as ended:
+        _cli.main(["plan", "--apart", tags])
+    assert ended.value.code == 2
+    assert "invalid _tags value" in capsys.readouterr().err
 
 
 def test_a_plan_without_anything_to_run_has_no_jobs(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
     """So that the job that needs it can be left out."""
     assert inside.root.is_dir()
-    assert matrix(capsys, "tests") == ("false", [])
+    assert matrix(capsys, "tests") == []
 
 
 def test_jobs_of_unknown_length_count_alike(monorepo: Monorepo) -> None:
     """Nothing has ever run."""
     text = rendered(plan(monorepo.root, store=monorepo.store, sessions=["tests"]), "github", jobs=2)
-    assert [it["seconds"] for it in json.loads(text.partition("matrix=")[2])["include"]] == [180, 180]
+    assert [it["seconds"] for it in outputs(text)["matrix"]] == [180, 180]
 
 
 @pytest.mark.parametrize("jobs", ["0", "257", "x"])

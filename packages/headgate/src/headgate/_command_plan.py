@@ -35,7 +35,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_selection(parser)
     parser.add_argument("--format", choices=["text", "json", "github", "mermaid", "dot"], default="text")
     parser.add_argument(
-        "--jobs", type=_jobs, default=8, metavar="N", help="with --format github: how many jobs the matrix may have"
+        "--jobs",
+        type=_jobs,
+        default=_MAX_JOBS,
+        metavar="N",
+        help="with --format github: how many jobs a matrix may have",
+    )
+    parser.add_argument(
+        "--apart",
+        type=_tags,
+        default=(),
+        metavar="TAGS",
+        help="with --format github: tags, with commas between them, whose sessions get a matrix of their own",
+    )
+    parser.add_argument(
+        "--output", metavar="FILE", help="write to this file; with --format github, to the end of what it has"
     )
 
 
@@ -51,7 +65,19 @@ def _jobs(text: str) -> int:
     return number
 
 
-def rendered(found: Plan, form: str, *, jobs: int = 8) -> str:
+def _tags(text: str) -> tuple[str, ...]:
+    """Return tags, each of which is to be the name of an output.
+
+    Raises:
+        ValueError: one of them cannot be.
+    """
+    tags = tuple(text.split(","))
+    if any(not tag.replace("-", "").replace("_", "").isalnum() or tag in {"any", "matrix"} for tag in tags):
+        raise ValueError(text)
+    return tags
+
+
+def rendered(found: Plan, form: str, *, jobs: int = _MAX_JOBS, apart: tuple[str, ...] = ()) -> str:
     """Return a plan in one of the forms."""
     if form == "json":
         from headgate._format_json import as_json
@@ -60,7 +86,7 @@ def rendered(found: Plan, form: str, *, jobs: int = 8) -> str:
     if form == "github":
         from headgate._format_github import as_github
 
-        return as_github(found, jobs=jobs)
+        return as_github(found, jobs=jobs, apart=apart)
     if form in {"mermaid", "dot"}:
         from headgate._format_graph import as_dot, as_mermaid
 
@@ -73,5 +99,11 @@ def rendered(found: Plan, form: str, *, jobs: int = 8) -> str:
 def run(arguments: argparse.Namespace) -> int:
     """Show the plan of the project that the working folder is in."""
     found = plan(os.curdir, base=arguments.base, sessions=arguments.sessions)
-    sys.stdout.write(rendered(found, arguments.format, jobs=arguments.jobs))
+    text = rendered(found, arguments.format, jobs=arguments.jobs, apart=arguments.apart)
+    if arguments.output is None:
+        sys.stdout.write(text)
+        return 0
+    from headgate._written import write
+
+    write(arguments.output, text, append=arguments.format == "github")
     return 0

@@ -40,6 +40,7 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
     parser.add_argument("--force", action="store_true", help="run also what a verdict covers")
     parser.add_argument("--keep-going", action="store_true", help="start sessions even after one has failed")
     parser.add_argument("--retry", type=int, default=0, metavar="N", help="run a failed session up to N times again")
+    parser.add_argument("--outcomes", metavar="FILE", help="write what became of each session, for `headgate verify`")
     parser.add_argument("--remote", metavar="URL", help="a store elsewhere to look in, as HEADGATE_REMOTE")
     parser.add_argument("--write-remote", action="store_true", help="record there too; for trusted runs only")
 
@@ -63,6 +64,11 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
 
         outcomes, is_ended = run_plan(planned, make_plan, asked, store, _settings(arguments))
     store.mark_used(it.verdict.digest for it in outcomes.values() if it.verdict is not None)
+    if arguments.outcomes is not None:
+        from headgate._outcomes_file import as_outcomes
+        from headgate._written import write
+
+        write(arguments.outcomes, as_outcomes(_in_order(planned, outcomes)))
     sys.stdout.write(summary(_in_order(planned, outcomes), time.monotonic() - begin) + "\n")
     for problem in store.problems:
         sys.stderr.write(f"headgate: {problem}\n")

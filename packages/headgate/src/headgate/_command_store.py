@@ -5,6 +5,7 @@ The store is the folder in HEADGATE_STORE, or `headgate` in the platform's folde
 
 from __future__ import annotations
 
+import os
 import sys
 
 from headgate._quantities import age_of, count_text, duration_text, size_of, size_text
@@ -37,7 +38,9 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
     export = actions.add_parser("export", help="write all that can be relied upon into one file")
     export.add_argument("file", help="a tar archive to write, as for the cache of a CI")
     import_ = actions.add_parser("import", help="take in what another store exported")
-    import_.add_argument("file", help="a bundle, as good as who wrote it: it can say that anything passed")
+    import_.add_argument(
+        "file", help="a bundle, or a folder with bundles, as good as who wrote them: they can say that anything passed"
+    )
     forget = actions.add_parser("forget", help="forget the verdicts of sessions, so that they run again")
     forget.add_argument("sessions", nargs="+", metavar="SESSION", help="names as nox shows them")
 
@@ -120,8 +123,13 @@ def _export(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
 
 
 def _import(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
-    """Take in a bundle and say what was new."""
-    return f"Took {count_text(store.import_(arguments.file), 'new verdict')} from {arguments.file} into {store.root}."
+    """Take in bundles and say what was new."""
+    bundles = [arguments.file]
+    if os.path.isdir(arguments.file):
+        found = [os.path.join(folder, name) for folder, _, names in os.walk(arguments.file) for name in names]
+        bundles = sorted(it for it in found if it.endswith(".tar"))
+    new = count_text(sum(map(store.import_, bundles)), "new verdict")
+    return f"Took {new} from {arguments.file} into {store.root}."
 
 
 def _forget(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's

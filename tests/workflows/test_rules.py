@@ -1,0 +1,149 @@
+"""A fault in a workflow turns the session `workflows` red."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from workflow_rules import breaches, listed_sessions, main
+
+if TYPE_CHECKING:
+    from conftest import Scratch
+
+ROOT = Path(__file__).parents[2]
+CI = ".github/workflows/ci.yml"
+RULESET = ".github/rulesets/main.json"
+
+# What is planted: the file, the text that is replaced where it first stands, what replaces it, and what is told of it.
+FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
+    "required is skipped after a failure": (CI, "    if: always()\n", "", "a skipped job counts as passed"),
+    "required looks away": (CI, "    if: always()\n", "    if: success()\n", "a skipped job counts as passed"),
+    "a job is left out of required": (
+        CI,
+        "needs: [plan, session, pipeline, images, report]",
+        "needs: [plan, session, pipeline, report]",
+        "required: it does not need images",
+    ),
+    "required counts nothing": (
+        CI,
+        re.compile(r"verify( artifacts/proof [^$]+\$RESULTS[^$]+\$GITHUB_STEP_SUMMARY)"),
+        r"plan\1",
+        "nothing counts the sessions",
+    ),
+    "required is gone": (
+        CI,
+        "  required:\n    name: required",
+        "  other:\n    name: other",
+        "there is no job `required`",
+    ),
+    "the merge queue is left out": (CI, "  merge_group:\n", "", "in the merge queue"),
+    "an action is not pinned": (
+        CI,
+        re.compile(r"actions/checkout@\w+ # v[\d.]+"),
+        "actions/checkout@v7",
+        "checkout@v7 is not pinned",
+    ),
+    "a pin does not tell its version": (CI, re.compile(r"(actions/checkout@\w+) # v[\d.]+"), r"\1", "is not pinned"),
+    "everything may be written": (CI, "permissions: {}\n", "permissions: write-all\n", "has no `permissions: {}`"),
+    "a job may write everything": (
+        CI,
+        "    permissions:\n      contents: read\n",
+        "    permissions: write-all\n",
+        "no permissions of its own, but 'write-all'",
+    ),
+    "a job may write the sources": (CI, "      contents: read\n", "      contents: write\n", "it may write contents"),
+    "a job has no permissions of its own": (CI, "    permissions:\n      contents: read\n", "", "but None"),
+    "a session is renamed": ("noxfile.py", "def headgate(", "def gate(", "there is no session 'headgate'"),
+    "a step has a session that is not there": (
+        CI,
+        "nox -R -s headgate",
+        "nox -R -s tests headgat",
+        "no session 'headgat'",
+    ),
+    "a title is read as code": (
+        CI,
+        "headgate -- plan\n      - run",
+        "headgate -- plan ${{ github.event.pull_request.title }}\n      - run",
+        "is read as code",
+    ),
+    "a pull request gets the rights of main": (
+        CI,
+        "  pull_request:\n",
+        "  pull_request_target:\n",
+        "the rights of main",
+    ),
+    "a token is kept": (CI, "          persist-credentials: false\n", "", "keeps the token"),
+    "a job never ends": (CI, "    timeout-minutes: 10\n", "", "no timeout-minutes"),
+    "one red job ends the others": (CI, "      fail-fast: false\n", "", "fail-fast"),
+    "a pull request saves where main reads": (
+        CI,
+        "      - if: github.event_name == 'push' && github.ref == 'refs/heads/main'\n        uses: actions/cache/save",
+        "      - uses: actions/cache/save",
+        "other runs than those of main",
+    ),
+    "a pull request saves on its way": (CI, "actions/cache/restore@", "actions/cache@", "restore and save are apart"),
+    "a Python is left out": (CI, "            3.12\n", "", "it installs Python 3.11, 3.14, 3.13"),
+    "another Python runs nox": (
+        CI,
+        "            3.14\n            3.13\n",
+        "            3.13\n            3.14\n",
+        "should be 3.13",
+    ),
+    "the ruleset names no job": (RULESET, '"context": "required"', '"context": "all-green"', "no job 'all-green'"),
+    "the ruleset is not in force": (RULESET, '"enforcement": "active"', '"enforcement": "disabled"', "is not required"),
+    "somebody may pass the ruleset by": (
+        RULESET,
+        '"bypass_actors": []',
+        '"bypass_actors": [{"actor_id": 1}]',
+        "pass it by",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def sessions() -> set[str]:
+    """Return the names that nox knows here."""
+    return listed_sessions(ROOT)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """Return a copy of what the rules read."""
+    shutil.copytree(ROOT / ".github", tmp_path / ".github")
+    for name in ("noxfile.py", "pyproject.toml", ".python-version"):
+        shutil.copy(ROOT / name, tmp_path)
+    for file in ROOT.glob("packages/*/pyproject.toml"):
+        (tmp_path / file.relative_to(ROOT)).parent.mkdir(parents=True)
+        shutil.copy(file, tmp_path / file.relative_to(ROOT))
+    return tmp_path
+
+
+def test_the_workflows_keep_every_rule(sessions: set[str]) -> None:
+    """As they are."""
+    assert breaches(ROOT, sessions) == []
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_told(
+    fault: str, copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the program that the session runs, in words that name it."""
+    name, old, new, part = FAULTS[fault]
+    text = (copy / name).read_text(encoding="utf-8")
+    planted = old.sub(new, text, count=1) if isinstance(old, re.Pattern) else text.replace(old, new, 1)
+    assert planted != text
+    (copy / name).write_text(planted, encoding="utf-8")
+    monkeypatch.chdir(copy)
+    assert main() == 1
+    assert part in capsys.readouterr().out
+
+
+def test_a_fault_turns_the_session_red(scratch: Scratch) -> None:
+    """The whole session, with the tools that it installs."""
+    scratch.replace(CI, "    if: always()\n", "")
+    result = scratch.nox("workflows", check=False)
+    assert result.red == {"workflows"}
+    assert "a skipped job counts as passed" in result.output

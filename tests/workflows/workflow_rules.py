@@ -1,0 +1,187 @@
+"""What must hold for the workflows of this repository, beyond their schema and what zizmor knows.
+
+Call `python tests/workflows/workflow_rules.py` in the root; it tells every breach, and exits with 1 if there is one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import nox.project
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Workflow: TypeAlias = "dict[Any, Any]"  # `on` is a key that YAML reads as True
+
+_PINNED: Final = re.compile(r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+_USES: Final = re.compile(r"^\s*(?:- )?uses: (?!\./)(.*)$", re.MULTILINE)
+_EXPRESSION: Final = "${{"
+# The only permissions to write, each with the job that cannot do without it.
+WRITERS: Final = {
+    ("report.yml", "comment"): {"pull-requests"},
+    ("nightly.yml", "compare"): {"issues"},
+    ("release.yml", "publish-packages"): {"id-token", "attestations"},
+    ("release.yml", "publish-images"): {"id-token", "attestations", "packages"},
+    ("release.yml", "publish-release"): {"contents"},
+    ("update.yml", "update"): {"contents", "pull-requests"},
+}
+
+
+def listed_sessions(root: Path) -> set[str]:
+    """Return the names that nox knows in a repository: of functions, of functions with a Python, of instances."""
+    command = [sys.executable, "-m", "nox", "-l", "--json", "-k", "True"]
+    done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
+    listed = json.loads(done.stdout.splitlines()[-1])
+    with_python = {f"{it['name']}-{it['python']}" for it in listed if it["python"]}
+    return {name for it in listed for name in (it["name"], it["session"])} | with_python
+
+
+def breaches(root: Path, sessions: set[str]) -> list[str]:
+    """Return what is wrong with the workflows of a repository, each in a line that names the file.
+
+    Args:
+        root: the repository.
+        sessions: the names that nox knows there.
+    """
+    files = sorted((root / ".github/workflows").glob("*.yml"))
+    found = [] if files else ["there is no workflow"]
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        found += [f"{file.name}: {it}" for it in _of_workflow(file.name, text, sessions)]
+        found += [f"{file.name}: {it}" for it in _of_pythons(yaml.safe_load(text), root)]
+    ci = yaml.safe_load((root / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    found += [f"ci.yml: {it}" for it in _of_required(ci)]
+    found += [f"rulesets/main.json: {it}" for it in _of_ruleset(root / ".github/rulesets/main.json", ci)]
+    return found
+
+
+def _of_workflow(name: str, text: str, sessions: set[str]) -> Iterator[str]:
+    """Yield what is wrong with one workflow."""
+    workflow = yaml.safe_load(text)
+    yield from (
+        f"{it} is not pinned by SHA with its version" for it in _USES.findall(text) if not _PINNED.fullmatch(it)
+    )
+    if workflow.get("permissions") != {}:
+        yield "the top has no `permissions: {}`"
+    if "pull_request_target" in workflow[True]:
+        yield "pull_request_target gives a pull request's code the rights of main"
+    for job, content in workflow["jobs"].items():
+        yield from (f"{job}: {it}" for it in _of_permissions(content, WRITERS.get((name, job), set())))
+        yield from (f"{job}: {it}" for it in _of_job(content, sessions))
+
+
+def _of_permissions(job: Mapping[str, Any], writable: set[str]) -> Iterator[str]:
+    """Yield what a job may do and need not."""
+    permissions = job.get("permissions")
+    if not isinstance(permissions, dict):
+        yield f"it has no permissions of its own, but {permissions!r}"
+        return
+    for scope, level in permissions.items():
+        if level == "write" and scope not in writable:
+            yield f"it may write {scope}, which no job of that name has to"
+
+
+def _of_job(job: Mapping[str, Any], sessions: set[str]) -> Iterator[str]:
+    """Yield what is wrong with one job."""
+    if "timeout-minutes" not in job:
+        yield "it has no timeout-minutes"
+    if "matrix" in job.get("strategy", {}) and job["strategy"].get("fail-fast") is not False:
+        yield "its matrix has no `fail-fast: false`"
+    name = str(job.get("name", ""))
+    if name.startswith("nox "):
+        yield from _of_command(name, sessions)
+    for step in job["steps"]:
+        yield from _of_step(step, sessions)
+
+
+def _of_step(step: Mapping[str, Any], sessions: set[str]) -> Iterator[str]:
+    """Yield what is wrong with one step."""
+    script = str(step.get("run", "")) + str(step.get("with", {}).get("script", ""))
+    if _EXPRESSION in script:
+        yield f"an expression inside a script is read as code: {script.strip()!r}"
+    for line in script.replace("\\\n", " ").splitlines():
+        yield from _of_command(line, sessions)
+    uses = str(step.get("uses", ""))
+    if uses.startswith("actions/checkout@") and step.get("with", {}).get("persist-credentials") is not False:
+        yield "a checkout keeps the token for every later step"
+    if uses.startswith("actions/cache@"):
+        yield "actions/cache saves for whoever runs it; restore and save are apart"
+    if uses.startswith("actions/cache/save@") and "github.ref == 'refs/heads/main'" not in str(step.get("if", "")):
+        yield "a cache is saved by other runs than those of main"
+
+
+def _of_command(line: str, sessions: set[str]) -> Iterator[str]:
+    """Yield the sessions that a command names and that do not exist."""
+    words = shlex.split(line, comments=True)
+    if "nox" not in words or "-s" not in words:
+        return
+    for word in words[words.index("-s") + 1 :]:
+        if word == "--" or word.startswith("-"):
+            return
+        if word not in sessions:
+            yield f"there is no session {word!r}"
+
+
+def _of_pythons(workflow: Workflow, root: Path) -> Iterator[str]:
+    """Yield what is wrong with the interpreters that jobs install."""
+    supported = nox.project.python_versions(nox.project.load_toml(root / "packages/headgate/pyproject.toml"))
+    running = (root / ".python-version").read_text(encoding="utf-8").split()[0]
+    for name, job in workflow["jobs"].items():
+        for step in job["steps"]:
+            if str(step.get("uses", "")).startswith("actions/setup-python@"):
+                versions = str(step["with"]["python-version"]).split()
+                if sorted(versions) != sorted(supported):
+                    yield f"{name}: it installs Python {', '.join(versions)}; {', '.join(supported)} are supported"
+                if versions[-1] != running:
+                    yield f"{name}: the last Python is the one that runs nox, and should be {running}"
+
+
+def _of_required(ci: Workflow) -> Iterator[str]:
+    """Yield what would let a red run pass."""
+    if "required" not in ci["jobs"]:
+        yield "there is no job `required`"
+        return
+    required = ci["jobs"]["required"]
+    if required.get("if") != "always()":
+        yield "required: without `if: always()` it is skipped after a failure, and a skipped job counts as passed"
+    if left_out := ci["jobs"].keys() - {"required", *required["needs"]}:
+        yield f"required: it does not need {', '.join(sorted(left_out))}"
+    if not any(
+        "headgate -- verify" in " ".join(str(it.get("run", "")).split()).replace("\\ ", "") for it in required["steps"]
+    ):
+        yield "required: nothing counts the sessions"
+    if {"pull_request", "merge_group"} - set(ci[True]):
+        yield "required: it does not run for pull requests and in the merge queue"
+
+
+def _of_ruleset(file: Path, ci: Workflow) -> Iterator[str]:
+    """Yield what is wrong with the ruleset of the branch."""
+    ruleset = json.loads(file.read_text(encoding="utf-8"))
+    rules = {it["type"]: it.get("parameters", {}) for it in ruleset["rules"]}
+    names = {str(job.get("name", key)) for key, job in ci["jobs"].items()}
+    contexts = [it["context"] for it in rules.get("required_status_checks", {}).get("required_status_checks", [])]
+    yield from (f"there is no job {it!r}" for it in contexts if it not in names)
+    if "required" not in contexts or ruleset["enforcement"] != "active":
+        yield "the job `required` is not required"
+    if ruleset["bypass_actors"]:
+        yield "somebody may pass it by"
+
+
+def main() -> int:
+    """Tell every breach in the repository that is the working folder."""
+    root = Path.cwd()
+    found = breaches(root, listed_sessions(root))
+    sys.stdout.write("".join(f"{it}\n" for it in found) or "The workflows keep every rule.\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
