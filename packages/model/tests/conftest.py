@@ -80,6 +80,7 @@ class Command:
 CODE = """
 import os, signal, sys
 signal.pthread_sigmask(signal.SIG_SETMASK, [])
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.dup2(stderr.fileno(), 2)
 os.environ.update(variables)
 from headgate_model._cli import main
