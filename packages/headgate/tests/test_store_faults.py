@@ -169,6 +169,52 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_made(stage: Stage, size: in
     assert not list(Path(stage.store.root, "tmp").iterdir())
 
 
+MOVE = """
+import sys
+from headgate._store import Store
+from headgate.errors import StoreError
+
+store, other, work, bundle = Store(sys.argv[1]), Store(sys.argv[2]), *sys.argv[3:]
+for action in (
+    lambda: store.export(bundle + ".new"),
+    lambda: other.import_(bundle),
+    lambda: store.restore(store.verdict(sys.stdin.readline().strip()), work),
+):
+    try:
+        action()
+    except StoreError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("size", [0, 300, 5_000])
+def test_a_full_disk_stops_what_is_moved(stage: Stage, tmp_path: Path, size: int) -> None:
+    """An export, an import and a restore each say so, and leave everything as it was."""
+    stage.write({"out/a": "x" * 6_000})
+    verdict = stage.record("build", outputs=["out"])
+    stage.store.export(tmp_path / "bundle")
+    stage.write({"out/a": "changed"})
+    before = stage.tree("out")
+    places = [stage.store.root, str(tmp_path / "other"), str(stage.root), str(tmp_path / "bundle")]
+    done = subprocess.run(
+        [sys.executable, "-c", MOVE, *places],
+        check=False,
+        capture_output=True,
+        text=True,
+        input=verdict.digest,
+        preexec_fn=functools.partial(limited, size),
+        env=unmeasured(),
+    )
+    assert done.stderr == ""
+    assert done.stdout.count("File too large") == 3
+    assert not (tmp_path / "bundle.new").exists()
+    assert Store(tmp_path / "other").ls() == []
+    assert stage.tree("out") == before
+    assert Store(stage.store.root).verdict(verdict.digest) == verdict
+    assert {it.name for it in tmp_path.iterdir()} <= {"bundle", "home", "other", "scratch"}
+    assert {it.name for it in stage.root.iterdir()} == {".git", "out"}
+
+
 def test_a_clock_that_goes_backward_does_no_harm(stage: Stage) -> None:
     """Files from the future are found, restored, and not cleared too early."""
     stage.write({"out": "one"})

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headgate._git import Repository
 from headgate._memory import Memory
+from headgate._package import read_packages
+from headgate._root import _read
 from headgate._snapshot import CommitSnapshot, WorkTreeSnapshot
-from headgate._workspace import find_workspace
+from headgate._workspace import _members, find_workspace
 from headgate.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -159,6 +164,29 @@ def test_a_commit_has_the_packages_it_had(scratch: Scratch) -> None:
     repository = Repository(str(scratch.root))
     found = find_workspace(CommitSnapshot(repository, commit), Memory(repository.git_folder()))
     assert found.packages["packages/a"].name == "a"
+
+
+KEYS = ["project", "name", "dependencies", "optional-dependencies", "dynamic", "build-system", "requires", "tool"]
+KEYS += ["dependency-groups", "include-group", "uv", "workspace", "members", "exclude", "poetry", "headgate", "pytest"]
+TEXTS = ["", "a", "a>=1", "../x", "packages/*", "[", "[!", "[z-a]", "**", "..", "{root:uri}/..", "a/../..", "a:b", "*"]
+VALUES = st.recursive(
+    st.sampled_from([1, True, *TEXTS]),
+    lambda it: st.lists(it, max_size=3) | st.dictionaries(st.sampled_from([*KEYS, ""]), it, max_size=5),
+    max_leaves=20,
+)
+TABLES = st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6)
+
+
+@given(TABLES, TABLES)
+def test_any_pyproject_is_read_or_refused(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Values of the wrong kind are as good as none, unless they are in our own table."""
+    read_packages({"packages/one": one, "": other})
+    paths = [b"pyproject.toml", b"packages/one/pyproject.toml"]
+    assert set(_members(other, b"", paths)) <= set(paths)
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(ConfigurationError):
+        patch.setattr("headgate._toml.parse", lambda _content, _place: dict(other))
+        _, _, tables, _, pointed = _read(b"")
+        assert pointed.keys() <= tables.keys()
 
 
 def test_a_broken_pyproject_is_named(scratch: Scratch) -> None:

@@ -89,10 +89,19 @@ class Outputs:
 
         Returns:
             The paths that were replaced, or None where a content is missing or damaged; nothing was then changed.
+
+        Raises:
+            StoreError: Where the work tree does not let them be written.
         """
         wrong = [path for path, content in outputs.items() if not self.is_in_place(path, content)]
-        if not wrong:
-            return []
+        try:
+            return self._exchange(wrong, outputs, blobs) if wrong else []
+        except OSError as error:
+            message = f"{wrong[0]} could not be put back: {error.strerror or error}. Free space, or make it writable."
+            raise StoreError(message) from error
+
+    def _exchange(self, wrong: list[str], outputs: Mapping[str, str], blobs: Blobs) -> list[str] | None:
+        """Put what is stored in the place of some outputs; see `restore`."""
         with self._staging() as staging:
             for number, path in enumerate(wrong):
                 data = blobs.get_bytes(outputs[path], MANIFEST_LIMIT)
