@@ -108,6 +108,10 @@ MUTATIONS: dict[str, tuple[str, Callable[[Monorepo], object]]] = {
         ALL,
         lambda it: it.edit("pyproject.toml", "addopts = []", "pythonpath = ['docs', '.', '/usr', 'none']"),
     ),
+    "package that the lock lacks": (
+        ALL,
+        lambda it: it.scratch.write({"packages/new/pyproject.toml": "[project]\nname = 'new'\n"}),
+    ),
     "hidden change": ("solo lint", lambda it: hidden(it, "packages/solo/src/solo/core.py")),
 }
 

@@ -95,6 +95,7 @@ def code(source: str, session: str = "tests") -> SessionCode:
         ("import nox\n", "import nox\nimport os\nNEW = list(map(os.environ.update, []))\n", {"tests", "lint-all"}),
         ("import nox\n", "import nox\nNEW = sorted([], key=run)\n", {"tests", "lint-all"}),
         ("import nox\n", "import nox\nNEW = sorted(FLAGS, key=len)\n", set()),
+        ("import nox\n", "import nox\nNEW = FLAGS.append('-x')\n", {"tests", "lint-all"}),
         ("@nox.session(name", "@register\n@nox.session(name", {"tests", "lint-all"}),
     ],
 )

@@ -9,6 +9,7 @@ from headgate._toml import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from headgate._memory import Memory
@@ -45,6 +46,10 @@ class Lock:
     def groups(self) -> list[str]:
         """Return the names of the dependency groups of the project's root."""
         return sorted(self._parts.get("groups", {}))
+
+    def lacking(self, folders: Iterable[str]) -> list[str]:
+        """Return those of the workspace's packages that the lock lacks, for whose sake uv refuses all work with it."""
+        return sorted(set(folders) - self._parts.get("runtime", {}).keys()) if self.whole else []
 
     def reach(self, kind: str, name: str) -> tuple[str, tuple[str, ...]]:
         """Return a hash over the packages that something reaches, and the folders of members that it reaches.

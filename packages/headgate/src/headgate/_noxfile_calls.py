@@ -1,8 +1,9 @@
 """What the calls in a noxfile read.
 
 A noxfile is executed before any session runs, and what it reads then can decide about every session. Each call is of
-one kind: it reads the content of files, it lists files, it is known to do neither, it may read anything, or its
-outcome is up to time, chance, the network or another program, for which nothing that git tracks stands.
+one kind: it reads the content of files, it lists files, it is known to do neither, it only changes a list or a dict, it
+may read anything, or its outcome is up to time, chance, the network or another program, for which nothing that git
+tracks stands.
 """
 
 from __future__ import annotations
@@ -131,11 +132,11 @@ def is_plain(value: ast.AST, full_name: Callable[[str], str], local: Container[s
     handed = [it for call in calls for given in (*call.args, *call.keywords) for it in ast.walk(given)]
     handed_names = [dotted(it) for it in handed if isinstance(it, (ast.Name, ast.Attribute))]
     is_handed = any(it in functions or ("." in it and it.rpartition(".")[2] in _CHANGES) for it in handed_names)
-    return not is_handed and all(name not in local and _kind(name) != "unknown" for name in names)
+    return not is_handed and all(name not in local and _kind(name) not in {"changes", "unknown"} for name in names)
 
 
 def _kind(name: str) -> str:
-    """Return the kind of a call: content, names, unstable, pure or unknown."""
+    """Return the kind of a call: content, names, unstable, pure, changes or unknown."""
     last = name.rpartition(".")[2]
     is_method = "." in name
     if (last in _CONTENT_METHODS and is_method) or name in {"open", "load_toml"}:
@@ -144,7 +145,9 @@ def _kind(name: str) -> str:
         return "names"
     if name.partition(".")[0] in _UNSTABLE_MODULES or any(f".{name}".endswith(f".{it}") for it in _UNSTABLE):
         return "unstable"
-    is_module = any(name.startswith(f"{it}.") for it in _PURE_MODULES) and last not in _CHANGES
+    if is_method and last in _CHANGES:
+        return "changes"
+    is_module = any(name.startswith(f"{it}.") for it in _PURE_MODULES)
     is_pure = is_module or name in _PURE or (is_method and last in _PURE_METHODS)
     return "pure" if is_pure or last.endswith(("Error", "Exception")) else "unknown"
 

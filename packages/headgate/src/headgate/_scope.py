@@ -111,7 +111,8 @@ class Scope:
         groups = {f"{place}[dependency-groups] {it}": root.groups.get(it, "") for it in self._groups(session)}
         reads = {f"noxfile.py reads: {_shown(it)}": self._project.reader.content([it]) for it in sorted(code.content)}
         lists = {f"noxfile.py lists: {_shown(it)}": self._project.reader.names([it]) for it in sorted(code.names)}
-        return tables | groups | code.parts | reads | lists
+        lacking = {f"uv.lock lacks {it}": "" for it in self._lacking()}
+        return tables | groups | lacking | code.parts | reads | lists
 
     def near(self, session: Session) -> list[str]:
         """Return the files around a session's packages, and around those that these need."""
@@ -134,6 +135,10 @@ class Scope:
             start, end = listing.span(place)
             if start < end and prefix + path not in self.shared and (is_folder or listing.get(place)):
                 yield path
+
+    def _lacking(self) -> list[str]:
+        """Return the packages that the lock lacks."""
+        return self._project.lock.lacking(self._project.workspace.packages)
 
     def _groups(self, session: Session) -> Iterable[str]:
         """Return the root's dependency groups that count for a session."""
