@@ -11,10 +11,12 @@ sessions with the same digest must have the same notes, whatever was changed in 
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from soundness_mutations import KINDS
@@ -23,15 +25,23 @@ from soundness_rounds import Campaign, Round
 SPECIAL = {"environment variable": Campaign.environment, "edited while its session runs": Campaign.edited}
 ALL = [*KINDS, *SPECIAL]
 
+campaign: Campaign
 
-def play(campaign: Campaign, number: int, seed: int) -> tuple[str, Round]:
+
+def prepare(folder: str) -> None:
+    """Make a monorepo for this process."""
+    global campaign  # noqa: PLW0603  # a process of a pool keeps what it prepared
+    campaign = Campaign(Path(tempfile.mkdtemp(dir=folder)).resolve())
+
+
+def play(number: int, seed: int) -> tuple[int, str, Round]:
     """Make one change, which depends on nothing but its number and the seed; return its kind and what came of it."""
     turn, place = divmod(number, len(ALL))
     kind = ALL[place]
     chance = random.Random(f"{seed} {number}")  # noqa: S311  # no secret is made of it
     found = SPECIAL[kind](campaign, chance, turn) if kind in SPECIAL else campaign.mutate(kind, chance, turn)
     campaign.reset()
-    return kind, found
+    return number, kind, found
 
 
 def tell(number: int, seed: int, kind: str, found: Round) -> None:
@@ -62,24 +72,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--mutations", type=int, default=300, help="how many changes to make")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many monorepos to change at a time")
     parser.add_argument("--only", type=int, help="make one change, by its number")
     settings = parser.parse_args()
-    begin = time.monotonic()
+    begin, missed = time.monotonic(), 0
     rounds: list[tuple[str, Round]] = []
     numbers = range(settings.mutations) if settings.only is None else [settings.only]
     with tempfile.TemporaryDirectory() as folder:
-        campaign = Campaign(Path(folder).resolve())
-        for number in numbers:
-            kind, found = play(campaign, number, settings.seed)
-            rounds.append((kind, found))
-            tell(number, settings.seed, kind, found)
-            if found.refused and settings.only is not None:
-                sys.stdout.write(f"refused: {found.refused}\n")
-            sys.stderr.write(
-                f"\r{len(rounds)} of {len(numbers)} changes, {sum(len(it.missed) for _, it in rounds)} missed"
-            )
+        workers = min(settings.jobs, len(numbers))
+        with ProcessPoolExecutor(workers, initializer=prepare, initargs=(folder,)) as pool:
+            for number, kind, found in pool.map(play, numbers, [settings.seed] * len(numbers)):
+                rounds.append((kind, found))
+                tell(number, settings.seed, kind, found)
+                if found.refused and settings.only is not None:
+                    sys.stdout.write(f"refused: {found.refused}\n")
+                missed = sum(len(it.missed) for _, it in rounds)
+                sys.stderr.write(f"\r{len(rounds)} of {len(numbers)} changes, {missed} missed")
     sys.stderr.write("\n")
-    missed = sum(len(it.missed) for _, it in rounds)
     sys.stdout.write(f"{table(rounds)}\n\n{len(rounds)} changes, seed {settings.seed}, {missed} sessions missed, ")
     sys.stdout.write(f"{time.monotonic() - begin:.0f} s\n")
     return 1 if missed else 0
