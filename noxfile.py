@@ -119,7 +119,7 @@ def typecheck(session: nox.Session, package: str) -> None:
     install(session, "typing", package=package)
     session.run("mypy", f"packages/{package}/src", f"packages/{package}/tests", *session.posargs)
     session.run("mypy", "noxfile.py", "tests")
-    session.run("mypy", "docker")
+    session.run("mypy", "docker", "docs")
 
 
 def run_tests(session: nox.Session, package: str, data_file: Path) -> None:
@@ -234,6 +234,23 @@ def workflows(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site of the documents and follow its links; `-- external` asks the other sites as well."""
+    if session.posargs not in ([], ["external"]):
+        session.error(f"docs takes no arguments but `external`, not {' '.join(session.posargs)}.")
+    for package in PACKAGES:
+        extras = METADATA[package]["project"].get("optional-dependencies", {})
+        install(session, "docs", package=package, extra=",".join(extras))
+    site = "artifacts/docs"
+    shutil.rmtree(site, ignore_errors=True)
+    strict = ["--fail-on-warning", "--keep-going", "--quiet", "--fresh-env"]
+    session.run("sphinx-build", *strict, "--builder=html", "docs", site)
+    session.run("python", "docs/check_links.py", site)
+    if session.posargs:
+        session.run("sphinx-build", *strict, "--builder=linkcheck", "docs", f"{site}-links")
+
+
+@nox.session
 def imports(session: nox.Session) -> None:
     """Check that imports between the packages flow one way."""
     install(session, "imports")
@@ -344,15 +361,6 @@ def test_images(session: nox.Session, image: str, package: str) -> None:  # noqa
     container_engine(session)
     session.run("python", "docker/build.py", image, "--restore")
     session.run("pytest", f"docker/tests/test_{image}.py", *session.posargs)
-
-
-@nox.session(name="image-faults", requires=NEEDS["image-faults"], tags=["serial"])
-def image_faults(session: nox.Session) -> None:
-    """Plant faults in the serving image, each of which has to turn the tests of the image red."""
-    install(session, "test", "images", package="serving", extra="check")
-    container_engine(session)
-    session.run("python", "docker/build.py", "serving", "--restore")
-    session.run("pytest", "docker/tests/test_faults.py", *session.posargs)
 
 
 if __name__ == "__main__":
