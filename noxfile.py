@@ -363,5 +363,14 @@ def test_images(session: nox.Session, image: str, package: str) -> None:  # noqa
     session.run("pytest", f"docker/tests/test_{image}.py", *session.posargs)
 
 
+@nox.session(name="image-faults", requires=NEEDS["image-faults"], tags=["serial"])
+def image_faults(session: nox.Session) -> None:
+    """Plant faults in the serving image, each of which has to turn the tests of the image red."""
+    install(session, "test", "images", package="serving", extra="check")
+    container_engine(session)
+    session.run("python", "docker/build.py", "serving", "--restore")
+    session.run("pytest", "docker/tests/test_faults.py", *session.posargs)
+
+
 if __name__ == "__main__":
     nox.main()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engines import ROOT, ImageError, build, find_engine, inspect
 from record import load_layers, save_layers, write_record
@@ -30,13 +30,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Build or restore an image, and return the exit code: 0, or 1 with one line that says why."""
     parser = argparse.ArgumentParser(description="Build an image and record what it is.")
     parser.add_argument("image", choices=IMAGES)
-    parser.add_argument("--restore", action="store_true", help="bring the recorded image back where it is missing")
+    recorded = parser.add_mutually_exclusive_group()
+    recorded.add_argument("--restore", action="store_true", help="bring the recorded image back where it is missing")
+    recorded.add_argument("--again", action="store_true", help="build the recorded image once more and compare")
     parser.add_argument("options", nargs="*", help="after --: options of the engine's build command")
     chosen = parser.parse_args(arguments)
     folder = ARTIFACTS / chosen.image
     try:
         engine = find_engine()
-        (restore(engine, folder) if chosen.restore else build_image(engine, chosen.image, folder, chosen.options))
+        if chosen.restore:
+            restore(engine, folder)
+        elif chosen.again:
+            build_again(engine, folder)
+        else:
+            build_image(engine, chosen.image, folder, chosen.options)
     except ImageError as error:
         sys.stderr.write(f"build: error: {error}\n")
         return 1
@@ -55,17 +62,27 @@ def build_image(engine: str, image: str, folder: Path, options: Sequence[str]) -
     sys.stdout.write("\n".join([f"{record['tags'][-1]}: {record['id']}, {size}", *rows, ""]))
 
 
+def read_record(folder: Path) -> dict[str, Any]:
+    """Return what was recorded about an image.
+
+    Raises:
+        ImageError: Nothing was.
+    """
+    path = folder / "image.json"
+    if not path.is_file():
+        msg = f"{path.relative_to(ROOT)} is not there: run `nox -s build-images` first"
+        raise ImageError(msg)
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
 def restore(engine: str, folder: Path) -> None:
     """Bring the recorded image into the engine's store: from its layers, or else by building it as it was built.
 
     Raises:
         ImageError: There is no record, or what comes back is another image.
     """
-    path = folder / "image.json"
-    if not path.is_file():
-        msg = f"{path.relative_to(ROOT)} is not there: run `nox -s build-images` first"
-        raise ImageError(msg)
-    record = json.loads(path.read_text(encoding="utf-8"))
+    record = read_record(folder)
     name = record["tags"][-1]
     if is_there(engine, name, record["id"]):
         return
@@ -74,10 +91,26 @@ def restore(engine: str, folder: Path) -> None:
     else:
         build(engine, record["image"], record["variables"])
     if not is_there(engine, name, record["id"]):
-        msg = (
-            f"{name} came back as another image than {path.relative_to(ROOT)} records: run `nox -s build-images` again"
-        )
+        msg = f"{name} came back as another image than was recorded: run `nox -s build-images` again"
         raise ImageError(msg)
+
+
+def build_again(engine: str, folder: Path) -> None:
+    """Build the recorded image once more, using no layer of an earlier build, and compare the two.
+
+    Raises:
+        ImageError: There is no record, or the second image is another one.
+    """
+    record = read_record(folder)
+    build(engine, record["image"], record["variables"], options=["--no-cache"])
+    again = inspect(engine, record["tags"][-1])
+    layers = zip(record["layers"], again["RootFS"]["Layers"], strict=False)
+    different = [it["name"] for it, digest in layers if it["digest"] != digest]
+    if again["Id"] != record["id"]:
+        names = ", ".join(different) or "none"
+        msg = f"a second build gives {again['Id']}, not {record['id']}; layers that differ: {names}"
+        raise ImageError(msg)
+    sys.stdout.write(f"{record['tags'][-1]}: a second build gives the same image\n")
 
 
 def is_there(engine: str, name: str, digest: str) -> bool:

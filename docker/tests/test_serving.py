@@ -234,3 +234,8 @@ def test_its_bill_of_materials_is_what_the_lock_names(engine: str, image: str, c
     allowed = {tuple(line.partition(";")[0].strip().split("==")) for line in lines}
     allowed.add(("headgate-serving", (ROOT / "VERSION").read_text(encoding="utf-8").strip()))
     assert {(re.sub("[-_.]+", "-", name).lower(), version) for name, version in listed} - allowed == set()
+
+
+def test_a_second_build_gives_the_same_image(call: Call) -> None:
+    """Built once more from nothing, every layer and the configuration have the same digests."""
+    assert "a second build gives the same image" in call(sys.executable, "docker/build.py", "serving", "--again")
