@@ -337,6 +337,14 @@ def gate(session: nox.Session) -> None:
     session.run("headgate", "gate", "--save=artifacts/gate", *session.posargs)
 
 
+@nox.session(tags=["serial"])
+def report(session: nox.Session) -> None:
+    """Write one page that a reviewer reads instead of logs, from what the other sessions left behind."""
+    install(session, "tools", package="headgate", extra="report")
+    install(session, package="data")
+    session.run("headgate", "report", *session.posargs)
+
+
 def container_engine(session: nox.Session) -> None:
     """Skip a session where no container engine answers; in CI that is an error."""
     found = str(session.run("python", "docker/engines.py", silent=True)).strip()

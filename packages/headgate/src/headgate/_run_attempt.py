@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 
 from headgate._environ import session_environment
 from headgate._record import Record
 from headgate._run_lock import INSIDE
+from headgate._run_logs import log_name
 from headgate._run_process import SessionProcess
 from headgate._run_report import log_parts, nox_results
 from headgate._store_files import read
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Attempt", "Result"]
 
 _LOG_LIMIT = 256 << 20  # bytes
-_NO_FILE_NAME = re.compile(r"[^\w.()-]")
 _PASSED_ON = {"HEADGATE_STORE", "HEADGATE_REMOTE", "NOX_DOWNLOAD_PYTHON"}  # where the store is, what nox may fetch
 
 
@@ -57,7 +55,7 @@ class Attempt:
         """
         self.tasks = tasks
         self._around = around
-        self._logs = [around.logs / f"{_file_name(task.name)}.log" for task in tasks]
+        self._logs = [around.logs / log_name(task.name) for task in tasks]
         self._report = self._logs[0].with_suffix(".json")
         for task in tasks:
             for path in task.planned.session.outputs if not task.arguments else ():
@@ -111,8 +109,3 @@ class Attempt:
             parts = log_parts(read(str(self._logs[0]), _LOG_LIMIT) or b"")
             for task, log in zip(self.tasks, self._logs, strict=True):
                 log.write_bytes(parts.get(task.name, b""))
-
-
-def _file_name(session: str) -> str:
-    """Return a name that every file system takes, and that no other session has."""
-    return f"{_NO_FILE_NAME.sub('-', session)[:80]}-{hashlib.sha256(session.encode()).hexdigest()[:8]}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import signal
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 from headgate._run import Runner
 from headgate._run_display import make_display
 from headgate._run_lock import INSIDE, hold
+from headgate._run_logs import log_folder
 from headgate._run_look import Look
 from headgate._run_task import Surroundings
 
@@ -96,7 +96,7 @@ def _surroundings(
 
 def _log_folder(root: str, store: Store) -> Path:
     """Return the folder for what sessions print: in the store, or elsewhere if that cannot be written to."""
-    folder = Path(store.root, "logs", hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:16])
+    folder = Path(log_folder(store.root, root))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

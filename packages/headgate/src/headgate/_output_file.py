@@ -1,0 +1,25 @@
+"""Files that a command was asked to write."""
+
+from __future__ import annotations
+
+import os
+
+from headgate.errors import UsageError
+
+__all__ = ["write_output"]
+
+
+def write_output(path: str, content: str) -> None:
+    """Write a file whole or not at all, its folder as well.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        os.makedirs(os.path.dirname(path) or os.curdir, exist_ok=True)
+        with open(f"{path}.part", "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(content)
+        os.replace(f"{path}.part", path)
+    except OSError as error:
+        message = f"{path} cannot be written: {error.strerror}. Name another place with --output."
+        raise UsageError(message) from None
