@@ -60,7 +60,9 @@ def note_path(name: str) -> None:
     if place in SHARED or place.startswith(".git" + os.sep):
         return
     if os.path.isdir(path):
-        notes.add(("folder", place, *sorted(it for it in os.listdir(path) if it not in {"__pycache__", ".git"})))
+        # The table says that no session depends on a package's README.md, so that nothing may be made of it.
+        unseen = {"__pycache__", ".git", *(["README.md"] if place.startswith("packages/") else [])}
+        notes.add(("folder", place, *sorted(it for it in os.listdir(path) if it not in unseen)))
     elif os.path.exists(path):
         notes.add(("file", place, sha256(Path(path).read_bytes())))
     else:
