@@ -12,10 +12,16 @@ RUN pip install --no-cache-dir "uv==${UV_VERSION}"
 ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_SYSTEM_PYTHON=1
 WORKDIR /build
 
+# Of the packages' files, those that decide what is installed: a change in another one stops here.
+FROM interpreter AS projects
+WORKDIR /build
+COPY packages packages
+RUN find packages -type f -not -name pyproject.toml -delete && find packages -type d -empty -delete
+
 # This stage runs again whenever a pyproject.toml changes; the next one only if that changes what it wrote.
 FROM uv AS lock
 COPY pyproject.toml uv.lock VERSION ./
-COPY packages packages
+COPY --from=projects /build/packages packages
 RUN uv export --frozen --quiet --no-dev --no-emit-workspace --package headgate-serving --output-file serving.txt \
   && uv export --frozen --quiet --only-group backend --output-file backend.txt
 

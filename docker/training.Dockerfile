@@ -17,11 +17,17 @@ RUN pip install --no-cache-dir "uv==${UV_VERSION}"
 ENV UV_PYTHON_DOWNLOADS=never UV_SYSTEM_PYTHON=1
 WORKDIR /build
 
+# Of the packages' files, those that decide what is installed: a change in another one stops here.
+FROM interpreter AS projects
+WORKDIR /build
+COPY packages packages
+RUN find packages -type f -not -name pyproject.toml -delete && find packages -type d -empty -delete
+
 # This stage runs again whenever a pyproject.toml changes; the installation only if that changes what it wrote.
 # hashed.txt lists what is installed by hash. The libraries that torch of the lock cannot be loaded without stay in it.
 FROM uv AS lock
 COPY pyproject.toml uv.lock VERSION ./
-COPY packages packages
+COPY --from=projects /build/packages packages
 ARG ACCELERATOR
 ARG TORCH_BACKEND
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
