@@ -15,7 +15,7 @@ from headgate._gate_condition import parse_condition
 from headgate._gate_file import read_predictions
 from headgate._gate_measurements import measurements_of
 from headgate._gate_metrics import metric
-from headgate._gate_settings import read_settings
+from headgate._gate_table import read_settings
 from headgate.errors import CannotDecideError, ConfigurationError, UsageError
 
 if TYPE_CHECKING:

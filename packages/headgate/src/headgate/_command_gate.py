@@ -54,7 +54,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
 
 def _settings(arguments: Any) -> GateSettings:  # noqa: ANN401  # argparse's
     """Return the table: of the file that was named, of the working folder, or of the project that it is in."""
-    from headgate._gate_settings import project_settings, read_settings
+    from headgate._gate_table import project_settings, read_settings
 
     if arguments.config:
         return read_settings(arguments.config)

@@ -30,7 +30,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     """Promote and say so."""
     from headgate._alias import move
     from headgate._evidence import evidence
-    from headgate._gate_settings import project_settings
+    from headgate._gate_table import project_settings
     from headgate._nearest import suggestion
     from headgate._store import Store
 

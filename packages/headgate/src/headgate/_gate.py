@@ -7,7 +7,8 @@ from headgate._gate_judge import decided, judge
 from headgate._gate_measurements import judge_measurement
 from headgate._gate_predictions import pair
 from headgate._gate_result import Comparison, GateResult, Judged, together
-from headgate._gate_settings import read_settings, wanted
+from headgate._gate_settings import wanted
+from headgate._gate_table import read_settings
 from headgate._record import Record
 from headgate.errors import CannotDecideError, UsageError
 
