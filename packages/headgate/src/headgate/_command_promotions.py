@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from headgate._alias import current, moves
-from headgate._store import Store
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from headgate._alias import Move
+    from headgate._store import Store
 
 __all__ = ["add_arguments", "run"]
 
@@ -24,6 +22,9 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """List them, the latest last."""
+    from headgate._alias import moves
+    from headgate._store import Store
+
     store = Store.default()
     if arguments.path:
         sys.stdout.write(f"{_path(store, arguments.path)}\n")
@@ -46,7 +47,7 @@ def _path(store: Store, alias: str) -> str:
     Raises:
         StoreError: it is missing or damaged.
     """
-    from headgate._alias import is_held
+    from headgate._alias import current, is_held
     from headgate.errors import StoreError
 
     found = current(store, alias)

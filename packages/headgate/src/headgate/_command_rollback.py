@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from headgate._alias import roll_back
-from headgate._command_promote import now, who
-from headgate._store import Store
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -22,6 +18,10 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """Move it back and say so."""
+    from headgate._alias import roll_back
+    from headgate._command_promote import now, who
+    from headgate._store import Store
+
     found = roll_back(Store.default(), arguments.alias, by=who(), when=now())
     sys.stdout.write(f"{arguments.alias} is {found.content[:12]} ({found.file}) again\n")
     return 0

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["decided", "judge", "subjects_of"]
 
-_TAIL = 20  # draws that shall lie beyond the end of an interval
+_TAIL = 100  # draws that shall lie beyond the end of an interval
 _MANY = 10**9  # rows that nobody has
 
 
