@@ -120,6 +120,7 @@ def typecheck(session: nox.Session, package: str) -> None:
     session.run("mypy", f"packages/{package}/src", f"packages/{package}/tests", *session.posargs)
     session.run("mypy", "noxfile.py", "tests")
     session.run("mypy", "docker", "docs")
+    session.run("mypy", "scaffold/new_package.py", "scaffold/adopt.py")
 
 
 def run_tests(session: nox.Session, package: str, data_file: Path) -> None:
@@ -248,6 +249,20 @@ def docs(session: nox.Session) -> None:
     session.run("python", "docs/check_links.py", site)
     if session.posargs:
         session.run("sphinx-build", *strict, "--builder=linkcheck", "docs", f"{site}-links")
+
+
+@nox.session(name="new-package", default=False)
+def new_package(session: nox.Session) -> None:
+    """Make a package that is tested, typed, built and planned at once, as in `-- features`."""
+    install(session, "scaffold")
+    session.run("python", "scaffold/new_package.py", *session.posargs)
+
+
+@nox.session(default=False)
+def adopt(session: nox.Session) -> None:
+    """Give the packages another prefix in one commit, as in `-- --prefix acme`."""
+    install(session, "scaffold")
+    session.run("python", "scaffold/adopt.py", *session.posargs)
 
 
 @nox.session

@@ -15,23 +15,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = sorted((ROOT / "packages").glob("*/pyproject.toml"))
-RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
-PYPROJECT = """
-[build-system]
-requires = ["hatchling"]
-build-backend = "hatchling.build"
-
-[project]
-name = "headgate-features"
-version = "0.1.0"
-description = "A package that was just added."
-readme = "README.md"
-requires-python = ">=3.11"
-dependencies = ["headgate"]
-
-[tool.uv.sources]
-headgate = { workspace = true }
-"""
 
 
 def sessions(scratch: Scratch) -> list[dict[str, Any]]:
@@ -64,28 +47,6 @@ def test_the_test_command_of_the_readme_is_the_one_that_ci_runs() -> None:
     """The script finds exactly one such command in the README."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(re.findall(r"^pip install .* nox -s tests$", readme, flags=re.MULTILINE)) == 1
-
-
-def test_adding_a_package_is_adding_a_folder(scratch: Scratch) -> None:
-    """A new folder is listed, typed, tested and built with no other edit than locking its dependencies."""
-    package = scratch.root / "packages/features"
-    (package / "src/headgate_features").mkdir(parents=True)
-    (package / "tests").mkdir()
-    (package / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
-    (package / "README.md").write_text("# headgate-features\n", encoding="utf-8")
-    (package / "src/headgate_features/__init__.py").write_text('"""Features."""\n\nONE = 1\n', encoding="utf-8")
-    (package / "src/headgate_features/py.typed").touch()
-    (package / "tests/test_one.py").write_text(
-        '"""One."""\n\nfrom headgate_features import ONE\n\n\ndef test_one() -> None:\n    """One is one."""\n'
-        "    assert ONE == 1\n",
-        encoding="utf-8",
-    )
-    scratch.run("uv", "lock")
-    wanted = {f"tests-{RUNNING}(features)", "typecheck(features)", "build(features)"}
-    assert wanted <= {session["session"] for session in sessions(scratch)}
-    result = scratch.nox(*wanted)
-    assert {name for name, end in result.ended.items() if end.startswith("was successful")} == wanted
-    assert (scratch.root / f"artifacts/tests/features-{RUNNING}.coverage").is_file()
 
 
 def test_every_line_left_out_of_coverage_gives_its_reason() -> None:

@@ -1,0 +1,128 @@
+"""A package that is made, and packages that get another prefix, pass everything at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nox.project
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import MakeScratch, Scratch
+
+ROOT = Path(__file__).parents[1]
+DATA: str = nox.project.load_toml(ROOT / "packages/data/pyproject.toml")["project"]["name"]
+PREFIX = DATA.removesuffix("-data")
+OTHER = "acme" if PREFIX != "acme" else "apex"
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.fixture(scope="module")
+def kept(make_scratch: MakeScratch) -> Scratch:
+    """Make a scratch copy for tests after which it has to be as it was."""
+    return make_scratch()
+
+
+def passed(scratch: Scratch, *sessions: str) -> None:
+    """Run sessions, all of which have to pass."""
+    ended = scratch.nox(*sessions).ended
+    assert {name for name, end in ended.items() if end.startswith("was successful")} == set(sessions)
+
+
+def passes_the_hooks(scratch: Scratch) -> None:
+    """Run every hook but mypy on all files, with this session's environment as it is."""
+    scratch.run("git", "add", "--all")
+    environ = {"UV_PROJECT_ENVIRONMENT": sys.prefix, "UV_NO_SYNC": "1", "SKIP": "mypy"}
+    scratch.run("pre-commit", "run", "--all-files", check=True, **environ)
+
+
+def planned(scratch: Scratch) -> dict[str, str]:
+    """Return the state of every planned session by its name."""
+    plan = scratch.run(sys.executable, "-m", "headgate", "plan", "--format", "json").stdout
+    return {session["name"]: session["state"] for session in json.loads(plan)["sessions"]}
+
+
+def test_a_new_package_passes_everything_at_once(scratch: Scratch) -> None:
+    """It is linted, typed, tested to the last branch, built, held to the rules about imports, and planned."""
+    scratch.nox("new-package", posargs=["features"])
+    wanted = [f"tests-{RUNNING}(features)", "typecheck(features)", "build(features)"]
+    passed(scratch, *wanted, "imports")
+    measured = f"--data-file=artifacts/tests/features-{RUNNING}.coverage"
+    scratch.run("coverage", "report", measured, "--fail-under=100")
+    passes_the_hooks(scratch)
+    assert {name: planned(scratch)[name] for name in wanted} == dict.fromkeys(wanted, "run")
+    root = nox.project.load_toml(scratch.root / "pyproject.toml")["tool"]
+    assert f"{PREFIX}-features" in root["uv"]["sources"]
+    assert f"{PREFIX}_features" in root["importlinter"]["root_packages"]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("Features", "has to begin with a letter"),
+        ("../features", "has to begin with a letter"),
+        ("my_features", "single hyphens"),
+        ("a" * 31, "at most 30"),
+        ("data", "packages/data is there already"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused(kept: Scratch, name: str, why: str) -> None:
+    """The message says why, and no file is left behind."""
+    result = kept.nox("new-package", check=False, posargs=[name])
+    assert result.red == {"new-package"}
+    assert why in result.output
+    assert "Traceback" not in result.output
+    assert not kept.run("git", "status", "--porcelain").stdout
+
+
+def test_a_package_that_cannot_be_locked_is_taken_back(scratch: Scratch) -> None:
+    """Where uv finds no versions that fit, nothing is left of the package."""
+    scratch.replace("packages/data/pyproject.toml", '"numpy>=2.1"', '"numpy>=9999"')
+    scratch.run("git", "commit", "--quiet", "--all", "--message=Ask for what there is not")
+    result = scratch.nox("new-package", check=False, posargs=["features"])
+    assert "`uv lock --quiet` failed, so that all is as it was" in result.output
+    assert not scratch.run("git", "status", "--porcelain").stdout
+    assert not (scratch.root / "packages/features").exists()
+
+
+@pytest.mark.parametrize(
+    ("prefix", "why"),
+    [
+        ("Acme", "has to begin with a letter"),
+        ("acme_", "single hyphens"),
+        (PREFIX, "already"),
+    ],
+)
+def test_a_prefix_that_cannot_be_is_refused(kept: Scratch, prefix: str, why: str) -> None:
+    """The message says why, and no commit is made."""
+    result = kept.nox("adopt", check=False, posargs=["--prefix", prefix])
+    assert result.red == {"adopt"}
+    assert why in result.output
+    assert kept.run("git", "rev-list", "--count", "HEAD").stdout.strip() == "1"
+
+
+def test_what_is_not_committed_is_not_touched(scratch: Scratch) -> None:
+    """A work tree with changes is refused, since they would be mixed with the renaming."""
+    (scratch.root / "note.txt").write_text("mine\n", encoding="utf-8")
+    result = scratch.nox("adopt", check=False, posargs=["--prefix", OTHER])
+    assert result.red == {"adopt"}
+    assert "?? note.txt" in result.output
+    assert (scratch.root / f"packages/data/src/{PREFIX}_data").is_dir()
+
+
+def test_another_prefix_is_one_commit_that_passes(scratch: Scratch) -> None:
+    """No file has the former names any more, and what is installed, checked and planned has the new ones."""
+    scratch.nox("adopt", posargs=["--prefix", OTHER])
+    assert scratch.run("git", "rev-list", "--count", "HEAD").stdout.strip() == "2"
+    assert not scratch.run("git", "status", "--porcelain").stdout
+    assert scratch.run("git", "worktree", "list").stdout.count("\n") == 1
+    former = scratch.run("git", "grep", "-lE", f"{PREFIX}[-_](data|model|serving)", check=False)
+    assert former.stdout == ""
+    assert (scratch.root / f"packages/data/src/{OTHER}_data/py.typed").is_file()
+    scratch.run("uv", "lock", "--check")
+    passes_the_hooks(scratch)
+    passed(scratch, "imports", "typecheck(data)", f"tests-{RUNNING}(data)")
+    assert planned(scratch)["dataset"] == "run"
