@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -112,6 +113,14 @@ def record(request: pytest.FixtureRequest) -> dict[str, Any]:
     path = ROOT / "artifacts/build-images" / kind / "image.json"
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
+
+
+@pytest.fixture(scope="session")
+def budget(record: dict[str, Any]) -> int:
+    """Return the most bytes that the image may have, as `[tool.headgate.images]` of pyproject.toml says."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    number, unit = project["tool"]["headgate"]["images"][record["image"]].split()
+    return int(number) * {"MB": 10**6, "GB": 10**9}[unit]
 
 
 @pytest.fixture(scope="session")
