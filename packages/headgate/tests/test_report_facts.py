@@ -13,7 +13,7 @@ import pytest
 from pyarrow import parquet
 
 from headgate._gate_file import read_predictions
-from headgate._gate_settings import read_settings
+from headgate._gate_table import read_settings
 from headgate._report_artifacts import images_section, measurements_section, training_section
 from headgate._report_data import contract_section, diff_section
 from headgate._report_gate import gate_section

@@ -11,7 +11,6 @@ import os
 import sys
 
 from headgate._quantities import count_text, duration_text
-from headgate._verify import prove
 from headgate.errors import UsageError
 
 TYPE_CHECKING = False
@@ -41,6 +40,8 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """Count, tell, and return 0 only if nothing is left open."""
+    from headgate._verify import prove
+
     if arguments.plan is None:
         message = "Name the plan with --plan, as `headgate plan --format json --output plan.json` wrote it."
         raise UsageError(message)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from headgate._base import find_base
 from headgate._gate_file import read_predictions
 from headgate._gate_predictions import pair
-from headgate._gate_settings import read_settings
+from headgate._gate_table import read_settings
 from headgate._git import Repository
 from headgate._plan import plan
 from headgate._report_artifacts import images_section, measurements_section, training_section
