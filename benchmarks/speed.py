@@ -1,16 +1,20 @@
-"""How fast `headgate plan` and a run with nothing to do are, beside git, the interpreter and turbo.
+"""How fast `headgate plan` and a run with nothing to do are, beside git, the interpreter and other tools.
 
-Every command is a whole process in a generated workspace, warmed by a first call. The tools take turns, round by round,
+Every command is a whole process in a generated workspace, warmed by earlier ones. The tools take turns, round by round,
 so that all get the same share of whatever else the machine does. Run it as
 
-    python benchmarks/speed.py [--sizes 10 100 1000] [--rounds N] [--turbo PATH]
+    python benchmarks/speed.py [--sizes 10 100 1000] [--rounds N] [--npm NODE_MODULES] [--dvc ENVIRONMENT]
 
-in an environment with headgate (its wheel, not an editable one) and nox. `--turbo` names turbo's own program, such as
-`node_modules/@turbo/linux-64/bin/turbo` after `npm install turbo`. It prints a Markdown table: minimum and median in
-milliseconds, and the minimum as a multiple of the one of `headgate run`.
+in an environment with headgate and nox, with headgate's wheel and not an editable install, and its modules compiled
+(`uv pip install --compile-bytecode`). NODE_MODULES is where `npm install turbo nx @moonrepo/cli` left its packages,
+ENVIRONMENT a virtual environment with dvc. Without them only headgate, git and the interpreter are measured.
+
+It prints a Markdown table: the least and the median wall time and the least processor time, children included, in
+milliseconds, and the least wall time as a multiple of that of `headgate run`. A tool whose first run takes longer than
+`--limit` seconds is left out, which the table says, and one whose call takes long is called less often.
 
 Verdicts of tests are written into the store, not run for, since a thousand starts of nox take minutes and say nothing
-here; turbo's tasks are run, with a stand-in for npm that does nothing.
+here; the other tools' tasks are run.
 """
 
 # ruff: noqa: INP001, S603, S607  # a script, which starts programs that are found on PATH
@@ -18,30 +22,49 @@ here; turbo's tasks are run, with a stand-in for npm that does nothing.
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import headgate
 from headgate import Verdict
 from headgate._store import Store
-from workspaces import commit, graph, write, write_files
+from peers import PEERS, QUIET, TooSlowError, warm
+from workspaces import commit, graph, write
 
-if TYPE_CHECKING:
-    from workspaces import Graph
+_STAGES = ["dataset", "train", "evaluate", "lint"]
+_LONG = 30.0  # seconds that all rounds of one command may take
+
+
+class Command(NamedTuple):
+    """A command to be timed: its name in the table, its folder, and what is started."""
+
+    name: str
+    folder: Path
+    arguments: list[str]
+
+
+class Time(NamedTuple):
+    """What one process took, in milliseconds."""
+
+    wall: float
+    processor: float
+
+
+def program() -> str:
+    """Return the headgate of this environment."""
+    return str(Path(sys.executable).with_name("headgate"))
 
 
 def seed(root: Path) -> None:
     """Have every session of a workspace covered by a verdict; those with outputs are run."""
-    program = Path(sys.executable).with_name("headgate")
-    stages = ["dataset", "train", "evaluate", "lint"]
-    subprocess.run([program, "run", *stages], cwd=root, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([program(), "run", *_STAGES], cwd=root, check=True, stdout=subprocess.DEVNULL)
     store = Store.default(root)
     plan = headgate.plan(root, store=store)
     for planned in plan.of("run"):
@@ -60,85 +83,79 @@ def seed(root: Path) -> None:
         store.record(verdict, root)
 
 
-def configure_turbo(root: Path, needs: Graph) -> None:
-    """Write what turbo needs to see the same graph, with one task for each package."""
-    locked: dict[str, object] = {"": {"name": "workspace", "workspaces": ["packages/*"]}}
-    files = {
-        ".gitignore": ".turbo/\n",
-        "turbo.json": json.dumps({"tasks": {"test": {"dependsOn": ["^test"]}}}),
-        "package.json": json.dumps(
-            {"name": "workspace", "private": True, "packageManager": "npm@11.0.0", "workspaces": ["packages/*"]}
-        ),
-    }
-    for name, needed in needs.items():
-        said = {"name": name, "version": "1.0.0", "dependencies": dict.fromkeys(needed, "*")}
-        files[f"packages/{name}/package.json"] = json.dumps(said | {"scripts": {"test": "true"}})
-        locked |= {f"packages/{name}": said, f"node_modules/{name}": {"resolved": f"packages/{name}", "link": True}}
-    files["package-lock.json"] = json.dumps({"name": "workspace", "lockfileVersion": 3, "packages": locked})
-    write_files(root, files)
-
-
-def stand_in(folder: Path) -> str:
-    """Return a PATH on which npm does nothing, for filling turbo's cache."""
-    folder.mkdir()
-    (folder / "npm").write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
-    (folder / "npm").chmod(0o755)
-    return f"{folder}{os.pathsep}{os.environ['PATH']}"
-
-
-def prepare(folder: Path, number: int, turbo: str) -> dict[str, tuple[Path, list[str]]]:
-    """Make the workspaces of a size, and return each command with the folder that it is run in."""
-    needs = graph(number)
-    ours, theirs = folder / f"headgate-{number}", folder / f"turbo-{number}"
-    ours.mkdir()
-    write(ours, needs)
-    commit(ours)
-    subprocess.run(["git", "status"], cwd=ours, check=True, stdout=subprocess.DEVNULL)
+def ours(folder: Path, number: int) -> list[Command]:
+    """Make a workspace in which nothing is to be done, and return what is timed in it."""
+    root = folder / f"headgate-{number}"
+    root.mkdir()
+    write(root, graph(number))
+    commit(root)
     os.environ["HEADGATE_STORE"] = str(folder / f"store-{number}")
-    seed(ours)
-    program = str(Path(sys.executable).with_name("headgate"))
-    commands = {
-        "python -c pass": (ours, [sys.executable, "-c", "pass"]),
-        "git ls-files -s": (ours, ["git", "ls-files", "-s"]),
-        "git status": (ours, ["git", "status"]),
-        "headgate plan": (ours, [program, "plan"]),
-        "headgate run": (ours, [program, "run"]),
-    }
-    if turbo:
-        theirs.mkdir()
-        write(theirs, needs)
-        configure_turbo(theirs, needs)
-        commit(theirs)
-        path = {**os.environ, "PATH": stand_in(folder / f"bin-{number}")}
-        subprocess.run([turbo, "run", "test"], cwd=theirs, env=path, check=True, stdout=subprocess.DEVNULL)
-        said = subprocess.run([turbo, "run", "test"], cwd=theirs, check=True, capture_output=True, text=True).stdout
-        if f"{number} cached" not in said:
-            raise SystemExit(said[-500:])
-        commands["turbo run test --dry=json"] = (theirs, [turbo, "run", "test", "--dry=json"])
-        commands["turbo run test"] = (theirs, [turbo, "run", "test"])
-    return commands
+    subprocess.run(["git", "status"], cwd=root, check=True, stdout=subprocess.DEVNULL)
+    seed(root)
+    said = subprocess.run([program(), "run"], cwd=root, check=True, capture_output=True, text=True).stdout
+    if f"{number + len(_STAGES):,} covered by earlier verdicts;" not in said:
+        message = f"The second run of headgate ran something:\n{said[-1000:]}"
+        raise SystemExit(message)
+    return [
+        Command("python -c pass", root, [sys.executable, "-c", "pass"]),
+        Command("git ls-files -s", root, ["git", "ls-files", "-s"]),
+        Command("git status", root, ["git", "status"]),
+        Command("headgate plan", root, [program(), "plan"]),
+        Command("headgate run", root, [program(), "run"]),
+    ]
 
 
-def once(folder: Path, command: list[str]) -> float:
-    """Return the milliseconds of one process."""
-    begin = time.perf_counter()
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return (time.perf_counter() - begin) * 1000
+def theirs(folder: Path, number: int, places: dict[str, Path], limit: float) -> tuple[list[Command], list[str]]:
+    """Make a workspace for each other tool; return what is timed, and which were too slow."""
+    commands, slow = [], []
+    for name, place in places.items():
+        root = folder / f"{name}-{number}"
+        start = place / PEERS[name].program
+        try:
+            warm(PEERS[name], start, root, graph(number), limit)
+        except TooSlowError:
+            slow.append(name)
+            continue
+        commands += [Command(f"{name} {' '.join(it)}", root, [str(start), *it]) for it in PEERS[name].commands]
+    return commands, slow
 
 
-def table(number: int, commands: dict[str, tuple[Path, list[str]]], rounds: int) -> None:
-    """Measure, and print the rows of one size."""
-    for folder, command in commands.values():
-        once(folder, command)
-    taken: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(rounds):
-        for name, (folder, command) in commands.items():
-            taken[name].append(once(folder, command))
-    ours = min(taken["headgate run"])
+def once(command: Command) -> Time:
+    """Return what one process takes."""
+    null = subprocess.DEVNULL
+    before, begin = _used(), time.perf_counter()
+    subprocess.run(command.arguments, cwd=command.folder, check=True, stdout=null, stderr=null)
+    wall = time.perf_counter() - begin
+    return Time(wall * 1000, (_used() - before) * 1000)
+
+
+def _used() -> float:
+    """Return the seconds of a processor that all ended children have used."""
+    found = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return found.ru_utime + found.ru_stime
+
+
+def measure(commands: list[Command], rounds: int) -> dict[str, list[Time]]:
+    """Return what each command took, in each round that it took part in."""
+    first = {it.name: once(it).wall for it in commands}
+    turns = {name: max(3, min(rounds, int(_LONG * 1000 / wall))) for name, wall in first.items()}
+    taken: dict[str, list[Time]] = {name: [] for name in first}
+    for number in range(rounds):
+        for it in commands:
+            if number < turns[it.name]:
+                taken[it.name].append(once(it))
+    return taken
+
+
+def table(number: int, taken: dict[str, list[Time]], slow: list[str], limit: float) -> None:
+    """Print the rows of one size."""
+    unit = min(it.wall for it in taken["headgate run"])
     for name, times in taken.items():
-        ratio = min(times) / ours
-        row = f"| {number:,} | `{name}` | {min(times):.1f} | {statistics.median(times):.1f} | {ratio:.2f} |\n"
-        sys.stdout.write(row)
+        walls, used = [it.wall for it in times], min(it.processor for it in times)
+        figures = f"{min(walls):.0f} | {statistics.median(walls):.0f} | {used:.0f} | {min(walls) / unit:.2f}"
+        sys.stdout.write(f"| {number:,} | `{name}` | {len(times)} | {figures} |\n")
+    for name in slow:
+        sys.stdout.write(f"| {number:,} | `{name}` | 0 | its first run takes over {limit:.0f} s | | | |\n")
     sys.stdout.flush()
 
 
@@ -147,16 +164,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--turbo", default="", help="turbo's own program; without it only ours is measured")
+    parser.add_argument("--npm", type=Path, help="the folder node_modules with turbo, nx and moon")
+    parser.add_argument("--dvc", type=Path, help="a virtual environment with dvc")
+    parser.add_argument("--tools", nargs="+", default=list(PEERS), choices=list(PEERS), help="those to compare with")
+    parser.add_argument("--limit", type=float, default=120, help="seconds that the first run of a tool may take")
     settings = parser.parse_args()
-    for command in (["git", "--version"], *([[settings.turbo, "--version"]] if settings.turbo else [])):
-        sys.stdout.write(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    sys.stdout.write(f"Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f}\n\n")
-    sys.stdout.write("| packages | command | min ms | median ms | of run |\n| ---: | --- | ---: | ---: | ---: |\n")
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.update(QUIET)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each start compiles all modules that were not compiled
+    found = {name: settings.dvc if name == "dvc" else settings.npm for name in settings.tools}
+    places = {name: place.absolute() for name, place in found.items() if place}
+    for command in (["git"], *([str(place / PEERS[name].program)] for name, place in places.items())):
+        said = subprocess.run([*command, "--version"], check=True, capture_output=True, text=True).stdout
+        sys.stdout.write(f"{Path(command[0]).name} {' '.join(said.split())}; ")
+    sys.stdout.write(
+        f"Python {sys.version.split()[0]}; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors\n\n"
+    )
+    sys.stdout.write("| packages | command | calls | least ms | median ms | processor ms | of run |\n")
+    sys.stdout.write("| ---: | --- | ---: | ---: | ---: | ---: | ---: |\n")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         for number in settings.sizes:
-            table(number, prepare(Path(name), number, str(settings.turbo)), settings.rounds)
+            commands, slow = theirs(Path(name), number, places, settings.limit)
+            table(number, measure([*ours(Path(name), number), *commands], settings.rounds), slow, settings.limit)
 
 
 if __name__ == "__main__":

@@ -295,7 +295,7 @@ def test_what_was_found_is_remembered(recorded: Stage, monkeypatch: pytest.Monke
     settle(monkeypatch)
     assert restored(recorded)
     recorded.store.outputs(recorded.root).save()
-    monkeypatch.setattr("headgate._store_outputs.manifest_of", None)
+    monkeypatch.setattr("headgate._store_tree.manifest_of", None)
     next_process = Outputs(str(recorded.root))
     verdict = recorded.store.last("build")
     assert verdict is not None
@@ -330,14 +330,37 @@ def test_a_young_output_is_not_remembered(recorded: Stage) -> None:
     outputs = recorded.store.outputs(recorded.root)
     outputs.content("out")
     outputs.save()
-    assert not (recorded.root / ".git/headgate/outputs").exists()
+    assert not (recorded.root / ".git/headgate/found").exists()
+
+
+def test_where_nothing_can_be_written_nothing_is_remembered(recorded: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That costs the next process time, and is no error."""
+    settle(monkeypatch)
+    outputs = recorded.store.outputs(recorded.root)
+    (recorded.root / ".git/headgate").mkdir(exist_ok=True)
+    (recorded.root / ".git/headgate/tmp").write_text("in the way")
+    assert outputs.content("out") is not None
+    outputs.save()
+    assert not (recorded.root / ".git/headgate/found").exists()
+
+
+def test_a_strange_name_is_remembered(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One with a tab or a line end is written down like any other."""
+    settle(monkeypatch)
+    name = "a\tb\nc\N{LATIN SMALL LETTER E WITH ACUTE}"
+    stage.write({name: "one"})
+    outputs = Outputs(str(stage.root))
+    content = outputs.content(name)
+    outputs.save()
+    monkeypatch.setattr("headgate._store_tree.manifest_of", None)
+    assert Outputs(str(stage.root)).content(name) == content
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense"])
 def test_a_damaged_memory_is_none(recorded: Stage, content: bytes) -> None:
     """What is remembered is sealed, and made anew."""
     (recorded.root / ".git/headgate").mkdir(exist_ok=True)
-    (recorded.root / ".git/headgate/outputs").write_bytes(content)
+    (recorded.root / ".git/headgate/found").write_bytes(content)
     assert restored(recorded)
 
 

@@ -57,7 +57,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
 
     planned = make_plan()
     asked = _asked(planned, arguments.sessions)
-    outcomes = None if arguments.force or arguments.more else covered(planned, asked, store)
+    outcomes = None if arguments.force or arguments.more else covered(planned, asked)
     is_ended = False
     if outcomes is None:
         from headgate._run_session import run_plan

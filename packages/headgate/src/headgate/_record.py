@@ -29,19 +29,21 @@ class Record:
 
     _fields: ClassVar[tuple[str, ...]] = ()
     _defaults: ClassVar[dict[str, Any]] = {}
+    _names: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls) -> None:
         """Collect the fields of a new record class."""
         own = tuple(cls.__annotations__)
         cls._fields += own
         cls._defaults = cls._defaults | {name: cls.__dict__[name] for name in own if name in cls.__dict__}
+        cls._names = frozenset(cls._fields)
 
     def __init__(self, **values: Any) -> None:  # noqa: ANN401  # a field may be of any type
         """Take the value of every field by its name."""
         state = self.__dict__
         state.update(self._defaults, **values)
-        if len(state) != len(self._fields) or not state.keys() <= set(self._fields):
-            wrong = sorted(set(self._fields) ^ state.keys())
+        if state.keys() != self._names:
+            wrong = sorted(self._names ^ state.keys())
             message = f"{type(self).__name__} misses or does not have: {', '.join(wrong)}"
             raise TypeError(message)
 

@@ -35,6 +35,7 @@ class Scope:
         self._around = around
         self.shared = around.shared
         self._cache: dict[tuple[object, ...], str] = {}
+        self._pointed: dict[tuple[str, ...] | None, list[str]] = {}
 
     def hashes(self, session: Session) -> list[str]:
         """Return hashes that together change whenever anything changes that counts for a session."""
@@ -51,7 +52,11 @@ class Scope:
             cache[key] = digest_texts(settings)
         found = [cache[key], self._around.hash(session.packages, ignore)]
         further = (*(session.inputs or ()), *self.pointed(session))
-        found += [self._content.hash(self._project.reader.named(it), ignore) for it in further]
+        for pattern in further:
+            key = ("further", pattern, ignore)
+            if key not in cache:
+                cache[key] = self._content.hash(self._project.reader.named(pattern), ignore)
+            found.append(cache[key])
         for folder in session.packages:
             key = ("own", folder, ignore)
             if key not in cache:
@@ -121,11 +126,12 @@ class Scope:
 
     def pointed(self, session: Session) -> list[str]:
         """Return the files and folders that the root's configuration of a session's tools names."""
-        tables = self._project.root.pointed
-        names = (
-            tables if session.tools is None else [f"[tool.{it}]" for it in session.tools if f"[tool.{it}]" in tables]
-        )
-        return sorted({path for name in names for path in self._found(name)})
+        tools = session.tools
+        if tools not in self._pointed:
+            tables = self._project.root.pointed
+            names = tables if tools is None else [f"[tool.{it}]" for it in tools if f"[tool.{it}]" in tables]
+            self._pointed[tools] = sorted({path for name in names for path in self._found(name)})
+        return self._pointed[tools]
 
     def _found(self, name: str) -> Iterable[str]:
         """Yield what there is of what a table of the root's configuration names: files, or folders to look into."""

@@ -80,6 +80,7 @@ class Store:
         self._index = Index(self.root, self._records)
         self._opened: Blobs | None = None
         self._outputs: dict[str, Outputs] = {}
+        self._known_place: str | None = None
 
     @classmethod
     def default(
@@ -168,7 +169,9 @@ class Store:
         """What tells the repository from others; see `place_of`."""
         from headgate._store_place import place_of
 
-        return "" if self._repository is None else place_of(os.fspath(self._repository))
+        if self._known_place is None:
+            self._known_place = "" if self._repository is None else place_of(os.fspath(self._repository))
+        return self._known_place
 
     def last(self, session: str) -> Verdict | None:
         """Return the newest passed verdict of a session, by the name nox shows, or None."""
@@ -188,7 +191,10 @@ class Store:
         """Return the outputs in a work tree."""
         from headgate._store_outputs import Outputs
 
-        return self._outputs.setdefault(os.fspath(root), Outputs(os.fspath(root)))
+        folder = os.fspath(root)
+        if folder not in self._outputs:
+            self._outputs[folder] = Outputs(folder)
+        return self._outputs[folder]
 
     def record(self, verdict: Verdict, root: str | Path) -> None:
         """Store a verdict, after the outputs of a passed one.

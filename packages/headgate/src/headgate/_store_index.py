@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Mapping
+from _collections_abc import Mapping  # what collections.abc gives, without the 2 ms that importing collections takes
 
 from headgate._store_files import append, read
 from headgate._verdict import Verdict

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from headgate._sha256 import sha256
 from headgate._store_files import read
 
 __all__ = ["place_of", "private_folder"]
@@ -45,9 +46,8 @@ def place_of(root: str) -> str:
 
     One store serves many projects, in which sessions have the same names; this tells their histories apart.
     """
-    import hashlib
-
     folder, prefix = _git_folder(os.path.abspath(root))
     common = os.fsdecode(read(os.path.join(folder, "commondir"), _LIMIT) or b"").strip()  # only linked ones have it
     place = f"{os.path.realpath(os.path.join(folder or root, common))}\0{prefix}"
-    return hashlib.sha256(os.fsencode(place)).hexdigest()[:16]
+    text: str = sha256(os.fsencode(place)).hexdigest()
+    return text[:16]

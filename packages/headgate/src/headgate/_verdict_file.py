@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
+from headgate._sha256 import sha256
 from headgate._verdict import Verdict, is_digest
 
 TYPE_CHECKING = False
@@ -29,7 +27,8 @@ def is_output_path(path: str) -> bool:
 
 def seal(data: bytes) -> bytes:
     """Return data under a first line that names the format and the data's SHA-256."""
-    return _MAGIC + hashlib.sha256(data).hexdigest().encode() + b"\n" + data
+    text: str = sha256(data).hexdigest()
+    return _MAGIC + text.encode() + b"\n" + data
 
 
 def unseal(sealed: bytes) -> bytes | None:
@@ -45,6 +44,8 @@ def write_verdict(verdict: Verdict, *, place: str) -> bytes:
         verdict: The verdict.
         place: What tells repositories apart on one machine; see `headgate._store_place`.
     """
+    import json
+
     fields: dict[str, Any] = {name: getattr(verdict, name) for name in Verdict.__annotations__}
     fields |= {"outputs": dict(verdict.outputs), "components": dict(verdict.components)}
     content = {"format": _FORMAT, "place": place, "verdict": fields}
@@ -59,6 +60,8 @@ def read_verdict(sealed: bytes, digest: str, *, passed: bool) -> tuple[Verdict, 
         digest: The digest that the file's name promises.
         passed: The outcome that the file's folder promises.
     """
+    import json
+
     try:
         content = json.loads(unseal(sealed) or b"")
         if content.keys() != {"format", "place", "verdict"} or content["format"] != _FORMAT:

@@ -36,18 +36,23 @@ class Workspace:
         self.key = key
         self.packages = {package.folder: package for package in packages}
         self._by_name: dict[str, list[str]] = {}
-        for package in self.packages.values():
-            for name in {package.name, os.path.basename(package.folder), package.folder}:
-                self._by_name.setdefault(name, []).append(package.folder)
 
     def find(self, name: str, prefix: str) -> list[str]:
         """Return the folders of the packages that a name means: a folder, its last part or a distribution's name."""
         from headgate._requirement import normalised
 
         for candidate in (prefix + name.removeprefix("./").rstrip("/"), name, normalised(name)):
-            if found := self._by_name.get(candidate):
+            if found := self._named(candidate):
                 return found
         return []
+
+    def _named(self, name: str) -> list[str]:
+        """Return the folders of the packages that have a name; names are sorted out when the first is asked for."""
+        if not self._by_name:
+            for package in self.packages.values():
+                for it in {package.name, os.path.basename(package.folder), package.folder}:
+                    self._by_name.setdefault(it, []).append(package.folder)
+        return self._by_name.get(name, [])
 
     def names(self) -> list[str]:
         """Return a name for every package, as people would write it."""
@@ -56,7 +61,7 @@ class Workspace:
     def name(self, folder: str) -> str:
         """Return the shortest name that means a package and no other."""
         short = os.path.basename(folder)
-        return short if self._by_name.get(short) == [folder] else folder or self.packages[folder].name
+        return short if self._named(short) == [folder] else folder or self.packages[folder].name
 
 
 def find_workspace(snapshot: Snapshot, memory: Memory) -> Workspace:
