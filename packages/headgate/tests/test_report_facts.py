@@ -415,6 +415,9 @@ def test_measurements_are_shown(sources: Sources) -> None:
         measurements_section(sources, settings)
     with pytest.raises(NotThereError, match="No measurements are declared"):
         measurements_section(sources, read_settings())
+    write(sources, "m.json", {"latency_p99_ms": "fast"})
+    odd = guarded("Latency and size", lambda: measurements_section(sources, settings))
+    assert (odd.outcome, odd.reasons) == ("cannot tell", ("latency and size cannot be read",))
     write(sources, "m.json", {"latency_p99_ms": [3, 4], "other": 1})
     write(sources, "m.onnx", "x" * 12_345)
     write(sources, "m.json", {"latency_p99_ms": 3}, side="base")

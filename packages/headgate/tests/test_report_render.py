@@ -195,7 +195,13 @@ def test_no_text_leaves_its_line(text: str) -> None:
 
 def test_a_text_that_begins_a_list_is_none() -> None:
     """Nor a heading underlined by its next line."""
-    assert [plain(it) for it in ("- a", "1. a", "+1", "=")] == [r"\- a", "1\N{WORD JOINER}. a", r"\+1", r"\="]
+    assert [plain(it) for it in ("- a", "1. a", "+", "=", "+1.5")] == [
+        r"\- a",
+        "1\N{WORD JOINER}. a",
+        r"\+",
+        r"\=",
+        "+1.5",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -219,8 +219,6 @@ class _Collection:
             found = pair(candidate, self._read(place, f"{path} of the base"), least=self._tables.gate.min_shared)
         except HeadgateError as error:
             return None, str(error)
-        if (found.candidate.errors is None) != (found.base.errors is None):
-            return None, f"{path} has classes on one side and numbers on the other."
         return (found.candidate, found.base), ""
 
     def _judged_by(self, candidate: Predictions, name: str, path: str) -> str:

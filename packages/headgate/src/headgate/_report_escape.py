@@ -21,7 +21,7 @@ _ENTITIES: dict[str, str | int | None] = {
     "@": "@\N{WORD JOINER}",
     "#": "\\#\N{WORD JOINER}",
 }
-_START = re.compile(r"^(?:[-+=]|\d+(?=[.)]))")
+_START = re.compile(r"^(?:[-+=](?!\d)|\d+(?=[.)](?: |$)))")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _UNSAFE = re.compile(r"[^\w .,()\-+/\N{MULTIPLICATION SIGN}]")
 _TICKS = re.compile(r"`+")

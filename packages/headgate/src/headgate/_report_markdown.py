@@ -5,6 +5,8 @@ Charts and images are left to the HTML file; the numbers of each are in a table 
 
 from __future__ import annotations
 
+from itertools import accumulate, takewhile
+
 from headgate._report_escape import code, fenced, mermaid, plain
 from headgate._report_page import Code, Graph, Matrix, Table, Text
 from headgate._report_states import mark
@@ -34,12 +36,9 @@ def as_markdown(page: Page, limit: int = LIMIT) -> str:
             return text
     parts = ["\n".join(_head(page)), *("\n".join(_section(it, _ROWS[-1])) for it in page.sections)]
     note = "\nThe rest does not fit here; report.html has all of it.\n"
-    kept = ""
-    for part in parts:
-        if len(kept) + len(part) + len(note) > limit:
-            break
-        kept += f"{part}\n"
-    return (kept or f"# {plain(page.verdict)}\n")[: limit - len(note)] + note
+    grown = accumulate(f"{it}\n" for it in parts)
+    kept = [*takewhile(lambda it: len(it) + len(note) <= limit, grown)]
+    return (kept[-1] if kept else f"# {plain(page.verdict)}\n")[: limit - len(note)] + note
 
 
 def _head(page: Page) -> list[str]:

@@ -40,7 +40,7 @@ def mistakes_section(
     if not found:
         return Section(title=title, blocks=(Text(text=f"There are no {kind}."),))
     pictures = _pictures([it.id for it in found], sources, pattern)
-    shown = f"{len(found)} of {count:,}" if count > len(found) else f"All {count}"
+    shown = f"{len(found)} of {count:,}" if count > len(found) else f"{count} in all"
     seed = f", of seed {candidate.seeds[0]}" if len(candidate.seeds) > 1 else ""
     blocks: list[Block] = [Text(text=f"{shown}{seed}, the most confident first.")]
     drawn = [_picture(it, pictures[it.id]) for it in found if it.id in pictures]
