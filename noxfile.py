@@ -153,8 +153,8 @@ def minimums(session: nox.Session, package: str) -> None:
 
 @nox.session
 def integration(session: nox.Session) -> None:
-    """Test what crosses the packages: hooks, reused environments, planted faults, the reach of a change."""
-    install(session, "test", "tools", "lint", package="headgate")
+    """Test what crosses the packages: hooks, environments, planted faults, the reach of a change, the report's page."""
+    install(session, "test", "tools", "lint", "browser", package="headgate", extra="report")
     session.run("pytest", "tests", "--ignore=tests/workflows", *session.posargs)
 
 

@@ -268,7 +268,7 @@ def test_what_is_wrong_is_one_message(inside: Monorepo, capsys: pytest.CaptureFi
     """And exit code 2: a base that is not there, a misspelt key, a place that takes no file."""
     assert "There is no revision 'nowhere'" in report(capsys, "--base", "nowhere", code=2)
     assert "cannot be written" in report(capsys, "--output", "noxfile.py", code=2)
-    inside.edit("pyproject.toml", "training =", "trainin =")
+    inside.edit("pyproject.toml", "training =", "trainings =")
     assert "Did you mean 'training'?" in report(capsys, code=2)
 
 

@@ -222,7 +222,7 @@ def test_the_gate_is_told_with_what_it_is_due_to(sources: Sources) -> None:
         condition("size", "passes", size | {"outcome": "passes"}) | {"on": None},
     )
     found = asked(sources, data, {"test": "m"})
-    assert (found.outcome, found.reasons) == ("failed", ("the gate fails: each stroke (thin)",))
+    assert (found.outcome, found.reasons) == ("failed", ("gate condition each stroke (thin)",))
     rows = table(found, "Candidate and base")
     assert [it["outcome"] for it in rows] == ["fails", "passes", "cannot tell, counts as passes", "passes"]
     assert rows[0]["interval"] == "-0.0400 to +0.0100"
@@ -230,7 +230,7 @@ def test_the_gate_is_told_with_what_it_is_due_to(sources: Sources) -> None:
     assert (rows[3]["candidate"], rows[3]["base"], rows[3]["rows"]) == ("156,000", "", "")
     assert "model 1 of 32" in said(found)
     unsure = asked(sources, gated("cannot tell", condition("overall", "cannot tell", finding())), {})
-    assert (unsure.outcome, unsure.reasons) == ("cannot tell", ("the gate cannot tell: overall",))
+    assert (unsure.outcome, unsure.reasons) == ("cannot tell", ("gate condition overall",))
     passed = asked(sources, gated("passes", condition("overall", "passes", finding(outcome="passes"))), {})
     assert (passed.outcome, passed.reasons) == ("passed", ("the gate",))
 

@@ -64,8 +64,7 @@ def _reasons(data: Mapping[str, Any]) -> tuple[str, ...]:
     if data["outcome"] == "passes":
         return ("the gate",)
     due = [it for it in data["conditions"] if it["outcome"] == data["outcome"]]
-    word = "fails" if data["outcome"] == "fails" else "cannot tell"
-    return tuple(f"the gate {word}: {it['name']}{_slices(it)}" for it in due)
+    return tuple(f"gate condition {it['name']}{_slices(it)}" for it in due)
 
 
 def _slices(condition: Mapping[str, Any]) -> str:
