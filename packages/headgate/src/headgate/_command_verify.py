@@ -6,7 +6,6 @@ its sessions unproven, so that no rule of a CI about such jobs can make this pas
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
@@ -85,6 +84,8 @@ def _read(path: str) -> dict[str, Any]:
     if len(data) > _LIMIT:
         message = f"{path} has more than {_LIMIT:,} bytes"
         raise ValueError(message)
+    import json
+
     found = json.loads(data)
     if not isinstance(found, dict) or found.get("format") != 1:
         message = f"{path} has no format 1"
