@@ -92,12 +92,15 @@ class Demo:
         """Start a branch."""
         self.scratch.git("checkout", "--quiet", "-b", "change")
 
-    def train(self, wrong: int = 4, rows: int = 800, **more: str) -> None:
+    def train(self, wrong: int = 4, rows: int = 800, *, model: bytes = b"", **more: str) -> None:
         """Change the model, and leave what the stage would: its outputs and a verdict."""
         said = "".join(f"\nrow{it},yes,{'no' if it < wrong else 'yes'}" for it in range(rows))
-        files = {"predictions.csv": f"id,label,prediction{said}", "bench.json": '{"latency_p99_ms": 3}'}
+        files: dict[str, str | bytes] = {
+            "predictions.csv": f"id,label,prediction{said}",
+            "bench.json": '{"latency_p99_ms": 3}',
+        }
         files |= {f"{name}.csv": content for name, content in more.items()}
-        files["model.bin"] = f"model {wrong}" + "x" * wrong
+        files["model.bin"] = model or f"model {wrong}" + "x" * wrong
         self.scratch.write({f"artifacts/evaluate/{name}": content for name, content in files.items()})
         self.scratch.write({"inputs/model.txt": f"{wrong} {rows}"})
         store, root = Store.default(), Path.cwd()
@@ -334,13 +337,18 @@ def test_a_model_that_does_not_fit_a_dataset_is_refused(tmp_path: Path, monkeypa
     assert not Path(out).exists()
 
 
-def test_another_dataset_is_predicted_by_the_exported_model(demo: Demo) -> None:
-    """Where the table names the rows and the model; a table without a model cannot be right."""
-    demo.train()
+def test_another_dataset_is_predicted_by_the_exported_model(demo: Demo, tmp_path: Path) -> None:
+    """Where the table names the rows and the model; rows that are labelled otherwise are compared with nothing."""
+    exported(tmp_path / "model.onnx", 2)
+    demo.train(model=(tmp_path / "model.onnx").read_bytes())
     demo.replace("budget = 2", 'budget = 2\npredict = { evaluate = "artifacts/rows.parquet" }')
     demo.branch()
     demo.train(10, 1000)
     assert "model.bin cannot predict the rows of" in demo.gate(code=2)
+    rows = {"id": [f"row{it}" for it in range(1000)], "label": [1] * 1000}
+    pixels = pa.array([[0.25, 0.75]] * 1000, pa.list_(pa.float32()))
+    parquet.write_table(pa.table(rows | {"pixels": pixels}), "artifacts/rows.parquet")
+    assert "of the base, predicted anew have different labels for 1,000 rows" in demo.gate(code=3)
     demo.replace('model = "artifacts/evaluate/model.bin"\n', "")
     assert "names no `model` that could predict its rows" in demo.gate(code=2)
 
