@@ -128,12 +128,18 @@ def shown(browser: webdriver.Chrome, address: str, width: int, scheme: str) -> d
     return found
 
 
+def logged(browser: webdriver.Chrome, kind: str) -> list[dict[str, Any]]:
+    """Return what the browser noted since it was last asked."""
+    found: list[dict[str, Any]] = browser.get_log(kind)  # type: ignore[no-untyped-call]  # selenium has no types here
+    return found
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_the_page_fits_and_is_silent(browser: webdriver.Chrome, address: str, width: int, scheme: str) -> None:
     """Nothing is wider than the window, nothing is complained about, and nothing is asked of anybody else."""
     for kind in ("browser", "performance"):
-        browser.get_log(kind)
+        logged(browser, kind)
     found = shown(browser, address, width, scheme)
     assert found["wide"] == []
     assert found["window"] == width
@@ -141,8 +147,8 @@ def test_the_page_fits_and_is_silent(browser: webdriver.Chrome, address: str, wi
     assert found["broken"] == 0
     assert len(found["drawn"]) == 34
     assert all(it > 0 for it in found["drawn"])
-    assert browser.get_log("browser") == []
-    events = [json.loads(it["message"])["message"] for it in browser.get_log("performance")]
+    assert logged(browser, "browser") == []
+    events = [json.loads(it["message"])["message"] for it in logged(browser, "performance")]
     sent = [it["params"]["request"]["url"] for it in events if it["method"] == "Network.requestWillBeSent"]
     assert {it for it in sent if not it.startswith("data:")} == {address}
 

@@ -77,13 +77,10 @@ def _slices(condition: Mapping[str, Any]) -> str:
 def _table(data: Mapping[str, Any]) -> Table:
     """Return one row for each finding."""
     columns = (
-        *(
-            Column(title="condition", kind="code"),
-            Column(title="of", kind="code"),
-            Column(title="outcome", kind="state"),
-        ),
+        *(Column(title="condition"), Column(title="metric", kind="code"), Column(title="outcome", kind="state")),
         *(Column(title=it, kind="number") for it in ("base", "candidate", "difference", "interval", "bound", "rows")),
         *(Column(title=it, kind="number") for it in ("only candidate right", "only base right", "rows to settle it")),
+        Column(title="as written", kind="code"),
     )
     rows = tuple(row for it in data["conditions"] for row in _rows(it))
     return Table(caption="Candidate and base", columns=columns, rows=rows)
@@ -96,7 +93,7 @@ def _rows(condition: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         on = f" on {condition['on']}" if condition["on"] else ""
         mapped = len(condition["findings"]) == 1 and condition["outcome"] != condition["found"]
         yield (
-            str(condition["condition"]),
+            str(condition["name"]),
             f"{it['subject']}{on}",
             f"{it['outcome']}, counts as {condition['outcome']}" if mapped else str(it["outcome"]),
             "" if it["base"] is None else _value(it["base"]),
@@ -108,6 +105,7 @@ def _rows(condition: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             _count(it["wins"]),
             _count(it["losses"]),
             _count(it["rows_needed"]),
+            str(condition["condition"]),
         )
 
 
