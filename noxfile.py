@@ -234,6 +234,13 @@ def workflows(session: nox.Session) -> None:
     session.run("pytest", "tests/workflows", *session.posargs)
 
 
+@nox.session(default=False)
+def replay(session: nox.Session) -> None:
+    """Carry changes through the workflow of CI on this machine, and write what came of each into docs/replay.md."""
+    install(session, "test", "tools", package="headgate")
+    session.run("python", "tests/workflows/replay.py", "docs/replay.md")
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the site of the documents and follow its links; `-- external` asks the other sites as well."""

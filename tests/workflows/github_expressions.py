@@ -1,0 +1,209 @@
+"""Expressions of GitHub Actions, as far as the workflows of this repository use them.
+
+The grammar and what counts as true are those that GitHub documents under "Evaluate expressions in workflows and
+actions": no arithmetic; strings in single quotes; `&&` and `||` give one of their operands; what is not there is null.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_TOKEN: Final = re.compile(r"\s*('(?:[^']|'')*'|-?\d+(?:\.\d+)?|[A-Za-z_][\w-]*|&&|\|\||==|!=|[!().,*\[\]])")
+_WHOLE: Final = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+_STATUS: Final = re.compile(r"\b(always|cancelled|failure|success)\s*\(")
+
+
+class ExpressionError(ValueError):
+    """An expression that is none, or one that needs more than is known here."""
+
+
+class _Parser:
+    """Evaluates one expression while reading it."""
+
+    def __init__(self, text: str, contexts: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> None:
+        self._tokens = _tokens(text)
+        self._contexts = contexts
+        self._functions = functions
+
+    def value(self) -> object:
+        """Return the value of the whole expression."""
+        found = self._either()
+        if self._tokens:
+            raise ExpressionError(self._tokens[0])
+        return found
+
+    def _next(self, *expected: str) -> str:
+        """Take the next token if it is one of those expected; return an empty text if not."""
+        if self._tokens and self._tokens[0] in expected:
+            return self._tokens.pop(0)
+        return ""
+
+    def _either(self) -> object:
+        found = self._both()
+        while self._next("||"):
+            other = self._both()
+            found = found if is_true(found) else other
+        return found
+
+    def _both(self) -> object:
+        found = self._compared()
+        while self._next("&&"):
+            other = self._compared()
+            found = other if is_true(found) else found
+        return found
+
+    def _compared(self) -> object:
+        found = self._negated()
+        while operator := self._next("==", "!="):
+            found = _are_equal(found, self._negated()) == (operator == "==")
+        return found
+
+    def _negated(self) -> object:
+        return not is_true(self._negated()) if self._next("!") else self._reached()
+
+    def _reached(self) -> object:
+        """Return a value after all that stands behind it: `.name`, `.*`, `[index]`."""
+        found = self._simple()
+        while mark := self._next(".", "["):
+            if mark == "[":
+                found = _member(found, self._either())
+                self._expect("]")
+            elif self._next("*"):
+                found = [*(found.values() if isinstance(found, dict) else found)]  # type: ignore[misc]
+                self._expect(".")
+                name = self._tokens.pop(0)
+                found = [_member(it, name) for it in found]
+            else:
+                found = _member(found, self._tokens.pop(0))
+        return found
+
+    def _simple(self) -> object:
+        if self._next("("):
+            found = self._either()
+            self._expect(")")
+            return found
+        token = self._tokens.pop(0)
+        if token.startswith("'"):
+            return token[1:-1].replace("''", "'")
+        if token[0].isdigit() or token[0] == "-":
+            return float(token)
+        if self._next("("):
+            return self._called(token)
+        return {"true": True, "false": False, "null": None}.get(token, self._contexts.get(token))
+
+    def _called(self, name: str) -> object:
+        arguments = []
+        while not self._next(")"):
+            arguments.append(self._either())
+            self._next(",")
+        if name not in self._functions:
+            raise ExpressionError(name)
+        return self._functions[name](*arguments)
+
+    def _expect(self, token: str) -> None:
+        if not self._next(token):
+            raise ExpressionError(token)
+
+
+def _tokens(text: str) -> list[str]:
+    """Return the tokens of an expression."""
+    found, place = [], 0
+    text = text.rstrip()
+    while place < len(text):
+        match = _TOKEN.match(text, place)
+        if match is None:
+            raise ExpressionError(text[place:])
+        found.append(match[1])
+        place = match.end()
+    return found
+
+
+def is_true(value: object) -> bool:
+    """Whether GitHub takes a value for true."""
+    return value not in (None, False, 0, "")
+
+
+def _are_equal(one: object, other: object) -> bool:
+    """Whether two values are equal: texts whatever their case, and values of two kinds as numbers."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one.lower() == other.lower()
+    if type(one) is type(other) or isinstance(one, (dict, list)) or isinstance(other, (dict, list)):
+        return one == other
+    return _number(one) == _number(other)
+
+
+def _number(value: object) -> float:
+    """Return a value as a number, as GitHub does where it compares values of two kinds."""
+    try:
+        return float(value or 0)  # type: ignore[arg-type]
+    except ValueError:
+        return float("nan")
+
+
+def _member(value: object, key: object) -> object:
+    """Return what a value has under a key; None where there is no such thing."""
+    if isinstance(value, dict):
+        return value.get(key)
+    if isinstance(value, list) and isinstance(key, float) and key < len(value):
+        return value[int(key)]
+    return None
+
+
+def _text(value: object) -> str:
+    """Return a value as it is put into a text."""
+    if value is None or isinstance(value, bool):
+        return "" if value is None else str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    return json.dumps(value) if isinstance(value, (dict, list)) else str(value)
+
+
+_FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
+    "fromJSON": json.loads,
+    "toJSON": lambda it: json.dumps(it, indent=2),
+    "join": lambda its, mark=",": mark.join(map(_text, its)),
+    "contains": lambda its, it: it in its,
+    "startsWith": lambda it, start: str(it).lower().startswith(str(start).lower()),
+}
+
+
+def evaluate(text: str, contexts: Mapping[str, Any], status: Mapping[str, Callable[[], bool]] | None = None) -> object:
+    """Return the value of an expression.
+
+    Args:
+        text: the expression, without what marks it as one.
+        contexts: what the names in it mean.
+        status: the functions that tell how things went so far, where they may be asked.
+
+    Raises:
+        ExpressionError: it cannot be read.
+    """
+    return _Parser(text, contexts, _FUNCTIONS | dict(status or {})).value()
+
+
+def filled(value: object, contexts: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever YAML has
+    """Return what a workflow says with every `${{ }}` in it replaced by its value."""
+    if isinstance(value, dict):
+        return {key: filled(it, contexts) for key, it in value.items()}
+    if isinstance(value, list):
+        return [filled(it, contexts) for it in value]
+    if not isinstance(value, str):
+        return value
+    if (whole := _WHOLE.fullmatch(value)) and value.count("${{") == 1:
+        return evaluate(whole[1], contexts)
+    return _WHOLE.sub(lambda it: _text(evaluate(it[1], contexts)), value)
+
+
+def condition(text: object, contexts: Mapping[str, Any], status: Mapping[str, Callable[[], bool]]) -> bool:
+    """Whether an `if` lets a job or a step run: without a status function, only where all went well before."""
+    inner = str(text).strip()
+    if match := _WHOLE.fullmatch(inner):
+        inner = match[1]
+    if not _STATUS.search(inner):
+        inner = f"success() && ({inner})"
+    return is_true(evaluate(inner, contexts, status))

@@ -1,0 +1,190 @@
+"""A small nox monorepo with this repository's conventions, to be carried through its real workflows.
+
+Its sessions have the names, tags and rows that those here have, and take a moment each.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from github_runner import Run
+
+CI: Final = Path(__file__).parents[2] / ".github/workflows/ci.yml"
+_NOXFILE: Final = '''
+"""The tasks of a small monorepo."""
+
+import sys
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "none"
+ARTIFACTS = Path("artifacts")
+each_package = nox.parametrize("package", [nox.param(name, id=name) for name in ("data", "model", "serving")])
+
+
+def write(name, *parts):
+    ARTIFACTS.mkdir(exist_ok=True)
+    (ARTIFACTS / name).write_text("\\\\n".join(Path(part).read_text() for part in parts))
+
+
+@nox.session
+def lint(session):
+    session.run("git", "grep", "-n", "TODO:", "packages", external=True, success_codes=[1])
+
+
+@nox.session
+@each_package
+def tests(session, package):
+    session.run(sys.executable, f"packages/{package}/tests/test.py", external=True)
+    write(f"{package}.coverage", f"packages/{package}/tests/test.py")
+
+
+@nox.session(requires=["tests"], tags=["pipeline"])
+def coverage(session):
+    for package in ("data", "model", "serving"):
+        assert (ARTIFACTS / f"{package}.coverage").is_file()
+
+
+@nox.session(tags=["pipeline"])
+def dataset(session):
+    write("dataset", "packages/data/dataset.txt")
+
+
+@nox.session(requires=["dataset"], tags=["pipeline"])
+def train(session):
+    write("model", "packages/model/model.txt", ARTIFACTS / "dataset")
+
+
+@nox.session(name="serve-check", requires=["train"], tags=["pipeline"])
+def serve_check(session):
+    assert (ARTIFACTS / "model").read_text()
+
+
+@nox.session(name="build-images", requires=["train"], tags=["images"])
+def build_images(session):
+    write("image", "packages/serving/server.txt", ARTIFACTS / "model")
+
+
+@nox.session(name="test-images", requires=["build-images"], tags=["images"])
+def test_images(session):
+    assert (ARTIFACTS / "image").read_text()
+
+
+@nox.session(default=False)
+def headgate(session):
+    session.run(sys.executable, "-m", "headgate", *session.posargs, external=True)
+'''
+_PYPROJECT: Final = """
+[project]
+name = "small"
+version = "1"
+requires-python = ">=3.11"
+
+[dependency-groups]
+tools = []
+
+[tool.uv]
+package = false
+
+[tool.headgate.sessions]
+lint = {}
+tests = { packages = [ "{package}" ], outputs = [ "artifacts/{package}.coverage" ] }
+coverage = { packages = [], needs = [ "tests" ] }
+dataset = { packages = [ "data" ], outputs = [ "artifacts/dataset" ] }
+train = { packages = [ "model" ], needs = [ "dataset" ], outputs = [ "artifacts/model" ] }
+serve-check = { packages = [ "serving" ], needs = [ "train" ] }
+build-images = { packages = [ "serving" ], needs = [ "train" ], outputs = [ "artifacts/image" ] }
+test-images = { packages = [ "serving" ], needs = [ "train", "build-images" ] }
+"""
+_PACKAGE: Final = '[project]\nname = "small-{name}"\nversion = "1"\n'
+_FILES: Final = {
+    ".gitignore": "artifacts/\n.nox/\n__pycache__/\n",
+    "noxfile.py": _NOXFILE,
+    "pyproject.toml": _PYPROJECT,
+    "README.md": "A small monorepo.\n",
+    "docs/guide.md": "A guide.\n",
+    "packages/data/dataset.txt": "data\n",
+    "packages/model/model.txt": "model\n",
+    "packages/serving/server.txt": "server\n",
+    **{f"packages/{name}/pyproject.toml": _PACKAGE.format(name=name) for name in ("data", "model", "serving")},
+    **{f"packages/{name}/tests/test.py": "assert 1 + 1 == 2\n" for name in ("data", "model", "serving")},
+}
+_KEPT: Final = ("PATH", "HOME", "TMPDIR", "LANG", "UV_CACHE_DIR", "XDG_CACHE_HOME", "VIRTUAL_ENV")
+
+
+class SmallMonorepo:
+    """A repository as GitHub has it, and the runs of this repository's `ci.yml` for it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Write it into an empty folder and commit it to `main`."""
+        self.folder = folder
+        self.origin = folder / "origin"
+        self._runs = 0
+        self.environ = {key: os.environ[key] for key in _KEPT if key in os.environ} | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            # `uv run` takes the environment of these tests as it is, in which Headgate and nox are.
+            "UV_PROJECT_ENVIRONMENT": sys.prefix,
+            "UV_NO_SYNC": "1",
+        }
+        self.origin.mkdir()
+        self.write(_FILES)
+        self.git("init", "--quiet", "--initial-branch=main")
+        for key, value in {
+            "user.name": "A Tester",
+            "user.email": "tester@example.org",
+            "uploadpack.allowFilter": "true",
+            "uploadpack.allowAnySHA1InWant": "true",
+        }.items():
+            self.git("config", key, value)
+        subprocess.run(["uv", "lock", "--quiet"], cwd=self.origin, check=True, env=self.environ)
+        self.commit("Start")
+
+    def git(self, *arguments: str) -> str:
+        """Run git in the repository and return what it prints."""
+        command = ["git", *arguments]
+        done = subprocess.run(command, cwd=self.origin, check=True, env=self.environ, stdout=subprocess.PIPE, text=True)
+        return done.stdout.strip()
+
+    def write(self, files: dict[str, str]) -> None:
+        """Write files."""
+        for name, text in files.items():
+            (self.origin / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.origin / name).write_text(text, encoding="utf-8")
+
+    def commit(self, message: str) -> str:
+        """Commit all that there is and return the commit."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
+        return self.git("rev-parse", "HEAD")
+
+    def push(self) -> Run:
+        """Run CI for what `main` is."""
+        return self._run(self.git("rev-parse", "main"), event="push", ref="refs/heads/main")
+
+    def propose(self, files: dict[str, str], **settings: Any) -> Run:  # noqa: ANN401 - those of Run
+        """Run CI for a pull request that changes some files, and leave `main` as it is."""
+        self.git("checkout", "--quiet", "-b", f"change-{self._runs}")
+        self.write(files)
+        commit = self.commit("Change")
+        self.git("checkout", "--quiet", "main")
+        return self._run(commit, event="pull_request", ref=f"refs/pull/{self._runs}/merge", **settings)
+
+    def _run(self, commit: str, **settings: Any) -> Run:  # noqa: ANN401 - those of Run
+        """Run CI."""
+        self._runs += 1
+        place = self.folder / f"{self._runs}"
+        given: dict[str, Any] = {
+            "workflow": CI,
+            "origin": self.origin,
+            "place": place,
+            "commit": commit,
+            "environ": self.environ,
+        }
+        run = Run(**given | settings)
+        run.go()
+        return run

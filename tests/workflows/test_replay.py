@@ -1,0 +1,116 @@
+"""`ci.yml` lets in what is proven and nothing else, whatever is changed, by GitHub's own rules for jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from github_runner import Job, Run
+from replay import CASES, counted, propose, ran
+from replay_monorepo import CI, SmallMonorepo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def monorepo(tmp_path_factory: pytest.TempPathFactory) -> SmallMonorepo:
+    """Return a monorepo of which everything has passed on main."""
+    monorepo = SmallMonorepo(tmp_path_factory.mktemp("monorepo"))
+    run = monorepo.push()
+    assert set(run.results.values()) == {"success"}, run.log
+    assert len(ran(run)) == 10
+    return monorepo
+
+
+@pytest.mark.parametrize("change", CASES)
+def test_what_is_proven_is_let_in(change: str, monorepo: SmallMonorepo) -> None:
+    """Exactly what a change reaches runs, the rest is covered, and `required` counts both."""
+    case = CASES[change]
+    run = propose(monorepo, case)
+    assert run.is_mergeable == case.is_mergeable, run.log
+    assert ran(run) == case.runs, run.log
+    assert {name for name, result in run.results.items() if result == "skipped"} == case.skipped
+    if case.is_mergeable:
+        assert counted(run) == (10, 10 - len(case.runs))
+
+
+def test_without_always_a_red_change_would_be_let_in(monorepo: SmallMonorepo, tmp_path: Path) -> None:
+    """The rules that are played by here are GitHub's: a required job that is skipped counts as passed."""
+    workflow = tmp_path / "ci.yml"
+    workflow.write_text(CI.read_text(encoding="utf-8").replace("    if: always()\n", ""), encoding="utf-8")
+    run = monorepo.propose(CASES["a red test"].files, workflow=workflow)
+    assert run.results["session"] == "failure"
+    assert run.results["required"] == "skipped"
+    assert run.is_mergeable
+
+
+WORKFLOW = """
+name: Small
+on: push
+env: {A: one}
+jobs:
+  first:
+    outputs: {text: "${{ steps.it.outputs.text }}", none: "${{ steps.it.outputs.none }}"}
+    steps:
+      - id: it
+        run: |
+          printf 'text<<END\\ntwo\\nlines\\nEND\\n' >>"$GITHUB_OUTPUT"
+          echo "B=$A" >>"$GITHUB_ENV"
+      - run: echo "## $B $C" >>"$GITHUB_STEP_SUMMARY"
+        env: {C: "${{ github.event_name }}"}
+      - run: exit 1
+        continue-on-error: true
+      - run: false | true
+      - run: echo never
+      - if: failure()
+        run: echo "it failed"
+  second:
+    needs: first
+    if: failure() && needs.first.outputs.none == ''
+    strategy: {matrix: {include: [{name: x}, {name: y}]}}
+    name: job ${{ matrix.name }}
+    steps:
+      - run: test "$NAME" = y
+        env: {NAME: "${{ matrix.name }}"}
+  third:
+    needs: [first]
+    steps: [{run: exit 1}]
+  fourth:
+    needs: [third]
+    if: ${{ !cancelled() && needs.third.result == 'skipped' }}
+    steps: [{run: exit 0}]
+  required:
+    needs: [fourth]
+    steps: [{run: exit 0}]
+"""
+
+
+def test_jobs_and_steps_follow_the_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outputs, variables, summaries, conditions, matrices, pipes that fail, and what is skipped after what."""
+    monkeypatch.setattr(Job, "checkout", None)
+    (tmp_path / "workflow.yml").write_text(WORKFLOW)
+    run = Run(
+        workflow=tmp_path / "workflow.yml",
+        origin=tmp_path,
+        place=tmp_path / "1",
+        commit="",
+        event="push",
+        ref="refs/heads/main",
+        environ={"PATH": "/usr/bin:/bin"},
+    )
+    run.go()
+    assert run.outputs["first"] == {"text": "two\nlines", "none": ""}
+    assert run.summary == "## one push\n"
+    assert "it failed" in run.log
+    assert "\nnever" not in run.log
+    assert ("job x", "failure") in run.jobs
+    assert ("job y", "success") in run.jobs
+    # A job whose ancestor failed is skipped, even where the job that it needs itself was good.
+    assert run.results == {
+        "first": "failure",
+        "second": "failure",
+        "third": "skipped",
+        "fourth": "success",
+        "required": "skipped",
+    }
