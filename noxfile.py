@@ -65,6 +65,12 @@ def locked_version(name: str) -> str:
     return next(str(it["version"]) for it in lock["package"] if it["name"] == name)
 
 
+def minors(version: str) -> list[str]:
+    """Return the minor version that a version belongs to, and the one before, as in `2.15` and `2.14`."""
+    major, minor = map(int, version.split(".")[:2])
+    return [f"{major}.{it}" for it in (minor, minor - 1) if it >= 0]
+
+
 def uv(session: nox.Session, *args: str) -> None:
     """Run uv: the one that made the environment, or else the locked one, installed into it."""
     if session.venv_backend != "uv":
@@ -83,13 +89,13 @@ def locked(session: nox.Session) -> str:
     return path
 
 
-def install(session: nox.Session, *groups: str, package: str = "", extra: str = "", lowest: bool = False) -> None:
+def install(session: nox.Session, *groups: str, package: str = "", extra: str = "", resolution: str = "") -> None:
     """Install dependency groups, and a package with the workspace packages that it needs as wheels built now.
 
     The wheels are built each time: a reused environment must never keep an old wheel of the same version.
     """
     pinned = f"--constraints={locked(session)}"
-    chosen = ["--resolution=lowest-direct"] if lowest else [pinned]
+    chosen = [f"--resolution={resolution}"] if resolution else [pinned]
     chosen += [f"--group={name}" for name in groups]
     if package:
         uv(session, "pip", "install", pinned, "--group=backend")
@@ -147,8 +153,25 @@ def tests(session: nox.Session, package: str) -> None:
 @each_package
 def minimums(session: nox.Session, package: str) -> None:
     """Test a package with the oldest direct dependencies that it allows."""
-    install(session, "test", package=package, lowest=True)
+    install(session, "test", package=package, resolution="lowest-direct")
     run_tests(session, package, Path(session.virtualenv.location) / "minimums.coverage")
+
+
+@nox.session(default=False, reuse_venv=False)
+@each_package
+def newest(session: nox.Session, package: str) -> None:
+    """Test a package with the newest dependencies that there are, whatever the lock has."""
+    install(session, "test", package=package, resolution="highest")
+    run_tests(session, package, Path(session.virtualenv.location) / "newest.coverage")
+
+
+@nox.session(default=False, reuse_venv=False)
+def torches(session: nox.Session) -> None:
+    """Test the model with the latest release of the locked minor version of torch, and of the one before."""
+    install(session, "test", package="model", resolution="highest")
+    for minor in minors(locked_version("torch")):
+        uv(session, "pip", "install", f"torch=={minor}.*")
+        run_tests(session, "model", Path(session.virtualenv.location) / f"torch-{minor}.coverage")
 
 
 @nox.session
@@ -232,6 +255,53 @@ def workflows(session: nox.Session) -> None:
     session.run("zizmor", "--offline", "--quiet", ".github")
     session.run("python", "tests/workflows/workflow_rules.py")
     session.run("pytest", "tests/workflows", *session.posargs)
+
+
+@nox.session(default=False, venv_backend="none")
+def comment(session: nox.Session) -> None:
+    """Post what a run of CI counted to its pull request, as report.yml does."""
+    session.run("python", ".github/programs/comment.py", "artifacts/report/counted.md")
+
+
+@nox.session(default=False, venv_backend="none")
+def misses(session: nox.Session) -> None:
+    """Compare what a plan would have skipped with what came of it, as nightly.yml does."""
+    session.run("python", ".github/programs/misses.py", "artifacts/skipped/plan.json", "artifacts/proof")
+
+
+@nox.session(name="release-notes", default=False, venv_backend="none")
+def release_notes(session: nox.Session) -> None:
+    """Write what a release says, as in `nox -s release-notes -- notes v1.2.3 artifacts/release`."""
+    session.run("python", ".github/programs/release.py", *session.posargs)
+
+
+@nox.session(name="push-images", default=False, venv_backend="none")
+def push_images(session: nox.Session) -> None:
+    """Publish the images that were tested on this machine, as release.yml does."""
+    session.run("python", ".github/programs/push.py", *session.posargs)
+
+
+@nox.session(default=False)
+def publish(session: nox.Session) -> None:
+    """Publish the built packages to the package index, as whom the workflow of a release proves to be."""
+    install(session, "tools")
+    session.run("uv", "publish", "--trusted-publishing=always", *map(str, sorted(Path("dist").glob("*/*"))))
+
+
+@nox.session(default=False)
+def update(session: nox.Session) -> None:
+    """Renew the lock, and with it the tools of the hooks, which must still pass."""
+    install(session, "tools")
+    session.run("uv", "lock", "--upgrade")
+    session.notify("lint")
+
+
+@nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """See that the stages read no file of the repository that their digests overlook."""
+    install(session, "tools", package="headgate")
+    for stage in NEEDS["pipeline"]:
+        session.run("headgate", "audit", stage)
 
 
 @nox.session(default=False)
@@ -359,7 +429,7 @@ def gate(session: nox.Session) -> None:
     session.run("headgate", "gate", "--save=artifacts/gate", *session.posargs)
 
 
-@nox.session(tags=["serial"])
+@nox.session(default=False)
 def report(session: nox.Session) -> None:
     """Write one page that a reviewer reads instead of logs, from what the other sessions left behind."""
     install(session, "tools", package="headgate", extra="report")

@@ -35,8 +35,7 @@ class Run:
         event: what started the run: `pull_request` or `push`.
         ref: the ref that it runs for.
         environ: variables that every step sees.
-        is_shallow: whether checkouts get no history, whatever they ask for.
-        is_cut_off: whether nothing can be fetched after the checkout.
+        is_cut_off: whether checkouts get no history, whatever they ask for, and nothing can be fetched after them.
         cancel_after: a job; once it has ended, somebody cancels the run.
         results: the result of each job that is decided.
         outputs: the outputs of each job that ran.
@@ -55,7 +54,6 @@ class Run:
     event: str
     ref: str
     environ: Mapping[str, str]
-    is_shallow: bool = False
     is_cut_off: bool = False
     cancel_after: str = ""
     results: dict[str, str] = field(default_factory=dict)
@@ -212,7 +210,7 @@ class Job:
 
     def checkout(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
         """Clone the commit of the run, with its history where that is asked for."""
-        is_shallow = self.run.is_shallow or given.get("fetch-depth", 1) != 0
+        is_shallow = self.run.is_cut_off or given.get("fetch-depth", 1) != 0
         # As the action does it: the commit alone, or all branches; files of other commits only where they are read.
         depth = ["--depth=1"] if is_shallow else [f"--filter={given['filter']}"] if "filter" in given else []
         refs = [self.run.commit] if is_shallow else ["+refs/heads/*:refs/remotes/origin/*"]
@@ -249,13 +247,18 @@ class Job:
         return True
 
     def upload(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
-        """Keep files as an artifact of the run."""
+        """Keep files as an artifact of the run, under their names relative to the folder that all have in common."""
         target = self.run.place / "artifacts" / given["name"]
-        path = self.workspace / given["path"]
-        sources = sorted(path.rglob("*")) if path.is_dir() else sorted(path.parent.glob(path.name))
         target.mkdir(parents=True, exist_ok=True)
-        for source in filter(Path.is_file, sources):
-            shutil.copy(source, target / source.name)
+        patterns = str(given["path"]).split()
+        ignored = {it for pattern in patterns if pattern[0] == "!" for it in self.workspace.glob(pattern[1:])}
+        found = [it for pattern in patterns if pattern[0] != "!" for it in self.workspace.glob(pattern)]
+        root = found[0] if len(found) == 1 and found[0].is_dir() else self.workspace / Path(patterns[0]).parent
+        files = {it for path in found for it in (path.rglob("*") if path.is_dir() else [path]) if it.is_file()}
+        for file in files - ignored:
+            kept = target / file.relative_to(root)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, kept)
         return True
 
     def download(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:

@@ -76,6 +76,12 @@ def test_images(session):
 
 
 @nox.session(default=False)
+def report(session):
+    (ARTIFACTS / "report").mkdir(parents=True, exist_ok=True)
+    (ARTIFACTS / "report/report.md").write_text(f"{len(list(ARTIFACTS.iterdir()))} artifacts\\n")
+
+
+@nox.session(default=False)
 def headgate(session):
     session.run(sys.executable, "-m", "headgate", *session.posargs, external=True)
 '''

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 CI = ".github/workflows/ci.yml"
+NIGHTLY = ".github/workflows/nightly.yml"
+RELEASE = ".github/workflows/release.yml"
 RULESET = ".github/rulesets/main.json"
 
 # What is planted: the file, the text that is replaced where it first stands, what replaces it, and what is told of it.
@@ -63,6 +65,12 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "nox -R -s tests headgat",
         "no session 'headgat'",
     ),
+    "a matrix has a session that is not there": (
+        NIGHTLY,
+        "[minimums, newest",
+        "[minimum, newest",
+        "no session 'minimum'",
+    ),
     "a title is read as code": (
         CI,
         "headgate -- plan\n      - run",
@@ -91,6 +99,31 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "            3.14\n            3.13\n",
         "            3.13\n            3.14\n",
         "should be 3.13",
+    ),
+    "a release does not wait for the tests": (
+        RELEASE,
+        re.compile(r"(  images:\n    name: .*\n)    needs: \[everything\]\n"),
+        r"\1",
+        "images: it publishes, and does not need that everything passed",
+    ),
+    "a release does not wait for the images": (
+        RELEASE,
+        "  publish-packages:\n    name: nox -s publish\n    needs: [packages, model, images]",
+        "  publish-packages:\n    name: nox -s publish\n    needs: [packages, model]",
+        "publish-packages: it publishes, and does not need that the images passed",
+    ),
+    "a release goes on after a failure": (
+        RELEASE,
+        "    needs: [publish-packages, publish-images]\n",
+        "    needs: [publish-packages, publish-images]\n    if: always()\n",
+        "could let it run after a failure",
+    ),
+    "a release trusts what was proven before": (RELEASE, "      force: true\n", "      force: false\n", "for granted"),
+    "secrets are handed on": (
+        RELEASE,
+        "    with:\n      force",
+        "    secrets: inherit\n    with:\n      force",
+        "hands secrets",
     ),
     "the ruleset names no job": (RULESET, '"context": "required"', '"context": "all-green"', "no job 'all-green'"),
     "the ruleset is not in force": (RULESET, '"enforcement": "active"', '"enforcement": "disabled"', "is not required"),

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 Workflow: TypeAlias = "dict[Any, Any]"  # `on` is a key that YAML reads as True
 
 _PINNED: Final = re.compile(r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
-_USES: Final = re.compile(r"^\s*(?:- )?uses: (?!\./)(.*)$", re.MULTILINE)
+_USES: Final = re.compile(r"^\s*(?:- )?uses: (?!\$/)(.*)$", re.MULTILINE)
 _EXPRESSION: Final = "${{"
 # The only permissions to write, each with the job that cannot do without it.
 WRITERS: Final = {
     ("report.yml", "comment"): {"pull-requests"},
     ("nightly.yml", "compare"): {"issues"},
+    ("release.yml", "images"): {"packages"},
     ("release.yml", "publish-packages"): {"id-token", "attestations"},
     ("release.yml", "publish-images"): {"id-token", "attestations", "packages"},
     ("release.yml", "publish-release"): {"contents"},
@@ -57,6 +58,7 @@ def breaches(root: Path, sessions: set[str]) -> list[str]:
         text = file.read_text(encoding="utf-8")
         found += [f"{file.name}: {it}" for it in _of_workflow(file.name, text, sessions)]
         found += [f"{file.name}: {it}" for it in _of_pythons(yaml.safe_load(text), root)]
+    found += [f"release.yml: {it}" for it in _of_release(root / ".github/workflows/release.yml")]
     ci = yaml.safe_load((root / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
     found += [f"ci.yml: {it}" for it in _of_required(ci)]
     found += [f"rulesets/main.json: {it}" for it in _of_ruleset(root / ".github/rulesets/main.json", ci)]
@@ -91,14 +93,21 @@ def _of_permissions(job: Mapping[str, Any], writable: set[str]) -> Iterator[str]
 
 def _of_job(job: Mapping[str, Any], sessions: set[str]) -> Iterator[str]:
     """Yield what is wrong with one job."""
+    if "uses" in job:
+        if "secrets" in job:
+            yield "it hands secrets on"
+        return
     if "timeout-minutes" not in job:
         yield "it has no timeout-minutes"
     if "matrix" in job.get("strategy", {}) and job["strategy"].get("fail-fast") is not False:
         yield "its matrix has no `fail-fast: false`"
-    name = str(job.get("name", ""))
+    name = re.sub(r"\$\{\{.*?\}\}", "$expression", str(job.get("name", "")))
+    matrix = job.get("strategy", {}).get("matrix", {})
+    for word in matrix.get("session", ()) if isinstance(matrix, dict) else ():
+        yield from _of_command(f"nox -s {word}", sessions)
     if name.startswith("nox "):
         yield from _of_command(name, sessions)
-    for step in job["steps"]:
+    for step in job.get("steps", ()):
         yield from _of_step(step, sessions)
 
 
@@ -126,7 +135,7 @@ def _of_command(line: str, sessions: set[str]) -> Iterator[str]:
     for word in words[words.index("-s") + 1 :]:
         if word == "--" or word.startswith("-"):
             return
-        if word not in sessions:
+        if word not in sessions and not word.startswith("$"):  # a variable has its value from a matrix, checked there
             yield f"there is no session {word!r}"
 
 
@@ -135,7 +144,7 @@ def _of_pythons(workflow: Workflow, root: Path) -> Iterator[str]:
     supported = nox.project.python_versions(nox.project.load_toml(root / "packages/headgate/pyproject.toml"))
     running = (root / ".python-version").read_text(encoding="utf-8").split()[0]
     for name, job in workflow["jobs"].items():
-        for step in job["steps"]:
+        for step in job.get("steps", ()):
             if str(step.get("uses", "")).startswith("actions/setup-python@"):
                 versions = str(step["with"]["python-version"]).split()
                 if sorted(versions) != sorted(supported):
@@ -160,6 +169,26 @@ def _of_required(ci: Workflow) -> Iterator[str]:
         yield "required: nothing counts the sessions"
     if {"pull_request", "merge_group"} - set(ci[True]):
         yield "required: it does not run for pull requests and in the merge queue"
+
+
+def _of_release(file: Path) -> Iterator[str]:
+    """Yield what would let something be published that has not passed."""
+    jobs = yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"]
+    for name, job in jobs.items():
+        before: set[str] = set()
+        left = [name]
+        while left:
+            needs = jobs[left.pop()].get("needs", [])
+            left += set(needs) - before
+            before |= set(needs)
+        if "write" in job["permissions"].values() and "everything" not in before:
+            yield f"{name}: it publishes, and does not need that everything passed"
+        if name.startswith("publish-") and "images" not in before:
+            yield f"{name}: it publishes, and does not need that the images passed"
+        if "if" in job:
+            yield f"{name}: a condition could let it run after a failure"
+    if jobs.get("everything", {}).get("with") != {"force": True}:
+        yield "everything: it may take what was proven before for granted"
 
 
 def _of_ruleset(file: Path, ci: Workflow) -> Iterator[str]:

@@ -238,8 +238,9 @@ def test_a_plan_can_be_written_to_a_file(inside: Monorepo, tmp_path: Path, capsy
     assert shown(capsys, "plan", "--format", "json", "--output", str(file)) == ""
     jsonschema.validate(json.loads(file.read_text()), schema())
     assert [it.name for it in file.parent.iterdir()] == ["file"]
-    assert _cli.main(["plan", "--output", str(tmp_path)]) == 2
-    assert f"{tmp_path} could not be written" in capsys.readouterr().err
+    for form in ("text", "github"):
+        assert _cli.main(["plan", "--format", form, "--output", str(tmp_path)]) == 2
+    assert f"{tmp_path} cannot be written" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("tags", ["", "a,", "any", "a=b", "matrix"])

@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.output is None:
         sys.stdout.write(text)
         return 0
-    from headgate._written import write
+    from headgate._output_file import append_output, write_output
 
-    write(arguments.output, text, append=arguments.format == "github")
+    (append_output if arguments.format == "github" else write_output)(arguments.output, text)
     return 0

@@ -66,9 +66,9 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     store.mark_used(it.verdict.digest for it in outcomes.values() if it.verdict is not None)
     if arguments.outcomes is not None:
         from headgate._outcomes_file import as_outcomes
-        from headgate._written import write
+        from headgate._output_file import write_output
 
-        write(arguments.outcomes, as_outcomes(_in_order(planned, outcomes)))
+        write_output(arguments.outcomes, as_outcomes(_in_order(planned, outcomes)))
     sys.stdout.write(summary(_in_order(planned, outcomes), time.monotonic() - begin) + "\n")
     for problem in store.problems:
         sys.stderr.write(f"headgate: {problem}\n")

@@ -57,9 +57,9 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     text = _text(proofs, bad)
     sys.stdout.write(text)
     if arguments.summary is not None:
-        from headgate._written import write
+        from headgate._output_file import append_output
 
-        write(arguments.summary, f"```text\n{text.replace('```', '')}```\n", append=True)
+        append_output(arguments.summary, f"```text\n{text.replace('```', '')}```\n")
     if bad or any(it.has_failed for it in proofs):
         return 1
     return 3 if any(it.problem for it in proofs) else 0

@@ -6,7 +6,7 @@ import os
 
 from headgate.errors import UsageError
 
-__all__ = ["write_output"]
+__all__ = ["append_output", "write_output"]
 
 
 def write_output(path: str, content: str) -> None:
@@ -22,4 +22,19 @@ def write_output(path: str, content: str) -> None:
         os.replace(f"{path}.part", path)
     except OSError as error:
         message = f"{path} cannot be written: {error.strerror}. Name another place with --output."
+        raise UsageError(message) from None
+
+
+def append_output(path: str, content: str) -> None:
+    """Add to the end of a file, as GitHub wants it of the files that it names; make its folder as well.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        os.makedirs(os.path.dirname(path) or os.curdir, exist_ok=True)
+        with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(content)
+    except OSError as error:
+        message = f"{path} cannot be written: {error.strerror}. Name another file."
         raise UsageError(message) from None

@@ -1,0 +1,37 @@
+"""The part of GitHub's REST API that the programs here need, by the variables that GitHub Actions sets."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.parse
+import urllib.request
+from typing import Any, Final
+
+_TIMEOUT: Final = 30.0  # seconds
+
+
+class GitHub:
+    """One repository on GitHub."""
+
+    def __init__(self) -> None:
+        """Take where it is, which it is, and GITHUB_TOKEN, which lets one in."""
+        self._base = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}"
+        self._headers = {
+            "Accept": "application/vnd.github+json",
+            "Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}",
+            "Content-Type": "application/json",
+            "X-GitHub-Api-Version": "2022-11-28",
+        }
+
+    def call(self, method: str, path: str, content: dict[str, Any] | None = None, **query: str) -> Any:  # noqa: ANN401 - whatever GitHub answers
+        """Return the answer to one request.
+
+        Raises:
+            urllib.error.URLError: GitHub could not be reached, or did not do it.
+        """
+        url = f"{self._base}/{path}{'?' if query else ''}{urllib.parse.urlencode(query)}"
+        data = None if content is None else json.dumps(content).encode()
+        request = urllib.request.Request(url, data=data, headers=self._headers, method=method)  # noqa: S310 - GitHub's own
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - the same
+            return json.load(answer)

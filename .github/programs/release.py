@@ -1,0 +1,69 @@
+"""Writes what a release says: the section of the changelog, and the model's card.
+
+python .github/programs/release.py notes v1.2.3 FOLDER   check that the tag is the version, and write FOLDER/notes.md
+python .github/programs/release.py card FOLDER           write the model in artifacts/export and FOLDER/model-card.md
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+
+class ReleaseError(ValueError):
+    """What is to be released does not fit together."""
+
+
+def notes(tag: str, version: str, changelog: str) -> str:
+    """Return the section of the changelog about a version.
+
+    Raises:
+        ReleaseError: the tag is not that of the version, or the changelog says nothing about it.
+    """
+    if tag != f"v{version}":
+        message = f"The tag {tag} is not v{version}, which VERSION says. Tag the commit that changes VERSION."
+        raise ReleaseError(message)
+    found = re.search(
+        rf"^## \[?{re.escape(version)}\]?[^\n]*\n(.*?)(?=^## |\Z)", changelog, flags=re.MULTILINE | re.DOTALL
+    )
+    if found is None or not found[1].strip():
+        message = f"CHANGELOG.md says nothing below a heading `## {version}`. Rename `## Unreleased`, with the date."
+        raise ReleaseError(message)
+    return found[1].strip() + "\n"
+
+
+def card(model: Path, metrics: dict[str, Any]) -> str:
+    """Return a page about a model: which file it is, and all that the evaluation measured of it in single numbers."""
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    rows = [f"| {key.replace('_', ' ')} | {it} |" for key, it in metrics.items() if isinstance(it, (int, float, str))]
+    intro = f"`{model.name}`, {model.stat().st_size:,} bytes, SHA-256 `{digest}`"
+    return "\n".join(["# Model card", "", intro, "", "| measured on the test split | |", "|---|---|", *rows, ""])
+
+
+def main(action: str, *arguments: str) -> int:
+    """Do what is asked for in the root of the repository; return 1 with one line where that cannot be."""
+    folder = Path(arguments[-1])
+    try:
+        if action == "notes":
+            version = Path("VERSION").read_text(encoding="utf-8").strip()
+            name, text = "notes.md", notes(arguments[0], version, Path("CHANGELOG.md").read_text(encoding="utf-8"))
+        else:
+            metrics = json.loads(Path("artifacts/evaluate/metrics.json").read_text(encoding="utf-8"))
+            name, text = "model-card.md", card(Path("artifacts/export/model.onnx"), metrics)
+    except (OSError, ReleaseError) as error:
+        sys.stderr.write(f"release: error: {error}\n")
+        return 1
+    folder.mkdir(parents=True, exist_ok=True)
+    if action == "card":
+        shutil.copy("artifacts/export/model.onnx", folder)
+    (folder / name).write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(*sys.argv[1:]))

@@ -1,0 +1,164 @@
+"""The report of a run becomes one comment of its pull request, and nothing in it is more than text."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROGRAM = Path(__file__).parents[2] / ".github/programs/comment.py"
+REPOSITORY = "/repos/owner/project"
+
+
+class Server(ThreadingHTTPServer):
+    """GitHub, as far as the program asks it: pull requests and comments."""
+
+    def __init__(self) -> None:
+        """Listen on this machine, with two pull requests of one branch and a comment of a person."""
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.pulls = [{"number": 6, "head": {"sha": "old"}}, {"number": 7, "head": {"sha": "a" * 40}}]
+        person = {"id": 1, "user": {"type": "User"}, "body": "<!-- the report of CI -->\nIt was me."}
+        self.comments: list[dict[str, Any]] = [person | {"id": number} for number in range(100)]
+        self.asked: list[str] = []
+        self.is_down = False
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Server
+
+    def answer(self) -> None:
+        """Do what is asked."""
+        self.server.asked.append(f"{self.command} {self.path}")
+        assert self.headers["Authorization"] == "Bearer secret"
+        place = urlsplit(self.path)
+        query = {key: its[0] for key, its in parse_qs(place.query).items()}
+        content = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+        path = place.path.removeprefix(REPOSITORY)
+        found: object = {}
+        if self.command == "GET" and path == "/pulls":
+            found = self.server.pulls if query == {"state": "open", "head": "stranger:main"} else []
+        elif self.command == "GET" and path == "/issues/7/comments":
+            start = (int(query["page"]) - 1) * int(query["per_page"])
+            found = self.server.comments[start : start + int(query["per_page"])]
+        elif self.command == "POST" and path == "/issues/7/comments":
+            self.server.comments.append(content | {"id": 1000, "user": {"type": "Bot"}})
+        elif self.command == "PATCH" and path == "/issues/comments/1000":
+            self.server.comments[-1] |= content
+        else:
+            self.server.is_down = True
+        data = json.dumps(found).encode()
+        self.send_response(503 if self.server.is_down else 200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = do_PATCH = answer  # noqa: N815 - the names that http.server wants
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def github() -> Iterator[Server]:
+    """Return a server that answers."""
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def post(github: Server, folder: Path, report: str | None, **run: str) -> tuple[int, str]:
+    """Run the program as the workflow does; return its exit code and what it says."""
+    about = {
+        "conclusion": "success",
+        "head_branch": "main",
+        "head_repository": {"owner": {"login": "stranger"}},
+        "head_sha": "a" * 40,
+        "html_url": "https://example.org/run",
+        "run_number": 12,
+    }
+    (folder / "event.json").write_text(json.dumps({"workflow_run": about | run}))
+    if report is not None:
+        (folder / "report").write_text(report)
+    environ = {
+        "PATH": os.environ["PATH"],
+        "GITHUB_API_URL": f"http://127.0.0.1:{github.server_port}",
+        "GITHUB_EVENT_PATH": str(folder / "event.json"),
+        "GITHUB_REPOSITORY": "owner/project",
+        "GITHUB_TOKEN": "secret",
+    }
+    command = [sys.executable, str(PROGRAM), str(folder / "report")]
+    done = subprocess.run(
+        command, check=False, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    return done.returncode, done.stdout
+
+
+def test_one_comment_is_posted_and_then_updated(github: Server, tmp_path: Path) -> None:
+    """Behind a hundred comments of people, who may have copied its first line."""
+    assert post(github, tmp_path, "```text\nall is well\n```\n") == (0, "The comment of pull request 7 is new.\n")
+    assert github.comments[-1]["body"] == (
+        "<!-- the report of CI -->\n**CI: success** for aaaaaaaaaaaa, [run 12](https://example.org/run)\n\n"
+        "```text\nall is well\n```\n"
+    )
+    assert post(github, tmp_path, "worse", conclusion="failure")[1] == "The comment of pull request 7 is updated.\n"
+    assert "**CI: failure**" in github.comments[-1]["body"]
+    assert len(github.comments) == 101
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "```\n@everyone **look** <img src=x>",
+        "a\n````\n[link](https://example.org)\n`````",
+        "\u202eright to left\u202c and \x1b[31mred\x00",
+        "```text\n```\nout\n```\n```",
+        "x" * 200_000,
+    ],
+)
+def test_a_hostile_report_stays_text(report: str, github: Server, tmp_path: Path) -> None:
+    """No line of it closes the block that quotes it, and nothing in it hides."""
+    assert post(github, tmp_path, report)[0] == 0
+    _, _, _, fence, *lines, end = github.comments[-1]["body"].splitlines()
+    assert fence == f"{end}text"
+    assert set(end) == {"`"}
+    assert not any(line.strip().startswith(end) for line in lines)
+    assert not set("\u202e\u202c\x1b\x00") & set(github.comments[-1]["body"])
+    assert len(github.comments[-1]["body"]) < 65_536
+
+
+def test_a_run_without_a_report_says_so(github: Server, tmp_path: Path) -> None:
+    """It has failed before it could write one."""
+    assert post(github, tmp_path, None, conclusion="failure")[0] == 0
+    assert "It wrote no report." in github.comments[-1]["body"]
+
+
+def test_a_run_that_is_no_longer_the_last_posts_nothing(github: Server, tmp_path: Path) -> None:
+    """Its pull request has a newer commit, or is closed."""
+    code, told = post(github, tmp_path, "late", head_sha="b" * 40)
+    assert (code, len(github.comments)) == (0, 100)
+    assert "nothing is posted" in told
+
+
+def test_an_answer_that_is_none_is_an_error(github: Server, tmp_path: Path) -> None:
+    """In one line."""
+    github.is_down = True
+    code, told = post(github, tmp_path, "x")
+    assert code == 1
+    assert told.startswith("GitHub did not take the comment: HTTP Error 503")
+    assert told.count("\n") == 1

@@ -1,0 +1,146 @@
+"""What the workflows of the night and of a release do beyond running sessions."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAMS = Path(__file__).parents[2] / ".github/programs"
+
+
+def run(folder: Path, program: str, *arguments: str, **environ: str) -> tuple[int, str]:
+    """Run a program in a folder; return its exit code and what it says."""
+    command = [sys.executable, str(PROGRAMS / f"{program}.py"), *arguments]
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    done = subprocess.run(command, cwd=folder, check=False, env={"PATH": path} | environ, text=True, **streams)  # type: ignore[call-overload]
+    return done.returncode, done.stdout
+
+
+def write(folder: Path, name: str, content: object) -> None:
+    """Write a file, as JSON where it is no text."""
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+@pytest.mark.parametrize(("status", "code", "rate"), [("passed", 0, "0.0%"), ("failed", 1, "50.0%")])
+def test_a_failure_that_a_verdict_covered_is_a_miss(status: str, code: int, rate: str, tmp_path: Path) -> None:
+    """The rate is of those that ran all the same; what was planned to run cannot be missed."""
+    names = {"a": "cached", "b": "cached", "c": "run", "d": "cached"}
+    write(tmp_path, "plan.json", {"sessions": [{"name": name, "state": state} for name, state in names.items()]})
+    ran = {"a": status, "b": "passed", "c": "failed"}
+    sessions = [{"name": name, "status": it} for name, it in ran.items()]
+    write(tmp_path, "proof/session-0.json", {"system": "linux", "sessions": sessions})
+    write(tmp_path, "proof/session-1.json", {"system": "macos", "sessions": [{"name": "d", "status": "failed"}]})
+    # Nobody listens there, so that the issue cannot be opened, which is told and changes nothing.
+    github = {"GITHUB_API_URL": "http://127.0.0.1:9", "GITHUB_REPOSITORY": "a/b", "GITHUB_TOKEN": "x"}
+    github |= {"GITHUB_SERVER_URL": "", "GITHUB_RUN_ID": "1", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+    found, told = run(tmp_path, "misses", "plan.json", "proof", **github)
+    assert found == code
+    assert f"2 sessions that verdicts covered were run all the same; {code} failed.\nMiss rate: {rate}" in told
+    assert ("- `a`" in told) == ("GitHub did not take the issue" in told) == bool(code)
+    assert (tmp_path / "summary").read_text().startswith("2 sessions")
+
+
+def test_a_night_without_outcomes_is_red(tmp_path: Path) -> None:
+    """Nothing was compared."""
+    write(tmp_path, "plan.json", {"sessions": []})
+    code, told = run(tmp_path, "misses", "plan.json", "proof")
+    assert code == 1
+    assert "There are no outcomes" in told
+
+
+@pytest.mark.parametrize(
+    ("tag", "changelog", "part"),
+    [
+        ("v1.2.3", "# Changelog\n\n## 1.2.3 - 2026-11-24\n\n- New.\n\n## 1.2.2\n\n- Old.\n", "- New.\n"),
+        ("v1.2.3", "## [1.2.3]\n- Last.", "- Last.\n"),
+        ("v1.2.4", "## 1.2.3\n- New.\n", "The tag v1.2.4 is not v1.2.3"),
+        ("v1.2.3", "## Unreleased\n- New.\n", "CHANGELOG.md says nothing below a heading `## 1.2.3`"),
+        ("v1.2.3", "## 1.2.3\n\n## 1.2.2\n- Old.\n", "says nothing"),
+    ],
+)
+def test_a_release_says_what_the_changelog_says_of_it(tag: str, changelog: str, part: str, tmp_path: Path) -> None:
+    """Of the version that the tag and the repository agree upon, and of no other."""
+    write(tmp_path, "VERSION", "1.2.3\n")
+    write(tmp_path, "CHANGELOG.md", changelog)
+    code, told = run(tmp_path, "release", "notes", tag, "out")
+    notes = tmp_path / "out/notes.md"
+    assert (notes.read_text() if code == 0 else told).startswith(part if code == 0 else "release: error: ")
+    assert notes.is_file() == (code == 0)
+    assert part in told + (notes.read_text() if code == 0 else "")
+
+
+def test_a_model_has_a_card(tmp_path: Path) -> None:
+    """It names exactly the file beside it."""
+    write(tmp_path, "artifacts/export/model.onnx", "weights")
+    write(tmp_path, "artifacts/evaluate/metrics.json", {"accuracy": 0.9, "log_loss": 0.1, "classes": [1, 2]})
+    assert run(tmp_path, "release", "card", "out") == (0, "")
+    card = (tmp_path / "out/model-card.md").read_text()
+    assert "`model.onnx`, 7 bytes, SHA-256 `9a129038" in card
+    assert "| accuracy | 0.9 |\n| log loss | 0.1 |\n" in card
+    assert "classes" not in card
+    assert (tmp_path / "out/model.onnx").read_text() == "weights"
+    code, told = run(tmp_path / "out", "release", "card", "more")
+    assert code == 1
+    assert told.startswith("release: error: ")
+
+
+DOCKER = """#!/usr/bin/env bash
+echo "$@" >>docker.log
+case "$1 $2" in
+  "image inspect") echo sha256:local ;;
+  "push "*-amd64) echo "1.0-amd64: digest: sha256:$(printf 'a%.0s' {1..64}) size: 1" ;;
+  "push "*) echo "pushed" ;;
+  "buildx imagetools") [ "$3" = create ] || echo "sha256:joined" ;;
+esac
+"""
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """Return a folder with a recorded image and a program in docker's place, which notes how it is called."""
+    write(tmp_path, "docker", DOCKER)
+    (tmp_path / "docker").chmod(0o755)
+    record = {"tags": ["headgate-serving:1.0", "headgate-serving:1.0-abc"], "id": "sha256:local"}
+    write(tmp_path, "artifacts/build-images/serving/image.json", record)
+    write(tmp_path, "artifacts/build-images/serving/sbom.cdx.json", {"components": []})
+    return tmp_path
+
+
+def test_the_tested_image_is_pushed_and_joined_by_its_digest(machine: Path) -> None:
+    """The name that people use points to what was tested on each platform."""
+    assert run(machine, "push", "push", "registry.example/Team", "amd64", "pushed") == (0, "")
+    other = {"name": "registry.example/team/headgate-serving", "tag": "1.0", "platform": "arm64", "digest": "sha256:b"}
+    write(machine, "pushed/arm64.json", other)
+    assert (machine / "pushed/amd64.cdx.json").is_file()
+    assert run(machine, "push", "join", "pushed", "output") == (0, "")
+    name, digest = "registry.example/team/headgate-serving", f"sha256:{'a' * 64}"
+    assert (machine / "output").read_text() == f"name={name}\ndigest=sha256:joined\namd64={digest}\narm64=sha256:b\n"
+    assert (
+        f"buildx imagetools create --tag={name}:1.0 {name}@{digest} {name}@sha256:b\n"
+        in (machine / "docker.log").read_text()
+    )
+
+
+def test_another_image_than_the_tested_one_is_not_pushed(machine: Path) -> None:
+    """Somebody has built again since."""
+    record = {"tags": ["headgate-serving:1.0"], "id": "sha256:other"}
+    write(machine, "artifacts/build-images/serving/image.json", record)
+    code, told = run(machine, "push", "push", "registry.example/team", "amd64", "pushed")
+    assert code == 1
+    assert "is not the image that was recorded" in told
+    assert "push" not in (machine / "docker.log").read_text()
+
+
+def test_what_the_registry_does_not_confirm_is_not_published(machine: Path) -> None:
+    """Without a digest nothing can be named by it, and images of two names are not joined."""
+    code, told = run(machine, "push", "push", "registry.example/team", "arm64", "pushed")
+    assert code == 1
+    assert "did not say which digest" in told
+    assert run(machine, "push", "join", "pushed", "output")[0] == 1
