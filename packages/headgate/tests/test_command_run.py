@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -156,6 +157,20 @@ def test_a_failure_ends_the_run_with_1(demo: Scratch, capsys: pytest.CaptureFixt
     assert re.search(r"^bad: FAILED in \d\.\d s: it is broken \(1 of 1\)$", said, re.MULTILINE)
     assert "  | nox > Session bad aborted: it is broken." in said
     assert [it.passed for it in store().ls()] == [False]
+
+
+def test_outcomes_can_be_counted_elsewhere(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What ran, what is covered and what failed, in a file for `headgate verify`, whose folder is made."""
+    assert main(["run", "data"]) == 0
+    assert main(["run", "--keep-going", "data", "bad", "--outcomes", "artifacts/proof/job.json"]) == 1
+    written = json.loads((demo.root / "artifacts/proof/job.json").read_text())
+    assert written["format"] == 1
+    assert {it["name"]: it["status"] for it in written["sessions"]} == {"data": "cached", "bad": "failed"}
+    assert main(["plan", "data", "--format", "json", "--output", "artifacts/plan.json"]) == 0
+    capsys.readouterr()
+    assert main(["verify", "artifacts/proof", "--plan", "artifacts/plan.json"]) == 1
+    assert "1 covered by verdicts" in (said := capsys.readouterr().out)
+    assert "bad on linux: failed: it is broken" in said
 
 
 @pytest.mark.parametrize(("ci", "code"), [("false", 0), ("true", 3)])

@@ -113,6 +113,23 @@ def test_a_bundle_goes_from_store_to_store(
     assert "was refused" in capsys.readouterr().err
 
 
+def test_all_bundles_in_a_folder_are_taken(
+    ended: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wherever below it they lie, as the jobs of a CI leave them; other files there are none."""
+    folder = tmp_path / "bundles"
+    (folder / "job").mkdir(parents=True)
+    (folder / "plan.json").write_text("{}")
+    for name in ("one.tar", "job/two.tar"):
+        assert main(["store", "export", str(folder / name)]) == 0
+    capsys.readouterr()
+    monkeypatch.setenv("HEADGATE_STORE", str(tmp_path / "other"))
+    assert main(["store", "import", str(folder)]) == 0
+    assert capsys.readouterr().out == f"Took 4 new verdicts from {folder} into {tmp_path / 'other'}.\n"
+    assert main(["store", "import", str(tmp_path / "none")]) == 2
+    assert "There is no bundle" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "size"), [("0", 0), ("12", 12), ("5B", 5), ("5GB", 5 * 10**9), ("1.5 kB", 1500), ("2tb", 2 * 10**12)]
 )
