@@ -463,7 +463,7 @@ def test_images(session: nox.Session, image: str, package: str) -> None:  # noqa
     session.run("pytest", f"docker/tests/test_{image}.py", *session.posargs)
 
 
-@nox.session(name="image-faults", requires=NEEDS["image-faults"], tags=["serial"])
+@nox.session(name="image-faults", requires=NEEDS["image-faults"], tags=["images"])
 def image_faults(session: nox.Session) -> None:
     """Plant faults in the serving image, each of which has to turn the tests of the image red."""
     install(session, "test", "images", package="serving", extra="check")
