@@ -228,7 +228,7 @@ def test_the_gate_is_told_with_what_it_is_due_to(sources: Sources) -> None:
     assert rows[0]["interval"] == "-0.0400 to +0.0100"
     assert (rows[0]["condition"], rows[0]["metric"]) == ("each stroke", "thin on test")
     assert (rows[3]["candidate"], rows[3]["base"], rows[3]["rows"]) == ("156,000", "", "")
-    assert "model 1 of 32" in said(found)
+    assert "Model 1 of 32." in said(found)
     unsure = asked(sources, gated("cannot tell", condition("overall", "cannot tell", finding())), {})
     assert (unsure.outcome, unsure.reasons) == ("cannot tell", ("gate condition overall",))
     passed = asked(sources, gated("passes", condition("overall", "passes", finding(outcome="passes"))), {})

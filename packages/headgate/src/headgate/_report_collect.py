@@ -69,7 +69,7 @@ def collect(folder: str, base: str | None = None, *, data_diff: str = "", gate: 
     tables = tables._replace(report=type(tables.report)(**vars(tables.report) | chosen))
     found, lost = _base(repository, base)
     with tempfile.TemporaryDirectory(prefix="headgate-") as place:
-        return _Collection(root, tables, repository, found, place).page(lost)
+        return _Collection(root, tables, repository, found, base, place).page(lost)
 
 
 def _repository(folder: str, base: str | None) -> tuple[Repository | None, str]:
@@ -109,13 +109,20 @@ class _Collection:
     """The facts of one page."""
 
     def __init__(
-        self, root: str, tables: _Tables, repository: Repository | None, base: Base | None, place: str
+        self,
+        root: str,
+        tables: _Tables,
+        repository: Repository | None,
+        base: Base | None,
+        asked: str | None,
+        place: str,
     ) -> None:
         """Take where facts are; plan already, since the outputs of the base are found by its digests."""
         self._root = root
         self._tables = tables
         self._repository = repository
         self._base = base
+        self._asked = asked
         self._head = (repository and repository.ask("rev-parse", "--verify", "--quiet", "HEAD")) or ""
         self._store = Store.default(root)
         self._problem = ""
@@ -131,7 +138,7 @@ class _Collection:
             self._problem = "There is no git repository here, so that there is no plan."
             return None
         try:
-            return plan(self._root, base=self._base.commit or None if self._base else None, store=self._store)
+            return plan(self._root, base=self._asked, store=self._store)
         except HeadgateError as error:
             self._problem = f"There is no plan: {error}"
             return None

@@ -85,7 +85,7 @@ def draw_reliability(chart: Reliability) -> str:
         axes.set_ylim(-0.02, 1.02)
         axes.set_xlabel("mean confidence")
         axes.set_ylabel("accuracy")
-        axes.legend(loc="upper left")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
     return _drawn(paint, 4.8, 4.2, f"reliability-{chart.caption}")
 

@@ -41,7 +41,7 @@ def gate_section(sources: Sources, path: str, models: Mapping[str, str], *, is_d
         raise ValueError(message)
     outcome = _OUTCOMES[data["outcome"]]
     blocks: list[Block] = [_table(data), Text(text=_reading(data["reliability"]))]
-    blocks += [Text(text=str(it)) for it in data["notes"]]
+    blocks += [Text(text=f"{it[:1].upper()}{it[1:]}.") for it in data["notes"]]
     stale = [it["on"] for it in data["comparisons"] if models.get(it["on"], it["model"]) != it["model"]]
     if stale:
         named = ", ".join(it or "the predictions" for it in stale)

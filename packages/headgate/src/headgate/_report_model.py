@@ -75,7 +75,8 @@ def _confusion(candidate: Predictions, base: Predictions | None) -> Iterator[Blo
     mine = _counts(candidate, classes)
     theirs = None if base is None else _counts(base, classes)
     if len(classes) <= _MOST_CLASSES:
-        yield _matrix("Confusion matrix of the candidate: rows by label, columns by prediction", classes, mine)
+        yield Text(text="In a confusion matrix, rows are labels and columns are predictions.")
+        yield _matrix("Confusion matrix of the candidate", classes, mine)
         if theirs is not None:
             yield _matrix("Confusion matrix of the base", classes, theirs)
             yield _matrix("Difference: candidate less base", classes, mine - theirs, signed=True)

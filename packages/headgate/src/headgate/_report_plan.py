@@ -200,9 +200,9 @@ def time_section(sessions: Sequence[SessionFacts]) -> Section:
     spent = [it for it in sessions if it.state in {"passed", *_RED}]
     saved = [it for it in sessions if it.state == "covered"]
     left = [it for it in sessions if it.state in {"not run", "waiting"}]
-    columns = (Column(title="time"), Column(title="sessions", kind="number"), Column(title="seconds", kind="number"))
+    columns = (Column(title="time"), Column(title="sessions", kind="number"), Column(title="took", kind="number"))
     rows = tuple(
-        (words, f"{len(some):,}", f"{sum(it.seconds or 0 for it in some):,.1f}")
+        (words, f"{len(some):,}", _total(it.seconds for it in some))
         for words, some in (
             ("spent on this commit", spent),
             ("saved by verdicts of earlier commits", saved),
@@ -211,6 +211,14 @@ def time_section(sessions: Sequence[SessionFacts]) -> Section:
     )
     table = Table(caption="Time, added up over sessions that may have run side by side", columns=columns, rows=rows)
     return Section(title="Time", blocks=(table,))
+
+
+def _total(times: Iterable[float | None]) -> str:
+    """Return how long sessions take one after the other, and of how many that is not known."""
+    found = list(times)
+    known = [it for it in found if it is not None]
+    unknown = len(found) - len(known)
+    return f"{duration_text(sum(known))}{f' and {unknown:,} of unknown length' if unknown else ''}"
 
 
 def red_section(sessions: Sequence[SessionFacts]) -> Section:
