@@ -113,7 +113,11 @@ def main(target: Path) -> None:
             sys.stdout.flush()
             rows.append(_row(change, propose(monorepo, case)))
     head, _, _ = target.read_text(encoding="utf-8").partition("| change |")
-    table = ["| change | sessions run | covered | `required` | minutes |", "|---|---|---|---|---|", *rows]
+    table = [
+        "| change | sessions that ran and passed | covered | `required` | minutes |",
+        "|---|---|---|---|---|",
+        *rows,
+    ]
     target.write_text(head + "\n".join(table) + "\n", encoding="utf-8")
 
 

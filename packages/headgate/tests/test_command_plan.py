@@ -264,6 +264,17 @@ def test_jobs_of_unknown_length_count_alike(monorepo: Monorepo) -> None:
     assert [it["seconds"] for it in outputs(text)["matrix"]] == [180, 180]
 
 
+def test_a_session_that_never_passed_takes_as_long_as_its_likes(monorepo: Monorepo) -> None:
+    """Those of the same function, on another Python or for another package, or else as all that is known of."""
+    found = with_tags(plan(monorepo.root, store=monorepo.store), usual=300.0, seconds={"lint": 20.0})
+    unknown = {"tests-3.11(base)", "data"}
+    sessions = (type(it)(**vars(it) | {"seconds": None}) if it.session.name in unknown else it for it in found.sessions)
+    found = Plan(root=found.root, sessions=tuple(sessions), base=found.base, digester=found.digester)
+    jobs = outputs(as_github(found, jobs=256))["matrix"]
+    # Five tests and the model of 300 s, one test alike, lint of 20 s, and data as the mean of these seven.
+    assert sum(int(str(it["seconds"])) for it in jobs) == round(7 * 300 + 20 + (6 * 300 + 20) / 7)
+
+
 @pytest.mark.parametrize("jobs", ["0", "257", "x"])
 def test_a_number_of_jobs_has_to_be_possible(jobs: str, capsys: pytest.CaptureFixture[str]) -> None:
     """GitHub has an upper limit."""

@@ -44,19 +44,34 @@ def as_github(plan: Plan, *, jobs: int, apart: Sequence[str] = ()) -> str:
         jobs: how many jobs a matrix may have; GitHub allows 256.
         apart: tags; the sessions that have one of them get the matrix of the first that they have.
     """
-    known = [it.seconds for it in plan.sessions if it.seconds is not None]
-    usual = sum(known) / len(known) if known else _UNKNOWN
+    seconds = _expected(plan.sessions)
     matrices: dict[str, list[Entry]] = {}
     for name in ("matrix", *apart):
         groups = _groups([it for it in plan.sessions if _matrix_of(it.session, apart) == name])
         shared = _shares(groups, jobs)
-        entries = [it for group, most in zip(groups, shared, strict=True) for it in _entries(plan, group, most, usual)]
+        entries = [
+            it for group, most in zip(groups, shared, strict=True) for it in _entries(plan, group, most, seconds)
+        ]
         matrices[name] = sorted(entries, key=lambda it: -int(it["seconds"]))
     lines = [f"any={'true' if any(matrices.values()) else 'false'}"]
     for name, entries in matrices.items():
         text = json.dumps({"include": entries}, separators=(",", ":"))
         lines.append(f"{name}={text if entries else ''}")
     return "\n".join(lines) + "\n"
+
+
+def _expected(sessions: Iterable[PlannedSession]) -> dict[str, float]:
+    """Return how long each session should take: as it did, or else as others of its function did, or as all did."""
+    known: dict[str, list[float]] = {}
+    for it in sessions:
+        if it.seconds is not None:
+            for key in (it.session.function, ""):
+                known.setdefault(key, []).append(it.seconds)
+    usual = {key: sum(its) / len(its) for key, its in known.items()}
+    rest = usual.get("", _UNKNOWN)
+    return {
+        it.session.name: usual.get(it.session.function, rest) if it.seconds is None else it.seconds for it in sessions
+    }
 
 
 def _matrix_of(session: Session, apart: Iterable[str]) -> str:
@@ -76,11 +91,13 @@ def _shares(groups: Groups, jobs: int) -> list[int]:
     return [max(1, jobs - len(groups) + 1), *(1 for _ in groups[1:])] if groups else []
 
 
-def _entries(plan: Plan, group: tuple[str, list[PlannedSession]], most: int, usual: float) -> list[Entry]:
+def _entries(
+    plan: Plan, group: tuple[str, list[PlannedSession]], most: int, expected: Mapping[str, float]
+) -> list[Entry]:
     """Return the jobs of one system."""
     system, sessions = group
     parts = _parts(sessions)
-    lengths = [sum(usual if it.seconds is None else it.seconds for it in part) for part in parts]
+    lengths = [sum(expected[it.session.name] for it in part) for part in parts]
     number = min(most, len(parts), math.ceil(sum(lengths) / max(_WORTH, *lengths)))
     shares: list[tuple[float, list[PlannedSession]]] = [(0.0, []) for _ in range(max(1, number))]
     # The longest first, each to the job that has least to do: at most a third longer than the best there is.
