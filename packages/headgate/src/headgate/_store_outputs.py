@@ -64,6 +64,8 @@ class Outputs(Found):
         wrong = [path for path, content in outputs.items() if not self.is_in_place(path, content)]
         try:
             return self._exchange(wrong, outputs, blobs) if wrong else []
+        except StoreError:
+            raise
         except OSError as error:
             message = f"{wrong[0]} could not be put back: {error.strerror or error}. Free space, or make it writable."
             raise StoreError(message) from error
