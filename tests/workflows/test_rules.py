@@ -93,6 +93,7 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "other runs than those of main",
     ),
     "a pull request saves on its way": (CI, "actions/cache/restore@", "actions/cache@", "restore and save are apart"),
+    "no Python is there": (CI, re.compile(r"actions/setup-python@(\w+)"), r"actions/setup-node@\1", "has no Python"),
     "a Python is left out": (CI, "            3.12\n", "", "it installs Python 3.11, 3.14, 3.13"),
     "another Python runs nox": (
         CI,

@@ -140,7 +140,12 @@ def _of_command(line: str, sessions: set[str]) -> Iterator[str]:
 
 
 def _of_pythons(workflow: Workflow, root: Path) -> Iterator[str]:
-    """Yield what is wrong with the interpreters that jobs install."""
+    """Yield what is wrong with the interpreters that jobs install, which uv may not download."""
+    fetched = workflow.get("env", {}).get("UV_PYTHON_DOWNLOADS") != "never"
+    for name, job in workflow["jobs"].items():
+        used = " ".join(str(step.get("uses", "")) for step in job.get("steps", ()))
+        if "setup-uv@" in used and "setup-python@" not in used and not fetched:
+            yield f"{name}: it has no Python that uv could run nox with"
     supported = nox.project.python_versions(nox.project.load_toml(root / "packages/headgate/pyproject.toml"))
     running = (root / ".python-version").read_text(encoding="utf-8").split()[0]
     for name, job in workflow["jobs"].items():
