@@ -65,8 +65,18 @@ class TooSlowError(Exception):
     """A tool took longer than it was given."""
 
 
-def warm(peer: Peer, program: Path, root: Path, needs: Graph, seconds: float) -> None:
+def warm(
+    peer: Peer, program: Path, root: Path, needs: Graph, seconds: float, *, hidden: tuple[str, str] | None = None
+) -> None:
     """Write a workspace for a tool, and run everything once, so that a second run has nothing to do.
+
+    Args:
+        peer: the tool.
+        program: what is started.
+        root: the folder, which is made.
+        needs: the graph.
+        seconds: how long the first run may take.
+        hidden: a package and one that it needs, which only pyproject.toml and the lock are to say.
 
     Raises:
         TooSlowError: the first run takes longer than that many seconds.
@@ -74,7 +84,8 @@ def warm(peer: Peer, program: Path, root: Path, needs: Graph, seconds: float) ->
     """
     root.mkdir()
     write(root, needs)
-    write_files(root, peer.files(needs))
+    told = {name: [it for it in found if (name, it) != hidden] for name, found in needs.items()}
+    write_files(root, peer.files(told))
     environment = {**os.environ, "PATH": _stand_in(root)}
     modules = program.parents[-1 - program.parts.index("node_modules")] if "node_modules" in program.parts else None
     if modules is not None:

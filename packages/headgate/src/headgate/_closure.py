@@ -39,6 +39,7 @@ class Packages:
         spans = project.listing.spans(name for name in folders.values() if name)
         spans[b""] = project.listing.below(b"")
         self._spans = {folder: spans[name] for folder, name in folders.items()}
+        self._excludes = [os.fsencode(name) for name in project.root.table.wheel_excludes]
         self._wheels: dict[tuple[str, ...], dict[str, str]] = {}
 
     def own(self, folder: str, ignore: tuple[str, ...]) -> str:
@@ -74,9 +75,8 @@ class Packages:
         span = self._spans.get(folder) or self._project.listing.below(os.fsencode(folder))
         if not wheel:
             return [span]
-        listing, place = self._project.listing, f"{folder}/" if folder else ""
-        names = (os.fsencode(place + name) for name in self._project.root.table.wheel_excludes)
-        holes = sorted(hole for name in names if (hole := listing.inner(span, name)))
+        listing, place = self._project.listing, os.fsencode(f"{folder}/" if folder else "")
+        holes = sorted(hole for name in self._excludes if (hole := listing.inner(span, place + name)))
         return cut([span], holes) if holes else [span]
 
     def outside(self, folder: str) -> dict[str, list[Span]]:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import os
 
-from headgate._components import Components
 from headgate._git import Repository
-from headgate._machine import Machine
-from headgate._memory import Memory
-from headgate._project import Project
 from headgate._sha256 import digest_texts
 from headgate._snapshot import CommitSnapshot, WorkTreeSnapshot
 
@@ -17,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
+    from headgate._components import Components
+    from headgate._machine import Machine
+    from headgate._memory import Memory
     from headgate._sessions import Session
     from headgate._snapshot import Snapshot
 
@@ -64,6 +63,9 @@ class Digester:
         Raises:
             HeadgateError: the tree cannot be read, or says something that cannot be right.
         """
+        from headgate._components import Components
+        from headgate._project import Project
+
         self.machine = machine
         self.memory = memory
         self.project = Project(snapshot, memory)
@@ -75,8 +77,12 @@ class Digester:
         """Read the work tree as it is now, in an environment, by default that of this process."""
         environ = os.environ if environ is None else environ
         repository = Repository(os.fspath(root), environ)
+        snapshot = WorkTreeSnapshot(repository, meanwhile=_prepare)
+        from headgate._machine import Machine
+        from headgate._memory import Memory
+
         memory = Memory(os.path.join(repository.git_folder(), "headgate"))
-        return cls(WorkTreeSnapshot(repository), Machine(repository.root, environ, memory), memory, {})
+        return cls(snapshot, Machine(repository.root, environ, memory), memory, {})
 
     def for_commit(self, commit: str) -> Digester:
         """Return what computes the digests that a commit's tree would have on this machine."""
@@ -106,3 +112,10 @@ class Digester:
         """
         parts = self.parts.hashes(session, outputs)
         return Digest(digest_texts(parts), self.parts, session, outputs)
+
+
+def _prepare() -> None:
+    """Import what comes next, which takes about as long as git takes to look at a small repository."""
+    from headgate import _components, _machine, _memory, _project
+
+    del _components, _machine, _memory, _project

@@ -27,6 +27,7 @@ class TreeReader:
         self._prefix = prefix
         self._patterns: dict[str, list[tuple[int, int]]] = {}
         self._found: dict[str, list[tuple[int, int]]] = {}
+        self._named: dict[str, list[bytes]] = {}
 
     def slices(self, text: str) -> list[tuple[int, int]]:
         """Return the slices of the listing with the files that a text stands for."""
@@ -41,8 +42,15 @@ class TreeReader:
 
     def names(self, texts: Iterable[str]) -> str:
         """Return a hash of the names of the files that some texts stand for."""
-        found = (span for text in sorted(texts) for span in self.slices(text))
-        return digest(*(path for start, end in found for _, _, path in self._listing.records(start, end)))
+        return digest(*(path for text in sorted(texts) for path in self._paths(text)))
+
+    def _paths(self, text: str) -> list[bytes]:
+        """Return the names of the files that a text stands for; those of a pattern can be as many as the packages."""
+        if text not in self._named:
+            raw = self._listing.raw
+            lines = (line for start, end in self.slices(text) for line in raw[start:end].split(b"\0")[:-1])
+            self._named[text] = [line.partition(b"\t")[2] for line in lines]
+        return self._named[text]
 
     def named(self, pattern: str) -> list[tuple[int, int]]:
         """Return the slices of the listing with the files that a pattern of a table names."""

@@ -19,7 +19,7 @@ from headgate.errors import CannotDecideError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = ["CommitSnapshot", "Snapshot", "WorkTreeSnapshot"]
 
@@ -93,14 +93,19 @@ class WorkTreeSnapshot(Snapshot):
     stamps: dict[bytes, object]
     inner: dict[bytes, WorkTreeSnapshot]
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, meanwhile: Callable[[], None] | None = None) -> None:
         """Look at the work tree.
+
+        Args:
+            repository: where it is.
+            meanwhile: something useful to do while git looks.
 
         Raises:
             UsageError: git failed, and says why.
             CannotDecideError: the work tree keeps changing while it is looked at.
         """
         self.repository = repository
+        self._meanwhile = meanwhile
         self._began = time.time_ns()
         for left in reversed(range(_ATTEMPTS)):
             self.stamps, self.inner = {}, {}
@@ -160,6 +165,8 @@ class WorkTreeSnapshot(Snapshot):
         dirty = repository.start("diff-files", "-z", "--no-renames", "--ignore-submodules=all")
         # Python writes its caches wherever it imports from, the noxfile's included, and never reads one that is stale.
         other = repository.start("ls-files", "-o", "-z", "--exclude-standard", "--exclude=__pycache__/")
+        if self._meanwhile is not None:
+            self._meanwhile()
         listing = Listing(repository.finish(tracked))
         modes = _unlooked(listing) | dict.fromkeys(repository.finish(other).split(b"\0")[:-1], b"")
         modes |= _dirty_modes(repository.finish(dirty))
