@@ -130,6 +130,8 @@ def _drawn(paint: Callable[[Axes], None], width: float, height: float, prefix: s
     with rc_context(_SETTINGS), warnings.catch_warnings():
         # The reader's own font draws the letters, and may know those that matplotlib's does not.
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        # Names of any length may leave no room for the axes; the numbers are in the table beside.
+        warnings.filterwarnings("ignore", "constrained_layout not applied", UserWarning)
         figure = Figure(figsize=(width, height), layout="constrained")
         paint(figure.subplots())
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
