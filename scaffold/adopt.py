@@ -74,11 +74,15 @@ def check_clean() -> None:
 
 
 def pattern(old: str, folders: list[str]) -> re.Pattern[str]:
-    """Return what finds the prefix of distributions and modules, and of images, whose names have a variable."""
+    """Return what finds the prefix of distributions and modules, and of images, whose names have a variable.
+
+    A name that a number follows, as in `headgate-data 1`, is that of a form of files: it is hashed into digests that
+    exist, and stays.
+    """
     projects = "|".join(folders)  # a folder's name has nothing that a pattern would read otherwise
     modules = projects.replace("-", "_")
     image = r"\$?\{(?:image\b|record\[)"
-    project = rf"{old}(?=-(?:{projects})(?![A-Za-z0-9])|-{image})"
+    project = rf"{old}(?=-(?:{projects})(?![A-Za-z0-9]| [0-9])|-{image})"
     module = rf"{old.replace('-', '_')}(?=_(?:{modules})(?![A-Za-z0-9]))"
     return re.compile(rf"(?<![A-Za-z0-9])(?:{project}|{module})")
 
