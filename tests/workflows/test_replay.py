@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from github_runner import Job, Run
+from github_job import Job
+from github_runner import Run
 from replay import CASES, counted, propose, ran
 from replay_monorepo import CI, SmallMonorepo
 

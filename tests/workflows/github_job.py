@@ -1,0 +1,199 @@
+"""One job of a run, on a machine of its own: its steps, their variables and files, and the actions that they use."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from github_expressions import condition, filled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from github_runner import Run
+
+
+class Job:
+    """One job of a run, on a machine of its own."""
+
+    def __init__(self, run: Run, name: str, number: int, job: Mapping[str, Any], contexts: dict[str, Any]) -> None:
+        """Set up its folder."""
+        self.run = run
+        self.name = name
+        self.job = job
+        self.contexts = contexts | {"env": {}, "steps": {}}
+        self.machine = run.place / f"{name}-{number}"
+        self.workspace = self.machine / "work"
+        self.workspace.mkdir(parents=True)
+        self.has_failed = False
+
+    def go(self) -> str:
+        """Run the steps and return the job's result."""
+        self.contexts["env"] = filled(self.run.content.get("env", {}), self.contexts)
+        self.contexts["env"] |= filled(self.job.get("env", {}), self.contexts)
+        for step in self.job["steps"]:
+            self._step(step)
+        result = "failure" if self.has_failed else "success"
+        self.run.jobs.append((str(filled(self.job.get("name", self.name), self.contexts)), result))
+        declared = filled(self.job.get("outputs", {}), self.contexts)
+        self.run.outputs[self.name] = {key: it or "" for key, it in declared.items()}
+        return result
+
+    def _step(self, step: Mapping[str, Any]) -> None:
+        """Run or skip a step."""
+        status = {
+            "always": lambda: True,
+            "cancelled": lambda: False,  # a run is cancelled between jobs here
+            "failure": lambda: self.has_failed,
+            "success": lambda: not self.has_failed,
+        }
+        if not condition(step.get("if", "success()"), self.contexts, status):
+            return
+        outputs: dict[str, str] = {}
+        if "run" in step:
+            is_good = self._script(step, outputs)
+        else:
+            action = str(step["uses"]).partition("@")[0]
+            is_good = _ACTIONS[action](self, filled(step.get("with", {}), self.contexts), outputs)
+        self.has_failed |= not is_good and not step.get("continue-on-error", False)
+        if "id" in step:
+            self.contexts["steps"][step["id"]] = {"outputs": outputs}
+
+    def _script(self, step: Mapping[str, Any], outputs: dict[str, str]) -> bool:
+        """Run the script of a step with the variables and files that GitHub gives it."""
+        files = {name: self.machine / name for name in ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH")}
+        files["GITHUB_STEP_SUMMARY"] = self.machine / "summary"
+        for file in files.values():
+            file.write_text("", encoding="utf-8")
+        given = {key: str(it) for key, it in self.contexts["env"].items()}
+        given |= {key: str(it) for key, it in filled(step.get("env", {}), self.contexts).items()}
+        script = self.machine / "script.sh"
+        script.write_text(str(filled(step["run"], self.contexts)), encoding="utf-8")
+        done = subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
+            cwd=self.workspace,
+            env={**self.run.environ, **self._surroundings(), **given, **{key: str(it) for key, it in files.items()}},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        self.run.log += f"--- {self.name}: {step['run']}\n{done.stdout}"
+        self.run.summary += files["GITHUB_STEP_SUMMARY"].read_text(encoding="utf-8")
+        outputs |= dict(_assigned(files["GITHUB_OUTPUT"].read_text(encoding="utf-8")))
+        self.contexts["env"] |= dict(_assigned(files["GITHUB_ENV"].read_text(encoding="utf-8")))
+        return done.returncode == 0
+
+    def _surroundings(self) -> dict[str, str]:
+        """Return what every step of a job sees, and a store that no other machine has."""
+        return {
+            "CI": "true",
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_BASE_REF": "main" if self.run.event == "pull_request" else "",
+            "GITHUB_EVENT_NAME": self.run.event,
+            "GITHUB_JOB": self.name,
+            "GITHUB_REF": self.run.ref,
+            "GITHUB_SHA": self.run.commit,
+            "GITHUB_WORKSPACE": str(self.workspace),
+            "HEADGATE_STORE": str(self.machine / "store"),
+            "RUNNER_OS": "Linux",
+            "RUNNER_TEMP": str(self.machine),
+        }
+
+    def checkout(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
+        """Clone the commit of the run, with its history where that is asked for."""
+        is_shallow = self.run.is_cut_off or given.get("fetch-depth", 1) != 0
+        # As the action does it: the commit alone, or all branches; files of other commits only where they are read.
+        depth = ["--depth=1"] if is_shallow else [f"--filter={given['filter']}"] if "filter" in given else []
+        refs = [self.run.commit] if is_shallow else ["+refs/heads/*:refs/remotes/origin/*"]
+        self._git("init", "--quiet")
+        self._git("remote", "add", "origin", f"file://{self.run.origin}")
+        self._git("fetch", "--quiet", *depth, "origin", *refs)
+        self._git("checkout", "--quiet", "--detach", self.run.commit)
+        if self.run.is_cut_off:
+            self._git("remote", "remove", "origin")
+        return True
+
+    def _git(self, *arguments: str) -> None:
+        """Run git in the workspace."""
+        command = ["git", *arguments]
+        subprocess.run(command, cwd=self.workspace, check=True, env=dict(self.run.environ), capture_output=True)
+
+    def restore(self, given: Mapping[str, Any], outputs: dict[str, str]) -> bool:
+        """Get the newest cache that a key begins."""
+        caches = self.run.place.parent / "caches"
+        starts = [given["key"], *str(given.get("restore-keys", "")).split()]
+        found = [it for start in starts for it in sorted(caches.glob(f"{start}*"), key=_age)]
+        if found:
+            target = self.workspace / given["path"]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(found[0], target)
+            outputs["cache-matched-key"] = found[0].name
+        return True
+
+    def save(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
+        """Keep a file under a key."""
+        caches = self.run.place.parent / "caches"
+        caches.mkdir(exist_ok=True)
+        shutil.copy(self.workspace / given["path"], caches / given["key"])
+        return True
+
+    def upload(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
+        """Keep files as an artifact of the run, under their names relative to the folder that all have in common."""
+        target = self.run.place / "artifacts" / given["name"]
+        target.mkdir(parents=True, exist_ok=True)
+        patterns = str(given["path"]).split()
+        ignored = {it for pattern in patterns if pattern[0] == "!" for it in self.workspace.glob(pattern[1:])}
+        found = [it for pattern in patterns if pattern[0] != "!" for it in self.workspace.glob(pattern)]
+        root = found[0] if len(found) == 1 and found[0].is_dir() else self.workspace / Path(patterns[0]).parent
+        files = {it for path in found for it in (path.rglob("*") if path.is_dir() else [path]) if it.is_file()}
+        for file in files - ignored:
+            kept = target / file.relative_to(root)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, kept)
+        return True
+
+    def download(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
+        """Get the files of artifacts; one that is named has to be there."""
+        artifacts = self.run.place / "artifacts"
+        found = sorted(artifacts.glob(given["pattern"])) if "pattern" in given else [artifacts / given["name"]]
+        for folder in found:
+            if not folder.is_dir():
+                return False
+            shutil.copytree(folder, self.workspace / given["path"], dirs_exist_ok=True)
+        return True
+
+    def install(self, _given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
+        """Do nothing: what it would install is on PATH."""
+        return self.workspace.is_dir()
+
+
+def _age(path: Path) -> float:
+    """Return how old a file is, the newest first."""
+    return -path.stat().st_mtime_ns
+
+
+def _assigned(text: str) -> Iterator[tuple[str, str]]:
+    """Yield what a file assigns, by `name=value` or between two marks of one's own."""
+    lines = iter(text.splitlines())
+    for line in lines:
+        name, mark, end = line.partition("<<")
+        if mark and "=" not in name:
+            yield name, "\n".join(itertools.takewhile(end.__ne__, lines))
+        else:
+            name, _, value = line.partition("=")
+            yield name, value
+
+
+_ACTIONS: Final[dict[str, Callable[[Job, Mapping[str, Any], dict[str, str]], bool]]] = {
+    "actions/cache/restore": Job.restore,
+    "actions/cache/save": Job.save,
+    "actions/checkout": Job.checkout,
+    "actions/download-artifact": Job.download,
+    "actions/setup-python": Job.install,
+    "actions/upload-artifact": Job.upload,
+    "astral-sh/setup-uv": Job.install,
+}
