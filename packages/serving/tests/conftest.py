@@ -181,3 +181,11 @@ def evaluated(
     )
     pq.write_table(rows, tmp_path / "predictions.parquet")
     return tmp_path, tmp_path / "predictions.parquet"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C reach the processes that tests start, also where a shell started the tests with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
