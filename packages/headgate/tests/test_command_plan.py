@@ -252,6 +252,13 @@ def test_a_tag_has_to_be_the_name_of_an_output(tags: str, capsys: pytest.Capture
     assert "invalid _tags value" in capsys.readouterr().err
 
 
+def test_tags_apart_have_an_output_each(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where no session has them."""
+    assert inside.root
+    said = shown(capsys, "plan", "--format", "github", "--apart", "late,new")
+    assert [line.partition("=")[0] for line in said.splitlines()] == ["any", "matrix", "late", "new"]
+
+
 def test_a_plan_without_anything_to_run_has_no_jobs(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
     """So that the job that needs it can be left out."""
     assert inside.root.is_dir()

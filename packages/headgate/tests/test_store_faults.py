@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from headgate._store import Store
+from headgate.errors import StoreError
 
 if TYPE_CHECKING:
     from conftest import Stage
@@ -167,6 +168,22 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_made(stage: Stage, size: in
     assert "File too large. Free space with `headgate store gc`" in done.stdout
     assert Store(stage.store.root).verdict("1" * 64) is None
     assert not list(Path(stage.store.root, "tmp").iterdir())
+
+
+def test_a_restore_for_which_there_is_no_space_says_so(stage: Stage) -> None:
+    """And what was there stays."""
+    stage.write({"out/a": "x" * 6_000})
+    verdict = stage.record("build", outputs=["out"])
+    stage.write({"out/a": "changed"})
+    before = stage.tree("out")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, hard))
+    try:
+        with pytest.raises(StoreError, match=r"out could not be put back: File too large\. Free space"):
+            stage.store.restore(verdict, stage.root)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert stage.tree("out") == before
 
 
 MOVE = """
