@@ -254,7 +254,7 @@ def test_a_tag_has_to_be_the_name_of_an_output(tags: str, capsys: pytest.Capture
 
 def test_tags_apart_have_an_output_each(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
     """Also where no session has them."""
-    assert inside.root
+    assert inside.root.is_dir()
     said = shown(capsys, "plan", "--format", "github", "--apart", "late,new")
     assert [line.partition("=")[0] for line in said.splitlines()] == ["any", "matrix", "late", "new"]
 
