@@ -74,7 +74,7 @@ def test_torchrun_joins_processes(confined: Container) -> None:
     joined = confined.run(
         "env", "GLOO_SOCKET_IFNAME=lo", "torchrun", "--standalone", "--nproc-per-node=2", "artifacts/add.py"
     )
-    assert joined.splitlines().count("2 processes, sum 3") == 2
+    assert joined.count("2 processes, sum 3") == 2  # Their lines may run into one another.
 
 
 def test_it_runs_as_a_user_without_rights(told: dict[str, Any], confined: Container) -> None:
