@@ -121,13 +121,13 @@ def lint(session: nox.Session) -> None:
 @nox.session
 @each_package
 def typecheck(session: nox.Session, package: str) -> None:
-    """Check the types of a package and its tests with mypy, and of what belongs to no package beside."""
+    """Check the types of a package and its tests with mypy, and once of what belongs to no package."""
     install(session, "typing", package=package)
     session.run("mypy", f"packages/{package}/src", f"packages/{package}/tests", *session.posargs)
     if package == "headgate":  # which the tests of the repository import, as they do no other package
         session.run("mypy", "noxfile.py", "tests")
-    session.run("mypy", "docker", "docs")
-    session.run("mypy", "scaffold/new_package.py", "scaffold/adopt.py")
+        session.run("mypy", "docker", "docs")
+        session.run("mypy", "scaffold/new_package.py", "scaffold/adopt.py")
 
 
 def run_tests(session: nox.Session, package: str, data_file: Path) -> None:
