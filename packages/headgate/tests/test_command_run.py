@@ -100,7 +100,13 @@ def demo(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
     monkeypatch.chdir(scratch.root)
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.delenv("HEADGATE_RUN", raising=False)
+    settle()
     return scratch
+
+
+def settle() -> None:
+    """Wait until files just written can be told from files written after the start of a run."""
+    time.sleep(0.03)
 
 
 def store() -> Store:
@@ -141,6 +147,7 @@ def test_a_second_run_runs_nothing(demo: Scratch, capsys: pytest.CaptureFixture[
 def test_a_run_in_which_nothing_is_to_be_done_imports_little(demo: Scratch) -> None:
     """Neither nox nor what runs it is started, so that it takes no longer than a plan."""
     demo.write({"pyproject.toml": TABLE.replace(', outputs = ["artifacts/data"]', "")})
+    settle()
     assert main(["run", "data"]) == 0
     code = "import sys; from headgate._cli import main; main(['run', 'data']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
