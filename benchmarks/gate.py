@@ -4,23 +4,44 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import itertools
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
-from headgate._gate_proportions import p_above
+from gate_worlds import worlds
+from headgate._gate_bootstrap import bootstrap
+from headgate._gate_proportions import holm, p_above
 from scipy import stats
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from headgate._gate_proportions import Interval
+
 CHANCE = 1e-4  # of a false alarm in one of the lines
+OUTCOMES = ("passes", "fails", "cannot tell")
 
 
 @functools.cache
+def p_values(wins: int, losses: int, rows: int, margin: float) -> tuple[float, float]:
+    """Return the chance of what was seen if a candidate is worse by a margin, and if it is not."""
+    return p_above(wins, losses, rows, -margin), p_above(losses, wins, rows, margin)
+
+
 def decision(wins: int, losses: int, rows: int, margin: float, error: float) -> str:
     """Return what the gate decides about a candidate that may be worse by a margin."""
-    if p_above(wins, losses, rows, -margin) <= error:
-        return "passes"
-    return "fails" if p_above(losses, wins, rows, margin) <= error else "cannot tell"
+    passes, fails = p_values(wins, losses, rows, margin)
+    return "passes" if passes <= error else "fails" if fails <= error else "cannot tell"
+
+
+def by_interval(found: Interval, bound: float, *, is_floor: bool) -> str:
+    """Return the decision that an interval allows: a bound beyond either end is decided about."""
+    if found.low <= bound <= found.high:
+        return "cannot tell"
+    return "passes" if (found.low > bound) == is_floor else "fails"
 
 
 def by_normal(wins: int, losses: int, rows: int, margin: float, error: float) -> str:
@@ -32,6 +53,87 @@ def by_normal(wins: int, losses: int, rows: int, margin: float, error: float) ->
     return "fails" if difference + half < -margin else "cannot tell"
 
 
+def cells(*values: str | float) -> str:
+    """Return a line of a table in Markdown: shares as percentages."""
+    return "| " + " | ".join(it if isinstance(it, str) else f"{it:.1%}" for it in values) + " |\n"
+
+
+def head(*names: str) -> None:
+    """Print the head of a table."""
+    sys.stdout.write("\n" + cells(*names) + "|" + "---|" * len(names) + "\n")
+
+
+@dataclasses.dataclass(kw_only=True)
+class Count:
+    """How often the gate decided, and whether too often wrongly.
+
+    Attributes:
+        pairs: how many pairs of models for each line.
+        error: how often a decision may be wrong.
+        is_too_often: whether wrong decisions were more than chance explains in any line.
+    """
+
+    pairs: int
+    error: float
+    is_too_often: bool = False
+
+    def shares(self, said: Sequence[str], wrong: int) -> list[float]:
+        """Return the shares of outcomes and of wrong ones, and remember whether these are too many."""
+        test = stats.binomtest(wrong, self.pairs, self.error, alternative="greater")
+        self.is_too_often |= test.pvalue < CHANCE
+        return [it / self.pairs for it in (*(list(said).count(it) for it in OUTCOMES), wrong)]
+
+
+def count_shares(count: Count, generator: np.random.Generator) -> None:
+    """Print how often the score test decides, and how often the normal approximation is wrong."""
+    head("rows", "margin", "wins", "worse by", *OUTCOMES, "wrong", "wrong, normal")
+    settings = [(60, 0.1), *itertools.product((360, 1797), (0.01, 0.03))]
+    for (rows, margin), wins in itertools.product(settings, (0.0, 0.005)):
+        # To fail a model that is within the margin is as wrong as to pass one that is not, or just at it.
+        for factor, is_wrong in ((0.0, "fails"), (0.99, "fails"), (1.0, "passes"), (2.0, "passes")):
+            worse = factor * margin
+            counts = generator.multinomial(rows, [wins, wins + worse, 1 - 2 * wins - worse], count.pairs)
+            cases = [(int(win), int(loss), rows, margin, count.error) for win, loss, _ in counts]
+            said, normal = [decision(*case) for case in cases], [by_normal(*case) for case in cases]
+            shares = count.shares(said, said.count(is_wrong))
+            first = (f"{rows:,}", f"{margin:g}", f"{wins:g}", f"{worse:.4f}")
+            sys.stdout.write(cells(*first, *shares, normal.count(is_wrong) / count.pairs))
+
+
+def count_slices(count: Count, generator: np.random.Generator) -> None:
+    """Print how often any of several slices is decided wrongly, all of which are judged by one condition."""
+    head("slices", "rows of each", "of which at the margin, 0.05", "any passes", "any fails", "any wrong")
+    for slices, rows, at_margin in ((3, 600, 3), (3, 600, 1), (10, 180, 10), (10, 180, 5)):
+        worse = np.repeat([0.05, 0.0], [at_margin, slices - at_margin])
+        found = []
+        for _ in range(count.pairs):
+            counts = [generator.multinomial(rows, [0.005, 0.005 + it, 0.99 - it])[:2].tolist() for it in worse]
+            values = [p_values(*it, rows, 0.05) for it in counts]
+            passes, fails = (np.array(holm(it)) <= count.error for it in zip(*values, strict=True))
+            found.append((passes.any(), fails.any(), passes[:at_margin].any() or fails[at_margin:].any()))
+        some = np.sum(found, axis=0)
+        count.shares([], int(some[2]))
+        sys.stdout.write(cells(str(slices), str(rows), str(at_margin), *(float(it) / count.pairs for it in some)))
+
+
+def count_drawn(count: Count, generator: np.random.Generator, draws: int) -> None:
+    """Print how often the bootstrap decides about models that are at the margin, beyond it, or within."""
+    head("metric", "how the candidate is worse", "rows", "worse by", "margin", *OUTCOMES, "wrong")
+    for make in worlds():
+        world = make()
+        condition = world.condition
+        intervals = []
+        for _ in range(count.pairs):
+            candidate, base = world.sample(generator)
+            intervals.append(bootstrap(condition, candidate, base, error=count.error, draws=draws).interval)
+        for factor, wrong in ((0.5, ("passes",)), (1.0, ("passes", "fails")), (2.0, ("fails",))):
+            said = [by_interval(it, factor * condition.offset, is_floor=condition.is_floor) for it in intervals]
+            worse, margin = (f"{abs(it * condition.offset):.4f}" for it in (1, factor))
+            first = (str(condition.subject), world.name, f"{world.rows:,}", worse, margin)
+            sys.stdout.write(cells(*first, *count.shares(said, max(map(said.count, wrong)))))
+            sys.stdout.flush()
+
+
 def main() -> int:
     """Print how often the gate and the normal approximation decide, and how often wrongly.
 
@@ -41,25 +143,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Count the wrong decisions about simulated pairs of models.")
     parser.add_argument("--pairs", type=int, default=2_000, help="how many pairs of models for each line")
     parser.add_argument("--reliability", type=float, default=0.99, help="how often a decision has to be right")
+    parser.add_argument("--draws", type=int, default=2_000, help="of each bootstrap; the gate itself draws 10,000")
     arguments = parser.parse_args()
-    error, generator = 1 - arguments.reliability, np.random.default_rng(0)
-    head = ("rows", "margin", "wins", "worse by", "passes", "fails", "cannot tell", "wrong", "wrong, normal")
-    sys.stdout.write("| " + " | ".join(head) + " |\n|" + "---|" * len(head) + "\n")
-    is_too_often = False
-    for rows, margin, wins in itertools.product((360, 1797), (0.01, 0.03), (0.0, 0.005)):
-        # To fail a model that is within the margin is as wrong as to pass one that is not, or just at it.
-        for factor, is_wrong in ((0.0, "fails"), (0.99, "fails"), (1.0, "passes"), (2.0, "passes")):
-            worse = factor * margin
-            counts = generator.multinomial(rows, [wins, wins + worse, 1 - 2 * wins - worse], arguments.pairs)
-            cases = [(int(win), int(loss), rows, margin, error) for win, loss, _ in counts]
-            said, normal = [decision(*case) for case in cases], [by_normal(*case) for case in cases]
-            numbers = [said.count(it) for it in ("passes", "fails", "cannot tell", is_wrong)] + [normal.count(is_wrong)]
-            cells = [f"{rows:,}", f"{margin:g}", f"{wins:g}", f"{worse:.4f}"]
-            cells += [f"{it / arguments.pairs:.1%}" for it in numbers]
-            sys.stdout.write("| " + " | ".join(cells) + " |\n")
-            is_too_often |= stats.binomtest(numbers[3], arguments.pairs, error, alternative="greater").pvalue < CHANCE
-    sys.stdout.write("more wrong decisions than stated\n" if is_too_often else "no more wrong decisions than stated\n")
-    return int(is_too_often)
+    count, generator = Count(pairs=arguments.pairs, error=1 - arguments.reliability), np.random.default_rng(0)
+    count_shares(count, generator)
+    count_slices(count, generator)
+    count_drawn(count, generator, arguments.draws)
+    said = "more wrong decisions than stated" if count.is_too_often else "no more wrong decisions than stated"
+    sys.stdout.write(f"\n{said}\n")
+    return int(count.is_too_often)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,14 +16,13 @@ from pyarrow import parquet
 
 from headgate import _cli
 from headgate._gate_file import read_predictions
-from headgate._gate_ledger import charge
 from headgate._gate_onnx import predict_rows
 from headgate._nox import Nox
 from headgate._plan import plan
 from headgate._store import Store
 from headgate._store_journal import Journal
 from headgate._verdict import Verdict
-from headgate.errors import CannotDecideError, ConfigurationError, StoreError, UsageError
+from headgate.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from conftest import Scratch
@@ -282,6 +280,11 @@ def test_another_dataset_is_predicted_by_the_models_of_both(demo: Demo) -> None:
     assert "share 800 of 1,000 rows" in demo.gate(code=3)
     demo.replace("budget = 2", f"budget = 2{PREDICT}")
     assert "ended with exit code 2" in demo.gate(code=3)
+    demo.scratch.write({"predict.py": ""})
+    assert "ended with exit code 0, and did not write" in demo.gate(code=3)
+    demo.replace(sys.executable, "no-such-program")
+    assert "could not be started (No such file or directory)" in demo.gate(code=3)
+    demo.replace("no-such-program", sys.executable)
     demo.scratch.write({"predict.py": PREDICT_PY})
     found = demo.gate()
     assert "the dataset has changed: the base's model predicted the rows of evaluate anew" in found
@@ -393,68 +396,6 @@ def test_what_is_missing_is_named(demo: Demo) -> None:
     assert "which 0 sessions write" in demo.gate(code=2)
     demo.replace("predictions = {", "columns = {")
     assert "names no predictions" in demo.gate(code=2)
-
-
-CHARGE = """
-import sys
-from headgate._gate_ledger import charge
-from headgate._gate_onnx import predict_rows
-from headgate._nox import Nox
-from headgate._plan import plan
-for number in range(12):
-    try:
-        charge(sys.argv[1], "5" * 64, f"{number % int(sys.argv[2])}", conditions=[], budget=6, when="now")
-    except Exception as error:
-        print(type(error).__name__)
-"""
-
-
-def test_the_ledger_counts_every_model_once_however_many_ask_at_a_time(tmp_path: Path) -> None:
-    """Four processes with the same eight models: six get in, and each of those once."""
-    command = [sys.executable, "-c", CHARGE, str(tmp_path), "8"]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    said = [it.communicate()[0].split() for it in running]
-    journal = Journal(str(tmp_path), "ledger", "5" * 64)
-    models = [it["model"] for it in journal.entries() if it is not None]
-    assert len(models) == len(set(models)) == 6
-    assert all(it == ["CannotDecideError"] * len(it) and it for it in said)
-    assert not list((tmp_path / "tmp").iterdir())
-
-
-def test_a_damaged_entry_of_the_ledger_still_counts(tmp_path: Path) -> None:
-    """Nobody gains a step by breaking a file."""
-    for model in ("a", "b"):
-        charge(str(tmp_path), "5" * 64, model, conditions=["x"], budget=2, when="now")
-    path = tmp_path / "ledger" / ("5" * 64) / "000001"
-    path.write_bytes(path.read_bytes().replace(b"when", b"Xhen"))
-    assert charge(str(tmp_path), "5" * 64, "b", conditions=["x"], budget=2, when="now").step == 2
-    with pytest.raises(CannotDecideError):
-        charge(str(tmp_path), "5" * 64, "a", conditions=["x"], budget=2, when="now")
-    path.write_bytes(b"headgate 1 4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n[]")
-    assert Journal(str(tmp_path), "ledger", "5" * 64).entries()[0] is None
-
-
-def test_an_entry_takes_the_next_number_where_another_process_was_faster(tmp_path: Path) -> None:
-    """It is made anew from all that there are then."""
-    journal, other = (Journal(str(tmp_path), "x") for _ in range(2))
-    seen: list[int] = []
-
-    def make(found: list[dict[str, Any] | None]) -> dict[str, Any]:
-        if not seen:
-            other.note({"by": "another"})
-        seen.append(len(found))
-        return {"by": "this one"}
-
-    journal.append(make)
-    assert seen == [0, 1]
-    assert journal.entries() == [{"by": "another"}, {"by": "this one"}]
-
-
-def test_a_ledger_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    """And no outcome."""
-    (tmp_path / "ledger").write_text("in the way")
-    with pytest.raises(StoreError, match="could not be written to the store"):
-        charge(str(tmp_path), "5" * 64, "a", conditions=["x"], budget=2, when="now")
 
 
 def test_the_result_is_saved_for_a_report(demo: Demo) -> None:

@@ -36,6 +36,8 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
     parser.add_argument("--base", metavar="REF", help="compare with where HEAD parted from this revision")
     parser.add_argument("--bootstrap", action="store_true", help="record the first base where there is none")
     parser.add_argument("--save", metavar="FOLDER", help="write gate.json and the base's predictions there")
+    parser.add_argument("--remote", metavar="URL", help="a store elsewhere to look in, as HEADGATE_REMOTE")
+    parser.add_argument("--write-remote", action="store_true", help="count the model there too; for trusted runs only")
     parser.add_argument("--plan", action="store_true", help="say how many rows the conditions need, and judge nothing")
     parser.add_argument("--rows", type=int, metavar="N", help="with --plan: how many rows there are")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
@@ -122,6 +124,8 @@ def _in_repository(arguments: Any, settings: GateSettings) -> GateResult:  # noq
         base=arguments.base,
         bootstrap=arguments.bootstrap,
         save=arguments.save or "",
+        remote=arguments.remote,
+        write_remote=arguments.write_remote,
         say=lambda text: print(f"headgate: {text}", file=sys.stderr, flush=True),  # noqa: T201  # for who waits
     )
 

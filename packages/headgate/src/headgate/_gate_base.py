@@ -156,6 +156,8 @@ class BaseTree:
         command = [sys.executable, "-m", "headgate", "run", session.name]
         environ = {name: value for name, value in self._repository.environ.items() if name != INSIDE}
         environ |= {"HEADGATE_STORE": self._store.root}
+        if self._store.remote is not None:
+            environ |= {"HEADGATE_REMOTE": self._store.remote.url}
         done = subprocess.run(command, cwd=root, env=environ, stdout=sys.stderr, check=False)  # noqa: S603  # ourselves
         if done.returncode:
             message = (

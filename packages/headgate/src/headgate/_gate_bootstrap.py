@@ -1,11 +1,10 @@
-"""A paired bootstrap: both models are judged on the same rows of every draw."""
+"""A paired bootstrap: both models are judged on the same rows, which count more in one draw and less in another."""
 
 from __future__ import annotations
 
-import math
+import functools
 
 import numpy as np
-from scipy import special
 
 from headgate._gate_metrics import metric
 from headgate._gate_proportions import Interval
@@ -13,11 +12,12 @@ from headgate._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from headgate._gate_condition import Condition, Subject
+    from headgate._gate_metrics import Metric
     from headgate._gate_predictions import Predictions
 
     Floats = NDArray[np.float64]
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Drawn", "bootstrap", "seed_values"]
 
 _AT_ONCE = 4_000_000  # weights held at a time, 32 MB
-_BLOCKS = 1_000  # that are left out one at a time
-_LEAST = 1e-3  # for a denominator that far out of the range of the draws
 
 
 class Drawn(Record):
@@ -48,7 +46,11 @@ class Drawn(Record):
 def bootstrap(
     condition: Condition, candidate: Predictions, base: Predictions | None, *, error: float, draws: int
 ) -> Drawn:
-    """Draw rows, or whole groups of rows, and see where the difference of a metric lies.
+    """Weigh rows, or whole groups of rows, at random, and see where the difference of a metric lies.
+
+    For each end of the interval there is one row more than in the file: one that the candidate has as wrong as a row
+    can be, or was seen to be, and the base as right; for the other end the other way round. So a difference that shows
+    in few rows, or in none yet, is not taken for certain.
 
     Args:
         condition: gives metric, factor and offset; its subject must be about all rows of the predictions.
@@ -58,75 +60,126 @@ def bootstrap(
         draws: how many.
 
     Source:
-        Efron, "Better bootstrap confidence intervals", Journal of the American Statistical Association 82 (1987)
-        171-185: percentiles, moved by the bias and the skewness (`acceleration`) of the draws, which counts where few
-        rows differ. Where several seeds are declared, each draw also moves by what other seeds could have given:
-        Student's t times the standard error of the difference of the means, with one variance for both sides.
+        Rubin, "The Bayesian bootstrap", Annals of Statistics 9 (1981) 130-134, for the weights, which are
+        exponential; Gaffke, "Three test statistics for a nonparametric one-sided hypothesis on the mean of a
+        nonnegative variable", Mathematical Methods of Statistics 14 (2005) 451-467, for the row more: the bound that
+        it gives for the mean of a bounded variable is that of Clopper and Pearson where there are two values.
+        Where several seeds are declared, each draw also moves by what other seeds could have given: Student's t times
+        the standard error of the difference of the means, with one variance for both sides.
     """
-    generator = np.random.default_rng(0)
-    units = _units(candidate)
-
-    def value(weights: Floats) -> Floats:
-        return _mean(condition.subject, candidate, weights) - condition.factor * _base_mean(condition, base, weights)
-
-    values = np.concatenate([value(it) for it in _weights(units, draws, generator)])
-    estimate = float(value(np.ones((1, len(units))))[0])
-    spread, acceleration = float(values.std()), _acceleration(value, units, generator)
+    difference = _Difference(condition, candidate, base)
     seed_error, freedom = _seed_error(condition, candidate, base)
-    if seed_error:
-        values = values + seed_error * generator.standard_t(freedom, draws)
-        acceleration = 0.0  # the tails are those of Student's t now, which is not skewed
-    corrected = _Corrected(values, estimate, acceleration, math.hypot(spread, seed_error))
+    moved = seed_error * np.random.default_rng(1).standard_t(max(freedom, 1), draws)
+    low, high = (it + moved for it in difference.draws(draws))
+    estimate = difference.estimate
     return Drawn(
-        interval=Interval(low=corrected.quantile(error), high=corrected.quantile(1 - error)),
-        p_above=corrected.chance(condition.offset, int((values <= condition.offset).sum())),
-        p_below=1 - corrected.chance(condition.offset, int((values < condition.offset).sum())),
+        interval=Interval(
+            low=min(float(np.quantile(low, error)), estimate), high=max(float(np.quantile(high, 1 - error)), estimate)
+        ),
+        p_above=float(((low <= condition.offset).sum() + 1) / (draws + 1)),
+        p_below=float(((high >= condition.offset).sum() + 1) / (draws + 1)),
         seed_error=seed_error,
     )
 
 
-class _Corrected:
-    """Draws whose percentiles are corrected for bias and skewness."""
+class _Difference:
+    """A metric of the candidate, less a multiple of that of the base, as a function of how much each unit counts."""
 
-    def __init__(self, values: Floats, estimate: float, acceleration: float, spread: float) -> None:
-        """Take draws, what they should lie around, how skewed they are, and their standard deviation."""
-        below = (values < estimate).sum() + (values == estimate).sum() / 2
-        self._values = values
-        self._estimate = estimate
-        self._bias = float(special.ndtri((below + 0.5) / (len(values) + 1)))
-        self._acceleration = acceleration
-        self._spread = spread
+    def __init__(self, condition: Condition, candidate: Predictions, base: Predictions | None) -> None:
+        """Sum up the rows of each unit."""
+        sides = [(1.0, candidate)]
+        if base is not None and condition.is_relative:
+            sides.append((-condition.factor, base))
+        units = _units(candidate)
+        self._number = int(units.max()) + 1
+        each = [
+            (factor / len(side.seeds), metric(condition.subject, side, seed))
+            for factor, side in sides
+            for seed in range(len(side.seeds))
+        ]
+        more = _more([it for _, it in each], units, self._number)
+        self._parts = [(factor, _Part(it, units, self._number, more)) for factor, it in each]
+        self.estimate = sum(factor * it.estimate for factor, it in self._parts)
 
-    def quantile(self, level: float) -> float:
-        """Return the end of an interval below which the true value lies with a chance."""
-        normal = self._bias + float(special.ndtri(level))
-        moved = self._bias + normal / max(1 - self._acceleration * normal, _LEAST)
-        return float(np.quantile(self._values, special.ndtr(moved)))
+    def draws(self, number: int) -> tuple[Floats, Floats]:
+        """Return draws for the lower end of the interval, and for the upper one."""
+        columns = np.concatenate([part.sums for _, part in self._parts], axis=1)
+        blocks = [(it[:, :1].copy(), it[:, 1:] @ columns) for it in _weights(self._number + 1, number)]
+        first, sums = (np.concatenate(it) for it in zip(*blocks, strict=True))
+        low, high, place = np.zeros(number), np.zeros(number), 0
+        for factor, part in self._parts:
+            until = place + part.sums.shape[1]
+            ends = part.ends(first, sums[:, place:until])
+            low += factor * ends[0 if factor > 0 else 1]
+            high += factor * ends[1 if factor > 0 else 0]
+            place = until
+        return low, high
 
-    def chance(self, bound: float, count: int) -> float:
-        """Return the chance that the true value is no more than a bound which so many draws do not exceed.
 
-        Beyond the last draw, the normal distribution goes on.
+def _more(metrics: Sequence[Metric], units: NDArray[np.intp], number: int) -> tuple[Floats, Floats]:
+    """Return what one unit more adds: one that is predicted badly, and one that is predicted well, (C,) each.
+
+    Without groups it is a row. With groups it has as many bad rows as the worst one that was seen, and no fewer than a
+    usual group has rows, if rows are only right or wrong.
+    """
+    at = metrics[0].value
+    worst, best = max(((it.worst, it.best) for it in metrics), key=lambda it: abs(float(np.diff(at(np.stack(it)))[0])))
+    usual = len(units) / number if metrics[0].is_count else 1.0
+    rows = max(usual, *(float(_summed(it.badness, units, number).max()) for it in metrics))
+    return rows * worst, rows * best
+
+
+class _Part:
+    """A metric of one training.
+
+    Attributes:
+        sums: what each unit adds, (units, C).
+        estimate: the metric where every row counts as much.
+    """
+
+    def __init__(self, found: Metric, units: NDArray[np.intp], number: int, more: tuple[Floats, Floats]) -> None:
+        """Take a metric, the unit of each row, and what one unit more adds if it is predicted badly or well."""
+        self._metric = found
+        self._more = sorted(more, key=lambda it: float(found.value(it[None])[0]))
+        self.sums = _summed(found.columns, units, number)
+        self.estimate = self._once(np.zeros(self.sums.shape[1]))
+
+    def _once(self, more: Floats) -> float:
+        """Return the metric where every unit counts as much, and something is added."""
+        return float(self._metric.value((self.sums.sum(axis=0) + more)[None])[0])
+
+    def ends(self, first: Floats, sums: Floats) -> tuple[Floats, Floats]:
+        """Return draws with one unit more that makes the metric small, and with one that makes it large.
+
+        Where draws lie off on average, the metric of the sample may lie off by as much, or by what is known of it.
+
+        Args:
+            first: how much that unit counts, (draws, 1).
+            sums: the sums over all others, (draws, C).
         """
-        if 0 < count < len(self._values):
-            normal = float(special.ndtri((count + 0.5) / (len(self._values) + 1)))
-        else:
-            normal = (bound - self._estimate) / max(self._spread, 1e-12)
-        moved = normal - self._bias
-        return float(special.ndtr(moved / max(1 + self._acceleration * moved, _LEAST) - self._bias))
+        low, high = (self._metric.value(sums + first * it) for it in self._more)
+        off_low, off_high = (it.mean() - self._once(more) for it, more in zip((low, high), self._more, strict=True))
+        return low - max(0.0, 2 * off_low, off_low + self._metric.excess(sums)), high + max(0.0, -2 * off_high)
 
 
-def _acceleration(value: Callable[[Floats], Floats], units: NDArray[np.intp], generator: np.random.Generator) -> float:
-    """Return a sixth of the skewness of a value, from leaving out one unit, or one block of units, at a time."""
-    number = int(units.max()) + 1
-    blocks = units if number <= _BLOCKS else (generator.permutation(number) % _BLOCKS)[units]
-    step = max(1, _AT_ONCE // len(units))
-    places = np.arange(int(blocks.max()) + 1)
-    parts = [places[first : first + step, None] != blocks for first in range(0, len(places), step)]
-    left = np.concatenate([value(it.astype(float)) for it in parts if it.any(axis=1).all()] or [np.zeros(1)])
-    gaps = left.mean() - left
-    spread = float((gaps**2).sum())
-    return float((gaps**3).sum() / (6 * spread**1.5)) if spread > 0 else 0.0
+def _summed(values: Floats, units: NDArray[np.intp], number: int) -> Floats:
+    """Return the sums over the rows of each unit."""
+    summed = np.zeros((number, *values.shape[1:]))
+    np.add.at(summed, units, values)
+    return summed
+
+
+def _weights(units: int, draws: int) -> Iterator[Floats]:
+    """Yield how much each unit counts, (some draws, units), until there are enough draws; always the same ones."""
+    step = max(1, _AT_ONCE // units)
+    for number, first in enumerate(range(0, draws, step)):
+        yield _exponential(number, min(step, draws - first), units)
+
+
+@functools.lru_cache(maxsize=4)
+def _exponential(number: int, draws: int, units: int) -> Floats:
+    """Return one block of weights; several conditions about the same rows share it."""
+    return np.random.default_rng([0, number]).standard_exponential((draws, units))
 
 
 def seed_values(subject: Subject, predictions: Predictions) -> list[float]:
@@ -135,35 +188,12 @@ def seed_values(subject: Subject, predictions: Predictions) -> list[float]:
     return [float(metric(subject, predictions, seed)(once)[0]) for seed in range(len(predictions.seeds))]
 
 
-def _mean(subject: Subject, predictions: Predictions, weights: Floats) -> Floats:
-    """Return the mean of a metric over the seeds for every weighting."""
-    each = [metric(subject, predictions, seed)(weights) for seed in range(len(predictions.seeds))]
-    mean: Floats = np.mean(each, axis=0)
-    return mean
-
-
-def _base_mean(condition: Condition, base: Predictions | None, weights: Floats) -> Floats | float:
-    """Return the same of the base, or 0 where it does not count."""
-    return 0.0 if base is None or not condition.is_relative else _mean(condition.subject, base, weights)
-
-
 def _units(predictions: Predictions) -> NDArray[np.intp]:
     """Return the number of the unit that each row is drawn with: its group, or the row itself, (N,)."""
     if predictions.groups is None:
         return np.arange(len(predictions.ids))
     numbers: NDArray[np.intp] = np.unique(predictions.groups, return_inverse=True)[1]
     return numbers
-
-
-def _weights(units: NDArray[np.intp], draws: int, generator: np.random.Generator) -> Iterator[Floats]:
-    """Yield how often each row was drawn, (some draws, N), until there are enough draws."""
-    total = int(units.max()) + 1
-    step = max(1, _AT_ONCE // len(units))
-    for first in range(0, draws, step):
-        number = min(step, draws - first)
-        drawn = generator.integers(total, size=(number, total)) + total * np.arange(number)[:, None]
-        counts = np.bincount(drawn.reshape(-1), minlength=number * total).reshape(number, total)
-        yield counts[:, units].astype(float)
 
 
 def _seed_error(condition: Condition, candidate: Predictions, base: Predictions | None) -> tuple[float, int]:

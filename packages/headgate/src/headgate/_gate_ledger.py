@@ -10,13 +10,15 @@ Source:
 from __future__ import annotations
 
 from headgate._record import Record
-from headgate._store_journal import Journal
+from headgate._store_journal import Journal, read_entry, seal_entry
 from headgate.errors import CannotDecideError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+
+    from headgate._store_journal import Entry
+    from headgate._store_remote import Remote
 
 __all__ = ["Charge", "charge"]
 
@@ -35,8 +37,20 @@ class Charge(Record):
     is_new: bool
 
 
-def charge(root: str, test_set: str, model: str, *, conditions: Sequence[str], budget: int, when: str) -> Charge:
+def charge(
+    root: str,
+    test_set: str,
+    model: str,
+    *,
+    conditions: Sequence[str],
+    budget: int,
+    when: str,
+    remote: Remote | None = None,
+) -> Charge:
     """Note that a model asks a test set, before it is told anything.
+
+    What a remote store knows counts as well. Where this run may write there, its entry is written before what others
+    wrote is read, so that of several which ask at a time no more are told than the budget allows.
 
     Args:
         root: the store's folder.
@@ -45,24 +59,65 @@ def charge(root: str, test_set: str, model: str, *, conditions: Sequence[str], b
         conditions: what is asked.
         budget: how many models may.
         when: the time, ISO 8601 in UTC.
+        remote: a store that others read too; None for none.
 
     Raises:
-        CannotDecideError: the budget is spent.
+        CannotDecideError: the budget is spent, or the remote's ledger cannot be read.
         StoreError: the ledger cannot be written.
     """
-    steps: list[int] = []
+    journal = Journal(root, "ledger", test_set)
+    _take(journal, remote, test_set)
+    known: list[bool] = []
 
-    def entry(found: list[dict[str, Any] | None]) -> dict[str, Any] | None:
-        known = [number for number, it in enumerate(found, 1) if it is not None and it.get("model") == model]
-        steps[:] = known or [len(found) + 1]
-        if known:
+    def entry(found: list[Entry | None]) -> Entry | None:
+        known[:] = [any(it is not None and it.get("model") == model for it in found)]
+        if known[0]:
             return None
         if len(found) >= budget:
             raise CannotDecideError(_spent(test_set, budget))
-        return {"test_set": test_set, "model": model, "conditions": list(conditions), "step": steps[0], "when": when}
+        return {
+            "test_set": test_set,
+            "model": model,
+            "conditions": list(conditions),
+            "step": len(found) + 1,
+            "when": when,
+        }
 
-    is_new = Journal(root, "ledger", test_set).append(entry) is not None
-    return Charge(step=steps[0], budget=budget, is_new=is_new)
+    added = journal.append(entry)
+    if added is not None and remote is not None and remote.writes:
+        remote.write(_name(test_set, model), seal_entry(added), what="The ledger")
+        _take(journal, remote, test_set)
+    step = _step(journal.entries(), model)
+    if step > budget:
+        raise CannotDecideError(_spent(test_set, budget))
+    return Charge(step=step, budget=budget, is_new=not known[0])
+
+
+def _step(entries: list[Entry | None], model: str) -> int:
+    """Return the number of a model by the time at which it asked; entries that are damaged come first."""
+    times = sorted((str(it.get("when")), str(it.get("model"))) for it in entries if it is not None)
+    return 1 + entries.count(None) + [name for _, name in times].index(model)
+
+
+def _name(test_set: str, model: str) -> str:
+    """Return the name of an entry in a remote store, which is that of its model: two runs never write another."""
+    return f"ledger/{test_set}/{model}"
+
+
+def _take(journal: Journal, remote: Remote | None, test_set: str) -> None:
+    """Add to a ledger what a remote store knows; an entry that is damaged there counts by its name."""
+    if remote is None:
+        return
+    found = remote.read_folder(f"ledger/{test_set}")
+    if found is None:
+        message = (
+            f"How often the test set was asked is not known: {' '.join(remote.problems)} Ask again when it can be"
+            " reached, or without HEADGATE_REMOTE, to count what this machine alone knows."
+        )
+        raise CannotDecideError(message)
+    nothing: Entry = {"test_set": test_set, "conditions": [], "when": ""}
+    taken = [(read_entry(data) or nothing) | {"model": name} for name, data in sorted(found.items())]
+    journal.merge(taken, "model")
 
 
 def _spent(test_set: str, budget: int) -> str:

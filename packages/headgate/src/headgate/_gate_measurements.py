@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from headgate._gate_condition import Condition
 
-__all__ = ["judge_measurement", "measurements_of", "read_measurements"]
+__all__ = ["SIZE", "judge_measurement", "measurements_of", "read_measurements"]
+
+SIZE = "model_bytes"  # which is measured here, of the model's file
 
 
 def read_measurements(path: str) -> dict[str, tuple[float, ...]]:
@@ -59,7 +61,7 @@ def measurements_of(path: str, model: str) -> dict[str, tuple[float, ...]]:
     """Return the measurements in a file and the size of a model; either may be an empty text for none."""
     found = read_measurements(path) if path else {}
     if model and os.path.isfile(model):
-        found["model_bytes"] = (float(os.path.getsize(model)),)
+        found[SIZE] = (float(os.path.getsize(model)),)
     return found
 
 

@@ -6,22 +6,20 @@ import datetime as dt
 import hashlib
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from headgate._gate import Compared, judge_all, names_needed
 from headgate._gate_base import BaseTree, NoBaseError
+from headgate._gate_base_predictions import BasePredictions
 from headgate._gate_file import read_predictions
 from headgate._gate_json import as_json
 from headgate._gate_ledger import charge
-from headgate._gate_measurements import measurements_of
+from headgate._gate_measurements import SIZE, measurements_of
 from headgate._gate_predictions import pair
 from headgate._git import Repository
 from headgate._store import Store
 from headgate._store_journal import Journal
-from headgate._store_place import place_of
 from headgate.errors import CannotDecideError, ConfigurationError
 
 TYPE_CHECKING = False
@@ -45,6 +43,8 @@ def gate_repository(
     base: str | None = None,
     bootstrap: bool = False,
     save: str = "",
+    remote: str | None = None,
+    write_remote: bool = False,
     say: Callable[[str], None],
 ) -> GateResult:
     """Return whether the work tree's model reaches its conditions.
@@ -55,6 +55,8 @@ def gate_repository(
         base: a revision whose merge base is compared with; None for the branch to be merged into.
         bootstrap: whether what the work tree predicts becomes the first base where there is none.
         save: a folder for `gate.json` and the base's predictions, for a report; empty for none.
+        remote: the URL of a store elsewhere; HEADGATE_REMOTE unless given.
+        write_remote: whether the models that ask a test set are counted there too.
         say: takes a message for the person who waits.
 
     Raises:
@@ -63,7 +65,7 @@ def gate_repository(
         CannotDecideError: there is nothing to compare with, the budget is spent, or rows do not match.
     """
     root = Repository(os.curdir).root
-    store = Store.default(root)
+    store = Store.default(root, remote=remote, write_remote=write_remote)
     with tempfile.TemporaryDirectory(prefix="headgate-") as folder:
         tree = BaseTree(root, store, folder, asked=base, say=say)
         try:
@@ -87,11 +89,9 @@ class _Gating:
         self._store = store
         self._settings = settings
         self._tree = tree
-        self._folder = folder
-        self._baselines = Journal(store.root, "baselines", place_of(root))
+        self._base = BasePredictions(root, store, settings, tree, folder)
         self._when = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         self._notes: list[str] = []
-        self._found: dict[str, str | NoBaseError] = {}
         self._read_last: dict[str, str] = {}
 
     def result(self, conditions: Sequence[Wanted], *, bootstrap: bool) -> GateResult:
@@ -106,9 +106,9 @@ class _Gating:
         }
         for name in names_needed(asked, self._settings):
             self._charge(name, compared[name], asked)
-        measured = self._measured(self._place) if any(_is_measured(it) for it in asked) else {}
-        base_measured = self._measured(self._tree.find) if any(_is_measured(it) for it in reading) else None
-        notes = [*self._tree.notes, *self._notes]
+        measured = self._measured(self._place, asked) or {}
+        base_measured = self._measured(self._tree.find, reading)
+        notes = [*self._tree.notes, *self._base.notes, *self._notes]
         found = judge_all(asked, compared, self._settings, measured, base_measured, notes)
         self._record(found)
         return found
@@ -150,35 +150,13 @@ class _Gating:
         if not has_base:
             return Compared(candidate=mine, pair=None)
         source = f"{self._settings.predictions[name]} of the base"
-        file = self._base_file(name)
+        file = self._base.file(name)
         theirs = self._read(file, source)
         if mine.rows_digest != theirs.rows_digest and name in self._settings.predict:
-            file = self._predicted(name)
+            file = self._base.anew(name)
             theirs = self._read(file, f"{source}, predicted anew")
         self._read_last[name] = file
         return Compared(candidate=mine, pair=pair(mine, theirs, least=self._settings.min_shared))
-
-    def _base_file(self, name: str) -> str:
-        """Return the base's predictions: those of the merge base, or where it has none, the recorded first ones."""
-        if name not in self._found:
-            try:
-                self._found[name] = self._tree.find(self._settings.predictions[name])
-            except NoBaseError as error:
-                self._found[name] = self._first(name) or error
-        found = self._found[name]
-        if isinstance(found, NoBaseError):
-            raise found
-        return found
-
-    def _first(self, name: str) -> str:
-        """Return the recorded first predictions; empty where there are none that can be relied upon."""
-        entries = [it for it in self._baselines.entries() if it is not None and it["on"] == name]
-        place = Path(self._folder, f"first{os.path.splitext(self._settings.predictions[name])[1]}")
-        if not entries or not self._store.blobs.copy_out(entries[0]["content"], place):
-            return ""
-        self._notes.append(f"the base of {name} is the first one, recorded on {entries[0]['when'][:10]}")
-        final = place.rename(place.with_stem(f"first-{name}"))
-        return str(final)
 
     def _after_first(self, conditions: Sequence[Wanted]) -> list[Wanted]:
         """Record what has no base yet as the first one; return the conditions that can be judged all the same."""
@@ -186,42 +164,16 @@ class _Gating:
         for it in conditions:
             try:
                 for name in names_needed([it], self._settings) if it.condition.is_relative else ():
-                    self._base_file(name)
-                if it.condition.is_relative and _is_measured(it):
-                    self._tree.find(self._settings.measurements or self._settings.model)
+                    self._base.file(name)
+                for path in self._files([it]) if it.condition.is_relative else ():
+                    self._tree.find(path)
                 asked.append(it)
             except NoBaseError as error:
                 self._notes.append(f"{it.name!r} is not judged, there being no base yet: {error}")
         left_out = [it for it in conditions if it not in asked]
         for name in names_needed(left_out, self._settings):
-            content = self._store.blobs.put_file(Path(self._place(self._settings.predictions[name])))
-            entry = {"on": name, "content": content, "when": self._when}
-            self._baselines.note(entry)
-            self._notes.append(f"recorded the predictions of {name} as the first base")
+            self._base.record_first(name, self._when)
         return asked
-
-    def _predicted(self, name: str) -> str:
-        """Return what the base's model predicts for the rows of the work tree's dataset."""
-        if not self._settings.model:
-            message = "The dataset has changed, and [tool.headgate.gate] names no `model` that could predict its rows."
-            raise ConfigurationError(message)
-        out = os.path.join(self._folder, f"predicted-{name}.parquet")
-        model, how = self._tree.find(self._settings.model), self._settings.predict[name]
-        self._notes.append(f"the dataset has changed: the base's model predicted the rows of {name} anew")
-        if isinstance(how, str):
-            from headgate._gate_onnx import predict_rows
-
-            predict_rows(model, self._place(how), out)
-            return out
-        command = [it.replace("{model}", model).replace("{out}", out) for it in how]
-        done = subprocess.run(command, cwd=self._root, stdout=sys.stderr, check=False)  # noqa: S603  # the table says so
-        if done.returncode or not os.path.isfile(out):
-            message = (
-                f"The dataset has changed, and the base's model could not predict its rows: `{' '.join(command)}` ended"
-                f" with exit code {done.returncode}. Mend the command under `predict` in [tool.headgate.gate]."
-            )
-            raise CannotDecideError(message)
-        return out
 
     def _charge(self, name: str, compared: Compared, conditions: Sequence[Wanted]) -> None:
         """Note that a test set is asked, unless the answer is known: that of the base."""
@@ -230,15 +182,31 @@ class _Gating:
             return
         mine, budget = compared.candidate, self._settings.budget
         asked = [it.condition.text for it in conditions if name in names_needed([it], self._settings)]
-        cost = charge(self._store.root, mine.rows_digest, mine.digest, conditions=asked, budget=budget, when=self._when)
+        cost = charge(
+            self._store.root,
+            mine.rows_digest,
+            mine.digest,
+            conditions=asked,
+            budget=budget,
+            when=self._when,
+            remote=self._store.remote,
+        )
         before = "" if cost.is_new else ", as it did before"
         self._notes.append(f"model {cost.step} of {cost.budget} asks the test set of {name}{before}")
 
-    def _measured(self, find: Callable[[str], str]) -> Measurements:
-        """Return what was measured of a model."""
-        settings = self._settings
-        paths = [find(it) if it else "" for it in (settings.measurements, settings.model)]
+    def _measured(self, find: Callable[[str], str], conditions: Sequence[Wanted]) -> Measurements | None:
+        """Return what conditions need that was measured of a model; None where they need nothing."""
+        files = self._files(conditions)
+        if not files:
+            return None
+        paths = [find(it) if it in files else "" for it in (self._settings.measurements, self._settings.model)]
         return measurements_of(paths[0] if os.path.isfile(paths[0]) else "", paths[1])
+
+    def _files(self, conditions: Sequence[Wanted]) -> set[str]:
+        """Return the files of the work tree that conditions about measurements read."""
+        names = {it.condition.subject.metric for it in conditions if it.condition.subject.is_measurement}
+        measured = {self._settings.measurements} if names - {SIZE} or not self._settings.model else set()
+        return {it for it in measured | ({self._settings.model} if SIZE in names else set()) if it}
 
     def _record(self, found: GateResult) -> None:
         """Note the outcome for the exported model, which may be promoted by it."""
@@ -250,8 +218,3 @@ class _Gating:
         conditions = [{"condition": it.condition.text, "outcome": it.outcome} for it in found.conditions]
         entry = {"outcome": found.outcome, "base": commit, "conditions": conditions, "when": self._when}
         Journal(self._store.root, "gates", digest).note(entry)
-
-
-def _is_measured(it: Wanted) -> bool:
-    """Whether a condition is about what was measured of the model."""
-    return it.condition.subject.is_measurement

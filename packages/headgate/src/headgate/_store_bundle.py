@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import re
 import shutil
 import tarfile
@@ -19,11 +18,11 @@ from pathlib import Path
 
 from headgate._store_blobs import blob_name
 from headgate._store_files import names
-from headgate._store_journal import ENTRY_LIMIT, Journal, read_entry
+from headgate._store_journal import ENTRY_LIMIT, Journal, read_entry, seal_entry
 from headgate._store_records import record_name
 from headgate._store_tree import contents
 from headgate._store_writing import publish, unfinished
-from headgate._verdict_file import read_verdict, seal, write_verdict
+from headgate._verdict_file import read_verdict, write_verdict
 from headgate.errors import StoreError
 
 TYPE_CHECKING = False
@@ -85,7 +84,7 @@ def _add_notes(archive: tarfile.TarFile, scratch: Path, blobs: Blobs) -> None:
             for number, entry in enumerate(Journal(blobs.root, kind, name).entries(), 1):
                 if entry is None or ("content" in entry and not _add_blob(archive, entry["content"], scratch, blobs)):
                     continue
-                data = seal(json.dumps(entry, sort_keys=True).encode())
+                data = seal_entry(entry)
                 archive.addfile(_member(f"{kind}/{name}/{number:06}", len(data)), io.BytesIO(data))
 
 

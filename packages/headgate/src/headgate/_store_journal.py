@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Entry = dict[str, Any]
 
-__all__ = ["ENTRY_LIMIT", "Journal", "kept_blobs", "read_entry"]
+__all__ = ["ENTRY_LIMIT", "Journal", "kept_blobs", "read_entry", "seal_entry"]
 
 ENTRY_LIMIT = 1 << 20  # bytes
 _DIGITS = 6
@@ -96,7 +96,7 @@ class Journal:
 
         with unfinished(Path(self._root, "tmp")) as path:
             with path.open("xb") as file:
-                file.write(seal(json.dumps(entry, sort_keys=True).encode()))
+                file.write(seal_entry(entry))
                 file.flush()
                 os.fsync(file.fileno())
             os.makedirs(self.folder, exist_ok=True)
@@ -105,6 +105,11 @@ class Journal:
             except FileExistsError:
                 return False
         return True
+
+
+def seal_entry(entry: Entry) -> bytes:
+    """Return the content of an entry's file."""
+    return seal(json.dumps(entry, sort_keys=True).encode())
 
 
 def read_entry(sealed: bytes) -> Entry | None:

@@ -30,13 +30,15 @@ class Remote:
 
     Attributes:
         problems: What went wrong, in words.
+        url: Its address.
+        writes: Whether this run may write there.
     """
 
     def __init__(self, url: str, *, write: bool = False) -> None:
         """Read what lies below a URL, as in `s3://bucket/headgate`; write there too if told so."""
         self.problems: list[str] = []
-        self._url = url
-        self._writes = write
+        self.url = url
+        self.writes = write
         try:
             self._files, base = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
@@ -69,6 +71,41 @@ class Remote:
                 self._note(data)
         return found
 
+    def read_folder(self, name: str) -> dict[str, bytes] | None:
+        """Return the files of a folder by their names; None where it cannot be read, so that nobody knows."""
+        if self.problems:
+            return None
+        try:
+            listed = self._files.ls(f"{self._base}/{name}", detail=False, refresh=True)
+        except FileNotFoundError:
+            return {}
+        except Exception as error:  # noqa: BLE001  # each kind of file system has errors of its own
+            self._note(error)
+            return None
+        names = {it.rstrip("/").rpartition("/")[2] for it in listed}
+        found = self._read({it: f"{name}/{it}" for it in names})
+        return None if self.problems else found
+
+    def write(self, name: str, data: bytes, *, what: str) -> None:
+        """Write a file, where this run may write.
+
+        Raises:
+            StoreError: Where it could not be written.
+        """
+        try:
+            self._make_folder(name)
+            self._files.pipe_file(f"{self._base}/{name}", data)
+        except Exception as error:
+            raise self._unwritten(what, error) from error
+
+    def _unwritten(self, what: str, error: Exception) -> StoreError:
+        """Return the error for what could not be written."""
+        message = (
+            f"{what} could not be written to the remote store {self.url}: {_words(error)}. Check the address and your"
+            " rights, or run without --write-remote."
+        )
+        return StoreError(message)
+
     def fetch_blob(self, content: str, blobs: Blobs) -> bool:
         """Copy a blob into a local store; False where the remote does not have it as it should be."""
         if self.problems:
@@ -89,7 +126,7 @@ class Remote:
         Raises:
             StoreError: Where it could not be written. The local store has it all the same.
         """
-        if not self._writes:
+        if not self.writes:
             return
         name = record_name(verdict.digest, passed=verdict.passed)
         try:
@@ -98,11 +135,8 @@ class Remote:
             self._make_folder(name)
             self._files.pipe_file(f"{self._base}/{name}", record)
         except Exception as error:
-            message = (
-                f"The verdict of {verdict.session} could not be written to the remote store {self._url}:"
-                f" {_words(error)}. Check the address and your rights, or run without --write-remote."
-            )
-            raise StoreError(message) from error
+            what = f"The verdict of {verdict.session}"
+            raise self._unwritten(what, error) from error
 
     def _put_blob(self, content: str, blobs: Blobs) -> None:
         """Write a blob unless it is there in full length."""
@@ -122,7 +156,7 @@ class Remote:
 
     def _note(self, error: Exception) -> None:
         """Remember in words what went wrong."""
-        problem = f"The remote store {self._url} could not be read ({_words(error)}); what it holds counts as missing."
+        problem = f"The remote store {self.url} could not be read ({_words(error)}); what it holds counts as missing."
         if problem not in self.problems:
             self.problems.append(problem)
 

@@ -1,0 +1,174 @@
+"""Simulated pairs of models whose difference is known, for the metrics that the gate judges by a bootstrap."""
+
+# ruff: noqa: INP001  # a module of scripts
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from headgate._gate_condition import parse_condition
+from headgate._gate_metrics import metric
+from headgate._gate_predictions import Predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from headgate._gate_condition import Condition
+    from numpy.typing import NDArray
+
+    Pair = tuple[Predictions, Predictions]
+    Sample = Callable[[np.random.Generator], Pair]
+
+__all__ = ["World", "worlds"]
+
+ROWS = 180_000  # that all samples of a world are drawn from, so that its difference is known
+CLASSES = 10
+WRONG = 0.02  # the share of rows that both models have wrong
+EVEN = np.full(CLASSES, 1 / CLASSES)
+SKEWED = 0.75 ** np.arange(CLASSES) / (0.75 ** np.arange(CLASSES)).sum()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class World:
+    """Two models, and the samples of rows that they are judged by.
+
+    Attributes:
+        name: what kind of models they are, for people.
+        rows: rows of a sample.
+        condition: with the metric; its offset is the true difference.
+        sample: draws a sample.
+    """
+
+    name: str
+    rows: int
+    condition: Condition
+    sample: Sample
+
+
+def predictions(seeds: int = 1, **columns: Any) -> Predictions:  # noqa: ANN401  # as many kinds as there are columns
+    """Return predictions with some columns."""
+    nothing: dict[str, Any] = dict.fromkeys(("probabilities", "confidence", "errors", "groups"))
+    nothing |= {"labels": np.empty(0, np.str_), "predicted": np.empty((seeds, 0), np.str_), "classes": (), "slices": {}}
+    rows = max(np.shape(it)[-1] for name, it in columns.items() if name in {"labels", "errors"})
+    names = {"source": "simulated", "ids": np.arange(rows).astype(np.str_), "seeds": tuple(map(str, range(seeds)))}
+    return Predictions(**nothing | names | columns)
+
+
+def drawn(name: str, rows: int, metric_name: str, pair: Pair, size: int = 1) -> World:
+    """Return a world whose samples are rows, or whole groups of some size, of two models' predictions."""
+    candidate, base = pair
+    condition = parse_condition(f"{metric_name} >= base.{metric_name}")
+    value = [float(metric(condition.subject, it, 0)(np.ones((1, len(it.ids))))[0]) for it in pair]
+    fields = dict(vars(condition)) | {"offset": value[0] - value[1], "is_floor": value[0] < value[1]}
+    groups = None if size == 1 else np.repeat(np.arange(rows // size), size).astype(np.str_)
+
+    def sample(generator: np.random.Generator) -> Pair:
+        first = generator.integers(ROWS // size, size=rows // size)[:, None] * size
+        places = (first + np.arange(size)).reshape(-1)
+        one, other = (Predictions(**vars(it.take(places)) | {"groups": groups}) for it in (candidate, base))
+        return one, other
+
+    return World(name=name, rows=rows, condition=type(condition)(**fields), sample=sample)
+
+
+def classified(generator: np.random.Generator, shares: NDArray[np.float64], wins: float, losses: float) -> Pair:
+    """Return two models that have 2% of the rows wrong together, and some each by itself."""
+    labels = generator.choice(CLASSES, size=ROWS, p=shares)
+    wrong, place = (labels + generator.integers(1, CLASSES, ROWS)) % CLASSES, generator.random(ROWS)
+    base = np.where(place < WRONG + wins, wrong, labels)
+    candidate = np.where((place < WRONG) | (place >= 1 - losses), wrong, labels)
+    logits = generator.normal(4, 1, ROWS)
+    return confident(labels, candidate, logits), confident(labels, base, logits)
+
+
+def confident(labels: NDArray[np.int64], predicted: NDArray[np.int64], logits: NDArray[np.float64]) -> Predictions:
+    """Return predictions with the probabilities that follow from how sure a model is, (N,) logits."""
+    confidence = 1 / (1 + np.exp(-np.maximum(logits, 0)))
+    probabilities = np.repeat((1 - confidence)[:, None] / (CLASSES - 1), CLASSES, axis=1)
+    probabilities[np.arange(len(labels)), predicted] = confidence
+    texts: dict[str, Any] = {"labels": labels.astype(np.str_), "predicted": predicted.astype(np.str_)[None]}
+    sure: dict[str, Any] = {"probabilities": probabilities[None], "confidence": confidence[None]}
+    return predictions(classes=tuple(map(str, range(CLASSES))), **texts, **sure)
+
+
+def unsure(generator: np.random.Generator, losses: float, noise: float, scale: float) -> Pair:
+    """Return a model with 2% of the rows wrong, and one that is changed.
+
+    Args:
+        generator: the source of chance.
+        losses: the share of rows that only the candidate has wrong.
+        noise: of the candidate's logits.
+        scale: what the candidate's logits are multiplied by.
+    """
+    labels, place = generator.integers(CLASSES, size=ROWS), generator.random(ROWS)
+    wrong = (labels + 1) % CLASSES
+    logits = np.where(place < WRONG, generator.normal(1.5, 1, ROWS), generator.normal(5, 2, ROWS))
+    candidate = np.where(place > 1 - losses, generator.normal(1.5, 1, ROWS), logits * scale)
+    candidate += generator.normal(0, noise, ROWS) if noise else 0
+    is_wrong = (place < WRONG) | (place > 1 - losses)
+    base = confident(labels, np.where(place < WRONG, wrong, labels), logits)
+    return confident(labels, np.where(is_wrong, wrong, labels), candidate), base
+
+
+def grouped(generator: np.random.Generator, size: int, spread: float) -> Pair:
+    """Return two models that have rows of a group wrong together, the candidate 3% more.
+
+    Args:
+        generator: the source of chance.
+        size: rows of a group.
+        spread: the shape of the beta distribution of a group's share of wrong rows; the smaller, the more together.
+    """
+    shares = [np.repeat(generator.beta(it * spread, (1 - it) * spread, ROWS // size), size) for it in (0.035, 0.005)]
+    both, labels = generator.random(ROWS) < WRONG, np.full(ROWS, "0")
+    sides = [np.where(both | (generator.random(ROWS) < it), "1", "0")[None] for it in shares]
+    one, other = (predictions(labels=labels, predicted=it, classes=("0", "1")) for it in sides)
+    return one, other
+
+
+def regressed(generator: np.random.Generator, factor: float, noise: float, blunders: float) -> Pair:
+    """Return the heavy-tailed errors of two regressions, of which the candidate's are larger, or sometimes large."""
+    base = generator.standard_t(5, ROWS)
+    candidate = base * factor + noise * generator.standard_t(5, ROWS)
+    candidate = np.where(generator.random(ROWS) < blunders, generator.normal(0, 3, ROWS), candidate)
+    return predictions(errors=candidate[None]), predictions(errors=base[None])
+
+
+def seeded(rows: int, seeds: int, spread: float) -> World:
+    """Return models of several seeds, whose accuracies differ by three points on average."""
+    condition = parse_condition("accuracy >= base.accuracy - 0.03")
+
+    def side(generator: np.random.Generator, accuracy: float) -> Predictions:
+        right = generator.random((seeds, rows)) < generator.normal(accuracy, spread, (seeds, 1))
+        labels = np.full(rows, "0")
+        return predictions(seeds, labels=labels, predicted=np.where(right, "0", "1"), classes=("0", "1"))
+
+    def sample(generator: np.random.Generator) -> Pair:
+        return side(generator, 0.93), side(generator, 0.96)
+
+    return World(name=f"{seeds} seeds", rows=rows, condition=condition, sample=sample)
+
+
+def worlds() -> list[Callable[[], World]]:
+    """Return what makes each world, since all at once would not fit in memory."""
+    new = np.random.default_rng
+    return [
+        lambda: drawn("wins 0.5%", 360, "macro_f1", classified(new(1), EVEN, 0.005, 0.035)),
+        lambda: drawn("no wins", 360, "macro_f1", classified(new(1), EVEN, 0.0, 0.03)),
+        lambda: drawn("rare classes", 360, "macro_f1", classified(new(1), SKEWED, 0.005, 0.035)),
+        lambda: drawn("wins 0.5%", 1797, "macro_f1", classified(new(1), EVEN, 0.005, 0.035)),
+        lambda: drawn("each row a little", 360, "log_loss", unsure(new(2), 0.0, 0.5, 0.7)),
+        lambda: drawn("0.3% of the rows", 360, "log_loss", unsure(new(2), 0.003, 0.0, 1.0)),
+        lambda: drawn("1% of the rows", 1797, "log_loss", unsure(new(2), 0.01, 0.0, 1.0)),
+        lambda: drawn("1% of the rows", 360, "brier", unsure(new(2), 0.01, 0.0, 1.0)),
+        lambda: drawn("less sure", 360, "ece", unsure(new(2), 0.0, 0.0, 0.7)),
+        lambda: drawn("10% larger", 360, "mae", regressed(new(3), 1.1, 0.3, 0.0)),
+        lambda: drawn("1% of the rows", 360, "mae", regressed(new(3), 1.0, 0.0, 0.01)),
+        lambda: drawn("10% larger", 1797, "rmse", regressed(new(3), 1.1, 0.3, 0.0)),
+        lambda: drawn("60 groups", 360, "accuracy", grouped(new(4), 6, 2.0), 6),
+        lambda: drawn("100 groups", 1800, "accuracy", grouped(new(4), 18, 0.5), 18),
+        functools.partial(seeded, 360, 3, 0.01),
+        functools.partial(seeded, 360, 10, 0.01),
+    ]
