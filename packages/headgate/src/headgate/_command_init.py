@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the table for the project that the working folder is in; everything else stays as it is."""
     digester = Digester.for_worktree(os.curdir)
-    root = digester.project.snapshot.repository.root
+    root = digester.snapshot.repository.root
     path = os.path.realpath(os.path.join(root, "pyproject.toml"))
     try:
         with open(path, "rb") as file:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from headgate._project import Project
     from headgate._sessions import Session
 
-    Outputs = Mapping[str, Mapping[str, str]]
-
 __all__ = ["Components"]
 
 _FORM = "1"  # changes whenever digests have to, because something counts that did not before
@@ -27,29 +25,24 @@ _SHORT = 16  # hexadecimal digits of a component; they are for comparing, the di
 class Components:
     """The parts of digests of one tree."""
 
-    def __init__(self, project: Project, machine: Machine, catalog: Mapping[str, Session]) -> None:
-        """Take the tree, the machine, and all sessions by name."""
+    def __init__(self, project: Project, machine: Machine) -> None:
+        """Take the tree and the machine."""
         self._machine = machine
-        self._catalog = catalog
         self._content = Content(project.listing, project.reader)
         around = Around(project, self._content)
         self.scope = Scope(project, self._content, Packages(project, self._content, around), around)
         self._variables: dict[tuple[str, ...], str] = {}
 
-    def hashes(self, session: Session, outputs: Outputs) -> list[str]:
-        """Return texts that together change whenever anything changes that the session's verdict can depend on.
-
-        Raises:
-            KeyError: the outputs of a needed session are missing.
-        """
+    def core(self, session: Session) -> str:
+        """Return a hash over everything that a session's verdict can depend on, but what other sessions leave."""
         if session.env not in self._variables:
             self._variables[session.env] = repr(self._machine.variables(session.env))
         machine = [self._machine.python(session.python), self._machine.platform, self._machine.nox.version]
-        needs = [f"{name}: {value}" for name, value in self._needs(session, outputs).items()]
-        return [_FORM, _identity(session), *machine, self._variables[session.env], *self.scope.hashes(session), *needs]
+        parts = [_FORM, _identity(session), *machine, self._variables[session.env], *self.scope.hashes(session)]
+        return digest_texts(parts)
 
-    def of(self, session: Session, outputs: Outputs) -> dict[str, str]:
-        """Return the same by name, short enough to be kept with every verdict."""
+    def named(self, session: Session, needs: Mapping[str, str]) -> dict[str, str]:
+        """Return the same by name, with what the session needs, short enough to be kept with every verdict."""
         found = {
             "session": digest_texts([_identity(session)])[:_SHORT],
             "python": self._machine.python(session.python),
@@ -58,19 +51,7 @@ class Components:
         }
         found |= {f"env: {name}": value[:_SHORT] for name, value in self._machine.variables(session.env).items()}
         found |= {name: value[:_SHORT] for name, value in self.scope.named(session).items()}
-        return found | {name: value[:_SHORT] for name, value in self._needs(session, outputs).items()}
-
-    def _needs(self, session: Session, outputs: Outputs) -> dict[str, str]:
-        """Return what comes from the sessions that one needs: their outputs, or where there are none, their digests."""
-        found: dict[str, str] = {}
-        for name in session.needs:
-            needed = self._catalog[name]
-            if needed.outputs:
-                found |= {f"needs {name}: {path}": value for path, value in outputs[name].items()}
-            else:
-                parts = self.hashes(needed, outputs)
-                found[f"needs {name}"] = digest_texts(parts)
-        return found
+        return found | {name: value[:_SHORT] for name, value in needs.items()}
 
 
 def _identity(session: Session) -> str:

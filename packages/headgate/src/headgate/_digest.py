@@ -10,14 +10,16 @@ from headgate._snapshot import CommitSnapshot, WorkTreeSnapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Self
 
     from headgate._components import Components
     from headgate._machine import Machine
     from headgate._memory import Memory
+    from headgate._project import Project
     from headgate._sessions import Session
     from headgate._snapshot import Snapshot
+    from headgate._tree_memory import TreeMemory
 
     Outputs = Mapping[str, Mapping[str, str]]
 
@@ -31,46 +33,44 @@ class Digest:
         value: SHA-256 in hexadecimal.
     """
 
-    __slots__ = ("_components", "_parts", "value")
+    __slots__ = ("_components", "_name", "value")
 
-    def __init__(self, value: str, parts: Components, session: Session, outputs: Outputs) -> None:
-        """Take the value, and what its parts can be found with."""
+    def __init__(self, value: str, name: Callable[[], dict[str, str]]) -> None:
+        """Take the value, and what names its parts."""
         self.value = value
-        self._parts = parts, session, outputs
+        self._name = name
         self._components: dict[str, str] = {}
 
     @property
     def components(self) -> Mapping[str, str]:
         """A short hash for each part, by a name for people."""
         if not self._components:
-            parts, session, outputs = self._parts
-            self._components = parts.of(session, outputs)
+            self._components = self._name()
         return self._components
 
 
 class Digester:
     """Computes the digests of sessions from one tree.
 
+    Nothing of the tree is read before it is asked for: where a whole tree is remembered, nothing of it is read at all.
+
     Attributes:
-        project: what the tree says.
+        snapshot: the tree.
         machine: what this machine adds.
         catalog: the sessions of the work tree, by name.
     """
 
     def __init__(self, snapshot: Snapshot, machine: Machine, memory: Memory, catalog: dict[str, Session]) -> None:
-        """Read a tree; the catalog is filled when the sessions are asked for.
-
-        Raises:
-            HeadgateError: the tree cannot be read, or says something that cannot be right.
-        """
-        from headgate._components import Components
-        from headgate._project import Project
-
+        """Take a tree; the catalog is filled when the sessions are asked for."""
+        self.snapshot = snapshot
         self.machine = machine
-        self.memory = memory
-        self.project = Project(snapshot, memory)
         self.catalog = catalog
-        self.parts = Components(self.project, machine, catalog)
+        self._memory = memory
+        self._project: Project | None = None
+        self._parts: Components | None = None
+        self._tree: TreeMemory | None = None
+        self._cores: dict[str, str] = {}
+        self._is_new = False
 
     @classmethod
     def for_worktree(cls, root: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> Self:
@@ -86,19 +86,50 @@ class Digester:
 
     def for_commit(self, commit: str) -> Digester:
         """Return what computes the digests that a commit's tree would have on this machine."""
-        snapshot = CommitSnapshot(self.project.snapshot.repository, commit)
-        return type(self)(snapshot, self.machine, self.memory, self.catalog)
+        snapshot = CommitSnapshot(self.snapshot.repository, commit)
+        return type(self)(snapshot, self.machine, self._memory, self.catalog)
 
     def again(self) -> Digester:
         """Return what computes digests from the work tree as it is now, on the same machine."""
-        snapshot = WorkTreeSnapshot(self.project.snapshot.repository)
-        return type(self)(snapshot, self.machine, self.memory, self.catalog)
+        snapshot = WorkTreeSnapshot(self.snapshot.repository)
+        return type(self)(snapshot, self.machine, self._memory, self.catalog)
+
+    @property
+    def project(self) -> Project:
+        """What the tree says.
+
+        Raises:
+            HeadgateError: it cannot be read, or says something that cannot be right.
+        """
+        if self._project is None:
+            from headgate._project import Project
+
+            self._project = Project(self.snapshot, self._memory)
+        return self._project
+
+    @property
+    def parts(self) -> Components:
+        """What digests of the tree are made of."""
+        if self._parts is None:
+            from headgate._components import Components
+
+            self._parts = Components(self.project, self.machine)
+        return self._parts
 
     def sessions(self) -> list[Session]:
         """Return all sessions of the tree, which has to be the work tree."""
         if not self.catalog:
-            self.catalog.update((session.name, session) for session in self.project.sessions(self.machine))
+            from headgate._tree_memory import TreeMemory
+
+            self._tree = TreeMemory(self.snapshot, self.machine, self._memory)
+            sessions, self._cores = self._tree.recall() or (self.project.sessions(self.machine), {})
+            self.catalog.update((session.name, session) for session in sessions)
         return list(self.catalog.values())
+
+    def remember(self) -> None:
+        """Remember the sessions and the cores of their digests, so that the same tree need not be read again."""
+        if self._tree is not None and self._is_new and self.project.is_repeatable:
+            self._tree.keep(self.catalog.values(), self.project.root.table.env, self._cores)
 
     def digest(self, session: Session, outputs: Outputs) -> Digest:
         """Return the digest of a session.
@@ -110,12 +141,33 @@ class Digester:
         Raises:
             KeyError: the outputs of a needed session are missing.
         """
-        parts = self.parts.hashes(session, outputs)
-        return Digest(digest_texts(parts), self.parts, session, outputs)
+        needs, core = self._needs(session, outputs), self._core(session)
+        value = digest_texts([core, *(f"{name}: {it}" for name, it in needs.items())]) if needs else core
+        return Digest(value, lambda: self.parts.named(session, needs))
+
+    def _core(self, session: Session) -> str:
+        """Return the core of a session's digest: a hash over all of it but what comes from other sessions."""
+        if self._tree is None or self.catalog.get(session.name) is not session:
+            return self.parts.core(session)
+        if session.name not in self._cores:
+            self._cores[session.name] = self.parts.core(session)
+            self._is_new = True
+        return self._cores[session.name]
+
+    def _needs(self, session: Session, outputs: Outputs) -> dict[str, str]:
+        """Return what comes from the sessions that one needs: their outputs, or where there are none, their digests."""
+        found: dict[str, str] = {}
+        for name in session.needs:
+            needed = self.catalog[name]
+            if needed.outputs:
+                found |= {f"needs {name}: {path}": value for path, value in outputs[name].items()}
+            else:
+                found[f"needs {name}"] = self.digest(needed, outputs).value
+        return found
 
 
 def _prepare() -> None:
     """Import what comes next, which takes about as long as git takes to look at a small repository."""
-    from headgate import _components, _machine, _memory, _project
+    from headgate import _machine, _memory, _tree_memory
 
-    del _components, _machine, _memory, _project
+    del _machine, _memory, _tree_memory

@@ -52,7 +52,7 @@ class BaseTree:
         """
         self._now = Digester.for_worktree(root)
         self._sessions = {session.name: session for session in self._now.sessions()}
-        self._repository = self._now.project.snapshot.repository
+        self._repository = self._now.snapshot.repository
         self._store = store
         self._folder = folder
         self._say = say

@@ -107,7 +107,7 @@ def plan(
         CannotDecideError: the files keep changing, or the base cannot be had.
     """
     digester = Digester.for_worktree(repo, environ)
-    repository = digester.project.snapshot.repository
+    repository = digester.snapshot.repository
     if store is None:
         from headgate._store import Store
 
@@ -115,6 +115,7 @@ def plan(
     chosen = select(digester.sessions(), sessions)
     states = _States(digester, store)
     states.decide(chosen)
+    digester.remember()
     found: Base | None = None
     reasons: Reasons | None = None
     if base is not None or states.unexplained():

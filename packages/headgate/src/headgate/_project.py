@@ -48,6 +48,11 @@ class Project:
         self.lock = Lock(snapshot, memory)
         self.reader = TreeReader(self.listing, self.prefix)
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the same sessions come from the same tree; not where code of the noxfile asks the clock or others."""
+        return not self.noxfile.on_load().unstable
+
     def sessions(self, machine: Machine) -> list[Session]:
         """Return all sessions, asking nox only where something changed that its answer was read from.
 

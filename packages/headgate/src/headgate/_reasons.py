@@ -15,8 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from headgate._components import Outputs
-    from headgate._digest import Digester
+    from headgate._digest import Digester, Outputs
     from headgate._sessions import Session
 
 __all__ = ["Reasons"]

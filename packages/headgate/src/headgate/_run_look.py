@@ -30,7 +30,7 @@ class Look:
         """Return what computes digests from the work tree as it is now."""
         if self._now is None:
             self._now = self._before.again()
-            earlier, now = (cast("WorkTreeSnapshot", it.project.snapshot) for it in (self._before, self._now))
+            earlier, now = (cast("WorkTreeSnapshot", it.snapshot) for it in (self._before, self._now))
             self._written = set(map(os.fsdecode, now.written_since(earlier)))
         return self._now
 

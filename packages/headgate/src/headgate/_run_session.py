@@ -81,7 +81,7 @@ def _surroundings(
 
     return Surroundings(
         root=planned.root,
-        commit=digester.project.snapshot.repository.ask("rev-parse", "--verify", "--quiet", "HEAD") or "",
+        commit=digester.snapshot.repository.ask("rev-parse", "--verify", "--quiet", "HEAD") or "",
         nox=(digester.machine.nox.path,),
         environ=os.environ,
         settings=settings,
