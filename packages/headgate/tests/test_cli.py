@@ -1,6 +1,7 @@
 """The command line finds and runs commands, and turns errors into messages and exit codes."""
 
 import argparse
+import gc
 import os
 import subprocess
 import sys
@@ -153,3 +154,33 @@ def test_plain_arguments_import_no_argparse() -> None:
     command = [sys.executable, "-c", script]
     shown = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
     assert not {"argparse", "dataclasses", "inspect", "pathlib", "re", "typing"} & set(shown.split())
+
+
+@pytest.mark.parametrize(
+    ("first", "arguments", "code", "said"),
+    [
+        ("os", ["store", "ls"], 0, "There is no such verdict in "),
+        ("os", ["store", "forget", "none"], 2, "has no verdict of 'none'"),
+        ("threading", ["store", "ls"], 0, "and the interpreter goes on"),
+    ],
+)
+def test_a_program_ends_at_once_where_nothing_waits_for_that(
+    first: str, arguments: list[str], code: int, said: str
+) -> None:
+    """All that it said is written, and the exit code is that of the command; coverage would wait for the end."""
+    script = f"import sys, {first}; from headgate import _cli; sys.argv[1:] = {arguments}; code = _cli.program()"
+    script += "; print('and the interpreter goes on'); sys.exit(code)"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr
+    assert ("goes on" in done.stdout) == (first == "threading")
+
+
+def test_a_program_returns_its_code(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where something else runs in the process, as tests do."""
+    monkeypatch.setattr(gc, "set_threshold", lambda _number: None)
+    monkeypatch.setattr(sys, "argv", ["headgate", "probe"])
+    assert _cli.program() == 0
+    assert probe.given == {"base": None}

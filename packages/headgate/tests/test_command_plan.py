@@ -125,7 +125,7 @@ def test_no_session_is_said(
 ) -> None:
     """An empty plan is no silent one."""
     monkeypatch.chdir(monorepo.root)
-    monkeypatch.setattr("headgate._plan.select", lambda _sessions, _names: [])
+    monkeypatch.setattr("headgate._selection.select", lambda _sessions, _names: [])
     assert shown(capsys, "plan") == "There is no session to plan.\n"
 
 

@@ -73,5 +73,5 @@ def test_facts_of_other_code_are_none(tmp_path: Path, monkeypatch: pytest.Monkey
     """An upgrade may give the same facts another form."""
     memory = Memory(str(tmp_path / "memory"))
     memory.put("kind", "key", FACT)
-    monkeypatch.setattr("headgate._memory._code_stamp", lambda: "other")
+    monkeypatch.setattr("headgate._memory._FORM", b"other")
     assert Memory(str(tmp_path / "memory")).get("kind", "key") is None

@@ -30,6 +30,14 @@ def test_fields_are_taken_by_name_and_defaults_fill_the_rest() -> None:
     assert (named.x, named.y, named.name) == (1, 2, "a")
 
 
+def test_a_record_can_be_made_of_all_its_values() -> None:
+    """In the order of the fields, those of the base first; none may be missing."""
+    assert Named.from_values((1, 2, "a")) == Named(x=1, name="a")
+    for values in ((1, 2), (1, 2, "a", "b")):
+        with pytest.raises(ValueError, match="zip"):
+            Named.from_values(values)
+
+
 def test_equal_records_are_equal_in_class_and_fields() -> None:
     """Equality, hash and repr follow the fields."""
     assert Point(x=1) == Point(x=1, y=2)

@@ -2,6 +2,6 @@
 
 import sys
 
-from headgate._cli import main
+from headgate._cli import program
 
-sys.exit(main())
+sys.exit(program())

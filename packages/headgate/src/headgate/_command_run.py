@@ -10,12 +10,8 @@ import os
 import sys
 import time
 
-from headgate._git import Repository
-from headgate._plan import plan
-from headgate._run_covered import covered
-from headgate._run_outcome import exit_code
-from headgate._run_summary import summary
-from headgate._store import Store
+from headgate._digest import Digester
+from headgate._plan import plan, plan_of, prepare
 from headgate.errors import UsageError
 
 TYPE_CHECKING = False
@@ -49,18 +45,23 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     """Run and return the exit code."""
     begin = time.monotonic()
     _check(arguments)
-    root = Repository(os.getcwd()).root
+    digester = Digester.for_worktree(os.curdir, meanwhile=_prepare)
+    from headgate._run_covered import covered
+    from headgate._run_outcome import exit_code
+    from headgate._run_summary import summary
+    from headgate._store import Store
+
+    root = digester.snapshot.repository.root
     store = Store.default(root, remote=arguments.remote, write_remote=arguments.write_remote)
-
-    def make_plan() -> Plan:
-        return plan(root, base=arguments.base, store=store, sessions=arguments.sessions)
-
-    planned = make_plan()
+    planned = plan_of(digester, arguments.base, store, arguments.sessions)
     asked = _asked(planned, arguments.sessions)
     outcomes = None if arguments.force or arguments.more else covered(planned, asked)
     is_ended = False
     if outcomes is None:
         from headgate._run_session import run_plan
+
+        def make_plan() -> Plan:
+            return plan(root, base=arguments.base, store=store, sessions=arguments.sessions)
 
         outcomes, is_ended = run_plan(planned, make_plan, asked, store, _settings(arguments))
     store.mark_used(it.verdict.digest for it in outcomes.values() if it.verdict is not None)
@@ -73,6 +74,14 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     for problem in store.problems:
         sys.stderr.write(f"headgate: {problem}\n")
     return 130 if is_ended else exit_code(outcomes.values(), is_ci=_is_ci())
+
+
+def _prepare() -> None:
+    """Import what comes next while git looks at the work tree."""
+    from headgate import _run_covered, _run_summary, _store_uses
+
+    prepare()
+    del _run_covered, _run_summary, _store_uses
 
 
 def _settings(arguments: Any) -> Settings:  # noqa: ANN401  # argparse's, or what stands in for it

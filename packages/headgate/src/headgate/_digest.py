@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from headgate._git import Repository
-from headgate._sha256 import digest_texts
 from headgate._snapshot import CommitSnapshot, WorkTreeSnapshot
 
 TYPE_CHECKING = False
@@ -73,11 +72,22 @@ class Digester:
         self._is_new = False
 
     @classmethod
-    def for_worktree(cls, root: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> Self:
-        """Read the work tree as it is now, in an environment, by default that of this process."""
+    def for_worktree(
+        cls,
+        root: str | os.PathLike[str],
+        environ: Mapping[str, str] | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Self:
+        """Read the work tree as it is now.
+
+        Args:
+            root: a folder of the project.
+            environ: the environment that decides, by default that of this process.
+            meanwhile: something useful to do while git looks, such as to import what comes next.
+        """
         environ = os.environ if environ is None else environ
         repository = Repository(os.fspath(root), environ)
-        snapshot = WorkTreeSnapshot(repository, meanwhile=_prepare)
+        snapshot = WorkTreeSnapshot(repository, meanwhile)
         from headgate._machine import Machine
         from headgate._memory import Memory
 
@@ -141,8 +151,11 @@ class Digester:
         Raises:
             KeyError: the outputs of a needed session are missing.
         """
-        needs, core = self._needs(session, outputs), self._core(session)
-        value = digest_texts([core, *(f"{name}: {it}" for name, it in needs.items())]) if needs else core
+        needs, value = self._needs(session, outputs), self._core(session)
+        if needs:
+            from headgate._sha256 import digest_texts
+
+            value = digest_texts([value, *(f"{name}: {it}" for name, it in needs.items())])
         return Digest(value, lambda: self.parts.named(session, needs))
 
     def _core(self, session: Session) -> str:
@@ -164,10 +177,3 @@ class Digester:
             else:
                 found[f"needs {name}"] = self.digest(needed, outputs).value
         return found
-
-
-def _prepare() -> None:
-    """Import what comes next, which takes about as long as git takes to look at a small repository."""
-    from headgate import _machine, _memory, _tree_memory
-
-    del _machine, _memory, _tree_memory

@@ -29,12 +29,10 @@ class Memory:
     def __init__(self, folder: str) -> None:
         """Remember in a folder, which need not exist."""
         self._folder = folder
-        # The form of the facts is the business of this very code, and of this interpreter's marshal.
-        self._form = f"{sys.implementation.cache_tag} {marshal.version} {_code_stamp()}".encode()
 
     def _path(self, kind: str, key: str) -> str:
         """Return the file of a fact."""
-        return os.path.join(self._folder, f"{kind}-{digest(self._form, key.encode())[:32]}")
+        return os.path.join(self._folder, f"{kind}-{digest(_FORM, key.encode())[:32]}")
 
     def get(self, kind: str, key: str) -> Any:  # noqa: ANN401  # each caller knows what it put there
         """Return the value remembered, or None."""
@@ -76,3 +74,7 @@ def _code_stamp() -> str:
             (entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in entries if entry.is_file()
         )
     return digest(repr(found).encode())
+
+
+# The form of the facts is the business of the very code that was imported, and of this interpreter's marshal.
+_FORM = f"{sys.implementation.cache_tag} {marshal.version} {_code_stamp()}".encode()

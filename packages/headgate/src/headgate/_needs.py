@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from headgate._nearest import suggestion
 from headgate._sessions import Session
 from headgate.errors import ConfigurationError
 
@@ -32,6 +31,8 @@ def with_needs(sessions: list[Session]) -> list[Session]:
     for session in sessions:
         for need in session.needs:
             if need not in names:
+                from headgate._nearest import suggestion
+
                 message = (
                     f"{_PLACE} {session.function}: needs {need!r}, which nox does not know.{suggestion(need, names)}"
                 )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from headgate._base import find_base
 from headgate._digest import Digester
-from headgate._needs import in_order
 from headgate._record import Record
-from headgate._selection import select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +30,7 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["Plan", "PlannedSession", "plan"]
+__all__ = ["Plan", "PlannedSession", "plan", "plan_of", "prepare"]
 
 
 _SHOWN = 3  # sessions that are named before the rest is counted
@@ -106,12 +103,19 @@ def plan(
         ConfigurationError: the noxfile, a pyproject.toml or the lock says something that cannot be right.
         CannotDecideError: the files keep changing, or the base cannot be had.
     """
-    digester = Digester.for_worktree(repo, environ)
-    repository = digester.snapshot.repository
+    digester = Digester.for_worktree(repo, environ, prepare)
     if store is None:
         from headgate._store import Store
 
-        store = Store.default(repository.root)
+        store = Store.default(digester.snapshot.repository.root)
+    return plan_of(digester, base, store, sessions)
+
+
+def plan_of(digester: Digester, base: str | None, store: Verdicts, sessions: Iterable[str]) -> Plan:
+    """Return the plan for a work tree that was read before; see `plan`."""
+    from headgate._selection import select
+
+    repository = digester.snapshot.repository
     chosen = select(digester.sessions(), sessions)
     states = _States(digester, store)
     states.decide(chosen)
@@ -119,11 +123,19 @@ def plan(
     found: Base | None = None
     reasons: Reasons | None = None
     if base is not None or states.unexplained():
+        from headgate._base import find_base
         from headgate._reasons import Reasons as Compared
 
         found = find_base(repository, base)
         reasons = Compared(digester, digester.for_commit(found.commit), found.name) if found.commit else None
     return Plan(root=repository.root, sessions=states.planned(reasons, found), base=found, digester=digester)
+
+
+def prepare() -> None:
+    """Import what a plan needs next, which takes about as long as git takes to look at a small repository."""
+    from headgate import _machine, _memory, _needs, _selection, _store, _tree_memory
+
+    del _machine, _memory, _needs, _selection, _store, _tree_memory
 
 
 class _States:
@@ -141,6 +153,8 @@ class _States:
 
     def decide(self, sessions: list[Session]) -> None:
         """Look up the verdicts of some sessions, those of their needs first."""
+        from headgate._needs import in_order
+
         catalog = {session.name: session for session in sessions}
         self._sessions = [catalog[name] for name in in_order({session.name: session.needs for session in sessions})]
         left = self._sessions

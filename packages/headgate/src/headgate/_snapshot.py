@@ -13,7 +13,6 @@ import time
 from abc import ABC, abstractmethod
 
 from headgate._git import Repository, blob_id
-from headgate._links import follow
 from headgate._listing import EXECUTABLE, FILE, LINK, SUBMODULE, Listing, record
 from headgate.errors import CannotDecideError, UsageError
 
@@ -49,6 +48,8 @@ class Snapshot(ABC):
         links = [path for mode, _, path in listing.records() if mode == LINK] if LINK in listing.raw else []
         self.listing = listing
         if links:
+            from headgate._links import follow
+
             self.listing = follow(listing, self._targets(links), self.repository.top)
 
     @abstractmethod
@@ -161,10 +162,11 @@ class WorkTreeSnapshot(Snapshot):
     def _look(self) -> Listing:
         """Return the listing of the work tree."""
         repository = self.repository
-        tracked = repository.start("ls-files", "-s", "-v", "-z")
-        dirty = repository.start("diff-files", "-z", "--no-renames", "--ignore-submodules=all")
+        # What takes longest starts first: to look into every folder for what is new.
         # Python writes its caches wherever it imports from, the noxfile's included, and never reads one that is stale.
         other = repository.start("ls-files", "-o", "-z", "--exclude-standard", "--exclude=__pycache__/")
+        dirty = repository.start("diff-files", "-z", "--no-renames", "--ignore-submodules=all")
+        tracked = repository.start("ls-files", "-s", "-v", "-z")
         if self._meanwhile is not None:
             self._meanwhile()
         listing = Listing(repository.finish(tracked))

@@ -118,7 +118,12 @@ def _lines(found: Mapping[str, tuple[str, str]]) -> bytes:
 def _parse(data: bytes) -> dict[str, tuple[str, str]]:
     """Return what was found from what was written down."""
     rows = (line.split(b"\t") for line in data.split(b"\n") if line)
-    return {path.decode("unicode_escape"): (times.decode(), content.decode()) for path, times, content in rows}
+    return {_unescaped(path): (times.decode(), content.decode()) for path, times, content in rows}
+
+
+def _unescaped(path: bytes) -> str:
+    """Return a path that was written down; the codec is not even imported for a plain one."""
+    return path.decode("unicode_escape" if b"\\" in path else "ascii")
 
 
 def _read(place: str) -> str:

@@ -42,8 +42,7 @@ class TreeMemory:
         (pythons, variables), facts, rows, cores = remembered
         if facts != self._facts(pythons, variables):
             return None
-        fields = Session.fields()
-        return [Session(**dict(zip(fields, row, strict=True))) for row in rows], cores
+        return list(map(Session.from_values, rows)), cores
 
     def keep(self, sessions: Collection[Session], variables: Iterable[str], cores: dict[str, str]) -> None:
         """Remember what was found.
