@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Components"]
 
-_FORM = "1"  # changes whenever digests have to, because something counts that did not before
+_FORM = "2"  # changes whenever digests have to, because something counts that did not before
 _SHORT = 16  # hexadecimal digits of a component; they are for comparing, the digest itself is what is relied upon
 
 
@@ -28,6 +28,7 @@ class Components:
     def __init__(self, project: Project, machine: Machine) -> None:
         """Take the tree and the machine."""
         self._machine = machine
+        self._prefix = project.prefix
         self._content = Content(project.listing, project.reader)
         around = Around(project, self._content)
         self.scope = Scope(project, self._content, Packages(project, self._content, around), around)
@@ -38,13 +39,13 @@ class Components:
         if session.env not in self._variables:
             self._variables[session.env] = repr(self._machine.variables(session.env))
         machine = [self._machine.python(session.python), self._machine.platform, self._machine.nox.version]
-        parts = [_FORM, _identity(session), *machine, self._variables[session.env], *self.scope.hashes(session)]
+        parts = [_FORM, self._identity(session), *machine, self._variables[session.env], *self.scope.hashes(session)]
         return digest_texts(parts)
 
     def named(self, session: Session, needs: Mapping[str, str]) -> dict[str, str]:
         """Return the same by name, with what the session needs, short enough to be kept with every verdict."""
         found = {
-            "session": digest_texts([_identity(session)])[:_SHORT],
+            "session": digest_texts([self._identity(session)])[:_SHORT],
             "python": self._machine.python(session.python),
             "platform": self._machine.platform,
             "nox": self._machine.nox.version,
@@ -53,9 +54,10 @@ class Components:
         found |= {name: value[:_SHORT] for name, value in self.scope.named(session).items()}
         return found | {name: value[:_SHORT] for name, value in needs.items()}
 
-
-def _identity(session: Session) -> str:
-    """Return what tells a session from all others, what it leaves behind, and whether it may skip all."""
-    # What passed while nothing was required of it has not passed what is required now.
-    required = ("required",) if session.required else ()
-    return repr((session.name, session.python, sorted(session.parameters.items()), session.outputs, *required))
+    def _identity(self, session: Session) -> str:
+        """Return what tells a session from all others, what it leaves behind, and whether it may skip all."""
+        # What passed while nothing was required of it has not passed what is required now.
+        required = ("required",) if session.required else ()
+        # Two projects of one repository may have sessions of the same name that depend on the same files: all of them.
+        place = (self._prefix, session.name, session.python)
+        return repr((*place, sorted(session.parameters.items()), session.outputs, *required))
