@@ -6,6 +6,7 @@ import os
 import sys
 
 from headgate._plan import plan
+from headgate._quantities import option_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "add_selection", "rendered", "run"]
 
 _MAX_JOBS = 256  # that GitHub allows in a matrix
+_TAGS = (
+    "it has to be tags with commas between them, as in macos,windows, each of letters, digits, `-` and `_`, and none of"
+    " them `any` or `matrix`, which mean something else"
+)
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
@@ -34,17 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     add_selection(parser)
     parser.add_argument("--format", choices=["text", "json", "github", "mermaid", "dot"], default="text")
-    parser.add_argument(
-        "--jobs",
-        type=_jobs,
-        default=_MAX_JOBS,
-        metavar="N",
-        help="with --format github: how many jobs a matrix may have",
-    )
+    parser.add_argument("--jobs", metavar="N", help="with --format github: how many jobs a matrix may have")
     parser.add_argument(
         "--apart",
-        type=_tags,
-        default=(),
         metavar="TAGS",
         help="with --format github: tags, with commas between them, whose sessions get a matrix of their own",
     )
@@ -98,8 +95,10 @@ def rendered(found: Plan, form: str, *, jobs: int = _MAX_JOBS, apart: tuple[str,
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the plan of the project that the working folder is in."""
+    jobs = option_value(_jobs, arguments.jobs, "--jobs", f"it has to be a number from 1 to {_MAX_JOBS}")
+    apart = option_value(_tags, arguments.apart, "--apart", _TAGS)
     found = plan(os.curdir, base=arguments.base, sessions=arguments.sessions)
-    text = rendered(found, arguments.format, jobs=arguments.jobs, apart=arguments.apart)
+    text = rendered(found, arguments.format, jobs=jobs or _MAX_JOBS, apart=apart or ())
     if arguments.output is None:
         sys.stdout.write(text)
         return 0

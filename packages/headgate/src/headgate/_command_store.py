@@ -8,18 +8,16 @@ from __future__ import annotations
 import os
 import sys
 
-from headgate._quantities import age_of, count_text, duration_text, size_of, size_text
+from headgate._quantities import age_of, count_text, duration_text, option_value, size_of, size_text
 from headgate._store import Store
 from headgate.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import Any
 
     from headgate._verdict import Verdict
-
-    Number = TypeVar("Number", int, float)
 
 __all__ = ["add_arguments", "run"]
 
@@ -97,8 +95,9 @@ def _json(value: object) -> str:
 
 def _gc(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
     """Clear the store and say what that did."""
-    size = _quantity(size_of, arguments.max_size, "--max-size", "5GB or 300MB")
-    cleared = store.gc(max_size=size, max_age=_quantity(age_of, arguments.max_age, "--max-age", "30d or 12h"))
+    size = option_value(size_of, arguments.max_size, "--max-size", "write it as in 5GB or 300MB")
+    age = option_value(age_of, arguments.max_age, "--max-age", "write it as in 30d or 12h")
+    cleared = store.gc(max_size=size, max_age=age)
     if arguments.format == "json":
         return _json(vars(cleared))
     return (
@@ -106,15 +105,6 @@ def _gc(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
         f" ({size_text(cleared.freed)}); left in {store.root}: {count_text(cleared.kept, 'verdict')}"
         f" with {size_text(cleared.size)} of outputs."
     )
-
-
-def _quantity(read: Callable[[str], Number], text: str | None, option: str, example: str) -> Number | None:
-    """Return what the text of an option stands for."""
-    try:
-        return None if text is None else read(text)
-    except ValueError:
-        message = f"{option} is {text!r}; write it as in {example}."
-        raise UsageError(message) from None
 
 
 def _export(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's

@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-__all__ = ["age_of", "count_text", "duration_text", "size_of", "size_text"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    Value = TypeVar("Value")
+
+__all__ = ["age_of", "count_text", "duration_text", "option_value", "size_of", "size_text"]
 
 _SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _AGES = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+def option_value(read: Callable[[str], Value], text: str | None, option: str, rule: str) -> Value | None:
+    """Return what the text of an option stands for; None where it was not given.
+
+    Args:
+        read: returns what a text stands for, and raises ValueError where it stands for nothing.
+        text: the text.
+        option: the option.
+        rule: what to write instead of a text that stands for nothing.
+
+    Raises:
+        UsageError: the text stands for nothing.
+    """
+    try:
+        return None if text is None else read(text)
+    except ValueError:
+        from headgate.errors import UsageError
+
+        message = f"{option} is {text!r}; {rule}."
+        raise UsageError(message) from None
 
 
 def size_of(text: str) -> int:
