@@ -306,6 +306,14 @@ def audit(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Plant faults in a copy of the repository, each of which has to turn exactly the named sessions red."""
+    install(session, "tools", package="headgate")
+    # When it is told to end, it has a copy with all its environments to remove.
+    session.run("python", "tests/faults/plant.py", *session.posargs, interrupt_timeout=60, terminate_timeout=60)
+
+
+@nox.session(default=False)
 def replay(session: nox.Session) -> None:
     """Carry changes through the workflow of CI on this machine, and write what came of each into docs/replay.md."""
     install(session, "test", "tools", package="headgate")
@@ -353,9 +361,10 @@ def imports(session: nox.Session) -> None:
 
 @nox.session
 def review(session: nox.Session) -> None:
-    """Review the repository's layout against the Scientific Python guide."""
+    """Review the layout against the Scientific Python guide, and see that every test asserts something."""
     install(session, "review")
     session.run("sp-repo-review", ".", *session.posargs)
+    session.run("python", "tests/assertions.py")
 
 
 def run_stage(session: nox.Session, package: str, *commands: str, extra: str = "") -> None:

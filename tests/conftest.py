@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
+from scratch_copy import copy_repository, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-ROOT = Path(__file__).parents[1]
-SURROUNDINGS = {"CI", "FORCE_COLOR", "HEADGATE_RUN", "NOXPYTHON", "NOX_PARALLEL"}
 
 
 class Scratch:
@@ -24,21 +20,7 @@ class Scratch:
     def __init__(self, root: Path) -> None:
         """Copy every file that git tracks or would track into an empty folder and commit it there."""
         self.root = root
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-        )
-        for name in filter(None, os.fsdecode(listed.stdout).split("\0")):
-            if (ROOT / name).is_file():
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, root / name)
-        self.run("git", "init", "--quiet", "--initial-branch=main")
-        self.run("git", "config", "user.name", "A Tester")
-        self.run("git", "config", "user.email", "tester@example.org")
-        self.run("git", "add", "--all")
-        self.run("git", "commit", "--quiet", "--message=Start")
+        copy_repository(root)
 
     def run(self, *command: str, check: bool = True, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the repository with a store of its own, and without what surrounds these tests.
@@ -51,13 +33,11 @@ class Scratch:
         Returns:
             The finished process; standard error is merged into `stdout`.
         """
-        inherited = {key: value for key, value in os.environ.items() if key not in SURROUNDINGS}
-        store = {"HEADGATE_STORE": f"{self.root}-store"}
         done = subprocess.run(
             command,
             cwd=self.root,
             check=False,
-            env=inherited | store | {"NO_COLOR": "1"} | environ,
+            env=environment(Path(f"{self.root}-store")) | environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -50,9 +50,9 @@ def test_it_builds_the_dataset_of_the_pipeline(dataset: dict[str, Any]) -> None:
 @pytest.mark.usefixtures("dataset")
 def test_it_checks_the_dataset_against_its_contract(confined: Container) -> None:
     """The contract lies where it lies in the repository."""
-    confined.run(
-        "python", "-m", "headgate_data", "check", "artifacts/dataset", "--contract=packages/data/contract.toml"
-    )
+    contract = "packages/data/contract.toml"
+    printed = confined.run("python", "-m", "headgate_data", "check", "artifacts/dataset", f"--contract={contract}")
+    assert printed.strip() == f"artifacts/dataset keeps {contract}"
 
 
 @pytest.mark.usefixtures("dataset")

@@ -24,6 +24,11 @@ Workflow: TypeAlias = "dict[Any, Any]"  # `on` is a key that YAML reads as True
 _PINNED: Final = re.compile(r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 _USES: Final = re.compile(r"^\s*(?:- )?uses: (?!\$/)(.*)$", re.MULTILINE)
 _EXPRESSION: Final = "${{"
+# What must have passed before a model becomes an alias, wherever it ran.
+_PROMOTED: Final = {
+    "staging": {"dataset", "gate", "serve-check"},
+    "production": {"dataset", "gate", "serve-check", "test-images"},
+}
 # The only permissions to write, each with the job that cannot do without it.
 WRITERS: Final = {
     ("report.yml", "comment"): {"pull-requests"},
@@ -58,6 +63,7 @@ def breaches(root: Path, sessions: set[str]) -> list[str]:
         text = file.read_text(encoding="utf-8")
         found += [f"{file.name}: {it}" for it in _of_workflow(file.name, text, sessions)]
         found += [f"{file.name}: {it}" for it in _of_pythons(yaml.safe_load(text), root)]
+    found += [f"pyproject.toml: {it}" for it in _of_promotion(nox.project.load_toml(root / "pyproject.toml"))]
     found += [f"release.yml: {it}" for it in _of_release(root / ".github/workflows/release.yml")]
     ci = yaml.safe_load((root / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
     found += [f"ci.yml: {it}" for it in _of_required(ci)]
@@ -194,6 +200,14 @@ def _of_release(file: Path) -> Iterator[str]:
             yield f"{name}: a condition could let it run after a failure"
     if jobs.get("everything", {}).get("with") != {"force": True}:
         yield "everything: it may take what was proven before for granted"
+
+
+def _of_promotion(project: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a model could be promoted without."""
+    promote = project["tool"]["headgate"]["gate"]["promote"]
+    for alias, needed in _PROMOTED.items():
+        if left_out := needed - {it.rstrip("?") for it in promote.get(alias, ())}:
+            yield f"promotion to {alias} does not need {', '.join(sorted(left_out))}"
 
 
 def _of_ruleset(file: Path, ci: Workflow) -> Iterator[str]:

@@ -176,11 +176,13 @@ def test_a_plan_has_to_be_named(capsys: pytest.CaptureFixture[str]) -> None:
 def test_outcomes_say_where_they_come_from(platform: str, system: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the words that tags have."""
     monkeypatch.setattr(sys, "platform", platform)
-    written = json.loads(as_outcomes([Outcome(session="a", status="passed", seconds=1.23456, note="good")]))
+    written = json.loads(
+        as_outcomes([Outcome(session="a", status="passed", seconds=1.23456, note="good", log="/a.log")])
+    )
     assert written == {
         "format": 1,
         "system": system,
-        "sessions": [{"name": "a", "status": "passed", "seconds": 1.235, "note": "good"}],
+        "sessions": [{"name": "a", "status": "passed", "seconds": 1.235, "note": "good", "log": "/a.log"}],
     }
 
 

@@ -18,9 +18,10 @@ _FORM = 1
 
 
 def as_outcomes(outcomes: Iterable[Outcome]) -> str:
-    """Return outcomes as JSON: the system, and each session with its status and how long it ran, in seconds."""
+    """Return outcomes as JSON: the system, and each session with status, seconds, a note and the path of its log."""
     sessions = [
-        {"name": it.session, "status": it.status, "seconds": round(it.seconds, 3), "note": it.note} for it in outcomes
+        {"name": it.session, "status": it.status, "seconds": round(it.seconds, 3), "note": it.note, "log": it.log}
+        for it in outcomes
     ]
     system = SYSTEMS.get(sys.platform, "linux")
     return json.dumps({"format": _FORM, "system": system, "sessions": sessions}, indent=2) + "\n"

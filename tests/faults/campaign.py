@@ -1,0 +1,173 @@
+"""Plants faults in a copy of the repository, one after the other, and sees which sessions turn red."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fault_table import FaultsError
+from scratch_copy import ROOT, copy_repository, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fault_table import Edit, Fault, Table
+
+GREEN: Final = {"passed", "cached"}
+# `headgate verify`, which CI ends with, lets none of these pass. A session that is blocked has another one to blame.
+RED: Final = {"failed", "unproven", "skipped"}
+_SHOWN: Final = 40  # lines of a log
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What came of a fault: the sessions that turned red, the seconds, and what is wrong with that."""
+
+    fault: Fault
+    red: Sequence[str]
+    seconds: float
+    problems: Sequence[str]
+
+
+class Campaign:
+    """A copy of the repository in which all that faults go through has passed."""
+
+    def __init__(self, folder: Path, table: Table, *, jobs: int, source: Path = ROOT) -> None:
+        """Make the copy.
+
+        Args:
+            folder: holds the copy, its store and what it tells.
+            table: the faults.
+            jobs: how many sessions run at a time.
+            source: the repository.
+
+        Raises:
+            FaultsError: The edits that prepare it do not fit.
+        """
+        self.root, self._store, self._outcomes = folder / "copy", folder / "store", folder / "outcomes.json"
+        self._temporary = folder / "tmp"
+        self._temporary.mkdir(parents=True, exist_ok=True)
+        self._table, self._jobs = table, jobs
+        self.root.mkdir(parents=True, exist_ok=True)
+        if (self.root / ".git").is_dir():
+            self._git("switch", "--quiet", "--force", "main")
+        copy_repository(self.root, source)
+        self._edit(table.prepare)
+        self._git("commit", "--quiet", "--all", "--allow-empty", "--message=Prepare")
+        self._git("switch", "--quiet", "--force-create", "fault")
+
+    def sessions(self) -> list[str]:
+        """Return the names of all sessions that CI plans, but for those that the table leaves out."""
+        done = self._headgate("plan", "--format", "json")
+        if done.returncode:
+            message = f"`headgate plan` failed in the copy:\n{done.stderr}"
+            raise FaultsError(message)
+        planned = json.loads(done.stdout)["sessions"]
+        return [it["name"] for it in planned if it["function"] not in self._table.left_out]
+
+    def warm(self, sessions: Sequence[str]) -> float:
+        """Run sessions in the copy as it is, and return how long that took.
+
+        Raises:
+            FaultsError: One of them is not green: then no fault could be told from what was wrong before.
+        """
+        begin = time.monotonic()
+        outcomes = self._run(sessions, {}, shown=True)
+        if bad := {name: it for name, it in outcomes.items() if it["status"] not in GREEN}:
+            told = "\n".join(f"{name} {it['status']}:\n{_tail(it)}" for name, it in bad.items())
+            message = f"Without any fault, {', '.join(bad)} ended badly. Mend that first.\n{told}"
+            raise FaultsError(message)
+        return time.monotonic() - begin
+
+    def judge(self, fault: Fault, sessions: Sequence[str]) -> Finding:
+        """Plant a fault, run sessions, and take the fault back.
+
+        Args:
+            fault: the fault.
+            sessions: the names of sessions that have passed; those that it does not reach are not run again.
+        """
+        begin = time.monotonic()
+        try:
+            self._edit(fault.edits)
+            outcomes = self._run([*sessions, *fault.also], fault.environ)
+        except FaultsError as error:
+            return Finding(fault=fault, red=(), seconds=time.monotonic() - begin, problems=[str(error)])
+        finally:
+            self._git("reset", "--quiet", "--hard")
+            self._git("clean", "--quiet", "-d", "--force")
+        red = {name: it for name, it in outcomes.items() if it["status"] in RED}
+        seconds = time.monotonic() - begin
+        return Finding(fault=fault, red=sorted(red), seconds=seconds, problems=problems_of(fault, red))
+
+    def _edit(self, edits: Sequence[Edit]) -> None:
+        """Make edits."""
+        for edit in edits:
+            edit.apply(self.root)
+
+    def _run(
+        self, sessions: Sequence[str], environ: Mapping[str, str], *, shown: bool = False
+    ) -> dict[str, dict[str, Any]]:
+        """Run sessions, and return what became of each."""
+        self._outcomes.unlink(missing_ok=True)
+        options = ["--keep-going", f"--jobs={self._jobs}", f"--outcomes={self._outcomes}"]
+        done = self._headgate("run", *options, *sessions, environ=environ, shown=shown)
+        if not self._outcomes.is_file():
+            message = f"`headgate run` ended with {done.returncode} and told no outcomes:\n{done.stdout}{done.stderr}"
+            raise FaultsError(message)
+        return {it["name"]: it for it in json.loads(self._outcomes.read_text(encoding="utf-8"))["sessions"]}
+
+    def _headgate(
+        self, *arguments: str, environ: Mapping[str, str] | None = None, shown: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run headgate in the copy, and return what it prints unless that is shown."""
+        command = [sys.executable, "-m", "headgate", *arguments]
+        environ = environment(self._store) | {"TMPDIR": str(self._temporary)} | dict(environ or {})
+        pipe = None if shown else subprocess.PIPE
+        with subprocess.Popen(command, cwd=self.root, env=environ, stdout=pipe, stderr=pipe, text=True) as process:
+            try:
+                told, wrong = process.communicate()
+            except BaseException:
+                process.terminate()  # and wait, so that it ends its sessions before their folder goes
+                process.communicate()
+                raise
+        return subprocess.CompletedProcess(command, process.returncode, told, wrong)
+
+    def _git(self, *arguments: str) -> None:
+        """Run git in the copy."""
+        subprocess.run(["git", *arguments], cwd=self.root, check=True)
+
+
+def problems_of(fault: Fault, red: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return all in which the sessions that turned red are not those that have to, each in a line or more."""
+    found = [f"NOT NOTICED by {name}" for name in fault.red if name not in red]
+    for name, outcome in red.items():
+        if name not in fault.red:
+            found.append(f"{name} {outcome['status']} as well, which the table does not say:\n{_tail(outcome)}")
+        elif _plain(fault.red[name]) not in _plain(f"{outcome['note']}\n{_log(outcome)}"):
+            found.append(f"{name} {outcome['status']}, and did not say {fault.red[name]!r}:\n{_tail(outcome)}")
+    return found
+
+
+def _plain(text: str) -> str:
+    """Return a text without what a terminal's width decides."""
+    return re.sub(r"\s+", " ", text)
+
+
+def _log(outcome: Mapping[str, Any]) -> str:
+    """Return all that a session printed."""
+    try:
+        return Path(outcome["log"]).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        return f"(its log cannot be read: {error})"
+
+
+def _tail(outcome: Mapping[str, Any]) -> str:
+    """Return why a session ended as it did, and the end of what it printed."""
+    lines = [*[outcome["note"]][: bool(outcome["note"])], *_log(outcome).splitlines()[-_SHOWN:]]
+    return "".join(f"    | {line}\n" for line in lines).rstrip()

@@ -1,0 +1,141 @@
+"""Plants every fault of the table, and fails unless exactly the sessions turn red that are named there.
+
+Call `nox -s faults`, with names of faults for only those.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from campaign import Campaign
+from fault_table import FaultsError, read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from campaign import Finding
+    from fault_table import Fault, Table
+
+
+def parse(words: Sequence[str] | None) -> argparse.Namespace:
+    """Return what was asked for."""
+    parser = argparse.ArgumentParser(prog="nox -s faults --", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="faults; without any, all of them")
+    parser.add_argument("--list", action="store_true", help="list the faults, and plant none")
+    parser.add_argument(
+        "--short", action="store_true", help="run only the sessions that have to turn red, not all that might"
+    )
+    parser.add_argument("--write", metavar="FILE", type=Path, help="write the table of what was found into a page")
+    parser.add_argument(
+        "--folder", metavar="FOLDER", type=Path, help="keep the copy and its store there, for the next call"
+    )
+    parser.add_argument("--jobs", "-j", metavar="N", type=int, default=os.cpu_count() or 1, help="sessions at a time")
+    return parser.parse_args(words)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Plant what was asked for, and return the exit code: 0 where all is as the table says, else 1, or 2."""
+    arguments = parse(words)
+    try:
+        table = read_table()
+        faults = table.chosen(arguments.names)
+        if arguments.list:
+            say("\n".join(f"{it.name}: {it.what}" for it in faults))
+            return 0
+        with told_to_end(), folder_of(arguments) as folder:
+            findings = plant(faults, table, arguments, folder)
+    except FaultsError as error:
+        say(f"faults: {error}")
+        return 2
+    except KeyboardInterrupt:
+        say("faults: ended before its time; nothing was left behind")
+        return 130
+    if arguments.write:
+        write(arguments.write, findings)
+    return conclude(findings)
+
+
+def plant(faults: Sequence[Fault], table: Table, arguments: argparse.Namespace, folder: Path) -> list[Finding]:
+    """Plant faults one after the other, and tell of each."""
+    campaign = Campaign(folder, table, jobs=arguments.jobs)
+    sessions = sorted({it for fault in faults for it in fault.red} - {it for fault in faults for it in fault.also})
+    sessions = sessions if arguments.short else campaign.sessions()
+    say(f"Without a fault: {len(sessions)} sessions ...")
+    say(f"  all green in {campaign.warm(sessions):.0f} s")
+    findings = []
+    for number, fault in enumerate(faults, start=1):
+        say(f"{number} of {len(faults)}, {fault.name}: {fault.what}")
+        finding = campaign.judge(fault, sorted(fault.red) if arguments.short else sessions)
+        say(f"  red: {', '.join(finding.red) or 'none'}; {finding.seconds:.0f} s; {verdict(finding)}")
+        findings.append(finding)
+    return findings
+
+
+def verdict(finding: Finding) -> str:
+    """Return in words whether what turned red is what has to."""
+    return "\n    ".join(["WRONG", *finding.problems]) if finding.problems else "as the table says"
+
+
+def conclude(findings: Sequence[Finding]) -> int:
+    """Say how many faults were noticed as they have to, and return the exit code."""
+    bad = [it.fault.name for it in findings if it.problems]
+    minutes = sum(it.seconds for it in findings) / 60
+    good = len(findings) - len(bad)
+    say(f"{good} of {len(findings)} faults turned exactly the named sessions red, in {minutes:.1f} min")
+    say(*[f"not so: {', '.join(bad)}"] if bad else [])
+    return 1 if bad else 0
+
+
+def write(target: Path, findings: Sequence[Finding]) -> None:
+    """Write a table of what was found under the introduction of a page."""
+    head, mark, _ = target.read_text(encoding="utf-8").partition("| fault |")
+    if not mark:
+        message = f"{target} has no line that starts with `| fault |`, under which the table could be written."
+        raise FaultsError(message)
+    rows = [
+        f"| {it.fault.name} | {it.fault.what} | {', '.join(f'`{name}`' for name in it.red)} | {it.seconds:.0f} |"
+        for it in findings
+    ]
+    table = ["| fault | what goes wrong | red | seconds |", "|---|---|---|---|", *rows]
+    target.write_text(head + "\n".join(table) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def folder_of(arguments: argparse.Namespace) -> Iterator[Path]:
+    """Give the folder to work in, which is removed in the end unless it was named."""
+    if arguments.folder:
+        yield arguments.folder.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="headgate-faults-") as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def told_to_end() -> Iterator[None]:
+    """Have SIGTERM do what Ctrl-C does, so that nothing is left behind, and have Ctrl-C do it everywhere.
+
+    A shell starts what runs in the background with Ctrl-C ignored; so would be what this starts, tests of it included.
+    """
+    before = {it: signal.signal(it, signal.default_int_handler) for it in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def say(*lines: str) -> None:
+    """Print lines at once."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

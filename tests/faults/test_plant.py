@@ -1,0 +1,169 @@
+"""A campaign tells which faults are noticed as they have to, and which are not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from campaign import Campaign, Finding
+from fault_table import Edit, Fault, FaultsError, Table, read_table
+from plant import conclude, main, write
+
+ROOT = Path(__file__).parents[2]
+NOXFILE = '''
+"""The tasks of a small repository."""
+
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "none"
+
+
+@nox.session
+def small(session: nox.Session) -> None:
+    """See that a number is small."""
+    if int(Path("number.txt").read_text()) > 9:
+        session.error("It is not small.")
+
+
+@nox.session
+def even(session: nox.Session) -> None:
+    """See that a number is even."""
+    if int(Path("number.txt").read_text()) % 2:
+        session.error("It is odd.")
+
+
+@nox.session
+def left(session: nox.Session) -> None:
+    """Fail whatever there is."""
+    session.error("Never right.")
+'''
+SMALL, EVEN = "It is not small.", "It is odd."
+SETTINGS = '[project]\nname = "small"\nversion = "1"\n\n[tool.headgate.sessions]\nsmall = {}\neven = {}\nleft = {}\n'
+
+
+def edit(new: str, *, old: str = "2", file: str = "number.txt") -> Edit:
+    """Return an edit that puts another number in place of 2."""
+    return Edit(file=file, old=old, new=new)
+
+
+def fault(new: str, **red: str) -> Fault:
+    """Return a fault that puts another number in place of 2."""
+    return Fault(name=f"a {new}", what="It is another number.", edits=[edit(new)], red=red)
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
+    """Return a campaign in a small repository, in which everything has passed."""
+    source = tmp_path_factory.mktemp("source")
+    subprocess.run(["git", "init", "--quiet"], cwd=source, check=True)
+    for name, text in {"noxfile.py": NOXFILE, "pyproject.toml": SETTINGS, "number.txt": "2\n"}.items():
+        (source / name).write_text(text)
+    table = Table(prepare=[], left_out={"left": "it always fails"}, faults={})
+    campaign = Campaign(tmp_path_factory.mktemp("campaign"), table, jobs=2, source=source)
+    campaign.warm(campaign.sessions())
+    return campaign
+
+
+@pytest.mark.parametrize(
+    ("planted", "red", "problems"),
+    [
+        (fault("4", even=EVEN), [], ["NOT NOTICED by even"]),
+        (fault("3", even=EVEN), ["even"], []),
+        (fault("13", even=EVEN, small=SMALL), ["even", "small"], []),
+        (fault("13", even=EVEN), ["even", "small"], ["small failed as well, which the table does not say"]),
+        (fault("3", even="It is huge."), ["even"], ["even failed, and did not say 'It is huge.'"]),
+        (Fault(name="x", what="x", edits=[edit("3", old="7")], red={"even": EVEN}), [], ["holds '7' 0 times"]),
+        (Fault(name="x", what="x", edits=[edit("3", file="none.txt")], red={"even": EVEN}), [], ["No such file"]),
+    ],
+)
+def test_exactly_the_named_sessions_have_to_turn_red(
+    campaign: Campaign, planted: Fault, red: list[str], problems: list[str]
+) -> None:
+    """And say why; afterwards the copy is as it was, so that no fault meets another."""
+    finding = campaign.judge(planted, campaign.sessions())
+    assert list(finding.red) == red
+    assert len(finding.problems) == len(problems)
+    assert all(part in told for part, told in zip(problems, finding.problems, strict=True))
+    assert (campaign.root / "number.txt").read_text() == "2\n"
+
+
+def test_a_session_that_is_skipped_is_red(campaign: Campaign) -> None:
+    """CI does not let it pass, since it proves nothing."""
+    skip = Edit(file="noxfile.py", old='session.error("It is odd.")', new="pass\n    session.skip('No number.')")
+    finding = campaign.judge(Fault(name="x", what="x", edits=[skip], red={"even": "No number."}), campaign.sessions())
+    assert (finding.red, finding.problems) == (["even"], [])
+
+
+def test_what_is_red_without_a_fault_ends_the_campaign(campaign: Campaign) -> None:
+    """No fault could be told from it."""
+    with pytest.raises(FaultsError, match=r"(?s)Without any fault, left ended badly\..*Never right"):
+        campaign.warm(["even", "left"])
+
+
+def test_every_fault_fits_the_repository_and_names_sessions_of_it(tmp_path: Path) -> None:
+    """So that a row that is out of date is found here, and not in the night."""
+    table = read_table()
+    campaign = Campaign(tmp_path, table, jobs=1)
+    sessions = set(campaign.sessions())
+    for it in table.faults.values():
+        for planted in it.edits:
+            assert (campaign.root / planted.file).read_text().count(planted.old) == 1, it.name
+        assert set(it.red) <= sessions | set(it.also), it.name
+    assert not {it.partition("(")[0] for it in sessions} & set(table.left_out)
+
+
+def test_faults_are_listed_and_an_unknown_one_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """With exit codes that tell the two apart."""
+    assert main(["--list"]) == 0
+    assert "class dropped: " in capsys.readouterr().out
+    assert main(["no such"]) == 2
+    assert "There is no fault 'no such'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[", "prepare = []", 'prepare = [{file="a", old="b", new="b"}]\n[left-out]\n[faults]', "[faults.x]\nwhat = ''"],
+)
+def test_a_broken_table_is_refused(tmp_path: Path, text: str) -> None:
+    """In one line that names the file."""
+    (tmp_path / "table.toml").write_text(text)
+    with pytest.raises(FaultsError, match=r"table\.toml is no table of faults"):
+        read_table(tmp_path / "table.toml")
+
+
+def test_what_was_found_is_written_under_the_introduction(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever stood there before; one fault that was not noticed makes the exit code 1."""
+    page = tmp_path / "page.md"
+    page.write_text("Planted.\n\n| fault | old |\n|---|---|\n| x | y |\n")
+    good = Finding(fault=fault("3", even=EVEN), red=["even"], seconds=1.6, problems=[])
+    bad = Finding(fault=fault("4", even=EVEN), red=[], seconds=1, problems=["NOT NOTICED by even"])
+    write(page, [good])
+    assert page.read_text().startswith("Planted.\n\n| fault | what goes wrong | red | seconds |\n|")
+    assert page.read_text().endswith("|\n| a 3 | It is another number. | `even` | 2 |\n")
+    assert (conclude([good]), conclude([good, bad])) == (0, 1)
+    assert "not so: a 4" in capsys.readouterr().out
+    page.write_text("Planted.\n")
+    with pytest.raises(FaultsError, match="no line that starts with"):
+        write(page, [good])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_ends_it_leaves_nothing_behind(tmp_path: Path, number: int) -> None:
+    """Neither the copy nor its store, nor a session that goes on."""
+    command = [sys.executable, str(ROOT / "tests/faults/plant.py"), "--short", "class dropped"]
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while "dataset: started" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(number)
+        rest = process.stdout.read()
+    assert process.returncode == 130
+    assert "nothing was left behind" in rest
+    assert list(tmp_path.iterdir()) == []
