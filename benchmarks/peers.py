@@ -47,7 +47,7 @@ class Peer(NamedTuple):
     Attributes:
         program: where `npm install` leaves it below `node_modules`; for dvc, below a virtual environment.
         files: returns the files that it needs beside those of the workspace.
-        fill: the arguments that run everything.
+        fill: the arguments that run everything, three tasks at a time.
         commands: the arguments that are timed.
         is_covered: whether what the second run wrote, and the number of packages, say that nothing ran.
         setup: commands before the first run, with `{program}` for its own.
@@ -184,21 +184,21 @@ PEERS = {
     "turbo": Peer(
         program="@turbo/linux-64/bin/turbo",
         files=_turbo,
-        fill=["run", "test"],
+        fill=["run", "test", "--concurrency=3"],
         commands=[["run", "test", "--dry=json"], ["ls"], ["run", "test"]],
         is_covered=lambda said, number: f"{number} cached" in said and "FULL TURBO" in said,
     ),
     "nx": Peer(
         program=".bin/nx",
         files=_nx,
-        fill=["run-many", "-t", "test"],
+        fill=["run-many", "-t", "test", "--parallel=3"],
         commands=[["show", "projects", "--affected"], ["run-many", "-t", "test"]],
         is_covered=lambda said, number: f"{number} out of {number} tasks" in said,
     ),
     "moon": Peer(
         program="@moonrepo/core-linux-x64-gnu/moon",
         files=_moon,
-        fill=["run", ":test"],
+        fill=["run", ":test", "--concurrency=3"],
         commands=[["query", "affected"], ["run", ":test"]],
         is_covered=lambda said, number: f"{number} completed ({number} cached)" in said,
     ),

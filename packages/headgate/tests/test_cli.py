@@ -168,13 +168,14 @@ def test_a_program_ends_at_once_where_nothing_waits_for_that(
     first: str, arguments: list[str], code: int, said: str
 ) -> None:
     """All that it said is written, and the exit code is that of the command; coverage would wait for the end."""
-    script = f"import sys, {first}; from headgate import _cli; sys.argv[1:] = {arguments}; code = _cli.program()"
-    script += "; print('and the interpreter goes on'); sys.exit(code)"
+    script = f"import sys, {first}; from headgate import _cli; sys.argv[1:] = {arguments}; print('at first')"
+    script += "; code = _cli.program(); print('and the interpreter goes on'); sys.exit(code)"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == code
     assert said in done.stdout + done.stderr
+    assert done.stdout.startswith("at first\n")
     assert ("goes on" in done.stdout) == (first == "threading")
 
 

@@ -153,6 +153,10 @@ def program() -> int:
     gc.set_threshold(_GARBAGE)
     code = main()
     if sys.modules.keys().isdisjoint({"atexit", "threading"}):  # pragma: no cover  # measuring coverage uses both
-        sys.stderr.flush()
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except OSError:  # which the interpreter reports as it ends
+            return code
         os._exit(code)
     return code

@@ -80,7 +80,11 @@ class Campaign:
 
     def planned(self, environ: dict[str, str] | None = None) -> dict[str, str]:
         """Return the sessions in the plan, each with its digest, which is empty while that cannot be told."""
-        plan = headgate.plan(self.monorepo.root, store=self.store, environ=self.monorepo.environ | (environ or {}))
+        environ = self.monorepo.environ | (environ or {})
+        plan, again = (headgate.plan(self.monorepo.root, store=self.store, environ=environ) for _ in range(2))
+        if plan.sessions != again.sessions:  # which comes from what the first one remembered
+            message = f"What is remembered is not what was found:\n{plan.sessions}\n{again.sessions}"
+            raise SystemExit(message)
         self.digests = {it.session.name: it.digest or "" for it in plan.sessions}
         return {it.session.name: it.digest or "" for it in plan.sessions if it.state != "cached"}
 
