@@ -9,15 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compare import differing
 from engines import ROOT, ImageError, build, find_engine, inspect
 from record import load_layers, save_layers, write_record
 from variables import collect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 ARTIFACTS = ROOT / "artifacts/build-images"
 IMAGES = sorted(path.name.removesuffix(".Dockerfile") for path in (ROOT / "docker").glob("*.Dockerfile"))
@@ -96,7 +98,7 @@ def restore(engine: str, folder: Path) -> None:
 
 
 def build_again(engine: str, folder: Path) -> None:
-    """Build the recorded image once more, using no layer of an earlier build, and compare the two.
+    """Build the recorded image once more, using no layer of an earlier build, and compare what the two hold.
 
     Raises:
         ImageError: There is no record, or the second image is another one.
@@ -104,12 +106,16 @@ def build_again(engine: str, folder: Path) -> None:
     record = read_record(folder)
     build(engine, record["image"], record["variables"], options=["--no-cache"])
     again = inspect(engine, record["tags"][-1])
-    layers = zip(record["layers"], again["RootFS"]["Layers"], strict=False)
-    different = [it["name"] for it, digest in layers if it["digest"] != digest]
     if again["Id"] != record["id"]:
-        names = ", ".join(different) or "none"
-        msg = f"a second build gives {again['Id']}, not {record['id']}; layers that differ: {names}"
-        raise ImageError(msg)
+        with tempfile.TemporaryDirectory() as place:
+            one, other = Path(place, "one"), Path(place, "other")
+            save_layers(engine, record["id"], one)
+            save_layers(engine, again["Id"], other)
+            numbers = differing(one, other)
+        if numbers:
+            names = ", ".join(record["layers"][number]["name"] for number in numbers)
+            msg = f"a second build gives {again['Id']}, not {record['id']}; layers that differ: {names}"
+            raise ImageError(msg)
     sys.stdout.write(f"{record['tags'][-1]}: a second build gives the same image\n")
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import json
+import runpy
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 ROOT = Path(__file__).parents[1]
 
@@ -60,3 +64,40 @@ def test_no_engine_is_said_on_a_laptop_and_an_error_in_ci(
         "there is no program buildah here). Start Docker with buildx, or install podman or buildah.\n"
     )
     assert find(ci="true", docker=1).returncode == 1
+
+
+FILES = [("opt/a/module.py", b"one", 0o644), ("opt/a-1.dist-info/RECORD", b"two", 0o644)]
+
+
+def saved(folder: Path, files: Sequence[tuple[str, bytes, int]], user: str = "65532") -> Path:
+    """Write an image of one layer as an engine saves it, and return the folder."""
+    folder.mkdir()
+    with tarfile.open(folder / "layer.tar", mode="w") as archive:
+        for name, content, mode in files:
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), mode
+            archive.addfile(member, io.BytesIO(content))
+    (folder / "manifest.json").write_text(json.dumps([{"Config": "config.json", "Layers": ["layer.tar"]}]))
+    digest = str((folder / "layer.tar").stat().st_mtime_ns)
+    (folder / "config.json").write_text(json.dumps({"config": {"User": user}, "rootfs": {"diff_ids": [digest]}}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("files", "user", "numbers"),
+    [
+        (FILES, "65532", []),
+        (FILES[::-1], "65532", []),
+        ([*FILES[:1], ("opt/a-1.dist-info/RECORD", b"TWO", 0o644)], "65532", [0]),
+        ([*FILES[:1], ("opt/a-1.dist-info/RECORD", b"two", 0o755)], "65532", [0]),
+        (FILES[:1], "65532", [0]),
+        (FILES, "0", [0]),
+    ],
+    ids=["the same", "another order", "another content", "other rights", "a file less", "another user"],
+)
+def test_images_are_the_same_whatever_order_their_files_have(
+    tmp_path: Path, files: Sequence[tuple[str, bytes, int]], user: str, numbers: list[int]
+) -> None:
+    """What an engine has in its store decides over the order in which it writes a layer; nothing else may differ."""
+    differing = runpy.run_path(str(ROOT / "docker/compare.py"))["differing"]
+    assert differing(saved(tmp_path / "one", FILES), saved(tmp_path / "other", files, user)) == numbers

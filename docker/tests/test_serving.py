@@ -237,5 +237,5 @@ def test_its_bill_of_materials_is_what_the_lock_names(engine: str, image: str, c
 
 
 def test_a_second_build_gives_the_same_image(call: Call) -> None:
-    """Built once more from nothing, every layer and the configuration have the same digests."""
+    """Built once more from nothing, every layer holds the same files and the configuration says the same."""
     assert "a second build gives the same image" in call(sys.executable, "docker/build.py", "serving", "--again")
