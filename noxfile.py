@@ -150,7 +150,7 @@ def tests(session: nox.Session, package: str) -> None:
     run_tests(session, package, COVERAGE / f"{package}-{session.python}.coverage")
 
 
-@nox.session(python=PYTHONS[0], reuse_venv=False)
+@nox.session(python=PYTHONS[0], default=False, reuse_venv=False)
 @each_package
 def minimums(session: nox.Session, package: str) -> None:
     """Test a package with the oldest direct dependencies that it allows."""
@@ -206,7 +206,7 @@ def coverage(session: nox.Session) -> None:
     install(session, "test")
     files = [path for name in PACKAGES for path in COVERAGE.glob(f"{name}-*.coverage")]
     if unmeasured := [name for name in PACKAGES if not list(COVERAGE.glob(f"{name}-*.coverage"))]:
-        session.error(f"No coverage was measured for {', '.join(unmeasured)}: run `nox -s tests` first.")
+        session.error(f"No coverage was measured for {', '.join(unmeasured)}: run `nox -s tests` first")
     combined = f"--data-file={Path(session.virtualenv.location) / 'combined.coverage'}"
     session.run("coverage", "combine", "--keep", combined, *map(str, files), silent=True)
     session.run("coverage", "report", combined, *session.posargs)
@@ -286,7 +286,10 @@ def push_images(session: nox.Session) -> None:
 def publish(session: nox.Session) -> None:
     """Publish the built packages to the package index, as whom the workflow of a release proves to be."""
     install(session, "tools")
-    session.run("uv", "publish", "--trusted-publishing=always", *map(str, sorted(Path("dist").glob("*/*"))))
+    files = sorted(Path("dist").glob("*/*"))
+    if not files:
+        session.error("There is nothing in dist: run `nox -s build` first")
+    session.run("uv", "publish", "--trusted-publishing=always", *session.posargs, *map(str, files))
 
 
 @nox.session(default=False)
@@ -316,15 +319,15 @@ def faults(session: nox.Session) -> None:
 @nox.session(default=False)
 def replay(session: nox.Session) -> None:
     """Carry changes through the workflow of CI on this machine, and write what came of each into docs/replay.md."""
-    install(session, "test", "tools", package="headgate")
-    session.run("python", "tests/workflows/replay.py", "docs/replay.md")
+    install(session, "lint", "test", "tools", package="headgate")
+    session.run("python", "tests/workflows/replay.py", *session.posargs)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the site of the documents and follow its links; `-- external` asks the other sites as well."""
     if session.posargs not in ([], ["external"]):
-        session.error(f"docs takes no arguments but `external`, not {' '.join(session.posargs)}.")
+        session.error(f"docs takes no arguments but `external`, not {' '.join(session.posargs)}")
     for package in PACKAGES:
         extras = METADATA[package]["project"].get("optional-dependencies", {})
         install(session, "docs", package=package, extra=",".join(extras))
@@ -368,7 +371,10 @@ def review(session: nox.Session) -> None:
 
 
 def run_stage(session: nox.Session, package: str, *commands: str, extra: str = "") -> None:
-    """Run commands of a package's command line one after the other."""
+    """Run commands of a package's command line one after the other.
+
+    Nox gives arguments after `--` to required sessions as well, which do not know them: add `--no-dependencies`.
+    """
     install(session, package=package, extra=extra)
     for command in commands:
         session.run("python", "-m", *command.split(), *session.posargs)
@@ -407,6 +413,14 @@ def crossfit(session: nox.Session) -> None:
     """Predict every row of the dataset by a network that was not trained on it."""
     settings = "--config packages/model/train.toml"
     run_stage(session, "model", f"headgate_model crossfit artifacts/dataset artifacts/crossfit {settings}")
+
+
+@nox.session(default=False, requires=NEEDS["crossfit"])
+def seeds(session: nox.Session) -> None:
+    """Train every fold of the dataset with three seeds, to see how far the metrics lie apart by chance."""
+    install(session, package="model")
+    settings = ["--config=packages/model/train.toml", "--seeds=3"]
+    session.run("python", "-m", "headgate_model", "crossfit", "artifacts/dataset", "artifacts/seeds", *settings)
 
 
 @nox.session(requires=NEEDS["export"], tags=["pipeline"])

@@ -29,6 +29,7 @@ def main() -> int:
     print(
         f"{', '.join(names)} are now called {prefix}-… instead of {old}-…, in one commit; `git show --stat` lists it."
     )
+    print(f"The teams in .github/CODEOWNERS are those of @{prefix} on GitHub; change the file if yours are others.")
     print("Remove .nox, whose environments hold packages of the old names, and run `.ci/run` before you push.")
     return 0
 
@@ -52,7 +53,7 @@ def adopt(prefix: str) -> tuple[str, list[str]]:
         tree = Path(place) / "tree"
         call("git", "worktree", "add", "--quiet", "--detach", str(tree), "HEAD")
         try:
-            rename(tree, pattern(old, folders), prefix)
+            rename(tree, pattern(old, folders + images()), prefix)
             commit = committed(tree, old, prefix)
         finally:
             call("git", "worktree", "remove", "--force", str(tree))
@@ -73,18 +74,24 @@ def check_clean() -> None:
         raise RefusedError(message)
 
 
-def pattern(old: str, folders: list[str]) -> re.Pattern[str]:
-    """Return what finds the prefix of distributions and modules, and of images, whose names have a variable.
+def images() -> list[str]:
+    """Return the names of the images, which have the packages' prefix."""
+    return sorted(path.name.removesuffix(".Dockerfile") for path in Path("docker").glob("*.Dockerfile"))
+
+
+def pattern(old: str, endings: list[str]) -> re.Pattern[str]:
+    """Return what finds the prefix of distributions and modules, of images, whose names have a variable, and of teams.
 
     A name that a number follows, as in `headgate-data 1`, is that of a form of files: it is hashed into digests that
     exist, and stays.
     """
-    projects = "|".join(folders)  # a folder's name has nothing that a pattern would read otherwise
+    projects = "|".join(endings)  # a folder's name has nothing that a pattern would read otherwise
     modules = projects.replace("-", "_")
     image = r"\$?\{(?:image\b|record\[)"
     project = rf"{old}(?=-(?:{projects})(?![A-Za-z0-9]| [0-9])|-{image})"
     module = rf"{old.replace('-', '_')}(?=_(?:{modules})(?![A-Za-z0-9]))"
-    return re.compile(rf"(?<![A-Za-z0-9])(?:{project}|{module})")
+    team = rf"(?<=@){old}(?=/)"  # in CODEOWNERS
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{project}|{module}|{team})")
 
 
 def rename(tree: Path, names: re.Pattern[str], prefix: str) -> None:

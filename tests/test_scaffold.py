@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,9 +120,11 @@ def test_another_prefix_is_one_commit_that_passes(scratch: Scratch) -> None:
     assert scratch.run("git", "rev-list", "--count", "HEAD").stdout.strip() == "2"
     assert not scratch.run("git", "status", "--porcelain").stdout
     assert scratch.run("git", "worktree", "list").stdout.count("\n") == 1
-    former = scratch.run("git", "grep", "-ohE", f"{PREFIX}[-_](data|model|serving)( [0-9])?", check=False)
+    former = scratch.run("git", "grep", "-ohE", f"{PREFIX}[-_](data|model|serving|training)( [0-9])?", check=False)
     assert set(former.stdout.splitlines()) <= {f"{PREFIX}-data 1"}  # what digests of datasets begin with
     assert (scratch.root / f"packages/data/src/{OTHER}_data/py.typed").is_file()
+    owners = (scratch.root / ".github/CODEOWNERS").read_text(encoding="utf-8")
+    assert set(re.findall(r"@([\w-]+)/", owners)) == {OTHER}
     scratch.run("uv", "lock", "--check")
     passes_the_hooks(scratch)
     passed(scratch, "imports", "typecheck(data)", f"tests-{RUNNING}(data)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,12 +35,17 @@ class Job:
         """Run the steps and return the job's result."""
         self.contexts["env"] = filled(self.run.content.get("env", {}), self.contexts)
         self.contexts["env"] |= filled(self.job.get("env", {}), self.contexts)
+        started = time.monotonic()
         for step in self.job["steps"]:
             self._step(step)
         result = "failure" if self.has_failed else "success"
-        self.run.jobs.append((str(filled(self.job.get("name", self.name), self.contexts)), result))
+        title = str(filled(self.job.get("name", self.name), self.contexts))
+        self.run.jobs.append((title, result))
+        self.run.say(f"  {title}: {result} after {time.monotonic() - started:.0f} s")
         declared = filled(self.job.get("outputs", {}), self.contexts)
         self.run.outputs[self.name] = {key: it or "" for key, it in declared.items()}
+        (self.run.place / "log").write_text(self.run.log, encoding="utf-8")
+        shutil.rmtree(self.machine)  # no later job finds anything that was not handed on
         return result
 
     def _step(self, step: Mapping[str, Any]) -> None:
@@ -72,10 +78,11 @@ class Job:
         given |= {key: str(it) for key, it in filled(step.get("env", {}), self.contexts).items()}
         script = self.machine / "script.sh"
         script.write_text(str(filled(step["run"], self.contexts)), encoding="utf-8")
+        seen = {**self.run.environ, **self._surroundings(), **given, **{key: str(it) for key, it in files.items()}}
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
             cwd=self.workspace,
-            env={**self.run.environ, **self._surroundings(), **given, **{key: str(it) for key, it in files.items()}},
+            env={key: it for key, it in seen.items() if key not in self.run.unset},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -105,7 +112,7 @@ class Job:
 
     def checkout(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
         """Clone the commit of the run, with its history where that is asked for."""
-        is_shallow = self.run.is_cut_off or given.get("fetch-depth", 1) != 0
+        is_shallow = self.run.is_shallow or self.run.is_cut_off or given.get("fetch-depth", 1) != 0
         # As the action does it: the commit alone, or all branches; files of other commits only where they are read.
         depth = ["--depth=1"] if is_shallow else [f"--filter={given['filter']}"] if "filter" in given else []
         refs = [self.run.commit] if is_shallow else ["+refs/heads/*:refs/remotes/origin/*"]

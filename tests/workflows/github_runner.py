@@ -15,7 +15,7 @@ from github_expressions import condition, filled
 from github_job import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 _RESULTS: Final = ("failure", "cancelled", "success")  # of the jobs of a matrix, the one that decides first
@@ -33,12 +33,15 @@ class Run:
         event: what started the run: `pull_request` or `push`.
         ref: the ref that it runs for.
         environ: variables that every step sees.
-        is_cut_off: whether checkouts get no history, whatever they ask for, and nothing can be fetched after them.
+        unset: variables that no step sees, whatever the workflow says.
+        is_shallow: whether checkouts get the commit alone, whatever they ask for.
+        is_cut_off: whether checkouts get that as well, and nothing can be fetched after them.
         cancel_after: a job; once it has ended, somebody cancels the run.
+        say: takes a line about each job that has ended.
         results: the result of each job that is decided.
         outputs: the outputs of each job that ran.
         jobs: the names of the jobs that ran, with their results, in order.
-        log: all that the steps printed.
+        log: all that the steps printed; it lies as `log` in the place as well.
         summary: all that they added to GITHUB_STEP_SUMMARY.
         seconds: how long it took, one job after the other.
         is_cancelled: whether somebody has cancelled it.
@@ -52,8 +55,11 @@ class Run:
     event: str
     ref: str
     environ: Mapping[str, str]
+    unset: frozenset[str] = frozenset()
+    is_shallow: bool = False
     is_cut_off: bool = False
     cancel_after: str = ""
+    say: Callable[[str], None] = lambda _: None
     results: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     jobs: list[tuple[str, str]] = field(default_factory=list)

@@ -1,86 +1,38 @@
-"""Carries changes through `ci.yml` on this machine, and writes what came of each as a table.
+"""Carries changes through `ci.yml` on this machine, and writes what came of each as a row of a table.
 
-Call `nox -s replay`; it writes docs/replay.md.
+Call `nox -s replay` for a small monorepo, or `nox -s replay -- --this-repository` for this one.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from replay_cases import SMALL, THIS, Case
 from replay_monorepo import SmallMonorepo
+from replay_repository import ThisRepository
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from github_runner import Run
+    from replay_hosted import Hosted
 
+EVERYTHING: Final = "everything, on main, with no verdict yet"
 _COUNTED: Final = re.compile(r"linux: (\d+) sessions? planned, \d+ ran in .*, (\d+) covered by verdicts")
+_HEAD: Final = ("| {} | sessions that ran and passed | covered | `required` | minutes |", "|---|---|---|---|---|")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """A change, and what has to come of it.
-
-    Attributes:
-        files: what it writes.
-        runs: the sessions that have to run.
-        is_mergeable: whether `required` has to let it in.
-        skipped: the jobs that have to be skipped.
-        is_cut_off: whether a checkout gets no history, and nothing can be fetched after it.
-        cancel_after: a job after which somebody cancels the run.
-    """
-
-    files: dict[str, str] = field(default_factory=dict)
-    runs: frozenset[str] = frozenset()
-    is_mergeable: bool = True
-    skipped: frozenset[str] = frozenset()
-    is_cut_off: bool = False
-    cancel_after: str = ""
-
-
-_STAGES: Final = frozenset({"dataset", "train", "serve-check", "build-images", "test-images"})
-CASES: Final = {
-    "nothing": Case(skipped=frozenset({"session", "pipeline", "images"})),
-    "docs only": Case(
-        files={"docs/guide.md": "A better guide.\n"},
-        runs=frozenset({"lint"}),
-        skipped=frozenset({"pipeline", "images"}),
-    ),
-    "serving only": Case(
-        files={"packages/serving/server.txt": "another server\n"},
-        runs=frozenset({"lint", "tests(serving)", "serve-check", "build-images", "test-images"}),
-    ),
-    "data": Case(
-        files={"packages/data/dataset.txt": "other data\n"},
-        runs=_STAGES | {"lint", "tests(data)"},
-    ),
-    "a red test": Case(
-        files={"packages/model/tests/test.py": "assert 1 + 1 == 3\n"},
-        runs=frozenset({"lint"}),
-        is_mergeable=False,
-        skipped=frozenset({"pipeline", "images"}),
-    ),
-    # The base gives the reasons only: what has passed is told by digests, which need no history.
-    "serving only, in clones without history or origin": Case(
-        files={"packages/serving/server.txt": "another server\n"},
-        runs=frozenset({"lint", "tests(serving)", "serve-check", "build-images", "test-images"}),
-        is_cut_off=True,
-    ),
-    "cancelled while sessions run": Case(
-        files={"packages/data/dataset.txt": "other data\n"},
-        runs=frozenset({"lint", "tests(data)"}),
-        is_mergeable=False,
-        cancel_after="session",
-    ),
-}
-
-
-def propose(monorepo: SmallMonorepo, case: Case) -> Run:
+def propose(repository: Hosted, case: Case, **settings: object) -> Run:
     """Run CI for the pull request of a case."""
-    return monorepo.propose(case.files, is_cut_off=case.is_cut_off, cancel_after=case.cancel_after)
+    texts = {name: (repository.origin / name).read_text(encoding="utf-8") for name in case.added | case.replaced}
+    files = case.files | {name: texts[name] + text for name, text in case.added.items()}
+    files |= {name: texts[name].replace(*change) for name, change in case.replaced.items()}
+    return repository.propose(files, **case.settings, **settings)
 
 
 def counted(run: Run) -> tuple[int, int]:
@@ -95,31 +47,109 @@ def ran(run: Run) -> set[str]:
     return set(found[1].split(", ")) if found else set()
 
 
-def _row(change: str, run: Run) -> str:
+def unexpected(run: Run, case: Case) -> list[str]:
+    """Return what came otherwise than it had to, each in a line."""
+    skipped = {name for name, result in run.results.items() if result == "skipped"}
+    found = [f"`required` is {run.results['required']}"] if run.is_mergeable != case.is_mergeable else []
+    found += [f"{it} ran" for it in sorted(ran(run) - case.runs)]
+    found += [f"{it} did not run and pass" for it in sorted(case.runs - ran(run))]
+    return found + [f"the job {it} is {run.results[it]}" for it in sorted(skipped ^ case.skipped)]
+
+
+def _names(sessions: Iterable[str]) -> str:
+    """Return the names of sessions, those of one function together, as in `tests(data, model)`."""
+    parts: dict[str, list[str]] = {}
+    for it in sorted(sessions):
+        function, _, rest = it.partition("(")
+        parts.setdefault(function, []).append(rest.removesuffix(")"))
+    texts = (function + (f"({', '.join(its)})" if its[0] else "") for function, its in parts.items())
+    return ", ".join(f"`{it}`" for it in texts) or "none"
+
+
+def row(change: str, run: Run) -> str:
     """Return a line of the table."""
     planned, covered = counted(run)
-    names = ", ".join(f"`{it}`" for it in sorted(ran(run))) or "none"
     count = f"{covered} of {planned}" if planned else "none"
-    return f"| {change} | {names} | {count} | {run.results['required']} | {run.seconds / 60:.1f} |"
+    return f"| {change} | {_names(ran(run))} | {count} | {run.results['required']} | {run.seconds / 60:.1f} |"
 
 
-def main(target: Path) -> None:
-    """Run all cases and write the table."""
-    with tempfile.TemporaryDirectory() as folder:
-        monorepo = SmallMonorepo(Path(folder))
-        rows = [_row("everything, on main, with no verdict yet", monorepo.push())]
-        for change, case in CASES.items():
-            sys.stdout.write(f"{change} ...\n")
-            sys.stdout.flush()
-            rows.append(_row(change, propose(monorepo, case)))
-    head, _, _ = target.read_text(encoding="utf-8").partition("| change |")
-    table = [
-        "| change | sessions that ran and passed | covered | `required` | minutes |",
-        "|---|---|---|---|---|",
-        *rows,
-    ]
-    target.write_text(head + "\n".join(table) + "\n", encoding="utf-8")
+def with_rows(text: str, title: str, order: Sequence[str], rows: Mapping[str, str]) -> str:
+    """Return a page in which rows of a table are new, and the others as they were.
+
+    Args:
+        text: the page.
+        title: what stands over the table's first column.
+        order: the changes, in the order of their rows.
+        rows: the new rows by their changes.
+    """
+    head = "\n".join((_HEAD[0].format(title), _HEAD[1]))
+    before, found, rest = text.partition(head)
+    if not found:
+        message = f"docs/replay.md has no table that begins with {head!r}."
+        raise ValueError(message)
+    lines = rest.removeprefix("\n").split("\n")
+    old = lines[: next(number for number, line in enumerate([*lines, ""]) if not line.startswith("|"))]
+    known = {line.split(" | ")[0].removeprefix("| "): line for line in old} | dict(rows)
+    return before + "\n".join([head, *(known[it] for it in order if it in known), *lines[len(old) :]])
+
+
+def _say(line: str) -> None:
+    """Show how far it is."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _replay(
+    repository: Hosted, title: str, cases: Mapping[str, Case], chosen: Sequence[str], **settings: object
+) -> int:
+    """Run the chosen cases, write the row of each, and return how many came otherwise than they had to."""
+    page, number = Path("docs/replay.md"), 0
+    for change in chosen:
+        _say(f"{change} ...")
+        if change == EVERYTHING:
+            run = repository.push(say=_say, **settings)
+            wrong = [f"the job {name} is {it}" for name, it in run.results.items() if it != "success"]
+            wrong += ["verdicts of an earlier run in the folder covered some"] if counted(run)[1] else []
+        else:
+            run = propose(repository, cases[change], say=_say, **settings)
+            wrong = unexpected(run, cases[change])
+        _say("\n".join([row(change, run), *(f"  NOT AS EXPECTED: {it}" for it in wrong)]))
+        if wrong:
+            _say(f"  {run.place / 'log'} holds what its steps printed.")
+        number += bool(wrong)
+        if not wrong:
+            text = page.read_text(encoding="utf-8")
+            page.write_text(with_rows(text, title, [EVERYTHING, *cases], {change: row(change, run)}), encoding="utf-8")
+    return number
+
+
+def main() -> int:
+    """Do what is asked for; return 1 if something came otherwise than it had to."""
+    parser = argparse.ArgumentParser(prog="nox -s replay --", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--this-repository", action="store_true", help="take this repository, which takes long")
+    parser.add_argument("--folder", type=Path, help="where its clone and main's verdicts are kept between calls")
+    parser.add_argument("--unset", action="append", default=[], help="a variable of the workflow to leave out")
+    parser.add_argument("change", nargs="*", help=f"rows to make: {EVERYTHING!r} and what docs/replay.md lists")
+    given = parser.parse_args()
+    cases = THIS if given.this_repository else SMALL
+    if given.folder and not given.this_repository:
+        parser.error("--folder is for --this-repository: the small monorepo is made anew each time")
+    if unknown := set(given.change) - {EVERYTHING, *cases}:
+        parser.error(
+            f"there is no change {', '.join(map(repr, sorted(unknown)))}, but: {EVERYTHING}; {'; '.join(cases)}"
+        )
+    settings = {"unset": frozenset(given.unset)}
+    with tempfile.TemporaryDirectory() as place:
+        if given.this_repository:
+            repository: Hosted = ThisRepository((given.folder or Path(place)).resolve())
+        else:
+            repository = SmallMonorepo(Path(place))
+        chosen = given.change or list(cases)
+        if not repository.is_proven and EVERYTHING not in chosen:
+            chosen = [EVERYTHING, *chosen]
+        title = "change to this repository" if given.this_repository else "change"
+        return min(1, _replay(repository, title, cases, chosen, **settings))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    raise SystemExit(main())

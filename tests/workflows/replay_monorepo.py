@@ -9,9 +9,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from github_runner import Run
+from replay_hosted import Hosted
 
 CI: Final = Path(__file__).parents[2] / ".github/workflows/ci.yml"
 _NOXFILE: Final = '''
@@ -123,74 +123,21 @@ _FILES: Final = {
 _KEPT: Final = ("PATH", "HOME", "TMPDIR", "LANG", "UV_CACHE_DIR", "XDG_CACHE_HOME", "VIRTUAL_ENV")
 
 
-class SmallMonorepo:
-    """A repository as GitHub has it, and the runs of this repository's `ci.yml` for it."""
+class SmallMonorepo(Hosted):
+    """A small repository, and the runs of this repository's `ci.yml` for it."""
 
     def __init__(self, folder: Path) -> None:
         """Write it into an empty folder and commit it to `main`."""
-        self.folder = folder
-        self.origin = folder / "origin"
-        self._runs = 0
-        self.environ = {key: os.environ[key] for key in _KEPT if key in os.environ} | {
+        environ = {key: os.environ[key] for key in _KEPT if key in os.environ} | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             # `uv run` takes the environment of these tests as it is, in which Headgate and nox are.
             "UV_PROJECT_ENVIRONMENT": sys.prefix,
             "UV_NO_SYNC": "1",
         }
+        super().__init__(folder, CI, environ)
         self.origin.mkdir()
         self.write(_FILES)
         self.git("init", "--quiet", "--initial-branch=main")
-        for key, value in {
-            "user.name": "A Tester",
-            "user.email": "tester@example.org",
-            "uploadpack.allowFilter": "true",
-            "uploadpack.allowAnySHA1InWant": "true",
-        }.items():
-            self.git("config", key, value)
-        subprocess.run(["uv", "lock", "--quiet"], cwd=self.origin, check=True, env=self.environ)
+        self.configure()
+        subprocess.run(["uv", "lock", "--quiet"], cwd=self.origin, check=True, env=environ)
         self.commit("Start")
-
-    def git(self, *arguments: str) -> str:
-        """Run git in the repository and return what it prints."""
-        command = ["git", *arguments]
-        done = subprocess.run(command, cwd=self.origin, check=True, env=self.environ, stdout=subprocess.PIPE, text=True)
-        return done.stdout.strip()
-
-    def write(self, files: dict[str, str]) -> None:
-        """Write files."""
-        for name, text in files.items():
-            (self.origin / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.origin / name).write_text(text, encoding="utf-8")
-
-    def commit(self, message: str) -> str:
-        """Commit all that there is and return the commit."""
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
-        return self.git("rev-parse", "HEAD")
-
-    def push(self) -> Run:
-        """Run CI for what `main` is."""
-        return self._run(self.git("rev-parse", "main"), event="push", ref="refs/heads/main")
-
-    def propose(self, files: dict[str, str], **settings: Any) -> Run:  # noqa: ANN401 - those of Run
-        """Run CI for a pull request that changes some files, and leave `main` as it is."""
-        self.git("checkout", "--quiet", "-b", f"change-{self._runs}")
-        self.write(files)
-        commit = self.commit("Change")
-        self.git("checkout", "--quiet", "main")
-        return self._run(commit, event="pull_request", ref=f"refs/pull/{self._runs}/merge", **settings)
-
-    def _run(self, commit: str, **settings: Any) -> Run:  # noqa: ANN401 - those of Run
-        """Run CI."""
-        self._runs += 1
-        place = self.folder / f"{self._runs}"
-        given: dict[str, Any] = {
-            "workflow": CI,
-            "origin": self.origin,
-            "place": place,
-            "commit": commit,
-            "environ": self.environ,
-        }
-        run = Run(**given | settings)
-        run.go()
-        return run

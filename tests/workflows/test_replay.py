@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from github_job import Job
 from github_runner import Run
-from replay import CASES, counted, propose, ran
+from replay import counted, propose, ran, unexpected, with_rows
+from replay_cases import SMALL
 from replay_monorepo import CI, SmallMonorepo
+from replay_repository import LEFT_OUT, RUNNING, ThisRepository
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,14 +29,12 @@ def monorepo(tmp_path_factory: pytest.TempPathFactory) -> SmallMonorepo:
     return monorepo
 
 
-@pytest.mark.parametrize("change", CASES)
+@pytest.mark.parametrize("change", SMALL)
 def test_what_is_proven_is_let_in(change: str, monorepo: SmallMonorepo) -> None:
     """Exactly what a change reaches runs, the rest is covered, and `required` counts both."""
-    case = CASES[change]
+    case = SMALL[change]
     run = propose(monorepo, case)
-    assert run.is_mergeable == case.is_mergeable, run.log
-    assert ran(run) == case.runs, run.log
-    assert {name for name, result in run.results.items() if result == "skipped"} == case.skipped
+    assert unexpected(run, case) == [], run.log
     if case.is_mergeable:
         assert counted(run) == (10, 10 - len(case.runs))
 
@@ -40,10 +43,38 @@ def test_without_always_a_red_change_would_be_let_in(monorepo: SmallMonorepo, tm
     """The rules that are played by here are GitHub's: a required job that is skipped counts as passed."""
     workflow = tmp_path / "ci.yml"
     workflow.write_text(CI.read_text(encoding="utf-8").replace("    if: always()\n", ""), encoding="utf-8")
-    run = monorepo.propose(CASES["a red test"].files, workflow=workflow)
+    run = monorepo.propose(SMALL["a red test"].files, workflow=workflow)
     assert run.results["session"] == "failure"
     assert run.results["required"] == "skipped"
     assert run.is_mergeable
+
+
+def test_this_repository_is_planned_for_one_python_and_one_system(tmp_path: Path) -> None:
+    """The clone that the long form takes lists all sessions but those that need more than this machine."""
+    repository = ThisRepository(tmp_path / "replay")
+    assert not repository.is_proven
+    command = [sys.executable, "-m", "nox", "-l", "--json", "-k", "True"]
+    done = subprocess.run(command, cwd=repository.origin, check=True, stdout=subprocess.PIPE, text=True)
+    listed = json.loads(done.stdout)
+    assert {it["python"] for it in listed if it["name"] == "tests"} == {RUNNING}
+    assert not {tag for it in listed for tag in it["tags"]} & {"macos", "windows"}
+    text = (repository.origin / "noxfile.py").read_text(encoding="utf-8")
+    assert all(f"@nox.session(default=False)\ndef {it}(" in text for it in LEFT_OUT)
+    assert repository.git("log", "--format=%s", "-1") == f"Support Linux and Python {RUNNING} only"
+
+
+def test_a_row_takes_the_place_of_the_one_before() -> None:
+    """Rows are in order, those that were not made anew stay, and so does what stands around the table."""
+    head = "| case | sessions that ran and passed | covered | `required` | minutes |\n|---|---|---|---|---|"
+    page = f"Before.\n\n{head}\n| one | old |\n| two | old |\n\nAfter.\n"
+    order = ["zero", "one", "two", "three"]
+    rows = {"two": "| two | new |", "zero": "| zero | new |"}
+    assert with_rows(page, "case", order, rows) == (
+        f"Before.\n\n{head}\n| zero | new |\n| one | old |\n| two | new |\n\nAfter.\n"
+    )
+    assert with_rows(f"{head}\n", "case", order, rows) == f"{head}\n| zero | new |\n| two | new |\n"
+    with pytest.raises(ValueError, match="has no table"):
+        with_rows("Nothing.\n", "case", order, rows)
 
 
 WORKFLOW = """

@@ -1,0 +1,128 @@
+"""The changes that are carried through `ci.yml`, and what has to come of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from replay_repository import RUNNING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A change, and what has to come of it.
+
+    Attributes:
+        files: what it writes.
+        added: what it adds to the end of files that are there.
+        replaced: texts that stand in files that are there, each with what takes its place.
+        runs: the sessions that have to run and pass.
+        is_mergeable: whether `required` has to let it in.
+        skipped: the jobs that have to be skipped.
+        settings: those of the run, where it is an unusual one.
+    """
+
+    files: dict[str, str] = field(default_factory=dict)
+    added: dict[str, str] = field(default_factory=dict)
+    replaced: dict[str, tuple[str, str]] = field(default_factory=dict)
+    runs: frozenset[str] = frozenset()
+    is_mergeable: bool = True
+    skipped: frozenset[str] = frozenset()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+_SERVING: Final = {"packages/serving/server.txt": "another server\n"}
+_STAGES: Final = frozenset({"dataset", "train", "serve-check", "build-images", "test-images"})
+SMALL: Final = {
+    "nothing": Case(skipped=frozenset({"session", "pipeline", "images"})),
+    "docs only": Case(
+        files={"docs/guide.md": "A better guide.\n"},
+        runs=frozenset({"lint"}),
+        skipped=frozenset({"pipeline", "images"}),
+    ),
+    "serving only": Case(
+        files=_SERVING,
+        runs=frozenset({"lint", "tests(serving)", "serve-check", "build-images", "test-images"}),
+    ),
+    "data": Case(
+        files={"packages/data/dataset.txt": "other data\n"},
+        runs=_STAGES | {"lint", "tests(data)"},
+    ),
+    "a red test": Case(
+        files={"packages/model/tests/test.py": "assert 1 + 1 == 3\n"},
+        runs=frozenset({"lint"}),
+        is_mergeable=False,
+        skipped=frozenset({"pipeline", "images"}),
+    ),
+    # The base gives the reasons only: what has passed is told by digests, which need no history.
+    "serving only, in clones without history or origin": Case(
+        files=_SERVING,
+        runs=frozenset({"lint", "tests(serving)", "serve-check", "build-images", "test-images"}),
+        settings={"is_cut_off": True},
+    ),
+    "cancelled while sessions run": Case(
+        files={"packages/data/dataset.txt": "other data\n"},
+        runs=frozenset({"lint", "tests(data)"}),
+        is_mergeable=False,
+        settings={"cancel_after": "session"},
+    ),
+}
+
+_READ_ALL: Final = frozenset({"lint", "imports", "review"})
+_IMAGE: Final = frozenset({"build-images(serving)", "test-images(serving)", "image-faults"})
+_RED: Final = '''"""A test that fails."""
+
+
+def test_sums() -> None:
+    """It expects what is not so."""
+    assert sum([1, 1]) == 3
+'''
+
+
+def _of_package(name: str) -> frozenset[str]:
+    """Return the checks of one package."""
+    return frozenset({f"{it}({name})" for it in (f"tests-{RUNNING}", "typecheck", "build")})
+
+
+THIS: Final = {
+    "nothing": Case(runs=frozenset({"gate"}), skipped=frozenset({"session", "images"})),
+    "docs only": Case(
+        added={"docs/gate.md": "\nA line more.\n"},
+        runs=_READ_ALL | {"docs", "gate"},
+        skipped=frozenset({"images"}),
+    ),
+    "serving only": Case(
+        added={"packages/serving/src/headgate_serving/_model.py": "\n\n# A line more.\n"},
+        runs=_READ_ALL | _IMAGE | _of_package("serving") | {"coverage", "docs", "serve-check", "pipeline", "gate"},
+    ),
+    "data, another salt": Case(
+        replaced={"packages/data/dataset.toml": ('salt = "b"', 'salt = "c"')},
+        runs=_READ_ALL
+        | _IMAGE
+        | _of_package("data")
+        | {"coverage", "docs", "dataset", "train", "evaluate", "crossfit", "export", "serve-check", "pipeline", "gate"}
+        | {"build-images(training)", "test-images(training)"},
+    ),
+    "a red test": Case(
+        files={"packages/data/tests/test_red.py": _RED},
+        runs=_READ_ALL | {"typecheck(data)", "build(data)"},
+        is_mergeable=False,
+        skipped=frozenset({"pipeline", "images"}),
+    ),
+    # Headgate fetches as much history as the merge base needs.
+    "docs only, in shallow clones": Case(
+        added={"docs/gate.md": "\nA line more.\n"},
+        runs=_READ_ALL | {"docs", "gate"},
+        skipped=frozenset({"images"}),
+        settings={"is_shallow": True},
+    ),
+    # Sessions are told by their digests, but without a base the gate has nothing to compare the model with.
+    "nothing, in clones without history or origin": Case(
+        is_mergeable=False,
+        skipped=frozenset({"session", "images"}),
+        settings={"is_cut_off": True},
+    ),
+}
