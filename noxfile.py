@@ -179,7 +179,9 @@ def torches(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Test what crosses the packages: hooks, environments, planted faults, the reach of a change, the report's page."""
     install(session, "test", "tools", "lint", "browser", package="headgate", extra="report")
-    session.run("pytest", "tests", "--ignore=tests/workflows", *session.posargs)
+    # Said here, since what stood in pyproject.toml would count for the tests of every package.
+    helpers = "--override-ini=pythonpath=tests tests/faults"
+    session.run("pytest", helpers, "tests", "--ignore=tests/workflows", *session.posargs)
 
 
 def run_campaign(session: nox.Session, name: str) -> None:
@@ -255,7 +257,7 @@ def workflows(session: nox.Session) -> None:
     session.run("check-jsonschema", "--builtin-schema=vendor.dependabot", ".github/dependabot.yml")
     session.run("zizmor", "--offline", "--quiet", ".github")
     session.run("python", "tests/workflows/workflow_rules.py")
-    session.run("pytest", "tests/workflows", *session.posargs)
+    session.run("pytest", "--override-ini=pythonpath=tests/faults tests/workflows", "tests/workflows", *session.posargs)
 
 
 @nox.session(default=False, venv_backend="none")

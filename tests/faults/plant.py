@@ -18,7 +18,7 @@ from campaign import Campaign
 from fault_table import FaultsError, read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from campaign import Finding
     from fault_table import Fault, Table
@@ -32,7 +32,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--short", action="store_true", help="run only the sessions that have to turn red, not all that might"
     )
-    parser.add_argument("--write", metavar="FILE", type=Path, help="write the table of what was found into a page")
+    parser.add_argument("--write", metavar="FILE", type=Path, help="write what was found into the table of a page")
     parser.add_argument(
         "--folder", metavar="FOLDER", type=Path, help="keep the copy and its store there, for the next call"
     )
@@ -57,13 +57,13 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("faults: ended before its time; nothing was left behind")
         return 130
-    if arguments.write:
-        write(arguments.write, findings)
     return conclude(findings)
 
 
 def plant(faults: Sequence[Fault], table: Table, arguments: argparse.Namespace, folder: Path) -> list[Finding]:
     """Plant faults one after the other, and tell of each."""
+    if arguments.write:
+        write(arguments.write, [], table.faults)  # a page that cannot be written is known now, not after an hour
     campaign = Campaign(folder, table, jobs=arguments.jobs)
     sessions = sorted({it for fault in faults for it in fault.red} - {it for fault in faults for it in fault.also})
     sessions = sessions if arguments.short else campaign.sessions()
@@ -75,6 +75,8 @@ def plant(faults: Sequence[Fault], table: Table, arguments: argparse.Namespace, 
         finding = campaign.judge(fault, sorted(fault.red) if arguments.short else sessions)
         say(f"  red: {', '.join(finding.red) or 'none'}; {finding.seconds:.0f} s; {verdict(finding)}")
         findings.append(finding)
+        if arguments.write:
+            write(arguments.write, findings, table.faults)
     return findings
 
 
@@ -93,18 +95,29 @@ def conclude(findings: Sequence[Finding]) -> int:
     return 1 if bad else 0
 
 
-def write(target: Path, findings: Sequence[Finding]) -> None:
-    """Write a table of what was found under the introduction of a page."""
-    head, mark, _ = target.read_text(encoding="utf-8").partition("| fault |")
+def write(target: Path, findings: Sequence[Finding], names: Iterable[str]) -> None:
+    """Write what was found into the table of a page; the rows of other faults stay.
+
+    Args:
+        target: the page; the table is the last thing in it.
+        findings: what came of faults; only what is as it has to be is written.
+        names: the names of all faults, in the order of the rows.
+    """
+    head, mark, table = (target.read_text(encoding="utf-8") if target.is_file() else "").partition("| fault |")
     if not mark:
         message = f"{target} has no line that starts with `| fault |`, under which the table could be written."
         raise FaultsError(message)
-    rows = [
-        f"| {it.fault.name} | {it.fault.what} | {', '.join(f'`{name}`' for name in it.red)} | {it.seconds:.0f} |"
-        for it in findings
+    rows = {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines()[2:]}
+    for it in findings:
+        if not it.problems:
+            red = ", ".join(f"`{name}`" for name in it.red)
+            rows[it.fault.name] = f"| {it.fault.name} | {it.fault.what} | {red} | {it.seconds:.0f} |"
+    lines = [
+        "| fault | what goes wrong | red | seconds |",
+        "|---|---|---|---|",
+        *(rows[it] for it in names if it in rows),
     ]
-    table = ["| fault | what goes wrong | red | seconds |", "|---|---|---|---|", *rows]
-    target.write_text(head + "\n".join(table) + "\n", encoding="utf-8")
+    target.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
 
 
 @contextmanager

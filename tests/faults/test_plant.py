@@ -137,20 +137,26 @@ def test_a_broken_table_is_refused(tmp_path: Path, text: str) -> None:
         read_table(tmp_path / "table.toml")
 
 
-def test_what_was_found_is_written_under_the_introduction(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever stood there before; one fault that was not noticed makes the exit code 1."""
+def test_what_was_found_is_written_into_the_table_of_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The rows of other faults stay, those of no fault go, and what is not as it has to be is not written."""
     page = tmp_path / "page.md"
-    page.write_text("Planted.\n\n| fault | old |\n|---|---|\n| x | y |\n")
+    page.write_text("Planted.\n\n| fault | red |\n|---|---|\n| gone | y |\n| a 5 | old |\n| a 3 | old |\n")
     good = Finding(fault=fault("3", even=EVEN), red=["even"], seconds=1.6, problems=[])
     bad = Finding(fault=fault("4", even=EVEN), red=[], seconds=1, problems=["NOT NOTICED by even"])
-    write(page, [good])
-    assert page.read_text().startswith("Planted.\n\n| fault | what goes wrong | red | seconds |\n|")
-    assert page.read_text().endswith("|\n| a 3 | It is another number. | `even` | 2 |\n")
+    write(page, [good, bad], ["a 3", "a 4", "a 5"])
+    head = "Planted.\n\n| fault | what goes wrong | red | seconds |\n|---|---|---|---|\n"
+    assert page.read_text() == head + "| a 3 | It is another number. | `even` | 2 |\n| a 5 | old |\n"
     assert (conclude([good]), conclude([good, bad])) == (0, 1)
     assert "not so: a 4" in capsys.readouterr().out
-    page.write_text("Planted.\n")
-    with pytest.raises(FaultsError, match="no line that starts with"):
-        write(page, [good])
+
+
+def test_a_page_without_a_table_is_named_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody waits for an hour to be told."""
+    assert main(["--folder", str(tmp_path / "work"), "--write", str(tmp_path / "none.md")]) == 2
+    assert "none.md has no line that starts with `| fault |`" in capsys.readouterr().out
+    assert not (tmp_path / "work").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
