@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import signal
 import subprocess
 import sys
 
-from headgate._base import find_base
+from headgate._base import Base, find_base
 from headgate._digest import Digester
 from headgate._needs import in_order
 from headgate._quantities import duration_text
@@ -17,14 +20,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from headgate._base import Base
     from headgate._sessions import Session
     from headgate._store import Store
     from headgate._verdict import Verdict
 
 __all__ = ["BaseTree", "NoBaseError"]
 
-
+_PATIENCE = 6.0  # seconds that a run gets to end its sessions, which it does within 5
 FIRST = "If there never was one, --bootstrap records what this work tree predicts as the first."
 
 
@@ -58,8 +60,19 @@ class BaseTree:
         self._say = say
         self._places: dict[str, str] = {}
         self._tree = ""
-        self.base: Base = find_base(self._repository, asked)
+        found = find_base(self._repository, asked)
+        self.base = Base(commit="", name="the first commit") if self._is_first(found) else found
         self.notes: list[str] = []
+
+    def _is_first(self, found: Base) -> bool:
+        """Tell whether a base is the work tree itself, and has nothing before it."""
+        ask = self._repository.ask
+        return (
+            found.commit == ask("rev-parse", "--verify", "--quiet", "HEAD")
+            and ask("rev-parse", "--verify", "--quiet", "HEAD^") is None
+            and ask("rev-parse", "--is-shallow-repository") == "false"
+            and ask("status", "--porcelain") == ""
+        )
 
     def find(self, path: str) -> str:
         """Return where a file lies that a stage of the base wrote, by its path in the work tree.
@@ -158,10 +171,10 @@ class BaseTree:
         environ |= {"HEADGATE_STORE": self._store.root}
         if self._store.remote is not None:
             environ |= {"HEADGATE_REMOTE": self._store.remote.url}
-        done = subprocess.run(command, cwd=root, env=environ, stdout=sys.stderr, check=False)  # noqa: S603  # ourselves
-        if done.returncode:
+        code = _finished(command, root, environ)
+        if code:
             message = (
-                f"{session.name} does not pass at the base, {self.base.name} (exit code {done.returncode}), so that"
+                f"{session.name} does not pass at the base, {self.base.name} (exit code {code}), so that"
                 f" there is nothing to compare with. Name another base with --base. {FIRST}"
             )
             raise NoBaseError(message)
@@ -175,9 +188,23 @@ class BaseTree:
         return f"about {duration_text(known)}" if known else "a time that is not known yet"
 
     def close(self) -> None:
-        """Remove the work tree, if one was made."""
-        if self._tree:
-            self._repository.run("worktree", "remove", "--force", self._tree)
+        """Remove the work tree, if one was made, wholly or in part."""
+        if self._tree and self._repository.ask("worktree", "remove", "--force", self._tree) is None:
+            shutil.rmtree(self._tree, ignore_errors=True)
+            self._repository.ask("worktree", "prune")
+
+
+def _finished(command: list[str], folder: str, environ: Mapping[str, str]) -> int:
+    """Run a command to its end and return its exit code; whoever is told to end lets it put things right first."""
+    with subprocess.Popen(command, cwd=folder, env=environ, stdout=sys.stderr) as process:  # noqa: S603  # ourselves
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE)
+            process.kill()
+            raise
 
 
 def _holds(output: str, path: str) -> bool:

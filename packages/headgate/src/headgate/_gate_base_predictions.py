@@ -73,8 +73,11 @@ class BasePredictions:
         if not self._settings.model:
             message = "The dataset has changed, and [tool.headgate.gate] names no `model` that could predict its rows."
             raise ConfigurationError(message)
-        out = os.path.join(self._folder, f"predicted-{name}.parquet")
+        how = self._settings.predict[name]
+        # A command writes what it writes for the work tree, ONNX Runtime a table.
+        ending = ".parquet" if isinstance(how, str) else os.path.splitext(self._settings.predictions[name])[1]
+        out = os.path.join(self._folder, f"predicted-{name}{ending}")
         model = self._tree.find(self._settings.model)
         self.notes.append(f"the dataset has changed: the base's model predicted the rows of {name} anew")
-        predict_anew(self._settings.predict[name], model, out, self._root)
+        predict_anew(how, model, out, self._root)
         return out

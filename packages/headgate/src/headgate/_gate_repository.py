@@ -18,6 +18,7 @@ from headgate._gate_ledger import charge
 from headgate._gate_measurements import SIZE, measurements_of
 from headgate._gate_predictions import pair
 from headgate._git import Repository
+from headgate._signals import told_to_end
 from headgate._store import Store
 from headgate._store_journal import Journal
 from headgate.errors import CannotDecideError, ConfigurationError
@@ -66,7 +67,7 @@ def gate_repository(
     """
     root = Repository(os.curdir).root
     store = Store.default(root, remote=remote, write_remote=write_remote)
-    with tempfile.TemporaryDirectory(prefix="headgate-") as folder:
+    with told_to_end(), tempfile.TemporaryDirectory(prefix="headgate-") as folder:
         tree = BaseTree(root, store, folder, asked=base, say=say)
         try:
             gating = _Gating(root, store, settings, tree, folder)
@@ -75,9 +76,12 @@ def gate_repository(
             found = gating.result(conditions, bootstrap=bootstrap)
             if save:
                 gating.save(found, Path(save))
-            return found
+        except KeyboardInterrupt:
+            say("stopped before anything was judged")
+            raise
         finally:
             tree.close()
+    return found
 
 
 class _Gating:

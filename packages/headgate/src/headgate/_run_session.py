@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import tempfile
 from pathlib import Path
 
@@ -14,11 +12,11 @@ from headgate._run_lock import INSIDE, hold
 from headgate._run_logs import log_folder
 from headgate._run_look import Look
 from headgate._run_task import Surroundings
+from headgate._signals import told_to_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import FrameType
+    from collections.abc import Callable
 
     from headgate._plan import Plan
     from headgate._run_display import Display
@@ -58,7 +56,7 @@ def run_plan(
         said.append(text)
         display.say(text)
 
-    with _told_to_end(), hold(planned.root, os.environ, say) as watchdog:
+    with told_to_end(), hold(planned.root, os.environ, say) as watchdog:
         planned = make_plan() if said else planned
         if os.environ.get(INSIDE) != os.path.realpath(planned.root):
             store.outputs(planned.root).remove_leftovers()
@@ -102,19 +100,3 @@ def _log_folder(root: str, store: Store) -> Path:
     except OSError:
         return Path(tempfile.mkdtemp(prefix="headgate-"))
     return folder
-
-
-@contextlib.contextmanager
-def _told_to_end() -> Iterator[None]:
-    """Have the signals that end a process do what Ctrl-C does, so that no session stays behind."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = [(number, signal.signal(number, end)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
