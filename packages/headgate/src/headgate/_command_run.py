@@ -16,7 +16,7 @@ from headgate.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from headgate._plan import Plan
@@ -45,7 +45,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     """Run and return the exit code."""
     begin = time.monotonic()
     _check(arguments)
-    digester = Digester.for_worktree(os.curdir, meanwhile=_prepare)
+    digester = Digester.for_worktree(os.curdir, meanwhile=_prepare())
     from headgate._run_covered import covered
     from headgate._run_outcome import exit_code
     from headgate._run_summary import summary
@@ -76,11 +76,11 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     return 130 if is_ended else exit_code(outcomes.values(), is_ci=_is_ci())
 
 
-def _prepare() -> None:
-    """Import what comes next while git looks at the work tree."""
+def _prepare() -> Iterator[None]:
+    """Import what comes next while git looks at the work tree, in two steps."""
+    yield from prepare()
     from headgate import _run_covered, _run_summary, _store_uses
 
-    prepare()
     del _run_covered, _run_summary, _store_uses
 
 

@@ -9,7 +9,7 @@ from headgate._snapshot import CommitSnapshot, WorkTreeSnapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Self
 
     from headgate._components import Components
@@ -76,14 +76,14 @@ class Digester:
         cls,
         root: str | os.PathLike[str],
         environ: Mapping[str, str] | None = None,
-        meanwhile: Callable[[], None] | None = None,
+        meanwhile: Iterable[None] = (),
     ) -> Self:
         """Read the work tree as it is now.
 
         Args:
             root: a folder of the project.
             environ: the environment that decides, by default that of this process.
-            meanwhile: something useful to do while git looks, such as to import what comes next.
+            meanwhile: something useful to do while git looks, in two steps, such as to import what comes next.
         """
         environ = os.environ if environ is None else environ
         repository = Repository(os.fspath(root), environ)

@@ -8,7 +8,7 @@ from headgate._record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Literal, Protocol
 
     from headgate._base import Base
@@ -103,7 +103,7 @@ def plan(
         ConfigurationError: the noxfile, a pyproject.toml or the lock says something that cannot be right.
         CannotDecideError: the files keep changing, or the base cannot be had.
     """
-    digester = Digester.for_worktree(repo, environ, prepare)
+    digester = Digester.for_worktree(repo, environ, prepare())
     if store is None:
         from headgate._store import Store
 
@@ -131,9 +131,12 @@ def plan_of(digester: Digester, base: str | None, store: Verdicts, sessions: Ite
     return Plan(root=repository.root, sessions=states.planned(reasons, found), base=found, digester=digester)
 
 
-def prepare() -> None:
-    """Import what a plan needs next, which takes about as long as git takes to look at a small repository."""
-    from headgate import _machine, _memory, _needs, _selection, _store, _tree_memory
+def prepare() -> Iterator[None]:
+    """Import what a plan needs next, in two steps, each about as long as git takes for a look at a small repository."""
+    from headgate import _machine, _memory, _tree_memory
+
+    yield
+    from headgate import _needs, _selection, _store
 
     del _machine, _memory, _needs, _selection, _store, _tree_memory
 

@@ -18,7 +18,7 @@ from headgate.errors import CannotDecideError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 __all__ = ["CommitSnapshot", "Snapshot", "WorkTreeSnapshot"]
 
@@ -94,19 +94,19 @@ class WorkTreeSnapshot(Snapshot):
     stamps: dict[bytes, object]
     inner: dict[bytes, WorkTreeSnapshot]
 
-    def __init__(self, repository: Repository, meanwhile: Callable[[], None] | None = None) -> None:
+    def __init__(self, repository: Repository, meanwhile: Iterable[None] = ()) -> None:
         """Look at the work tree.
 
         Args:
             repository: where it is.
-            meanwhile: something useful to do while git looks.
+            meanwhile: something useful to do while git looks, in two steps.
 
         Raises:
             UsageError: git failed, and says why.
             CannotDecideError: the work tree keeps changing while it is looked at.
         """
         self.repository = repository
-        self._meanwhile = meanwhile
+        self._meanwhile = iter(meanwhile)
         self._began = time.time_ns()
         for left in reversed(range(_ATTEMPTS)):
             self.stamps, self.inner = {}, {}
@@ -162,15 +162,14 @@ class WorkTreeSnapshot(Snapshot):
     def _look(self) -> Listing:
         """Return the listing of the work tree."""
         repository = self.repository
-        # What takes longest starts first: to look into every folder for what is new.
         # Python writes its caches wherever it imports from, the noxfile's included, and never reads one that is stale.
-        other = repository.start("ls-files", "-o", "-z", "--exclude-standard", "--exclude=__pycache__/")
+        exclude = ("--exclude-standard", "--exclude=__pycache__/")
+        files = repository.start("ls-files", "-s", "-v", "-o", "-z", *exclude)
+        next(self._meanwhile, None)  # beside two, this process would have to wait for a processor where there are two
         dirty = repository.start("diff-files", "-z", "--no-renames", "--ignore-submodules=all")
-        tracked = repository.start("ls-files", "-s", "-v", "-z")
-        if self._meanwhile is not None:
-            self._meanwhile()
-        listing = Listing(repository.finish(tracked))
-        modes = _unlooked(listing) | dict.fromkeys(repository.finish(other).split(b"\0")[:-1], b"")
+        next(self._meanwhile, None)
+        listing, untracked = _parted(repository.finish(files))
+        modes = _unlooked(listing) | dict.fromkeys(untracked, b"")
         modes |= _dirty_modes(repository.finish(dirty))
         return listing.replaced(self._records(modes, listing)) if modes else listing
 
@@ -205,6 +204,16 @@ class WorkTreeSnapshot(Snapshot):
         """Return what each link says."""
         top = os.fsencode(self.repository.top)
         return {path: os.readlink(os.path.join(top, path)) for path in links}
+
+
+def _parted(output: bytes) -> tuple[Listing, list[bytes]]:
+    """Return what `git ls-files -s -v -o` lists of the index, and the untracked paths, which it lists first."""
+    untracked, position = [], 0
+    while output.startswith(b"? ", position):
+        end = output.index(b"\0", position)
+        untracked.append(output[position + 2 : end])
+        position = end + 1
+    return Listing(output[position:]), untracked
 
 
 def _unlooked(listing: Listing) -> dict[bytes, bytes]:
