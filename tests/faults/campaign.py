@@ -78,7 +78,7 @@ class Campaign:
             FaultsError: One of them is not green: then no fault could be told from what was wrong before.
         """
         begin = time.monotonic()
-        outcomes = self._run(sessions, {}, shown=True)
+        outcomes = self._run(sessions, shown=True)
         if bad := {name: it for name, it in outcomes.items() if it["status"] not in GREEN}:
             told = "\n".join(f"{name} {it['status']}:\n{_tail(it)}" for name, it in bad.items())
             message = f"Without any fault, {', '.join(bad)} ended badly. Mend that first.\n{told}"
@@ -95,7 +95,7 @@ class Campaign:
         begin = time.monotonic()
         try:
             self._edit(fault.edits)
-            outcomes = self._run([*sessions, *fault.also], fault.environ)
+            outcomes = self._run([*sessions, *fault.also])
         except FaultsError as error:
             return Finding(fault=fault, red=(), seconds=time.monotonic() - begin, problems=[str(error)])
         finally:
@@ -110,24 +110,20 @@ class Campaign:
         for edit in edits:
             edit.apply(self.root)
 
-    def _run(
-        self, sessions: Sequence[str], environ: Mapping[str, str], *, shown: bool = False
-    ) -> dict[str, dict[str, Any]]:
+    def _run(self, sessions: Sequence[str], *, shown: bool = False) -> dict[str, dict[str, Any]]:
         """Run sessions, and return what became of each."""
         self._outcomes.unlink(missing_ok=True)
         options = ["--keep-going", f"--jobs={self._jobs}", f"--outcomes={self._outcomes}"]
-        done = self._headgate("run", *options, *sessions, environ=environ, shown=shown)
+        done = self._headgate("run", *options, *sessions, shown=shown)
         if not self._outcomes.is_file():
             message = f"`headgate run` ended with {done.returncode} and told no outcomes:\n{done.stdout}{done.stderr}"
             raise FaultsError(message)
         return {it["name"]: it for it in json.loads(self._outcomes.read_text(encoding="utf-8"))["sessions"]}
 
-    def _headgate(
-        self, *arguments: str, environ: Mapping[str, str] | None = None, shown: bool = False
-    ) -> subprocess.CompletedProcess[str]:
+    def _headgate(self, *arguments: str, shown: bool = False) -> subprocess.CompletedProcess[str]:
         """Run headgate in the copy, and return what it prints unless that is shown."""
         command = [sys.executable, "-m", "headgate", *arguments]
-        environ = environment(self._store) | {"TMPDIR": str(self._temporary)} | dict(environ or {})
+        environ = environment(self._store) | {"TMPDIR": str(self._temporary)}
         pipe = None if shown else subprocess.PIPE
         with subprocess.Popen(command, cwd=self.root, env=environ, stdout=pipe, stderr=pipe, text=True) as process:
             try:

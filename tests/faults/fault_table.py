@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,21 +58,19 @@ class Fault:
         what: one sentence that says what goes wrong.
         red: each session that has to turn red, with what its output then says.
         edits: the edits that make it.
-        environ: variables that are set as well.
         also: sessions to run beside those that every fault goes through.
     """
 
     name: str
     what: str
     red: Mapping[str, str]
-    edits: Sequence[Edit] = ()
-    environ: Mapping[str, str] = field(default_factory=dict)
+    edits: Sequence[Edit]
     also: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Refuse a fault that does nothing, or that nothing has to notice."""
-        if not self.red or not (self.edits or self.environ):
-            message = f"{self.name!r} needs `red`, and `edits` or `environ`."
+        if not self.red or not self.edits:
+            message = f"{self.name!r} needs both `red` and `edits`."
             raise FaultsError(message)
 
 

@@ -55,7 +55,8 @@ def main(words: Sequence[str] | None = None) -> int:
         say(f"faults: {error}")
         return 2
     except KeyboardInterrupt:
-        say("faults: ended before its time; nothing was left behind")
+        left = f"{arguments.folder} stays" if arguments.folder else "nothing is left behind"
+        say(f"faults: ended before its time; {left}")
         return 130
     return conclude(findings)
 

@@ -171,5 +171,5 @@ def test_what_ends_it_leaves_nothing_behind(tmp_path: Path, number: int) -> None
         process.send_signal(number)
         rest = process.stdout.read()
     assert process.returncode == 130
-    assert "nothing was left behind" in rest
+    assert "nothing is left behind" in rest
     assert list(tmp_path.iterdir()) == []
