@@ -435,7 +435,9 @@ def export(session: nox.Session) -> None:
 def serve_check(session: nox.Session) -> None:
     """Serve the exported model and compare every prediction with the evaluation's."""
     served = "--model artifacts/export/model.onnx --predictions artifacts/evaluate/predictions.parquet"
-    run_stage(session, "serving", f"headgate_serving.check --dataset artifacts/dataset {served}", extra="check")
+    measured = "--latency artifacts/serve-check/latency.json"
+    check = f"headgate_serving.check --dataset artifacts/dataset {served} {measured}"
+    run_stage(session, "serving", check, extra="check")
 
 
 @nox.session(tags=["pipeline"])

@@ -365,8 +365,33 @@ def test_measurements_are_those_of_both_trees(demo: Demo) -> None:
     found = demo.gate(*(it for condition in conditions for it in ("--condition", condition)), code=1)
     assert "model_bytes <= base.model_bytes: fails\n  candidate 12.0000, base 11.0000" in found
     assert "latency_p99_ms * 2: passes\n  candidate 3.0000, base 3.0000, candidate - 2 * base -3.0000 (" in found
+    assert "what was measured of the base was measured when it was made, perhaps elsewhere" in found
     demo.replace('model = "artifacts/evaluate/model.bin"\n', "")
-    assert "latency_p99_ms <= 3: passes" in demo.gate("--condition", "latency_p99_ms <= 3")
+    found = demo.gate("--condition", "latency_p99_ms <= 3")
+    assert "latency_p99_ms <= 3: passes" in found
+    assert "perhaps elsewhere" not in found
+    demo.replace("bench.json", "none.json")
+    assert "There is no artifacts/evaluate/none.json to judge" in demo.gate(
+        "--condition", "latency_p99_ms <= 3", code=3
+    )
+    demo.replace("measurements =", "# measurements =")
+    assert "latency_p99_ms was not measured" in demo.gate("--condition", "latency_p99_ms <= 3", code=2)
+
+
+def test_a_base_that_was_not_measured_is_asked_only_for_what_is_compared(demo: Demo) -> None:
+    """So that measuring can be introduced: an absolute bound needs nothing of the base."""
+    demo.train()
+    demo.replace("bench.json", "later.json")
+    demo.branch()
+    demo.train(5)
+    Path("artifacts/evaluate/later.json").write_text('{"latency_p99_ms": 3}')
+    demo.train(5, later="x")
+    conditions = ["model_bytes <= base.model_bytes * 2", "latency_p99_ms <= 9"]
+    asked = [it for condition in conditions for it in ("--condition", condition)]
+    assert "gate passes: 2 conditions" in demo.gate(*asked)
+    assert "does not write artifacts/evaluate/later.json" in demo.gate(
+        "--condition", "latency_p99_ms <= base.latency_p99_ms", code=3
+    )
 
 
 def test_the_outcome_for_a_model_is_kept(demo: Demo) -> None:

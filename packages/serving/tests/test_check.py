@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -14,9 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from headgate_serving import load_model
-from headgate_serving.check import _process
+from headgate_serving.check import _client, _process
 from headgate_serving.check.__main__ import main
 from headgate_serving.check._compare import Difference, Served, compare
+from headgate_serving.check._latency import summarise
 from headgate_serving.check._tables import Predictions, Split
 from headgate_serving.errors import ServerFaultError
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import httpx
     from conftest import Server
     from numpy.typing import NDArray
 
@@ -66,6 +69,86 @@ def test_the_command_passes_for_the_model_that_was_evaluated(evaluated: Evaluate
     )
     assert "as raw bytes and as JSON" in done.stdout
     assert done.stdout.count("\n") == 1
+
+
+def answers(client: httpx.Client) -> float:
+    """Return how many images the server was asked one at a time."""
+    found = re.search(
+        r'^headgate_serving_infer_rows_bucket\{le="1\.0"\} (\S+)', client.get("/metrics").text, re.MULTILINE
+    )
+    assert found is not None
+    return float(found[1])
+
+
+def test_latencies_of_single_rows_are_measured(
+    evaluated: Evaluated, server: Server, client: httpx.Client, tmp_path: Path
+) -> None:
+    """As many requests as asked for reach the server, a few uncounted ones before them; the file is whole and new."""
+    file = tmp_path / "new" / "latency.json"
+    sent = ["--url", server.url.removeprefix("http://"), "--latency", str(file), "--requests", "120"]
+    before = answers(client)
+    assert check(evaluated, *sent) == 0
+    found = json.loads(file.read_text("utf-8"))
+    assert (found.pop("format"), found.pop("requests")) == (1, 120)
+    assert 0 < found["latency_p50_ms"] <= found["latency_p95_ms"] <= found["latency_p99_ms"] < 10_000
+    assert len(found) == 3
+    assert answers(client) == before + 10 + 120
+    change(evaluated[1], prediction=None)
+    assert check(evaluated, *sent) == 2
+    assert not file.exists()
+
+
+def test_latencies_are_written_after_a_server_was_started_for_them(
+    evaluated: Evaluated, model_path: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    """One line more says what they are."""
+    file = tmp_path / "latency.json"
+    assert check(evaluated, f"--model={model_path}", f"--latency={file}", "--requests=20") == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"serve-check: 20 requests of one row took \S+ ms \(median\), .* ms \(99%\)", shown[1])
+    assert json.loads(file.read_text("utf-8"))["requests"] == 20
+
+
+def test_percentiles_are_times_that_occurred() -> None:
+    """By nearest rank: of a hundred times the 99th in order; of one, that one."""
+    found = summarise([it / 1000 for it in range(100, 0, -1)])
+    assert found == {"format": 1, "requests": 100, "latency_p50_ms": 50, "latency_p95_ms": 95, "latency_p99_ms": 99}
+    assert summarise([0.002])["latency_p50_ms"] == 2
+
+
+@pytest.mark.parametrize("number", ["0", "10001", "few"])
+def test_the_number_of_requests_is_bounded(evaluated: Evaluated, number: str, capsys: Captured) -> None:
+    """Nobody loads a server without end by a slip."""
+    with pytest.raises(SystemExit, match="2"):
+        check(evaluated, "--url", "127.0.0.1:1", "--latency", "x.json", "--requests", number)
+    assert "is no whole number from 1 to 10,000" in capsys.readouterr().err
+
+
+def test_latencies_that_cannot_be_written_are_an_error(
+    evaluated: Evaluated, server: Server, tmp_path: Path, capsys: Captured
+) -> None:
+    """Before anything is asked where that can be known, and without a traceback."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    for place in ("folder", "file/latency.json"):
+        sent = ["--url", server.url.removeprefix("http://"), "--latency", str(tmp_path / place), "--requests", "1"]
+        assert check(evaluated, *sent) == 2
+        assert "the latencies cannot be written to" in capsys.readouterr().err
+
+
+def test_a_server_that_goes_away_while_it_is_measured_fails(
+    evaluated: Evaluated, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """It answered the comparison, and is not there any more."""
+    real = _client.time_requests
+
+    def late(_: str, name: str, images: NDArray[np.uint8], *, number: int) -> list[float]:
+        return real("127.0.0.1:1", name, images, number=number)
+
+    monkeypatch.setattr("headgate_serving.check.__main__.time_requests", late)
+    sent = ["--url", server.url.removeprefix("http://"), "--latency", str(tmp_path / "x.json")]
+    assert check(evaluated, *sent) == 1
+    assert 'the server ceased to predict with the model "model"' in capsys.readouterr().err
 
 
 def test_a_running_server_can_be_checked(server: Server, evaluated: Evaluated) -> None:

@@ -110,8 +110,10 @@ class _Gating:
         }
         for name in names_needed(asked, self._settings):
             self._charge(name, compared[name], asked)
-        measured = self._measured(self._place, asked) or {}
+        measured = self._measured(self._current, asked) or {}
         base_measured = self._measured(self._tree.find, reading)
+        if base_measured and base_measured.keys() - {SIZE}:
+            self._notes.append("what was measured of the base was measured when it was made, perhaps elsewhere")
         notes = [*self._tree.notes, *self._base.notes, *self._notes]
         found = judge_all(asked, compared, self._settings, measured, base_measured, notes)
         self._record(found)
@@ -139,11 +141,19 @@ class _Gating:
                 ' evaluate = "artifacts/evaluate/predictions.parquet" }, or give --candidate and --baseline.'
             )
             raise ConfigurationError(message)
+        return self._read(self._current(path), path)
+
+    def _current(self, path: str) -> str:
+        """Return where a file of the work tree lies, which its session as it is now has to have written.
+
+        Raises:
+            CannotDecideError: there is no such file, or it is of another state of the work tree.
+        """
         if not os.path.isfile(self._place(path)):
             message = f"There is no {path} to judge. Run the session that writes it, as by `headgate run`."
             raise CannotDecideError(message)
         self._tree.check_current(path)
-        return self._read(self._place(path), path)
+        return self._place(path)
 
     def _read(self, path: str, source: str) -> Predictions:
         """Return the predictions in a file, which has a name for people."""
@@ -204,13 +214,15 @@ class _Gating:
         if not files:
             return None
         paths = [find(it) if it in files else "" for it in (self._settings.measurements, self._settings.model)]
-        return measurements_of(paths[0] if os.path.isfile(paths[0]) else "", paths[1])
+        return measurements_of(paths[0], paths[1])
 
     def _files(self, conditions: Sequence[Wanted]) -> set[str]:
         """Return the files of the work tree that conditions about measurements read."""
+        settings = self._settings
         names = {it.condition.subject.metric for it in conditions if it.condition.subject.is_measurement}
-        measured = {self._settings.measurements} if names - {SIZE} or not self._settings.model else set()
-        return {it for it in measured | ({self._settings.model} if SIZE in names else set()) if it}
+        # A model that is named is measured here; all else, and the size of one that is not, is in the file.
+        files = {settings.model if it == SIZE and settings.model else settings.measurements for it in names}
+        return {it for it in files if it}
 
     def _record(self, found: GateResult) -> None:
         """Note the outcome for the exported model, which may be promoted by it."""

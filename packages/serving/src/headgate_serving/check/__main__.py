@@ -10,17 +10,19 @@ from contextlib import nullcontext
 from pathlib import Path
 
 try:
-    from headgate_serving.check._client import predict, wait_until_ready
+    from headgate_serving.check._client import predict, time_requests, wait_until_ready
     from headgate_serving.check._tables import read_predictions, read_split
 except ModuleNotFoundError as error:
     sys.stderr.write(f"serve-check: error: {error}; install headgate-serving[check]\n")
     sys.exit(2)
 from headgate_serving.check._compare import Comparison, compare
+from headgate_serving.check._latency import forget_latency, summarise, write_latency
 from headgate_serving.check._process import started_server
 from headgate_serving.errors import CheckError
 
 _MODES = {True: "raw bytes", False: "JSON"}
 _SHOWN = 5
+_MOST_REQUESTS = 10_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--split", default="test", help="the split to send (default: test)")
     add("--name", help="the name of the model (default: the stem of --model, or else model)")
     add("--timeout", type=float, default=30.0, help="seconds until the server must be ready (default: 30)")
+    add("--latency", type=Path, metavar="FILE", help="measure how long single rows take, and write that as JSON")
+    add("--requests", type=_count, default=200, help="how many requests are measured (default: 200)")
     server = parser.add_mutually_exclusive_group(required=True)
     server.add_argument("--model", type=Path, help="an ONNX file; a server for it is started and stopped")
     server.add_argument("--url", type=_address, metavar="HOST:PORT", help="a server that runs already")
@@ -60,8 +64,17 @@ def _address(text: str) -> str:
     return text
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_REQUESTS:
+        msg = f"{text!r} is no whole number from 1 to {_MOST_REQUESTS:,}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
+
+
 def _check(options: argparse.Namespace) -> int:
     start = time.monotonic()
+    if options.latency:
+        forget_latency(options.latency)
     split = read_split(options.dataset, options.split)
     predictions = read_predictions(options.predictions, num_classes=len(split.classes))
     if not split.ids:
@@ -78,11 +91,19 @@ def _check(options: argparse.Namespace) -> int:
                 sys.stdout.write(_describe_failure(outcome, words))
                 return 1
             largest = max(largest, outcome.largest)
+        times = time_requests(address, name, split.images, number=options.requests) if options.latency else []
     sys.stdout.write(
         f'serve-check: passed: {outcome.num_rows} rows of the split {options.split}, sent to model "{name}" at '
         f"{address} as {' and as '.join(_MODES.values())}, are all predicted as in {options.predictions}; the largest "
         f"difference of a probability is {largest:.1e} ({time.monotonic() - start:.1f} s)\n"
     )
+    if times:
+        measured = summarise(times)
+        write_latency(options.latency, measured)
+        sys.stdout.write(
+            f"serve-check: {len(times)} requests of one row took {measured['latency_p50_ms']:g} ms (median), "
+            f"{measured['latency_p95_ms']:g} ms (95%) and {measured['latency_p99_ms']:g} ms (99%)\n"
+        )
     return 0
 
 

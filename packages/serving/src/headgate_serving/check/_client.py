@@ -14,6 +14,7 @@ from tritonclient import http
 
 _MAX_BATCH: Final = 64
 _MAX_PIXELS: Final = 2_000_000  # A batch takes 8 MB as JSON then, half of what the server takes by default.
+_WARM: Final = 10  # The first requests open a connection and fill caches, which later ones do not.
 _TICK: Final = 0.05
 _Result = TypeVar("_Result")
 
@@ -69,6 +70,36 @@ def predict(address: str, name: str, images: NDArray[np.uint8], *, binary: bool)
     except Exception as error:  # Whatever is wrong with an answer is what the check is there to find.
         msg = f'the server does not predict with the model "{name}": {type(error).__name__}: {error}'
         raise ServerFaultError(msg) from error
+
+
+def time_requests(address: str, name: str, images: NDArray[np.uint8], *, number: int) -> list[float]:
+    """Return how many seconds each of some requests took, of one image each, sent one after the other as raw bytes.
+
+    Args:
+        address: HOST:PORT.
+        name: The name of the model.
+        images: Pixels, shape (N, H, W, C) with N of at least 1; they are sent in turn.
+        number: How many requests; a few before them are not counted.
+
+    Raises:
+        ServerFaultError: The server refuses a request, or its answer is not of the form of the protocol.
+    """
+    try:
+        return _run_apart(partial(_time_requests, address, name, images, number=number))
+    except Exception as error:  # As above: the server answered a moment ago.
+        msg = f'the server ceased to predict with the model "{name}": {type(error).__name__}: {error}'
+        raise ServerFaultError(msg) from error
+
+
+def _time_requests(address: str, name: str, images: NDArray[np.uint8], *, number: int) -> list[float]:
+    times = []
+    with http.InferenceServerClient(address) as client:
+        for index in range(-_WARM, number):
+            start = index % len(images)
+            begin = time.perf_counter()
+            _infer(client, name, images[start : start + 1], binary=True)
+            times.append(time.perf_counter() - begin)
+    return times[_WARM:]
 
 
 def _run_apart(function: Callable[[], _Result]) -> _Result:
