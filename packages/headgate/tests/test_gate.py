@@ -288,6 +288,33 @@ def test_what_the_files_do_not_have_cannot_be_asked_for(condition: str, words: s
     assert words in str(caught.value)
 
 
+def test_a_class_without_rows_has_no_recall() -> None:
+    """It is refused by name; of the values of a slice, those without any are left out."""
+    rows = {"id": list("abcd"), "label": [0, 0, 1, 0], "prediction": [0, 2, 1, 0], "stroke": list("xxyy")}
+    file = saved("x.parquet", rows)
+    for name, words in (('recall["2"]', "no row of class '2'"), ('slice["stroke=x"].recall["1"]', " with stroke=x")):
+        with pytest.raises(ConfigurationError, match=words):
+            headgate.gate(file, conditions=[f"{name} >= 0.5"])
+    found = headgate.gate(file, conditions=['slice["stroke"].recall["1"] >= 0.5'])
+    assert [it.subject for it in found.conditions[0].findings] == ['slice["stroke=y"].recall["1"]']
+    with pytest.raises(ConfigurationError, match="no row of class '2' with stroke=x"):
+        headgate.gate(file, conditions=['slice["stroke"].recall["2"] >= 0.5'])
+
+
+def test_an_interval_stays_where_its_metric_can_be() -> None:
+    """F1 of a class that was never predicted right lies from 0 to 1; an error has no largest value."""
+    rows = {"id": list("abcd"), "label": [0, 0, 1, 1], "prediction": [0, 0, 0, 0], "error": [0.0, 1.0, 2.0, 30.0]}
+    file = saved("x.parquet", {name: values for name, values in rows.items() if name != "error"})
+    interval = only(headgate.gate(file, conditions=['f1["1"] >= 0.5'])).interval
+    assert interval is not None
+    assert (interval.low, interval.high) == (0, pytest.approx(1, abs=0.01))
+    assert interval.high <= 1
+    errors = saved("e.parquet", {name: rows[name] for name in ("id", "error")})
+    interval = only(headgate.gate(errors, conditions=["mae <= 3"])).interval
+    assert interval is not None
+    assert interval.high > 8
+
+
 def test_labels_alone_have_no_probabilities() -> None:
     """What is computed from those is refused, and not given out as 0."""
     rows = {"id": ["a"], "label": ["x"], "prediction": ["x"]}

@@ -62,6 +62,12 @@ def test_a_condition_is_read(text: str, subject: Subject, *, is_floor: bool, fac
         ("accuracy >= 0.9 0.8", 16, "the condition should end here"),
         ("accuracy >= base.accuracy * 0", 28, "a base that counts 0 times"),
         ("accuracy >= base.accuracy - x", 28, "a number should be here"),
+        (
+            "accuracy >= 95",
+            12,
+            "accuracy lies between 0 and 1, so that a bound of 95 decides nothing; write three points",
+        ),
+        ("macro_f1 >= base.macro_f1 - 3", 12, "a bound of -3 decides nothing"),
         ("__import__('os')", 10, "'(' means nothing here"),
         ("", 0, "a metric should be here"),
     ],

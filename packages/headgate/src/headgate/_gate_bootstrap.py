@@ -159,7 +159,8 @@ class _Part:
         """
         low, high = (self._metric.value(sums + first * it) for it in self._more)
         off_low, off_high = (it.mean() - self._once(more) for it, more in zip((low, high), self._more, strict=True))
-        return low - max(0.0, 2 * off_low, off_low + self._metric.excess(sums)), high + max(0.0, -2 * off_high)
+        low = low - max(0.0, 2 * off_low, off_low + self._metric.excess(sums))
+        return np.maximum(low, 0.0), np.minimum(high + max(0.0, -2 * off_high), self._metric.most)
 
 
 def _summed(values: Floats, units: NDArray[np.intp], number: int) -> Floats:

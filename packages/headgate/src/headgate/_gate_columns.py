@@ -50,10 +50,12 @@ class Columns:
         return name in self.names
 
     def require(self, names: Iterable[str]) -> None:
-        """Refuse a file that lacks a column."""
+        """Refuse a file that lacks a column, or a value in one of texts."""
         for name in names:
             if not self.has(name):
                 self.refuse(f"there is no column {name!r}.{suggestion(name, self.names)}")
+            if types.is_string(self._table[name].type) and (self.texts(name) == "").any():
+                self._refuse_missing(name, int(np.argmax(self.texts(name) == "")))
 
     def texts(self, name: str) -> NDArray[np.str_]:
         """Return a column as texts; a whole number is written without a point."""
@@ -116,11 +118,14 @@ class Columns:
         try:
             return column.cast(kind)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            self.refuse(f"the column {name!r} has {column.type}; it has to have {kind}")
+            self.refuse(f"the column {name!r} is of type {column.type}; it has to be of type {kind}")
 
     def _refuse_nulls(self, name: str, column: pa.Array) -> NoReturn:
         """Raise an error about values that are missing."""
-        row = column.is_null().to_pylist().index(True)
+        self._refuse_missing(name, column.is_null().to_pylist().index(True))
+
+    def _refuse_missing(self, name: str, row: int) -> NoReturn:
+        """Raise an error about a value that is missing."""
         self.refuse(f"the column {name!r} has no value in row {row + 1}")
 
 

@@ -26,6 +26,7 @@ __all__ = ["ERRORS", "MEASUREMENTS", "METRICS", "PER_CLASS", "Condition", "Subje
 PER_CLASS = frozenset({"f1", "precision", "recall"})
 ERRORS = frozenset({"mae", "rmse"})
 METRICS = frozenset({"accuracy", "brier", "ece", "log_loss", "macro_f1"}) | PER_CLASS | ERRORS
+SHARES = METRICS - ERRORS - {"brier", "log_loss"}  # which lie between 0 and 1
 MEASUREMENTS = frozenset({"latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "model_bytes", "requests_per_second"})
 _TOKEN = re.compile(
     r'\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<name>[A-Za-z_]\w*)|"(?P<text>[^"]*)"'
@@ -123,7 +124,11 @@ class _Parser:
         """Read a whole condition."""
         subject = self._subject()
         sign = self._take("sign", {">=", "<="}, "`>=` or `<=`")
+        place = self._place
         factor, offset = self._bound(subject)
+        if subject.metric in SHARES and abs(offset) > 1:
+            reason = f"{subject.metric} lies between 0 and 1, so that a bound of {offset:g} decides nothing"
+            self._refuse(f"{reason}; write three points as 0.03", place)
         if self._next < len(self._tokens):
             self._refuse("the condition should end here", self._place)
         return Condition(text=self._text, subject=subject, is_floor=sign == ">=", factor=factor, offset=offset)

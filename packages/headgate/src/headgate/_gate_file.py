@@ -163,11 +163,13 @@ def _probabilities(found: Columns) -> tuple[NDArray[np.float64] | None, tuple[st
     else:
         return None, ()
     if not np.isfinite(values).all():
-        found.refuse("a probability is no number")
-    if values.min() < 0 or np.abs(values.sum(axis=1) - 1).max() > _SLACK:
-        row = int(np.argmax(np.maximum(np.abs(values.sum(axis=1) - 1), -values.min(axis=1))))
-        sum_ = values[row].sum()
-        found.refuse(f"the probabilities of {str(found.texts('id')[row])!r} are no shares of 1: their sum is {sum_:g}")
+        row = int(np.argmin(np.isfinite(values).all(axis=1)))
+        found.refuse(f"a probability of {str(found.texts('id')[row])!r} is no number")
+    off = np.abs(values.sum(axis=1) - 1)
+    if values.min() < 0 or off.max() > _SLACK:
+        row = int(np.argmin(values.min(axis=1)) if values.min() < 0 else np.argmax(off))
+        said = f"one is {values[row].min():g}" if values.min() < 0 else f"their sum is {values[row].sum():g}"
+        found.refuse(f"the probabilities of {str(found.texts('id')[row])!r} are no shares of 1: {said}")
     return values / values.sum(axis=1, keepdims=True), names
 
 

@@ -73,10 +73,15 @@ def judge(
 
 
 def subjects_of(subject: Subject, predictions: Predictions) -> list[Subject]:
-    """Return a subject for each value of its slice column, or the subject itself where it names one or none."""
+    """Return a subject for each value of its slice column, or the subject itself where it names one or none.
+
+    Where it is about the rows of one class, values without any are left out, unless no value has one.
+    """
     if not subject.column or subject.value is not None:
         return [subject]
-    return [subject.of(str(value)) for value in np.unique(slice_of(subject.column, predictions))]
+    values = slice_of(subject.column, predictions)
+    of_class = values[predictions.labels == subject.label] if subject.metric == "recall" else values
+    return [subject.of(str(value)) for value in np.unique(of_class if of_class.size else values)]
 
 
 def _draws(error: float, count: int) -> int:

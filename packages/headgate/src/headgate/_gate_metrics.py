@@ -46,6 +46,9 @@ def rows_of(subject: Subject, predictions: Predictions) -> NDArray[np.intp]:
             _refuse(predictions, f"no class {subject.label!r}", subject.label, predictions.classes)
         if subject.metric == "recall":
             chosen &= predictions.labels == subject.label
+    if not chosen.any():
+        where = f" with {subject.column}={subject.value}" if subject.column else ""
+        _refuse(predictions, f"no row of class {subject.label!r}{where}", "", ())
     return np.flatnonzero(chosen)
 
 
@@ -62,7 +65,7 @@ def slice_of(column: str, predictions: Predictions) -> NDArray[np.str_]:
 
 def _refuse(predictions: Predictions, what: str, name: str, known: tuple[str, ...] | list[str]) -> None:
     """Raise an error about what predictions do not have."""
-    message = f"{predictions.source} has {what}.{suggestion(name, known)}"
+    message = f"{predictions.source} has {what}.{suggestion(name, known) if known else ''}"
     raise ConfigurationError(message)
 
 
@@ -81,6 +84,7 @@ class Metric(Record):
         is_count: whether a row is only right or wrong.
         worst: what a row adds that is predicted as badly as any could be, or as any was seen to be, (C,).
         best: what one adds that is predicted as well, (C,).
+        most: the largest value that it can have; the smallest is 0.
         excess: by how much the metric of a sample may exceed the true one on average, given draws, (B, C).
     """
 
@@ -90,6 +94,7 @@ class Metric(Record):
     is_count: bool = True
     worst: Floats
     best: Floats
+    most: float = 1.0
     excess: Callable[[Floats], float] = lambda _: 0.0
 
     def __call__(self, weights: Floats) -> Floats:
@@ -175,6 +180,7 @@ def _mean(
         value=lambda sums: finish(sums[:, 0] / sums[:, 1]),
         badness=(values - low) / (worst - low) if worst != low else np.zeros(len(values)),
         is_count=best is not None,
+        most=float("inf") if best is None else 1.0,
         worst=np.array([worst, 1.0]),
         best=np.array([low, 1.0]),
     )

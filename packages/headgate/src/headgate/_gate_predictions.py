@@ -152,7 +152,8 @@ def _check_labels(found: Pair) -> None:
         raise CannotDecideError(message)
     wrong = candidate.ids[candidate.labels != base.labels] if candidate.labels.size else candidate.ids[:0]
     if wrong.size:
-        names = ", ".join(wrong[:_SHOWN].tolist()) + (", ..." if wrong.size > _SHOWN else "")
+        more = f" and {wrong.size - _SHOWN:,} more" if wrong.size > _SHOWN else ""
+        names = ", ".join(wrong[:_SHOWN].tolist()) + more
         message = (
             f"{candidate.source} and {base.source} have different labels for {wrong.size:,} rows: {names}."
             " Let both models be judged by the same labels."
