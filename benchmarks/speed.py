@@ -39,6 +39,7 @@ from peers import PEERS, QUIET, TooSlowError, warm
 from workspaces import commit, graph, write
 
 _STAGES = ["dataset", "train", "evaluate", "lint"]
+_YOUNG = 3.0  # seconds after which times of files tell whether they were written to
 _LONG = 30.0  # seconds that all rounds of one command may take
 
 
@@ -83,6 +84,12 @@ def seed(root: Path) -> None:
         store.record(verdict, root)
 
 
+def settle(root: Path) -> None:
+    """Wait until no file is so young that tools read it again each time, and have git take note of that."""
+    time.sleep(_YOUNG)
+    subprocess.run(["git", "status"], cwd=root, check=True, stdout=subprocess.DEVNULL)
+
+
 def ours(folder: Path, number: int) -> list[Command]:
     """Make a workspace in which nothing is to be done, and return what is timed in it."""
     root = folder / f"headgate-{number}"
@@ -90,8 +97,8 @@ def ours(folder: Path, number: int) -> list[Command]:
     write(root, graph(number))
     commit(root)
     os.environ["HEADGATE_STORE"] = str(folder / f"store-{number}")
-    subprocess.run(["git", "status"], cwd=root, check=True, stdout=subprocess.DEVNULL)
     seed(root)
+    settle(root)
     said = subprocess.run([program(), "run"], cwd=root, check=True, capture_output=True, text=True).stdout
     if f"{number + len(_STAGES):,} covered by earlier verdicts;" not in said:
         message = f"The second run of headgate ran something:\n{said[-1000:]}"
@@ -113,6 +120,7 @@ def theirs(folder: Path, number: int, places: dict[str, Path], limit: float) -> 
         start = place / PEERS[name].program
         try:
             warm(PEERS[name], start, root, graph(number), limit)
+            settle(root)
         except TooSlowError:
             slow.append(name)
             continue

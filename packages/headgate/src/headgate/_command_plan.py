@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from headgate._plan import plan
+from headgate._digest import Digester, prepare
 from headgate._quantities import option_value
 
 TYPE_CHECKING = False
@@ -97,7 +97,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Show the plan of the project that the working folder is in."""
     jobs = option_value(_jobs, arguments.jobs, "--jobs", f"it has to be a number from 1 to {_MAX_JOBS}")
     apart = option_value(_tags, arguments.apart, "--apart", _TAGS)
-    found = plan(os.curdir, base=arguments.base, sessions=arguments.sessions)
+    digester = Digester.for_worktree(os.curdir, meanwhile=prepare())
+    from headgate._plan import plan_of
+    from headgate._store import Store
+
+    store = Store.default(digester.snapshot.repository.root)
+    found = plan_of(digester, arguments.base, store, arguments.sessions)
     text = rendered(found, arguments.format, jobs=jobs or _MAX_JOBS, apart=apart or ())
     if arguments.output is None:
         sys.stdout.write(text)

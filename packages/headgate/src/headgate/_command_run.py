@@ -10,8 +10,7 @@ import os
 import sys
 import time
 
-from headgate._digest import Digester
-from headgate._plan import plan, plan_of, prepare
+from headgate._digest import Digester, prepare
 from headgate.errors import UsageError
 
 TYPE_CHECKING = False
@@ -46,6 +45,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     begin = time.monotonic()
     _check(arguments)
     digester = Digester.for_worktree(os.curdir, meanwhile=_prepare())
+    from headgate._plan import plan, plan_of
     from headgate._run_covered import covered
     from headgate._run_outcome import exit_code
     from headgate._run_summary import summary

@@ -9,7 +9,7 @@ from headgate._snapshot import CommitSnapshot, WorkTreeSnapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Self
 
     from headgate._components import Components
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Outputs = Mapping[str, Mapping[str, str]]
 
-__all__ = ["Digest", "Digester"]
+__all__ = ["Digest", "Digester", "prepare"]
 
 
 class Digest:
@@ -177,3 +177,13 @@ class Digester:
             else:
                 found[f"needs {name}"] = self.digest(needed, outputs).value
         return found
+
+
+def prepare() -> Iterator[None]:
+    """Import what a plan needs next, in two steps, each about as long as git takes for a look at a small repository."""
+    from headgate import _machine, _memory, _plan, _tree_memory
+
+    yield
+    from headgate import _needs, _selection, _store
+
+    del _machine, _memory, _needs, _plan, _selection, _store, _tree_memory

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from headgate._digest import Digester
+from headgate._digest import Digester, prepare
 from headgate._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Literal, Protocol
 
     from headgate._base import Base
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["Plan", "PlannedSession", "plan", "plan_of", "prepare"]
+__all__ = ["Plan", "PlannedSession", "plan", "plan_of"]
 
 
 _SHOWN = 3  # sessions that are named before the rest is counted
@@ -129,16 +129,6 @@ def plan_of(digester: Digester, base: str | None, store: Verdicts, sessions: Ite
         found = find_base(repository, base)
         reasons = Compared(digester, digester.for_commit(found.commit), found.name) if found.commit else None
     return Plan(root=repository.root, sessions=states.planned(reasons, found), base=found, digester=digester)
-
-
-def prepare() -> Iterator[None]:
-    """Import what a plan needs next, in two steps, each about as long as git takes for a look at a small repository."""
-    from headgate import _machine, _memory, _tree_memory
-
-    yield
-    from headgate import _needs, _selection, _store
-
-    del _machine, _memory, _needs, _selection, _store, _tree_memory
 
 
 class _States:
