@@ -307,8 +307,8 @@ def test_an_interval_stays_where_its_metric_can_be() -> None:
     file = saved("x.parquet", {name: values for name, values in rows.items() if name != "error"})
     interval = only(headgate.gate(file, conditions=['f1["1"] >= 0.5'])).interval
     assert interval is not None
-    assert (interval.low, interval.high) == (0, pytest.approx(1, abs=0.01))
-    assert interval.high <= 1
+    assert interval.low == 0
+    assert 0.99 < interval.high <= 1
     errors = saved("e.parquet", {name: rows[name] for name in ("id", "error")})
     interval = only(headgate.gate(errors, conditions=["mae <= 3"])).interval
     assert interval is not None
