@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from headgate._digest import Digester
+from headgate._nox import Nox
 from headgate._plan import plan
 
 if TYPE_CHECKING:
@@ -86,6 +87,30 @@ def test_a_noxfile_that_is_never_the_same_is_asked_each_time(monorepo: Monorepo)
         digests(digester)
         digester.remember()
         assert is_read(digester)
+
+
+def test_what_nox_lists_while_files_change_is_not_remembered(
+    monorepo: Monorepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be of another tree than the one that was looked at, even if that is back when nox has ended."""
+    noxfile, listed = monorepo.root / "noxfile.py", Nox.list_sessions
+
+    def list_another(nox: Nox, root: str, environ: Mapping[str, str]) -> list[Any]:
+        source = noxfile.read_text()
+        noxfile.write_text(f"{source}\n\n@nox.session\ndef another(session):\n    pass\n")
+        found = listed(nox, root, environ)
+        noxfile.write_text(source)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Nox, "list_sessions", list_another)
+        digester = Digester.for_worktree(monorepo.root)
+        assert "another" in digests(digester)
+        digester.remember()
+    digester = Digester.for_worktree(monorepo.root)
+    assert "another" not in digests(digester)
+    assert is_read(digester)
+    assert digester.for_commit("HEAD").snapshot.is_current()
 
 
 def test_what_one_plan_did_not_ask_for_the_next_one_adds(monorepo: Monorepo) -> None:

@@ -42,6 +42,7 @@ class Project:
         self.listing = snapshot.listing
         self.prefix = snapshot.repository.prefix
         self._memory = memory
+        self._is_stale = False
         self.noxfile = Noxfile(snapshot, memory)
         self.root = Root(snapshot, memory)
         self.workspace = find_workspace(snapshot, memory)
@@ -50,8 +51,8 @@ class Project:
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether the same sessions come from the same tree; not where code of the noxfile asks the clock or others."""
-        return not self.noxfile.on_load().unstable
+        """Whether its sessions come from this tree alone: neither from the clock or others, nor from a later tree."""
+        return not (self._is_stale or self.noxfile.on_load().unstable)
 
     def sessions(self, machine: Machine) -> list[Session]:
         """Return all sessions, asking nox only where something changed that its answer was read from.
@@ -72,5 +73,7 @@ class Project:
 
         listed = machine.nox.list_sessions(self.snapshot.repository.root, machine.environment(root.table.env))
         sessions = read_sessions(listed, root, noxfile, workspace, self.reader, self.prefix)
-        self._memory.put("sessions", key, [session.pack() for session in sessions])
+        self._is_stale = not self.snapshot.is_current()  # nox reads the files as they are when it reads them
+        if not self._is_stale:
+            self._memory.put("sessions", key, [session.pack() for session in sessions])
         return sessions

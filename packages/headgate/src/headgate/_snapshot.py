@@ -43,6 +43,10 @@ class Snapshot(ABC):
         """Return the contents of those of the files that there are."""
         ...
 
+    def is_current(self) -> bool:
+        """Tell whether nothing was written to since it was looked at, as nothing ever is to a commit."""
+        return True
+
     def _follow(self, listing: Listing) -> None:
         """Set the listing, with every link standing for what it leads to."""
         links = [path for mode, _, path in listing.records() if mode == LINK] if LINK in listing.raw else []
@@ -132,6 +136,11 @@ class WorkTreeSnapshot(Snapshot):
                     found[path] = file.read()
                 self._verify(path, *entry, found[path])
         return found
+
+    def is_current(self) -> bool:
+        """Tell whether nothing was written to since it was looked at, which takes another look."""
+        now = WorkTreeSnapshot(self.repository)
+        return now.listing.raw == self.listing.raw and not now.written_since(self)
 
     def written_since(self, earlier: WorkTreeSnapshot) -> set[bytes]:
         """Return the paths that something wrote to since an earlier look, although they hold what they held then.
