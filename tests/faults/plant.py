@@ -68,8 +68,9 @@ def plant(faults: Sequence[Fault], table: Table, arguments: argparse.Namespace, 
     campaign = Campaign(folder, table, jobs=arguments.jobs)
     sessions = sorted({it for fault in faults for it in fault.red} - {it for fault in faults for it in fault.also})
     sessions = sessions if arguments.short else campaign.sessions()
-    say(f"Without a fault: {len(sessions)} sessions ...")
-    say(f"  all green in {campaign.warm(sessions):.0f} s")
+    if sessions:  # headgate would take none for all
+        say(f"Without a fault: {len(sessions)} sessions ...")
+        say(f"  all green in {campaign.warm(sessions):.0f} s")
     findings = []
     for number, fault in enumerate(faults, start=1):
         say(f"{number} of {len(faults)}, {fault.name}: {fault.what}")
