@@ -74,7 +74,7 @@ def row(change: str, run: Run) -> str:
 
 
 def with_rows(text: str, title: str, order: Sequence[str], rows: Mapping[str, str]) -> str:
-    """Return a page in which rows of a table are new, and the others as they were.
+    """Return a page in which rows of a table are new, and the others as they were; a new table stands at its end.
 
     Args:
         text: the page.
@@ -85,8 +85,7 @@ def with_rows(text: str, title: str, order: Sequence[str], rows: Mapping[str, st
     head = "\n".join((_HEAD[0].format(title), _HEAD[1]))
     before, found, rest = text.partition(head)
     if not found:
-        message = f"docs/replay.md has no table that begins with {head!r}."
-        raise ValueError(message)
+        before = f"{text}\n"
     lines = rest.removeprefix("\n").split("\n")
     old = lines[: next(number for number, line in enumerate([*lines, ""]) if not line.startswith("|"))]
     known = {line.split(" | ")[0].removeprefix("| "): line for line in old} | dict(rows)
@@ -129,11 +128,12 @@ def main() -> int:
     parser.add_argument("--this-repository", action="store_true", help="take this repository, which takes long")
     parser.add_argument("--folder", type=Path, help="where its clone and main's verdicts are kept between calls")
     parser.add_argument("--unset", action="append", default=[], help="a variable of the workflow to leave out")
+    parser.add_argument("--leave-out", action="append", default=[], help="a session that CI shall not run there")
     parser.add_argument("change", nargs="*", help=f"rows to make: {EVERYTHING!r} and what docs/replay.md lists")
     given = parser.parse_args()
-    cases = THIS if given.this_repository else SMALL
-    if given.folder and not given.this_repository:
-        parser.error("--folder is for --this-repository: the small monorepo is made anew each time")
+    cases = {change: it.without(given.leave_out) for change, it in THIS.items()} if given.this_repository else SMALL
+    if (given.folder or given.leave_out) and not given.this_repository:
+        parser.error("--folder and --leave-out are for --this-repository: the small monorepo is made anew each time")
     if unknown := set(given.change) - {EVERYTHING, *cases}:
         parser.error(
             f"there is no change {', '.join(map(repr, sorted(unknown)))}, but: {EVERYTHING}; {'; '.join(cases)}"
@@ -141,7 +141,7 @@ def main() -> int:
     settings = {"unset": frozenset(given.unset)}
     with tempfile.TemporaryDirectory() as place:
         if given.this_repository:
-            repository: Hosted = ThisRepository((given.folder or Path(place)).resolve())
+            repository: Hosted = ThisRepository((given.folder or Path(place)).resolve(), *given.leave_out)
         else:
             repository = SmallMonorepo(Path(place))
         chosen = given.change or list(cases)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from replay_repository import RUNNING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,16 @@ class Case:
     skipped: frozenset[str] = frozenset()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def without(self, sessions: Iterable[str]) -> Case:
+        """Return the case where CI does not run some sessions."""
+        left_out = set(sessions)
+        runs = frozenset(it for it in self.runs if it.partition("(")[0] not in left_out)
+        has_images = any(it.partition("(")[0] in _IMAGES for it in runs)
+        skipped = self.skipped if has_images else self.skipped | {"images"}
+        return dataclasses.replace(self, runs=runs, skipped=skipped)
 
+
+_IMAGES: Final = {"build-images", "test-images", "image-faults"}
 _SERVING: Final = {"packages/serving/server.txt": "another server\n"}
 _STAGES: Final = frozenset({"dataset", "train", "serve-check", "build-images", "test-images"})
 SMALL: Final = {

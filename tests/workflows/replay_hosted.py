@@ -70,7 +70,8 @@ class Hosted:
     def propose(self, files: Mapping[str, str], **settings: Any) -> Run:  # noqa: ANN401 - those of Run
         """Run CI for a pull request that changes some files, and leave `main` as it is."""
         number = self._free()
-        self.git("checkout", "--quiet", "-b", f"change-{number}")
+        # Also where an earlier call was ended while it was here.
+        self.git("checkout", "--quiet", "--force", "-B", f"change-{number}", "main")
         self.write(files)
         commit = self.commit("Change")
         self.git("checkout", "--quiet", "main")

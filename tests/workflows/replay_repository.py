@@ -11,9 +11,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from replay_hosted import Hosted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT: Final = Path(__file__).parents[2]
 RUNNING: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -22,7 +25,6 @@ LEFT_OUT: Final = ("integration", "workflows")
 _EDITS: Final = (
     ("packages/*/pyproject.toml", rf' *"Programming Language :: Python :: 3\.(?!{RUNNING[2:]}")\d+",\n', ""),
     ("noxfile.py", r'@nox\.session\(tags=\["macos", "windows"\]\)', "@nox.session"),
-    ("noxfile.py", rf"@nox\.session(?=\ndef (?:{'|'.join(LEFT_OUT)})\()", "@nox.session(default=False)"),
 )
 # What surrounds this program, and would decide something in the steps.
 _SURROUNDINGS: Final = re.compile(r"CI|FORCE_COLOR|VIRTUAL_ENV|(GITHUB|HEADGATE|NOX|PYTHON|RUNNER|UV)_?(?!CACHE_DIR).*")
@@ -31,8 +33,13 @@ _SURROUNDINGS: Final = re.compile(r"CI|FORCE_COLOR|VIRTUAL_ENV|(GITHUB|HEADGATE|
 class ThisRepository(Hosted):
     """A clone of this repository's last commit, and the runs of its own `ci.yml`."""
 
-    def __init__(self, folder: Path) -> None:
-        """Clone it into a folder, or take the clone that an earlier replay has left there."""
+    def __init__(self, folder: Path, *left_out: str) -> None:
+        """Clone it into a folder, or take the clone that an earlier replay has left there.
+
+        Args:
+            folder: the folder.
+            left_out: functions of the noxfile that CI shall not run there, besides those that one machine cannot.
+        """
         paths = os.environ["PATH"].split(os.pathsep)
         own = str(Path(sys.executable).parent)
         environ = {key: it for key, it in os.environ.items() if not _SURROUNDINGS.fullmatch(key)}
@@ -40,9 +47,9 @@ class ThisRepository(Hosted):
         super().__init__(folder, folder / "origin/.github/workflows/ci.yml", environ)
         if not self.origin.is_dir():
             folder.mkdir(parents=True, exist_ok=True)
-            self._clone()
+            self._clone((*LEFT_OUT, *left_out))
 
-    def _clone(self) -> None:
+    def _clone(self, left_out: Iterable[str]) -> None:
         """Clone the repository, and commit what makes it smaller."""
         command = ["git", "clone", "--quiet", "--no-local", str(ROOT), str(self.origin)]
         subprocess.run(command, check=True, env=self.environ)
@@ -56,4 +63,18 @@ class ThisRepository(Hosted):
                     message = f"{file.relative_to(self.origin)} has nothing like {old!r}: mend {__file__}."
                     raise ValueError(message)
                 file.write_text(text, encoding="utf-8")
+        self._leave_out(left_out)
         self.commit(f"Support Linux and Python {RUNNING} only")
+
+    def _leave_out(self, functions: Iterable[str]) -> None:
+        """Take sessions out of what nox runs by default, and so out of what is planned."""
+        file = self.origin / "noxfile.py"
+        text = file.read_text(encoding="utf-8")
+        for function in functions:
+            found = re.search(rf"@nox\.session(\(.*\))?(?=\n(?:@\w+\n)*def {function.replace('-', '_')}\()", text)
+            if found is None:
+                message = f"noxfile.py has no session {function!r} that could be left out."
+                raise ValueError(message)
+            given = f"{found[1][1:-1]}, " if found[1] else ""
+            text = f"{text[: found.start()]}@nox.session({given}default=False){text[found.end() :]}"
+        file.write_text(text, encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 from github_job import Job
 from github_runner import Run
 from replay import counted, propose, ran, unexpected, with_rows
-from replay_cases import SMALL
+from replay_cases import SMALL, Case
 from replay_monorepo import CI, SmallMonorepo
 from replay_repository import LEFT_OUT, RUNNING, ThisRepository
 
@@ -51,16 +51,27 @@ def test_without_always_a_red_change_would_be_let_in(monorepo: SmallMonorepo, tm
 
 def test_this_repository_is_planned_for_one_python_and_one_system(tmp_path: Path) -> None:
     """The clone that the long form takes lists all sessions but those that need more than this machine."""
-    repository = ThisRepository(tmp_path / "replay")
+    repository = ThisRepository(tmp_path / "replay", "test-images", "docs")
     assert not repository.is_proven
     command = [sys.executable, "-m", "nox", "-l", "--json", "-k", "True"]
     done = subprocess.run(command, cwd=repository.origin, check=True, stdout=subprocess.PIPE, text=True)
     listed = json.loads(done.stdout)
     assert {it["python"] for it in listed if it["name"] == "tests"} == {RUNNING}
     assert not {tag for it in listed for tag in it["tags"]} & {"macos", "windows"}
-    text = (repository.origin / "noxfile.py").read_text(encoding="utf-8")
-    assert all(f"@nox.session(default=False)\ndef {it}(" in text for it in LEFT_OUT)
+    command = [sys.executable, "-m", "headgate", "plan", "--format", "json"]
+    done = subprocess.run(command, cwd=repository.origin, check=True, stdout=subprocess.PIPE, text=True)
+    planned = {it["name"].partition("(")[0] for it in json.loads(done.stdout)["sessions"]}
+    assert {"build-images", "lint"} <= planned
+    assert not {*LEFT_OUT, "test-images", "docs"} & planned
     assert repository.git("log", "--format=%s", "-1") == f"Support Linux and Python {RUNNING} only"
+
+
+def test_what_ci_does_not_run_is_not_expected() -> None:
+    """Neither the sessions nor, where no image is left, their job."""
+    case = Case(runs=frozenset({"lint", "build-images(serving)", "test-images(serving)"}), skipped=frozenset({"x"}))
+    assert case.without(["test-images"]).runs == {"lint", "build-images(serving)"}
+    assert case.without(["test-images"]).skipped == {"x"}
+    assert case.without(["test-images", "build-images"]).skipped == {"x", "images"}
 
 
 def test_a_row_takes_the_place_of_the_one_before() -> None:
@@ -73,8 +84,7 @@ def test_a_row_takes_the_place_of_the_one_before() -> None:
         f"Before.\n\n{head}\n| zero | new |\n| one | old |\n| two | new |\n\nAfter.\n"
     )
     assert with_rows(f"{head}\n", "case", order, rows) == f"{head}\n| zero | new |\n| two | new |\n"
-    with pytest.raises(ValueError, match="has no table"):
-        with_rows("Nothing.\n", "case", order, rows)
+    assert with_rows("Before.\n", "case", order, rows) == f"Before.\n\n{head}\n| zero | new |\n| two | new |\n"
 
 
 WORKFLOW = """
