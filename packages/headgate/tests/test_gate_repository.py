@@ -39,6 +39,8 @@ def evaluate(session):
     out = pathlib.Path("artifacts/evaluate")
     out.mkdir(parents=True, exist_ok=True)
     wrong, rows = map(int, pathlib.Path("inputs/model.txt").read_text().split())
+    if wrong == -2:
+        pathlib.Path(".git").unlink()
     if wrong < 0:
         session.error("it cannot be trained")
     out.joinpath("predictions.csv").write_text(predictions(wrong, rows))
@@ -218,6 +220,30 @@ def test_a_base_whose_stage_fails_is_no_base(demo: Demo) -> None:
     found = demo.gate(code=3)
     assert "a time that is not known yet" not in found
     assert "evaluate does not pass at the base" in found
+    assert demo.scratch.git("worktree", "list").count("\n") == 0
+
+
+def test_models_are_counted_in_a_remote_store(demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where that is told; a machine whose store is empty, as one in CI, then knows what was asked."""
+    url = (tmp_path / "shared").as_uri()
+    demo.branch()
+    demo.train(80)
+    demo.gate("--remote", url, code=1)
+    assert not (tmp_path / "shared/ledger").exists()
+    for code, store in ((1, "a"), (1, "bb"), (3, "ccc")):
+        monkeypatch.setenv("HEADGATE_STORE", str(tmp_path / store))
+        demo.train(80 + len(store))
+        found = demo.gate("--remote", url, "--write-remote", code=code)
+        assert {"a": "model 1 of 2", "bb": "model 2 of 2", "ccc": "its whole budget"}[store] in found
+    assert len(list((tmp_path / "shared/ledger").glob("*/*"))) == 2
+
+
+def test_a_work_tree_that_a_stage_broke_is_cleared_away(demo: Demo) -> None:
+    """Git no longer knows it as one, and does not list it either afterwards."""
+    demo.scratch.commit({"inputs/model.txt": "-2 800"})
+    demo.branch()
+    demo.train(5)
+    assert "evaluate does not pass at the base" in demo.gate(code=3)
     assert demo.scratch.git("worktree", "list").count("\n") == 0
 
 

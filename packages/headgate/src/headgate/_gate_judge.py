@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 
 from headgate._gate_bootstrap import bootstrap, seed_values
-from headgate._gate_metrics import hits, rows_of, slice_of
+from headgate._gate_metrics import hits
 from headgate._gate_proportions import (
     Interval,
     exact_interval,
@@ -20,16 +20,17 @@ from headgate._gate_proportions import (
     share_p_above,
 )
 from headgate._gate_result import Finding
+from headgate._gate_subjects import rows_of, subjects_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from headgate._gate_condition import Condition, Subject
+    from headgate._gate_condition import Condition
     from headgate._gate_predictions import Predictions
     from headgate._gate_result import Outcome
 
-__all__ = ["decided", "judge", "subjects_of"]
+__all__ = ["decided", "judge"]
 
 _TAIL = 100  # draws that shall lie beyond the end of an interval
 _MANY = 10**9  # rows that nobody has
@@ -70,18 +71,6 @@ def judge(
         else:
             findings.append(_drawn(part, mine, theirs, error=error, draws=max(draws, _draws(error, len(subjects)))))
     return decided(findings, error)
-
-
-def subjects_of(subject: Subject, predictions: Predictions) -> list[Subject]:
-    """Return a subject for each value of its slice column, or the subject itself where it names one or none.
-
-    Where it is about the rows of one class, values without any are left out, unless no value has one.
-    """
-    if not subject.column or subject.value is not None:
-        return [subject]
-    values = slice_of(subject.column, predictions)
-    of_class = values[predictions.labels == subject.label] if subject.metric == "recall" else values
-    return [subject.of(str(value)) for value in np.unique(of_class if of_class.size else values)]
 
 
 def _draws(error: float, count: int) -> int:

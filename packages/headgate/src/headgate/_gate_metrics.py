@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 
 from headgate._gate_condition import ERRORS
-from headgate._nearest import suggestion
 from headgate._record import Record
 from headgate.errors import ConfigurationError
 
@@ -23,50 +22,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Metric", "hits", "metric", "rows_of", "slice_of"]
+__all__ = ["Metric", "hits", "metric"]
 
 BINS = 15
 SHARES = frozenset({"accuracy", "recall"})  # of rows that are predicted right
-
-
-def rows_of(subject: Subject, predictions: Predictions) -> NDArray[np.intp]:
-    """Return the places of the rows that a subject with one slice at most is about.
-
-    Raises:
-        ConfigurationError: there is no such class, slice column or value.
-    """
-    chosen = np.ones(len(predictions.ids), bool)
-    if subject.column:
-        chosen &= slice_of(subject.column, predictions) == subject.value
-        if not chosen.any():
-            known = np.unique(predictions.slices[subject.column]).tolist()
-            _refuse(predictions, f"no row with {subject.column}={subject.value}", str(subject.value), known)
-    if subject.label:
-        if subject.label not in predictions.classes:
-            _refuse(predictions, f"no class {subject.label!r}", subject.label, predictions.classes)
-        if subject.metric == "recall":
-            chosen &= predictions.labels == subject.label
-    if not chosen.any():
-        where = f" with {subject.column}={subject.value}" if subject.column else ""
-        _refuse(predictions, f"no row of class {subject.label!r}{where}", "", ())
-    return np.flatnonzero(chosen)
-
-
-def slice_of(column: str, predictions: Predictions) -> NDArray[np.str_]:
-    """Return a slice column.
-
-    Raises:
-        ConfigurationError: there is none of that name.
-    """
-    if column not in predictions.slices:
-        _refuse(predictions, f"no slice column {column!r}", column, tuple(predictions.slices))
-    return predictions.slices[column]
-
-
-def _refuse(predictions: Predictions, what: str, name: str, known: tuple[str, ...] | list[str]) -> None:
-    """Raise an error about what predictions do not have."""
-    message = f"{predictions.source} has {what}.{suggestion(name, known) if known else ''}"
-    raise ConfigurationError(message)
 
 
 def hits(metric_name: str, predictions: Predictions) -> NDArray[np.bool_] | None:

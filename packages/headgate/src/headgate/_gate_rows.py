@@ -6,8 +6,7 @@ import os
 
 from headgate._gate import names_needed
 from headgate._gate_file import read_predictions
-from headgate._gate_judge import subjects_of
-from headgate._gate_metrics import rows_of
+from headgate._gate_subjects import rows_of, subjects_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
