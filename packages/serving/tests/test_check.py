@@ -127,10 +127,11 @@ def test_the_number_of_requests_is_bounded(evaluated: Evaluated, number: str, ca
 def test_latencies_that_cannot_be_written_are_an_error(
     evaluated: Evaluated, server: Server, tmp_path: Path, capsys: Captured
 ) -> None:
-    """Before anything is asked where that can be known, and without a traceback."""
+    """Without a traceback, and before anything is asked where that can be known."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
-    for place in ("folder", "file/latency.json"):
+    (tmp_path / "taken.json.part").mkdir()
+    for place in ("folder", "file/latency.json", "taken.json"):
         sent = ["--url", server.url.removeprefix("http://"), "--latency", str(tmp_path / place), "--requests", "1"]
         assert check(evaluated, *sent) == 2
         assert "the latencies cannot be written to" in capsys.readouterr().err
