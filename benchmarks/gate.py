@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from gate_worlds import worlds
-from headgate._gate_bootstrap import bootstrap
-from headgate._gate_proportions import holm, p_above
+from headgate._gate.bootstrap import bootstrap
+from headgate._gate.proportions import holm, p_above
 from scipy import stats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from headgate._gate_proportions import Interval
+    from headgate._gate.proportions import Interval
 
 CHANCE = 1e-4  # of a false alarm in one of the lines
 OUTCOMES = ("passes", "fails", "cannot tell")

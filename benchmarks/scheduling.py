@@ -27,11 +27,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from headgate._run import Runner
-from headgate._run_display import Display
-from headgate._run_lock import hold
-from headgate._run_task import Settings, Surroundings
-from headgate._store import Store
+from headgate._run.display import Display
+from headgate._run.lock import hold
+from headgate._run.loop import Runner
+from headgate._run.task import Settings, Surroundings
+from headgate._store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

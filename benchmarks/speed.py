@@ -34,7 +34,7 @@ from typing import NamedTuple
 
 import headgate
 from headgate import Verdict
-from headgate._store import Store
+from headgate._store.store import Store
 from peers import PEERS, QUIET, TooSlowError, warm
 from workspaces import commit, graph, write
 

@@ -14,7 +14,7 @@ from hypothesis import settings
 
 from headgate._nox import Nox
 from headgate._programs import Programs
-from headgate._store import Store
+from headgate._store.store import Store
 from headgate._verdict import Verdict
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from headgate import _command_audit
 from headgate._audit import Findings, compare
 from headgate._audit_watch import HookWatch, StraceWatch
 from headgate._cli import main
-from headgate._store import Store
+from headgate._commands import audit
+from headgate._store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +137,7 @@ def test_a_session_that_does_not_pass_tells_nothing(demo: Scratch, capsys: pytes
 def test_an_audit_says_only_what_it_found(demo: Scratch) -> None:
     """There may be nothing to advise."""
     findings = Findings(read=("a",), undeclared=(), ignored=(), unread=())
-    text = _command_audit._text("clean", findings, StraceWatch(demo.root))
+    text = audit._text("clean", findings, StraceWatch(demo.root))
     assert text.splitlines() == [
         "clean read 1 file of the repository, watched by strace.",
         "",
@@ -155,7 +155,7 @@ def test_one_session_is_audited_at_a_time(demo: Scratch, capsys: pytest.CaptureF
 
 def test_an_interrupted_audit_ends(demo: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the exit code of what was interrupted."""
-    monkeypatch.setattr("headgate._command_audit._watched", lambda *_arguments: ({}, True))
+    monkeypatch.setattr("headgate._commands.audit._watched", lambda *_arguments: ({}, True))
     assert main(["audit", "clean"]) == 130
 
 

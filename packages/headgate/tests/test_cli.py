@@ -40,7 +40,7 @@ class Probe:
 def probe(monkeypatch: pytest.MonkeyPatch) -> Probe:
     """Install the probe as a command of that name."""
     it = Probe()
-    monkeypatch.setitem(sys.modules, "headgate._command_probe", it)
+    monkeypatch.setitem(sys.modules, "headgate._commands.probe", it)
     return it
 
 
@@ -74,7 +74,7 @@ def test_the_overview_lists_every_command(
     arguments: list[str], probe: Probe, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Commands are the modules that there are; each is shown with its first line."""
-    monkeypatch.setattr(os, "listdir", lambda _folder: ["_cli.py", "_command_probe.py", "_command_probe.pyc"])
+    monkeypatch.setattr(os, "listdir", lambda _folder: ["__init__.py", "probe.py", "probe.pyc"])
     assert _cli.main(arguments) == 0
     shown = capsys.readouterr().out
     assert "  probe  Do as the test says.\n" in shown
@@ -91,7 +91,7 @@ def test_an_unknown_command_names_the_nearest(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A slip of the finger is answered with what was meant."""
-    monkeypatch.setattr(os, "listdir", lambda _folder: ["_command_probe.py"])
+    monkeypatch.setattr(os, "listdir", lambda _folder: ["probe.py"])
     assert _cli.main(["prob"]) == 2
     assert capsys.readouterr().err == (
         "headgate: There is no command 'prob'. Did you mean 'probe'? See `headgate --help`.\n"

@@ -16,10 +16,10 @@ import pytest
 
 import headgate
 from headgate import _cli
-from headgate._command_plan import rendered
+from headgate._commands.plan import rendered
 from headgate._format_github import as_github
 from headgate._plan import Plan, plan
-from headgate._store import Store
+from headgate._store.store import Store
 from headgate._verdict import Verdict
 
 if TYPE_CHECKING:
@@ -370,7 +370,7 @@ def test_the_package_gives_the_same_as_the_command(inside: Monorepo) -> None:
 
 RECORD = """
 import sys, headgate
-from headgate._store import Store
+from headgate._store.store import Store
 from headgate._verdict import Verdict
 store = Store.default(".")
 for it in headgate.plan(".").sessions:

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from headgate import _cli
-from headgate._gate_file import read_predictions
+from headgate._gate.file import read_predictions
 from headgate._plan import plan
-from headgate._report_page import Graph, Table
-from headgate._report_plan import plan_section, red_section, session_facts, time_section
-from headgate._report_source import BaseOutputs
-from headgate._run_logs import log_folder, log_name
-from headgate._store import Store
+from headgate._report.page import Graph, Table
+from headgate._report.plan import plan_section, red_section, session_facts, time_section
+from headgate._report.source import BaseOutputs
+from headgate._run.logs import log_folder, log_name
+from headgate._store.store import Store
 from headgate._verdict import Verdict
 
 if TYPE_CHECKING:
     from conftest import Monorepo, Scratch
 
-    from headgate._report_page import Section
+    from headgate._report.page import Section
 
 TABLES = """
 [tool.headgate.report]

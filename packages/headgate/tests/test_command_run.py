@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headgate import _command_run
 from headgate._cli import main
-from headgate._store import Store
+from headgate._commands import run
+from headgate._store.store import Store
 
 if TYPE_CHECKING:
     from conftest import Scratch
@@ -153,8 +153,8 @@ def test_a_run_in_which_nothing_is_to_be_done_imports_little(demo: Scratch) -> N
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert "1 covered by earlier verdicts" in done.stdout
     modules = set(done.stdout.split())
-    assert "headgate._run_covered" in modules
-    assert not {"headgate._run", "headgate._run_process", "headgate._store_outputs", "nox"} & modules
+    assert "headgate._run.covered" in modules
+    assert not {"headgate._run.loop", "headgate._run.process", "headgate._store.outputs", "nox"} & modules
 
 
 def test_a_failure_ends_the_run_with_1(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -335,4 +335,4 @@ def test_a_run_within_a_run_leaves_the_outer_ones_parts_alone(demo: Scratch, mon
 def test_as_many_processes_run_as_there_are_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that this process may use."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 3, 5})
-    assert _command_run._processors() == 3
+    assert run._processors() == 3

@@ -11,15 +11,15 @@ import pytest
 from pyarrow import parquet
 
 import headgate
-from headgate._gate_condition import parse_condition
-from headgate._gate_file import read_predictions
-from headgate._gate_measurements import measurements_of
-from headgate._gate_metrics import metric
-from headgate._gate_table import read_settings
+from headgate._gate.condition import parse_condition
+from headgate._gate.file import read_predictions
+from headgate._gate.measurements import measurements_of
+from headgate._gate.metrics import metric
+from headgate._gate.table import read_settings
 from headgate.errors import CannotDecideError, ConfigurationError, UsageError
 
 if TYPE_CHECKING:
-    from headgate._gate_result import Finding, GateResult
+    from headgate._gate.result import Finding, GateResult
 
 CLASSES = 10
 ACCURACY = "accuracy >= base.accuracy - 0.03"

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from headgate._gate_bootstrap import bootstrap
-from headgate._gate_condition import Condition, parse_condition
-from headgate._gate_metrics import metric
-from headgate._gate_predictions import Predictions
-from headgate._gate_proportions import exact_interval
+from headgate._gate.bootstrap import bootstrap
+from headgate._gate.condition import Condition, parse_condition
+from headgate._gate.metrics import metric
+from headgate._gate.predictions import Predictions
+from headgate._gate.proportions import exact_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate._gate_condition import METRICS, Condition, Subject, parse_condition
+from headgate._gate.condition import METRICS, Condition, Subject, parse_condition
 from headgate.errors import ConfigurationError
 
 

@@ -14,16 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate._gate_ledger import Charge, charge
-from headgate._store_journal import Journal
-from headgate._store_remote import Remote
+from headgate._gate.ledger import Charge, charge
+from headgate._store.journal import Journal
+from headgate._store.remote import Remote
 from headgate.errors import CannotDecideError, StoreError
 
 TEST_SET = "5" * 64
 
 CHARGE = """
 import sys
-from headgate._gate_ledger import charge
+from headgate._gate.ledger import charge
 for number in range(12):
     try:
         charge(sys.argv[1], "5" * 64, f"{number % int(sys.argv[2])}", conditions=[], budget=6, when="now")

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from headgate._gate_file import read_predictions
-from headgate._gate_predictions import pair
+from headgate._gate.file import read_predictions
+from headgate._gate.predictions import pair
 from headgate.errors import CannotDecideError, ConfigurationError, UsageError
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ import pytest
 from pyarrow import parquet
 
 from headgate import _cli
-from headgate._gate_file import read_predictions
-from headgate._gate_onnx import predict_rows
+from headgate._gate.exported import predict_rows
+from headgate._gate.file import read_predictions
 from headgate._nox import Nox
 from headgate._plan import plan
-from headgate._store import Store
-from headgate._store_journal import Journal
+from headgate._store.journal import Journal
+from headgate._store.store import Store
 from headgate._verdict import Verdict
 from headgate.errors import ConfigurationError, UsageError
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from headgate._gate_proportions import (
+from headgate._gate.proportions import (
     exact_interval,
     holm,
     mcnemar,
@@ -20,7 +20,7 @@ from headgate._gate_proportions import (
     score_interval,
     share_p_above,
 )
-from headgate._gate_sizes import bennett, hoeffding, score_rows
+from headgate._gate.sizes import bennett, hoeffding, score_rows
 
 ERROR = 0.01
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from headgate._gate_table import read_settings
+from headgate._gate.table import read_settings
 from headgate.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:

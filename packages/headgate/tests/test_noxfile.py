@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from headgate._git import Repository
 from headgate._memory import Memory
-from headgate._noxfile import Noxfile, SessionCode
-from headgate._noxfile_parts import read_module
+from headgate._noxfile.module import Noxfile, SessionCode
+from headgate._noxfile.parts import read_module
 from headgate._snapshot import WorkTreeSnapshot
 from headgate.errors import UsageError
 
@@ -329,7 +329,7 @@ def test_the_noxfile_is_read_once(scratch: Scratch, monkeypatch: pytest.MonkeyPa
     """Until it changes, what it says is remembered."""
     scratch.commit({"noxfile.py": NOXFILE})
     before = noxfile(scratch).code("tests")
-    monkeypatch.setattr("headgate._noxfile_parts.read_module", None)
+    monkeypatch.setattr("headgate._noxfile.parts.read_module", None)
     assert noxfile(scratch).code("tests") == before
 
 

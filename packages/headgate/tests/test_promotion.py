@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from headgate import _cli
-from headgate._store_journal import Journal
+from headgate._store.journal import Journal
 
 if TYPE_CHECKING:
     from conftest import Scratch, Stage

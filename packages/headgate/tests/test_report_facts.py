@@ -12,16 +12,16 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from headgate._gate_file import read_predictions
-from headgate._gate_table import read_settings
-from headgate._report_artifacts import images_section, measurements_section, training_section
-from headgate._report_data import contract_section, diff_section
-from headgate._report_gate import gate_section
-from headgate._report_mistakes import mistakes_section
-from headgate._report_model import model_section
-from headgate._report_page import Gallery, Intervals, Lines, Matrix, Reliability, Section, Table, Text
-from headgate._report_settings import ReportSettings, report_settings
-from headgate._report_source import BaseOutputs, NotThereError, Sources, guarded
+from headgate._gate.file import read_predictions
+from headgate._gate.table import read_settings
+from headgate._report.artifacts import images_section, measurements_section, training_section
+from headgate._report.data import contract_section, diff_section
+from headgate._report.gate import gate_section
+from headgate._report.mistakes import mistakes_section
+from headgate._report.model import model_section
+from headgate._report.page import Gallery, Intervals, Lines, Matrix, Reliability, Section, Table, Text
+from headgate._report.settings import ReportSettings, report_settings
+from headgate._report.source import BaseOutputs, NotThereError, Sources, guarded
 from headgate.errors import ConfigurationError
 
 if TYPE_CHECKING:

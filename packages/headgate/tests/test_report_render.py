@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from headgate._report_escape import code, fenced, mermaid, plain
-from headgate._report_html import as_html
-from headgate._report_markdown import LIMIT, as_markdown
-from headgate._report_page import (
+from headgate._report.as_html import as_html
+from headgate._report.as_markdown import LIMIT, as_markdown
+from headgate._report.escape import code, fenced, mermaid, plain
+from headgate._report.page import (
     Code,
     Column,
     Gallery,
@@ -32,7 +32,7 @@ from headgate._report_page import (
     Table,
     Text,
 )
-from headgate._report_verdict import verdict
+from headgate._report.verdict import verdict
 
 HOSTILE = (
     "<script>alert(1)</script> | ``` `x` $y$ @all #1\n# [a](javascript:b) \x1b[31m\u202e &lt; \"q\" 'q' </svg>\u732b"

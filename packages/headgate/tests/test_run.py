@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from headgate._run import Runner
-from headgate._run_display import Display
-from headgate._run_lock import hold
-from headgate._run_task import Settings, Surroundings
-from headgate._store import Store
+from headgate._run.display import Display
+from headgate._run.lock import hold
+from headgate._run.loop import Runner
+from headgate._run.task import Settings, Surroundings
+from headgate._store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from headgate._run_outcome import Outcome
+    from headgate._run.outcome import Outcome
 
 NOX = r"""
 for it; do case $it in --report=*) report=${it#*=} ;; --error-on-missing-interpreters) echo "strict" ;; esac; done

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headgate._run_display import Display, Live, make_display
-from headgate._run_outcome import STATUSES, Outcome
-from headgate._run_rich import RichDisplay
-from headgate._run_summary import summary
+from headgate._run.display import Display, Live, make_display
+from headgate._run.live_table import RichDisplay
+from headgate._run.outcome import STATUSES, Outcome
+from headgate._run.summary import summary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,7 +135,7 @@ def test_a_live_line_fits_the_terminal(terminal: Terminal) -> None:
 def test_the_display_suits_the_stream(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table where rich is, a line on other terminals, lines where there is no terminal or a dumb one."""
     assert isinstance(make_display(terminal.stream), RichDisplay)
-    monkeypatch.delitem(sys.modules, "headgate._run_rich")
+    monkeypatch.delitem(sys.modules, "headgate._run.live_table")
     monkeypatch.setitem(sys.modules, "rich.live", None)
     assert type(make_display(terminal.stream)) is Live
     monkeypatch.setenv("TERM", "dumb")

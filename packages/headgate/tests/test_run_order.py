@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate._run_order import chains, expected, time_left
+from headgate._run.order import chains, expected, time_left
 
 
 def test_a_chain_is_what_waits_one_after_the_other() -> None:

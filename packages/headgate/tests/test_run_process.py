@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headgate import _run_watchdog
-from headgate._run_lock import INSIDE, Watchdog, hold
-from headgate._run_process import _GATE, _STEPS, SessionProcess, end_all
+from headgate._run.lock import INSIDE, Watchdog, hold
+from headgate._run.process import _GATE, _STEPS, SessionProcess, end_all
+from headgate._run.watchdog import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,7 +104,7 @@ def test_sessions_end_however_deaf_they_are(
 ) -> None:
     """And all that they started with them, within five seconds, of which this test makes half a second."""
     assert sum(patience for _, patience in _STEPS) < 4
-    monkeypatch.setattr("headgate._run_process._STEPS", [(number, 0.2) for number, _ in _STEPS])
+    monkeypatch.setattr("headgate._run.process._STEPS", [(number, 0.2) for number, _ in _STEPS])
     process = start(script)
     pid = pid_in(tmp_path / "pid")
     begin = time.monotonic()
@@ -126,7 +126,7 @@ def test_a_session_that_cannot_be_ended_is_not_waited_for(start: Start, monkeypa
     """The system holds on to some processes; the run ends all the same."""
     process = start("sleep 100")
     monkeypatch.setattr(process, "signal", lambda _number: None)
-    monkeypatch.setattr("headgate._run_process._STEPS", ())
+    monkeypatch.setattr("headgate._run.process._STEPS", ())
     end_all([process])
     assert process.poll() is None
     monkeypatch.undo()
@@ -162,7 +162,7 @@ def test_the_watchdog_ends_what_is_left() -> None:
     read, write = os.pipe()
     os.write(write, b"+%d\n+%d\n+%d\n-%d\n" % (kept.pid, left.pid, gone.pid, kept.pid))
     os.close(write)
-    _run_watchdog.watch(read)
+    watch(read)
     assert left.wait() == -signal.SIGKILL
     assert kept.poll() is None
     kept.kill()
@@ -172,8 +172,8 @@ def test_the_watchdog_ends_what_is_left() -> None:
 RUN = """
 import os, sys
 from pathlib import Path
-from headgate._run_lock import hold
-from headgate._run_process import SessionProcess
+from headgate._run.lock import hold
+from headgate._run.process import SessionProcess
 
 with hold(sys.argv[1], {}, print) as watchdog:
     script = "sleep 100 & echo $! > pid; trap '' INT TERM; wait; sleep 100"

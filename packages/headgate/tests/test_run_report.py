@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headgate._run_outcome import STATUSES, Outcome, exit_code
-from headgate._run_report import log_parts, nox_results, skipped_everything
+from headgate._run.outcome import STATUSES, Outcome, exit_code
+from headgate._run.report import log_parts, nox_results, skipped_everything
 
 if TYPE_CHECKING:
     from pathlib import Path

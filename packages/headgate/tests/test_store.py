@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headgate._store import Store, default_folder
-from headgate._store_place import private_folder
+from headgate._store.place import private_folder
+from headgate._store.store import Store, default_folder
 from headgate.errors import StoreError
 
 if TYPE_CHECKING:
@@ -265,8 +265,10 @@ def test_the_default_folder_is_the_platforms(platform: str, environ: dict[str, s
 
 def test_a_lookup_imports_little() -> None:
     """A plan looks verdicts up, and needs neither json nor pathlib nor anything else that is slow to start for it."""
-    code = "import sys; sys.path += sys.argv[1:]; from headgate._store import Store; Store('x').verdicts(['0' * 64])"
+    code = (
+        "import sys; sys.path += sys.argv[1:]; from headgate._store.store import Store; Store('x').verdicts(['0' * 64])"
+    )
     command = [sys.executable, "-ISc", f"{code}; print(*sys.modules)", *sys.path]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    assert "headgate._store_index" in loaded
+    assert "headgate._store.index" in loaded
     assert not {"json", "pathlib", "re", "subprocess", "shutil", "contextlib", "hashlib"} & set(loaded)

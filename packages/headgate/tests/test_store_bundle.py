@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headgate._store import Store
-from headgate._store_journal import Journal
+from headgate._store.journal import Journal
+from headgate._store.store import Store
 from headgate._verdict_file import seal, write_verdict
 from headgate.errors import StoreError
 

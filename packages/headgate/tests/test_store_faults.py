@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headgate._store import Store
+from headgate._store.store import Store
 from headgate.errors import StoreError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Records sessions one after the other, restores, clears and exports. What an output must hold follows from the digest.
 WORKER = """
 import hashlib, os, pathlib, random, sys
-from headgate._store import Store
+from headgate._store.store import Store
 from headgate._verdict import Verdict
 
 root, folder, seed = sys.argv[1:]
@@ -142,7 +142,7 @@ def limited(size: int) -> None:
 
 RECORD = """
 import sys
-from headgate._store import Store
+from headgate._store.store import Store
 from headgate._verdict import Verdict
 from headgate.errors import StoreError
 
@@ -188,7 +188,7 @@ def test_a_restore_for_which_there_is_no_space_says_so(stage: Stage) -> None:
 
 MOVE = """
 import sys
-from headgate._store import Store
+from headgate._store.store import Store
 from headgate.errors import StoreError
 
 store, other, work, bundle = Store(sys.argv[1]), Store(sys.argv[2]), *sys.argv[3:]

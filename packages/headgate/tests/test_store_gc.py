@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headgate._store import Store
+from headgate._store.store import Store
 from headgate.errors import StoreError
 
 if TYPE_CHECKING:

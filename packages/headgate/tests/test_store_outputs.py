@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headgate._store import Store
-from headgate._store_outputs import Outputs
-from headgate._store_tree import manifest_of, read_manifest
+from headgate._store.outputs import Outputs
+from headgate._store.store import Store
+from headgate._store.tree import manifest_of, read_manifest
 from headgate.errors import StoreError
 
 if TYPE_CHECKING:
@@ -295,7 +295,7 @@ def test_what_was_found_is_remembered(recorded: Stage, monkeypatch: pytest.Monke
     settle(monkeypatch)
     assert restored(recorded)
     recorded.store.outputs(recorded.root).save()
-    monkeypatch.setattr("headgate._store_tree.manifest_of", None)
+    monkeypatch.setattr("headgate._store.tree.manifest_of", None)
     next_process = Outputs(str(recorded.root))
     verdict = recorded.store.last("build")
     assert verdict is not None
@@ -352,7 +352,7 @@ def test_a_strange_name_is_remembered(stage: Stage, monkeypatch: pytest.MonkeyPa
     outputs = Outputs(str(stage.root))
     content = outputs.content(name)
     outputs.save()
-    monkeypatch.setattr("headgate._store_tree.manifest_of", None)
+    monkeypatch.setattr("headgate._store.tree.manifest_of", None)
     assert Outputs(str(stage.root)).content(name) == content
 
 
@@ -519,7 +519,7 @@ def test_a_manifest_is_read_as_written(recorded: Stage) -> None:
 
 def test_a_blob_that_is_too_large_for_a_manifest_is_a_miss(recorded: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A verdict that names a data file as a manifest is not acted upon, and the blob stays."""
-    monkeypatch.setattr("headgate._store_outputs.MANIFEST_LIMIT", 10)
+    monkeypatch.setattr("headgate._store.outputs.MANIFEST_LIMIT", 10)
     shutil.rmtree(recorded.root / "out")
     blobs = recorded.blobs()
     assert not restored(recorded)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import fsspec  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
-from headgate._store import Store
-from headgate._store_remote import Remote
+from headgate._store.remote import Remote
+from headgate._store.store import Store
 from headgate._verdict import Verdict
 from headgate.errors import ConfigurationError, StoreError
 
@@ -231,7 +231,7 @@ def test_an_address_that_makes_no_sense_is_named() -> None:
 
 def test_a_remote_needs_fsspec(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has not installed it is told how."""
-    monkeypatch.delitem(sys.modules, "headgate._store_remote")
+    monkeypatch.delitem(sys.modules, "headgate._store.remote")
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(ConfigurationError, match=r"needs the package fsspec: pip install 'headgate\[remote\]'"):
         Store.default(stage.root, remote="memory://x")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from headgate._cli import main
 from headgate._outcomes_file import as_outcomes
-from headgate._run_outcome import STATUSES, Outcome
+from headgate._run.outcome import STATUSES, Outcome
 from headgate._verify import prove
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def test_a_plan_that_is_none_is_never_a_pass(place: Place, content: str | None, 
 
 def test_an_outcome_that_is_absurdly_large_is_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes from a job, which may be anyone's."""
-    monkeypatch.setattr("headgate._command_verify._LIMIT", 100)
+    monkeypatch.setattr("headgate._commands.verify._LIMIT", 100)
     place.write(plan(a="cached"), report(a="passed"))
     code, told = place.verify()
     assert code == 2

@@ -6,8 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from headgate._base import Base
     from headgate._explanation import Explanation, explain
-    from headgate._gate import gate
-    from headgate._gate_result import GateResult
+    from headgate._gate.compare import gate
+    from headgate._gate.result import GateResult
     from headgate._plan import Plan, PlannedSession, plan
     from headgate._sessions import Session
     from headgate._verdict import Verdict
@@ -28,13 +28,13 @@ __all__ = [
 _MODULES = {
     "Base": "_base",
     "Explanation": "_explanation",
-    "GateResult": "_gate_result",
+    "GateResult": "_gate.result",
     "Plan": "_plan",
     "PlannedSession": "_plan",
     "Session": "_sessions",
     "Verdict": "_verdict",
     "explain": "_explanation",
-    "gate": "_gate",
+    "gate": "_gate.compare",
     "plan": "_plan",
 }
 

@@ -11,8 +11,8 @@ import re
 
 from headgate._nearest import suggestion
 from headgate._record import Record
-from headgate._store_files import names
-from headgate._store_journal import Journal
+from headgate._store.files import names
+from headgate._store.journal import Journal
 from headgate.errors import CannotDecideError, UsageError
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from headgate._evidence import Evidence
-    from headgate._store import Store
+    from headgate._store.store import Store
 
 __all__ = ["Move", "current", "is_held", "move", "moves", "roll_back"]
 
@@ -109,7 +109,7 @@ def move(store: Store, alias: str, *, content: str, file: str, by: str, when: st
 
 def is_held(store: Store, content: str) -> bool:
     """Tell whether the store has a model's file, whole."""
-    from headgate._store_writing import hash_file
+    from headgate._store.writing import hash_file
 
     path = store.blobs.path(content)
     return path.is_file() and hash_file(path)[0] == content

@@ -8,7 +8,7 @@ import shutil
 import sys
 
 from headgate import _audit_hook
-from headgate._store_files import read
+from headgate._store.files import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -28,20 +28,19 @@ if TYPE_CHECKING:
 
 __all__ = ["main", "program"]
 
-_PREFIX = "_command_"
+_COMMANDS = "_commands"
 _GARBAGE = 100_000  # objects after which the interpreter looks for circles among them, which a plan hardly makes
 
 
 def _names() -> list[str]:
     """Return the names of all commands there are."""
-    folder = os.path.dirname(__file__)
-    modules = (name[: -len(".py")] for name in os.listdir(folder) if name.endswith(".py"))
-    return sorted(name[len(_PREFIX) :].replace("_", "-") for name in modules if name.startswith(_PREFIX))
+    modules = os.listdir(os.path.join(os.path.dirname(__file__), _COMMANDS))
+    return sorted(it.removesuffix(".py").replace("_", "-") for it in modules if it.endswith(".py") and it[0] != "_")
 
 
 def _command(name: str) -> Command:
     """Import the module of a command."""
-    module = f"{__package__}.{_PREFIX}{name.replace('-', '_')}"
+    module = f"{__package__}.{_COMMANDS}.{name.replace('-', '_')}"
     try:
         command: Command = import_module(module)
     except ModuleNotFoundError as error:

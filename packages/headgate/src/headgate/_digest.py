@@ -184,6 +184,7 @@ def prepare() -> Iterator[None]:
     from headgate import _machine, _memory, _plan, _tree_memory
 
     yield
-    from headgate import _needs, _selection, _store
+    from headgate import _needs, _selection
+    from headgate._store import store
 
-    del _machine, _memory, _needs, _plan, _selection, _store, _tree_memory
+    del _machine, _memory, _needs, _plan, _selection, _tree_memory, store

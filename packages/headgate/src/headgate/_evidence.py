@@ -8,14 +8,14 @@ that tested it.
 from __future__ import annotations
 
 from headgate._record import Record
-from headgate._store_journal import Journal
-from headgate._store_tree import MANIFEST_LIMIT, read_manifest
+from headgate._store.journal import Journal
+from headgate._store.tree import MANIFEST_LIMIT, read_manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from headgate._store import Store
+    from headgate._store.store import Store
     from headgate._verdict import Verdict
 
 __all__ = ["Evidence", "evidence"]

@@ -70,7 +70,7 @@ def explain(
         HeadgateError: what `plan` raises, and UsageError where the name means several sessions.
     """
     if store is None:
-        from headgate._store import Store
+        from headgate._store.store import Store
 
         store = Store.default(Repository(os.fspath(repo), environ).root)
     found = plan(repo, base=base, store=store, environ=environ, sessions=[session])

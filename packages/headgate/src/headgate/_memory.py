@@ -69,11 +69,15 @@ class Memory:
 
 def _code_stamp() -> str:
     """Return what changes with any module of this package."""
-    with os.scandir(os.path.dirname(__file__)) as entries:
-        found = sorted(
-            (entry.name, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in entries if entry.is_file()
-        )
-    return digest(repr(found).encode())
+    folders, found = [os.path.dirname(__file__)], []
+    for folder in folders:  # grows while it is read
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_file():
+                    found.append((entry.path, entry.stat().st_size, entry.stat().st_mtime_ns))
+                elif entry.name != "__pycache__":
+                    folders.append(entry.path)
+    return digest(repr(sorted(found)).encode())
 
 
 # The form of the facts is the business of the very code that was imported, and of this interpreter's marshal.

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from headgate._run_outcome import Outcome
+    from headgate._run.outcome import Outcome
 
 __all__ = ["SYSTEMS", "as_outcomes"]
 

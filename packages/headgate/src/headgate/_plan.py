@@ -105,7 +105,7 @@ def plan(
     """
     digester = Digester.for_worktree(repo, environ, prepare())
     if store is None:
-        from headgate._store import Store
+        from headgate._store.store import Store
 
         store = Store.default(digester.snapshot.repository.root)
     return plan_of(digester, base, store, sessions)

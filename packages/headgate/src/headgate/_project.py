@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headgate._lockfile import Lock
-from headgate._noxfile import Noxfile
+from headgate._noxfile.module import Noxfile
 from headgate._reads import TreeReader
 from headgate._root import Root
 from headgate._sessions import Session

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from headgate._nox import Listed
-    from headgate._noxfile import Noxfile, SessionCode
+    from headgate._noxfile.module import Noxfile, SessionCode
     from headgate._reads import TreeReader
     from headgate._root import Root
     from headgate._workspace import Workspace

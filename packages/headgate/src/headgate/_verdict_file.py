@@ -42,7 +42,7 @@ def write_verdict(verdict: Verdict, *, place: str) -> bytes:
 
     Args:
         verdict: The verdict.
-        place: What tells repositories apart on one machine; see `headgate._store_place`.
+        place: What tells repositories apart on one machine; see `headgate._store.place`.
     """
     import json
 

@@ -23,7 +23,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NoReturn
 
-from headgate._store import Store
+from headgate._store.store import Store
 
 SIZE = 300_000  # bytes of each output: enough for a kill to hit its writing
 NOXFILE = f"""

@@ -11,7 +11,7 @@ from soundness_monorepo import Monorepo
 from soundness_mutations import Mutator
 
 import headgate
-from headgate._store import Store
+from headgate._store.store import Store
 from headgate.errors import HeadgateError
 
 if TYPE_CHECKING:

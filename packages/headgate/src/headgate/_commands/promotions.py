@@ -1,0 +1,74 @@
+"""List the models that were promoted: which, to what, by whom, when, and by which evidence."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from headgate._alias import Move
+    from headgate._store.store import Store
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Declare what can be asked for."""
+    parser.add_argument("--path", metavar="ALIAS", help="only the file of the model that an alias points to")
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
+
+
+def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+    """List them, the latest last."""
+    from headgate._alias import moves
+    from headgate._store.store import Store
+
+    store = Store.default()
+    if arguments.path:
+        sys.stdout.write(f"{_path(store, arguments.path)}\n")
+        return 0
+    found = sorted(moves(store), key=lambda it: it.when)
+    if arguments.format == "json":
+        import json
+
+        data = [vars(it) | {"evidence": list(it.evidence)} for it in found]
+        sys.stdout.write(json.dumps({"format": 1, "promotions": data}, indent=2) + "\n")
+        return 0
+    lines = [line for it in found for line in _lines(it)]
+    sys.stdout.write("\n".join(lines or [f"Nothing was promoted in {store.root}."]) + "\n")
+    return 0
+
+
+def _path(store: Store, alias: str) -> str:
+    """Return the file of a model, which is whole.
+
+    Raises:
+        StoreError: it is missing or damaged.
+    """
+    from headgate._alias import current, is_held
+    from headgate.errors import StoreError
+
+    found = current(store, alias)
+    if not is_held(store, found.content):
+        message = (
+            f"The model {found.content[:12]} of {alias} is missing or damaged in {store.root}."
+            f" Put it back with `headgate store import`, or go back with `headgate rollback {alias}`."
+        )
+        raise StoreError(message)
+    return str(store.blobs.path(found.content))
+
+
+def _lines(it: Move) -> list[str]:
+    """Return the lines about one move."""
+    said = [_said(row["check"], row["state"], row["when"]) for row in it.evidence]
+    return [
+        f"{it.when[:19]}  {it.alias}  {it.content[:12]}  {it.file}  {it.action} by {it.by}",
+        f"    {', '.join(said)}",
+    ]
+
+
+def _said(check: str, state: str, when: str) -> str:
+    """Return what was known about one check."""
+    return f"{check} {state} on {when[:10]}" if when else f"{check} {state}"

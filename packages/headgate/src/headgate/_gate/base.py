@@ -1,0 +1,212 @@
+"""What the stages of the merge base left behind: restored from the store, or made in a work tree of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+from headgate._base import Base, find_base
+from headgate._digest import Digester
+from headgate._needs import in_order
+from headgate._quantities import duration_text
+from headgate._run.lock import INSIDE
+from headgate.errors import CannotDecideError, ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from headgate._sessions import Session
+    from headgate._store.store import Store
+    from headgate._verdict import Verdict
+
+__all__ = ["BaseTree", "NoBaseError"]
+
+_PATIENCE = 6.0  # seconds that a run gets to end its sessions, which it does within 5
+FIRST = "If there never was one, --bootstrap records what this work tree predicts as the first."
+
+
+class NoBaseError(CannotDecideError):
+    """There is nothing to compare with."""
+
+
+class BaseTree:
+    """The tree of the merge base, and the outputs of its stages.
+
+    Attributes:
+        base: the commit; its id is empty where there is none.
+        notes: how the outputs came about, for people.
+    """
+
+    def __init__(self, root: str, store: Store, folder: str, *, asked: str | None, say: Callable[[str], None]) -> None:
+        """Find the base of a work tree.
+
+        Args:
+            root: the project's folder.
+            store: where verdicts and outputs are.
+            folder: an empty folder for what is restored.
+            asked: a revision, or None for the branch to be merged into.
+            say: takes a message for the person who waits.
+        """
+        self._now = Digester.for_worktree(root)
+        self._sessions = {session.name: session for session in self._now.sessions()}
+        self._repository = self._now.snapshot.repository
+        self._store = store
+        self._folder = folder
+        self._say = say
+        self._places: dict[str, str] = {}
+        self._tree = ""
+        found = find_base(self._repository, asked)
+        self.base = Base(commit="", name="the first commit") if self._is_first(found) else found
+        self.notes: list[str] = []
+
+    def _is_first(self, found: Base) -> bool:
+        """Tell whether a base is the work tree itself, and has nothing before it."""
+        ask = self._repository.ask
+        return (
+            found.commit == ask("rev-parse", "--verify", "--quiet", "HEAD")
+            and ask("rev-parse", "--verify", "--quiet", "HEAD^") is None
+            and ask("rev-parse", "--is-shallow-repository") == "false"
+            and ask("status", "--porcelain") == ""
+        )
+
+    def find(self, path: str) -> str:
+        """Return where a file lies that a stage of the base wrote, by its path in the work tree.
+
+        Raises:
+            ConfigurationError: no session says that it writes it.
+            NoBaseError: there is no base, or it does not have the file and cannot make it.
+        """
+        session = self._writer(path)
+        if not self.base.commit:
+            message = f"There is no commit to compare with: this is {self.base.name}. {FIRST}"
+            raise NoBaseError(message)
+        if session.name not in self._places:
+            self._places[session.name] = self._restored(session) or self._made(session)
+        place = os.path.join(self._places[session.name], path)
+        if not os.path.isfile(place):
+            message = (
+                f"{session.name} of the base, {self.base.name}, does not write {path}, so that there is nothing to"
+                f" compare with. {FIRST}"
+            )
+            raise NoBaseError(message)
+        return place
+
+    def _writer(self, path: str) -> Session:
+        """Return the session that writes a file."""
+        found = [it for it in self._sessions.values() if any(_holds(output, path) for output in it.outputs)]
+        if len(found) != 1:
+            message = (
+                f"[tool.headgate.gate] reads {path}, which {len(found)} sessions write. Name its folder in the"
+                " `outputs` of one session in [tool.headgate.sessions]."
+            )
+            raise ConfigurationError(message)
+        return found[0]
+
+    def _restored(self, session: Session) -> str:
+        """Return the folder that the session's outputs were restored into; empty where the store lacks them."""
+        verdict = self._verdict(session, self._now.for_commit(self.base.commit))
+        if verdict is None:
+            return ""
+        place = os.path.join(self._folder, str(len(self._places)))
+        os.mkdir(place)
+        if self._store.restore(verdict, place) is None:
+            return ""
+        self._store.mark_used([verdict.digest])
+        self.notes.append(f"the base is what {session.name} gave at {self.base.name}, restored from the store")
+        return place
+
+    def _verdict(self, session: Session, tree: Digester) -> Verdict | None:
+        """Return the verdict that covers a session of a tree, after those of all that it needs."""
+        found: Verdict | None = None
+        outputs: dict[str, Mapping[str, str]] = {}
+        for name in self._chain(session):
+            found = self._store.verdict(tree.digest(self._sessions[name], outputs).value)
+            if found is None:
+                return None
+            outputs[name] = found.outputs
+        return found
+
+    def _chain(self, session: Session) -> list[str]:
+        """Return all that a session needs, in an order in which it can run, and the session itself."""
+        names = [session.name]
+        for name in names:  # grows while it is read
+            names += [it for it in self._sessions[name].needs if it not in names]
+        return in_order({name: self._sessions[name].needs for name in names})
+
+    def check_current(self, path: str) -> None:
+        """Refuse a file of the work tree that its session, as it is now, did not write.
+
+        Where the session has no verdict, as after a bare `nox`, nobody can tell; that is noted.
+
+        Raises:
+            CannotDecideError: the session passed as it is now, and wrote something else.
+        """
+        session = self._writer(path)
+        verdict = self._verdict(session, self._now)
+        if verdict is None:
+            self.notes.append(f"no verdict says that {path} is what {session.name} gives as it is now")
+            return
+        outputs = self._store.outputs(self._repository.root)
+        if not all(outputs.is_in_place(output, content) for output, content in verdict.outputs.items()):
+            message = f"{path} is not what {session.name} gives as it is now. Run `headgate run {session.name}`."
+            raise CannotDecideError(message)
+
+    def _made(self, session: Session) -> str:
+        """Return the work tree of the base, after the session has run in it."""
+        self._say(
+            f"The store lacks what {session.name} gave at {self.base.name}: running it there,"
+            f" which should take {self._expected(session)}."
+        )
+        if not self._tree:
+            self._tree = os.path.join(self._folder, "tree")
+            self._repository.run("worktree", "add", "--quiet", "--detach", self._tree, self.base.commit)
+        root = os.path.join(self._tree, self._repository.prefix)
+        command = [sys.executable, "-m", "headgate", "run", session.name]
+        environ = {name: value for name, value in self._repository.environ.items() if name != INSIDE}
+        environ |= {"HEADGATE_STORE": self._store.root}
+        if self._store.remote is not None:
+            environ |= {"HEADGATE_REMOTE": self._store.remote.url}
+        code = _finished(command, root, environ)
+        if code:
+            message = (
+                f"{session.name} does not pass at the base, {self.base.name} (exit code {code}), so that"
+                f" there is nothing to compare with. Name another base with --base. {FIRST}"
+            )
+            raise NoBaseError(message)
+        self.notes.append(f"the base is what {session.name} gave at {self.base.name}, run in a work tree of its own")
+        return root
+
+    def _expected(self, session: Session) -> str:
+        """Return how long a session takes with all that it needs, in words."""
+        times = [self._store.seconds(name) for name in self._chain(session)]
+        known = sum(it for it in times if it is not None)
+        return f"about {duration_text(known)}" if known else "a time that is not known yet"
+
+    def close(self) -> None:
+        """Remove the work tree, if one was made, wholly or in part."""
+        if self._tree and self._repository.ask("worktree", "remove", "--force", self._tree) is None:
+            shutil.rmtree(self._tree, ignore_errors=True)
+            self._repository.ask("worktree", "prune")
+
+
+def _finished(command: list[str], folder: str, environ: Mapping[str, str]) -> int:
+    """Run a command to its end and return its exit code; whoever is told to end lets it put things right first."""
+    with subprocess.Popen(command, cwd=folder, env=environ, stdout=sys.stderr) as process:  # noqa: S603  # ourselves
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE)
+            process.kill()
+            raise
+
+
+def _holds(output: str, path: str) -> bool:
+    """Tell whether a path is an output, or lies in one."""
+    return path == output or path.startswith(f"{output}/")

@@ -1,0 +1,121 @@
+"""What was measured of a model: a JSON object of names with a number each, or a list of numbers measured anew."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from statistics import fmean, variance
+
+from scipy import special
+
+from headgate._gate.condition import MEASUREMENTS
+from headgate._gate.proportions import Interval
+from headgate._gate.result import Finding
+from headgate.errors import ConfigurationError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from headgate._gate.condition import Condition
+
+__all__ = ["SIZE", "judge_measurement", "measurements_of", "read_measurements"]
+
+SIZE = "model_bytes"  # which is measured here, of the model's file
+
+
+def read_measurements(path: str) -> dict[str, tuple[float, ...]]:
+    """Return the measurements in a file; names that no condition can use are left out.
+
+    Raises:
+        UsageError: there is no such file.
+        ConfigurationError: it is no JSON, or a measurement is no finite number.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            data = json.load(file)
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror}. Run the session that writes it, or name another file."
+        raise UsageError(message) from None
+    except ValueError as error:
+        message = f"{path} is no valid JSON: {error}"
+        raise ConfigurationError(message) from None
+    if not isinstance(data, dict):
+        message = f'{path} has to hold an object of measurements, as in {{"latency_p99_ms": 3.2}}.'
+        raise ConfigurationError(message)
+    return {name: _numbers(path, name, data[name]) for name in sorted(MEASUREMENTS & data.keys())}
+
+
+def _numbers(path: str, name: str, value: object) -> tuple[float, ...]:
+    """Return one measurement or several."""
+    values = value if isinstance(value, list) else [value]
+    numbers = [float(it) for it in values if isinstance(it, (int, float)) and not isinstance(it, bool)]
+    if not numbers or len(numbers) < len(values) or not all(map(math.isfinite, numbers)):
+        message = f"{path}: {name} is {value!r}; it has to be a number, or a list of numbers."
+        raise ConfigurationError(message)
+    return tuple(numbers)
+
+
+def measurements_of(path: str, model: str) -> dict[str, tuple[float, ...]]:
+    """Return the measurements in a file and the size of a model; either may be an empty text for none."""
+    found = read_measurements(path) if path else {}
+    if model and os.path.isfile(model):
+        found[SIZE] = (float(os.path.getsize(model)),)
+    return found
+
+
+def judge_measurement(
+    condition: Condition,
+    candidate: Mapping[str, tuple[float, ...]],
+    base: Mapping[str, tuple[float, ...]] | None,
+    *,
+    error: float,
+) -> Finding:
+    """Return what is found about a measurement, its outcome still open.
+
+    One that was measured once on each side is taken at its word, as a file's size may be.
+
+    Raises:
+        ConfigurationError: it was not measured.
+
+    Source:
+        Welch, "The generalization of 'Student's' problem when several different population variances are involved",
+        Biometrika 34 (1947) 28-35.
+    """
+    name = condition.subject.metric
+    sides = [(1.0, _needed(name, candidate, "candidate"))]
+    if condition.is_relative:
+        sides.append((-condition.factor, _needed(name, base or {}, "base")))
+    estimate = sum(factor * fmean(values) for factor, values in sides)
+    gap = (estimate - condition.offset) * (1 if condition.is_floor else -1)
+    squares = [(factor**2 * variance(it) / len(it), len(it) - 1) for factor, it in sides if len(it) > 1]
+    spread, half = math.sqrt(sum(square for square, _ in squares)), 0.0
+    p_fails = 0.0 if gap < 0 else 1.0
+    p_passes = 1 - p_fails
+    if spread:
+        freedom = spread**4 / sum(square**2 / number for square, number in squares)
+        p_fails = float(special.stdtr(freedom, gap / spread))
+        p_passes = float(special.stdtr(freedom, -gap / spread))
+        half = float(special.stdtrit(freedom, 1 - error)) * spread
+    return Finding(
+        subject=str(condition.subject),
+        outcome="cannot tell",
+        method="t" if spread else "measured",
+        candidate=fmean(sides[0][1]),
+        base=fmean(sides[1][1]) if condition.is_relative else None,
+        estimate=estimate,
+        bound=condition.offset,
+        interval=Interval(low=estimate - half, high=estimate + half) if spread else None,
+        p_passes=p_passes,
+        p_fails=p_fails,
+        rows=0,
+    )
+
+
+def _needed(name: str, values: Mapping[str, tuple[float, ...]], whose: str) -> tuple[float, ...]:
+    """Return a measurement that has to be there."""
+    if name not in values:
+        message = f"{name} was not measured of the {whose}. Name a file with it in --{whose}-measurements."
+        raise ConfigurationError(message)
+    return values[name]

@@ -1,0 +1,192 @@
+"""The table [tool.headgate.gate], as people write it."""
+
+from __future__ import annotations
+
+import os
+
+from headgate._gate.condition import parse_condition
+from headgate._gate.settings import GateSettings, Wanted
+from headgate._nearest import suggestion
+from headgate.errors import ConfigurationError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn, TypeVar
+
+    from headgate._gate.result import Outcome
+
+    T = TypeVar("T")
+
+__all__ = ["project_settings", "read_settings"]
+
+_PLACE = "[tool.headgate.gate]"
+_DEFAULT = "accuracy >= base.accuracy - 0.03"
+_MAPPED: dict[str, Outcome] = {"fail": "fails", "pass": "passes"}
+_LEAST_DRAWS = 2_000
+_MOST_DRAWS = 1_000_000
+
+
+def read_settings(path: str | None = None, data: dict[str, Any] | None = None) -> GateSettings:
+    """Return what a table says.
+
+    Args:
+        path: a TOML file: one with the table [tool.headgate.gate], or one that holds nothing but its keys.
+        data: the table itself, where it was read already.
+
+    Raises:
+        UsageError: there is no such file.
+        ConfigurationError: a key or value cannot be right; the message has its place.
+    """
+    if path is not None:
+        data = _read(path)
+    return _Table(data or {}).settings()
+
+
+def project_settings() -> GateSettings:
+    """Return what the table says in the project that the working folder is in.
+
+    Raises:
+        UsageError: there is no repository.
+        ConfigurationError: a key or value cannot be right.
+    """
+    from headgate._git import Repository
+
+    path = os.path.join(Repository(os.curdir).root, "pyproject.toml")
+    return read_settings(path if os.path.isfile(path) else None)
+
+
+def _read(path: str) -> dict[str, Any]:
+    """Return the table in a file."""
+    from headgate._toml import parse, table
+
+    try:
+        with open(path, "rb") as file:
+            data = parse(file.read(), path)
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror}. Name a TOML file with {_PLACE} in --config."
+        raise UsageError(message) from None
+    is_project = os.path.basename(path) == "pyproject.toml" or "tool" in data
+    return table(data, "tool", "headgate", "gate") if is_project else data
+
+
+class _Table:
+    """Reads the table key by key."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        """Refuse keys that mean nothing."""
+        self._data = data
+        known = {it.replace("_", "-") for it in GateSettings.fields()}
+        for key in data.keys() - known:
+            message = f"{_PLACE}: there is no key {key!r}.{suggestion(key, known)}"
+            raise ConfigurationError(message)
+
+    def settings(self) -> GateSettings:
+        """Return all settings."""
+        predictions = self._texts("predictions")
+        conditions = self._get("conditions", list, "a list of conditions", [_DEFAULT])
+        found = tuple(self._wanted(it, predictions) for it in conditions)
+        names = [it.name for it in found]
+        if not found or len(set(names)) < len(names):
+            message = f"{_PLACE}: conditions are missing, or two have the same name. Give each a `name` of its own."
+            raise ConfigurationError(message)
+        return GateSettings(
+            conditions=found,
+            reliability=self._share("reliability", 0.99, least=0.5),
+            predictions=predictions,
+            measurements=self._get("measurements", str, "a file", ""),
+            model=self._get("model", str, "a file", ""),
+            min_shared=self._share("min-shared", 0.95),
+            resamples=self._whole("resamples", 4_000, _LEAST_DRAWS, _MOST_DRAWS),
+            group=self._get("group", str, "the name of a column", ""),
+            columns=self._texts("columns"),
+            budget=self._whole("budget", 32, 1, 100_000),
+            adaptive=self._get("adaptive", bool, "true or false", default=True),
+            tolerance=self._share("tolerance", 0.03),
+            disagreement=self._share("disagreement", 0.02),
+            promote=self._lists("promote"),
+            predict=self._commands("predict", predictions),
+        )
+
+    def _get(self, key: str, kind: type[T], what: str, default: T) -> T:
+        """Return a value of a type."""
+        value = self._data.get(key, default)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            self._refuse(key, value, what)
+        return value
+
+    def _share(self, key: str, default: float, least: float = 0.0) -> float:
+        """Return a number between two others, both excluded."""
+        value = self._data.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least < value < 1:
+            self._refuse(key, value, f"a number above {least:g} and below 1")
+        return float(value)
+
+    def _whole(self, key: str, default: int, least: int, most: int) -> int:
+        """Return a whole number in a range."""
+        value = self._get(key, int, "a whole number", default)
+        if not least <= value <= most:
+            self._refuse(key, value, f"from {least:,} to {most:,}")
+        return value
+
+    def _texts(self, key: str) -> dict[str, str]:
+        """Return a table of texts."""
+        value = self._get(key, dict, 'a table of texts, as in { name = "..." }', {})
+        if not all(isinstance(it, str) and it for it in value.values()):
+            self._refuse(key, value, 'a table of texts, as in { name = "..." }')
+        return value
+
+    def _lists(self, key: str) -> dict[str, tuple[str, ...]]:
+        """Return a table of lists of texts."""
+        what = 'a table of lists, as in { production = [ "gate", "serve-check" ] }'
+        value = self._get(key, dict, what, {})
+        if not all(isinstance(it, list) and it and all(isinstance(text, str) for text in it) for it in value.values()):
+            self._refuse(key, value, what)
+        return {name: tuple(it) for name, it in value.items()}
+
+    def _commands(self, key: str, predictions: dict[str, str]) -> dict[str, str | tuple[str, ...]]:
+        """Return files with rows, or programs with their arguments, by the names of predictions."""
+        what = 'a table of files or commands, as in { evaluate = "artifacts/dataset/test.parquet" }'
+        value = self._get(key, dict, what, {})
+        for name, command in value.items():
+            if name not in predictions:
+                message = f"{_PLACE} {key}: there are no predictions {name!r}.{suggestion(name, predictions)}"
+                raise ConfigurationError(message)
+            if not _is_file(command) and not _is_command(command):
+                self._refuse(f"{key} {name}", command, 'a Parquet file, or a list of texts of which one has "{out}"')
+        return {name: it if isinstance(it, str) else tuple(it) for name, it in value.items()}
+
+    def _wanted(self, value: object, predictions: dict[str, str]) -> Wanted:
+        """Return a condition, which is a text or a table."""
+        row = {"condition": value} if isinstance(value, str) else value
+        if not isinstance(row, dict) or not all(isinstance(it, str) for it in row.values()) or "condition" not in row:
+            self._refuse("conditions", value, 'a text, or a table of texts as in { condition = "...", name = "..." }')
+        known = {"condition", "name", "on", "cannot-tell"}
+        for key in row.keys() - known:
+            message = f"{_PLACE} conditions: there is no key {key!r}.{suggestion(key, known)}"
+            raise ConfigurationError(message)
+        on, mapped = row.get("on", ""), row.get("cannot-tell", "")
+        if on and on not in predictions:
+            message = f"{_PLACE} conditions: there are no predictions {on!r}.{suggestion(on, predictions)}"
+            raise ConfigurationError(message)
+        if mapped and mapped not in _MAPPED:
+            self._refuse("cannot-tell", mapped, 'one of "fail" and "pass"')
+        text = row["condition"]
+        outcome = _MAPPED.get(mapped, "cannot tell")
+        return Wanted(name=str(row.get("name", text)), condition=parse_condition(text), on=on, cannot_tell=outcome)
+
+    def _refuse(self, key: str, value: object, what: str) -> NoReturn:
+        """Raise an error about a value."""
+        message = f"{_PLACE}: {key} is {value!r}; it has to be {what}."
+        raise ConfigurationError(message)
+
+
+def _is_file(value: object) -> bool:
+    """Tell whether a value is the name of a Parquet file."""
+    return isinstance(value, str) and value.endswith(".parquet")
+
+
+def _is_command(value: object) -> bool:
+    """Tell whether a value is a program with arguments, of which one says where its result goes."""
+    if not isinstance(value, list) or not all(isinstance(it, str) for it in value):
+        return False
+    return any("{out}" in it for it in value)

@@ -1,0 +1,1 @@
+"""The report: one page that a reviewer reads instead of logs."""
