@@ -12,12 +12,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from replay_cases import SMALL, THIS, Case
+from replay_cases import SMALL, THIS, Case, skipped_on_main
 from replay_monorepo import SmallMonorepo
 from replay_repository import ThisRepository
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from github_runner import Run
     from replay_hosted import Hosted
@@ -99,15 +99,27 @@ def _say(line: str) -> None:
 
 
 def _replay(
-    repository: Hosted, title: str, cases: Mapping[str, Case], chosen: Sequence[str], **settings: object
+    repository: Hosted,
+    title: str,
+    cases: Mapping[str, Case],
+    chosen: Sequence[str],
+    idle: Collection[str],
+    **settings: object,
 ) -> int:
-    """Run the chosen cases, write the row of each, and return how many came otherwise than they had to."""
+    """Run the chosen cases, write the row of each, and return how many came otherwise than they had to.
+
+    Jobs that are idle have nothing to do even where everything runs.
+    """
     page, number = Path("docs/replay.md"), 0
     for change in chosen:
         _say(f"{change} ...")
         if change == EVERYTHING:
             run = repository.push(say=_say, **settings)
-            wrong = [f"the job {name} is {it}" for name, it in run.results.items() if it != "success"]
+            wrong = [
+                f"the job {name} is {it}"
+                for name, it in run.results.items()
+                if it != ("skipped" if name in idle else "success")
+            ]
             wrong += ["verdicts of an earlier run in the folder covered some"] if counted(run)[1] else []
         else:
             run = propose(repository, cases[change], say=_say, **settings)
@@ -138,7 +150,7 @@ def main() -> int:
         parser.error(
             f"there is no change {', '.join(map(repr, sorted(unknown)))}, but: {EVERYTHING}; {'; '.join(cases)}"
         )
-    settings = {"unset": frozenset(given.unset)}
+    settings = {"unset": frozenset(given.unset), "idle": skipped_on_main(given.leave_out)}
     with tempfile.TemporaryDirectory() as place:
         if given.this_repository:
             repository: Hosted = ThisRepository((given.folder or Path(place)).resolve(), *given.leave_out)

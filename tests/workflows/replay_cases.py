@@ -44,6 +44,13 @@ class Case:
 
 
 _IMAGES: Final = {"build-images", "test-images", "image-faults"}
+
+
+def skipped_on_main(left_out: Iterable[str]) -> frozenset[str]:
+    """Return the jobs that are skipped even where everything runs, since some sessions are left out."""
+    return frozenset({"images"}) if set(left_out) >= _IMAGES else frozenset()
+
+
 _SERVING: Final = {"packages/serving/server.txt": "another server\n"}
 _STAGES: Final = frozenset({"dataset", "train", "serve-check", "build-images", "test-images"})
 SMALL: Final = {
@@ -101,7 +108,7 @@ THIS: Final = {
     "nothing": Case(runs=frozenset({"gate"}), skipped=frozenset({"session", "images"})),
     "docs only": Case(
         added={"docs/gate.md": "\nA line more.\n"},
-        runs=_READ_ALL | {"docs", "gate"},
+        runs=_READ_ALL | {"coverage", "docs", "gate", "pipeline"},
         skipped=frozenset({"images"}),
     ),
     "serving only": Case(
@@ -125,7 +132,7 @@ THIS: Final = {
     # Headgate fetches as much history as the merge base needs.
     "docs only, in shallow clones": Case(
         added={"docs/gate.md": "\nA line more.\n"},
-        runs=_READ_ALL | {"docs", "gate"},
+        runs=_READ_ALL | {"coverage", "docs", "gate", "pipeline"},
         skipped=frozenset({"images"}),
         settings={"is_shallow": True},
     ),
