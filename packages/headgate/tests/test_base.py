@@ -60,7 +60,7 @@ def test_a_local_default_branch_will_do(scratch: Scratch) -> None:
     last = scratch.commit({"a": "b"})
     assert base(scratch.root) == Base(commit=first, name=f"{first[:12]}, main")
     scratch.git("branch", "-D", "main")
-    assert base(scratch.root) == Base(commit=last, name=f"{last[:12]}, the last commit")
+    assert base(scratch.root) == Base(commit=last, name=f"{last[:12]}, the last commit", is_assumed=True)
 
 
 def test_before_the_first_commit_there_is_no_base(scratch: Scratch, other: Scratch) -> None:

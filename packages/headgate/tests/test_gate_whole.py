@@ -166,6 +166,15 @@ def test_the_first_commit_has_no_base(project: Scratch) -> None:
     assert "the base of evaluate is the first one, recorded on" in gate(code=1)
 
 
+def test_a_model_is_not_judged_by_itself(project: Scratch) -> None:
+    """Where nothing says what a commit is to be merged into, as in a clone of nothing else, nothing passes."""
+    project.commit({"inputs/model.txt": model([])})
+    project.git("checkout", "--quiet", "--detach")
+    project.git("branch", "--quiet", "-D", "main", "change")
+    found = gate(code=3)
+    assert "this is the last one, and nothing says which branch it is to be merged into. Fetch it, or" in found
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_who_stops_it_while_the_base_is_made_finds_nothing_left(project: Scratch, tmp_path: Path, number: int) -> None:
     """No work tree, no process, no result, and one line that says so."""

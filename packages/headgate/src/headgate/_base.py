@@ -29,10 +29,12 @@ class Base(Record):
     Attributes:
         commit: the commit's id; empty where there is none, so that everything is new.
         name: what it is, for people.
+        is_assumed: whether nothing says what the work is to be merged into, so that the last commit stands for it.
     """
 
     commit: str
     name: str
+    is_assumed: bool = False
 
 
 def find_base(repository: Repository, asked: str | None) -> Base:
@@ -121,7 +123,7 @@ def _from_default_branch(repository: Repository, head: str) -> Base:
             commit, target = found[name]
             shown = (target or name).removeprefix("refs/remotes/").removeprefix("refs/heads/")
             return _merge_base(repository, head, shown, commit)
-    return Base(commit=head, name=f"{head[:12]}, the last commit")
+    return Base(commit=head, name=f"{head[:12]}, the last commit", is_assumed=True)
 
 
 _USUAL = ("main", "master", "trunk", "develop")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["BaseTree", "NoBaseError"]
 
 _PATIENCE = 6.0  # seconds that a run gets to end its sessions, which it does within 5
+_UNKNOWN = "the last one, and nothing says which branch it is to be merged into. Fetch it, or name a base with --base"
 FIRST = "If there never was one, --bootstrap records what this work tree predicts as the first."
 
 
@@ -61,18 +62,23 @@ class BaseTree:
         self._places: dict[str, str] = {}
         self._tree = ""
         found = find_base(self._repository, asked)
-        self.base = Base(commit="", name="the first commit") if self._is_first(found) else found
+        self.base = self._other(found)
         self.notes: list[str] = []
 
-    def _is_first(self, found: Base) -> bool:
-        """Tell whether a base is the work tree itself, and has nothing before it."""
+    def _other(self, found: Base) -> Base:
+        """Return a base, without a commit where that is the work tree itself for want of another one.
+
+        A model compared with itself is never worse, which would be no reason to let it in.
+        """
         ask = self._repository.ask
-        return (
-            found.commit == ask("rev-parse", "--verify", "--quiet", "HEAD")
-            and ask("rev-parse", "--verify", "--quiet", "HEAD^") is None
-            and ask("rev-parse", "--is-shallow-repository") == "false"
-            and ask("status", "--porcelain") == ""
-        )
+        if found.commit != ask("rev-parse", "--verify", "--quiet", "HEAD") or ask("status", "--porcelain") != "":
+            return found
+        is_shallow = ask("rev-parse", "--is-shallow-repository") == "true"
+        if not is_shallow and ask("rev-parse", "--verify", "--quiet", "HEAD^") is None:
+            return Base(commit="", name="the first commit")
+        if found.is_assumed:
+            return Base(commit="", name=_UNKNOWN)
+        return found
 
     def find(self, path: str) -> str:
         """Return where a file lies that a stage of the base wrote, by its path in the work tree.
