@@ -10,7 +10,18 @@ from assertions import main, silent_tests
 if TYPE_CHECKING:
     from pathlib import Path
 
-HELPERS = "def check(it):\n    assert it\n\ndef call(it):\n    return it\n"
+ABOVE = "def far(it):\n    assert it\n"
+HELPERS = "def check(it):\n    assert it\n\ndef outer(it):\n    middle(it)\n\ndef middle(it):\n    check(it)\n"
+OWN = "def call(it):\n    return it\n\n"
+
+
+def write_test(root: Path, text: str) -> None:
+    """Write a test file into a package, with helpers beside it and above."""
+    folder = root / "packages/a/tests/deep"
+    folder.mkdir(parents=True)
+    (folder.parent / "conftest.py").write_text(ABOVE)
+    (folder / "conftest.py").write_text(HELPERS)
+    (folder / "test_a.py").write_text(text)
 
 
 @pytest.mark.parametrize(
@@ -19,19 +30,50 @@ HELPERS = "def check(it):\n    assert it\n\ndef call(it):\n    return it\n"
         ("call(1)", True),
         ("assert True", True),
         ("pass", True),
+        ("assert (call(1), 'it is so')", True),
+        ("assert [call(1)]", True),
+        ("assert 1 == 1", True),
+        ("assert 'it is so'", True),
+        ("assert f'it is {call(1)}'", True),
+        ("job.fail()", True),
+        ("job.check(1)", True),
         ("assert call(1)", False),
+        ("assert call(1) == 1", False),
+        ("assert f'{call(1)}'", False),
         ("check(1)", False),
+        ("outer(1)", False),
+        ("far(1)", False),
         ("with pytest.raises(ValueError): call(1)", False),
+        ("with pytest.deprecated_call(): call(1)", False),
+        ("with pytest.RaisesGroup(ValueError): call(1)", False),
+        ("with raises(ValueError): call(1)", False),
+        ("pytest.fail()", False),
+        ("self.fail()", False),
+        ("self.assertEqual(call(1), 1)", False),
+        ("with self.assertRaises(ValueError): call(1)", False),
+        ("mock.assert_called()", False),
     ],
 )
 def test_a_test_that_expects_nothing_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], body: str, *, is_silent: bool
 ) -> None:
     """Whether it has no assertion, or one that cannot fail; what a helper asserts counts."""
-    (tmp_path / "packages/a/tests").mkdir(parents=True)
-    (tmp_path / "packages/a/tests/conftest.py").write_text(HELPERS)
-    (tmp_path / "packages/a/tests/test_a.py").write_text(f"def test_it():\n    {body}\n")
-    assert silent_tests(tmp_path) == ["packages/a/tests/test_a.py:1: test_it"] * is_silent
+    write_test(tmp_path, f"{OWN}def test_it():\n    {body}\n")
+    assert silent_tests(tmp_path) == ["packages/a/tests/deep/test_a.py:4: test_it"] * is_silent
     monkeypatch.chdir(tmp_path)
     assert main() == is_silent
     assert ("test_it asserts nothing" in capsys.readouterr().out) == is_silent
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("def test_it(:\n", "test_a.py:1: invalid syntax"), (OWN, "has no test in packages/*/tests")],
+)
+def test_where_nothing_can_be_told_no_test_passes_for_a_good_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str, told: str
+) -> None:
+    """A file that cannot be understood is named in a line, and so is a folder without tests."""
+    write_test(tmp_path, text)
+    monkeypatch.chdir(tmp_path)
+    assert main() == 2
+    assert told in capsys.readouterr().err
