@@ -137,6 +137,7 @@ def test_json_is_as_its_schema_says(capsys: pytest.CaptureFixture[str]) -> None:
         (["--candidate", "missing.csv"], "There is no file missing.csv"),
         (["--candidate", "base.csv", "--config", "missing.toml"], "missing.toml cannot be read"),
         (["--candidate", "base.csv", "--candidate", "base.csv"], "each needs a name, as in crossfit=FILE"),
+        (["--plan", "--rows", "0"], "--rows is 0; it has to be 1 or more"),
         (["--candidate", "base.csv", "--condition", "accuracyx >= 1"], "Did you mean 'accuracy'?"),
     ],
 )

@@ -172,7 +172,7 @@ def test_absolute_bounds_are_judged_by_the_exact_interval() -> None:
     base = Model()
     base.is_wrong[base.labels == 7] = False
     conditions = ['recall["7"] >= 0.95', 'recall["7"] <= 0.9', 'slice["stroke=thin"].accuracy >= 0.975']
-    result = judged(base, base, *conditions, "accuracy >= 0")
+    result = judged(base, base, *conditions, "accuracy >= 0.01")
     assert [it.outcome for it in result.conditions] == ["passes", "fails", "cannot tell", "passes"]
     finding = result.conditions[0].findings[0]
     assert finding.interval is not None
@@ -264,9 +264,9 @@ def test_metrics_are_those_of_the_books() -> None:
         "ece": (0.1 + 0.6 + 0.2) / 4,
     }
     for name, value in values.items():
-        subject = parse_condition(f"{name} >= 0").subject
+        subject = parse_condition(f"{name} >= 0.5").subject
         assert metric(subject, found, 0)(once)[0] == pytest.approx(value), name
-    never = parse_condition('precision["0"] >= 0').subject
+    never = parse_condition('precision["0"] >= 0.5').subject
     assert metric(never, found, 0)(np.array([[0, 1, 1, 1]]))[0] == 0
 
 
@@ -320,7 +320,7 @@ def test_labels_alone_have_no_probabilities() -> None:
     rows = {"id": ["a"], "label": ["x"], "prediction": ["x"]}
     for name, words in (("log_loss", "`probabilities`"), ("ece", "`score` column")):
         with pytest.raises(ConfigurationError, match=words):
-            headgate.gate(saved("x.parquet", rows), conditions=[f"{name} <= 1"])
+            headgate.gate(saved("x.parquet", rows), conditions=[f"{name} <= 0.5"])
 
 
 def test_without_a_base_only_absolute_conditions_are_judged() -> None:
@@ -329,6 +329,32 @@ def test_without_a_base_only_absolute_conditions_are_judged() -> None:
     assert headgate.gate(file, conditions=["accuracy >= 0.9"]).outcome == "passes"
     with pytest.raises(CannotDecideError, match="There is no base to compare with"):
         headgate.gate(file)
+
+
+def test_no_condition_is_no_pass() -> None:
+    """It would be one for every model."""
+    with pytest.raises(UsageError, match="There are no conditions to judge a model by"):
+        headgate.gate(saved("x.parquet", Model().columns()), conditions=[])
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e29])
+def test_errors_of_any_size_are_judged(size: float) -> None:
+    """Squares of them may be too small for a number, and what would settle it is unknown then."""
+    generator = np.random.default_rng(0)
+    sides = [{"id": [str(it) for it in range(50)], "error": generator.normal(size=50) * size} for _ in range(2)]
+    files = [saved(f"{name}.parquet", side) for name, side in zip("ab", sides, strict=True)]
+    conditions = ["mae <= base.mae * 1.01", "rmse <= base.rmse * 1.01"]
+    result = headgate.gate(*files, conditions=conditions, settings=read_settings(data={"resamples": 2000}))
+    assert [it.outcome for it in result.conditions] == ["cannot tell"] * 2
+
+
+def test_more_values_than_draws_can_tell_apart_are_refused() -> None:
+    """And nothing is drawn before."""
+    rows = {"id": ["a"], "label": ["x"], "prediction": ["x"]}
+    file = saved("x.parquet", rows)
+    settings = read_settings(data={"reliability": 0.9999999})
+    with pytest.raises(ConfigurationError, match=r"0\.9999999 for each of 1 values takes more than 1,000,000 draws"):
+        headgate.gate(file, file, conditions=["macro_f1 >= 0.5"], settings=settings)
 
 
 def test_measurements_are_compared() -> None:
@@ -351,6 +377,8 @@ def test_measurements_are_compared() -> None:
     assert outcomes((3.0, 5.0), (2.5, 4.0)) == ["passes", "cannot tell"]
     floor = headgate.gate("", conditions=["requests_per_second >= 9"], measurements={"requests_per_second": (9.0,)})
     assert floor.outcome == "passes"
+    assert outcomes((1e30, 2e29), (1e-99, 3e-99)) == ["passes", "cannot tell"]
+    assert outcomes((1e-99, 2e-99), (1e-99, 3e-99)) == ["passes", "passes"]
     with pytest.raises(ConfigurationError, match="latency_p99_ms was not measured of the base"):
         headgate.gate("", conditions=conditions[1:], measurements={"latency_p99_ms": near})
 
@@ -371,6 +399,11 @@ def test_measurements_are_read_from_json() -> None:
         ('{"model_bytes": []}', "model_bytes is \\[\\]"),
         ('{"model_bytes": [1, "x"]}', "a number, or a list of numbers"),
         ('{"model_bytes": NaN}', "model_bytes is nan"),
+        ('{"model_bytes": -1}', "from 0 to 1e"),
+        ('{"model_bytes": [1, 1e999]}', "from 0 to 1e"),
+        ('{"latency_p50_ms": 1' + "0" * 400 + "}", "latency_p50_ms is 10"),
+        ('{"latency_p50_ms": [1e308, 1e308]}', "latency_p50_ms is \\[1e"),
+        ("[" * 200_000, "no valid JSON"),
     ):
         Path("bench.json").write_text(text)
         with pytest.raises(ConfigurationError, match=words):

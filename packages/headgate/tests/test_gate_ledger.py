@@ -57,6 +57,16 @@ def test_a_damaged_entry_of_the_ledger_still_counts(tmp_path: Path) -> None:
     assert Journal(str(tmp_path), "ledger", TEST_SET).entries()[0] is None
 
 
+def test_a_deleted_entry_of_the_ledger_still_counts(tmp_path: Path) -> None:
+    """As long as a later one is there; and the next one is written after that."""
+    for model in ("a", "b"):
+        charge(str(tmp_path), TEST_SET, model, conditions=["x"], budget=3, when="now")
+    (tmp_path / "ledger" / TEST_SET / "000001").unlink()
+    assert charge(str(tmp_path), TEST_SET, "c", conditions=["x"], budget=3, when="now").step == 3
+    with pytest.raises(CannotDecideError):
+        charge(str(tmp_path), TEST_SET, "d", conditions=["x"], budget=3, when="now")
+
+
 def test_an_entry_takes_the_next_number_where_another_process_was_faster(tmp_path: Path) -> None:
     """It is made anew from all that there are then."""
     journal, other = (Journal(str(tmp_path), "x") for _ in range(2))
@@ -133,8 +143,11 @@ def test_a_ledger_out_of_reach_tells_nothing(tmp_path: Path) -> None:
         Remote((tmp_path / "shared").as_uri(), write=True).write("ledger/x", b"", what="The ledger")
 
 
-def test_of_those_that_ask_at_a_time_no_more_are_told_than_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both saw one free step and took it: the later is told nothing, now and when it asks again."""
+@pytest.mark.parametrize("when", ["0", "3"])
+def test_of_those_that_ask_at_a_time_no_more_are_told_than_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Both saw one free step and took it: the later is told nothing, now and when it asks again, by any clock."""
     url = (tmp_path / "shared").as_uri()
     asked(tmp_path / "0", "0", url, budget=2, when="1")
     real = Remote.write
@@ -147,8 +160,10 @@ def test_of_those_that_ask_at_a_time_no_more_are_told_than_may(tmp_path: Path, m
     monkeypatch.setattr(Remote, "write", write)
     for _ in range(2):
         with pytest.raises(CannotDecideError, match="its whole budget"):
-            asked(tmp_path / "1", "a", url, budget=2, when="3")
-    assert asked(tmp_path / "2", "b", url, budget=2, when="4").step == 2
+            asked(tmp_path / "1", "a", url, budget=2, when=when)
+    with pytest.raises(CannotDecideError, match="its whole budget"):
+        asked(tmp_path / "2", "b", url, budget=2, when="4")
+    assert asked(tmp_path / "2", "b", url, budget=3, when="4").step == 3 - (when == "3")
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5), st.booleans()), max_size=20), st.integers(1, 4))

@@ -108,6 +108,10 @@ def test_columns_may_have_other_names(tmp_path: Path) -> None:
     assert found.groups is not None
     assert found.groups.tolist() == ["x", "x", "y"]
     assert "patient" not in found.slices
+    path = written(tmp_path, "x.parquet", row=["d", "e", "f"])
+    assert read_predictions(path, columns={"id": "row"}).ids.tolist() == ["d", "e", "f"]
+    with pytest.raises(ConfigurationError, match="there is no column 'id'"):
+        read_predictions(path, columns={"id": "row"}, group="id")
 
 
 def test_each_seed_is_a_model(tmp_path: Path) -> None:
@@ -149,6 +153,7 @@ SEEDS = {name: values * 2 for name, values in ROWS.items()} | {"seed": [0, 0, 0,
             {"probabilities": None, "score": ["x", "y", "z"]},
             "the column 'score' is of type string; it has to be of type double",
         ),
+        ({"error": [1, -1e308, 2]}, "the error of 'a' is -1e+308, beyond 1e+30"),
         ({"id": ["a", "", "b"]}, "the column 'id' has no value in row 2"),
         ({"label": ["0", "1", ""]}, "the column 'label' has no value in row 3"),
         (SEEDS | {"id": ["a", "b", "c", "a", "b", "d"]}, "not every seed has the same ids"),
@@ -209,5 +214,7 @@ def test_models_that_were_not_asked_the_same_are_not_compared(tmp_path: Path) ->
         pair(mine, regression, least=0.5)
     without = read_predictions(written(tmp_path, "w.parquet", error=[1, 2, 3], label=None))
     assert pair(without, without, least=0.5).is_same
+    assert pair(regression, without, least=0.5).is_same
+    assert pair(without, regression, least=0.5).is_same
     with pytest.raises(CannotDecideError, match="Only one of"):
         pair(regression, mine, least=0.5)

@@ -70,6 +70,9 @@ def _plan(arguments: Any, settings: GateSettings) -> str:  # noqa: ANN401  # arg
     from headgate._gate.plan import as_data, as_text, needs
     from headgate._gate.settings import wanted
 
+    if arguments.rows is not None and arguments.rows <= 0:
+        message = f"--rows is {arguments.rows}; it has to be 1 or more."
+        raise UsageError(message)
     conditions = wanted(arguments.condition) if arguments.condition else settings.conditions
     at_hand = {it.name: arguments.rows for it in conditions if not it.condition.subject.is_measurement}
     if arguments.rows is None:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, types
 
+from headgate._gate.condition import LARGEST
 from headgate._nearest import suggestion
 from headgate.errors import ConfigurationError
 
@@ -74,7 +75,7 @@ class Columns:
         return self._texts[name]
 
     def numbers(self, name: str) -> NDArray[np.float64]:
-        """Return a column as finite numbers."""
+        """Return a column as finite numbers, of which squares are finite too."""
         column = self._table[name].combine_chunks()
         if column.null_count:
             self._refuse_nulls(name, column)
@@ -82,6 +83,9 @@ class Columns:
         if not np.isfinite(values).all():
             row = int(np.flatnonzero(~np.isfinite(values))[0])
             self.refuse(f"the {name} of {str(self.texts('id')[row])!r} is {values[row]}, which is no number")
+        if np.abs(values).max() > LARGEST:
+            row = int(np.abs(values).argmax())
+            self.refuse(f"the {name} of {str(self.texts('id')[row])!r} is {values[row]:g}, beyond {LARGEST:g}")
         return values
 
     def shares(self, name: str) -> NDArray[np.float64]:

@@ -21,13 +21,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-__all__ = ["ERRORS", "MEASUREMENTS", "METRICS", "PER_CLASS", "Condition", "Subject", "parse_condition"]
+__all__ = ["ERRORS", "LARGEST", "MEASUREMENTS", "METRICS", "PER_CLASS", "Condition", "Subject", "parse_condition"]
 
 PER_CLASS = frozenset({"f1", "precision", "recall"})
 ERRORS = frozenset({"mae", "rmse"})
 METRICS = frozenset({"accuracy", "brier", "ece", "log_loss", "macro_f1"}) | PER_CLASS | ERRORS
 SHARES = METRICS - ERRORS - {"brier", "log_loss"}  # which lie between 0 and 1
 MEASUREMENTS = frozenset({"latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "model_bytes", "requests_per_second"})
+LARGEST = 1e30  # of all numbers that are asked for or found, so that their squares and products are finite
 _TOKEN = re.compile(
     r'\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<name>[A-Za-z_]\w*)|"(?P<text>[^"]*)"'
     r"|(?P<sign>>=|<=|[\[\].*+-]))"
@@ -126,12 +127,20 @@ class _Parser:
         sign = self._take("sign", {">=", "<="}, "`>=` or `<=`")
         place = self._place
         factor, offset = self._bound(subject)
-        if subject.metric in SHARES and abs(offset) > 1:
-            reason = f"{subject.metric} lies between 0 and 1, so that a bound of {offset:g} decides nothing"
-            self._refuse(f"{reason}; write three points as 0.03", place)
+        self._check(subject.metric, place, factor, offset, is_floor=sign == ">=")
         if self._next < len(self._tokens):
             self._refuse("the condition should end here", self._place)
         return Condition(text=self._text, subject=subject, is_floor=sign == ">=", factor=factor, offset=offset)
+
+    def _check(self, metric: str, place: int, factor: float, offset: float, *, is_floor: bool) -> None:
+        """Refuse a bound that every model reaches, or none, whatever it predicts."""
+        if metric in SHARES:
+            is_far = abs(offset) > 1 or (factor != 0 and abs(offset) == 1)
+            if is_far or (factor + offset <= 0 if is_floor else offset >= 1):
+                reason = f"{metric} lies between 0 and 1, so that a bound of {offset:g} decides nothing"
+                self._refuse(f"{reason}; write three points as 0.03", place)
+        elif is_floor and not factor and offset <= 0:
+            self._refuse(f"{metric} is never below 0, so that a bound of {offset:g} decides nothing", place)
 
     def _subject(self) -> Subject:
         """Read a metric with the rows that it is about."""
@@ -177,8 +186,8 @@ class _Parser:
             self._next += 1
             place = self._place
             factor = self._number("a number")
-            if not factor:
-                self._refuse("a base that counts 0 times does not count; write the number alone", place)
+            if factor <= 0:
+                self._refuse(f"a base that counts {factor:g} times does not count; write the number alone", place)
         if self._peek("sign", {"+", "-"}):
             offset = self._number("a number")
         return factor, offset
@@ -189,7 +198,11 @@ class _Parser:
         if self._peek("sign", {"+", "-"}):
             factor = -1.0 if self._tokens[self._next][1] == "-" else 1.0
             self._next += 1
-        return factor * float(self._take("number", None, what))
+        place = self._place
+        number = float(self._take("number", None, what))
+        if number > LARGEST:
+            self._refuse(f"the number is too large; it may be {LARGEST:g} at most", place)
+        return factor * number
 
     @property
     def _place(self) -> int:

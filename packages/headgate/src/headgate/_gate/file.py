@@ -55,6 +55,8 @@ def read_predictions(
     if repeated := [name for name in set(table.column_names) if table.column_names.count(name) > 1]:
         message = f"{path}: the column {repeated[0]!r} is there twice."
         raise ConfigurationError(message)
+    # A column that another one stands for is not read.
+    table = table.drop_columns([it for it in names if it in table.column_names and it not in names.values()])
     for name in (it for it in [*names.values(), group] if it and it not in table.column_names):
         message = f"{path}: there is no column {name!r}.{suggestion(name, table.column_names)}"
         raise ConfigurationError(message)

@@ -20,7 +20,9 @@ from headgate._gate.proportions import (
     share_p_above,
 )
 from headgate._gate.result import Finding
+from headgate._gate.settings import MOST_DRAWS
 from headgate._gate.subjects import rows_of, subjects_of
+from headgate.errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,8 +76,18 @@ def judge(
 
 
 def _draws(error: float, count: int) -> int:
-    """Return how many draws it takes to tell chances as small as Holm's procedure asks for."""
-    return math.ceil(_TAIL * count / error)
+    """Return how many draws it takes to tell chances as small as Holm's procedure asks for.
+
+    Raises:
+        ConfigurationError: not even the most that can be made tell them.
+    """
+    if count / error >= MOST_DRAWS:
+        message = (
+            f"A reliability of {1 - error:.10g} for each of {count:,} values takes more than {MOST_DRAWS:,} draws."
+            " Ask for less in `reliability`, or about a column with fewer values."
+        )
+        raise ConfigurationError(message)
+    return min(MOST_DRAWS, math.ceil(_TAIL * count / error))
 
 
 def decided(findings: list[Finding], error: float) -> list[Finding]:
@@ -169,7 +181,7 @@ def _hits(condition: Condition, predictions: Predictions) -> Any:  # noqa: ANN40
 
 def _needed(rows: int, wanted: float, found: float) -> int | None:
     """Return how many rows settle it, if the distance from the bound in standard errors grows as their root does."""
-    if not found or rows * (wanted / found) ** 2 > _MANY:
+    if not found or not wanted / found < math.sqrt(_MANY / rows):  # nor where one of them is no number
         return None
     return max(rows + 1, math.ceil(rows * (wanted / found) ** 2))
 

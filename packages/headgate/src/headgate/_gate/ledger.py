@@ -50,7 +50,8 @@ def charge(
     """Note that a model asks a test set, before it is told anything.
 
     What a remote store knows counts as well. Where this run may write there, its entry is written before what others
-    wrote is read, so that of several which ask at a time no more are told than the budget allows.
+    wrote is read, so that of several which ask at a time no more are told than the budget allows:
+    where there are more entries than that, nobody is told anything.
 
     Args:
         root: the store's folder.
@@ -87,10 +88,10 @@ def charge(
     if added is not None and remote is not None and remote.writes:
         remote.write(_name(test_set, model), seal_entry(added), what="The ledger")
         _take(journal, remote, test_set)
-    step = _step(journal.entries(), model)
-    if step > budget:
+    entries = journal.entries()
+    if len(entries) > budget:  # whatever their times say, since clocks differ
         raise CannotDecideError(_spent(test_set, budget))
-    return Charge(step=step, budget=budget, is_new=not known[0])
+    return Charge(step=_step(entries, model), budget=budget, is_new=not known[0])
 
 
 def _step(entries: list[Entry | None], model: str) -> int:

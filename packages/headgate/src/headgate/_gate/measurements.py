@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
+import reprlib
 from statistics import fmean, variance
 
 from scipy import special
 
-from headgate._gate.condition import MEASUREMENTS
+from headgate._gate.condition import LARGEST, MEASUREMENTS
 from headgate._gate.proportions import Interval
 from headgate._gate.result import Finding
 from headgate.errors import ConfigurationError, UsageError
@@ -30,7 +31,7 @@ def read_measurements(path: str) -> dict[str, tuple[float, ...]]:
 
     Raises:
         UsageError: there is no such file.
-        ConfigurationError: it is no JSON, or a measurement is no finite number.
+        ConfigurationError: it is no JSON, or a measurement is no number from 0 to 1e30.
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -38,7 +39,7 @@ def read_measurements(path: str) -> dict[str, tuple[float, ...]]:
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror}. Run the session that writes it, or name another file."
         raise UsageError(message) from None
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         message = f"{path} is no valid JSON: {error}"
         raise ConfigurationError(message) from None
     if not isinstance(data, dict):
@@ -50,11 +51,12 @@ def read_measurements(path: str) -> dict[str, tuple[float, ...]]:
 def _numbers(path: str, name: str, value: object) -> tuple[float, ...]:
     """Return one measurement or several."""
     values = value if isinstance(value, list) else [value]
-    numbers = [float(it) for it in values if isinstance(it, (int, float)) and not isinstance(it, bool)]
-    if not numbers or len(numbers) < len(values) or not all(map(math.isfinite, numbers)):
-        message = f"{path}: {name} is {value!r}; it has to be a number, or a list of numbers."
+    numbers = [it for it in values if isinstance(it, (int, float)) and not isinstance(it, bool)]
+    if not numbers or len(numbers) < len(values) or not all(0 <= it <= LARGEST for it in numbers):
+        wanted = f"a number, or a list of numbers, from 0 to {LARGEST:g}"
+        message = f"{path}: {name} is {reprlib.repr(value)}; it has to be {wanted}."
         raise ConfigurationError(message)
-    return tuple(numbers)
+    return tuple(map(float, numbers))
 
 
 def measurements_of(path: str, model: str) -> dict[str, tuple[float, ...]]:
@@ -90,11 +92,12 @@ def judge_measurement(
     estimate = sum(factor * fmean(values) for factor, values in sides)
     gap = (estimate - condition.offset) * (1 if condition.is_floor else -1)
     squares = [(factor**2 * variance(it) / len(it), len(it) - 1) for factor, it in sides if len(it) > 1]
-    spread, half = math.sqrt(sum(square for square, _ in squares)), 0.0
+    total, half = sum(square for square, _ in squares), 0.0
+    spread = math.sqrt(total)
     p_fails = 0.0 if gap < 0 else 1.0
     p_passes = 1 - p_fails
     if spread:
-        freedom = spread**4 / sum(square**2 / number for square, number in squares)
+        freedom = 1 / sum((square / total) ** 2 / number for square, number in squares)
         p_fails = float(special.stdtr(freedom, gap / spread))
         p_passes = float(special.stdtr(freedom, -gap / spread))
         half = float(special.stdtrit(freedom, 1 - error)) * spread

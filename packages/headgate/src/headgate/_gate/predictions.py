@@ -150,7 +150,8 @@ def _check_labels(found: Pair) -> None:
     if (candidate.errors is None) != (base.errors is None):
         message = f"Only one of {candidate.source} and {base.source} is a regression. Compare models of one kind."
         raise CannotDecideError(message)
-    wrong = candidate.ids[candidate.labels != base.labels] if candidate.labels.size else candidate.ids[:0]
+    has_both = candidate.labels.size and base.labels.size  # of a regression, either may have none
+    wrong = candidate.ids[candidate.labels != base.labels] if has_both else candidate.ids[:0]
     if wrong.size:
         more = f" and {wrong.size - _SHOWN:,} more" if wrong.size > _SHOWN else ""
         names = ", ".join(wrong[:_SHOWN].tolist()) + more

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headgate._gate.condition import parse_condition
 from headgate._record import Record
+from headgate.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from headgate._gate.condition import Condition
     from headgate._gate.result import Outcome
 
-__all__ = ["GateSettings", "Wanted", "wanted"]
+__all__ = ["MOST_DRAWS", "GateSettings", "Wanted", "wanted"]
+
+MOST_DRAWS = 1_000_000  # of a bootstrap
 
 
 class Wanted(Record):
@@ -76,5 +79,14 @@ class GateSettings(Record):
 
 
 def wanted(conditions: Iterable[str]) -> tuple[Wanted, ...]:
-    """Return conditions as those of a table."""
-    return tuple(Wanted(name=text, condition=parse_condition(text)) for text in conditions)
+    """Return conditions as those of a table.
+
+    Raises:
+        UsageError: there are none, which every model would reach.
+        ConfigurationError: one of them is no condition.
+    """
+    found = tuple(Wanted(name=text, condition=parse_condition(text)) for text in conditions)
+    if not found:
+        message = "There are no conditions to judge a model by. Name one, or leave them out for those of the settings."
+        raise UsageError(message)
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from headgate._gate.condition import parse_condition
-from headgate._gate.settings import GateSettings, Wanted
+from headgate._gate.settings import MOST_DRAWS, GateSettings, Wanted
 from headgate._nearest import suggestion
 from headgate.errors import ConfigurationError, UsageError
 
@@ -23,7 +23,6 @@ _PLACE = "[tool.headgate.gate]"
 _DEFAULT = "accuracy >= base.accuracy - 0.03"
 _MAPPED: dict[str, Outcome] = {"fail": "fails", "pass": "passes"}
 _LEAST_DRAWS = 2_000
-_MOST_DRAWS = 1_000_000
 
 
 def read_settings(path: str | None = None, data: dict[str, Any] | None = None) -> GateSettings:
@@ -96,7 +95,7 @@ class _Table:
             measurements=self._get("measurements", str, "a file", ""),
             model=self._get("model", str, "a file", ""),
             min_shared=self._share("min-shared", 0.95),
-            resamples=self._whole("resamples", 4_000, _LEAST_DRAWS, _MOST_DRAWS),
+            resamples=self._whole("resamples", 4_000, _LEAST_DRAWS, MOST_DRAWS),
             group=self._get("group", str, "the name of a column", ""),
             columns=self._texts("columns"),
             budget=self._whole("budget", 32, 1, 100_000),

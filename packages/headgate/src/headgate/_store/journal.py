@@ -3,7 +3,7 @@
 An entry is a file named by its number, under a first line that names the format and the SHA-256 of the rest, a JSON
 object. It is written under another name, forced to the disk, and then given the next free number, which only one of
 several writers gets. So a process may be killed at any point, and any number may write at once. An entry that cannot be
-read keeps its number: what counts entries never counts too few.
+read, or was deleted before the last one, keeps its number: what counts entries never counts too few.
 """
 
 from __future__ import annotations
@@ -37,9 +37,13 @@ class Journal:
         self._root = root
 
     def entries(self) -> list[Entry | None]:
-        """Return all entries in their order, None for one that is damaged."""
-        numbers = [name for name in names(self.folder) if name.isdecimal()]
-        return [read_entry(read(os.path.join(self.folder, name), ENTRY_LIMIT) or b"") for name in numbers]
+        """Return all entries in their order, None for one that is damaged or missing."""
+        last = max((int(name) for name in names(self.folder) if name.isdecimal()), default=0)
+        return [read_entry(read(self._path(number), ENTRY_LIMIT) or b"") for number in range(1, last + 1)]
+
+    def _path(self, number: int) -> str:
+        """Return where an entry lies."""
+        return os.path.join(self.folder, f"{number:0{_DIGITS}}")
 
     def note(self, entry: Entry) -> None:
         """Add an entry, whatever there is already.
@@ -101,7 +105,7 @@ class Journal:
                 os.fsync(file.fileno())
             os.makedirs(self.folder, exist_ok=True)
             try:
-                os.link(path, os.path.join(self.folder, f"{number:0{_DIGITS}}"))
+                os.link(path, self._path(number))
             except FileExistsError:
                 return False
         return True
