@@ -22,17 +22,28 @@ if TYPE_CHECKING:
 GREEN: Final = {"passed", "cached"}
 # `headgate verify`, which CI ends with, lets none of these pass. A session that is blocked has another one to blame.
 RED: Final = {"failed", "unproven", "skipped"}
+# These are no verdict of a fault: a session was ended before its time, or failed and then passed.
+UNCLEAR: Final = {"stopped", "flaky"}
 _SHOWN: Final = 40  # lines of a log
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What came of a fault: the sessions that turned red, the seconds, and what is wrong with that."""
+    """What came of a fault.
+
+    Attributes:
+        fault: the fault.
+        red: the sessions that turned red.
+        seconds: how long that took.
+        problems: what is wrong with it.
+        is_measured: whether the fault was planted; where it was not, `problems` says why.
+    """
 
     fault: Fault
     red: Sequence[str]
     seconds: float
     problems: Sequence[str]
+    is_measured: bool = True
 
 
 class Campaign:
@@ -85,6 +96,12 @@ class Campaign:
             raise FaultsError(message)
         return time.monotonic() - begin
 
+    def warm_also(self, sessions: Sequence[str]) -> dict[str, str]:
+        """Run sessions that may not pass everywhere, and return of each that is not green what became of it."""
+        outcomes = self._run(sessions, shown=True) if sessions else {}
+        bad = {it: outcomes[it] for it in sessions if outcomes[it]["status"] not in GREEN}
+        return {name: f"without the fault, {name} {it['status']} already:\n{_tail(it)}" for name, it in bad.items()}
+
     def judge(self, fault: Fault, sessions: Sequence[str]) -> Finding:
         """Plant a fault, run sessions, and take the fault back.
 
@@ -101,9 +118,9 @@ class Campaign:
         finally:
             self._git("reset", "--quiet", "--hard")
             self._git("clean", "--quiet", "-d", "--force")
-        red = {name: it for name, it in outcomes.items() if it["status"] in RED}
+        red = sorted(name for name, it in outcomes.items() if it["status"] in RED)
         seconds = time.monotonic() - begin
-        return Finding(fault=fault, red=sorted(red), seconds=seconds, problems=problems_of(fault, red))
+        return Finding(fault=fault, red=red, seconds=seconds, problems=problems_of(fault, outcomes))
 
     def _edit(self, edits: Sequence[Edit]) -> None:
         """Make edits."""
@@ -139,10 +156,12 @@ class Campaign:
         subprocess.run(["git", *arguments], cwd=self.root, check=True)
 
 
-def problems_of(fault: Fault, red: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def problems_of(fault: Fault, outcomes: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return all in which the sessions that turned red are not those that have to, each in a line or more."""
+    red = {name: it for name, it in outcomes.items() if it["status"] in RED}
     found = [f"NOT NOTICED by {name}" for name in fault.red if name not in red]
-    for name, outcome in red.items():
+    unclear = {name: it for name, it in outcomes.items() if it["status"] in UNCLEAR and name not in fault.red}
+    for name, outcome in (red | unclear).items():
         if name not in fault.red:
             found.append(f"{name} {outcome['status']} as well, which the table does not say:\n{_tail(outcome)}")
         elif _plain(fault.red[name]) not in _plain(f"{outcome['note']}\n{_log(outcome)}"):

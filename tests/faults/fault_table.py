@@ -104,21 +104,32 @@ def read_table(path: Path = TABLE) -> Table:
     """Read the table.
 
     Raises:
-        FaultsError: It cannot be read, or a row of it lacks something or has something else.
+        FaultsError: It cannot be read, it has no row, or a row of it lacks something or has something else.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         return Table(
             prepare=[Edit(**it) for it in content["prepare"]],
             left_out=content["left-out"],
-            faults={name: _fault(name, row) for name, row in content["faults"].items()},
+            faults=_faults(content["faults"]),
         )
     except (OSError, ValueError, KeyError, TypeError, FaultsError) as error:
         message = f"{path} is no table of faults: {error}"
         raise FaultsError(message) from error
 
 
+def _faults(rows: Mapping[str, Any]) -> dict[str, Fault]:
+    """Return the faults of all rows."""
+    if not rows:
+        message = "it holds no fault, and none would pass for all of them noticed."
+        raise FaultsError(message)
+    return {name: _fault(name, row) for name, row in rows.items()}
+
+
 def _fault(name: str, row: Mapping[str, Any]) -> Fault:
     """Return the fault that a row tells of."""
+    if not isinstance(row.get("also", []), list):
+        message = f"`also` of {name!r} is {row['also']!r}; give a list of sessions."
+        raise FaultsError(message)
     edits = [Edit(**it) for it in row.get("edits", ())]
     return Fault(**{**row, "name": name, "edits": edits})

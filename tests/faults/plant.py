@@ -14,13 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from campaign import Campaign
+from campaign import Campaign, Finding
 from fault_table import FaultsError, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from campaign import Finding
     from fault_table import Fault, Table
 
 
@@ -66,15 +65,20 @@ def plant(faults: Sequence[Fault], table: Table, arguments: argparse.Namespace, 
     if arguments.write:
         write(arguments.write, [], table.faults)  # a page that cannot be written is known now, not after an hour
     campaign = Campaign(folder, table, jobs=arguments.jobs)
-    sessions = sorted({it for fault in faults for it in fault.red} - {it for fault in faults for it in fault.also})
+    also = {it for fault in faults for it in fault.also}
+    sessions = sorted({it for fault in faults for it in fault.red} - also)
     sessions = sessions if arguments.short else campaign.sessions()
     if sessions:  # headgate would take none for all
         say(f"Without a fault: {len(sessions)} sessions ...")
         say(f"  all green in {campaign.warm(sessions):.0f} s")
+    not_green = campaign.warm_also(sorted(also - set(sessions)))
     findings = []
     for number, fault in enumerate(faults, start=1):
         say(f"{number} of {len(faults)}, {fault.name}: {fault.what}")
-        finding = campaign.judge(fault, sorted(fault.red) if arguments.short else sessions)
+        if reasons := [not_green[it] for it in fault.also if it in not_green]:
+            finding = Finding(fault=fault, red=(), seconds=0, problems=reasons, is_measured=False)
+        else:
+            finding = campaign.judge(fault, sorted({*fault.red} - {*fault.also}) if arguments.short else sessions)
         say(f"  red: {', '.join(finding.red) or 'none'}; {finding.seconds:.0f} s; {verdict(finding)}")
         findings.append(finding)
         if arguments.write:
@@ -84,25 +88,28 @@ def plant(faults: Sequence[Fault], table: Table, arguments: argparse.Namespace, 
 
 def verdict(finding: Finding) -> str:
     """Return in words whether what turned red is what has to."""
-    return "\n    ".join(["WRONG", *finding.problems]) if finding.problems else "as the table says"
+    word = "WRONG" if finding.is_measured else "NOT MEASURED"
+    return "\n    ".join([word, *finding.problems]) if finding.problems else "as the table says"
 
 
 def conclude(findings: Sequence[Finding]) -> int:
-    """Say how many faults were noticed as they have to, and return the exit code."""
-    bad = [it.fault.name for it in findings if it.problems]
+    """Say how many faults were noticed as they have to, and return the exit code: one not measured is no success."""
+    bad = [it.fault.name for it in findings if it.problems and it.is_measured]
+    unknown = [it.fault.name for it in findings if not it.is_measured]
     minutes = sum(it.seconds for it in findings) / 60
-    good = len(findings) - len(bad)
+    good = len(findings) - len(bad) - len(unknown)
     say(f"{good} of {len(findings)} faults turned exactly the named sessions red, in {minutes:.1f} min")
     say(*[f"not so: {', '.join(bad)}"] if bad else [])
-    return 1 if bad else 0
+    say(*[f"not measured: {', '.join(unknown)}"] if unknown else [])
+    return 1 if bad or unknown else 0
 
 
 def write(target: Path, findings: Sequence[Finding], names: Iterable[str]) -> None:
-    """Write what was found into the table of a page; the rows of other faults stay.
+    """Write what was found into the table of a page; the rows of other faults stay, and of those not measured.
 
     Args:
         target: the page; the table is the last thing in it.
-        findings: what came of faults; only what is as it has to be is written.
+        findings: what came of faults; the row of one that is not as it has to be goes.
         names: the names of all faults, in the order of the rows.
     """
     head, mark, table = (target.read_text(encoding="utf-8") if target.is_file() else "").partition("| fault |")
@@ -111,7 +118,9 @@ def write(target: Path, findings: Sequence[Finding], names: Iterable[str]) -> No
         raise FaultsError(message)
     rows = {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines()[2:]}
     for it in findings:
-        if not it.problems:
+        if it.problems and it.is_measured:
+            rows.pop(it.fault.name, None)
+        elif it.is_measured:
             red = ", ".join(f"`{name}`" for name in it.red)
             rows[it.fault.name] = f"| {it.fault.name} | {it.fault.what} | {red} | {it.seconds:.0f} |"
     lines = [

@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
-from campaign import Campaign, Finding
+from campaign import Campaign, Finding, problems_of
 from fault_table import Edit, Fault, FaultsError, Table, read_table
-from plant import conclude, main, write
+from plant import conclude, main, parse, plant, write
 
 ROOT = Path(__file__).parents[2]
 NOXFILE = '''
@@ -57,13 +58,18 @@ def fault(new: str, **red: str) -> Fault:
     return Fault(name=f"a {new}", what="It is another number.", edits=[edit(new)], red=red)
 
 
+def write_repository(source: Path) -> Path:
+    """Write the small repository into a new folder."""
+    subprocess.run(["git", "init", "--quiet", str(source)], check=True)
+    for name, text in {"noxfile.py": NOXFILE, "pyproject.toml": SETTINGS, "number.txt": "2\n"}.items():
+        (source / name).write_text(text)
+    return source
+
+
 @pytest.fixture(scope="module")
 def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     """Return a campaign in a small repository, in which everything has passed."""
-    source = tmp_path_factory.mktemp("source")
-    subprocess.run(["git", "init", "--quiet"], cwd=source, check=True)
-    for name, text in {"noxfile.py": NOXFILE, "pyproject.toml": SETTINGS, "number.txt": "2\n"}.items():
-        (source / name).write_text(text)
+    source = write_repository(tmp_path_factory.mktemp("work") / "source")
     table = Table(prepare=[], left_out={"left": "it always fails"}, faults={})
     campaign = Campaign(tmp_path_factory.mktemp("campaign"), table, jobs=2, source=source)
     campaign.warm(campaign.sessions())
@@ -106,6 +112,37 @@ def test_what_is_red_without_a_fault_ends_the_campaign(campaign: Campaign) -> No
         campaign.warm(["even", "left"])
 
 
+@pytest.mark.parametrize("words", [[], ["--short"]])
+def test_a_fault_of_a_session_that_is_not_green_without_it_is_not_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """It would be red with any fault; one of a session beside the others that is green is judged."""
+    never = Fault(name="never", what="x", edits=[edit("3")], red={"left": "Never right."}, also=["left"])
+    odd = Fault(name="odd", what="x", edits=[edit("3")], red={"even": EVEN}, also=["even"])
+    table = Table(prepare=[], left_out={"left": "it always fails"}, faults={"never": never, "odd": odd})
+    monkeypatch.setattr("plant.Campaign", partial(Campaign, source=write_repository(tmp_path / "source")))
+    findings = plant([never, odd], table, parse(["--jobs=1", *words]), tmp_path / "campaign")
+    assert [it.is_measured for it in findings] == [False, True]
+    assert "without the fault, left failed already" in findings[0].problems[0]
+    assert (findings[1].red, findings[1].problems) == (["even"], [])
+    assert (conclude(findings), conclude(findings[1:])) == (1, 0)
+    told = capsys.readouterr().out
+    assert "NOT MEASURED" in told
+    assert "1 of 2 faults" in told
+    assert "\nnot measured: never\n" in told
+
+
+@pytest.mark.parametrize("status", ["stopped", "flaky"])
+def test_a_session_that_gives_no_verdict_is_wrong(status: str) -> None:
+    """Whether it is named or not; one that is blocked has another one to blame."""
+    told = {"status": status, "note": EVEN, "log": "none"}
+    named, other = problems_of(
+        fault("3", even=EVEN), {"even": told, "small": told, "left": told | {"status": "blocked"}}
+    )
+    assert named == "NOT NOTICED by even"
+    assert other.startswith(f"small {status} as well")
+
+
 def test_every_fault_fits_the_repository_and_names_sessions_of_it(tmp_path: Path) -> None:
     """So that a row that is out of date is found here, and not in the night."""
     table = read_table()
@@ -127,23 +164,33 @@ def test_faults_are_listed_and_an_unknown_one_is_named(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["[", "prepare = []", 'prepare = [{file="a", old="b", new="b"}]\n[left-out]\n[faults]', "[faults.x]\nwhat = ''"],
+    ("text", "told"),
+    [
+        ("[", ""),
+        ("prepare = []", "left-out"),
+        ('prepare = [{file="a", old="b", new="b"}]\n[left-out]\n[faults]', "changes nothing"),
+        ("prepare = []\n[left-out]\n[faults]", "it holds no fault"),
+        ("prepare = []\n[left-out]\n[faults.x]\nwhat = ''", "missing 1 required"),
+        ("prepare = []\n[left-out]\n[faults.x]\nalso = 'audit'", "`also` of 'x' is 'audit'; give a list"),
+    ],
 )
-def test_a_broken_table_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_broken_table_is_refused(tmp_path: Path, text: str, told: str) -> None:
     """In one line that names the file."""
     (tmp_path / "table.toml").write_text(text)
-    with pytest.raises(FaultsError, match=r"table\.toml is no table of faults"):
+    with pytest.raises(FaultsError, match=rf"table\.toml is no table of faults: .*{told}"):
         read_table(tmp_path / "table.toml")
 
 
 def test_what_was_found_is_written_into_the_table_of_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The rows of other faults stay, those of no fault go, and what is not as it has to be is not written."""
+    """The rows of other faults stay, those of no fault go, and what is not as it has to be loses its own."""
     page = tmp_path / "page.md"
-    page.write_text("Planted.\n\n| fault | red |\n|---|---|\n| gone | y |\n| a 5 | old |\n| a 3 | old |\n")
+    page.write_text(
+        "Planted.\n\n| fault | red |\n|---|---|\n| gone | y |\n| a 5 | old |\n| a 4 | old |\n| a 3 | old |\n"
+    )
     good = Finding(fault=fault("3", even=EVEN), red=["even"], seconds=1.6, problems=[])
     bad = Finding(fault=fault("4", even=EVEN), red=[], seconds=1, problems=["NOT NOTICED by even"])
-    write(page, [good, bad], ["a 3", "a 4", "a 5"])
+    unknown = Finding(fault=fault("5", even=EVEN), red=[], seconds=0, problems=["left failed"], is_measured=False)
+    write(page, [good, bad, unknown], ["a 3", "a 4", "a 5"])
     head = "Planted.\n\n| fault | what goes wrong | red | seconds |\n|---|---|---|---|\n"
     assert page.read_text() == head + "| a 3 | It is another number. | `even` | 2 |\n| a 5 | old |\n"
     assert (conclude([good]), conclude([good, bad])) == (0, 1)
