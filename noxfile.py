@@ -34,6 +34,7 @@ COVERAGE = Path("artifacts/tests")
 
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
+nox.options.download_python = "never"  # one that is not installed is named, as the README says
 nox.options.allow_parallel = True  # with `nox -j 2`; sessions that need each other's output say so
 nox.options.sessions = ["lint", "typecheck", f"tests-{RUNNING}"]
 

@@ -136,15 +136,15 @@ def test_an_interrupted_command_ends_as_a_shell_expects(probe: Probe) -> None:
     assert _cli.main(["probe"]) == 130
 
 
-def test_a_reader_that_has_seen_enough_is_no_error() -> None:
-    """Output into a closed pipe ends the command quietly."""
+def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
+    """As other programs end then, with 128 and the number of the signal, which is no pass."""
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
         [sys.executable, "-m", "headgate", "--help"], stdout=writer, stderr=subprocess.PIPE, check=False
     )
     os.close(writer)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_plain_arguments_import_no_argparse() -> None:

@@ -73,6 +73,19 @@ def test_sessions_are_asked_of_nox_itself(scratch: Scratch, monkeypatch: pytest.
     assert sessions(scratch.root) == found
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_nox_is_asked_each_time_where_the_noxfile_reads_what_git_does_not_list(scratch: Scratch) -> None:
+    """Which sessions there are may depend on an ignored file, or on one behind a link."""
+    read = 'import nox\n\nfor it in open("{}").read().split():\n    nox.session(lambda session: None, name=it)\n'
+    for place, ignored in {"data/names": "", "names": "names\n"}.items():
+        scratch.commit({"noxfile.py": read.format(place), ".gitignore": ignored, "real/names": "a", "names": "a"})
+        if not ignored:
+            (scratch.root / "data").symlink_to("real")
+        assert set(sessions(scratch.root)) == {"a"}
+        scratch.write({"real/names": "a b", "names": "a b"})
+        assert set(sessions(scratch.root)) == {"a", "b"}
+
+
 def test_what_nox_has_to_say_is_passed_on(scratch: Scratch) -> None:
     """A broken noxfile is nox's to explain."""
     scratch.commit({"noxfile.py": "import nox\nnox.options.sessions = ['none']\n@nox.session\ndef a(session): pass\n"})

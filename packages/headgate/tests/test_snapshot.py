@@ -217,9 +217,29 @@ def test_a_link_to_what_git_does_not_know_counts_with_what_is_there(
             changed = now(scratch).listing.raw
             assert changed == now(scratch).listing.raw != known
             known = changed
-    monkeypatch.setattr("headgate._links._MAX_FILES", 1)
-    assert now(scratch).listing.get(b"a") != now(scratch).listing.get(b"a")
     assert now(scratch).listing.get(b"d") == at(scratch).listing.get(b"d")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need no privilege there")
+@pytest.mark.parametrize("what", ["too many files", "a link that leads on"])
+def test_a_link_to_what_is_not_looked_at_is_another_in_every_process(
+    scratch: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """So that no verdict about it is found again."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/file").write_text("x")
+    scratch.root.joinpath("a").symlink_to(tmp_path / "outside")
+    scratch.commit()
+    known = now(scratch).listing.get(b"a")
+    monkeypatch.setattr("headgate._links._ANEW", b"of another process")
+    assert now(scratch).listing.get(b"a") == known
+    if what == "too many files":
+        monkeypatch.setattr("headgate._links._MAX_FILES", 1)
+    else:
+        (tmp_path / "outside/folder").symlink_to(tmp_path)
+    found = now(scratch).listing.get(b"a")
+    monkeypatch.setattr("headgate._links._ANEW", b"of a third process")
+    assert known != found != now(scratch).listing.get(b"a")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="only POSIX has these modes and links")
@@ -268,6 +288,20 @@ def test_a_file_that_was_written_to_is_told_although_git_looked_in_between(scrat
     assert after.written_since(before) == {b"clean"}
     (scratch.root / "clean").unlink()
     assert after.written_since(before) == set()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need no privilege there")
+def test_a_link_in_a_submodule_counts_with_what_it_leads_to(scratch: Scratch, other: Scratch, tmp_path: Path) -> None:
+    """Which may change although the submodule's commit stays."""
+    (tmp_path / "outside").write_text("x")
+    other.root.joinpath("link").symlink_to(tmp_path / "outside")
+    other.commit()
+    scratch.git("submodule", "--quiet", "add", str(other.root), "sub")
+    scratch.commit({"a": "a"})
+    before = now(scratch).listing.get(b"sub")
+    assert now(scratch).listing.get(b"sub") == before
+    (tmp_path / "outside").write_text("y")
+    assert now(scratch).listing.get(b"sub") != before
 
 
 def test_a_submodule_counts_with_what_is_checked_out_in_it(scratch: Scratch, other: Scratch) -> None:

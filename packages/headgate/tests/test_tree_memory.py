@@ -67,6 +67,16 @@ def test_a_variable_that_counts_makes_it_unknown(
     assert is_read(digester)
 
 
+def test_a_variable_that_nox_sees_makes_it_unknown(
+    monorepo: Monorepo, known: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A noxfile may list other sessions then; the digests do not change by it."""
+    monkeypatch.setenv("USER", "somebody else")
+    digester = Digester.for_worktree(monorepo.root)
+    assert digests(digester) == known
+    assert is_read(digester)
+
+
 @pytest.mark.parametrize("what", ["platform", "python", "nox.version", "nox.python", "nox.path"])
 def test_another_machine_makes_it_unknown(
     monorepo: Monorepo, known: Mapping[str, str], what: str, monkeypatch: pytest.MonkeyPatch

@@ -1,6 +1,6 @@
 """The command line: finds the module of a command and runs it.
 
-A command NAME is a module `_command_NAME` with `add_arguments(parser)` and `run(arguments) -> int`; its docstring's
+A command NAME is a module `_commands.NAME` with `add_arguments(parser)` and `run(arguments) -> int`; its docstring's
 first line is its help. Where it says `takes_more = True`, it gets what follows `--` as `more`. Only the module of the
 command that was asked for is imported, and argparse only where the arguments are not plain ones.
 """
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["main", "program"]
 
 _COMMANDS = "_commands"
+_BROKEN_PIPE = 141  # 128 and the number of SIGPIPE
 _GARBAGE = 100_000  # objects after which the interpreter looks for circles among them, which a plan hardly makes
 
 
@@ -123,7 +124,8 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: what follows the program's name; by default that of this process.
 
     Returns:
-        0 passed, 1 a session or gate failed, 2 usage or configuration, 3 cannot decide.
+        0 passed, 1 a session or gate failed, 2 usage or configuration, 3 cannot decide; as shells have it, 130 where
+        somebody interrupted it and 141 where nobody reads on, so that neither is taken for passed.
     """
     for stream in (sys.stdout, sys.stderr):
         # File names may be no valid text, and terminals may not know every letter: show both escaped.
@@ -139,7 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough. The interpreter must not flush into the closed pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _BROKEN_PIPE
     return code
 
 

@@ -19,6 +19,7 @@ __all__ = ["follow"]
 _MAX_HOPS = 40  # as Linux follows links
 _MAX_FILES = 20_000
 _LARGE = 16 << 20  # bytes
+_ANEW = os.urandom(16)  # for what cannot be told: another answer in every process, so that no verdict is found again
 
 
 def follow(listing: Listing, targets: Mapping[bytes, bytes], top: str) -> Listing:
@@ -49,10 +50,11 @@ def _unknown(path: bytes) -> bytes:
     if not os.path.isdir(path):
         return _file(path)
     found: list[bytes] = []
-    for folder, _, names in os.walk(path):
+    for folder, folders, names in os.walk(path):
         found += [it for name in names for it in (name, _file(os.path.join(folder, name)))]
-        if len(found) > _MAX_FILES:  # so many that looking would take too long: the answer is another one each time
-            return os.urandom(16)
+        # So many that looking would take too long, or links that lead on to who knows where.
+        if len(found) > _MAX_FILES or any(os.path.islink(os.path.join(folder, it)) for it in folders):
+            return _ANEW
     return b"\0".join(sorted(found))
 
 

@@ -75,7 +75,7 @@ def _code_stamp() -> str:
             for entry in entries:
                 if entry.is_file():
                     found.append((entry.path, entry.stat().st_size, entry.stat().st_mtime_ns))
-                elif entry.name != "__pycache__":
+                elif entry.is_dir(follow_symlinks=False) and entry.name != "__pycache__":
                     folders.append(entry.path)
     return digest(repr(sorted(found)).encode())
 

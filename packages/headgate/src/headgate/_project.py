@@ -1,4 +1,4 @@
-"""Everything that a tree says, each part read when it is asked for."""
+"""Everything that a tree says."""
 
 from __future__ import annotations
 
@@ -52,7 +52,15 @@ class Project:
     @property
     def is_repeatable(self) -> bool:
         """Whether its sessions come from this tree alone: neither from the clock or others, nor from a later tree."""
-        return not (self._is_stale or self.noxfile.on_load().unstable)
+        return not self._is_stale and self._is_known()
+
+    def _is_known(self) -> bool:
+        """Whether all that the noxfile reads while it is loaded is of this tree.
+
+        What git does not list, such as an ignored file or one behind a link or in a submodule, may change unseen.
+        """
+        reads = self.noxfile.on_load()
+        return not reads.unstable and all(map(self.reader.slices, (*reads.content, *reads.names)))
 
     def sessions(self, machine: Machine) -> list[Session]:
         """Return all sessions, asking nox only where something changed that its answer was read from.
@@ -64,9 +72,9 @@ class Project:
         reads = noxfile.on_load()
         parts = [noxfile.key, root.key, workspace.key, machine.nox.path, machine.nox.version, machine.nox.python]
         parts += [self.reader.content(reads.content), self.reader.names(reads.names), self.prefix]
-        parts += [f"{name}={value}" for name, value in machine.variables(root.table.env).items()]
+        parts += [f"{name}={value}" for name, value in sorted(machine.environment(root.table.env).items())]
         key = digest_texts(parts)
-        remembered = None if reads.unstable else self._memory.get("sessions", key)
+        remembered = self._memory.get("sessions", key) if self._is_known() else None
         if remembered is not None:
             return [Session(**packed) for packed in remembered]
         from headgate._session_reader import read_sessions

@@ -32,7 +32,8 @@ class TreeMemory:
         """Take the tree, and the machine that its sessions are to run on."""
         self._machine = machine
         self._memory = memory
-        self._key = digest(os.fsencode(snapshot.repository.prefix), snapshot.listing.raw)
+        environ = repr(sorted(machine.environment(()).items()))
+        self._key = digest(os.fsencode(snapshot.repository.prefix), environ.encode(), snapshot.listing.raw)
 
     def recall(self) -> tuple[list[Session], dict[str, str]] | None:
         """Return the sessions and the cores by their names, or None where they are unknown or may be others."""

@@ -92,20 +92,20 @@ def _record(
         return "not recorded, since it ran with extra arguments"
     if task.watch is not None or not task.planned.session.cache:
         return ""
-    verdict = Verdict(
-        session=task.name,
-        digest=task.digest.value,
-        passed=passed,
-        finished=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        seconds=round(result.seconds, 3),
-        commit=around.commit,
-        platform=f"{sys.platform}-{platform.machine()}",
-        outputs=outputs,
-        components=task.digest.components,
-    )
     try:
         if changed := _changed(task, around, now):
             return f"not recorded, since this changed while it ran: {changed}"
+        verdict = Verdict(
+            session=task.name,
+            digest=task.digest.value,
+            passed=passed,
+            finished=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            seconds=round(result.seconds, 3),
+            commit=around.commit,
+            platform=f"{sys.platform}-{platform.machine()}",
+            outputs=outputs,
+            components=task.digest.components,
+        )
         around.store.record(verdict, around.root)
     except (HeadgateError, OSError) as error:  # a broken noxfile, say, cannot be looked at again
         return f"not recorded: {error}"

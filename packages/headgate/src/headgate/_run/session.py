@@ -60,6 +60,7 @@ def run_plan(
         planned = make_plan() if said else planned
         if os.environ.get(INSIDE) != os.path.realpath(planned.root):
             store.outputs(planned.root).remove_leftovers()
+        _ = planned.digester.parts  # read before anything runs and could edit it
         around = _surroundings(planned, store, settings, display, watchdog)
         runner = Runner(planned.sessions, asked, around)
         is_ended = False
