@@ -377,6 +377,9 @@ def test_measurements_are_compared() -> None:
     assert outcomes((3.0, 5.0), (2.5, 4.0)) == ["passes", "cannot tell"]
     floor = headgate.gate("", conditions=["requests_per_second >= 9"], measurements={"requests_per_second": (9.0,)})
     assert floor.outcome == "passes"
+    for value in ((float("nan"),), ()):
+        with pytest.raises(ConfigurationError, match="The measurements of the candidate: latency_p99_ms is"):
+            headgate.gate("", conditions=["latency_p99_ms <= 9"], measurements={"latency_p99_ms": value})
     assert outcomes((1e30, 2e29), (1e-99, 3e-99)) == ["passes", "cannot tell"]
     assert outcomes((1e-99, 2e-99), (1e-99, 3e-99)) == ["passes", "passes"]
     with pytest.raises(ConfigurationError, match="latency_p99_ms was not measured of the base"):

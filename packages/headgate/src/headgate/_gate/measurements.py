@@ -48,13 +48,13 @@ def read_measurements(path: str) -> dict[str, tuple[float, ...]]:
     return {name: _numbers(path, name, data[name]) for name in sorted(MEASUREMENTS & data.keys())}
 
 
-def _numbers(path: str, name: str, value: object) -> tuple[float, ...]:
-    """Return one measurement or several."""
-    values = value if isinstance(value, list) else [value]
+def _numbers(source: str, name: str, value: object) -> tuple[float, ...]:
+    """Return one measurement or several, each checked."""
+    values = value if isinstance(value, (list, tuple)) else [value]
     numbers = [it for it in values if isinstance(it, (int, float)) and not isinstance(it, bool)]
     if not numbers or len(numbers) < len(values) or not all(0 <= it <= LARGEST for it in numbers):
         wanted = f"a number, or a list of numbers, from 0 to {LARGEST:g}"
-        message = f"{path}: {name} is {reprlib.repr(value)}; it has to be {wanted}."
+        message = f"{source}: {name} is {reprlib.repr(value)}; it has to be {wanted}."
         raise ConfigurationError(message)
     return tuple(map(float, numbers))
 
@@ -79,7 +79,7 @@ def judge_measurement(
     One that was measured once on each side is taken at its word, as a file's size may be.
 
     Raises:
-        ConfigurationError: it was not measured.
+        ConfigurationError: it was not measured, or is no number from 0 to 1e30.
 
     Source:
         Welch, "The generalization of 'Student's' problem when several different population variances are involved",
@@ -121,4 +121,4 @@ def _needed(name: str, values: Mapping[str, tuple[float, ...]], whose: str) -> t
     if name not in values:
         message = f"{name} was not measured of the {whose}. Name a file with it in --{whose}-measurements."
         raise ConfigurationError(message)
-    return values[name]
+    return _numbers(f"The measurements of the {whose}", name, values[name])
