@@ -120,6 +120,7 @@ THIS: Final = {
         runs=_READ_ALL
         | _IMAGE
         | _of_package("data")
+        | _of_package("model")  # which is built with the whole folder of data, but for its tests
         | {"coverage", "docs", "dataset", "train", "evaluate", "crossfit", "export", "serve-check", "pipeline", "gate"}
         | {"build-images(training)", "test-images(training)"},
     ),
