@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from campaign import Campaign, Finding
 from fault_table import FaultsError, read_table
+from headgate._signals import told_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,7 +49,7 @@ def main(words: Sequence[str] | None = None) -> int:
         if arguments.list:
             say("\n".join(f"{it.name}: {it.what}" for it in faults))
             return 0
-        with told_to_end(), folder_of(arguments) as folder:
+        with interruptible(), told_to_end(), folder_of(arguments) as folder:
             findings = plant(faults, table, arguments, folder)
     except FaultsError as error:
         say(f"faults: {error}")
@@ -142,17 +143,16 @@ def folder_of(arguments: argparse.Namespace) -> Iterator[Path]:
 
 
 @contextmanager
-def told_to_end() -> Iterator[None]:
-    """Have SIGTERM do what Ctrl-C does, so that nothing is left behind, and have Ctrl-C do it everywhere.
+def interruptible() -> Iterator[None]:
+    """Have Ctrl-C interrupt it everywhere.
 
     A shell starts what runs in the background with Ctrl-C ignored; so would be what this starts, tests of it included.
     """
-    before = {it: signal.signal(it, signal.default_int_handler) for it in (signal.SIGINT, signal.SIGTERM)}
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGINT, before)
 
 
 def say(*lines: str) -> None:

@@ -87,14 +87,13 @@ class Remote:
         return None if self.problems else found
 
     def write(self, name: str, data: bytes, *, what: str) -> None:
-        """Write a file, where this run may write.
+        """Write a file, for a run that may write.
 
         Raises:
             StoreError: Where it could not be written.
         """
         try:
-            self._make_folder(name)
-            self._files.pipe_file(f"{self._base}/{name}", data)
+            self._put(name, data)
         except Exception as error:
             raise self._unwritten(what, error) from error
 
@@ -132,11 +131,15 @@ class Remote:
         try:
             for content in sorted(contents(verdict, blobs)) if verdict.passed else ():
                 self._put_blob(content, blobs)
-            self._make_folder(name)
-            self._files.pipe_file(f"{self._base}/{name}", record)
+            self._put(name, record)
         except Exception as error:
             what = f"The verdict of {verdict.session}"
             raise self._unwritten(what, error) from error
+
+    def _put(self, name: str, data: bytes) -> None:
+        """Write a file, in a folder that need not be there yet."""
+        self._make_folder(name)
+        self._files.pipe_file(f"{self._base}/{name}", data)
 
     def _put_blob(self, content: str, blobs: Blobs) -> None:
         """Write a blob unless it is there in full length."""
