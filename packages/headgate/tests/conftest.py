@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 # How long one example takes says more about the machine than about the code.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+_YOUNG = 0.02  # seconds, above what a snapshot allows the clock of files to lag behind
 
 
 class Scratch:
@@ -50,9 +54,13 @@ class Scratch:
     def commit(self, files: Mapping[str, str | bytes] | None = None) -> str:
         """Write files, commit everything and return the commit's id."""
         self.write(files or {})
+        written = time.monotonic()
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message=a change")
-        return self.git("rev-parse", "HEAD")
+        commit = self.git("rev-parse", "HEAD")
+        # Of a file this young, nobody can say whether it is still written to, and so nothing about it is remembered.
+        time.sleep(max(0.0, written + _YOUNG - time.monotonic()))
+        return commit
 
 
 @pytest.fixture(scope="session", autouse=True)
