@@ -175,7 +175,9 @@ def _plain(text: str) -> str:
 
 
 def _log(outcome: Mapping[str, Any]) -> str:
-    """Return all that a session printed."""
+    """Return all that a session printed; nothing of one that never began, as where it is blocked."""
+    if not outcome["log"]:
+        return ""
     try:
         return Path(outcome["log"]).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
