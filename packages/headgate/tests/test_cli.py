@@ -5,6 +5,7 @@ import gc
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 
 from headgate import _cli, errors
 from headgate._nearest import suggestion
+
+FULL = Path("/dev/full")
 
 
 class Probe:
@@ -134,6 +137,35 @@ def test_an_interrupted_command_ends_as_a_shell_expects(probe: Probe) -> None:
     """130 is 128 plus the number of the signal."""
     probe.error = KeyboardInterrupt()
     assert _cli.main(["probe"]) == 130
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="a disk that is full is a device of Linux")
+def test_a_full_disk_is_no_pass() -> None:
+    """Neither for a plan nor for a help page: one line, exit code 3, and no traceback."""
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "headgate", "--help"], check=False, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 3
+    assert done.stderr.startswith(
+        "headgate: the system refused: [Errno 28] No space left on device. Until that is mended"
+    )
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_refusal_of_the_system_is_one_message(probe: Probe, capfd: pytest.CaptureFixture[str]) -> None:
+    """It names the file."""
+    probe.error = PermissionError(13, "Permission denied", "folder/file")
+    assert _cli.main(["probe"]) == 3
+    assert "the system refused: [Errno 13] Permission denied: 'folder/file'" in capfd.readouterr().err
+
+
+def test_output_that_somebody_closed_is_not_missed(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with other programs, the exit code says it all then."""
+    monkeypatch.setattr(sys, "stdout", None)
+    assert _cli.main(["probe"]) == 0
+    assert probe.given == {"base": None}
+    sys.stdout.close()
 
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:

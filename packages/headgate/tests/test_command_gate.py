@@ -131,6 +131,23 @@ def test_json_is_as_its_schema_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert same["conditions"][0]["findings"][0]["method"] == "identical"
 
 
+def test_the_name_of_a_file_may_have_an_equals_sign(capsys: pytest.CaptureFixture[str]) -> None:
+    """With and without a name for what it predicts."""
+    Path("lr=0.1").mkdir()
+    candidate = csv("lr=0.1/new.csv", 400, 5)
+    condition = f'{{ condition = "{ACCURACY}", on = "held-out" }}'
+    table = f'conditions = [{condition}]\npredictions = {{ held-out = "x.csv" }}\n'
+    Path("named.toml").write_text(f"[tool.headgate.gate]\n{table}")
+    asked = ["--config", "named.toml", "--candidate"]
+    for given in (candidate, f"held-out={candidate}"):
+        assert f"compared {candidate} with base.csv" in shown(capsys, *asked, given, code=0)
+    assert "There is no file =x.csv" in shown(capsys, *asked, "=x.csv", code=2)
+    words = "A condition reads the predictions 'held-out', and there are none: give --candidate held-out=FILE."
+    assert words in shown(capsys, *asked, "held=base.csv", code=2)
+    words = "The conditions read predictions without a name: give one file, --candidate FILE."
+    assert words in shown(capsys, "--candidate", "x=base.csv", "--condition", ACCURACY, code=2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -422,7 +422,7 @@ def test_conditions_read_the_predictions_that_they_name() -> None:
     result = headgate.gate(files, files, settings=settings)
     assert [(it.name, it.on) for it in result.conditions] == [("overall", "all"), ("accuracy >= 0.5", "test")]
     assert [it.rows for it in result.comparisons] == [1797, 400]
-    with pytest.raises(UsageError, match="name them in --candidate all=FILE"):
+    with pytest.raises(UsageError, match="give --candidate all=FILE"):
         headgate.gate({"test": "a.parquet"}, settings=settings)
 
 

@@ -31,6 +31,12 @@ from headgate.errors import ConfigurationError
             Subject(metric="f1", label="a b", column="stroke"),
             *(True, 1, -0.02),
         ),
+        (
+            r'slice["who=a \"b\" = c"].recall["\\"] >= 0.5',
+            Subject(metric="recall", label="\\", column="who", value='a "b" = c'),
+            *(True, 0, 0.5),
+        ),
+        ("brier <= 1.5", Subject(metric="brier"), False, 0, 1.5),
     ],
 )
 def test_a_condition_is_read(text: str, subject: Subject, *, is_floor: bool, factor: float, offset: float) -> None:
@@ -70,6 +76,9 @@ def test_a_condition_is_read(text: str, subject: Subject, *, is_floor: bool, fac
         ("macro_f1 >= base.macro_f1 - 3", 12, "a bound of -3 decides nothing"),
         ("accuracy >= -0.03", 12, "a bound of -0.03 decides nothing"),
         ("accuracy >= 0", 12, "a bound of 0 decides nothing"),
+        ("brier <= 2", 9, "brier lies between 0 and 2, so that a bound of 2 decides nothing"),
+        ("brier <= base.brier + 2", 9, "a bound of 2 decides nothing"),
+        (r'recall["a\b"] >= 0.9', 7, "means nothing here"),
         ("accuracy <= 1", 12, "a bound of 1 decides nothing"),
         ("accuracy >= base.accuracy - 1", 12, "a bound of -1 decides nothing"),
         ("accuracy <= base.accuracy + 1", 12, "a bound of 1 decides nothing"),

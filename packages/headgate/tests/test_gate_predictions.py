@@ -83,6 +83,25 @@ def test_texts_of_a_csv_file_stay_texts(tmp_path: Path) -> None:
     assert found.ids.tolist() == ["007", "7", "8"]
 
 
+def test_whole_numbers_that_were_written_as_floats_are_the_same_in_a_csv_file(tmp_path: Path) -> None:
+    """Labels 1.0 beside predictions 1 are right, and not all wrong; where one is no whole number, all stay texts."""
+    found = read_predictions(written(tmp_path, "x.csv", label=[0.0, 1.0, 1.0], probabilities=None))
+    assert found.labels.tolist() == ["1", "1", "0"]
+    assert found.predicted.tolist() == [["1", "0", "0"]]
+    found = read_predictions(written(tmp_path, "x.csv", label=["1.0", "1.5", "1.0"], probabilities=None))
+    assert found.labels.tolist() == ["1.5", "1.0", "1.0"]
+
+
+def test_a_slice_may_have_no_value(tmp_path: Path) -> None:
+    """Rows without one are a group of their own, in every format."""
+    for name in ("x.parquet", "x.csv"):
+        none = "" if name == "x.csv" else None
+        columns = {"age": [7, none, 8], "stroke": ["thin", none, "thick"], "probabilities": None}
+        slices = read_predictions(written(tmp_path, name, **columns)).slices
+        assert slices["age"].tolist() == ["", "8", "7"]
+        assert slices["stroke"].tolist() == ["", "thick", "thin"]
+
+
 def test_a_score_is_the_confidence(tmp_path: Path) -> None:
     """So that calibration can be judged where there are no probabilities of all classes."""
     found = read_predictions(written(tmp_path, "x.parquet", probabilities=None, score=[0.5, 0.75, 1]))

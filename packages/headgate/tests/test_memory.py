@@ -69,6 +69,14 @@ def test_only_the_newest_facts_of_a_kind_are_kept(tmp_path: Path) -> None:
     assert len(list((tmp_path / "memory").iterdir())) == 17
 
 
+def test_all_modules_of_a_large_noxfile_are_kept(tmp_path: Path) -> None:
+    """Each is a fact, and a plan that forgot some would read them again each time."""
+    memory = Memory(str(tmp_path / "memory"))
+    for number in range(40):
+        memory.put("module", str(number), FACT)
+    assert all(memory.get("module", str(number)) == FACT for number in range(40))
+
+
 def test_facts_of_other_code_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An upgrade may give the same facts another form."""
     memory = Memory(str(tmp_path / "memory"))

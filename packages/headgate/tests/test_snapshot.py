@@ -200,6 +200,31 @@ def test_a_link_counts_with_what_it_leads_to(scratch: Scratch) -> None:
     assert after == [b"lib/own", b"lib/same", b"lib/x", b"use/lib", b"use/own", b"use/x"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links need no privilege there")
+def test_a_link_holds_what_it_leads_to(scratch: Scratch) -> None:
+    """In commit and work tree alike, also through another one; a commit does not hold what lies outside of it."""
+    scratch.commit({"lib/x": "content"})
+    for name, target in {"x": "lib/x", "twice": "x", "outside": "/etc/hosts", "folder": "lib", "loop": "loop"}.items():
+        scratch.root.joinpath(name).symlink_to(target)
+    scratch.commit()
+    for snapshot in (now(scratch), at(scratch)):
+        assert snapshot.read([b"x", b"twice"]) == {b"x": b"content", b"twice": b"content"}
+    for name in ("outside", "folder", "loop"):
+        with pytest.raises(CannotDecideError, match=f"{name} is a link to .*, where this commit has no file"):
+            at(scratch).read([name.encode()])
+
+
+def test_settings_of_git_from_the_environment_count_however_many(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine of CI may set more than a handful."""
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "60")
+    for number in range(60):
+        monkeypatch.setenv(f"GIT_CONFIG_KEY_{number}", f"headgate.key{number}")
+        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{number}", str(number))
+    assert Repository(str(scratch.root)).run("config", "headgate.key59").strip() == b"59"
+
+
 def test_a_link_to_what_git_does_not_know_counts_with_what_is_there(
     scratch: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

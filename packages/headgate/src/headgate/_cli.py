@@ -12,7 +12,7 @@ import os
 import sys
 from importlib import import_module
 
-from headgate.errors import HeadgateError, UsageError
+from headgate.errors import CannotDecideError, HeadgateError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,12 +124,15 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: what follows the program's name; by default that of this process.
 
     Returns:
-        0 passed, 1 a session or gate failed, 2 usage or configuration, 3 cannot decide; as shells have it, 130 where
-        somebody interrupted it and 141 where nobody reads on, so that neither is taken for passed.
+        0 passed, 1 a session or gate failed, 2 usage or configuration, 3 cannot decide, as where a disk is full; as
+        shells have it, 130 where somebody interrupted it and 141 where nobody reads on, so that neither is taken for
+        passed.
     """
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # somebody closed it, and so does not want to read it
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # until this process ends
         # File names may be no valid text, and terminals may not know every letter: show both escaped.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        getattr(sys, name).reconfigure(errors="backslashreplace")
     try:
         code = _run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
@@ -138,11 +141,22 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # The reader, such as `head`, has seen enough. The interpreter must not flush into the closed pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        _discard_output()
         return _BROKEN_PIPE
+    except OSError as error:
+        _discard_output()
+        sys.stderr.write(f"headgate: the system refused: {error}. Until that is mended, nothing counts as passed.\n")
+        return CannotDecideError.exit_code
     return code
+
+
+def _discard_output() -> None:
+    """Have nothing more written where it cannot be, which the interpreter would try once more as it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def program() -> int:

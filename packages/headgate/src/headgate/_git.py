@@ -31,15 +31,19 @@ def blob_id(content: bytes, like: bytes) -> bytes:
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which git finds the repository by itself, even inside one of its hooks."""
-    kept = {name: value for name, value in environ.items() if not name.startswith("GIT_") or name in _KEPT}
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith("GIT_") or name in _KEPT or name.startswith(_NUMBERED)
+    }
     return kept | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
 _KEPT = {
     *("GIT_ASKPASS", "GIT_CONFIG_COUNT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM"),
     *("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_SSL_NO_VERIFY"),
-    *(f"GIT_CONFIG_{part}_{number}" for part in ("KEY", "VALUE") for number in range(32)),
 }
+_NUMBERED = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")  # as many as GIT_CONFIG_COUNT says
 
 
 class Repository:

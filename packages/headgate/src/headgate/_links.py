@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from headgate._listing import Listing
 
-__all__ = ["follow"]
+__all__ = ["follow", "resolve"]
 
 _MAX_HOPS = 40  # as Linux follows links
 _MAX_FILES = 20_000
@@ -76,7 +76,7 @@ def _reached(link: bytes, listing: Listing, targets: Mapping[bytes, bytes]) -> d
     waiting = [link]
     while waiting:
         path = waiting.pop()
-        place = _resolve(path, targets)
+        place = resolve(path, targets)
         if place not in reached:
             reached[place] = path
             start, end = listing.span(place)
@@ -84,7 +84,7 @@ def _reached(link: bytes, listing: Listing, targets: Mapping[bytes, bytes]) -> d
     return reached
 
 
-def _resolve(path: bytes, targets: Mapping[bytes, bytes]) -> bytes:
+def resolve(path: bytes, targets: Mapping[bytes, bytes]) -> bytes:
     """Return the place that a path leads to through all links on its way; one outside starts with a slash."""
     done: list[bytes] = []
     todo = path.split(b"/")[::-1]

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Memory"]
 
-_KEPT = 16  # of each kind: those of the work tree, of a few bases, and of branches that are switched between
+_KEPT = 16  # of a kind: those of the work tree, of a few bases, and of branches that are switched between
+_KEPT_OF = {"module": 256}  # of which a noxfile and all that it imports need one each
 
 
 class Memory:
@@ -63,7 +64,7 @@ class Memory:
         """Remove the oldest facts of a kind, leaving room for one more."""
         with os.scandir(self._folder) as entries:
             facts = [(entry.stat().st_mtime, entry.path) for entry in entries if entry.name.startswith(kind + "-")]
-        for _, path in sorted(facts)[: 1 - _KEPT]:
+        for _, path in sorted(facts)[: 1 - _KEPT_OF.get(kind, _KEPT)]:
             os.unlink(path)
 
 

@@ -79,12 +79,27 @@ class CommitSnapshot(Snapshot):
 
     def read(self, paths: Iterable[bytes]) -> dict[bytes, bytes]:
         """Return the contents of those of the files that there are."""
-        found = {path: entry for path in paths if (entry := self.listing.get(path))}
-        return dict(zip(found, self.repository.contents([oid for _, oid in found.values()]), strict=True))
+        found = {path: self._stored(path, *entry) for path in paths if (entry := self.listing.get(path))}
+        return dict(zip(found, self.repository.contents(list(found.values())), strict=True))
+
+    def _stored(self, path: bytes, mode: bytes, oid: bytes) -> bytes:
+        """Return the id of a file's content; of a link, that of the file which it leads to."""
+        if mode != LINK:
+            return oid
+        from headgate._links import resolve
+
+        mode, oid = self.listing.get(resolve(path, self._links)) or (LINK, b"")
+        if mode in {FILE, EXECUTABLE}:
+            return oid
+        name, target = os.fsdecode(path), os.fsdecode(self._links[path])
+        message = f"{name} is a link to {target}, where this commit has no file. Put the file itself there."
+        raise CannotDecideError(message)
 
     def _targets(self, links: list[bytes]) -> dict[bytes, bytes]:
         """Return what each link says, which is its content."""
-        return self.read(links)
+        oids = [oid for _, oid in filter(None, map(self.listing.get, links))]
+        self._links = dict(zip(links, self.repository.contents(oids), strict=True))
+        return self._links
 
 
 class WorkTreeSnapshot(Snapshot):

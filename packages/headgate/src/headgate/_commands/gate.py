@@ -135,10 +135,10 @@ def _in_repository(arguments: Any, settings: GateSettings) -> GateResult:  # noq
 
 def _files(given: list[str]) -> str | dict[str, str]:
     """Return files by the names they were given for; one without a name stands for all names."""
-    pairs = [it.rpartition("=") for it in given]
-    if len(given) == 1 and not pairs[0][0]:
+    pairs = [it.partition("=") for it in given]
+    if len(given) == 1 and (not all(pairs[0]) or os.path.exists(given[0])):
         return given[0]
-    if not all(name for name, _, _ in pairs):
+    if not all(map(all, pairs)):
         message = "Where there are several files, each needs a name, as in crossfit=FILE."
         raise UsageError(message)
     return {name: file for name, _, file in pairs}

@@ -58,11 +58,16 @@ class Columns:
             if types.is_string(self._table[name].type) and (self.texts(name) == "").any():
                 self._refuse_missing(name, int(np.argmax(self.texts(name) == "")))
 
-    def texts(self, name: str) -> NDArray[np.str_]:
-        """Return a column as texts; a whole number is written without a point."""
+    def texts(self, name: str, *, missing: str | None = None) -> NDArray[np.str_]:
+        """Return a column as texts; a whole number is written without a point.
+
+        Args:
+            name: the column.
+            missing: what stands for a value that is not there; the file is refused for one unless this is given.
+        """
         if name not in self._texts:
             column = self._table[name].combine_chunks()
-            if column.null_count:
+            if column.null_count and missing is None:
                 self._refuse_nulls(name, column)
             if types.is_floating(column.type):
                 try:
@@ -71,7 +76,8 @@ class Columns:
                     self.refuse(f"the column {name!r} has numbers that are not whole; it has to have texts")
             if types.is_dictionary(column.type):
                 column = column.dictionary_decode()
-            self._texts[name] = np.array(self._cast(name, column, pa.string()).to_pylist(), np.str_)
+            texts = self._cast(name, column, pa.string())
+            self._texts[name] = np.array((texts if missing is None else texts.fill_null(missing)).to_pylist(), np.str_)
         return self._texts[name]
 
     def numbers(self, name: str) -> NDArray[np.float64]:

@@ -86,9 +86,9 @@ def _file(files: str | Mapping[str, str], name: str, option: str) -> str:
     if isinstance(files, str):
         return files
     if name not in files:
-        message = (
-            f"A condition reads the predictions {name!r}, and there are none: name them in --{option} {name}=FILE."
-        )
+        message = f"The conditions read predictions without a name: give one file, --{option} FILE."
+        if name:
+            message = f"A condition reads the predictions {name!r}, and there are none: give --{option} {name}=FILE."
         raise UsageError(message)
     return files[name]
 

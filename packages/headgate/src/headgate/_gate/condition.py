@@ -1,10 +1,11 @@
-"""Conditions: what a candidate model must reach, as people write it.
+r"""Conditions: what a candidate model must reach, as people write it.
 
     condition := subject (">=" | "<=") bound
     subject   := [ "slice" "[" text "]" "." ] metric
     metric    := name [ "[" text "]" ]                      a class, as in recall["7"]
     bound     := number | "base" "." subject [ "*" number ] [ ("+" | "-") number ]
 
+A text stands in double quotes, with `\"` for a quote in it and `\\` for a backslash.
 `slice["stroke=thin"]` is one value of a slice column; `slice["stroke"]` is every value, each judged for itself. After
 `base.` the slice may be left out: the base is always judged on the same rows.
 """
@@ -26,11 +27,11 @@ __all__ = ["ERRORS", "LARGEST", "MEASUREMENTS", "METRICS", "PER_CLASS", "Conditi
 PER_CLASS = frozenset({"f1", "precision", "recall"})
 ERRORS = frozenset({"mae", "rmse"})
 METRICS = frozenset({"accuracy", "brier", "ece", "log_loss", "macro_f1"}) | PER_CLASS | ERRORS
-SHARES = METRICS - ERRORS - {"brier", "log_loss"}  # which lie between 0 and 1
+MOST = dict.fromkeys(METRICS - ERRORS - {"log_loss"}, 1.0) | {"brier": 2.0}  # of those that have an upper end
 MEASUREMENTS = frozenset({"latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "model_bytes", "requests_per_second"})
 LARGEST = 1e30  # of all numbers that are asked for or found, so that their squares and products are finite
 _TOKEN = re.compile(
-    r'\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<name>[A-Za-z_]\w*)|"(?P<text>[^"]*)"'
+    r'\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<name>[A-Za-z_]\w*)|"(?P<text>(?:[^"\\]|\\["\\])*)"'
     r"|(?P<sign>>=|<=|[\[\].*+-]))"
 )
 
@@ -62,8 +63,8 @@ class Subject(Record):
     def __str__(self) -> str:
         """Return it as it is written in a condition."""
         value = "" if self.value is None else f"={self.value}"
-        rows = f'slice["{self.column}{value}"].' if self.column else ""
-        return rows + self.metric + (f'["{self.label}"]' if self.label else "")
+        rows = f"slice[{_quoted(self.column + value)}]." if self.column else ""
+        return rows + self.metric + (f"[{_quoted(self.label)}]" if self.label else "")
 
 
 class Condition(Record):
@@ -94,6 +95,11 @@ class Condition(Record):
         return Condition(**fields | {"subject": subject})
 
 
+def _quoted(text: str) -> str:
+    """Return a text as it is written in a condition."""
+    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+
+
 def parse_condition(text: str) -> Condition:
     """Return a condition.
 
@@ -117,7 +123,8 @@ class _Parser:
                 start = len(text) - len(text[place:].lstrip())
                 self._refuse(f"{text[start]!r} means nothing here", start)
             kind = str(found.lastgroup)
-            self._tokens.append((kind, found[kind], found.end() - len(found[0].lstrip())))
+            said = re.sub(r'\\(["\\])', r"\1", found[kind]) if kind == "text" else found[kind]
+            self._tokens.append((kind, said, found.end() - len(found[0].lstrip())))
             place = found.end()
         self._next = 0
 
@@ -134,10 +141,11 @@ class _Parser:
 
     def _check(self, metric: str, place: int, factor: float, offset: float, *, is_floor: bool) -> None:
         """Refuse a bound that every model reaches, or none, whatever it predicts."""
-        if metric in SHARES:
-            is_far = abs(offset) > 1 or (factor != 0 and abs(offset) == 1)
-            if is_far or (factor + offset <= 0 if is_floor else offset >= 1):
-                reason = f"{metric} lies between 0 and 1, so that a bound of {offset:g} decides nothing"
+        if metric in MOST:
+            most = MOST[metric]
+            is_far = abs(offset) > most or (factor != 0 and abs(offset) == most)
+            if is_far or (factor * most + offset <= 0 if is_floor else offset >= most):
+                reason = f"{metric} lies between 0 and {most:g}, so that a bound of {offset:g} decides nothing"
                 self._refuse(f"{reason}; write three points as 0.03", place)
         elif is_floor and not factor and offset <= 0:
             self._refuse(f"{metric} is never below 0, so that a bound of {offset:g} decides nothing", place)

@@ -3,7 +3,7 @@
 Columns: `id`; for a classification `label` and `prediction`, optionally `probabilities` (a list, one for each class
 0 to K - 1) or one `probabilities.CLASS` for each class, and `score`, the confidence in the prediction; for a regression
 `error`. `seed` names the training that a row is of, and `fold` what it was left out of. Any other column of texts,
-whole numbers or truths is a slice.
+whole numbers or truths is a slice; where it has no value, that is one of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv, json, parquet
+from pyarrow import compute, csv, json, parquet
 
 from headgate._gate.columns import Columns
 from headgate._gate.predictions import Predictions
@@ -76,7 +76,7 @@ def _read(path: str, texts: list[str]) -> pa.Table:
             return parquet.ParquetFile(path).read()
         if ending == ".csv":
             options = csv.ConvertOptions(column_types=dict.fromkeys(texts, pa.string()))
-            return csv.read_csv(path, convert_options=options)
+            return _without_points(csv.read_csv(path, convert_options=options), texts[1:3])
         return json.read_json(path)
     except FileNotFoundError:
         message = f"There is no file {path}. Run the session that writes it, or name another."
@@ -84,6 +84,21 @@ def _read(path: str, texts: list[str]) -> pa.Table:
     except (pa.ArrowException, OSError) as error:
         message = f"{path} cannot be read as {ending.lstrip('.')}: {str(error).splitlines()[0]}"
         raise ConfigurationError(message) from None
+
+
+def _without_points(table: pa.Table, names: list[str]) -> pa.Table:
+    """Return a table with 1.0 as 1 where all labels and predictions are whole numbers, as in every other format.
+
+    What wrote only one of the two columns as floats would otherwise have no row right, and be level with any other.
+    """
+    places = [table.column_names.index(name) for name in names if name in table.column_names]
+    columns = [table.column(place) for place in places]
+    if not all(compute.all(compute.match_substring_regex(it, r"^-?[0-9]+(\.0*)?$")).as_py() for it in columns):
+        return table
+    for place, column in zip(places, columns, strict=True):
+        whole = compute.replace_substring_regex(column, r"\.0*$", "")
+        table = table.set_column(place, table.column_names[place], whole)
+    return table
 
 
 def _predictions(found: Columns, group: str) -> Predictions:
@@ -98,7 +113,7 @@ def _predictions(found: Columns, group: str) -> Predictions:
         source=found.path,
         ids=found.texts("id")[first],
         labels=labels,
-        slices={name: found.texts(name)[first] for name in found.slices([*_KNOWN, group], _EACH)},
+        slices={name: found.texts(name, missing="")[first] for name in found.slices([*_KNOWN, group], _EACH)},
         groups=found.texts(group)[first] if group else None,
         seeds=seeds,
         **said,
