@@ -14,8 +14,9 @@ def test_only_known_and_declared_variables_reach_a_session() -> None:
 
 
 def test_what_can_change_a_session_is_covered() -> None:
-    """Declared variables, set or not, and those that choose what is installed; not where things are."""
-    assert covered_variables(ENVIRON | {"PIP_CERT": "/cert"}, ["CI", "NONE"]) == {
+    """Declared variables, set or not, and those that choose what is installed; not how it is fetched, or from where."""
+    fetching = {"PIP_CERT": "/cert", "UV_PYTHON_DOWNLOADS": "never"}
+    assert covered_variables(ENVIRON | fetching, ["CI", "NONE"]) == {
         "UV_TORCH_BACKEND": "cpu",
         "CI": "true",
         "NONE": None,
