@@ -9,9 +9,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["in_order", "with_needs"]
+__all__ = ["PLACE", "in_order", "with_needs"]
 
-_PLACE = "pyproject.toml: [tool.headgate.sessions]"
+PLACE = "pyproject.toml: [tool.headgate.sessions]"
 
 
 def with_needs(sessions: list[Session]) -> list[Session]:
@@ -25,7 +25,7 @@ def with_needs(sessions: list[Session]) -> list[Session]:
     """
     names: dict[str, list[str]] = {}
     for session in sessions:
-        for name in {session.name, session.function, f"{session.function}-{session.python}"}:
+        for name in session.asked_by:
             names.setdefault(name, []).append(session.name)
     direct = {}
     for session in sessions:
@@ -34,7 +34,7 @@ def with_needs(sessions: list[Session]) -> list[Session]:
                 from headgate._nearest import suggestion
 
                 message = (
-                    f"{_PLACE} {session.function}: needs {need!r}, which nox does not know.{suggestion(need, names)}"
+                    f"{PLACE} {session.function}: needs {need!r}, which nox does not know.{suggestion(need, names)}"
                 )
                 raise ConfigurationError(message)
         direct[session.name] = tuple(dict.fromkeys(it for need in session.needs for it in names[need]))
@@ -64,7 +64,7 @@ def in_order(needs: Mapping[str, Iterable[str]]) -> list[str]:
             if circle:
                 names = list(path)
                 way = " → ".join([*names[names.index(circle[0]) :], circle[0]])
-                message = f"{_PLACE}: sessions need each other in a circle: {way}. Take one of these needs out."
+                message = f"{PLACE}: sessions need each other in a circle: {way}. Take one of these needs out."
                 raise ConfigurationError(message)
             if missing:
                 waiting.append(missing[0])

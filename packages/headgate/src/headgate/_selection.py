@@ -30,7 +30,7 @@ def select(sessions: list[Session], names: Iterable[str]) -> list[Session]:
     if given:
         known: dict[str, list[str]] = {}
         for session in sessions:
-            for name in {session.name, session.function, f"{session.function}-{session.python}"}:
+            for name in session.asked_by:
                 known.setdefault(name, []).append(session.name)
         for name in given:
             if name not in known:

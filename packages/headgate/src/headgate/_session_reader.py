@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from headgate._nearest import suggestion
-from headgate._needs import with_needs
+from headgate._needs import PLACE, with_needs
 from headgate._sessions import Session
 from headgate._table import Row, project_path
 from headgate.errors import ConfigurationError
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["read_sessions"]
 
-_PLACE = "pyproject.toml: [tool.headgate.sessions]"
-
 
 def read_sessions(
     listed: list[Listed], root: Root, noxfile: Noxfile, workspace: Workspace, reader: TreeReader, prefix: str
@@ -35,7 +33,7 @@ def read_sessions(
     """
     functions = dict.fromkeys(it[1] for it in listed)
     for name in root.table.rows.keys() - functions:
-        message = f"{_PLACE} {name}: nox knows no such session.{suggestion(name, functions)}"
+        message = f"{PLACE} {name}: nox knows no such session.{suggestion(name, functions)}"
         raise ConfigurationError(message)
     maker = _Maker(root, noxfile, workspace, reader, prefix)
     sessions = [maker.session(it) for it in listed]
@@ -61,7 +59,7 @@ class _Maker:
         table, code = self._root.table, self._codes.get(function, self._unknown)
         row = table.rows.get(function)
         said = row or Row()
-        fill = _Filler(f"{_PLACE} {function}", dict(parameters), python)
+        fill = _Filler(f"{PLACE} {function}", dict(parameters), python)
         packages = self._packages(row, fill)
         ignore = said.ignore if said.ignore is not None else table.ignore if packages else ()
         requires = (text.replace("{py}", python).replace("{python}", python) for text in code.requires or ())
@@ -175,7 +173,7 @@ def _check_outputs(sessions: Iterable[Session]) -> None:
     for (first, one), (second, other) in pairwise(owners):
         if second[: len(first)] == first:
             message = (
-                f"{_PLACE}: {one} and {other} would write over each other's outputs {'/'.join(first)} and "
+                f"{PLACE}: {one} and {other} would write over each other's outputs {'/'.join(first)} and "
                 f"{'/'.join(second)}. Put what tells them apart into the path, as in {{python}}."
             )
             raise ConfigurationError(message)

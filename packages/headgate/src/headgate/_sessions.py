@@ -62,6 +62,11 @@ class Session(Record):
         """Whether a verdict of it is ever reused."""
         return not self.uncached
 
+    @property
+    def asked_by(self) -> set[str]:
+        """The names that it can be asked for by, as nox takes them: its own, and those it shares with others."""
+        return {self.name, self.function, f"{self.function}-{self.python}"}
+
     def pack(self) -> dict[str, Any]:
         """Return the fields in a form that can be remembered."""
         return {name: getattr(self, name) for name in self.fields()}

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from headgate._run.task import Surroundings, Task
 
-__all__ = ["Attempt", "Result"]
+__all__ = ["LOG_LIMIT", "Attempt", "Result"]
 
-_LOG_LIMIT = 256 << 20  # bytes
+LOG_LIMIT = 256 << 20  # bytes
 _PASSED_ON = {"HEADGATE_STORE", "HEADGATE_REMOTE", "NOX_DOWNLOAD_PYTHON"}  # where the store is, what nox may fetch
 
 
@@ -89,7 +89,7 @@ class Attempt:
         Where one of several has brought nox down with it, nothing is known of any.
         """
         code = self.process.poll()
-        found = nox_results(read(str(self._report), _LOG_LIMIT))
+        found = nox_results(read(str(self._report), LOG_LIMIT))
         self._split_log()
         results = []
         for task, log in zip(self.tasks, self._logs, strict=True):
@@ -106,6 +106,6 @@ class Attempt:
     def _split_log(self) -> None:
         """Give each of several sessions a log of its own."""
         if len(self.tasks) > 1:
-            parts = log_parts(read(str(self._logs[0]), _LOG_LIMIT) or b"")
+            parts = log_parts(read(str(self._logs[0]), LOG_LIMIT) or b"")
             for task, log in zip(self.tasks, self._logs, strict=True):
                 log.write_bytes(parts.get(task.name, b""))

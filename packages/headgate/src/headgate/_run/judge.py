@@ -6,6 +6,7 @@ import datetime as dt
 import platform
 import sys
 
+from headgate._run.attempt import LOG_LIMIT
 from headgate._run.outcome import Outcome
 from headgate._run.report import skipped_everything
 from headgate._store.files import read
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from headgate._run.task import Surroundings, Task
 
 __all__ = ["judge"]
-
-_LOG_LIMIT = 256 << 20  # bytes
 
 
 def judge(result: Result, around: Surroundings, now: Look) -> Outcome | Task:
@@ -42,7 +41,7 @@ def judge(result: Result, around: Surroundings, now: Look) -> Outcome | Task:
         return _outcome(ran, result, "unproven" if required else "skipped", result.reason or "nox skipped it")
     if result.word != "success":
         return _failed(ran, result, around, now)
-    if required and skipped_everything(read(str(result.log), _LOG_LIMIT) or b""):
+    if required and skipped_everything(read(str(result.log), LOG_LIMIT) or b""):
         return _outcome(ran, result, "unproven", "pytest skipped all its tests")
     return _passed(ran, result, around, now)
 
