@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from headgate._gate.file import read_predictions
-from headgate._gate.predictions import pair
+from headgate._gate.predictions import Predictions, pair
 from headgate.errors import CannotDecideError, ConfigurationError, UsageError
 
 if TYPE_CHECKING:
@@ -68,6 +68,27 @@ def test_every_format_says_the_same(tmp_path: Path) -> None:
         assert it.is_same(found[0])
 
 
+def test_probabilities_of_other_classes_are_other_predictions(tmp_path: Path) -> None:
+    """The same numbers under other names differ, also where the likeliest class is the same; their order does not."""
+    numbers = {"b": [0.125, 0.125, 0.25], "c": [0.25, 0.25, 0.125]}
+    first = {"probabilities.a": [0.625, 0.625, 0.625], "probabilities": None, "label": list("aaa")}
+    named = first | {"prediction": list("aaa")}
+    orders = [("b", "c", "b", "c"), ("c", "b", "c", "b"), ("b", "c", "c", "b")]
+    found = []
+    for first_name, second_name, first_of, second_of in orders:
+        each = {f"probabilities.{first_name}": numbers[first_of], f"probabilities.{second_name}": numbers[second_of]}
+        found.append(read_predictions(written(tmp_path, "x.parquet", **named, **each)))
+    assert [it.classes for it in found] == [("a", "b", "c")] * 3
+    assert found[0].is_same(found[1])
+    assert found[0].digest == found[1].digest
+    assert not found[0].is_same(found[2])
+    wider = {"probabilities": [[0.75, 0.25], [0.25, 0.75], [0.5, 0.5]], "label": [0, 1, 1], "prediction": [0, 1, 1]}
+    mine = read_predictions(written(tmp_path, "y.parquet", **wider))
+    theirs = Predictions(**vars(mine) | {"classes": ("0", "2")})
+    assert not mine.is_same(theirs)
+    assert mine.digest != theirs.digest
+
+
 def test_labels_alone_are_enough(tmp_path: Path) -> None:
     """Without probabilities the classes are those that occur, numbers in their order, also as floats or categories."""
     labels = pa.array(["cat", "10", "9"]).dictionary_encode()
@@ -88,8 +109,8 @@ def test_whole_numbers_that_were_written_as_floats_are_the_same_in_a_csv_file(tm
     found = read_predictions(written(tmp_path, "x.csv", label=[0.0, 1.0, 1.0], probabilities=None))
     assert found.labels.tolist() == ["1", "1", "0"]
     assert found.predicted.tolist() == [["1", "0", "0"]]
-    found = read_predictions(written(tmp_path, "x.csv", label=["1.0", "1.5", "1.0"], probabilities=None))
-    assert found.labels.tolist() == ["1.5", "1.0", "1.0"]
+    found = read_predictions(written(tmp_path, "x.csv", label=["1.0", "1.5", "0"], probabilities=None))
+    assert found.labels.tolist() == ["1.5", "0", "1.0"]
 
 
 def test_a_slice_may_have_no_value(tmp_path: Path) -> None:
@@ -175,6 +196,10 @@ SEEDS = {name: values * 2 for name, values in ROWS.items()} | {"seed": [0, 0, 0,
         ({"error": [1, -1e308, 2]}, "the error of 'a' is -1e+308, beyond 1e+30"),
         ({"id": ["a", "", "b"]}, "the column 'id' has no value in row 2"),
         ({"label": ["0", "1", ""]}, "the column 'label' has no value in row 3"),
+        (
+            {"probabilities": None, "label": ["cat", "dog", "cat"], "prediction": [3, 5, 3]},
+            "no prediction is the label of any row (labels as 'cat', predictions as '3'); write both in the same words",
+        ),
         (SEEDS | {"id": ["a", "b", "c", "a", "b", "d"]}, "not every seed has the same ids"),
         (SEEDS | {"label": [0, 1, 1, 1, 1, 1]}, "an id has another label for another seed"),
     ],

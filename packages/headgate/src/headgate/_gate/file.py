@@ -132,6 +132,7 @@ def _classification(found: Columns, order: NDArray[np.intp], labels: NDArray[np.
     probabilities, names = _probabilities(found)
     classes = names or _sorted({*labels.tolist(), *predicted.reshape(-1).tolist()})
     _check_classes(found, classes)
+    _check_vocabulary(found)
     confidence = found.shares("score")[order] if found.has("score") else None
     if probabilities is not None:
         probabilities = probabilities[order]
@@ -175,8 +176,8 @@ def _probabilities(found: Columns) -> tuple[NDArray[np.float64] | None, tuple[st
         values = found.lists("probabilities")
         names = tuple(map(str, range(values.shape[1])))
     elif each:
-        values = np.stack([found.numbers(name) for name in each], axis=1)
-        names = tuple(name[len(_EACH) :] for name in each)
+        names = _sorted({name[len(_EACH) :] for name in each})  # so that the order of the columns says nothing
+        values = np.stack([found.numbers(_EACH + name) for name in names], axis=1)
     else:
         return None, ()
     if not np.isfinite(values).all():
@@ -197,6 +198,14 @@ def _check_classes(found: Columns, classes: tuple[str, ...]) -> None:
         if unknown:
             known = suggestion(unknown[0], classes)
             found.refuse(f"the {column} {unknown[0]!r} is none of the classes that have a probability.{known}")
+
+
+def _check_vocabulary(found: Columns) -> None:
+    """Refuse labels that no prediction can be right about, as names beside numbers; two such files are level."""
+    labels, predicted = (set(found.texts(it).tolist()) for it in ("label", "prediction"))
+    if not labels & predicted:
+        seen = f"labels as {min(labels)!r}, predictions as {min(predicted)!r}"
+        found.refuse(f"no prediction is the label of any row ({seen}); write both in the same words")
 
 
 def _sorted(names: set[str]) -> tuple[str, ...]:

@@ -66,6 +66,7 @@ class Predictions(Record):
         numbers = [(getattr(self, name), getattr(other, name)) for name in ("probabilities", "confidence", "errors")]
         return (
             self.seeds == other.seeds
+            and self._meant == other._meant
             and np.array_equal(self.ids, other.ids)
             and np.array_equal(self.predicted, other.predicted)
             and all((a is None) == (b is None) and (a is None or np.array_equal(a, b)) for a, b in numbers)
@@ -74,10 +75,15 @@ class Predictions(Record):
     @property
     def digest(self) -> str:
         """The SHA-256 of all that the model said, whatever the format and the order of the file."""
-        digest = self._hash(self.ids, self.predicted, *map(np.array, self.seeds))
+        digest = self._hash(self.ids, self.predicted, *map(np.array, (*self.seeds, *self._meant)))
         for values in (self.probabilities, self.confidence, self.errors):
             digest.update(b"-" if values is None else np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()
+
+    @property
+    def _meant(self) -> tuple[str, ...]:
+        """The classes that the probabilities are of; none without."""
+        return () if self.probabilities is None else self.classes
 
     @property
     def rows_digest(self) -> str:
