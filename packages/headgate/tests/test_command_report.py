@@ -164,7 +164,7 @@ def test_states_and_times_are_those_of_the_store(inside: Monorepo) -> None:
     store.record(Verdict(**vars(solo) | {"passed": False, "outputs": {}}), inside.root)
     log = Path(log_folder(store.root, str(inside.root)), log_name("tests-3.13(app)"))
     log.parent.mkdir(parents=True)
-    log.write_text("\n".join(map(str, range(99))) + "\n\x1b[31mred\x1b[0m\r\n")
+    log.write_text("\n".join([*map(str, range(99)), "x" * 30_000]) + "\n\x1b[31mr\u202eed\x1b[0m\r\n")
     head = inside.scratch.git("rev-parse", "HEAD")
     sessions = session_facts(plan(inside.root, store=store), store, head)
     states = {it.name: it.state for it in sessions}
@@ -190,7 +190,7 @@ def test_states_and_times_are_those_of_the_store(inside: Monorepo) -> None:
     ]
     red = [vars(it) for it in red_section(sessions).blocks]
     assert red[0]["text"] == "nox -s 'tests-3.13(app)'"
-    assert red[1]["text"].splitlines()[-1] == "red"
+    assert red[1]["text"].splitlines()[-2:] == ["x" * 500 + " [and 29,500 more characters]", "red"]
     assert len(red[1]["text"].splitlines()) == 40
     assert red[2]["text"] == "nox -s 'tests-3.13(solo)'"
     assert red[3]["text"] == "headgate run 'tests-3.11(solo)' 'tests-3.13(base)' lint model"
@@ -279,7 +279,8 @@ def test_what_is_wrong_is_one_message(inside: Monorepo, capsys: pytest.CaptureFi
 def test_a_plan_that_cannot_be_made_is_said(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
     """It does not hide what else there is."""
     inside.edit("pyproject.toml", "lint = {}", "lint = { pakages = [] }")
-    assert report(capsys).startswith("Cannot tell: there is no plan\n")
+    Path("artifacts/model/gone.csv").mkdir()
+    assert report(capsys).startswith("Cannot tell: there is no plan; artifacts/model/gone.csv cannot be read\n")
     assert "There is no plan: pyproject.toml" in markdown()
 
 

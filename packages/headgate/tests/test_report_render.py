@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 from headgate._report.as_html import as_html
 from headgate._report.as_markdown import LIMIT, as_markdown
 from headgate._report.escape import code, fenced, mermaid, plain
+from headgate._report.figures import draw_lines
 from headgate._report.page import (
     Code,
     Column,
@@ -127,6 +128,24 @@ def test_html_holds_hostile_text_as_text() -> None:
     assert any("<script>alert(1)</script>" in it for it in Elements(html(HOSTILE)).text)
 
 
+def test_html_holds_no_control_character() -> None:
+    """A name turns no text around, and breaks no line but those of a log."""
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e]", html(HOSTILE))
+    shown = as_html(page("x\ny", rows=1))
+    assert '<pre tabindex="0">x\ny</pre>' in shown
+    assert '<h1><span aria-hidden="true">\N{BALLOT X}</span> x y</h1>' in shown
+
+
+def test_a_name_like_a_colour_is_drawn_as_it_is() -> None:
+    """Only a chart's own colours, fonts and ids become the page's."""
+    name = '#030303 font: 10px; id="a" url(#b)'
+    chart = Lines(caption="c", across=name, up="y", series=(Series(name="a", points=((1, 2.0),)),))
+    drawn = draw_lines(chart)
+    assert name in Elements(drawn).text
+    assert "var(--mine)" in drawn
+    assert "#030303" not in drawn.replace(name.replace('"', "&quot;"), "").replace(name, "")
+
+
 def test_html_needs_nothing_from_anywhere() -> None:
     """Every address in it is a part of the page itself, and a policy forbids the rest."""
     found = Elements(html("harmless")).found
@@ -176,8 +195,34 @@ def test_markdown_has_a_limit_and_states_what_it_cuts() -> None:
     short = as_markdown(page("x" * 200, rows=400), 1_000)
     assert len(short) <= 1_000
     assert short.startswith("# \N{BALLOT X} xxx")
-    assert short.endswith("The rest does not fit here; report.html has all of it.\n")
-    assert len(as_markdown(page("x" * 5_000), 1_000)) <= 1_000
+    assert short.endswith("does not fit here; report.html has it.\n\n## More\n\nsaid\n")
+    none = as_markdown(page("x" * 5_000), 1_000)
+    assert len(none) <= 1_000
+    assert none.endswith("The rest does not fit here; report.html has all of it.\n")
+
+
+def test_one_long_section_hides_no_other() -> None:
+    """Only what does not fit is left out, by name; a log goes before what is to be run."""
+    loud = tuple(
+        it
+        for number in range(60)
+        for it in (
+            Code(caption=f"s{number} failed: run it again", text=f"nox -s s{number}"),
+            Code(caption=f"The last lines of s{number}", text="\n".join(["x" * 500] * 40), folded=True),
+        )
+    )
+    sections = (
+        Section(title="How to reproduce", blocks=loud),
+        Section(title="Huge", blocks=(Text(text="y" * LIMIT),)),
+        Section(title="Gate", blocks=(Text(text="judged"),)),
+    )
+    text = as_markdown(Page(project="p", about={}, outcome="failed", verdict="Failed: s0", sections=sections))
+    assert len(text) <= LIMIT
+    assert text.startswith("# \N{BALLOT X} Failed: s0\n")
+    assert [f"nox -s s{number}" in text for number in range(60)] == [True] * 60
+    assert "The last lines of s59 are in report.html." in text
+    assert "## Huge\n\nThis section does not fit here; report.html has it.\n" in text
+    assert "## Gate\n\njudged\n" in text
 
 
 @given(st.text())

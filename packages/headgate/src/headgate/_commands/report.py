@@ -34,6 +34,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
         from headgate._report.as_html import as_html
         from headgate._report.as_markdown import as_markdown
         from headgate._report.collect import collect
+        from headgate._report.escape import one_line
     except ModuleNotFoundError as error:
         message = f"The report needs {error.name}, which is not installed: pip install 'headgate[report]'"
         raise UsageError(message) from None
@@ -41,5 +42,5 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     contents = {"report.md": as_markdown(page), "report.html": as_html(page)}
     for name, content in contents.items():
         write_output(os.path.join(arguments.output, name), content)
-    sys.stdout.write(f"{page.verdict}\n{os.path.join(arguments.output, 'report.html')}\n")
+    sys.stdout.write(f"{one_line(page.verdict)}\n{os.path.join(arguments.output, 'report.html')}\n")
     return 0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib import resources
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from headgate._report.escape import one_line, without_control
 from headgate._report.figures import draw_intervals, draw_lines, draw_reliability
 from headgate._report.layout import layout
 from headgate._report.page import Intervals, Lines, Matrix
@@ -24,8 +25,10 @@ _SIDE_BY_SIDE = (Matrix, Lines)
 
 
 def as_html(page: Page) -> str:
-    """Return a page as an HTML file; every text in it is escaped."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    """Return a page as an HTML file; every text in it is in one line, without control characters, and escaped."""
+    environment = Environment(
+        autoescape=True, finalize=_one_line, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters |= {
         "chart": _chart,
         "chart_alt": _chart_alt,
@@ -33,6 +36,7 @@ def as_html(page: Page) -> str:
         "grouped": _grouped,
         "kind": lambda block: type(block).__name__,
         "layout": layout,
+        "lines": lambda text: escape(without_control(text)),
         "mark": mark,
         "shaded": _shaded,
         "tone": tone,
@@ -41,6 +45,11 @@ def as_html(page: Page) -> str:
     template = environment.from_string((folder / "report.html.jinja").read_text(encoding="utf-8"))
     style = Markup((folder / "report.css").read_text(encoding="utf-8"))  # noqa: S704  # a file of this package
     return template.render(page=page, style=style)
+
+
+def _one_line(value: object) -> object:
+    """Return a text in one line; what is HTML already, or no text, as it is."""
+    return one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _chart(block: Lines | Intervals | Reliability) -> Markup:

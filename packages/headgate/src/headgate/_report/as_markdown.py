@@ -5,8 +5,6 @@ Charts and images are left to the HTML file; the numbers of each are in a table 
 
 from __future__ import annotations
 
-from itertools import accumulate, takewhile
-
 from headgate._report.escape import code, fenced, mermaid, plain
 from headgate._report.page import Code, Graph, Matrix, Table, Text
 from headgate._report.states import mark
@@ -20,25 +18,37 @@ if TYPE_CHECKING:
 __all__ = ["LIMIT", "as_markdown"]
 
 LIMIT = 60_000  # characters; a comment on GitHub may have 65,536
-_ROWS = (1_000, 200, 50, 20, 8, 3)  # of a table, and lines of a log; the first that lets all of it fit
+_ROWS = (1_000, 200, 50, 20, 8, 3, 0)  # of a table, and lines of a log; the first that lets all of it fit
 _CLASSES = 12  # of a matrix that a reader can take in
 _ALIGNED = {"number": "---:"}
+_LEFT_OUT = "This section does not fit here; report.html has it."
+_CUT = "\n\nThe rest does not fit here; report.html has all of it.\n"
 
 
 def as_markdown(page: Page, limit: int = LIMIT) -> str:
     """Return a page as Markdown of at most so many characters.
 
-    Tables and logs are cut first, then sections from the end; each cut is stated.
+    Tables and logs are cut first, then the sections left out that do not fit; each cut is stated.
     """
     for rows in _ROWS:
         text = "\n".join([*_head(page), *(line for it in page.sections for line in _section(it, rows))])
         if len(text) <= limit:
             return text
-    parts = ["\n".join(_head(page)), *("\n".join(_section(it, _ROWS[-1])) for it in page.sections)]
-    note = "\nThe rest does not fit here; report.html has all of it.\n"
-    grown = accumulate(f"{it}\n" for it in parts)
-    kept = [*takewhile(lambda it: len(it) + len(note) <= limit, grown)]
-    return (kept[-1] if kept else f"# {plain(page.verdict)}\n")[: limit - len(note)] + note
+    return _fitting(page, limit)
+
+
+def _fitting(page: Page, limit: int) -> str:
+    """Return a page without the sections for which no room is left, which it names; those before others go first."""
+    head = "\n".join(_head(page))
+    parts = [f"## {plain(it.title)}\n\n{_LEFT_OUT}\n" for it in page.sections]
+    size = len(head) + sum(len(it) + 1 for it in parts)
+    for place, section in enumerate(page.sections):
+        text = "\n".join(_section(section, _ROWS[-1]))
+        if size + len(text) - len(parts[place]) <= limit:
+            size += len(text) - len(parts[place])
+            parts[place] = text
+    text = "\n".join([head, *parts])
+    return text if len(text) <= limit else f"{text[: limit - len(_CUT)]}{_CUT}"
 
 
 def _head(page: Page) -> list[str]:
@@ -86,8 +96,12 @@ def _folded(caption: str, lines: list[str], *, is_folded: bool) -> Iterator[str]
 
 
 def _code(block: Code, most: int) -> Iterator[str]:
-    """Yield lines as they are, the last ones where there are many."""
+    """Yield lines as they are, the last ones where there are many; one at least of what is to be run."""
     lines = block.text.split("\n")
+    if block.folded and not most:
+        yield plain(f"{block.caption} are in report.html.")
+        return
+    most = max(1, most)
     more = f" (the last {most} of {len(lines)} lines)" if len(lines) > most else ""
     yield from _folded(f"{block.caption}{more}", fenced(lines[-most:]), is_folded=block.folded)
 

@@ -152,7 +152,9 @@ class _Collection:
         ]
         model = self._model_sections()
         gate = guarded("Gate", self._gate_section)
-        sections = (*self._session_sections(sessions), *data, gate, *model, *self._artifact_sections())
+        # First what a reader needs most, which the Markdown has room for whatever follows.
+        first, last = self._session_sections(sessions)
+        sections = (*first, gate, *last, *data, *model, *self._artifact_sections())
         outcome, line = verdict(sections)
         return Page(
             project=os.path.basename(self._root),
@@ -172,12 +174,13 @@ class _Collection:
         state = f"{self._head[:12] or 'none yet'}{' with changes that are not committed' if dirty else ''}"
         return {"commit": state, "compared with": base, "written": when}
 
-    def _session_sections(self, sessions: tuple[SessionFacts, ...]) -> list[Section]:
-        """Return what is said about sessions."""
+    def _session_sections(self, sessions: tuple[SessionFacts, ...]) -> tuple[list[Section], list[Section]]:
+        """Return what is said about sessions: how to see what is red, and the plan; then how long they took."""
         if self._plan is None:
             reasons = ("there is no plan",)
-            return [Section(title="Plan", blocks=(Text(text=self._problem),), outcome="cannot tell", reasons=reasons)]
-        return [red_section(sessions), plan_section(sessions), time_section(sessions)]
+            text = Text(text=self._problem)
+            return [Section(title="Plan", blocks=(text,), outcome="cannot tell", reasons=reasons)], []
+        return [red_section(sessions), plan_section(sessions)], [time_section(sessions)]
 
     def _gate_section(self) -> Section:
         """Return what the gate found."""

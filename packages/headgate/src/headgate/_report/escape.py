@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from headgate._report.page import Graph
 
-__all__ = ["code", "fenced", "mermaid", "one_line", "plain"]
+__all__ = ["code", "fenced", "mermaid", "one_line", "plain", "without_control"]
 
 # What can begin or end something within a line of GitHub's Markdown, and at its start.
 _MARKS: dict[str, str | int | None] = {it: f"\\{it}" for it in "\\`*_[]|~$"}
@@ -36,9 +36,14 @@ _COLOURS = {
 }
 
 
+def without_control(text: str) -> str:
+    """Return lines without what a terminal or a reader's eye could be misled by."""
+    return _CONTROL.sub("", text)
+
+
 def one_line(text: str) -> str:
     """Return a text in one line, without what a terminal or a reader's eye could be misled by."""
-    return " ".join(_CONTROL.sub("", text).split())
+    return " ".join(without_control(text).split())
 
 
 def plain(text: str) -> str:
@@ -59,7 +64,7 @@ def code(text: str, *, in_table: bool = False) -> str:
 
 def fenced(lines: Sequence[str]) -> list[str]:
     """Return lines as a block of code, behind more backticks than they have themselves."""
-    cleaned = [_CONTROL.sub("", it) for it in lines]
+    cleaned = [*map(without_control, lines)]
     longest = max((len(it) for line in cleaned for it in _TICKS.findall(line)), default=0)
     ticks = "`" * max(3, longest + 1)
     return [f"{ticks}text", *(part for line in cleaned for part in line.splitlines() or [""]), ticks]

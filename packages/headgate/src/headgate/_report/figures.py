@@ -145,11 +145,18 @@ def _for_page(svg: str, prefix: str) -> str:
     head, _, rest = svg.partition(">")
     viewed = re.search(r'viewBox="[^"]*"', head)
     rest = re.sub(r"<(metadata|style)\b.*?</\1>", "", rest, flags=re.DOTALL)
-    rest = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{prefix}-", rest)
-    rest = re.sub(r"font(?:-family)?: [^;\"]*(?=[;\"])", _without_family, rest)
-    for colour, name in _NAMES.items():
-        rest = rest.replace(colour, name)
+    # Only between < and >, which matplotlib escapes in texts: a label may look like a colour or a font.
+    rest = re.sub(r"<[^>]*>", lambda it: _tag_for_page(it[0], prefix), rest)
     return f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" aria-hidden="true" {viewed and viewed[0]}>{rest}'
+
+
+def _tag_for_page(tag: str, prefix: str) -> str:
+    """Return a tag with ids of its own and the page's fonts and colours."""
+    tag = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{prefix}-", tag)
+    tag = re.sub(r"font(?:-family)?: [^;\"]*(?=[;\"])", _without_family, tag)
+    for colour, name in _NAMES.items():
+        tag = tag.replace(colour, name)
+    return tag
 
 
 def _without_family(style: re.Match[str]) -> str:

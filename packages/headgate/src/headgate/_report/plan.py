@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shlex
 
 from headgate._quantities import count_text, duration_text
 from headgate._record import Record
+from headgate._report.log import log_end
 from headgate._report.page import Code, Column, Graph, Node, Section, Table, Text
-from headgate._run.logs import log_folder, log_name
-from headgate._store.files import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,11 +23,8 @@ __all__ = ["SessionFacts", "plan_section", "red_section", "session_facts", "time
 _RED = ("failed", "flaky")
 # From what needs a reader to what needs none; a group of sessions is as bad as the worst of them.
 _STATES = (*_RED, "not run", "waiting", "not recorded", "passed", "covered")
-_LINES = 40  # of a log
-_LOG = 64 << 20  # bytes of a log that are read
 _REASONS = 4
 _MOST_NODES = 60
-_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class SessionFacts(Record):
@@ -72,17 +66,10 @@ def _facts(
     failed = known.get(it.digest or "")
     if failed is not None:
         state = "flaky" if failed.digest in flaky else "failed"
-        return SessionFacts(planned=it, state=state, seconds=failed.seconds, log=_log_end(it.session.name, root, store))
+        return SessionFacts(planned=it, state=state, seconds=failed.seconds, log=log_end(it.session.name, root, store))
     if it.session.uncached:
         return SessionFacts(planned=it, state="not recorded", seconds=it.seconds)
     return SessionFacts(planned=it, state="waiting" if it.state == "waiting" else "not run", seconds=it.seconds)
-
-
-def _log_end(session: str, root: str, store: Store) -> str:
-    """Return the last lines that a session printed on this machine; empty where that is not known."""
-    log = read(os.path.join(log_folder(store.root, root), log_name(session)), _LOG) or b""
-    lines = log.decode(errors="replace").replace("\r\n", "\n").rstrip().split("\n")
-    return "\n".join(_CONTROL.sub("", line) for line in lines[-_LINES:])
 
 
 def plan_section(sessions: Sequence[SessionFacts]) -> Section:
