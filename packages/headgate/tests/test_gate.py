@@ -246,6 +246,8 @@ def test_regressions_are_judged_by_their_errors() -> None:
     assert headgate.gate(base, base, conditions=conditions).outcome == "passes"
     with pytest.raises(ConfigurationError, match="accuracy is computed from classes, which base"):
         headgate.gate(base, base, conditions=[ACCURACY])
+    with pytest.raises(ConfigurationError, match="no class '1'"):
+        headgate.gate(base, conditions=['slice["site"].recall["1"] >= 0.5'])
 
 
 def test_metrics_are_those_of_the_books() -> None:
@@ -437,6 +439,65 @@ def test_what_cannot_be_told_counts_as_the_table_says(mapped: str, outcome: str)
     files = saved("a.parquet", other.columns()), saved("b.parquet", base.columns())
     (found,) = headgate.gate(*files, settings=settings).conditions
     assert (found.found, found.outcome) == ("cannot tell", outcome)
+
+
+def compared(conditions: list[str], candidate: dict[str, Any], base: dict[str, Any], group: str = "") -> GateResult:
+    """Return what the gate finds about two files."""
+    files = saved("candidate.parquet", candidate), saved("base.parquet", base)
+    return headgate.gate(*files, conditions=conditions, settings=read_settings(data={"group": group}))
+
+
+def test_a_slice_column_that_only_the_candidate_has_otherwise_decides_nothing() -> None:
+    """It could hide a bad slice among the good ones; a column that nothing asks about may change."""
+    base, worse = Model(), Model().worse(0.3, "thin").columns()
+    merged = worse | {"stroke": ["all"] * len(base.labels)}
+    assert compared([EACH], worse, base.columns()).outcome == "fails"
+    rows = int((base.stroke != "all").sum())
+    for condition in (EACH, 'slice["stroke=all"].accuracy >= base.accuracy - 0.5', 'slice["stroke"].accuracy >= 0.1'):
+        with pytest.raises(CannotDecideError) as caught:
+            compared([condition], merged, base.columns())
+        assert str(caught.value).startswith(
+            "candidate.parquet and base.parquet have different values in the slice column 'stroke' for"
+            f" {rows:,} rows: 00000, 00001, 00002 and {rows - 3:,} more."
+        )
+        assert "where it is meant to change, give it another name" in str(caught.value)
+    assert compared(["accuracy >= base.accuracy - 0.5"], merged, base.columns()).outcome == "passes"
+    renamed = worse | {"width": worse["stroke"]}
+    assert compared(['slice["width"].accuracy >= base.accuracy - 0.9'], renamed, base.columns()).outcome == "passes"
+
+
+def test_a_slice_that_the_candidate_left_out_decides_nothing() -> None:
+    """The value is named; of those that are left, each may be asked for."""
+    base = Model()
+    base.stroke[base.stroke == "thin"] = "thick"
+    base.stroke[:72] = "thin"
+    whole = base.columns()
+    rest = {name: values[72:] for name, values in whole.items()}
+    elsewhere = whole | {"id": [f"x{it}" for it in whole["id"][:72]] + whole["id"][72:]}
+    for candidate in (rest, elsewhere):
+        with pytest.raises(CannotDecideError) as caught:
+            compared([EACH], candidate, whole)
+        words = 'share no row for slice["stroke=thin"].accuracy, of which the base has some. Let the candidate predict'
+        assert words in str(caught.value)
+    named = 'slice["stroke=medium"].accuracy >= base.accuracy - 0.05'
+    result = compared([named], rest, whole)
+    assert (result.outcome, result.notes) == ("passes", ("72 rows that only the base predicted were left out",))
+    of_class = whole | {"label": np.where((base.labels == 9) & (base.stroke == "thin"), 8, base.labels)}
+    (only_nine,) = np.flatnonzero(base.labels == 9)[-1:]
+    of_class["stroke"] = np.where(np.arange(len(base.labels)) == only_nine, "dotted", base.stroke)
+    rest = {name: [*values[:only_nine], *values[only_nine + 1 :]] for name, values in of_class.items()}
+    with pytest.raises(CannotDecideError, match=r'share no row for slice\["stroke=dotted"\]'):
+        compared(['slice["stroke"].recall["9"] >= 0.1'], rest, of_class)
+    assert compared(['slice["stroke"].recall["9"] >= 0.1'], of_class, of_class).outcome == "cannot tell"
+
+
+def test_groups_have_to_be_the_same() -> None:
+    """A candidate that takes every row for a group of its own would seem surer than it is."""
+    rows = Model(400).columns()
+    together, apart = rows | {"patient": [it[:4] for it in rows["id"]]}, rows | {"patient": rows["id"]}
+    assert compared([ACCURACY], together, together, group="patient").outcome == "passes"
+    with pytest.raises(CannotDecideError, match="different values in the group column for 400 rows"):
+        compared([ACCURACY], apart, together, group="patient")
 
 
 def test_rows_that_only_one_side_has_are_noted() -> None:

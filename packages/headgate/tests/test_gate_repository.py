@@ -317,6 +317,19 @@ def test_another_dataset_is_predicted_by_the_models_of_both(demo: Demo) -> None:
     assert "1,000 rows, right only in the candidate 0, only in the base 6" in found
 
 
+def test_slices_that_changed_are_another_dataset(demo: Demo) -> None:
+    """The base's model predicts again where it can; else nobody can tell."""
+    rows = "".join(f"\nrow{it},yes,{'no' if it < 4 else 'yes'},old" for it in range(800))
+    demo.train(predictions=f"id,label,prediction,part{rows}")
+    demo.branch()
+    demo.train(5, predictions=f"id,label,prediction,part{rows}".replace(",old", ",new"))
+    demo.replace("budget = 2", """budget = 2\nconditions = ['slice["part"].accuracy >= base.accuracy - 0.05']""")
+    assert "different values in the slice column 'part' for 800 rows" in demo.gate(code=3)
+    demo.replace("budget = 2", f"budget = 2{PREDICT}")
+    demo.scratch.write({"predict.py": PREDICT_PY})
+    assert "the base's model predicted the rows of evaluate anew" in demo.gate()
+
+
 def exported(path: Path, outputs: int) -> None:
     """Write an ONNX file that gives its input, two numbers for each row, back as probabilities."""
     kind = onnx.TensorProto.FLOAT

@@ -16,13 +16,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from headgate._gate.condition import Subject
     from headgate._gate.predictions import Pair, Predictions
     from headgate._gate.result import Finding, Outcome
     from headgate._gate.settings import GateSettings, Wanted
 
     Measurements = Mapping[str, tuple[float, ...]]
 
-__all__ = ["Compared", "compare", "gate", "judge_all", "names_needed"]
+__all__ = ["Compared", "compare", "gate", "judge_all", "names_needed", "subjects_on"]
 
 
 class Compared(Record):
@@ -59,14 +60,14 @@ def gate(
     Raises:
         UsageError: a file is missing.
         ConfigurationError: a file, a condition or a setting cannot be right.
-        CannotDecideError: there is no base, too few rows are shared, or labels differ.
+        CannotDecideError: there is no base, too few rows are shared, or labels, groups or slices differ.
     """
     chosen = settings or read_settings()
     asked = chosen.conditions if conditions is None else wanted(conditions)
     compared: dict[str, Compared] = {}
     for name in names_needed(asked, chosen):
         base = None if baseline is None else _file(baseline, name, "baseline")
-        compared[name] = compare(_file(candidate, name, "candidate"), base, chosen)
+        compared[name] = compare(_file(candidate, name, "candidate"), base, chosen, subjects_on(name, asked, chosen))
     return judge_all(asked, compared, chosen, measurements or {}, base_measurements)
 
 
@@ -74,6 +75,11 @@ def names_needed(conditions: Sequence[Wanted], settings: GateSettings) -> list[s
     """Return the names of all predictions that conditions read, in their order."""
     reading = [_on(it, settings) for it in conditions if not it.condition.subject.is_measurement]
     return list(dict.fromkeys(reading))
+
+
+def subjects_on(name: str, conditions: Sequence[Wanted], settings: GateSettings) -> list[Subject]:
+    """Return what is judged on the predictions of a name."""
+    return [it.condition.subject for it in conditions if name in names_needed([it], settings)]
 
 
 def _on(it: Wanted, settings: GateSettings) -> str:
@@ -93,13 +99,13 @@ def _file(files: str | Mapping[str, str], name: str, option: str) -> str:
     return files[name]
 
 
-def compare(candidate: str, baseline: str | None, settings: GateSettings) -> Compared:
-    """Return the predictions in two files, paired."""
+def compare(candidate: str, baseline: str | None, settings: GateSettings, subjects: Sequence[Subject] = ()) -> Compared:
+    """Return the predictions in two files, paired; both have to agree in the slices that are judged."""
     mine = read_predictions(candidate, columns=settings.columns, group=settings.group)
     if baseline is None:
         return Compared(candidate=mine, pair=None)
     theirs = read_predictions(baseline, columns=settings.columns, group=settings.group)
-    return Compared(candidate=mine, pair=pair(mine, theirs, least=settings.min_shared))
+    return Compared(candidate=mine, pair=pair(mine, theirs, least=settings.min_shared, subjects=subjects))
 
 
 def judge_all(

@@ -6,18 +6,20 @@ import hashlib
 
 import numpy as np
 
+from headgate._gate.asked import check_asked
 from headgate._record import Record
 from headgate.errors import CannotDecideError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from numpy.typing import NDArray
 
-__all__ = ["Pair", "Predictions", "pair"]
+    from headgate._gate.condition import Subject
 
-_SHOWN = 3  # ids that a message names
+__all__ = ["Pair", "Predictions", "pair"]
 
 
 class Predictions(Record):
@@ -121,16 +123,17 @@ class Pair(Record):
         return not self.only_candidate and not self.only_base and self.candidate.is_same(self.base)
 
 
-def pair(candidate: Predictions, base: Predictions, *, least: float) -> Pair:
+def pair(candidate: Predictions, base: Predictions, *, least: float, subjects: Iterable[Subject] = ()) -> Pair:
     """Return the rows that both have.
 
     Args:
         candidate: predictions of the candidate.
         base: predictions of the base.
         least: the share of the larger of the two that has to be shared.
+        subjects: what is judged, in whose slices both have to have the same rows.
 
     Raises:
-        CannotDecideError: too few rows are shared, or labels differ.
+        CannotDecideError: too few rows are shared, or labels, groups or slices differ.
     """
     _, mine, theirs = np.intersect1d(candidate.ids, base.ids, assume_unique=True, return_indices=True)
     rows = max(len(candidate.ids), len(base.ids))
@@ -146,23 +149,5 @@ def pair(candidate: Predictions, base: Predictions, *, least: float) -> Pair:
         only_candidate=len(candidate.ids) - len(mine),
         only_base=len(base.ids) - len(mine),
     )
-    _check_labels(found)
+    check_asked(subjects, found.candidate, found.base, base)
     return found
-
-
-def _check_labels(found: Pair) -> None:
-    """Refuse two models that were not asked the same."""
-    candidate, base = found.candidate, found.base
-    if (candidate.errors is None) != (base.errors is None):
-        message = f"Only one of {candidate.source} and {base.source} is a regression. Compare models of one kind."
-        raise CannotDecideError(message)
-    has_both = candidate.labels.size and base.labels.size  # of a regression, either may have none
-    wrong = candidate.ids[candidate.labels != base.labels] if has_both else candidate.ids[:0]
-    if wrong.size:
-        more = f" and {wrong.size - _SHOWN:,} more" if wrong.size > _SHOWN else ""
-        names = ", ".join(wrong[:_SHOWN].tolist()) + more
-        message = (
-            f"{candidate.source} and {base.source} have different labels for {wrong.size:,} rows: {names}."
-            " Let both models be judged by the same labels."
-        )
-        raise CannotDecideError(message)

@@ -10,9 +10,10 @@ import tempfile
 from pathlib import Path
 
 from headgate._gate.as_json import as_json
+from headgate._gate.asked import is_asked_the_same
 from headgate._gate.base import BaseTree, NoBaseError
 from headgate._gate.base_predictions import BasePredictions
-from headgate._gate.compare import Compared, judge_all, names_needed
+from headgate._gate.compare import Compared, judge_all, names_needed, subjects_on
 from headgate._gate.file import read_predictions
 from headgate._gate.ledger import charge
 from headgate._gate.measurements import SIZE, measurements_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from headgate._gate.compare import Measurements
+    from headgate._gate.condition import Subject
     from headgate._gate.predictions import Predictions
     from headgate._gate.result import GateResult
     from headgate._gate.settings import GateSettings, Wanted
@@ -104,8 +106,9 @@ class _Gating:
         mine = {name: self._candidate(name) for name in names}
         asked = self._after_first(conditions) if bootstrap else conditions
         reading = [it for it in asked if it.condition.is_relative]
+        with_base = names_needed(reading, self._settings)
         compared = {
-            name: self._compared(name, it, has_base=name in names_needed(reading, self._settings))
+            name: self._compared(name, it, subjects_on(name, asked, self._settings), has_base=name in with_base)
             for name, it in mine.items()
         }
         for name in names_needed(asked, self._settings):
@@ -159,18 +162,19 @@ class _Gating:
         """Return the predictions in a file, which has a name for people."""
         return read_predictions(path, columns=self._settings.columns, group=self._settings.group, source=source)
 
-    def _compared(self, name: str, mine: Predictions, *, has_base: bool) -> Compared:
+    def _compared(self, name: str, mine: Predictions, subjects: Sequence[Subject], *, has_base: bool) -> Compared:
         """Return a candidate's predictions, paired with those of the base where a condition needs that."""
         if not has_base:
             return Compared(candidate=mine, pair=None)
         source = f"{self._settings.predictions[name]} of the base"
         file = self._base.file(name)
         theirs = self._read(file, source)
-        if mine.rows_digest != theirs.rows_digest and name in self._settings.predict:
+        if name in self._settings.predict and not is_asked_the_same(subjects, mine, theirs):
             file = self._base.anew(name)
             theirs = self._read(file, f"{source}, predicted anew")
         self._read_last[name] = file
-        return Compared(candidate=mine, pair=pair(mine, theirs, least=self._settings.min_shared))
+        shared = pair(mine, theirs, least=self._settings.min_shared, subjects=subjects)
+        return Compared(candidate=mine, pair=shared)
 
     def _after_first(self, conditions: Sequence[Wanted]) -> list[Wanted]:
         """Record what has no base yet as the first one; return the conditions that can be judged all the same."""

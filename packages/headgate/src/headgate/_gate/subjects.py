@@ -25,7 +25,8 @@ def subjects_of(subject: Subject, predictions: Predictions) -> list[Subject]:
     if not subject.column or subject.value is not None:
         return [subject]
     values = _slice_of(subject.column, predictions)
-    of_class = values[predictions.labels == subject.label] if subject.metric == "recall" else values
+    is_of_class = subject.metric == "recall" and predictions.labels.size  # which those of a regression may lack
+    of_class = values[predictions.labels == subject.label] if is_of_class else values
     return [subject.of(str(value)) for value in np.unique(of_class if of_class.size else values)]
 
 
