@@ -92,6 +92,13 @@ def markdown() -> str:
     return Path("artifacts/report/report.md").read_text(encoding="utf-8")
 
 
+def judged(**changes: object) -> dict[str, object]:
+    """Return what the gate found about one metric."""
+    numbers = dict.fromkeys(("candidate", "base", "estimate", "bound"), 0.0)
+    counts = dict.fromkeys(("rows", "wins", "losses", "rows_needed"), 1)
+    return {"outcome": "fails", "interval": None, **numbers, **counts, **changes}
+
+
 def rows(section: Section, caption: str) -> list[tuple[str, ...]]:
     """Return the rows of a table."""
     (found,) = [it for it in section.blocks if isinstance(it, Table) and it.caption.startswith(caption)]
@@ -122,7 +129,7 @@ def test_a_page_is_written_from_what_is_there(inside: Monorepo, capsys: pytest.C
 def test_the_base_that_the_gate_judged_by_goes_first(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
     """Since it may have been made without the store; but not that of another candidate."""
     candidate = read_predictions("artifacts/model/predictions.csv")
-    comparison = {"on": "test", "base": "x", "model": candidate.digest}
+    comparison = {"on": "test", "base": "x", "model": candidate.digest, "test_set": candidate.rows_digest}
     gate: dict[str, Any] = {"format": 1, "outcome": "passes", "reliability": 0.99, "conditions": [], "notes": []}
     inside.scratch.write(
         {
@@ -137,6 +144,40 @@ def test_the_base_that_the_gate_judged_by_goes_first(inside: Monorepo, capsys: p
     said = report(capsys, "--gate", "elsewhere.json")
     assert said.startswith("Cannot tell: the gate judged other predictions\n")
     assert "has no artifacts/model/predictions.csv of the base".replace("_", "\\_") in markdown()
+
+
+def test_whatever_is_in_its_files_there_is_a_page(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each section says what it cannot read, and what is said on a terminal turns no text around."""
+    prove(inside, "data", "model")
+    inside.scratch.write(
+        {
+            "artifacts/gate/gate.json": "[" * 100_000,
+            "artifacts/model/predictions.csv": "id,label,prediction,x\u202e\nr0,a\x1b,b,c\nr1,b,b,d\n",
+            "artifacts/model/log.jsonl": f'{{"loss": 1{"0" * 400}}}',
+        }
+    )
+    said = report(capsys, "--data-diff", "n\u202eone.json")
+    assert said.startswith("Cannot tell: gate cannot be read; training cannot be read\n")
+    Path("artifacts/gate/gate.json").unlink()
+    Path("artifacts/gate/gate.json").mkdir()
+    assert report(capsys) == said.replace(
+        "gate cannot be read; training", "gate cannot be read; data diff cannot be read; training"
+    )
+    page = Path("artifacts/report/report.html").read_text(encoding="utf-8")
+    assert not set(page) & {"\u202e", "\x1b"}
+
+
+def test_a_name_turns_no_terminal_around(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """The slices that are to blame are named in one line, without control characters."""
+    candidate = read_predictions("artifacts/model/predictions.csv")
+    findings = [judged(subject=f"part=x\u202e{number}\n\x1b[31m") for number in range(2)]
+    condition = {"name": "parts", "condition": "accuracy >= base.accuracy - 0.03", "on": "test", "findings": findings}
+    comparison = {"on": "test", "base": "", "model": candidate.digest, "test_set": candidate.rows_digest}
+    gate = {"format": 1, "outcome": "fails", "reliability": 0.99, "notes": [], "comparisons": [comparison]}
+    gate["conditions"] = [condition | {"found": "fails", "outcome": "fails"}]
+    inside.scratch.write({"artifacts/gate/gate.json": json.dumps(gate)})
+    said = report(capsys, "--data-diff", "none.json")
+    assert said.splitlines()[0] == "Failed: gate condition parts (part=x0 [31m, part=x1 [31m)"
 
 
 def test_a_base_of_another_kind_is_left_out(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,6 +27,8 @@ from headgate.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from headgate._gate.settings import GateSettings
+
 
 class Elsewhere(BaseOutputs):
     """A base whose outputs lie in a folder."""
@@ -182,7 +184,7 @@ def finding(**changes: object) -> dict[str, Any]:
 
 def gated(outcome: str, *conditions: Mapping[str, object]) -> dict[str, Any]:
     """Return what the gate found."""
-    comparison = {"on": "test", "model": "m"}
+    comparison = {"on": "test", "model": "m", "test_set": "t"}
     return {
         "format": 1,
         "outcome": outcome,
@@ -197,7 +199,7 @@ def condition(name: str, outcome: str, *findings: Mapping[str, object], found: s
     """Return a condition with what was found."""
     return {
         "name": name,
-        "condition": f"{name} >= 1",
+        "condition": "accuracy >= 0.9",
         "on": "test",
         "outcome": outcome,
         "found": found or outcome,
@@ -205,10 +207,19 @@ def condition(name: str, outcome: str, *findings: Mapping[str, object], found: s
     }
 
 
-def asked(sources: Sources, content: object, models: Mapping[str, str], *, is_declared: bool = True) -> Section:
+HERE = {"test": ("m", "t")}  # digests of the predictions that are here, and of their rows
+TABLE = read_settings(data={"conditions": ["accuracy >= 0.9"], "predictions": {"test": "predictions.csv"}})
+
+
+def asked(
+    sources: Sources,
+    content: object,
+    here: Mapping[str, tuple[str, str]] = HERE,
+    settings: GateSettings | None = TABLE,
+) -> Section:
     """Return the section about the gate."""
     path = "gate.json" if content is None else write(sources, "gate.json", content)
-    return guarded("Gate", lambda: gate_section(sources, path, models, is_declared=is_declared))
+    return guarded("Gate", lambda: gate_section(sources, path, here, settings))
 
 
 def test_the_gate_is_told_with_what_it_is_due_to(sources: Sources) -> None:
@@ -221,7 +232,7 @@ def test_the_gate_is_told_with_what_it_is_due_to(sources: Sources) -> None:
         condition("overall", "passes", finding(), found="cannot tell"),
         condition("size", "passes", size | {"outcome": "passes"}) | {"on": None},
     )
-    found = asked(sources, data, {"test": "m"})
+    found = asked(sources, data, settings=None)
     assert (found.outcome, found.reasons) == ("failed", ("gate condition each stroke (thin)",))
     rows = table(found, "Candidate and base")
     assert [it["outcome"] for it in rows] == ["fails", "passes", "cannot tell, counts as passes", "passes"]
@@ -229,21 +240,97 @@ def test_the_gate_is_told_with_what_it_is_due_to(sources: Sources) -> None:
     assert (rows[0]["condition"], rows[0]["metric"]) == ("each stroke", "thin on test")
     assert (rows[3]["candidate"], rows[3]["base"], rows[3]["rows"]) == ("156,000", "", "")
     assert "Model 1 of 32." in said(found)
-    unsure = asked(sources, gated("cannot tell", condition("overall", "cannot tell", finding())), {})
+    unsure = asked(sources, gated("cannot tell", condition("overall", "cannot tell", finding())))
     assert (unsure.outcome, unsure.reasons) == ("cannot tell", ("gate condition overall",))
-    passed = asked(sources, gated("passes", condition("overall", "passes", finding(outcome="passes"))), {})
+    passed = asked(sources, PASSED)
     assert (passed.outcome, passed.reasons) == ("passed", ("the gate",))
 
 
-def test_an_outcome_of_other_predictions_does_not_count(sources: Sources) -> None:
-    """Nor one that is not there, where conditions are declared, nor one of a later form."""
-    data = gated("passes", condition("overall", "passes", finding(outcome="passes")))
-    assert asked(sources, data, {"test": "other"}).reasons == ("the gate judged other predictions",)
-    assert asked(sources, data, {"test": "other"}).outcome == "cannot tell"
-    assert asked(sources, data | {"format": 2}, {}).outcome == "cannot tell"
-    Path(sources.root, "gate.json").unlink()
-    assert asked(sources, None, {}).outcome == "unproven"
-    assert asked(sources, None, {}, is_declared=False).outcome is None
+PASSED = gated("passes", condition("overall", "passes", finding(outcome="passes")))
+
+
+@pytest.mark.parametrize(
+    ("here", "changes"),
+    [
+        ({"test": ("other", "t")}, {}),
+        ({"test": ("m", "other")}, {}),
+        ({}, {}),
+        ({"": ("m", "t")}, {}),
+        (HERE, {"comparisons": []}),
+        (HERE, {"comparisons": [{"on": "", "model": "m", "test_set": "t"}]}),
+    ],
+    ids=["predicted otherwise", "labelled otherwise", "gone", "elsewhere", "not compared", "of no name"],
+)
+def test_an_outcome_of_other_predictions_does_not_count(
+    sources: Sources, here: Mapping[str, tuple[str, str]], changes: dict[str, object]
+) -> None:
+    """Nor one whose predictions are not there to compare with, whether there is a table or not."""
+    for settings in (TABLE, None):
+        found = asked(sources, PASSED | changes, here, settings)
+        assert (found.outcome, found.reasons) == ("cannot tell", ("the gate judged other predictions",))
+        assert "Ask the gate again." in said(found)
+
+
+def test_a_gate_that_was_not_asked_is_no_pass(sources: Sources) -> None:
+    """Where conditions are declared."""
+    assert asked(sources, None).outcome == "unproven"
+    assert asked(sources, None, settings=None).outcome is None
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"conditions": ["accuracy >= 0.91"]},
+        {"conditions": [{"condition": "accuracy >= 0.9", "on": "more"}], "predictions": {"test": "a", "more": "b"}},
+        {"conditions": ["accuracy >= 0.9"], "reliability": 0.9},
+        {"conditions": ["accuracy >= 0.9"], "predictions": {"more": "b", "test": "a"}},
+    ],
+)
+def test_an_outcome_by_other_conditions_does_not_count(sources: Sources, table: dict[str, Any]) -> None:
+    """Than those of the table: easier ones, of other predictions, less sure."""
+    settings = read_settings(data={"predictions": {"test": "a"}} | table)
+    found = asked(sources, PASSED, settings=settings)
+    assert (found.outcome, found.reasons) == ("cannot tell", ("the gate judged by other conditions",))
+    assert "than those of the project's table (accuracy >= 0.9). Ask the gate again." in said(found)
+    assert asked(sources, PASSED, settings=None).outcome == "passed"
+
+
+def test_what_cannot_be_told_counts_as_the_table_says(sources: Sources) -> None:
+    """And as it says now, not as it said when the gate was asked."""
+    counted = gated("passes", condition("overall", "passes", finding(), found="cannot tell"))
+    lenient = {"conditions": [{"condition": "accuracy >= 0.9", "cannot-tell": "pass"}], "predictions": {"test": "a"}}
+    assert asked(sources, counted, settings=read_settings(data=lenient)).outcome == "passed"
+    assert asked(sources, counted).outcome == "cannot tell"
+
+
+def test_a_condition_that_was_not_judged_is_unproven(sources: Sources) -> None:
+    """As at the first commit, where there is no base; what failed has failed."""
+    data = {"conditions": ["accuracy >= 0.9", "accuracy >= base.accuracy - 0.1"], "predictions": {"test": "a"}}
+    found = asked(sources, PASSED, settings=read_settings(data=data))
+    assert (found.outcome, found.reasons) == ("unproven", ("the gate did not judge 1 condition",))
+    assert said(found).startswith("Not judged: accuracy >= base.accuracy - 0.1.")
+    failed = gated("fails", condition("overall", "fails", finding(outcome="fails")))
+    assert asked(sources, failed, settings=read_settings(data=data)).outcome == "failed"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        PASSED | {"format": 2},
+        gated("passes", condition("overall", "fails", finding(outcome="fails"))),
+        gated("passes", condition("overall", "passes", finding(outcome="fails"))),
+        gated("passes", condition("overall", "passes", finding(outcome="fails"), found="fails")),
+        gated("passes", condition("overall", "passes", finding(outcome="odd"))),
+        gated("passes", condition("overall", "passes")),
+        gated("odd"),
+        "[" * 100_000,
+    ],
+    ids=["later form", "condition", "finding", "mapped", "unknown finding", "no finding", "unknown", "deep"],
+)
+def test_an_outcome_that_contradicts_itself_is_none(sources: Sources, odd: object) -> None:
+    """The worst finding is what a condition has, and the worst condition what the gate has."""
+    found = asked(sources, odd)
+    assert (found.outcome, found.reasons) == ("cannot tell", ("gate cannot be read",))
 
 
 def predictions(path: str, predicted: str, *, score: str = "", seeds: int = 1, slices: Sequence[str] = ()) -> str:
@@ -383,6 +470,40 @@ def test_training_curves_are_drawn_beside_the_base(sources: Sources) -> None:
         training_section(sources, "log.jsonl")
 
 
+HUGE = 10**400  # which no float holds
+
+
+@pytest.mark.parametrize("odd", [log({"epoch": 1, "loss": HUGE}), log({"epoch": HUGE, "loss": 1}), "", None])
+def test_a_training_log_that_cannot_be_read_is_said(sources: Sources, odd: str | None) -> None:
+    """Also where it is a folder, or a number is beyond any."""
+    if odd is None:
+        Path(sources.root, "log.jsonl").mkdir()
+    else:
+        write(sources, "log.jsonl", odd)
+    found = guarded("Training", lambda: training_section(sources, "log.jsonl"))
+    assert found.outcome == (None if odd == "" else "cannot tell")
+    assert said(found)
+
+
+def test_images_of_rows_that_cannot_be_read_are_said(sources: Sources, tmp_path: Path) -> None:
+    """Where ids are lists, bytes flipped, or it is a folder."""
+    new = read_predictions(predictions(f"{tmp_path}/n.csv", "bbab"))
+
+    def found() -> Section:
+        return guarded("Mistakes", lambda: mistakes_section("", new, None, sources, "*.parquet"))
+
+    place = Path(sources.root, "a.parquet")
+    parquet.write_table(pa.table({"id": [["r0"]], "image": [b"?"]}), place)
+    assert (found().outcome, found().reasons) == ("cannot tell", ("mistakes cannot be read",))
+    pictures(sources, place.name, [f"r{row}" for row in range(4)], (9, 9, 3))
+    content = place.read_bytes()
+    place.write_bytes(content[:40] + bytes(it ^ 255 for it in content[40:400]) + content[400:])
+    assert found().outcome == "cannot tell"
+    place.unlink()
+    place.mkdir()
+    assert found().outcome == "cannot tell"
+
+
 IMAGE: dict[str, Any] = {
     "format": 1,
     "image": "serving",
@@ -404,6 +525,8 @@ def test_images_are_shown_layer_by_layer(sources: Sources) -> None:
     write(sources, "image.json", IMAGE | {"budget": None})
     write(sources, "image.json", IMAGE, side="base")
     assert "serving: 200.0 MB; the base's takes 200.0 MB." in said(images_section(sources, "*.json"))
+    write(sources, "image.json", IMAGE | {"layers": [{"name": "x", "size": HUGE, "digest": "c"}]})
+    assert guarded("Container images", lambda: images_section(sources, "*.json")).outcome == "cannot tell"
     write(sources, "image.json", IMAGE | {"format": 2})
     assert guarded("Container images", lambda: images_section(sources, "*.json")).outcome == "cannot tell"
 

@@ -146,6 +146,15 @@ def test_a_name_like_a_colour_is_drawn_as_it_is() -> None:
     assert "#030303" not in drawn.replace(name.replace('"', "&quot;"), "").replace(name, "")
 
 
+def test_a_chart_of_numbers_too_far_apart_says_so() -> None:
+    """In its place on the page, which is written all the same."""
+    series = (Series(name="loss", points=((1, 1e308), (2, -1e308))),)
+    chart = Lines(caption="c", across="x", up="y", series=series)
+    sections = (Section(title="Training", blocks=(chart,)),)
+    shown = as_html(Page(project="p", about={}, outcome="passed", verdict="v", sections=sections))
+    assert "<p>This cannot be drawn (overflow encountered" in shown
+
+
 def test_html_needs_nothing_from_anywhere() -> None:
     """Every address in it is a part of the page itself, and a policy forbids the rest."""
     found = Elements(html("harmless")).found

@@ -11,6 +11,7 @@ from headgate._report.escape import one_line, without_control
 from headgate._report.figures import draw_intervals, draw_lines, draw_reliability
 from headgate._report.layout import layout
 from headgate._report.page import Intervals, Lines, Matrix
+from headgate._report.source import ODD
 from headgate._report.states import mark, tone
 
 TYPE_CHECKING = False
@@ -53,15 +54,23 @@ def _one_line(value: object) -> object:
 
 
 def _chart(block: Lines | Intervals | Reliability) -> Markup:
-    """Return a chart as an SVG element, whose texts matplotlib escapes."""
+    """Return a chart as an SVG element, whose texts matplotlib escapes; what it cannot draw, as numbers beyond any."""
+    try:
+        drawn = _drawn(block)
+    except ODD as error:
+        return Markup("<p>This cannot be drawn ({}).</p>").format(one_line(str(error)))
+    return Markup(drawn)  # noqa: S704  # see above
+
+
+def _drawn(block: Lines | Intervals | Reliability) -> str:
+    """Return a chart as an SVG element."""
     match block:
         case Lines():
-            drawn = draw_lines(block)
+            return draw_lines(block)
         case Intervals():
-            drawn = draw_intervals(block)
+            return draw_intervals(block)
         case _:
-            drawn = draw_reliability(block)
-    return Markup(drawn)  # noqa: S704  # see above
+            return draw_reliability(block)
 
 
 def _chart_alt(block: Lines | Intervals | Reliability) -> str:

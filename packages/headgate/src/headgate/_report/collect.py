@@ -21,7 +21,7 @@ from headgate._report.model import model_section
 from headgate._report.page import Page, Section, Text
 from headgate._report.plan import plan_section, red_section, session_facts, time_section
 from headgate._report.settings import report_settings
-from headgate._report.source import BaseOutputs, NotThereError, Sources, guarded
+from headgate._report.source import ODD, BaseOutputs, NotThereError, Sources, guarded
 from headgate._report.verdict import verdict
 from headgate._store.store import Store
 from headgate._toml import parse, table
@@ -130,7 +130,7 @@ class _Collection:
         commit = base.commit if base else ""
         outputs = BaseOutputs(self._plan.digester if self._plan else None, self._store, commit, place)
         self._sources = Sources(root=root, base=outputs)
-        self._models: dict[str, str] = {}
+        self._judged: dict[str, tuple[str, str]] = {}  # digests of predictions and of their rows, by name
 
     def _planned(self) -> Plan | None:
         """Return the plan, if there can be one."""
@@ -184,7 +184,8 @@ class _Collection:
 
     def _gate_section(self) -> Section:
         """Return what the gate found."""
-        return gate_section(self._sources, self._tables.report.gate, self._models, is_declared=self._tables.has_gate)
+        settings = self._tables.gate if self._tables.has_gate else None
+        return gate_section(self._sources, self._tables.report.gate, self._judged, settings)
 
     def _model_sections(self) -> list[Section]:
         """Return what is said about each file of predictions."""
@@ -196,13 +197,13 @@ class _Collection:
         title = f"Predictions of {name}" if name else "Predictions"
         try:
             candidate = self._read(self._sources.path(path), path)
-        except HeadgateError as error:
+        except (HeadgateError, *ODD) as error:
             text = Text(text=str(error))
             if isinstance(error, NotThereError):
                 return [Section(title=title, blocks=(text,))]
             reasons = (f"{path} cannot be read",)
             return [Section(title=title, blocks=(text,), outcome="cannot tell", reasons=reasons)]
-        self._models[name] = candidate.digest
+        self._judged[name] = candidate.digest, candidate.rows_digest
         base, missing = self._base_predictions(candidate, name, path)
         mine = candidate if base is None else base[0]
         theirs = None if base is None else base[1]
@@ -227,7 +228,7 @@ class _Collection:
             return None, f"The store has no {path} of the base, so that the candidate stands alone here."
         try:
             found = pair(candidate, self._read(place, f"{path} of the base"), least=self._tables.gate.min_shared)
-        except HeadgateError as error:
+        except (HeadgateError, *ODD) as error:
             return None, str(error)
         return (found.candidate, found.base), ""
 
@@ -238,7 +239,7 @@ class _Collection:
             asked = self._sources.json(self._tables.report.gate)["comparisons"]
             is_judged = any((it["on"], it["model"]) == (name, candidate.digest) and it["base"] for it in asked)
             return self._sources.path(saved) if is_judged else ""
-        except (NotThereError, KeyError, TypeError, ValueError):  # the section of the gate says what is wrong with it
+        except (NotThereError, *ODD):  # the section of the gate says what is wrong with it
             return ""
 
     def _artifact_sections(self) -> list[Section]:

@@ -6,6 +6,7 @@ import io
 import re
 import warnings
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
@@ -125,9 +126,13 @@ def _drawn(paint: Callable[[Axes], None], width: float, height: float, prefix: s
         width: the width in inches, which tells the size of letters beside it.
         height: the height.
         prefix: what tells this chart from others.
+
+    Raises:
+        ArithmeticError: numbers are too far apart.
+        ValueError: likewise.
     """
     content = io.StringIO()
-    with rc_context(_SETTINGS), warnings.catch_warnings():
+    with rc_context(_SETTINGS), warnings.catch_warnings(), np.errstate(over="raise"):
         # The reader's own font draws the letters, and may know those that matplotlib's does not.
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         # Names of any length may leave no room for the axes; the numbers are in the table beside.

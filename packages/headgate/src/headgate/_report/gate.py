@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from headgate._quantities import count_text
+from headgate._report.judged import check, other_conditions, other_predictions, unjudged
 from headgate._report.page import Column, Section, Table, Text
 from headgate._report.source import NotThereError
 
@@ -10,45 +12,63 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from headgate._gate.settings import GateSettings
     from headgate._report.page import Block, Outcome
     from headgate._report.source import Sources
 
 __all__ = ["gate_section"]
 
-_FORM = 1
 _OUTCOMES: dict[str, Outcome] = {"passes": "passed", "fails": "failed", "cannot tell": "cannot tell"}
 
 
-def gate_section(sources: Sources, path: str, models: Mapping[str, str], *, is_declared: bool) -> Section:
+def gate_section(
+    sources: Sources, path: str, here: Mapping[str, tuple[str, str]], settings: GateSettings | None
+) -> Section:
     """Return what the gate found.
 
     Args:
         sources: where files are.
         path: what `headgate gate --format json` wrote.
-        models: digests of the predictions that are there now, by name.
-        is_declared: whether the project has conditions that the gate judges.
+        here: digests of the predictions that are there now and of the rows they are of, by name.
+        settings: the project's table; None where it has none.
 
     Raises:
-        NotThereError: the gate was not asked, which is no pass where it is declared.
+        NotThereError: the gate was not asked, which is no pass where the project has a table.
+        ValueError: the file is of a later form, or contradicts itself.
     """
     try:
         data = sources.json(path)
     except NotThereError:
         message = f"The gate was not asked: there is no {path}."
-        raise NotThereError(message, "unproven" if is_declared else None) from None
-    if data["format"] != _FORM:
-        message = f"its format is {data['format']!r}, and this version of headgate reads {_FORM}"
-        raise ValueError(message)
-    outcome = _OUTCOMES[data["outcome"]]
-    blocks: list[Block] = [_table(data), Text(text=_reading(data["reliability"]))]
+        raise NotThereError(message, None if settings is None else "unproven") from None
+    check(data)
+    outcome, reasons, doubt = _judged(data, path, here, settings)
+    blocks: list[Block] = [Text(text=doubt)] if doubt else []
+    blocks += [_table(data), Text(text=_reading(data["reliability"]))]
     blocks += [Text(text=f"{it[:1].upper()}{it[1:]}.") for it in data["notes"]]
-    stale = [it["on"] for it in data["comparisons"] if models.get(it["on"], it["model"]) != it["model"]]
-    if stale:
-        named = ", ".join(it or "the predictions" for it in stale)
-        text = f"{path} is about other predictions than those that are here now ({named}). Ask the gate again."
-        reasons = ("the gate judged other predictions",)
-        return Section(title="Gate", blocks=(Text(text=text), *blocks), outcome="cannot tell", reasons=reasons)
-    return Section(title="Gate", blocks=tuple(blocks), outcome=outcome, reasons=_reasons(data))
+    return Section(title="Gate", blocks=tuple(blocks), outcome=outcome, reasons=reasons)
+
+
+def _judged(
+    data: Mapping[str, Any], path: str, here: Mapping[str, tuple[str, str]], settings: GateSettings | None
+) -> tuple[Outcome, tuple[str, ...], str]:
+    """Return the outcome, what it is due to, and what speaks against taking it for that of what is here now."""
+    if predictions := other_predictions(data, here):
+        named = ", ".join(it or "those without a name" for it in predictions)
+        doubt = f"{path} is about other predictions than those that are here now ({named}). Ask the gate again."
+        return "cannot tell", ("the gate judged other predictions",), doubt
+    if settings and (conditions := other_conditions(data, settings)):
+        named = "; ".join(conditions)
+        doubt = (
+            f"{path} was judged by other conditions than those of the project's table ({named}). Ask the gate again."
+        )
+        return "cannot tell", ("the gate judged by other conditions",), doubt
+    outcome, reasons = _OUTCOMES[data["outcome"]], _reasons(data)
+    left = unjudged(data, settings) if settings else []
+    doubt = f"Not judged: {', '.join(left)}." if left else ""
+    if left and outcome == "passed":
+        return "unproven", (f"the gate did not judge {count_text(len(left), 'condition')}",), doubt
+    return outcome, reasons, doubt
 
 
 def _reading(reliability: float) -> str:

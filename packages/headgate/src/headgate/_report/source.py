@@ -7,6 +7,8 @@ import json
 import os
 import subprocess
 
+import pyarrow as pa
+
 from headgate._needs import in_order
 from headgate._record import Record
 from headgate._report.page import Section, Text
@@ -23,10 +25,11 @@ if TYPE_CHECKING:
     from headgate._store.store import Store
     from headgate._verdict import Verdict
 
-__all__ = ["BaseOutputs", "NotThereError", "Sources", "guarded"]
+__all__ = ["ODD", "BaseOutputs", "NotThereError", "Sources", "guarded"]
 
 _SECONDS = 600.0  # that a declared command may take
-_ODD = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
+# What reading and showing a file raises that is not what it should be: a folder, broken Parquet, numbers beyond any.
+ODD = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError, pa.ArrowException)
 
 
 class NotThereError(HeadgateError):
@@ -51,7 +54,7 @@ def guarded(title: str, make: Callable[[], Section]) -> Section:
         return Section(title=title, blocks=(Text(text=str(error)),), outcome=error.outcome, reasons=reasons)
     except HeadgateError as error:
         reason = str(error)
-    except _ODD as error:
+    except ODD as error:
         reason = f"The facts are not in the form that is expected here ({type(error).__name__}: {error})."
     told = (f"{title.lower()} cannot be read",)
     return Section(title=title, blocks=(Text(text=reason),), outcome="cannot tell", reasons=told)
