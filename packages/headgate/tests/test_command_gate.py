@@ -35,8 +35,9 @@ def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> str:
-    """Run the command and return what it writes."""
-    assert _cli.main(["gate", "--baseline", "base.csv", *arguments]) == code
+    """Run the command and return what it writes; a candidate is compared with the base."""
+    base = ["--baseline", "base.csv"] if "--candidate" in arguments and "--plan" not in arguments else []
+    assert _cli.main(["gate", *base, *arguments]) == code
     output = capsys.readouterr()
     return output.err if code == 2 else output.out
 
@@ -154,13 +155,65 @@ def test_the_name_of_a_file_may_have_an_equals_sign(capsys: pytest.CaptureFixtur
         (["--candidate", "missing.csv"], "There is no file missing.csv"),
         (["--candidate", "base.csv", "--config", "missing.toml"], "missing.toml cannot be read"),
         (["--candidate", "base.csv", "--candidate", "base.csv"], "each needs a name, as in crossfit=FILE"),
+        (["--rows", "0"], "--rows goes with --plan"),
         (["--plan", "--rows", "0"], "--rows is 0; it has to be 1 or more"),
         (["--candidate", "base.csv", "--condition", "accuracyx >= 1"], "Did you mean 'accuracy'?"),
+        (["--candidate", "base.csv", "--config", ""], " cannot be read"),
+        (["--plan", "--rows", "9", "--candidate", "base.csv"], "--rows stands in for the rows of --candidate"),
     ],
 )
 def test_bad_input_is_one_message(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
     """And exit code 2."""
     assert words in shown(capsys, *arguments, code=2)
+
+
+FILES = ["--candidate", "base.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["--baseline", "base.csv"],
+            "--baseline goes with --candidate. It means nothing where the work tree",
+        ),
+        (
+            ["--base-measurements", "b.json"],
+            "--base-measurements goes with --candidate or with --candidate-measurements. It means nothing where",
+        ),
+        (["--candidate-measurements", "a.json", "--baseline", "base.csv"], "nothing with --candidate-measurements."),
+        (["--rows", "9"], "--rows goes with --plan. It means nothing where the work tree is judged"),
+        ([*FILES, "--rows", "9"], "--rows goes with --plan. It means nothing with --candidate."),
+        (
+            [*FILES, "--save", "x"],
+            "--save goes where the work tree is judged, without --candidate and --plan. It",
+        ),
+        ([*FILES, "--bootstrap"], "--bootstrap goes where the work tree is judged"),
+        ([*FILES, "--base", "main"], "--base goes where the work tree is judged"),
+        ([*FILES, "--remote", "http://x"], "--remote goes where the work tree is judged"),
+        ([*FILES, "--write-remote"], "--write-remote goes where the work tree is judged"),
+        (["--plan", "--save", "x"], "It means nothing with --plan."),
+        (["--plan", "--baseline", "base.csv"], "--baseline goes with --candidate. It means nothing with --plan."),
+        (["--plan", "--candidate-measurements", "a.json"], "It means nothing with --plan."),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    """Whoever gives it believes that it decides something."""
+    assert words in shown(capsys, *arguments, code=2)
+
+
+def test_measurements_are_compared_without_predictions(capsys: pytest.CaptureFixture[str]) -> None:
+    """As latencies that were measured on one machine; a condition about predictions asks for its file."""
+    Path("new.json").write_text('{"latency_p99_ms": [3.0, 3.1, 2.9]}')
+    Path("old.json").write_text('{"latency_p99_ms": [3.0, 3.1, 2.8]}')
+    measured = ["--candidate-measurements", "new.json", "--base-measurements", "old.json"]
+    asked = [*measured, "--condition", "latency_p99_ms <= base.latency_p99_ms + 1"]
+    found = shown(capsys, *asked, code=0)
+    assert found.startswith("gate passes: 1 condition, each at 0.99\n")
+    assert found.endswith("bound +1.0000\n")
+    assert "give one file, --candidate FILE." in shown(capsys, *measured, "--condition", ACCURACY, code=2)
 
 
 def test_the_extra_is_named_where_it_is_missing(tmp_path: Path) -> None:

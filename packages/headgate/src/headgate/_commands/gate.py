@@ -1,7 +1,8 @@
 """Judge whether a candidate model is no worse than its base, on what, and how sure that is.
 
-Without --candidate it judges the predictions of the work tree by those of the merge base. With --plan it judges nothing
-and says how many rows the conditions need.
+With --candidate it judges files, and with --candidate-measurements alone what was measured; without either, the
+predictions of the work tree by those of the merge base. With --plan it judges nothing and says how many rows the
+conditions need.
 """
 
 from __future__ import annotations
@@ -23,6 +24,24 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 _CONFIG = "pyproject.toml"
+_WAYS = {  # to ask the gate, for messages
+    "plan": "with --plan",
+    "files": "with --candidate",
+    "measured": "with --candidate-measurements",
+    "work tree": "where the work tree is judged, without --candidate and --plan",
+}
+_GOES = {  # the ways that an option goes with; all others go with every one
+    "rows": ("plan",),
+    "candidate": ("files", "plan"),
+    "baseline": ("files",),
+    "candidate_measurements": ("files", "measured"),
+    "base_measurements": ("files", "measured"),
+    "base": ("work tree",),
+    "bootstrap": ("work tree",),
+    "save": ("work tree",),
+    "remote": ("work tree",),
+    "write_remote": ("work tree",),
+}
 
 
 def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
@@ -45,22 +64,40 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """Judge and return the exit code."""
-    settings = _settings(arguments)
-    if arguments.plan:
+    way = _way(arguments)
+    settings = _settings(arguments, way)
+    if way == "plan":
         sys.stdout.write(_plan(arguments, settings))
         return 0
-    result = _judge(arguments, settings)
+    result = _judge(arguments, settings, way)
     sys.stdout.write(_rendered(result, arguments.format))
     return result.exit_code
 
 
-def _settings(arguments: Any) -> GateSettings:  # noqa: ANN401  # argparse's
+def _way(arguments: Any) -> str:  # noqa: ANN401  # argparse's
+    """Return in which of the ways the gate is asked.
+
+    Raises:
+        UsageError: an option would be ignored, which goes with another way.
+    """
+    asked = {"plan": arguments.plan, "files": arguments.candidate, "measured": arguments.candidate_measurements}
+    way = next((it for it, given in asked.items() if given), "work tree")
+    for name, ways in _GOES.items():
+        given = getattr(arguments, name)
+        if way not in ways and given is not None and given is not False:
+            goes = " or ".join(_WAYS[it] for it in ways)
+            message = f"--{name.replace('_', '-')} goes {goes}. It means nothing {_WAYS[way]}."
+            raise UsageError(message)
+    return way
+
+
+def _settings(arguments: Any, way: str) -> GateSettings:  # noqa: ANN401  # argparse's
     """Return the table: of the file that was named, of the working folder, or of the project that it is in."""
     from headgate._gate.table import project_settings, read_settings
 
-    if arguments.config:
+    if arguments.config is not None:
         return read_settings(arguments.config)
-    if arguments.candidate or arguments.plan:
+    if way != "work tree":
         return read_settings(_CONFIG if os.path.isfile(_CONFIG) else None)
     return project_settings()
 
@@ -72,6 +109,9 @@ def _plan(arguments: Any, settings: GateSettings) -> str:  # noqa: ANN401  # arg
 
     if arguments.rows is not None and arguments.rows <= 0:
         message = f"--rows is {arguments.rows}; it has to be 1 or more."
+        raise UsageError(message)
+    if arguments.rows is not None and arguments.candidate:
+        message = "--rows stands in for the rows of --candidate. Give one of the two."
         raise UsageError(message)
     conditions = wanted(arguments.condition) if arguments.condition else settings.conditions
     at_hand = {it.name: arguments.rows for it in conditions if not it.condition.subject.is_measurement}
@@ -98,16 +138,16 @@ def _extra() -> Iterator[None]:
         raise UsageError(message) from None
 
 
-def _judge(arguments: Any, settings: GateSettings) -> GateResult:  # noqa: ANN401  # argparse's
+def _judge(arguments: Any, settings: GateSettings, way: str) -> GateResult:  # noqa: ANN401  # argparse's
     """Return what the gate finds."""
     with _extra():
         from headgate._gate.compare import gate
         from headgate._gate.measurements import measurements_of
-    if not arguments.candidate:
+    if way == "work tree":
         return _in_repository(arguments, settings)
     base = arguments.base_measurements
     return gate(
-        _files(arguments.candidate),
+        _files(arguments.candidate) if arguments.candidate else {},
         _files(arguments.baseline) if arguments.baseline else None,
         conditions=arguments.condition,
         settings=settings,

@@ -26,8 +26,8 @@ def as_text(result: GateResult) -> str:
     lines = [_headline(result)]
     for it in result.conditions:
         lines += ["", *_condition(it, result.reliability)]
-    lines += ["", *(f"compared {_compared(it)}" for it in result.comparisons)]
-    lines += [f"note: {it}" for it in result.notes]
+    more = [f"compared {_compared(it)}" for it in result.comparisons] + [f"note: {it}" for it in result.notes]
+    lines += ["", *more] if more else []
     return "\n".join(lines) + "\n"
 
 
