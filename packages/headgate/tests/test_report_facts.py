@@ -149,6 +149,8 @@ def test_the_data_diff_is_shown(sources: Sources) -> None:
     """It informs, or passes or fails where the contract has limits."""
     found = compared(sources, diff())
     assert found.outcome is None
+    write(sources, "artifacts/dataset/dataset.json", {"digest": "b" * 64})
+    assert found == compared(sources, diff())
     assert said(found).startswith("4 rows before (aaaaaaaaaaaa), 5 rows now (bbbbbbbbbbbb). Nothing judges this.")
     assert "0 before, 2 now, 2 of them new (measured by pixels, within 10)" in said(found)
     assert table(found, "Rows that differ")[0] == {"rows": "added", "count": "1", "of which": "train: 1"}
@@ -161,9 +163,25 @@ def test_the_data_diff_is_shown(sources: Sources) -> None:
     broken = compared(sources, diff(limits={"max_added": 0}, passed=False, violations=[VIOLATION]))
     assert broken.outcome == "failed"
     assert table(broken, "What is broken")
-    same = diff()["base"]
+    same = diff()["new"]
     found = compared(sources, diff(base=same, new=same, schema=[], labels={}, pixels={}))
-    assert said(found).startswith("The dataset is the base's, aaaaaaaaaaaa, row for row.")
+    assert said(found).startswith("The dataset is the base's, bbbbbbbbbbbb, row for row.")
+
+
+def test_a_diff_of_another_dataset_does_not_count(sources: Sources) -> None:
+    """Whether it passes, fails or informs; nor one that contradicts itself, or that no dataset can be held against."""
+    limited = diff(limits={"max_added": 0})
+    assert compared(sources, limited).outcome == "cannot tell"
+    assert "There is no artifacts/dataset/dataset.json" in said(compared(sources, limited))
+    write(sources, "artifacts/dataset/dataset.json", {"digest": "c" * 64})
+    for content in (diff(), limited, diff(passed=False, violations=[VIOLATION])):
+        found = compared(sources, content)
+        assert (found.outcome, found.reasons) == ("cannot tell", ("the data diff is about another dataset",))
+        assert said(found).startswith("diff.json is about another dataset than artifacts/dataset. Compare again.")
+    write(sources, "artifacts/dataset/dataset.json", {"digest": "b" * 64})
+    assert compared(sources, diff(passed=False, violations=[VIOLATION])).outcome == "failed"
+    for odd in (diff(passed=False), diff(violations=[VIOLATION])):
+        assert compared(sources, odd).reasons == ("data diff cannot be read",)
 
 
 def test_a_diff_that_is_made_needs_the_dataset_of_the_base(sources: Sources) -> None:

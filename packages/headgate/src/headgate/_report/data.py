@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from headgate._quantities import count_text
 from headgate._report.page import Column, Section, Table, Text
+from headgate._report.source import NotThereError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from headgate._report.page import Block
+    from headgate._report.page import Block, Outcome
     from headgate._report.settings import ReportSettings
     from headgate._report.source import Sources
 
@@ -63,7 +64,8 @@ def diff_section(sources: Sources, settings: ReportSettings) -> Section:
         return Section(title="Data diff", blocks=(Text(text=text),))
     data = sources.json(settings.data_diff, {"base": base, "new": settings.dataset})
     _check_form(data)
-    blocks: list[Block] = [Text(text=_summary(data))]
+    outcome, reasons, doubt = _judged(data, sources, settings)
+    blocks: list[Block] = [Text(text=it) for it in (doubt, _summary(data)) if it]
     if data["violations"]:
         blocks.append(_violations(data["violations"]))
     blocks += [*_schema(data["schema"]), _rows(data["rows"]), *_labels(data["labels"]), *_drift(data)]
@@ -71,11 +73,35 @@ def diff_section(sources: Sources, settings: ReportSettings) -> Section:
     counted = f"{near['base']:,} before, {near['new']:,} now, {near['added']['count']:,} of them new"
     measured = f"measured by {near['measure']}, within {near['distance']:g}"
     blocks.append(Text(text=f"Rows with a near-duplicate in another split: {counted} ({measured})."))
-    if not data["limits"]:
-        return Section(title="Data diff", blocks=tuple(blocks))
-    if data["passed"] and not data["violations"]:
-        return Section(title="Data diff", blocks=tuple(blocks), outcome="passed", reasons=("the data diff",))
-    return Section(title="Data diff", blocks=tuple(blocks), outcome="failed", reasons=("the data differ too much",))
+    return Section(title="Data diff", blocks=tuple(blocks), outcome=outcome, reasons=reasons)
+
+
+def _judged(
+    data: Mapping[str, Any], sources: Sources, settings: ReportSettings
+) -> tuple[Outcome | None, tuple[str, ...], str]:
+    """Return the outcome, what it is due to, and what speaks against taking it for that of the dataset that is here."""
+    if bool(data["passed"]) == bool(data["violations"]):
+        message = "it says both that the limits are kept and that they are broken"
+        raise ValueError(message)
+    if doubt := _doubt(data, sources, settings):
+        return "cannot tell", ("the data diff is about another dataset",), doubt
+    if data["violations"]:
+        return "failed", ("the data differ too much",), ""
+    return ("passed", ("the data diff",), "") if data["limits"] else (None, (), "")
+
+
+def _doubt(data: Mapping[str, Any], sources: Sources, settings: ReportSettings) -> str:
+    """Return why a file may be about another dataset; what a command compares is what it was given."""
+    if not isinstance(settings.data_diff, str):
+        return ""
+    summary = f"{settings.dataset}/dataset.json"
+    try:
+        here = sources.json(summary)["digest"]
+    except NotThereError:
+        is_judged = data["limits"] or data["violations"]
+        return f"There is no {summary} to hold {settings.data_diff} against." if is_judged else ""
+    is_same = here == data["new"]["digest"]
+    return "" if is_same else f"{settings.data_diff} is about another dataset than {settings.dataset}. Compare again."
 
 
 def _summary(data: Mapping[str, Any]) -> str:
