@@ -267,6 +267,7 @@ def test_empty_splits_are_reported_and_not_divided_by(tmp_path: Path, small: Dat
         ("zzz = 1", "there is no 'zzz': known are classes"),
         ("classes = ['a', 1]\nimage_shape = [1, 1, 1]", "'classes\\[1\\]' must be of type str, not 1"),
         ("classes = []\nimage_shape = [1, 1]", "'image_shape' must be"),
+        (f"classes = []\nimage_shape = [{10**30}, 1, 1]", "'image_shape' must be"),
         ("classes = []\nimage_shape = [1, 1, 1]\nvalue_range = [9, 1]", "'value_range' must be"),
         ("classes = []\nimage_shape = [1, 1, 1]\nmin_rows = 3", "'min_rows' must be a table, not 3"),
         ("classes = []\nimage_shape = [1, 1, 1]\nmax_duplicates = 1.5", "'max_duplicates' must be of type int"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -318,6 +321,55 @@ def test_near_duplicates_that_are_new_are_named(tmp_path: Path, base: Dataset) -
     assert near.closest.distance == 1.0
     (violation,) = found.violations
     assert (violation.rule, violation.count, violation.rows) == ("new-near-duplicates", 1, (ids[12],))
+
+
+def test_exact_copies_across_splits_are_the_nearest(tmp_path: Path, base: Dataset) -> None:
+    """Rows of the test split that were added to train are new near-duplicates; those of the base are not."""
+    images = np.concatenate([noise(12), noise(12)[9:]])
+    new = make(images, [*LABELS, *LABELS[9:]], [*PLACES, 0, 0, 0], sizes=["big"] * 15)
+    found = compare(tmp_path, base, new, max_near_duplicates=0)
+    near, ids = found.near_duplicates, set(content_ids(images[9:]).tolist())
+    assert (near.base, near.new, near.added.count) == (0, 3, 3)
+    assert {(it.splits, it.distance) for it in near.added.pairs} == {(("train", "test"), 0.0)}
+    (violation,) = found.violations
+    assert (violation.rule, violation.count, set(violation.rows)) == ("new-near-duplicates", 3, ids)
+    assert compare(tmp_path, new, new, max_near_duplicates=0).passed
+
+
+@pytest.mark.parametrize(("base_rows", "new_rows"), [((6, 3, 3), (6, 3, 0)), ((6, 3, 0), (6, 3, 3))])
+def test_a_split_with_rows_on_one_side_only_has_drifted(
+    tmp_path: Path, base_rows: tuple[int, ...], new_rows: tuple[int, ...]
+) -> None:
+    """Beyond any limit on drift, though there is nothing to test; where no limit is set, that is no violation."""
+    old, new = (
+        make(
+            noise(sum(rows)),
+            [0, 1] * (sum(rows) // 2) + [0] * (sum(rows) % 2),
+            sorted([0] * rows[0] + [1] * rows[1] + [2] * rows[2]),
+        )
+        for rows in (base_rows, new_rows)
+    )
+    found = compare(tmp_path, old, new, max_label_drift=0.1, max_pixel_drift=0.2)
+    assert [(it.rule, it.where) for it in found.violations] == [("label-drift", "test"), ("pixel-drift", "test")]
+    assert f"{base_rows[2]} rows before and {new_rows[2]} now" in found.violations[0].what
+    assert compare(tmp_path, old, new, max_relabelled=0).passed
+    assert compare(tmp_path, new, new, max_label_drift=0.1).passed
+
+
+def test_a_name_that_a_terminal_does_not_know_is_escaped(tmp_path: Path) -> None:
+    """And a standard output that is closed stops nothing."""
+    write(
+        tmp_path / "base",
+        make(noise(4), [0, 1] * 2, [0] * 4, classes=("cat", "wolf\N{SNOWMAN}")),
+    )
+    command = [sys.executable, "-m", "headgate_data", "diff", "base", "base"]
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path, env=environ)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "wolf\\u2603" in done.stdout
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
+    done = subprocess.run(closed, check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_dataset_in_one_split_has_no_pair(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -160,6 +160,7 @@ def test_a_file_in_place_of_the_folder_is_no_dataset(tmp_path: Path) -> None:
         ({"source": None}, "'source' must be a string"),
         ({"classes": "cat"}, "'classes' must be a list"),
         ({"classes": [1]}, "'classes' must be a list"),
+        ({"image_shape": [10**30, 3, 1]}, r"\[H, W, C\]"),
         ({"image_shape": [4, 3]}, r"\[H, W, C\]"),
         ({"image_shape": [4, 3, True]}, "'image_shape' must be a list"),
         ({"image_shape": [4, 3, -1]}, r"\[H, W, C\]"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import sys
@@ -93,6 +94,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 passed, 1 the contract does not hold, 2 bad input.
     """
+    with contextlib.suppress(AttributeError):  # of a standard output that is closed, or a stand-in
+        # A terminal may not know every letter of a name: show it escaped.
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     args = parser().parse_args(argv)
     try:
         code: int = args.run(args)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from headgate_data._dataset import COLUMNS, SPLITS
+from headgate_data._dataset import COLUMNS, SPLITS, is_shape
 from headgate_data._diff_limits import DiffLimits
 from headgate_data._expect import expect
 from headgate_data._nearest import NearDuplicates  # noqa: TC002 - settings are read by the types of their fields
@@ -65,7 +65,7 @@ class Contract:
     def __post_init__(self) -> None:
         """Refuse a contract that nothing could meet, or nothing could break."""
         shape = list(self.image_shape)
-        expect(len(shape) == len("HWC") and min(shape) >= 1, f"'image_shape' must be [H, W, C], not {shape}")
+        expect(is_shape(shape), f"'image_shape' must be [H, W, C], not {shape}")
         expect(_is_range(self.value_range), f"'value_range' must be {_RANGE}, not {list(self.value_range)}")
         self._expect_mean_range()
         tolerance, most = self.share_tolerance, self.max_duplicates

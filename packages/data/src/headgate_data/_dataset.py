@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,19 @@ from headgate_data._content import content_ids
 from headgate_data.errors import DatasetInvalidError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("id", "image", "label")
 CHANNELS = (1, 3)
+MOST_VALUES = 2**31 - 1  # of an image, which is as many as a column of Parquet holds in a row
+
+
+def is_shape(shape: Sequence[int]) -> bool:
+    """Tell whether these are (H, W, C) of an image that can be stored."""
+    return len(shape) == len("HWC") and min(shape) >= 1 and math.prod(shape) <= MOST_VALUES
 
 
 def require(condition: bool, message: str) -> None:  # noqa: FBT001 - a condition and what to say reads best in order

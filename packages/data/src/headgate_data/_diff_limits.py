@@ -28,8 +28,9 @@ class DiffLimits:
         max_relabelled: How many rows may have another class.
         max_moved: How many rows may be in another split.
         max_resliced: How many rows may have another value in a slice column.
-        max_near_duplicates: How many rows may newly have a near-duplicate in another split.
-        max_label_drift: Largest Cramér's V between the labels of a split.
+        max_near_duplicates: How many rows may newly have a near-duplicate, or an exact copy, in another split.
+        max_label_drift: Largest Cramér's V between the labels of a split. A split that has rows on one side only has
+            drifted beyond any limit, and so it has for `max_pixel_drift`.
         max_pixel_drift: Largest distance of Kolmogorov and Smirnov between the images of a split, in any property.
         significance: A drift beyond its limit counts where its p-value, times the number of such tests (Bonferroni), is
             at most this: few rows differ widely by chance.
@@ -99,14 +100,28 @@ def _drifts(diff: DatasetDiff, limits: DiffLimits) -> Iterator[Violation]:
         for name, found in diff.pixels.items()
         for key, it in found.items()
     ]
-    yield from _beyond("label-drift", labels, limits.max_label_drift, limits.significance)
-    yield from _beyond("pixel-drift", pixels, limits.max_pixel_drift, limits.significance)
+    for rule, tests, most in (
+        ("label-drift", labels, limits.max_label_drift),
+        ("pixel-drift", pixels, limits.max_pixel_drift),
+    ):
+        if most is not None:
+            yield from _one_sided(rule, diff)
+            yield from _beyond(rule, tests, most, limits.significance)
+
+
+def _one_sided(rule: str, diff: DatasetDiff) -> Iterator[Violation]:
+    """Yield each split that has rows on one side only: nothing can be tested there, and nothing differs more."""
+    for name, before in diff.base.rows.items():
+        now = diff.new.rows[name]
+        if bool(before) != bool(now):
+            what = f"{before:,} rows before and {now:,} now: there is nothing to compare"
+            yield Violation(rule=rule, where=name, what=what, count=1, remedy=_REMEDY)
 
 
 def _beyond(
-    rule: str, tests: list[tuple[str, str, float, float]], most: float | None, significance: float
+    rule: str, tests: list[tuple[str, str, float, float]], most: float, significance: float
 ) -> Iterator[Violation]:
     for where, what, effect, p_value in tests:
-        if most is not None and effect > most and p_value * len(tests) <= significance:
+        if effect > most and p_value * len(tests) <= significance:
             shown = f"{what} {effect:.3f} is above {most:g} (p {p_value:.2g})"
             yield Violation(rule=rule, where=where, what=shown, count=1, remedy=_REMEDY)

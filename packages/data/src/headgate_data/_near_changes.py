@@ -1,4 +1,4 @@
-"""Which near-duplicates across splits a dataset has that another one does not have."""
+"""Which near-duplicates across splits a dataset has that another one does not have; an exact copy is the nearest."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from headgate_data._nearest import between_splits
+import numpy as np
+from headgate_data._nearest import Nearest, between_splits
 from headgate_data._violation import MAX_ROWS_SHOWN
 
 if TYPE_CHECKING:
     from headgate_data._dataset import Dataset
-    from headgate_data._nearest import NearDuplicates, Nearest
+    from headgate_data._nearest import NearDuplicates
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,7 @@ class NearChanges:
     Attributes:
         measure: How images of the new dataset are compared: `pixels` or `hash`.
         distance: How far apart near-duplicates may be.
-        base: How many rows of the base have a near-duplicate in an earlier split, once for each.
+        base: How many rows of the base have a near-duplicate or an exact copy in an earlier split, once for each.
         new: How many rows of the new dataset have one.
         added: Those that have none in the base.
         closest: The closest pair in the new dataset, near-duplicates or not; None where there is no pair.
@@ -81,16 +83,25 @@ def near_changes(base: Dataset, new: Dataset, settings: NearDuplicates) -> NearC
     )
 
 
-def _nearest(dataset: Dataset, settings: NearDuplicates) -> dict[tuple[str, str], Nearest]:
+def _nearest(dataset: Dataset, settings: NearDuplicates) -> list[tuple[tuple[str, str], Nearest]]:
+    """Return what is nearest to each row of a later split in every earlier one, exact copies among it."""
     ids = {name: split.ids for name, split in dataset.splits.items()}
     images = {name: split.images for name, split in dataset.splits.items()}
-    return between_splits(ids, images, settings.measure_for(dataset.image_shape))
+    found = between_splits(ids, images, settings.measure_for(dataset.image_shape))
+    copies = ((splits, _copies(ids[splits[0]], ids[splits[1]])) for splits in found)
+    return [*found.items(), *copies]
 
 
-def _pairs(found: dict[tuple[str, str], Nearest], distance: float) -> list[NearPair]:
+def _copies(earlier: NDArray[np.str_], later: NDArray[np.str_]) -> Nearest:
+    """Return the rows of the later split whose very image is in the earlier one."""
+    both = later[np.isin(later, earlier)]
+    return Nearest(ids=both, others=both, distances=np.zeros(len(both)))
+
+
+def _pairs(found: list[tuple[tuple[str, str], Nearest]], distance: float) -> list[NearPair]:
     """Return all pairs that are at most so far apart, the closest first."""
     pairs = []
-    for splits, nearest in found.items():
+    for splits, nearest in found:
         near = nearest.within(distance)
         columns = near.others.tolist(), near.ids.tolist(), near.distances.tolist()
         pairs += [NearPair(splits=splits, rows=(one, it), distance=far) for one, it, far in zip(*columns, strict=True)]

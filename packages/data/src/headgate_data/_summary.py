@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from headgate_data._dataset import SPLITS, require
+from headgate_data._dataset import SPLITS, is_shape, require
 from headgate_data.errors import DatasetInvalidError, DatasetMissingError
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _parse(raw: Any) -> Summary:  # noqa: ANN401 - whatever JSON can hold
     for key, kind in {"classes": str, "slices": str, "image_shape": int}.items():
         values = raw.get(key)
         require(isinstance(values, list) and all(type(it) is kind for it in values), f"'{key}' must be a list")
-    require(len(raw["image_shape"]) == len("HWC") and min(raw["image_shape"]) > 0, "'image_shape' must be [H, W, C]")
+    require(is_shape(raw["image_shape"]), "'image_shape' must be [H, W, C]")
     require(
         isinstance(raw.get("splits"), dict) and list(raw["splits"]) == list(SPLITS), "'splits' must name each split"
     )
