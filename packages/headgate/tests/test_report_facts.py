@@ -396,13 +396,15 @@ def test_predictions_are_compared(sources: Sources, tmp_path: Path) -> None:
 
 def test_many_classes_and_slices_are_cut(tmp_path: Path) -> None:
     """To the worst, and that is said."""
-    rows = [f"r{number},c{number},c{number + 1},s{number}" for number in range(60)]
-    Path(tmp_path, "n.csv").write_text("\n".join(["id,label,prediction,part", *rows]) + "\n")
+    rows = [f"r{number},c{number},c{number + 1},s{number % 50},u{number}" for number in range(60)]
+    Path(tmp_path, "n.csv").write_text("\n".join(["id,label,prediction,part,user", *rows]) + "\n")
     found = model_section("", read_predictions(f"{tmp_path}/n.csv"), None, "")
     assert not [it for it in found.blocks if isinstance(it, Matrix)]
     captions = [it.caption for it in found.blocks if isinstance(it, Table)]
     assert captions[0] == "Confusions, what got worse first, the first 20 of 60"
-    assert captions[1] == "Slices in numbers, the lowest 40 of 60"
+    assert captions[1] == "Slices in numbers, the lowest 40 of 50"
+    assert "Not shown by slice, having more than 50 values: user (60)." in said(found)
+    assert not [it for it in table(found, "Slices") if it["slice"].startswith("user")]
 
 
 def test_a_regression_has_errors(tmp_path: Path) -> None:

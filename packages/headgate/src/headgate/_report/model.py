@@ -23,6 +23,7 @@ _BINS = 15
 _ERROR = 0.025  # beyond each end of an interval
 _MOST_CLASSES = 25  # that a matrix is drawn for
 _MOST_SLICES = 40
+_MOST_VALUES = 50  # of a column; one with more tells rows apart rather than groups them
 _MOST_PAIRS = 20
 
 
@@ -148,10 +149,12 @@ def _side(name: str, it: Predictions, *, is_base: bool) -> Side | None:
 
 def _slices(candidate: Predictions, base: Predictions | None) -> Iterator[Block]:
     """Yield the accuracy of every slice, with where it lies."""
+    values_of = {column: np.unique(values) for column, values in candidate.slices.items()}
+    kept = {column: values for column, values in values_of.items() if len(values) <= _MOST_VALUES}
+    if left := [f"{column} ({len(values):,})" for column, values in values_of.items() if column not in kept]:
+        yield Text(text=f"Not shown by slice, having more than {_MOST_VALUES} values: {', '.join(left)}.")
     slices = [
-        (f"{column}={value}", values == value)
-        for column, values in candidate.slices.items()
-        for value in np.unique(values)
+        (f"{column}={value}", candidate.slices[column] == value) for column, values in kept.items() for value in values
     ]
     if not slices:
         return
