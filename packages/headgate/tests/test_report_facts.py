@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -405,6 +406,19 @@ def test_many_classes_and_slices_are_cut(tmp_path: Path) -> None:
     assert captions[1] == "Slices in numbers, the lowest 40 of 50"
     assert "Not shown by slice, having more than 50 values: user (60)." in said(found)
     assert not [it for it in table(found, "Slices") if it["slice"].startswith("user")]
+
+
+def test_many_values_take_no_more_than_their_rows(tmp_path: Path) -> None:
+    """Where every row has a class and a slice of its own, memory does not grow with the square of the rows."""
+    rows = [f"r{number},c{number},c{number},u{number}" for number in range(5_000)]
+    Path(tmp_path, "n.csv").write_text("\n".join(["id,label,prediction,user", *rows]) + "\n")
+    it = read_predictions(f"{tmp_path}/n.csv")
+    tracemalloc.start()
+    found = model_section("", it, it, "")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000
+    assert table(found, "Confusions") == []
 
 
 def test_a_regression_has_errors(tmp_path: Path) -> None:

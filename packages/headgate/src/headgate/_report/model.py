@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from headgate._gate.proportions import exact_interval
@@ -73,39 +75,40 @@ def _rows_text(it: Predictions) -> str:
 def _confusion(candidate: Predictions, base: Predictions | None) -> Iterator[Block]:
     """Yield what is taken for what, and how that differs."""
     classes = candidate.classes if base is None else tuple(dict.fromkeys((*candidate.classes, *base.classes)))
-    mine = _counts(candidate, classes)
-    theirs = None if base is None else _counts(base, classes)
+    mine = _counts(candidate)
+    theirs = None if base is None else _counts(base)
     if len(classes) <= _MOST_CLASSES:
         yield Text(text="In a confusion matrix, rows are labels and columns are predictions.")
         yield _matrix("Confusion matrix of the candidate", classes, mine)
         if theirs is not None:
             yield _matrix("Confusion matrix of the base", classes, theirs)
-            yield _matrix("Difference: candidate less base", classes, mine - theirs, signed=True)
-    yield _pairs(classes, mine, theirs)
+            less = Counter(mine)
+            less.subtract(theirs)
+            yield _matrix("Difference: candidate less base", classes, less, signed=True)
+    yield _pairs(mine, theirs)
 
 
-def _counts(it: Predictions, classes: tuple[str, ...]) -> NDArray[np.int64]:
-    """Return rows by label and prediction, (K, K), added up over seeds."""
-    index = {name: number for number, name in enumerate(classes)}
-    labels = np.array([index[name] for name in it.labels.tolist()])
-    counts = np.zeros((len(classes), len(classes)), np.int64)
-    for row in it.predicted.tolist():
-        np.add.at(counts, (labels, np.array([index[name] for name in row])), 1)
-    return counts
+def _counts(it: Predictions) -> Counter[tuple[str, str]]:
+    """Return rows by label and prediction, added up over seeds; only pairs that occur, since classes may be many."""
+    labels = it.labels.tolist()
+    return Counter(pair for row in it.predicted.tolist() for pair in zip(labels, row, strict=True))
 
 
-def _matrix(caption: str, classes: tuple[str, ...], counts: NDArray[np.int64], *, signed: bool = False) -> Matrix:
+def _matrix(
+    caption: str, classes: tuple[str, ...], counts: Counter[tuple[str, str]], *, signed: bool = False
+) -> Matrix:
     """Return a matrix as a block."""
-    return Matrix(caption=caption, classes=classes, counts=tuple(map(tuple, counts.tolist())), signed=signed)
+    rows = tuple(tuple(counts[label, predicted] for predicted in classes) for label in classes)
+    return Matrix(caption=caption, classes=classes, counts=rows, signed=signed)
 
 
-def _pairs(classes: tuple[str, ...], mine: NDArray[np.int64], theirs: NDArray[np.int64] | None) -> Table:
+def _pairs(mine: Counter[tuple[str, str]], theirs: Counter[tuple[str, str]] | None) -> Table:
     """Return the confusions as a list, what got worse first."""
-    other = np.zeros_like(mine) if theirs is None else theirs
+    other = Counter[tuple[str, str]]() if theirs is None else theirs
     found = [
-        (int(mine[row, column]), int(other[row, column]), classes[row], classes[column])
-        for row, column in np.argwhere(mine + other)
-        if row != column
+        (mine[label, predicted], other[label, predicted], label, predicted)
+        for label, predicted in mine.keys() | other.keys()
+        if label != predicted
     ]
     found.sort(key=lambda it: (it[1] - it[0], -it[0], it[2], it[3]))
     columns = [Column(title="label"), Column(title="predicted"), Column(title="candidate", kind="number")]
