@@ -167,6 +167,22 @@ def test_whatever_is_in_its_files_there_is_a_page(inside: Monorepo, capsys: pyte
     assert not set(page) & {"\u202e", "\x1b"}
 
 
+def test_what_the_gate_saves_counts_until_something_changes(
+    inside: Monorepo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The gate and the report mean the same predictions, conditions and reliability."""
+    prove(inside, "data", "model")
+    assert _cli.main(["gate", "--save", "artifacts/gate"]) == 0
+    report(capsys, "--data-diff", "none.json")
+    gate = markdown().partition("## Gate")[2].partition("\n## ")[0]
+    assert "| passes |" in gate.replace("\N{CHECK MARK} ", "")
+    assert "Ask the gate again" not in gate
+    assert _cli.main(["gate", "--save", "artifacts/gate", "--condition", "accuracy >= 0.01"]) == 0
+    assert "\nCannot tell: the gate judged by other conditions" in report(capsys)
+    Path("artifacts/model/predictions.csv").unlink()
+    assert report(capsys).startswith("Cannot tell: the gate judged other predictions")
+
+
 def test_a_name_turns_no_terminal_around(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
     """The slices that are to blame are named in one line, without control characters."""
     candidate = read_predictions("artifacts/model/predictions.csv")
