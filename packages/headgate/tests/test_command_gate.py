@@ -32,6 +32,7 @@ def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work in an empty folder with the predictions of a base."""
     monkeypatch.chdir(tmp_path)
     csv("base.csv", 400, 4)
+    Path("base.toml").touch()
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> str:
@@ -155,6 +156,7 @@ def test_the_name_of_a_file_may_have_an_equals_sign(capsys: pytest.CaptureFixtur
         (["--candidate", "missing.csv"], "There is no file missing.csv"),
         (["--candidate", "base.csv", "--config", "missing.toml"], "missing.toml cannot be read"),
         (["--candidate", "base.csv", "--candidate", "base.csv"], "each needs a name, as in crossfit=FILE"),
+        (["--candidate", "base.csv", "--config", "base.toml"], "base.toml says nothing about the gate"),
         (["--rows", "0"], "--rows goes with --plan"),
         (["--plan", "--rows", "0"], "--rows is 0; it has to be 1 or more"),
         (["--candidate", "base.csv", "--condition", "accuracyx >= 1"], "Did you mean 'accuracy'?"),

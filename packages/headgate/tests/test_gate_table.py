@@ -62,6 +62,8 @@ def test_a_table_is_read(tmp_path: Path) -> None:
         ({"conditions": [{"condition": "ece <= 0.5", "cannot-tell": "x"}]}, "cannot-tell is 'x'"),
         ({"conditions": ["ece < 1"]}, "The condition is not understood"),
         ({"predictions": {"x": 1}}, "predictions is {'x': 1}; it has to be a table of texts"),
+        ({"predictions": {"a/b": "x.csv"}}, "predictions is 'a/b'; it has to be named by letters, digits, `_`, `-`"),
+        ({"predictions": {"": "x.csv"}}, "predictions is ''; it has to be named by letters"),
         ({"promote": {"x": []}}, "it has to be a table of lists"),
         ({"predict": ["a", "{out}"]}, "it has to be a table of files or commands"),
         ({"predict": {"x": ["{out}"]}}, "predict: there are no predictions 'x'"),
@@ -79,6 +81,32 @@ def test_a_table_that_makes_no_sense_is_refused(data: dict[str, Any], words: str
     with pytest.raises(ConfigurationError) as caught:
         read_settings(data=data)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "says nothing about the gate. Write [tool.headgate.gate] in it"),
+        ("[tool.other]\nx = 1\n", "says nothing about the gate"),
+        ("[tool.headgate]\nenv = []\n", "says nothing about the gate"),
+        ("[tool.headgate.gates]\nbudget = 8\n", "[tool.headgate]: there is no key 'gates'. Did you mean 'gate'?"),
+        ("[tool.headgate]\ngate = 1\n", "[tool.headgate.gate] is no table but 1."),
+        ("[gate]\nbudget = 8\n", "there is no key 'gate'"),
+    ],
+)
+def test_a_file_that_was_named_says_something_about_the_gate(tmp_path: Path, text: str, words: str) -> None:
+    """Else everything would be judged by defaults that nobody asked for; a misspelt table is named in any file."""
+    path = tmp_path / "gate.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings(str(path), is_named=True)
+    assert words in str(caught.value)
+    path.write_text("[tool.headgate.gate]\n")
+    assert read_settings(str(path), is_named=True) == read_settings()
+    project = tmp_path / "pyproject.toml"
+    project.write_text("[tool.headgate.gates]\nbudget = 8\n")
+    with pytest.raises(ConfigurationError, match="Did you mean 'gate'"):
+        read_settings(str(project))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

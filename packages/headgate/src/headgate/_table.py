@@ -11,12 +11,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["OTHERS", "Row", "Table", "project_path", "read_table"]
+__all__ = ["KEYS", "OTHERS", "Row", "Table", "project_path", "read_table"]
 
 _LISTS = ("packages", "needs", "inputs", "outputs", "groups", "env", "ignore", "tools")
 _FLAGS = {"cache", "required"}
 _PATHS = {"inputs", "outputs", "ignore", "wheel-excludes"}
 OTHERS = ("audit", "gate", "images", "report", "run", "store")  # tables of other commands and programs
+KEYS = frozenset({"sessions", "ignore", "env", "wheel-excludes", *OTHERS})  # of [tool.headgate]
 _PLACE = "pyproject.toml: [tool.headgate"
 
 
@@ -76,7 +77,7 @@ def read_table(data: object) -> Table:
     if not isinstance(data, dict):
         message = f"{_PLACE}] is no table but {data!r}."
         raise ConfigurationError(message)
-    _check_keys(data, {"sessions", "ignore", "env", "wheel-excludes", *OTHERS}, f"{_PLACE}]")
+    _check_keys(data, KEYS, f"{_PLACE}]")
     sessions = data.get("sessions", {})
     if not isinstance(sessions, dict):
         message = (
@@ -107,7 +108,7 @@ def _row(name: str, data: object) -> Row:
     return Row(**fields)
 
 
-def _check_keys(data: dict[str, Any], known: set[str], place: str) -> None:
+def _check_keys(data: dict[str, Any], known: set[str] | frozenset[str], place: str) -> None:
     """Refuse a key that means nothing."""
     from headgate._nearest import suggestion
 

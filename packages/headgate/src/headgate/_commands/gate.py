@@ -96,7 +96,7 @@ def _settings(arguments: Any, way: str) -> GateSettings:  # noqa: ANN401  # argp
     from headgate._gate.table import project_settings, read_settings
 
     if arguments.config is not None:
-        return read_settings(arguments.config)
+        return read_settings(arguments.config, is_named=True)
     if way != "work tree":
         return read_settings(_CONFIG if os.path.isfile(_CONFIG) else None)
     return project_settings()

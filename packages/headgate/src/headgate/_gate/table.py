@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from headgate._gate.condition import parse_condition
 from headgate._gate.settings import MOST_DRAWS, GateSettings, Wanted
@@ -23,21 +24,25 @@ _PLACE = "[tool.headgate.gate]"
 _DEFAULT = "accuracy >= base.accuracy - 0.03"
 _MAPPED: dict[str, Outcome] = {"fail": "fails", "pass": "passes"}
 _LEAST_DRAWS = 2_000
+_NAME = re.compile(r"[\w.-]+")
 
 
-def read_settings(path: str | None = None, data: dict[str, Any] | None = None) -> GateSettings:
+def read_settings(
+    path: str | None = None, data: dict[str, Any] | None = None, *, is_named: bool = False
+) -> GateSettings:
     """Return what a table says.
 
     Args:
         path: a TOML file: one with the table [tool.headgate.gate], or one that holds nothing but its keys.
         data: the table itself, where it was read already.
+        is_named: whether somebody asked for that file, so that it has to say something about the gate.
 
     Raises:
         UsageError: there is no such file.
         ConfigurationError: a key or value cannot be right; the message has its place.
     """
     if path is not None:
-        data = _read(path)
+        data = _read(path, is_named=is_named)
     return _Table(data or {}).settings()
 
 
@@ -54,9 +59,9 @@ def project_settings() -> GateSettings:
     return read_settings(path if os.path.isfile(path) else None)
 
 
-def _read(path: str) -> dict[str, Any]:
+def _read(path: str, *, is_named: bool) -> dict[str, Any]:
     """Return the table in a file."""
-    from headgate._toml import parse, table
+    from headgate._toml import parse
 
     try:
         with open(path, "rb") as file:
@@ -65,7 +70,27 @@ def _read(path: str) -> dict[str, Any]:
         message = f"{path} cannot be read: {error.strerror}. Name a TOML file with {_PLACE} in --config."
         raise UsageError(message) from None
     is_project = os.path.basename(path) == "pyproject.toml" or "tool" in data
-    return table(data, "tool", "headgate", "gate") if is_project else data
+    found = _of_project(data, path) if is_project else data or None
+    if found is None and is_named:
+        message = f"{path} says nothing about the gate. Write {_PLACE} in it, or name another file in --config."
+        raise ConfigurationError(message)
+    return found or {}
+
+
+def _of_project(data: dict[str, Any], path: str) -> dict[str, Any] | None:
+    """Return the table of the gate among those of a project; None where there is none."""
+    from headgate._table import KEYS
+    from headgate._toml import table
+
+    around = table(data, "tool", "headgate")
+    for key in around.keys() - KEYS:
+        message = f"{path}: [tool.headgate]: there is no key {key!r}.{suggestion(key, KEYS)}"
+        raise ConfigurationError(message)
+    found = around.get("gate")
+    if found is not None and not isinstance(found, dict):
+        message = f"{path}: {_PLACE} is no table but {found!r}."
+        raise ConfigurationError(message)
+    return found
 
 
 class _Table:
@@ -82,6 +107,9 @@ class _Table:
     def settings(self) -> GateSettings:
         """Return all settings."""
         predictions = self._texts("predictions")
+        for name in predictions:
+            if not _NAME.fullmatch(name):  # it becomes part of a file's name
+                self._refuse("predictions", name, "named by letters, digits, `_`, `-` and `.` alone")
         conditions = self._get("conditions", list, "a list of conditions", [_DEFAULT])
         found = tuple(self._wanted(it, predictions) for it in conditions)
         names = [it.name for it in found]
