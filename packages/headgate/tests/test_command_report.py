@@ -142,7 +142,7 @@ def test_the_base_that_the_gate_judged_by_goes_first(inside: Monorepo, capsys: p
     other = json.dumps(gate | {"comparisons": [comparison | {"model": "other"}]})
     Path("elsewhere.json").write_text(other)
     said = report(capsys, "--gate", "elsewhere.json")
-    assert said.startswith("Cannot tell: the gate judged other predictions\n")
+    assert said.startswith("Cannot tell: the gate judged by other predictions\n")
     assert "has no artifacts/model/predictions.csv of the base".replace("_", "\\_") in markdown()
 
 
@@ -180,7 +180,7 @@ def test_what_the_gate_saves_counts_until_something_changes(
     assert _cli.main(["gate", "--save", "artifacts/gate", "--condition", "accuracy >= 0.01"]) == 0
     assert "\nCannot tell: the gate judged by other conditions" in report(capsys)
     Path("artifacts/model/predictions.csv").unlink()
-    assert report(capsys).startswith("Cannot tell: the gate judged other predictions")
+    assert report(capsys).startswith("Cannot tell: the gate judged by other predictions")
 
 
 def test_a_name_turns_no_terminal_around(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:

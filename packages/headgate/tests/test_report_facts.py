@@ -286,7 +286,7 @@ def test_an_outcome_of_other_predictions_does_not_count(
     """Nor one whose predictions are not there to compare with, whether there is a table or not."""
     for settings in (TABLE, None):
         found = asked(sources, PASSED | changes, here, settings)
-        assert (found.outcome, found.reasons) == ("cannot tell", ("the gate judged other predictions",))
+        assert (found.outcome, found.reasons) == ("cannot tell", ("the gate judged by other predictions",))
         assert "Ask the gate again." in said(found)
 
 
@@ -310,8 +310,21 @@ def test_an_outcome_by_other_conditions_does_not_count(sources: Sources, table: 
     settings = read_settings(data={"predictions": {"test": "a"}} | table)
     found = asked(sources, PASSED, settings=settings)
     assert (found.outcome, found.reasons) == ("cannot tell", ("the gate judged by other conditions",))
-    assert "than those of the project's table (accuracy >= 0.9). Ask the gate again." in said(found)
+    assert "than those that are here now (accuracy >= 0.9). Ask the gate again." in said(found)
     assert asked(sources, PASSED, settings=None).outcome == "passed"
+
+
+def test_an_outcome_of_another_model_does_not_count(sources: Sources) -> None:
+    """Which its size tells, where the condition reads no predictions."""
+    size = finding(subject="model_bytes", candidate=5.0, base=None, interval=None, outcome="passes")
+    data = gated("passes", condition("size", "passes", size) | {"on": None, "condition": "model_bytes <= 9"})
+    settings = read_settings(data={"conditions": ["model_bytes <= 9"], "model": "m.onnx"})
+    contents = {"12345": "passed", "1234": "cannot tell"}
+    assert asked(sources, data | {"comparisons": []}, settings=settings).outcome == "cannot tell"
+    for content, outcome in contents.items():
+        write(sources, "m.onnx", content)
+        assert asked(sources, data | {"comparisons": []}, settings=settings).outcome == outcome
+    assert asked(sources, data, settings=settings).reasons == ("the gate judged by other measurements",)
 
 
 def test_what_cannot_be_told_counts_as_the_table_says(sources: Sources) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from statistics import fmean
 
 from headgate._gate.measurements import measurements_of
 from headgate._quantities import size_text
+from headgate._report.measured import measured_here
 from headgate._report.page import Column, Lines, Section, Series, Table, Text
 from headgate._report.source import NotThereError
 
@@ -132,8 +132,7 @@ def measurements_section(sources: Sources, settings: GateSettings) -> Section:
         NotThereError: none were.
     """
     files = [it for it in (settings.measurements, settings.model) if it]
-    here = [os.path.join(sources.root, it) for it in (settings.measurements, settings.model)]
-    found = measurements_of(here[0] if settings.measurements and os.path.isfile(here[0]) else "", here[1])
+    found = measured_here(sources, settings)
     if not found:
         message = (
             f"Nothing was measured: there is no {' and no '.join(files)}." if files else "No measurements are declared."

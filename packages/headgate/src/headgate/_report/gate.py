@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from headgate._quantities import count_text
-from headgate._report.judged import check, other_conditions, other_predictions, unjudged
+from headgate._report.judged import check, other_conditions, other_measurements, other_predictions, unjudged
+from headgate._report.measured import measured_here
 from headgate._report.page import Column, Section, Table, Text
 from headgate._report.source import NotThereError
 
@@ -42,7 +43,7 @@ def gate_section(
         message = f"The gate was not asked: there is no {path}."
         raise NotThereError(message, None if settings is None else "unproven") from None
     check(data)
-    outcome, reasons, doubt = _judged(data, path, here, settings)
+    outcome, reasons, doubt = _judged(data, sources, path, here, settings)
     blocks: list[Block] = [Text(text=doubt)] if doubt else []
     blocks += [_table(data), Text(text=_reading(data["reliability"]))]
     blocks += [Text(text=f"{it[:1].upper()}{it[1:]}.") for it in data["notes"]]
@@ -50,19 +51,23 @@ def gate_section(
 
 
 def _judged(
-    data: Mapping[str, Any], path: str, here: Mapping[str, tuple[str, str]], settings: GateSettings | None
+    data: Mapping[str, Any],
+    sources: Sources,
+    path: str,
+    here: Mapping[str, tuple[str, str]],
+    settings: GateSettings | None,
 ) -> tuple[Outcome, tuple[str, ...], str]:
     """Return the outcome, what it is due to, and what speaks against taking it for that of what is here now."""
-    if predictions := other_predictions(data, here):
-        named = ", ".join(it or "those without a name" for it in predictions)
-        doubt = f"{path} is about other predictions than those that are here now ({named}). Ask the gate again."
-        return "cannot tell", ("the gate judged other predictions",), doubt
-    if settings and (conditions := other_conditions(data, settings)):
-        named = "; ".join(conditions)
-        doubt = (
-            f"{path} was judged by other conditions than those of the project's table ({named}). Ask the gate again."
-        )
-        return "cannot tell", ("the gate judged by other conditions",), doubt
+    others = {"predictions": [it or "those without a name" for it in other_predictions(data, here)]}
+    if settings:
+        others["conditions"] = other_conditions(data, settings)
+        others["measurements"] = other_measurements(data, measured_here(sources, settings))
+    for what, names in others.items():
+        if names:
+            doubt = (
+                f"{path} is about other {what} than those that are here now ({'; '.join(names)}). Ask the gate again."
+            )
+            return "cannot tell", (f"the gate judged by other {what}",), doubt
     outcome, reasons = _OUTCOMES[data["outcome"]], _reasons(data)
     left = unjudged(data, settings) if settings else []
     doubt = f"Not judged: {', '.join(left)}." if left else ""

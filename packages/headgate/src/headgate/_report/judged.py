@@ -1,6 +1,8 @@
-"""Whether what the gate wrote agrees with itself, and is about the predictions and the conditions that are here now."""
+"""Whether what the gate wrote agrees with itself, and is about what is here: predictions, measurements, conditions."""
 
 from __future__ import annotations
+
+from statistics import fmean
 
 from headgate._gate.result import together
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from headgate._gate.result import Outcome
     from headgate._gate.settings import GateSettings, Wanted
 
-__all__ = ["check", "other_conditions", "other_predictions", "unjudged"]
+__all__ = ["check", "other_conditions", "other_measurements", "other_predictions", "unjudged"]
 
 _FORM = 1
 _KNOWN: dict[str, Outcome] = {"passes": "passes", "fails": "fails", "cannot tell": "cannot tell"}
@@ -63,6 +65,14 @@ def other_conditions(data: Mapping[str, Any], settings: GateSettings) -> list[st
         it["condition"]
         for it in data["conditions"]
         if not is_sure or not any(_is_of(it, wanted, settings) for wanted in settings.conditions)
+    ]
+
+
+def other_measurements(data: Mapping[str, Any], here: Mapping[str, tuple[float, ...]]) -> list[str]:
+    """Return what was measured otherwise than it is measured here, or is not here."""
+    judged = [finding for it in data["conditions"] if it["on"] is None for finding in it["findings"]]
+    return [
+        it["subject"] for it in judged if it["subject"] not in here or it["candidate"] != fmean(here[it["subject"]])
     ]
 
 
