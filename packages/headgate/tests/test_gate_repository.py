@@ -434,17 +434,20 @@ def test_a_base_that_was_not_measured_is_asked_only_for_what_is_compared(demo: D
 
 
 def test_the_outcome_for_a_model_is_kept(demo: Demo) -> None:
-    """By the digest of its file, with the base and each condition."""
+    """By the digest of its file, with the base, each condition and what the table said."""
     demo.train()
     demo.branch()
+    demo.train(5)
     demo.gate()
     (model,) = Path(Store.default().root, "gates").iterdir()
     (entry,) = entries("gates", model.name)
     assert entry.pop("when").startswith("20")
+    assert entry.pop("terms")["reliability"] == 0.99
     assert entry == {
         "outcome": "passes",
         "base": demo.scratch.git("rev-parse", "main"),
-        "conditions": [{"condition": "accuracy >= base.accuracy - 0.03", "outcome": "passes"}],
+        "conditions": [{"condition": "accuracy >= base.accuracy - 0.03", "on": "evaluate", "outcome": "passes"}],
+        "unjudged": [],
     }
 
 

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from headgate import _cli
+from headgate._gate.table import project_settings
+from headgate._gate.terms import terms
+from headgate._nox import Nox
 from headgate._store.journal import Journal
 
 if TYPE_CHECKING:
@@ -59,7 +62,8 @@ class Release:
 
     def gated(self, text: str, outcome: str = "passes") -> None:
         """Let the gate have judged a model."""
-        Journal(self.store.root, "gates", sha256(text)).note({"outcome": outcome, "when": "2026-02-01T00:00:00+00:00"})
+        entry = {"outcome": outcome, "when": "2026-02-01T00:00:00+00:00", "terms": terms(project_settings())}
+        Journal(self.store.root, "gates", sha256(text)).note(entry)
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command and return what it writes."""
@@ -86,8 +90,13 @@ def release(
     scratch: Scratch, stage: Stage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Release:
     """Return such a work tree."""
-    scratch.commit({"pyproject.toml": TABLE})
+    scratch.commit({"pyproject.toml": TABLE, "noxfile.py": "import nox\n"})
     monkeypatch.chdir(scratch.root)
+    functions = ("dataset", "train", "export", "gate", "serve-check", "serve")
+    listed: list[Any] = [(it, it, "", (), (), True) for it in functions]
+    listed.append(("test-images(serving)", "test-images", "", (), (("image", "serving"),), True))
+    listed.append(("tests-3.13", "tests", "3.13", (), (), True))
+    monkeypatch.setattr(Nox, "list_sessions", lambda *_: listed)
     return Release(stage, capsys)
 
 
@@ -160,8 +169,45 @@ def test_a_model_without_a_verdict_is_not_promoted(release: Release, tmp_path: P
     assert "does not hold the model" in said
 
 
+def test_a_session_is_known_by_its_own_name(release: Release) -> None:
+    """One whose name goes on after a hyphen is another one, unless a Python follows."""
+    table = Path("pyproject.toml")
+    table.write_text(TABLE.replace('staging = ["dataset", "serve-check"]', 'staging = ["serve", "tests"]'))
+    file = release.ready("one")
+    said = release.run("promote", file, "--to", "staging", code=3)
+    assert "serve has not run, tests has not run for exactly this file. Run `headgate run serve tests`." in said
+    release.passed("serve", "export")
+    release.passed("tests-3.13", "export")
+    assert ": serve passed, tests-3.13 passed\n" in release.run("promote", file, "--to", "staging")
+
+
+@pytest.mark.parametrize("name", ["serve-chek", "serve-chek?"])
+def test_a_name_that_is_no_session_is_refused(release: Release, name: str) -> None:
+    """Also where it counts only if it ran, which it never would."""
+    Path("pyproject.toml").write_text(f'[tool.headgate.gate]\npromote = {{ staging = ["gate", "{name}"] }}')
+    said = release.run("promote", release.ready("one"), "--to", "staging", code=2)
+    assert "promote: staging needs 'serve-chek', and there is no such session. Did you mean 'serve-check'?" in said
+
+
+def test_what_is_lacking_is_named_with_its_command(release: Release) -> None:
+    """The gate is no session to run."""
+    file = release.model("one")
+    release.passed("test-images(serving)", "export", passed=False)
+    said = release.run("promote", file, "--to", "production", code=3)
+    assert "gate has not run, serve-check has not run, test-images(serving) failed for exactly this file." in said
+    assert "Run `headgate run serve-check 'test-images(serving)'`, then `headgate gate`." in said
+
+
+def test_a_damaged_outcome_of_the_gate_may_have_been_a_failure(release: Release) -> None:
+    """The pass before it does not count."""
+    file = release.ready("one")
+    release.gated("one")
+    Path(release.store.root, "gates", sha256("one"), "000002").write_text("damaged")
+    assert "gate failed for exactly this file" in release.run("promote", file, "--to", "production", code=3)
+
+
 def test_a_rollback_goes_to_the_model_before(release: Release) -> None:
-    """And from there to the one before that, until there is none; a damaged entry is left out."""
+    """And from there to the one before that, until there is none."""
     for text in ("one", "two", "three"):
         release.run("promote", release.ready(text), "--to", "production")
     assert release.run("rollback", "production") == f"production is {sha256('two')[:12]} (file) again\n"
@@ -169,8 +215,79 @@ def test_a_rollback_goes_to_the_model_before(release: Release) -> None:
     assert "was no model: there is nothing to go back to" in release.run("rollback", "production", code=3)
     assert Path(release.run("promotions", "--path", "production").strip()).read_text() == "one"
     assert release.run("promotions").count("rollback by somebody@example.org") == 2
-    Path(release.store.root, "aliases", "production", "000004").write_text("damaged")
+
+
+def test_the_same_model_again_is_no_step_to_roll_back(release: Release) -> None:
+    """It is listed where it was promoted by something new, and the model before is still the one before."""
+    release.run("promote", release.ready("two"), "--to", "production")
+    file = release.ready("one")
+    for word, listed in (("now", 2), ("already", 2)):
+        assert release.run("promote", file, "--to", "production").startswith(f"production is {word} ")
+        assert release.run("promotions").count(" promote by ") == listed
+    release.passed("serve-check", "dataset", "export")
+    assert release.run("promote", file, "--to", "production").startswith("production is already ")
+    assert release.run("promotions").count(" promote by ") == 3
+    assert release.run("rollback", "production") == f"production is {sha256('two')[:12]} (file) again\n"
+    assert "there is nothing to go back to" in release.run("rollback", "production", code=3)
+
+
+def entry_of(release: Release, number: int) -> Path:
+    """Return the file of an entry of an alias."""
+    return Path(release.store.root, "aliases", "production", f"{number:06}")
+
+
+def test_a_damaged_last_entry_is_an_error_until_a_model_is_promoted(release: Release) -> None:
+    """An older model is never taken for the current one; from a later one nobody can go back past it."""
+    for text in ("one", "two"):
+        release.run("promote", release.ready(text), "--to", "production")
+    entry_of(release, 2).write_text("damaged")
+    for arguments in (["promotions", "--path", "production"], ["rollback", "production"]):
+        said = release.run(*arguments, code=2)
+        assert "The last entry of production, 2 in " in said
+        assert "promote one again: `headgate promote MODEL --to production`." in said
+    assert "production: entry 2 is damaged, so that nothing says what it did\n" in release.run("promotions")
+    listed = json.loads(release.run("promotions", "--format", "json"))
+    assert (len(listed["promotions"]), listed["damaged"]) == (1, [{"alias": "production", "entry": 2}])
+    assert release.run("promote", release.ready("two"), "--to", "production").startswith("production is now ")
     assert Path(release.run("promotions", "--path", "production").strip()).read_text() == "two"
+    assert "is damaged, so that nothing says which model that was" in release.run("rollback", "production", code=3)
+
+
+def test_a_rollback_says_where_it_led_whatever_is_damaged(release: Release) -> None:
+    """A move before it that nobody can read does not change that."""
+    for text in ("one", "two", "three"):
+        release.run("promote", release.ready(text), "--to", "production")
+    release.run("rollback", "production")
+    entry_of(release, 3).write_text("damaged")
+    assert Path(release.run("promotions", "--path", "production").strip()).read_text() == "two"
+    entry_of(release, 2).unlink()
+    assert Path(release.run("promotions", "--path", "production").strip()).read_text() == "two"
+    assert release.run("rollback", "production") == f"production is {sha256('one')[:12]} (file) again\n"
+
+
+@pytest.mark.parametrize(
+    "change", [{"content": "../../x"}, {"evidence": None}, {"evidence": [{"check": "gate"}]}, {"by": 1}]
+)
+def test_an_entry_that_says_something_else_is_damaged(release: Release, change: dict[str, Any]) -> None:
+    """However well it is sealed."""
+    release.run("promote", release.ready("one"), "--to", "production")
+    journal = Journal(release.store.root, "aliases", "production")
+    (entry,) = journal.entries()
+    assert entry is not None
+    journal.note(entry | change)
+    assert "is damaged" in release.run("promotions", "--path", "production", code=2)
+
+
+@pytest.mark.parametrize("alias", ["../gates/x", "", "Production"])
+def test_what_can_be_no_alias_is_refused(release: Release, alias: str) -> None:
+    """Wherever one is named; nothing else of the store is read by it."""
+    release.ready("one")
+    release.passed("serve-check", "dataset", "export")
+    words = f"{alias!r} can be no alias: small letters, digits and hyphens"
+    Path(release.store.root, "aliases", "No alias").mkdir(parents=True)
+    assert words in release.run("promotions", "--path", alias, code=2)
+    assert words in release.run("rollback", alias, code=2)
+    assert words in release.run("promote", f"alias:{alias}", "--to", "staging", code=2)
 
 
 def test_clearing_the_store_keeps_promoted_models(release: Release) -> None:

@@ -1,7 +1,8 @@
 """Aliases: names such as `production` for the model that they were last moved to.
 
 Every move is an entry in the journal `aliases/NAME` of the store; `content` in it is the SHA-256 of the model's file,
-which lies in `blobs/` under the same digest. The last entry says where the name points now.
+which lies in `blobs/` under the same digest. The last entry says where the name points now: where that is damaged,
+nothing does.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ from headgate._nearest import suggestion
 from headgate._record import Record
 from headgate._store.files import names
 from headgate._store.journal import Journal
-from headgate.errors import CannotDecideError, UsageError
+from headgate._verdict import is_digest
+from headgate.errors import CannotDecideError, StoreError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from headgate._evidence import Evidence
     from headgate._store.store import Store
 
-__all__ = ["Move", "current", "is_held", "move", "moves", "roll_back"]
+    Entries = Sequence[dict[str, Any] | None]
+
+__all__ = ["Move", "aliases", "current", "is_held", "move", "moves", "roll_back"]
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 
@@ -50,61 +53,118 @@ class Move(Record):
     evidence: tuple[dict[str, Any], ...]
 
 
-def moves(store: Store, alias: str | None = None) -> list[Move]:
-    """Return every move of an alias, or of all, in order; damaged entries are left out."""
-    wanted = names(os.path.join(store.root, "aliases")) if alias is None else [alias]
-    found = ((name, it) for name in wanted for it in Journal(store.root, "aliases", name).entries())
-    return [Move(alias=name, **it | {"evidence": tuple(it["evidence"])}) for name, it in found if it is not None]
+def aliases(store: Store) -> list[str]:
+    """Return the names of all aliases."""
+    return [it for it in names(os.path.join(store.root, "aliases")) if _NAME.fullmatch(it)]
+
+
+def moves(store: Store, alias: str) -> list[Move | None]:
+    """Return every move of an alias in order, None for one whose entry is damaged or missing.
+
+    Raises:
+        UsageError: it can be no name.
+    """
+    return _read(alias, _journal(store, alias).entries())
+
+
+def _journal(store: Store, alias: str) -> Journal:
+    """Return where the moves of an alias are."""
+    if not _NAME.fullmatch(alias):
+        message = f"{alias!r} can be no alias: small letters, digits and hyphens, as in production."
+        raise UsageError(message)
+    return Journal(store.root, "aliases", alias)
+
+
+def _read(alias: str, entries: Entries) -> list[Move | None]:
+    """Return the moves that entries tell of."""
+    found: list[Move | None] = []
+    for entry in entries:
+        fields: dict[str, Any] = {it: (entry or {}).get(it) for it in Move.fields()} | {"alias": alias}
+        rows = fields.pop("evidence")
+        is_whole = all(isinstance(it, str) for it in fields.values()) and is_digest(fields["content"])
+        is_whole = is_whole and isinstance(rows, list) and all(_is_evidence(it) for it in rows)
+        found.append(Move(**fields, evidence=tuple(rows)) if is_whole else None)
+    return found
+
+
+def _is_evidence(row: object) -> bool:
+    """Tell whether a value is what was known about one check."""
+    return isinstance(row, dict) and all(isinstance(row.get(it), str) for it in ("check", "state", "when"))
 
 
 def current(store: Store, alias: str) -> Move:
     """Return the move that an alias points by now.
 
     Raises:
-        UsageError: nothing was promoted to it.
+        UsageError: nothing was promoted to it, or it can be no name.
+        StoreError: the entry that says where it points is damaged.
     """
-    found = _stack(moves(store, alias))
+    found = moves(store, alias)
     if not found:
-        known = names(os.path.join(store.root, "aliases"))
-        message = f"Nothing was promoted to {alias!r}.{suggestion(alias, known)} See `headgate promote --help`."
+        message = (
+            f"Nothing was promoted to {alias!r}.{suggestion(alias, aliases(store))} See `headgate promote --help`."
+        )
         raise UsageError(message)
+    if found[-1] is None:
+        message = (
+            f"The last entry of {alias}, {len(found)} in {store.root}, is damaged, so that nothing says which model it"
+            f" is. `headgate promotions` lists those before; promote one again: `headgate promote MODEL --to {alias}`."
+        )
+        raise StoreError(message)
     return found[-1]
 
 
-def _stack(found: Sequence[Move]) -> list[Move]:
-    """Return the moves that a rollback could still go back to, the current one last."""
-    stack: list[Move] = []
+def _stack(found: Sequence[Move | None]) -> list[Move | None]:
+    """Return the moves that a rollback could still go back to, the current one last, None where nobody knows."""
+    stack: list[Move | None] = []
     for it in found:
-        if it.action == "rollback":
-            stack = stack[:-1]
-        else:
+        if it is not None and it.action == "rollback":
+            del stack[-1:]
+            if _content(stack) != it.content:  # a damaged entry hides what this led back to
+                del stack[-1:]
+        if it is None or _content(stack) != it.content:
             stack.append(it)
     return stack
 
 
-def move(store: Store, alias: str, *, content: str, file: str, by: str, when: str, found: Sequence[Evidence]) -> None:
-    """Give a name to a model.
+def _content(stack: Sequence[Move | None]) -> str:
+    """Return which model the last move of a stack led to; empty where there is none, or nobody knows."""
+    return stack[-1].content if stack and stack[-1] is not None else ""
+
+
+def move(store: Store, to: Move) -> bool:
+    """Give a name to a model; tell whether it was another one's before.
+
+    The same model by new evidence is one entry more, and no step for a rollback.
 
     Raises:
         UsageError: it can be no name.
-        CannotDecideError: what is known about the model is not enough.
-        StoreError: the store cannot be written to, or does not hold the model.
+        CannotDecideError: the store does not hold the model.
+        StoreError: the store cannot be written to.
     """
-    if not _NAME.fullmatch(alias):
-        message = f"{alias!r} can be no alias: small letters, digits and hyphens, as in production."
-        raise UsageError(message)
-    if lacking := [it for it in found if not it.is_enough]:
-        states = ", ".join(f"{it.check} {'has not run' if it.state == 'missing' else it.state}" for it in lacking)
-        message = (
-            f"The model {content[:12]} is not promoted to {alias}: {states} for exactly this file."
-            f" Run them, as by `headgate run {' '.join(it.check for it in lacking)}`."
-        )
+    journal = _journal(store, to.alias)
+    if not is_held(store, to.content):
+        message = f"The store {store.root} does not hold the model {to.content[:12]}. Export it by `headgate run`."
         raise CannotDecideError(message)
-    if not is_held(store, content):
-        message = f"The store {store.root} does not hold the model {content[:12]}. Export it by `headgate run`."
-        raise CannotDecideError(message)
-    entry = {"content": content, "file": file, "action": "promote", "by": by, "when": when}
-    Journal(store.root, "aliases", alias).note(entry | {"evidence": [dict(vars(it)) for it in found]})
+    before: list[Move | None] = []
+
+    def entry(entries: Entries) -> dict[str, Any] | None:
+        before[:] = _read(to.alias, entries)[-1:]
+        is_known = any(it is not None and _same(it) == _same(to) for it in before)
+        return None if is_known else _entry(to)
+
+    journal.append(entry)
+    return _content(before) != to.content
+
+
+def _entry(it: Move) -> dict[str, Any]:
+    """Return the entry of a move."""
+    return {name: getattr(it, name) for name in Move.fields() if name != "alias"} | {"evidence": list(it.evidence)}
+
+
+def _same(it: Move) -> dict[str, Any]:
+    """Return what two moves have to share for the second to say nothing new."""
+    return {"content": it.content, "file": it.file, "evidence": it.evidence}
 
 
 def is_held(store: Store, content: str) -> bool:
@@ -119,20 +179,27 @@ def roll_back(store: Store, alias: str, *, by: str, when: str) -> Move:
     """Move an alias to the model that it meant before the current one; return where it points now.
 
     Raises:
-        UsageError: nothing was promoted to it.
-        CannotDecideError: there is no model before the current one.
+        UsageError: nothing was promoted to it, or it can be no name.
+        CannotDecideError: there is no model before the current one, or a damaged entry hides which it was.
+        StoreError: the entry that says where it points is damaged.
     """
     current(store, alias)
     back: list[Move] = []
 
-    def entry(_found: object) -> dict[str, Any]:
-        stack = _stack(moves(store, alias))
+    def entry(entries: Entries) -> dict[str, Any]:
+        stack = _stack(_read(alias, entries))
         if len(stack) < 2:  # noqa: PLR2004  # the current one and the one before
-            message = f"Before {stack[0].content[:12]}, {alias} was no model: there is nothing to go back to."
+            message = f"Before {_content(stack)[:12]}, {alias} was no model: there is nothing to go back to."
             raise CannotDecideError(message)
-        back[:] = [stack[-2]]
-        fields = {name: getattr(back[0], name) for name in ("content", "file")}
-        return fields | {"action": "rollback", "by": by, "when": when, "evidence": list(back[0].evidence)}
+        found = stack[-2]
+        if found is None:
+            message = (
+                f"An entry of {alias} before {_content(stack)[:12]} is damaged, so that nothing says which model that"
+                f" was. `headgate promotions` lists the others: `headgate promote MODEL --to {alias}`."
+            )
+            raise CannotDecideError(message)
+        back[:] = [Move(**vars(found) | {"action": "rollback", "by": by, "when": when})]
+        return _entry(back[0])
 
-    Journal(store.root, "aliases", alias).append(entry)
+    _journal(store, alias).append(entry)
     return back[0]

@@ -13,14 +13,15 @@ from headgate._store.tree import MANIFEST_LIMIT, read_manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from headgate._store.store import Store
     from headgate._verdict import Verdict
 
-__all__ = ["Evidence", "evidence"]
+__all__ = ["GATE", "Evidence", "evidence"]
 
-_GATE = "gate"
+GATE = "gate"
 _WHEN_PRESENT = "?"
 _NEEDS = "needs "
 
@@ -30,15 +31,18 @@ class Evidence(Record):
 
     Attributes:
         check: the name of a session, or `gate`.
-        state: `passed`, `failed`, `missing`, or `not run` where it counts only if it ran.
+        state: `passed`, `failed`, `missing`, `not run` where it counts only if it ran, or `outdated` where the gate's
+            conditions have changed since.
         when: when it ended, ISO 8601 in UTC; empty where it did not run.
         digest: the digest of its verdict; empty for the gate, whose outcomes are kept under the model's own.
+        note: what a pass of the gate rests on: the base, or which conditions had none.
     """
 
     check: str
     state: str
     when: str = ""
     digest: str = ""
+    note: str = ""
 
     @property
     def is_enough(self) -> bool:
@@ -46,41 +50,50 @@ class Evidence(Record):
         return self.state in {"passed", "not run"}
 
 
-def evidence(store: Store, model: str, checks: Sequence[str]) -> list[Evidence]:
+def evidence(store: Store, model: str, checks: Mapping[str, Collection[str]], terms: dict[str, Any]) -> list[Evidence]:
     """Return what is known about each check of a model.
 
     Args:
         store: where verdicts and outcomes are.
         model: the SHA-256 of its file.
-        checks: names of sessions, all instances of which count, and `gate`; one that ends in `?` counts if it ran.
+        checks: each session, all of whose instances count, with their names, and `gate`; one with `?` counts if it ran.
+        terms: what the gate has to have judged by; see `headgate._gate.terms`.
     """
     verdicts = store.ls()
     flaky = {it.digest for it in store.flaky()}
     linked = list(_linked(store, model, verdicts))
     found: list[Evidence] = []
-    for name in checks:
+    for name, instances in checks.items():
         check = name.removesuffix(_WHEN_PRESENT)
-        known = [_outcome(store, model)] if check == _GATE else list(_of_session(check, linked, flaky))
+        known = _of_gate(store, model, terms) if check == GATE else list(_of_session(instances, linked, flaky))
         absent = "not run" if name.endswith(_WHEN_PRESENT) else "missing"
-        found += [it for it in known if it is not None] or [Evidence(check=check, state=absent)]
+        found += known or [Evidence(check=check, state=absent)]
     return found
 
 
-def _outcome(store: Store, model: str) -> Evidence | None:
-    """Return the gate's last outcome for a model."""
+def _of_gate(store: Store, model: str, terms: dict[str, Any]) -> list[Evidence]:
+    """Return the gate's last outcome for a model by these terms; a damaged entry may have been that."""
     entries = Journal(store.root, "gates", model).entries()
-    if not entries:
-        return None
-    last = entries[-1] or {}
+    same = [it or {} for it in entries if it is None or it.get("terms") == terms]
+    if not same:
+        return [Evidence(check=GATE, state="outdated")] if entries else []
+    last = same[-1]
     state = "passed" if last.get("outcome") == "passes" else "failed"
-    return Evidence(check=_GATE, state=state, when=str(last.get("when", "")))
+    return [Evidence(check=GATE, state=state, when=str(last.get("when", "")), note=_rests_on(last))]
 
 
-def _of_session(check: str, verdicts: Iterable[Verdict], flaky: set[str]) -> Iterator[Evidence]:
+def _rests_on(entry: dict[str, Any]) -> str:
+    """Return what an outcome of the gate rests on."""
+    if unjudged := entry.get("unjudged"):
+        is_first = not entry.get("conditions")
+        return "the first model, judged by nothing" if is_first else f"no base yet for {', '.join(unjudged)}"
+    base = str(entry.get("base", ""))
+    return f"base {base[:12]}" if base else ""
+
+
+def _of_session(instances: Collection[str], verdicts: Iterable[Verdict], flaky: set[str]) -> Iterator[Evidence]:
     """Yield the last outcome of every instance of a session."""
-    last = {
-        it.session: it for it in verdicts if it.session == check or it.session.startswith((f"{check}(", f"{check}-"))
-    }
+    last = {it.session: it for it in verdicts if it.session in instances}
     for name, it in last.items():
         state = "passed" if it.passed and it.digest not in flaky else "failed"
         yield Evidence(check=name, state=state, when=it.finished, digest=it.digest)

@@ -169,6 +169,7 @@ def _in_repository(arguments: Any, settings: GateSettings) -> GateResult:  # noq
         save=arguments.save or "",
         remote=arguments.remote,
         write_remote=arguments.write_remote,
+        is_table=not (arguments.condition or arguments.config),
         say=lambda text: print(f"headgate: {text}", file=sys.stderr, flush=True),  # noqa: T201  # for who waits
     )
 

@@ -9,15 +9,19 @@ import hashlib
 import os
 import sys
 
-from headgate.errors import UsageError
+from headgate.errors import CannotDecideError, ConfigurationError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
+    from headgate._evidence import Evidence
     from headgate._store.store import Store
 
 __all__ = ["add_arguments", "now", "run", "who"]
+
+_LACKING = {"missing": "has not run", "outdated": "was judged by other conditions than the table has now"}
 
 
 def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
@@ -28,26 +32,77 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """Promote and say so."""
-    from headgate._alias import move
+    from headgate._alias import Move, move
     from headgate._evidence import evidence
     from headgate._gate.table import project_settings
+    from headgate._gate.terms import terms
     from headgate._nearest import suggestion
     from headgate._store.store import Store
 
-    checks = project_settings().promote
-    if arguments.to not in checks:
+    settings, alias = project_settings(), arguments.to
+    if alias not in settings.promote:
         message = (
-            f"[tool.headgate.gate] does not say what {arguments.to!r} needs.{suggestion(arguments.to, checks)}"
+            f"[tool.headgate.gate] does not say what {alias!r} needs.{suggestion(alias, settings.promote)}"
             ' Add it, as in promote = { production = [ "gate" ] }.'
         )
         raise UsageError(message)
     store = Store.default()
     content, file = _model(store, arguments.model)
-    found = evidence(store, content, checks[arguments.to])
-    move(store, arguments.to, content=content, file=file, by=who(), when=now(), found=found)
-    said = ", ".join(f"{it.check} {it.state}" for it in found)
-    sys.stdout.write(f"{arguments.to} is now {content[:12]} ({file}): {said}\n")
+    found = evidence(store, content, _instances(alias, settings.promote[alias]), terms(settings))
+    _refuse_lacking(found, f"The model {content[:12]} is not promoted to {alias}")
+    rows = tuple(vars(it) for it in found)
+    to = Move(alias=alias, content=content, file=file, action="promote", by=who(), when=now(), evidence=rows)
+    word = "now" if move(store, to) else "already"
+    said = ", ".join(f"{it.check} {it.state}" + (f" ({it.note})" if it.note else "") for it in found)
+    sys.stdout.write(f"{alias} is {word} {content[:12]} ({file}): {said}\n")
     return 0
+
+
+def _instances(alias: str, checks: Sequence[str]) -> dict[str, set[str]]:
+    """Return the names of the sessions that each check means; none for the gate, which is no session here.
+
+    Raises:
+        ConfigurationError: a check is neither.
+    """
+    from headgate._digest import Digester
+    from headgate._evidence import GATE
+    from headgate._nearest import suggestion
+
+    bare = {it: it.removesuffix("?") for it in checks}
+    is_asked = set(bare.values()) != {GATE}
+    known: dict[str, set[str]] = {GATE: set()}
+    for session in Digester.for_worktree(os.curdir).sessions() if is_asked else ():
+        for name in session.asked_by - {GATE}:
+            known.setdefault(name, set()).add(session.name)
+    for name in bare.values():
+        if name not in known:
+            message = (
+                f"[tool.headgate.gate] promote: {alias} needs {name!r}, and there is no such session."
+                f"{suggestion(name, known)} `nox --list` shows all of them."
+            )
+            raise ConfigurationError(message)
+    return {it: known[name] for it, name in bare.items()}
+
+
+def _refuse_lacking(found: Sequence[Evidence], what: str) -> None:
+    """Refuse what has not passed all that it has to, and say what to run.
+
+    Raises:
+        CannotDecideError: something is lacking.
+    """
+    import shlex
+
+    from headgate._evidence import GATE
+
+    lacking = [it for it in found if not it.is_enough]
+    if not lacking:
+        return
+    states = ", ".join(f"{it.check} {_LACKING.get(it.state, it.state)}" for it in lacking)
+    sessions = [shlex.quote(it.check) for it in lacking if it.check != GATE]
+    run = [f"`headgate run {' '.join(sessions)}`"] if sessions else []
+    run += ["`headgate gate`"] if any(it.check == GATE for it in lacking) else []
+    message = f"{what}: {states} for exactly this file. Run {', then '.join(run)}."
+    raise CannotDecideError(message)
 
 
 def _model(store: Store, given: str) -> tuple[str, str]:

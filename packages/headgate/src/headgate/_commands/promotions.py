@@ -22,21 +22,25 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """List them, the latest last."""
-    from headgate._alias import moves
+    from headgate._alias import aliases, moves
     from headgate._store.store import Store
 
     store = Store.default()
-    if arguments.path:
+    if arguments.path is not None:
         sys.stdout.write(f"{_path(store, arguments.path)}\n")
         return 0
-    found = sorted(moves(store), key=lambda it: it.when)
+    all_moves = {alias: moves(store, alias) for alias in aliases(store)}
+    found = sorted((it for its in all_moves.values() for it in its if it is not None), key=lambda it: it.when)
+    damaged = [(alias, entry) for alias, its in all_moves.items() for entry, it in enumerate(its, 1) if it is None]
     if arguments.format == "json":
         import json
 
         data = [vars(it) | {"evidence": list(it.evidence)} for it in found]
-        sys.stdout.write(json.dumps({"format": 1, "promotions": data}, indent=2) + "\n")
+        lost = [{"alias": alias, "entry": entry} for alias, entry in damaged]
+        sys.stdout.write(json.dumps({"format": 1, "promotions": data, "damaged": lost}, indent=2) + "\n")
         return 0
     lines = [line for it in found for line in _lines(it)]
+    lines += [f"{alias}: entry {entry} is damaged, so that nothing says what it did" for alias, entry in damaged]
     sys.stdout.write("\n".join(lines or [f"Nothing was promoted in {store.root}."]) + "\n")
     return 0
 
@@ -62,13 +66,13 @@ def _path(store: Store, alias: str) -> str:
 
 def _lines(it: Move) -> list[str]:
     """Return the lines about one move."""
-    said = [_said(row["check"], row["state"], row["when"]) for row in it.evidence]
+    said = [_said(row["check"], row["state"], row["when"], row.get("note", "")) for row in it.evidence]
     return [
         f"{it.when[:19]}  {it.alias}  {it.content[:12]}  {it.file}  {it.action} by {it.by}",
         f"    {', '.join(said)}",
     ]
 
 
-def _said(check: str, state: str, when: str) -> str:
+def _said(check: str, state: str, when: str, note: str) -> str:
     """Return what was known about one check."""
-    return f"{check} {state} on {when[:10]}" if when else f"{check} {state}"
+    return f"{check} {state}" + (f" on {when[:10]}" if when else "") + (f" ({note})" if note else "")

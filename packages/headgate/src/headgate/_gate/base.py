@@ -41,6 +41,7 @@ class BaseTree:
     Attributes:
         base: the commit; its id is empty where there is none.
         notes: how the outputs came about, for people.
+        unproven: files of the work tree that were asked about, of which no verdict says who wrote them.
     """
 
     def __init__(self, root: str, store: Store, folder: str, *, asked: str | None, say: Callable[[str], None]) -> None:
@@ -64,6 +65,7 @@ class BaseTree:
         found = find_base(self._repository, asked)
         self.base = self._other(found)
         self.notes: list[str] = []
+        self.unproven: list[str] = []
 
     def _other(self, found: Base) -> Base:
         """Return a base, without a commit where that is the work tree itself for want of another one.
@@ -132,10 +134,19 @@ class BaseTree:
         outputs: dict[str, Mapping[str, str]] = {}
         for name in self._chain(session):
             found = self._store.verdict(tree.digest(self._sessions[name], outputs).value)
-            if found is None:
+            left = self._left(self._sessions[name], tree) if found is None else found.outputs
+            if left is None:
                 return None
-            outputs[name] = found.outputs
+            outputs[name] = left
         return found
+
+    def _left(self, session: Session, tree: Digester) -> dict[str, str] | None:
+        """Return what a session that always runs, and so has no verdict, left in the work tree; None for any other."""
+        if session.cache or tree is not self._now:
+            return None
+        outputs = self._store.outputs(self._repository.root)
+        found = {path: outputs.content(path) for path in session.outputs}
+        return {path: content for path, content in found.items() if content is not None}
 
     def _chain(self, session: Session) -> list[str]:
         """Return all that a session needs, in an order in which it can run, and the session itself."""
@@ -152,15 +163,25 @@ class BaseTree:
         Raises:
             CannotDecideError: the session passed as it is now, and wrote something else.
         """
-        session = self._writer(path)
-        verdict = self._verdict(session, self._now)
-        if verdict is None:
+        session, is_current = self._writer(path), self.is_current(path)
+        if is_current is None:
+            self.unproven += [path] if session.cache else []  # one that always runs never has a verdict
             self.notes.append(f"no verdict says that {path} is what {session.name} gives as it is now")
-            return
-        outputs = self._store.outputs(self._repository.root)
-        if not all(outputs.is_in_place(output, content) for output, content in verdict.outputs.items()):
+        elif not is_current:
             message = f"{path} is not what {session.name} gives as it is now. Run `headgate run {session.name}`."
             raise CannotDecideError(message)
+
+    def is_current(self, path: str) -> bool | None:
+        """Tell whether a file of the work tree is what its session, as it is now, wrote; None where no verdict says.
+
+        Raises:
+            ConfigurationError: no session says that it writes it.
+        """
+        verdict = self._verdict(self._writer(path), self._now)
+        if verdict is None:
+            return None
+        outputs = self._store.outputs(self._repository.root)
+        return all(outputs.is_in_place(output, content) for output, content in verdict.outputs.items())
 
     def _made(self, session: Session) -> str:
         """Return the work tree of the base, after the session has run in it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import os
 import shutil
 import tempfile
@@ -17,10 +16,11 @@ from headgate._gate.compare import Compared, judge_all, names_needed, subjects_o
 from headgate._gate.file import read_predictions
 from headgate._gate.ledger import charge
 from headgate._gate.measurements import SIZE, measurements_of
+from headgate._gate.outcomes import Outcomes
 from headgate._gate.predictions import pair
+from headgate._gate.result import GateResult
 from headgate._git import Repository
 from headgate._signals import told_to_end
-from headgate._store.journal import Journal
 from headgate._store.store import Store
 from headgate.errors import CannotDecideError, ConfigurationError
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from headgate._gate.compare import Measurements
     from headgate._gate.condition import Subject
     from headgate._gate.predictions import Predictions
-    from headgate._gate.result import GateResult
     from headgate._gate.settings import GateSettings, Wanted
 
 __all__ = ["RESULT", "gate_repository"]
@@ -48,6 +47,7 @@ def gate_repository(
     save: str = "",
     remote: str | None = None,
     write_remote: bool = False,
+    is_table: bool = False,
     say: Callable[[str], None],
 ) -> GateResult:
     """Return whether the work tree's model reaches its conditions.
@@ -60,6 +60,7 @@ def gate_repository(
         save: a folder for `gate.json` and the base's predictions, for a report; empty for none.
         remote: the URL of a store elsewhere; HEADGATE_REMOTE unless given.
         write_remote: whether the models that ask a test set are counted there too.
+        is_table: whether these are the conditions and the table of the project, by which a model may be promoted.
         say: takes a message for the person who waits.
 
     Raises:
@@ -76,6 +77,7 @@ def gate_repository(
             if save:
                 Path(save, RESULT).unlink(missing_ok=True)  # an older one is not about this work tree
             found = gating.result(conditions, bootstrap=bootstrap)
+            found = gating.noted(found, conditions) if is_table else found
             if save:
                 gating.save(found, Path(save))
         except KeyboardInterrupt:
@@ -101,7 +103,7 @@ class _Gating:
         self._read_last: dict[str, str] = {}
 
     def result(self, conditions: Sequence[Wanted], *, bootstrap: bool) -> GateResult:
-        """Return what the gate finds, and record it."""
+        """Return what the gate finds."""
         names = names_needed(conditions, self._settings)
         mine = {name: self._candidate(name) for name in names}
         asked = self._after_first(conditions) if bootstrap else conditions
@@ -118,9 +120,15 @@ class _Gating:
         if base_measured and base_measured.keys() - {SIZE}:
             self._notes.append("what was measured of the base was measured when it was made, perhaps elsewhere")
         notes = [*self._tree.notes, *self._base.notes, *self._notes]
-        found = judge_all(asked, compared, self._settings, measured, base_measured, notes)
-        self._record(found)
-        return found
+        return judge_all(asked, compared, self._settings, measured, base_measured, notes)
+
+    def noted(self, found: GateResult, conditions: Sequence[Wanted]) -> GateResult:
+        """Record a result for the exported model; return it with a note where it was not recorded."""
+        judged = {it.name for it in found.conditions}
+        unjudged = [it.name for it in conditions if it.name not in judged]
+        outcomes = Outcomes(self._root, self._store, self._settings, self._tree)
+        note = outcomes.note(found, unjudged, self._when)
+        return GateResult(**vars(found) | {"notes": (*found.notes, note)}) if note else found
 
     def save(self, found: GateResult, folder: Path) -> None:
         """Write the result, after the predictions that the base was judged by, as `base-NAME`."""
@@ -227,14 +235,3 @@ class _Gating:
         # A model that is named is measured here; all else, and the size of one that is not, is in the file.
         files = {settings.model if it == SIZE and settings.model else settings.measurements for it in names}
         return {it for it in files if it}
-
-    def _record(self, found: GateResult) -> None:
-        """Note the outcome for the exported model, which may be promoted by it."""
-        model = self._place(self._settings.model)
-        if not self._settings.model or not os.path.isfile(model):
-            return
-        digest = hashlib.sha256(Path(model).read_bytes()).hexdigest()
-        commit = self._tree.base.commit
-        conditions = [{"condition": it.condition.text, "outcome": it.outcome} for it in found.conditions]
-        entry = {"outcome": found.outcome, "base": commit, "conditions": conditions, "when": self._when}
-        Journal(self._store.root, "gates", digest).note(entry)
