@@ -44,8 +44,8 @@ def test_a_server_starts_from_an_alias(
 def test_the_last_entry_decides(tmp_path: Path) -> None:
     """However many there are; a path is a path."""
     environ = {"HEADGATE_STORE": str(tmp_path)}
-    promoted(tmp_path, b"one", 9)
-    blob = promoted(tmp_path, b"two", 10, "other.onnx")
+    promoted(tmp_path, b"one", 999_999)
+    blob = promoted(tmp_path, b"two", 1_000_000, "other.onnx")
     (tmp_path / "aliases" / "production" / "notes.txt").write_text("no entry")
     assert find_model("alias:production", environ) == (blob, "other")
     assert find_model("some/model.onnx", environ) == (Path("some/model.onnx"), "model")
@@ -86,3 +86,10 @@ def test_what_is_not_whole_is_not_served(tmp_path: Path) -> None:
         entry.write_bytes(f"headgate 1 {hashlib.sha256(data).hexdigest()}\n".encode() + data)
         with pytest.raises(ModelError, match="is damaged; promote a model again"):
             find_model("alias:production", environ)
+    data = json.dumps({"content": hashlib.sha256(b"one").hexdigest(), "file": "x"}).encode()
+    entry.write_bytes(f"headgate 2 {hashlib.sha256(data).hexdigest()}\n".encode() + data)
+    with pytest.raises(ModelError, match="is damaged; promote a model again"):
+        find_model("alias:production", environ)
+    (entry.parent / "000002").mkdir()
+    with pytest.raises(ModelError, match="000002 is damaged; promote a model again"):
+        find_model("alias:production", environ)

@@ -1,8 +1,9 @@
 """A model by an alias such as `alias:production`, from the store that `headgate promote` writes to.
 
-An alias is a folder `aliases/NAME` of numbered entries; the last one says where the alias points. An entry's first line
-ends with the SHA-256 of the rest, a JSON object: `content` in it is the SHA-256 of the model's file, which lies at
-`blobs/ab/cd...` under that digest, and `file` is what the file was called.
+An alias is a folder `aliases/NAME` of numbered entries; the last one says where the alias points, and where that is
+damaged, nothing does. An entry's first line is `headgate 1` and the SHA-256 of the rest, a JSON object: `content` in it
+is the SHA-256 of the model's file, which lies at `blobs/ab/cd...` under that digest, and `file` is what the file was
+called.
 """
 
 import hashlib
@@ -54,13 +55,13 @@ def find_model(given: str, environ: Mapping[str, str] = os.environ) -> tuple[Pat
 def _last_entry(folder: Path, given: str) -> tuple[str, str]:
     """Return the digest and the name of the file that an alias points to."""
     try:
-        newest = max(path for path in folder.iterdir() if path.name.isdecimal())
-        head, _, data = newest.read_bytes().partition(b"\n")
+        newest = max((path for path in folder.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))
     except (OSError, ValueError) as error:
         msg = (
             f"cannot find the model {given}: nothing was promoted to it in {folder.parents[1]}; see `headgate promote`"
         )
         raise ModelError(msg) from error
+    head, _, data = newest.read_bytes().partition(b"\n") if newest.is_file() else (b"", b"", b"")
     entry = _unsealed(head, data)
     content, file = entry.get("content"), entry.get("file")
     if isinstance(content, str) and _DIGEST.fullmatch(content) and isinstance(file, str):
@@ -71,7 +72,7 @@ def _last_entry(folder: Path, given: str) -> tuple[str, str]:
 
 def _unsealed(head: bytes, data: bytes) -> dict[str, Any]:
     """Return what an entry says; nothing where it is not what was written."""
-    if head.split(b" ")[-1] != hashlib.sha256(data).hexdigest().encode():
+    if head != b"headgate 1 " + hashlib.sha256(data).hexdigest().encode():
         return {}
     try:
         found = json.loads(data)
