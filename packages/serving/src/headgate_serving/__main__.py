@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-body", type=int, default=default.max_body, help="most bytes in the body of one request")
     add("--max-pending", type=int, default=default.max_pending, help="most requests waiting for an answer")
     add("--body-seconds", type=float, default=default.body_seconds, help="time in which a body must have arrived")
+    add("--drain-seconds", type=float, default=default.drain_seconds, help="time that idle clients get at the end")
     add("--workers", type=int, default=default.workers, help="inferences that run at a time")
     add("--threads", type=int, default=default.threads, help="threads of one inference")
     return parser

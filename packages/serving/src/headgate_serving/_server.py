@@ -16,6 +16,7 @@ from headgate_serving._app import create_app
 from headgate_serving._config import ServingConfig
 from headgate_serving._log import LOGGER, line
 from headgate_serving._model import load_model
+from headgate_serving._newcomers import ignore_newcomers
 from headgate_serving._signals import SIGNALS, ending_on_signals
 from headgate_serving.errors import AddressError
 from starlette.applications import Starlette
@@ -129,6 +130,9 @@ class _Server(uvicorn.Server):
     async def _stop_listening(self, listeners: list[socket.socket]) -> None:
         """Close the listeners, but first take in each connection that is being set up or waits in the kernel."""
         loop = asyncio.get_running_loop()
+        for listener in listeners:
+            ignore_newcomers(listener)
+        await asyncio.sleep(_TICK)  # for what is half made already
         with suppress(NotImplementedError):  # The event loop of Windows has no readers.
             for listener in listeners:
                 loop.remove_reader(listener)
