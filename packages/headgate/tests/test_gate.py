@@ -305,16 +305,37 @@ def test_a_class_without_rows_has_no_recall() -> None:
 
 def test_an_interval_stays_where_its_metric_can_be() -> None:
     """F1 of a class that was never predicted right lies from 0 to 1; an error has no largest value."""
-    rows = {"id": list("abcd"), "label": [0, 0, 1, 1], "prediction": [0, 0, 0, 0], "error": [0.0, 1.0, 2.0, 30.0]}
-    file = saved("x.parquet", {name: values for name, values in rows.items() if name != "error"})
-    interval = only(headgate.gate(file, conditions=['f1["1"] >= 0.5'])).interval
+    rows = {"id": list("abcd"), "label": [0, 0, 1, 1], "prediction": [0, 0, 0, 0]}
+    interval = only(headgate.gate(saved("x.parquet", rows), conditions=['f1["1"] >= 0.5'])).interval
     assert interval is not None
     assert interval.low == 0
     assert 0.99 < interval.high <= 1
-    errors = saved("e.parquet", {name: rows[name] for name in ("id", "error")})
-    interval = only(headgate.gate(errors, conditions=["mae <= 3"])).interval
+    errors = {"id": [str(it) for it in range(60)], "error": [0.5] * 59 + [30.0]}
+    interval = only(headgate.gate(saved("e.parquet", errors), conditions=["mae <= 3"])).interval
     assert interval is not None
-    assert interval.high > 8
+    assert interval.high > 3
+
+
+@pytest.mark.parametrize("name", ["mae", "rmse", "log_loss", "brier"])
+def test_few_rows_prove_nothing_about_a_metric_without_an_upper_end(name: str) -> None:
+    """What the worst row is like has not been seen; 44 rows that are alike stand for nine in ten, at 0.99."""
+
+    def found(rows: int, bound: str, group: str = "") -> Finding:
+        ids = [f"{it:03}" for it in range(rows)]
+        sides = []
+        for share, error in ((0.95, 0.01), (0.96, 0.02)):
+            columns: dict[str, Any] = {"id": ids, "patient": [it[:2] for it in ids]}
+            classes = {"label": [0] * rows, "prediction": [0] * rows, "probabilities": [[share, 1 - share]] * rows}
+            sides.append(columns | ({"error": [error] * rows} if name in {"mae", "rmse"} else classes))
+        return only(compared([f"{name} {bound}"], sides[0], sides[1], group=group))
+
+    for bound in ("<= 0.9", f"<= base.{name} + 0.9", "<= 0.000001"):
+        for rows in (1, 43):
+            few = found(rows, bound)
+            assert (few.outcome, few.interval, few.rows_needed) == ("cannot tell", None, 44)
+    grouped = found(400, "<= 0.9", "patient")
+    assert (grouped.outcome, grouped.rows_needed) == ("cannot tell", 440)
+    assert found(44, "<= 0.9").outcome == "passes"
 
 
 def test_labels_alone_have_no_probabilities() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import special
 
 from headgate._gate.bootstrap import bootstrap, seed_values
+from headgate._gate.condition import ERRORS
 from headgate._gate.metrics import hits
 from headgate._gate.proportions import (
     Interval,
@@ -36,6 +37,8 @@ __all__ = ["decided", "judge"]
 
 _TAIL = 100  # draws that shall lie beyond the end of an interval
 _MANY = 10**9  # rows that nobody has
+_UNBOUNDED = ERRORS | {"brier", "log_loss"}  # how bad a row can be is known only from those that were seen
+_UNLIKE = 0.1  # share of the units that may be unlike all that were seen
 
 
 def judge(
@@ -189,7 +192,11 @@ def _needed(rows: int, wanted: float, found: float) -> int | None:
 def _drawn(
     condition: Condition, candidate: Predictions, base: Predictions | None, *, error: float, draws: int
 ) -> Finding:
-    """Return what is found by drawing rows."""
+    """Return what is found by drawing rows; nothing where so few of them cannot stand for others."""
+    rows = len(candidate.ids)
+    units = rows if candidate.groups is None else len(np.unique(candidate.groups))
+    least = math.ceil(math.log(error) / math.log(1 - _UNLIKE)) if condition.subject.metric in _UNBOUNDED else 0
+    is_few = units < least
     drawn = bootstrap(condition, candidate, base, error=error, draws=draws)
     mine = seed_values(condition.subject, candidate)
     theirs = seed_values(condition.subject, base) if base is not None and condition.is_relative else []
@@ -197,6 +204,7 @@ def _drawn(
     estimate = float(np.mean(mine)) - condition.factor * (value or 0.0)
     gap = abs(estimate - condition.offset)
     end = drawn.interval.low if estimate > condition.offset else drawn.interval.high
+    needed = None if drawn.seed_error else _needed(rows, abs(estimate - end), gap)
     return Finding(
         subject=str(condition.subject),
         outcome="cannot tell",
@@ -205,11 +213,11 @@ def _drawn(
         base=value,
         estimate=estimate,
         bound=condition.offset,
-        interval=drawn.interval,
-        p_passes=drawn.p_above if condition.is_floor else drawn.p_below,
-        p_fails=drawn.p_below if condition.is_floor else drawn.p_above,
-        rows=len(candidate.ids),
-        rows_needed=None if drawn.seed_error else _needed(len(candidate.ids), abs(estimate - end), gap),
+        interval=None if is_few else drawn.interval,
+        p_passes=1.0 if is_few else drawn.p_above if condition.is_floor else drawn.p_below,
+        p_fails=1.0 if is_few else drawn.p_below if condition.is_floor else drawn.p_above,
+        rows=rows,
+        rows_needed=math.ceil(rows * least / units) if is_few else needed,
         seeds=tuple(mine) if len(mine) > 1 else (),
         base_seeds=tuple(theirs) if len(theirs) > 1 else (),
         seed_error=drawn.seed_error,
