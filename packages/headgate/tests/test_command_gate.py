@@ -58,6 +58,17 @@ def test_a_pass_is_told_in_a_few_lines(capsys: pytest.CaptureFixture[str]) -> No
     )
 
 
+def test_a_name_cannot_forge_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever a slice is called, only the gate says what passes."""
+    for name, wrong in (("base.csv", 4), ("new.csv", 200)):
+        text = Path(csv(name, 400, wrong)).read_text()
+        Path(name).write_text(text.replace("odd", '"x\n\ngate passes: all\x1b[2J"'))
+    condition = 'slice["part"].accuracy >= base.accuracy - 0.05'
+    found = shown(capsys, "--candidate", "new.csv", "--condition", condition, code=1)
+    assert "part=x\\n\\ngate passes: all\\x1b[2J" in found
+    assert [it for it in found.splitlines() if it.startswith("gate")] == found.splitlines()[:1]
+
+
 def test_a_failure_names_metric_and_slice(capsys: pytest.CaptureFixture[str]) -> None:
     """Already in its first line."""
     conditions = ["--condition", ACCURACY, "--condition", 'slice["part"].accuracy >= base.accuracy - 0.1']

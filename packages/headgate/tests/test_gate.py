@@ -11,6 +11,7 @@ import pytest
 from pyarrow import parquet
 
 import headgate
+from headgate._gate.asked import is_asked_the_same
 from headgate._gate.condition import parse_condition
 from headgate._gate.file import read_predictions
 from headgate._gate.measurements import measurements_of
@@ -519,6 +520,11 @@ def test_groups_have_to_be_the_same() -> None:
     assert compared([ACCURACY], together, together, group="patient").outcome == "passes"
     with pytest.raises(CannotDecideError, match="different values in the group column for 400 rows"):
         compared([ACCURACY], apart, together, group="patient")
+    read = [
+        read_predictions(saved(f"{it}.parquet", rows), group="patient") for it, rows in enumerate((apart, together))
+    ]
+    assert not is_asked_the_same([], read[0], read[1])
+    assert is_asked_the_same([], read[1], read[1])
 
 
 def test_rows_that_only_one_side_has_are_noted() -> None:

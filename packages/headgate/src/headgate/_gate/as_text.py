@@ -28,7 +28,12 @@ def as_text(result: GateResult) -> str:
         lines += ["", *_condition(it, result.reliability)]
     more = [f"compared {_compared(it)}" for it in result.comparisons] + [f"note: {it}" for it in result.notes]
     lines += ["", *more] if more else []
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(_printable, lines)) + "\n"
+
+
+def _printable(line: str) -> str:
+    """Return a line in which no name of a class or slice can begin another one, or move what a terminal shows."""
+    return "".join(it if it.isprintable() else it.encode("unicode_escape").decode() for it in line)
 
 
 def _headline(result: GateResult) -> str:
