@@ -142,10 +142,10 @@ def test_an_interrupted_command_ends_as_a_shell_expects(probe: Probe) -> None:
 @pytest.mark.skipif(not FULL.exists(), reason="a disk that is full is a device of Linux")
 def test_a_full_disk_is_no_pass() -> None:
     """Neither for a plan nor for a help page: one line, exit code 3, and no traceback."""
+    command = [sys.executable, "-m", "headgate", "--help"]
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with FULL.open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "headgate", "--help"], check=False, stdout=full, stderr=subprocess.PIPE, text=True
-        )
+        done = subprocess.run(command, check=False, env=environ, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 3
     assert done.stderr.startswith(
         "headgate: the system refused: [Errno 28] No space left on device. Until that is mended"

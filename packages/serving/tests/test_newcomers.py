@@ -54,8 +54,8 @@ def test_what_the_kernel_refuses_is_done_without(listener: socket.socket) -> Non
             raise PermissionError
 
     ignore_newcomers(Refusing())  # type: ignore[arg-type]  # as much of a socket as is used
-    with socket.create_connection(listener.getsockname(), timeout=5):
-        pass
+    with socket.create_connection(listener.getsockname(), timeout=5) as newcomer:
+        assert newcomer.getpeername() == listener.getsockname()
 
 
 def test_a_connection_that_waits_in_the_kernel_is_answered(listener: socket.socket, model_path: Path) -> None:
