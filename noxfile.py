@@ -455,10 +455,8 @@ def gate(session: nox.Session) -> None:
     """Judge whether the model is worse than that of the merge base, on what, and how sure that is."""
     install(session, "tools", package="headgate", extra="gate,live,onnx")
     session.run("headgate", "run", *NEEDS["gate"])
-    is_elsewhere = any(
-        it.startswith(("--plan", "--candidate")) for it in session.posargs
-    )  # there is nothing to save then
-    session.run("headgate", "gate", *([] if is_elsewhere else ["--save=artifacts/gate"]), *session.posargs)
+    judges_here = not any(it.startswith(("--plan", "--candidate")) for it in session.posargs)
+    session.run("headgate", "gate", *(["--save=artifacts/gate"] if judges_here else []), *session.posargs)
 
 
 @nox.session(default=False)
