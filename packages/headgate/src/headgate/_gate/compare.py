@@ -73,18 +73,13 @@ def gate(
 
 def names_needed(conditions: Sequence[Wanted], settings: GateSettings) -> list[str]:
     """Return the names of all predictions that conditions read, in their order."""
-    reading = [_on(it, settings) for it in conditions if not it.condition.subject.is_measurement]
+    reading = [settings.reads(it) for it in conditions if not it.condition.subject.is_measurement]
     return list(dict.fromkeys(reading))
 
 
 def subjects_on(name: str, conditions: Sequence[Wanted], settings: GateSettings) -> list[Subject]:
     """Return what is judged on the predictions of a name."""
     return [it.condition.subject for it in conditions if name in names_needed([it], settings)]
-
-
-def _on(it: Wanted, settings: GateSettings) -> str:
-    """Return the name of the predictions that a condition reads: by default the first."""
-    return it.on or next(iter(settings.predictions), "")
 
 
 def _file(files: str | Mapping[str, str], name: str, option: str) -> str:
@@ -129,8 +124,8 @@ def judge_all(
     judged = [
         _judged(
             it,
-            _on(it, settings),
-            _findings(it, compared.get(_on(it, settings)), settings, measurements, base_measurements),
+            settings.reads(it),
+            _findings(it, compared.get(settings.reads(it)), settings, measurements, base_measurements),
         )
         for it in conditions
     ]

@@ -72,6 +72,10 @@ class GateSettings(Record):
     promote: dict[str, tuple[str, ...]]
     predict: dict[str, str | tuple[str, ...]]
 
+    def reads(self, condition: Wanted) -> str:
+        """Return the name of the predictions that a condition reads: by default the first."""
+        return condition.on or next(iter(self.predictions), "")
+
     @property
     def error(self) -> float:
         """How often an outcome may be wrong."""

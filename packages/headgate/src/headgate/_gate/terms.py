@@ -20,9 +20,8 @@ def terms(settings: GateSettings) -> dict[str, Any]:
 
     The order and the names of conditions decide nothing, nor does what only plans or counts.
     """
-    first = next(iter(settings.predictions), "")
     rows = [
-        {"condition": it.condition.text, "on": it.on or first, "cannot-tell": it.cannot_tell}
+        {"condition": it.condition.text, "on": settings.reads(it), "cannot-tell": it.cannot_tell}
         for it in settings.conditions
     ]
     found: dict[str, Any] = {name: getattr(settings, name) for name in _DECISIVE}

@@ -87,7 +87,6 @@ def unjudged(data: Mapping[str, Any], settings: GateSettings) -> list[str]:
 
 def _is_of(judged: Mapping[str, Any], wanted: Wanted, settings: GateSettings) -> bool:
     """Tell whether a condition of the table is what was judged; what either is called does not matter."""
-    first = next(iter(settings.predictions), "")
-    on = None if wanted.condition.subject.is_measurement else wanted.on or first or None
+    on = None if wanted.condition.subject.is_measurement else settings.reads(wanted) or None
     outcome = wanted.cannot_tell if judged["found"] == "cannot tell" else judged["found"]
     return (judged["condition"], judged["on"], judged["outcome"]) == (wanted.condition.text, on, outcome)
