@@ -5,7 +5,6 @@ What must have passed stands in the table: [tool.headgate.gate] promote = { prod
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 
@@ -107,14 +106,16 @@ def _refuse_lacking(found: Sequence[Evidence], what: str) -> None:
 
 def _model(store: Store, given: str) -> tuple[str, str]:
     """Return the SHA-256 and the name of a model's file."""
+    from pathlib import Path
+
     from headgate._alias import current
+    from headgate._store.writing import hash_file
 
     if given.startswith("alias:"):
         found = current(store, given.removeprefix("alias:"))
         return found.content, found.file
     try:
-        with open(given, "rb") as file:
-            return hashlib.sha256(file.read()).hexdigest(), os.path.basename(given)
+        return hash_file(Path(given))[0], os.path.basename(given)
     except OSError as error:
         message = f"{given} cannot be read: {error.strerror}. Name the model's file, or alias:NAME."
         raise UsageError(message) from None
