@@ -21,12 +21,12 @@ nox.needs_version = ">=2026.10.20"
 
 PACKAGES = sorted(path.parent.name for path in Path("packages").glob("*/pyproject.toml"))
 METADATA = {name: nox.project.load_toml(f"packages/{name}/pyproject.toml") for name in PACKAGES}
-PYTHONS = nox.project.python_versions(METADATA["headgate"])
+PYTHONS = nox.project.python_versions(METADATA["headworks"])
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 # What the sessions that read another one's output need.
 NEEDS = {
     name: [need.partition("(")[0] for need in session.get("needs", [])]
-    for name, session in nox.project.load_toml("pyproject.toml")["tool"]["headgate"]["sessions"].items()
+    for name, session in nox.project.load_toml("pyproject.toml")["tool"]["headworks"]["sessions"].items()
 }
 COVERAGE = Path("artifacts/tests")
 
@@ -125,7 +125,7 @@ def typecheck(session: nox.Session, package: str) -> None:
     """Check the types of a package and its tests with mypy, and once of what belongs to no package."""
     install(session, "typing", package=package)
     session.run("mypy", f"packages/{package}/src", f"packages/{package}/tests", *session.posargs)
-    if package == "headgate":  # which the tests of the repository import, as they do no other package
+    if package == "headworks":  # which the tests of the repository import, as they do no other package
         session.run("mypy", "noxfile.py", "tests")
         session.run("mypy", "docker", "docs")
         session.run("mypy", "scaffold/new_package.py", "scaffold/adopt.py")
@@ -179,7 +179,7 @@ def torches(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Test what crosses the packages: hooks, environments, planted faults, the reach of a change, the report's page."""
-    install(session, "test", "tools", "lint", "browser", package="headgate", extra="report")
+    install(session, "test", "tools", "lint", "browser", package="headworks", extra="report")
     # Said here, since what stood in pyproject.toml would count for the tests of every package.
     helpers = "--override-ini=pythonpath=tests tests/faults"
     session.run("pytest", helpers, "tests", "--ignore=tests/workflows", *session.posargs)
@@ -187,8 +187,8 @@ def integration(session: nox.Session) -> None:
 
 def run_campaign(session: nox.Session, name: str) -> None:
     """Run one of the long campaigns against the engine."""
-    install(session, "test", "tools", package="headgate")
-    session.run("python", f"packages/headgate/tests/campaigns/{name}.py", *session.posargs)
+    install(session, "test", "tools", package="headworks")
+    session.run("python", f"packages/headworks/tests/campaigns/{name}.py", *session.posargs)
 
 
 @nox.session(default=False)
@@ -243,16 +243,16 @@ def build(session: nox.Session, package: str) -> None:
 
 
 @nox.session
-def headgate(session: nox.Session) -> None:
-    """Run Headgate as it is in this tree, as in `nox -s headgate -- plan`."""
-    install(session, "tools", package="headgate", extra="live")
-    session.run("headgate", *session.posargs)
+def headworks(session: nox.Session) -> None:
+    """Run Headworks as it is in this tree, as in `nox -s headworks -- plan`."""
+    install(session, "tools", package="headworks", extra="live")
+    session.run("headworks", *session.posargs)
 
 
 @nox.session
 def workflows(session: nox.Session) -> None:
     """Check the workflows: their schemas, their safety, and that no fault in them can pass."""
-    install(session, "lint", "test", "tools", package="headgate")
+    install(session, "lint", "test", "tools", package="headworks")
     files = [str(path) for path in sorted(Path(".github/workflows").glob("*.yml"))]
     session.run("check-jsonschema", "--builtin-schema=vendor.github-workflows", *files)
     session.run("check-jsonschema", "--builtin-schema=vendor.dependabot", ".github/dependabot.yml")
@@ -306,15 +306,15 @@ def update(session: nox.Session) -> None:
 @nox.session(default=False)
 def audit(session: nox.Session) -> None:
     """See that the stages read no file of the repository that their digests overlook."""
-    install(session, "tools", package="headgate")
+    install(session, "tools", package="headworks")
     for stage in NEEDS["pipeline"]:
-        session.run("headgate", "audit", stage)
+        session.run("headworks", "audit", stage)
 
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
     """Plant faults in a copy of the repository, each of which has to turn exactly the named sessions red."""
-    install(session, "tools", package="headgate")
+    install(session, "tools", package="headworks")
     # When it is told to end, it has a copy with all its environments to remove.
     session.run("python", "tests/faults/plant.py", *session.posargs, interrupt_timeout=60, terminate_timeout=60)
 
@@ -322,7 +322,7 @@ def faults(session: nox.Session) -> None:
 @nox.session(default=False)
 def replay(session: nox.Session) -> None:
     """Carry changes through the workflow of CI on this machine, and write what came of each into docs/replay.md."""
-    install(session, "lint", "test", "tools", package="headgate")
+    install(session, "lint", "test", "tools", package="headworks")
     session.run("python", "tests/workflows/replay.py", *session.posargs)
 
 
@@ -389,8 +389,8 @@ def dataset(session: nox.Session) -> None:
     run_stage(
         session,
         "data",
-        "headgate_data build artifacts/dataset --config packages/data/dataset.toml",
-        "headgate_data check artifacts/dataset --contract packages/data/contract.toml",
+        "headworks_data build artifacts/dataset --config packages/data/dataset.toml",
+        "headworks_data check artifacts/dataset --contract packages/data/contract.toml",
     )
 
 
@@ -398,7 +398,7 @@ def dataset(session: nox.Session) -> None:
 def train(session: nox.Session) -> None:
     """Train the network on the dataset."""
     run_stage(
-        session, "model", "headgate_model train artifacts/dataset artifacts/train --config packages/model/train.toml"
+        session, "model", "headworks_model train artifacts/dataset artifacts/train --config packages/model/train.toml"
     )
 
 
@@ -407,7 +407,7 @@ def evaluate(session: nox.Session) -> None:
     """Predict the test split and measure the model beside what one would pick instead."""
     floors = "--floors packages/model/evaluate.toml"
     run_stage(
-        session, "model", f"headgate_model evaluate artifacts/dataset artifacts/train artifacts/evaluate {floors}"
+        session, "model", f"headworks_model evaluate artifacts/dataset artifacts/train artifacts/evaluate {floors}"
     )
 
 
@@ -415,7 +415,7 @@ def evaluate(session: nox.Session) -> None:
 def crossfit(session: nox.Session) -> None:
     """Predict every row of the dataset by a network that was not trained on it."""
     settings = "--config packages/model/train.toml"
-    run_stage(session, "model", f"headgate_model crossfit artifacts/dataset artifacts/crossfit {settings}")
+    run_stage(session, "model", f"headworks_model crossfit artifacts/dataset artifacts/crossfit {settings}")
 
 
 @nox.session(default=False, requires=NEEDS["crossfit"])
@@ -423,13 +423,13 @@ def seeds(session: nox.Session) -> None:
     """Train every fold of the dataset with three seeds, to see how far the metrics lie apart by chance."""
     install(session, package="model")
     settings = ["--config=packages/model/train.toml", "--seeds=3"]
-    session.run("python", "-m", "headgate_model", "crossfit", "artifacts/dataset", "artifacts/seeds", *settings)
+    session.run("python", "-m", "headworks_model", "crossfit", "artifacts/dataset", "artifacts/seeds", *settings)
 
 
 @nox.session(requires=NEEDS["export"], tags=["pipeline"])
 def export(session: nox.Session) -> None:
     """Export the model to one self-describing ONNX file, verified against torch."""
-    run_stage(session, "model", "headgate_model export artifacts/dataset artifacts/train artifacts/export")
+    run_stage(session, "model", "headworks_model export artifacts/dataset artifacts/train artifacts/export")
 
 
 @nox.session(name="serve-check", requires=NEEDS["serve-check"], tags=["pipeline"])
@@ -437,15 +437,15 @@ def serve_check(session: nox.Session) -> None:
     """Serve the exported model and compare every prediction with the evaluation's."""
     served = "--model artifacts/export/model.onnx --predictions artifacts/evaluate/predictions.parquet"
     measured = "--latency artifacts/serve-check/latency.json"
-    check = f"headgate_serving.check --dataset artifacts/dataset {served} {measured}"
+    check = f"headworks_serving.check --dataset artifacts/dataset {served} {measured}"
     run_stage(session, "serving", check, extra="check")
 
 
 @nox.session(tags=["pipeline"])
 def pipeline(session: nox.Session) -> None:
     """Carry the data through every stage to served predictions, and restore what has passed before."""
-    install(session, "tools", package="headgate", extra="live")
-    session.run("headgate", "run", *NEEDS["pipeline"], *session.posargs)
+    install(session, "tools", package="headworks", extra="live")
+    session.run("headworks", "run", *NEEDS["pipeline"], *session.posargs)
     metrics = json.loads(Path("artifacts/evaluate/metrics.json").read_text(encoding="utf-8"))
     session.log(f"accuracy on the test split: {metrics['accuracy']:.4f}")
 
@@ -453,18 +453,18 @@ def pipeline(session: nox.Session) -> None:
 @nox.session(tags=["pipeline"])
 def gate(session: nox.Session) -> None:
     """Judge whether the model is worse than that of the merge base, on what, and how sure that is."""
-    install(session, "tools", package="headgate", extra="gate,live,onnx")
-    session.run("headgate", "run", *NEEDS["gate"])
+    install(session, "tools", package="headworks", extra="gate,live,onnx")
+    session.run("headworks", "run", *NEEDS["gate"])
     judges_here = not any(it.startswith(("--plan", "--candidate")) for it in session.posargs)
-    session.run("headgate", "gate", *(["--save=artifacts/gate"] if judges_here else []), *session.posargs)
+    session.run("headworks", "gate", *(["--save=artifacts/gate"] if judges_here else []), *session.posargs)
 
 
 @nox.session(default=False)
 def report(session: nox.Session) -> None:
     """Write one page that a reviewer reads instead of logs, from what the other sessions left behind."""
-    install(session, "tools", package="headgate", extra="report")
+    install(session, "tools", package="headworks", extra="report")
     install(session, package="data")
-    session.run("headgate", "report", *session.posargs)
+    session.run("headworks", "report", *session.posargs)
 
 
 def container_engine(session: nox.Session) -> None:

@@ -56,8 +56,8 @@ def said(command: list[str], root: Path) -> str:
     return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
 
 
-def headgate(root: Path) -> set[str]:
-    """Return the packages whose tests headgate would run."""
+def headworks(root: Path) -> set[str]:
+    """Return the packages whose tests headworks would run."""
     plan = json.loads(said([program(), "plan", "--format", "json"], root))
     names = (it["name"] for it in plan["sessions"] if it["state"] == "run")
     return {name[len("tests(") : -1] for name in names if name.startswith("tests(")}
@@ -111,14 +111,14 @@ def main() -> None:
     sys.stdout.write(f"{edge[0]} needs {edge[1]}; a change of {edge[1]} reaches {len(truth)} packages\n\n")
     sys.stdout.write("| tool | runs again | misses | runs for nothing |\n| --- | ---: | ---: | ---: |\n")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        root = Path(folder, "headgate")
+        root = Path(folder, "headworks")
         root.mkdir()
         write(root, needs)
         commit(root)
-        os.environ["HEADGATE_STORE"] = str(Path(folder, "store"))
+        os.environ["HEADWORKS_STORE"] = str(Path(folder, "store"))
         seed(root)
         change(root, edge[1])
-        row("headgate", headgate(root), truth)
+        row("headworks", headworks(root), truth)
         for name in settings.tools:
             place = settings.dvc if name == "dvc" else settings.npm
             if place:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from gate_worlds import worlds
-from headgate._gate.bootstrap import bootstrap
-from headgate._gate.proportions import holm, p_above
+from headworks._gate.bootstrap import bootstrap
+from headworks._gate.proportions import holm, p_above
 from scipy import stats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from headgate._gate.proportions import Interval
+    from headworks._gate.proportions import Interval
 
 CHANCE = 1e-4  # of a false alarm in one of the lines
 OUTCOMES = ("passes", "fails", "cannot tell")

@@ -32,7 +32,7 @@ def main() -> None:
         copy_sources(copy)
         first, layers = build(copy, record["variables"])
         report("nothing changed", [build(copy, record["variables"])[0] for _ in range(runs)], 0)
-        source, model = copy / "packages/serving/src/headgate_serving/_api.py", copy / "artifacts/export/model.onnx"
+        source, model = copy / "packages/serving/src/headworks_serving/_api.py", copy / "artifacts/export/model.onnx"
         for name, path in (("source changed", source), ("model changed", model)):
             seconds = []
             for number in range(runs):
@@ -66,7 +66,7 @@ def change(path: Path, number: int) -> None:
 
 def build(copy: Path, variables: dict[str, str]) -> tuple[float, dict[str, int]]:
     """Build from the copy; return the seconds that it took, and the bytes of each layer by its digest."""
-    name = f"headgate-{TARGET}:{TARGET}"
+    name = f"headworks-{TARGET}:{TARGET}"
     arguments = [f"--build-arg={key}={value}" for key, value in variables.items()]
     command = ["docker", "buildx", "build", "--load", "--quiet", "--file=docker/serving.Dockerfile", f"--tag={name}"]
     begin = time.perf_counter()

@@ -8,9 +8,9 @@ import sys
 import time
 from itertools import combinations
 
-import headgate_data
+import headworks_data
 import numpy as np
-from headgate_data._nearest import between_splits
+from headworks_data._nearest import between_splits
 
 
 def main() -> None:
@@ -21,12 +21,12 @@ def main() -> None:
     parser.add_argument("--measure", choices=("pixels", "hash"), default="pixels", help="how they are compared")
     arguments = parser.parse_args()
     random = np.random.default_rng(0)
-    counts = dict(zip(headgate_data.SPLITS, arguments.rows, strict=True))
+    counts = dict(zip(headworks_data.SPLITS, arguments.rows, strict=True))
     images = {
         name: random.integers(0, 256, (count, *arguments.shape), np.uint8, endpoint=False)
         for name, count in counts.items()
     }
-    ids = {name: headgate_data.content_ids(it) for name, it in images.items()}
+    ids = {name: headworks_data.content_ids(it) for name, it in images.items()}
     start = time.process_time()
     between_splits(ids, images, arguments.measure)
     pairs = sum(one * other for one, other in combinations(arguments.rows, 2))

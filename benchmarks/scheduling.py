@@ -1,4 +1,4 @@
-"""How fast sessions are run: waves of nox's own `-j` against Headgate's loop, and many sessions in one nox.
+"""How fast sessions are run: waves of nox's own `-j` against Headworks's loop, and many sessions in one nox.
 
 Each way runs the same generated sessions, which sleep, so that what is left is the cost of scheduling and of starting
 processes. Waves start all sessions whose needs are met and wait for the last of them; the loop starts each as soon as
@@ -6,7 +6,7 @@ its own needs are met; batches give every process its share of the sessions at o
 
     python benchmarks/scheduling.py [--jobs N] [--repeat N]
 
-in an environment with headgate and nox. It prints one row for each shape: median seconds of each way.
+in an environment with headworks and nox. It prints one row for each shape: median seconds of each way.
 """
 
 # ruff: noqa: INP001  # a script, not a module of a package
@@ -27,11 +27,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from headgate._run.display import Display
-from headgate._run.lock import hold
-from headgate._run.loop import Runner
-from headgate._run.task import Settings, Surroundings
-from headgate._store.store import Store
+from headworks._run.display import Display
+from headworks._run.lock import hold
+from headworks._run.loop import Runner
+from headworks._run.task import Settings, Surroundings
+from headworks._store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +90,7 @@ def batches(root: Path, shape: Shape, jobs: int) -> None:
 
 
 def loop(root: Path, shape: Shape, jobs: int) -> None:
-    """Run them with Headgate's loop, and record them in an empty store."""
+    """Run them with Headworks's loop, and record them in an empty store."""
 
     def digest(planned: Any, _needs: object) -> Any:  # noqa: ANN401  # stands in for what the plan gives
         return SimpleNamespace(value=hashlib.sha256(planned.session.name.encode()).hexdigest(), components={})

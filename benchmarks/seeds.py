@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import headgate_data
-import headgate_model
+import headworks_data
+import headworks_model
 
 PACKAGES = Path(__file__).parents[1] / "packages"
 
@@ -23,17 +23,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure several seeds of the committed training, and the peers.")
     parser.add_argument("--seeds", type=int, default=5, help="how many seeds, from 0")
     arguments = parser.parse_args()
-    settings = headgate_data.read_settings(PACKAGES / "data" / "dataset.toml", headgate_data.BuildSettings)
-    dataset = headgate_data.split_rows(headgate_data.read_source(settings.source), settings)
-    config = headgate_model.load_config(PACKAGES / "model" / "train.toml")
+    settings = headworks_data.read_settings(PACKAGES / "data" / "dataset.toml", headworks_data.BuildSettings)
+    dataset = headworks_data.split_rows(headworks_data.read_source(settings.source), settings)
+    config = headworks_model.load_config(PACKAGES / "model" / "train.toml")
     accuracies: list[float] = []
     metrics = {}
     for seed in range(arguments.seeds):
         with tempfile.TemporaryDirectory() as folder:
             start = time.perf_counter()
-            trained = headgate_model.train(dataset, folder, config=dataclasses.replace(config, seed=seed))
+            trained = headworks_model.train(dataset, folder, config=dataclasses.replace(config, seed=seed))
             seconds = time.perf_counter() - start
-            metrics = headgate_model.evaluate(dataset, trained, folder)
+            metrics = headworks_model.evaluate(dataset, trained, folder)
             about = json.loads(Path(folder, "train.json").read_text(encoding="utf-8"))
         accuracies.append(metrics["accuracy"])
         sys.stdout.write(

@@ -13,12 +13,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import headgate_data
-import headgate_model
+import headworks_data
+import headworks_model
 
 if TYPE_CHECKING:
-    from headgate_data import Dataset
-    from headgate_model import TrainConfig
+    from headworks_data import Dataset
+    from headworks_model import TrainConfig
 
 PACKAGES = Path(__file__).parents[1] / "packages"
 AUGMENTATION = ("shift", "rotation", "scale", "noise")
@@ -41,7 +41,7 @@ def validation_losses(dataset: Dataset, config: TrainConfig, seeds: int) -> list
     losses = []
     for seed in range(seeds):
         with tempfile.TemporaryDirectory() as folder:
-            headgate_model.train(dataset, folder, config=dataclasses.replace(config, seed=seed))
+            headworks_model.train(dataset, folder, config=dataclasses.replace(config, seed=seed))
             losses.append(json.loads(Path(folder, "train.json").read_bytes())["validation_loss"])
     return losses
 
@@ -63,9 +63,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compare settings by the validation loss, paired over seeds.")
     parser.add_argument("--seeds", type=int, default=5, help="how many seeds, from 0; at least 2")
     seeds = parser.parse_args().seeds
-    settings = headgate_data.read_settings(PACKAGES / "data" / "dataset.toml", headgate_data.BuildSettings)
-    dataset = headgate_data.split_rows(headgate_data.read_source(settings.source), settings)
-    committed = headgate_model.load_config(PACKAGES / "model" / "train.toml")
+    settings = headworks_data.read_settings(PACKAGES / "data" / "dataset.toml", headworks_data.BuildSettings)
+    dataset = headworks_data.split_rows(headworks_data.read_source(settings.source), settings)
+    committed = headworks_model.load_config(PACKAGES / "model" / "train.toml")
     sys.stdout.write("| settings | validation loss | difference | standard error | |\n|---|---|---|---|---|\n")
     base = validation_losses(dataset, committed, seeds)
     report("committed", base, base)

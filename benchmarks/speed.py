@@ -1,16 +1,16 @@
-"""How fast `headgate plan` and a run with nothing to do are, beside git, the interpreter and other tools.
+"""How fast `headworks plan` and a run with nothing to do are, beside git, the interpreter and other tools.
 
 Every command is a whole process in a generated workspace, warmed by earlier ones. The tools take turns, round by round,
 so that all get the same share of whatever else the machine does. Run it as
 
     python benchmarks/speed.py [--sizes 10 100 1000] [--rounds N] [--npm NODE_MODULES] [--dvc ENVIRONMENT]
 
-in an environment with headgate and nox, with headgate's wheel and not an editable install, and its modules compiled
+in an environment with headworks and nox, with headworks's wheel and not an editable install, and its modules compiled
 (`uv pip install --compile-bytecode`). NODE_MODULES is where `npm install turbo nx @moonrepo/cli` left its packages,
-ENVIRONMENT a virtual environment with dvc. Without them only headgate, git and the interpreter are measured.
+ENVIRONMENT a virtual environment with dvc. Without them only headworks, git and the interpreter are measured.
 
 It prints a Markdown table: the least and the median wall time and the least processor time, children included, in
-milliseconds, and the least wall time as a multiple of that of `headgate run`. A tool whose first run takes longer than
+milliseconds, and the least wall time as a multiple of that of `headworks run`. A tool whose first run takes longer than
 `--limit` seconds is left out, which the table says, and one whose call takes long is called less often.
 
 Verdicts of tests are written into the store, not run for, since a thousand starts of nox take minutes and say nothing
@@ -32,9 +32,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import headgate
-from headgate import Verdict
-from headgate._store.store import Store
+import headworks
+from headworks import Verdict
+from headworks._store.store import Store
 from peers import PEERS, QUIET, TooSlowError, warm
 from workspaces import commit, graph, write
 
@@ -59,15 +59,15 @@ class Time(NamedTuple):
 
 
 def program() -> str:
-    """Return the headgate of this environment."""
-    return str(Path(sys.executable).with_name("headgate"))
+    """Return the headworks of this environment."""
+    return str(Path(sys.executable).with_name("headworks"))
 
 
 def seed(root: Path) -> None:
     """Have every session of a workspace covered by a verdict; those with outputs are run."""
     subprocess.run([program(), "run", *_STAGES], cwd=root, check=True, stdout=subprocess.DEVNULL)
     store = Store.default(root)
-    plan = headgate.plan(root, store=store)
+    plan = headworks.plan(root, store=store)
     for planned in plan.of("run"):
         digest = plan.digester.digest(planned.session, {})
         verdict = Verdict(
@@ -92,23 +92,23 @@ def settle(root: Path) -> None:
 
 def ours(folder: Path, number: int) -> list[Command]:
     """Make a workspace in which nothing is to be done, and return what is timed in it."""
-    root = folder / f"headgate-{number}"
+    root = folder / f"headworks-{number}"
     root.mkdir()
     write(root, graph(number))
     commit(root)
-    os.environ["HEADGATE_STORE"] = str(folder / f"store-{number}")
+    os.environ["HEADWORKS_STORE"] = str(folder / f"store-{number}")
     seed(root)
     settle(root)
     said = subprocess.run([program(), "run"], cwd=root, check=True, capture_output=True, text=True).stdout
     if f"{number + len(_STAGES):,} covered by earlier verdicts;" not in said:
-        message = f"The second run of headgate ran something:\n{said[-1000:]}"
+        message = f"The second run of headworks ran something:\n{said[-1000:]}"
         raise SystemExit(message)
     return [
         Command("python -c pass", root, [sys.executable, "-c", "pass"]),
         Command("git ls-files -s", root, ["git", "ls-files", "-s"]),
         Command("git status", root, ["git", "status"]),
-        Command("headgate plan", root, [program(), "plan"]),
-        Command("headgate run", root, [program(), "run"]),
+        Command("headworks plan", root, [program(), "plan"]),
+        Command("headworks run", root, [program(), "run"]),
     ]
 
 
@@ -157,7 +157,7 @@ def measure(commands: list[Command], rounds: int) -> dict[str, list[Time]]:
 
 def table(number: int, taken: dict[str, list[Time]], slow: list[str], limit: float) -> None:
     """Print the rows of one size."""
-    unit = min(it.wall for it in taken["headgate run"])
+    unit = min(it.wall for it in taken["headworks run"])
     for name, times in taken.items():
         walls, used = [it.wall for it in times], min(it.processor for it in times)
         figures = f"{min(walls):.0f} | {statistics.median(walls):.0f} | {used:.0f} | {min(walls) / unit:.2f}"

@@ -11,8 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import headgate_data
-import headgate_model
+import headworks_data
+import headworks_model
 
 PACKAGES = Path(__file__).parents[1] / "packages"
 
@@ -24,18 +24,18 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5, help="epochs per run")
     parser.add_argument("--runs", type=int, default=3, help="runs for each number of threads")
     arguments = parser.parse_args()
-    settings = headgate_data.read_settings(PACKAGES / "data" / "dataset.toml", headgate_data.BuildSettings)
-    dataset = headgate_data.split_rows(headgate_data.read_source(settings.source), settings)
-    config = headgate_model.load_config(PACKAGES / "model" / "train.toml")
+    settings = headworks_data.read_settings(PACKAGES / "data" / "dataset.toml", headworks_data.BuildSettings)
+    dataset = headworks_data.split_rows(headworks_data.read_source(settings.source), settings)
+    config = headworks_model.load_config(PACKAGES / "model" / "train.toml")
     seconds: dict[int, list[float]] = {threads: [] for threads in arguments.threads}
     with tempfile.TemporaryDirectory() as folder:  # what the first steps of a process cost is no thread's fault
-        headgate_model.train(dataset, folder, config=dataclasses.replace(config, epochs=1))
+        headworks_model.train(dataset, folder, config=dataclasses.replace(config, epochs=1))
     for _ in range(arguments.runs):
         for threads, times in seconds.items():
             chosen = dataclasses.replace(config, threads=threads, epochs=arguments.epochs)
             with tempfile.TemporaryDirectory() as folder:
                 start = time.perf_counter()
-                headgate_model.train(dataset, folder, config=chosen)
+                headworks_model.train(dataset, folder, config=chosen)
                 times.append((time.perf_counter() - start) / arguments.epochs)
     sys.stdout.write(f"{len(dataset.splits['train'].labels)} rows, {os.cpu_count()} processors\n")
     for threads, times in seconds.items():

@@ -84,7 +84,7 @@ line-length = 120
 [tool.pytest]
 addopts = [ "-ra" ]
 
-[tool.headgate.sessions]
+[tool.headworks.sessions]
 tests = {{ packages = [ "{{package}}" ], groups = [ "test" ] }}
 dataset = {{ packages = [ "{first}" ], outputs = [ "artifacts/dataset" ] }}
 train = {{ packages = [ "{last}" ], needs = [ "dataset" ], outputs = [ "artifacts/train" ] }}

@@ -102,8 +102,8 @@ function "cache_to" {
 function "names" {
   params = [image]
   result = [
-    "${REPOSITORY}headgate-${image}:${VERSION}",
-    "${REPOSITORY}headgate-${image}:${VERSION}-${TAG}",
+    "${REPOSITORY}headworks-${image}:${VERSION}",
+    "${REPOSITORY}headworks-${image}:${VERSION}-${TAG}",
   ]
 }
 

@@ -104,7 +104,7 @@ def build(engine: str, image: str, variables: Mapping[str, str], *, options: Seq
 def tags(image: str, variables: Mapping[str, str]) -> list[str]:
     """Return the names that an image gets: one of the version, and one of the version and commit."""
     version = variables["VERSION"]
-    return [f"headgate-{image}:{version}", f"headgate-{image}:{version}-{variables['TAG']}"]
+    return [f"headworks-{image}:{version}", f"headworks-{image}:{version}-{variables['TAG']}"]
 
 
 def inspect(engine: str, name: str) -> dict[str, Any]:

@@ -56,18 +56,18 @@ def write_record(engine: str, image: str, variables: Mapping[str, str], folder: 
 
 
 def budget(image: str) -> int | None:
-    """Return the most bytes that an image may have, or None where `[tool.headgate.images]` names none.
+    """Return the most bytes that an image may have, or None where `[tool.headworks.images]` names none.
 
     Raises:
         ImageError: What is there is no size.
     """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    text = project["tool"]["headgate"].get("images", {}).get(image)
+    text = project["tool"]["headworks"].get("images", {}).get(image)
     if text is None:
         return None
     found = re.fullmatch(r"([0-9]+) ?(MB|GB)", str(text))
     if not found:
-        msg = f'pyproject.toml: [tool.headgate.images] {image} is {text!r}; write a size such as "240 MB"'
+        msg = f'pyproject.toml: [tool.headworks.images] {image} is {text!r}; write a size such as "240 MB"'
         raise ImageError(msg)
     return int(found[1]) * _UNITS[found[2]]
 

@@ -52,11 +52,11 @@ def write_sbom(path: Path, record: Mapping[str, Any], contents: Mapping[str, Any
     """
     built = datetime.fromtimestamp(int(record["variables"]["SOURCE_DATE_EPOCH"]), UTC)
     image = Component(
-        name=f"headgate-{record['image']}",
+        name=f"headworks-{record['image']}",
         version=record["variables"]["VERSION"],
         type=ComponentType.CONTAINER,
         bom_ref="image",
-        properties=[Property(name="headgate:image:id", value=record["id"])],
+        properties=[Property(name="headworks:image:id", value=record["id"])],
     )
     bom = Bom(
         components=[*_python(contents), *_debian(contents), *_model(record)],
@@ -81,7 +81,7 @@ def _python(contents: Mapping[str, Any]) -> list[Component]:
                 version=version,
                 purl=PackageURL("pypi", None, name, version),
                 bom_ref=folder,
-                properties=[Property(name="headgate:path", value=folder)],
+                properties=[Property(name="headworks:path", value=folder)],
             )
             for name, version, folder in contents["distributions"]
         ),
@@ -103,5 +103,5 @@ def _model(record: Mapping[str, Any]) -> list[Component]:
         return []
     digest = HashType(alg=HashAlgorithm.SHA_256, content=record["model_digest"])
     kind = ComponentType.MACHINE_LEARNING_MODEL
-    trained = Property(name="headgate:dataset:digest", value=record["dataset_digest"])
+    trained = Property(name="headworks:dataset:digest", value=record["dataset_digest"])
     return [Component(name="model.onnx", type=kind, bom_ref="model", hashes=[digest], properties=[trained])]

@@ -22,7 +22,7 @@ RUN find packages -type f -not -name pyproject.toml -delete && find packages -ty
 FROM uv AS lock
 COPY pyproject.toml uv.lock VERSION ./
 COPY --from=projects /build/packages packages
-RUN uv export --frozen --quiet --no-dev --no-emit-workspace --package headgate-serving --output-file serving.txt \
+RUN uv export --frozen --quiet --no-dev --no-emit-workspace --package headworks-serving --output-file serving.txt \
   && uv export --frozen --quiet --only-group backend --output-file backend.txt
 
 # Each stage below lays out one layer under /layer, parents included, and gives all of it the same time.
@@ -78,7 +78,7 @@ USER 65532:65532
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --start-interval=1s --retries=3 \
   CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/v2/health/ready', timeout=2)"]
-ENTRYPOINT ["python", "-m", "headgate_serving", "/opt/model/model.onnx"]
+ENTRYPOINT ["python", "-m", "headworks_serving", "/opt/model/model.onnx"]
 CMD ["--host", "0.0.0.0", "--port", "8000"]
 
 ARG VERSION
@@ -88,12 +88,12 @@ ARG BASE_NAME
 ARG BASE_DIGEST
 ARG MODEL_DIGEST
 ARG DATASET_DIGEST
-LABEL org.opencontainers.image.title="headgate-serving" \
+LABEL org.opencontainers.image.title="headworks-serving" \
   org.opencontainers.image.licenses="Apache-2.0" \
   org.opencontainers.image.version="${VERSION}" \
   org.opencontainers.image.revision="${COMMIT}" \
   org.opencontainers.image.source="${SOURCE}" \
   org.opencontainers.image.base.name="${BASE_NAME}" \
   org.opencontainers.image.base.digest="${BASE_DIGEST}" \
-  headgate.model.digest="${MODEL_DIGEST}" \
-  headgate.dataset.digest="${DATASET_DIGEST}"
+  headworks.model.digest="${MODEL_DIGEST}" \
+  headworks.dataset.digest="${DATASET_DIGEST}"

@@ -31,7 +31,7 @@ COPY --from=projects /build/packages packages
 ARG ACCELERATOR
 ARG TORCH_BACKEND
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
-RUN export=(uv export --frozen --quiet --no-dev --no-emit-workspace --package headgate-model) \
+RUN export=(uv export --frozen --quiet --no-dev --no-emit-workspace --package headworks-model) \
   && gpu=$("${export[@]}" --no-hashes --no-annotate --no-header | sed -nE 's/^((nvidia|cuda)-[a-z0-9-]+|triton)==.*/\1/p') \
   && case "${TORCH_BACKEND:-locked-${ACCELERATOR}}" in \
     locked-cuda) unused="" ;; \
@@ -55,7 +55,7 @@ RUN for name in data model; do \
 
 FROM interpreter
 ENV VIRTUAL_ENV=/opt/venv PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 \
-  HOME=/tmp USER=headgate PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+  HOME=/tmp USER=headworks PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 ARG ACCELERATOR
 ARG FILE_TIME
 ARG TORCH_VERSION
@@ -80,14 +80,14 @@ WORKDIR /work
 COPY packages/data/*.toml packages/data/
 COPY packages/model/*.toml packages/model/
 USER 65532:65532
-CMD ["python", "-m", "headgate_model", "--help"]
+CMD ["python", "-m", "headworks_model", "--help"]
 
 ARG VERSION
 ARG COMMIT
 ARG SOURCE
 ARG BASE_NAME
 ARG BASE_DIGEST
-LABEL org.opencontainers.image.title="headgate-training" \
+LABEL org.opencontainers.image.title="headworks-training" \
   org.opencontainers.image.licenses="Apache-2.0" \
   org.opencontainers.image.version="${VERSION}" \
   org.opencontainers.image.revision="${COMMIT}" \

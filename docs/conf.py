@@ -28,8 +28,8 @@ ROOT = Path(__file__).parents[1]
 RAISES = re.compile(r"^:raises (\w+):")
 COMMAND = re.compile(r"^ {2,4}([a-z][a-z-]*)(?: {2,}\S|$)", re.MULTILINE)
 
-project = "Headgate"
-author = "The Headgate developers"
+project = "Headworks"
+author = "The Headworks developers"
 project_copyright = f"2026, {author}"
 release = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
 

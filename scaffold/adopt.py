@@ -82,7 +82,7 @@ def images() -> list[str]:
 def pattern(old: str, endings: list[str]) -> re.Pattern[str]:
     """Return what finds the prefix of distributions and modules, of images, whose names have a variable, and of teams.
 
-    A name that a number follows, as in `headgate-data 1`, is that of a form of files: it is hashed into digests that
+    A name that a number follows, as in `headworks-data 1`, is that of a form of files: it is hashed into digests that
     exist, and stays.
     """
     projects = "|".join(endings)  # a folder's name has nothing that a pattern would read otherwise

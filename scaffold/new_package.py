@@ -74,7 +74,7 @@ def write(folder: Path, page: Path, name: str, project: str) -> None:
         file.write_text(filled(source.read_text(encoding="utf-8"), name, project), encoding="utf-8")
     shutil.copyfile("LICENSE", folder / "LICENSE")
     # The Pythons are those of the other packages, which the noxfile reads from the engine's.
-    common = CLASSIFIERS.findall(Path("packages/headgate/pyproject.toml").read_text(encoding="utf-8"))
+    common = CLASSIFIERS.findall(Path("packages/headworks/pyproject.toml").read_text(encoding="utf-8"))
     own = folder / "pyproject.toml"
     own.write_text(CLASSIFIERS.sub(lambda _: common[0], own.read_text(encoding="utf-8")), encoding="utf-8")
     page.write_text(filled((TEMPLATES / "reference.md").read_text(encoding="utf-8"), name, project), encoding="utf-8")

@@ -22,7 +22,7 @@ def project_names() -> dict[str, str]:
 
 
 def prefix_of(names: dict[str, str]) -> str:
-    """Return what the packages' names begin with, as in `headgate` of `headgate-data` in the folder `data`.
+    """Return what the packages' names begin with, as in `headworks` of `headworks-data` in the folder `data`.
 
     Raises:
         RefusedError: no package is called so.

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 CODE = re.compile(r"^```console\n(.*?)^```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"\bnox (?:--?[a-z-]+ )*-s ((?:(?:\"[^\"]+\"|[a-z][\w.()-]*) ?)+)")
-CALLED = re.compile(r"(?:^|\s)headgate(?: --)? (?!headgate\b)([a-z]+)([^`&|#\n]*)", re.MULTILINE)
+CALLED = re.compile(r"(?:^|\s)headworks(?: --)? (?!headworks\b)([a-z]+)([^`&|#\n]*)", re.MULTILINE)
 
 
 def typed() -> list[tuple[str, str]]:
@@ -24,8 +24,8 @@ def typed() -> list[tuple[str, str]]:
 
 
 def help_of(command: str) -> str:
-    """Return what a command of headgate answers to `--help`, and what its subcommands do."""
-    run = [sys.executable, "-m", "headgate", command]
+    """Return what a command of headworks answers to `--help`, and what its subcommands do."""
+    run = [sys.executable, "-m", "headworks", command]
     text = subprocess.run([*run, "--help"], check=True, capture_output=True, text=True).stdout
     for below in re.findall(r"^    ([a-z]+)  ", text, flags=re.MULTILINE):
         text += subprocess.run([*run, below, "--help"], check=True, capture_output=True, text=True).stdout
@@ -48,7 +48,7 @@ def test_every_session_that_a_page_names_exists() -> None:
     assert {(page, name) for page, name in named if name not in known | examples} == set()
 
 
-def test_every_option_of_headgate_that_a_page_names_exists() -> None:
+def test_every_option_of_headworks_that_a_page_names_exists() -> None:
     """Neither a command nor an option that is gone is left in the documents."""
     called = [(page, command, rest) for page, code in typed() for command, rest in CALLED.findall(code)]
     helps = {command: help_of(command) for _, command, _ in called}

@@ -90,8 +90,8 @@ def test_everything_runs_the_image_of_this_version() -> None:
     version = (DOCKER.parent / "VERSION").read_text(encoding="utf-8").strip()
     images = {container["image"] for path in MANIFESTS for pod in pods(path) for container in pod["containers"]}
     (compose,) = documents(DOCKER / "compose.yaml")
-    assert images == {f"headgate-serving:{version}"}
-    assert compose["services"]["serving"]["image"] == f"${{SERVING_IMAGE:-headgate-serving:{version}}}"
+    assert images == {f"headworks-serving:{version}"}
+    assert compose["services"]["serving"]["image"] == f"${{SERVING_IMAGE:-headworks-serving:{version}}}"
     assert ":latest" not in "".join(path.read_text(encoding="utf-8") for path in DOCKER.glob("**/*.yaml"))
 
 

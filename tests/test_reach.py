@@ -24,14 +24,14 @@ def changed(built: Scratch) -> Iterator[Scratch]:
     built.run("git", "checkout", "--quiet", "--", ".")
 
 
-def headgate(scratch: Scratch, *arguments: str) -> str:
-    """Return what headgate prints in a repository."""
-    return str(scratch.run(sys.executable, "-m", "headgate", *arguments).stdout)
+def headworks(scratch: Scratch, *arguments: str) -> str:
+    """Return what headworks prints in a repository."""
+    return str(scratch.run(sys.executable, "-m", "headworks", *arguments).stdout)
 
 
 def plan(scratch: Scratch) -> dict[str, dict[str, Any]]:
     """Return the planned sessions by name."""
-    planned = json.loads(headgate(scratch, "plan", "--format", "json"))
+    planned = json.loads(headworks(scratch, "plan", "--format", "json"))
     return {it["name"]: it for it in planned["sessions"]}
 
 
@@ -43,11 +43,11 @@ def reached(planned: dict[str, dict[str, Any]]) -> set[str]:
 
 def test_a_comment_in_serving_reaches_serving_and_what_reads_the_whole_tree(changed: Scratch) -> None:
     """Nothing of the data or the model is run for it."""
-    changed.replace("packages/serving/src/headgate_serving/_model.py", "import json\n", "import json  # A comment.\n")
+    changed.replace("packages/serving/src/headworks_serving/_model.py", "import json\n", "import json  # A comment.\n")
     planned = plan(changed)
     found = reached(planned)
     assert {"lint", "review", "serve-check", "build(serving)", "typecheck(serving)"} <= found
-    assert not {name for name in found if "(data)" in name or "(model)" in name or "(headgate)" in name}
+    assert not {name for name in found if "(data)" in name or "(model)" in name or "(headworks)" in name}
     assert {name: planned[name]["state"] for name in STAGES} == dict.fromkeys(STAGES, "cached") | {"serve-check": "run"}
 
 
@@ -67,17 +67,17 @@ def test_an_edited_test_of_data_trains_nothing_again(changed: Scratch) -> None:
         "dataset": "run",
         "train": "waiting",
     }
-    printed = headgate(changed, "run", *STAGES)
+    printed = headworks(changed, "run", *STAGES)
     assert "1 passed, 4 covered by earlier verdicts" in printed
 
 
 def test_a_reformatted_network_stops_at_the_exported_model(changed: Scratch) -> None:
     """It trains to the same weights and exports to the same bytes, so that nothing is served and checked again."""
     changed.replace(
-        "packages/model/src/headgate_model/_network.py",
+        "packages/model/src/headworks_model/_network.py",
         "[nn.BatchNorm2d(channels, affine=False)]",
         "[\n            # Of the pixels.\n            nn.BatchNorm2d(channels, affine=False),\n        ]",
     )
-    printed = headgate(changed, "run", *STAGES)
+    printed = headworks(changed, "run", *STAGES)
     assert "serve-check  covered by the verdict" in printed
     assert "3 passed, 2 covered by earlier verdicts" in printed

@@ -11,8 +11,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from headgate._report.as_html import as_html
-from headgate._report.page import (
+from headworks._report.as_html import as_html
+from headworks._report.page import (
     Code,
     Column,
     Gallery,

@@ -42,7 +42,7 @@ def passes_the_hooks(scratch: Scratch) -> None:
 
 def planned(scratch: Scratch) -> dict[str, str]:
     """Return the state of every planned session by its name."""
-    plan = scratch.run(sys.executable, "-m", "headgate", "plan", "--format", "json").stdout
+    plan = scratch.run(sys.executable, "-m", "headworks", "plan", "--format", "json").stdout
     return {session["name"]: session["state"] for session in json.loads(plan)["sessions"]}
 
 

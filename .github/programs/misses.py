@@ -45,7 +45,7 @@ def report(text: str) -> None:
     """Open an issue, or say the same in the one that is open."""
     environ = os.environ
     url = f"{environ['GITHUB_SERVER_URL']}/{environ['GITHUB_REPOSITORY']}/actions/runs/{environ['GITHUB_RUN_ID']}"
-    body = f"{text}\n`headgate explain SESSION` lists what its digest covers. Found by [this run]({url})."
+    body = f"{text}\n`headworks explain SESSION` lists what its digest covers. Found by [this run]({url})."
     github = GitHub()
     # The newest hundred are enough: the title is no one else's, and such an issue is not left open for long.
     found = github.call("GET", "issues", state="open", labels="miss", per_page="100")

@@ -117,9 +117,9 @@ def record(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def budget(record: dict[str, Any]) -> int:
-    """Return the most bytes that the image may have, as `[tool.headgate.images]` of pyproject.toml says."""
+    """Return the most bytes that the image may have, as `[tool.headworks.images]` of pyproject.toml says."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    number, unit = project["tool"]["headgate"]["images"][record["image"]].split()
+    number, unit = project["tool"]["headworks"]["images"][record["image"]].split()
     return int(number) * {"MB": 10**6, "GB": 10**9}[unit]
 
 

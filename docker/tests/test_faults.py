@@ -83,7 +83,7 @@ def sound() -> dict[str, str]:
 def context(tmp_path: Path) -> Path:
     """Write a model whose labels are shifted by one, and return the folder that it lies in."""
     model = onnx.load(ROOT / "artifacts/export/model.onnx")
-    (labels,) = [it for it in model.metadata_props if it.key == "headgate.labels"]
+    (labels,) = [it for it in model.metadata_props if it.key == "headworks.labels"]
     first, *others = json.loads(labels.value)
     labels.value = json.dumps([*others, first])
     onnx.save(model, tmp_path / "shifted.onnx")
@@ -97,7 +97,7 @@ def spoilt(
     """Build the image with a fault, and remove it in the end."""
     steps = FAULTS[request.node.callspec.params["name"]].steps.format(**sound)
     (context / "Dockerfile").write_text(steps, encoding="utf-8")
-    name = f"headgate-fault:{context.name}"
+    name = f"headworks-fault:{context.name}"
     call(engine, "build", f"--tag={name}", str(context))
     yield name
     call(engine, "rmi", "--force", name)

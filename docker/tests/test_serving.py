@@ -30,7 +30,7 @@ print(json.dumps({it["name"]: it["data"] for it in json.load(urllib.request.urlo
 WALK = r"""
 import json, os, re, stat
 PROGRAMS = {"pip", "pip3", "uv", "uvx", "gcc", "g++", "cc", "c++", "clang", "ld", "as", "make", "curl", "wget", "git"}
-PACKAGES = {"torch", "nvidia", "triton", "pip", "ensurepip", "headgate", "headgate_data", "headgate_model"}
+PACKAGES = {"torch", "nvidia", "triton", "pip", "ensurepip", "headworks", "headworks_data", "headworks_model"}
 SECRETS = re.compile(r"\.env|\.netrc|\.pypirc|\.npmrc|id_(rsa|dsa|ecdsa|ed25519)|credentials|.*\.(pem|key|p12|pfx)")
 CERTIFICATES = re.compile(r"^/etc/ssl/certs/|/certifi/cacert\.pem$")
 CACHES = re.compile(r"/\.cache/|^/var/(cache|lib/apt/lists)/.|^(/var)?/tmp/.")
@@ -115,7 +115,7 @@ def test_it_predicts_what_the_evaluation_predicted(call: Call, address: str) -> 
     """Through tritonclient, as raw bytes and as JSON, the whole test split has the evaluation's probabilities."""
     expected = ["--dataset=artifacts/dataset", "--predictions=artifacts/evaluate/predictions.parquet"]
     assert "are all predicted" in call(
-        sys.executable, "-m", "headgate_serving.check", f"--url={address}", "--timeout=5", *expected
+        sys.executable, "-m", "headworks_serving.check", f"--url={address}", "--timeout=5", *expected
     )
 
 
@@ -189,7 +189,7 @@ def test_nothing_secret_is_in_its_record(engine: str, image: str, call: Call, to
 
 
 def test_its_size_is_within_the_budget(told: dict[str, Any], record: dict[str, Any], budget: int) -> None:
-    """`[tool.headgate.images]` says how large it may be, the record says the same, and the layers add up."""
+    """`[tool.headworks.images]` says how large it may be, the record says the same, and the layers add up."""
     assert told["Size"] <= budget == record["budget"]
     assert sum(it["size"] for it in record["layers"]) == pytest.approx(record["size"], rel=0.01)
 
@@ -202,8 +202,8 @@ def test_its_labels_say_what_it_holds(told: dict[str, Any], confined: Container)
         "import hashlib, pathlib; print(hashlib.sha256(pathlib.Path('/opt/model/model.onnx').read_bytes()).hexdigest())"
     )
     dataset = json.loads((ARTIFACTS / "dataset/dataset.json").read_text(encoding="utf-8"))
-    assert labels["headgate.model.digest"] == digest == confined.python(code)
-    assert labels["headgate.dataset.digest"] == dataset["digest"]
+    assert labels["headworks.model.digest"] == digest == confined.python(code)
+    assert labels["headworks.dataset.digest"] == dataset["digest"]
     prefix = "org.opencontainers.image."
     said = {name.removeprefix(prefix): value for name, value in labels.items() if name.startswith(prefix)}
     assert said.keys() >= {"title", "licenses", "version", "revision", "source", "base.name", "base.digest"}
@@ -228,11 +228,11 @@ def test_its_bill_of_materials_is_what_the_lock_names(engine: str, image: str, c
     bill = json.loads((ARTIFACTS / "build-images/serving/sbom.cdx.json").read_text(encoding="utf-8"))
     listed = {(it["name"], it["version"]) for it in bill["components"] if it.get("purl", "").startswith("pkg:pypi/")}
     assert {(name, version) for name, version in inside} == listed
-    chosen = ["--no-dev", "--no-emit-workspace", "--package=headgate-serving"]
+    chosen = ["--no-dev", "--no-emit-workspace", "--package=headworks-serving"]
     plain = ["--frozen", "--quiet", "--no-hashes", "--no-annotate", "--no-header"]
     lines = call("uv", "export", *plain, *chosen).splitlines()
     allowed = {tuple(line.partition(";")[0].strip().split("==")) for line in lines}
-    allowed.add(("headgate-serving", (ROOT / "VERSION").read_text(encoding="utf-8").strip()))
+    allowed.add(("headworks-serving", (ROOT / "VERSION").read_text(encoding="utf-8").strip()))
     assert {(re.sub("[-_.]+", "-", name).lower(), version) for name, version in listed} - allowed == set()
 
 

@@ -36,7 +36,7 @@ def confined(start: Start) -> Container:
 @pytest.fixture(scope="module")
 def dataset(confined: Container) -> dict[str, Any]:
     """Build the dataset inside, with the command of the session, and return what it says about itself."""
-    confined.run("python", "-m", "headgate_data", "build", "artifacts/dataset", "--config=packages/data/dataset.toml")
+    confined.run("python", "-m", "headworks_data", "build", "artifacts/dataset", "--config=packages/data/dataset.toml")
     found: dict[str, Any] = json.loads(confined.run("cat", "artifacts/dataset/dataset.json"))
     return found
 
@@ -51,7 +51,7 @@ def test_it_builds_the_dataset_of_the_pipeline(dataset: dict[str, Any]) -> None:
 def test_it_checks_the_dataset_against_its_contract(confined: Container) -> None:
     """The contract lies where it lies in the repository."""
     contract = "packages/data/contract.toml"
-    printed = confined.run("python", "-m", "headgate_data", "check", "artifacts/dataset", f"--contract={contract}")
+    printed = confined.run("python", "-m", "headworks_data", "check", "artifacts/dataset", f"--contract={contract}")
     assert printed.strip() == f"artifacts/dataset keeps {contract}"
 
 
@@ -62,7 +62,7 @@ def test_it_trains_and_exports(confined: Container) -> None:
     short, count = re.subn(r"^epochs = \d+$", "epochs = 1", settings, flags=re.MULTILINE)
     assert count == 1
     confined.run("sh", "-c", "cat >artifacts/train.toml", text=short)
-    stage = ("python", "-m", "headgate_model")
+    stage = ("python", "-m", "headworks_model")
     confined.run(*stage, "train", "artifacts/dataset", "artifacts/train", "--config=artifacts/train.toml")
     confined.run(*stage, "export", "artifacts/dataset", "artifacts/train", "artifacts/export")
     assert int(confined.run("stat", "--format=%s", "artifacts/export/model.onnx")) > 100_000
@@ -84,7 +84,7 @@ def test_it_runs_as_a_user_without_rights(told: dict[str, Any], confined: Contai
 
 
 def test_its_size_is_within_the_budget(told: dict[str, Any], record: dict[str, Any], budget: int) -> None:
-    """`[tool.headgate.images]` says how large it may be, and the record of the build says the same."""
+    """`[tool.headworks.images]` says how large it may be, and the record of the build says the same."""
     assert told["Size"] <= budget == record["budget"]
 
 
@@ -104,12 +104,12 @@ def test_its_bill_of_materials_is_what_the_lock_names(call: Call) -> None:
         for it in bill["components"]
         if it["bom-ref"].startswith("/opt/venv/") and "/_vendor/" not in it["bom-ref"]
     }
-    chosen = ["--no-dev", "--no-emit-workspace", "--package=headgate-model"]
+    chosen = ["--no-dev", "--no-emit-workspace", "--package=headworks-model"]
     lines = call("uv", "export", "--frozen", "--quiet", "--no-hashes", "--no-annotate", "--no-header", *chosen)
     allowed = {tuple(line.partition(";")[0].strip().split("==")) for line in lines.splitlines()}
     version = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
-    assert {"headgate-data", "headgate-model", "torch"} <= {name for name, _ in listed}
+    assert {"headworks-data", "headworks-model", "torch"} <= {name for name, _ in listed}
     assert {(name, version.partition("+")[0]) for name, version in listed} - allowed == {
-        ("headgate-data", version),
-        ("headgate-model", version),
+        ("headworks-data", version),
+        ("headworks-model", version),
     }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fault_table import Edit, Fault, Table
 
 GREEN: Final = {"passed", "cached"}
-# `headgate verify`, which CI ends with, lets none of these pass. A session that is blocked has another one to blame.
+# `headworks verify`, which CI ends with, lets none of these pass. A session that is blocked has another one to blame.
 RED: Final = {"failed", "unproven", "skipped"}
 # These are no verdict of a fault: a session was ended before its time, or failed and then passed.
 UNCLEAR: Final = {"stopped", "flaky"}
@@ -75,9 +75,9 @@ class Campaign:
 
     def sessions(self) -> list[str]:
         """Return the names of all sessions that CI plans, but for those that the table leaves out."""
-        done = self._headgate("plan", "--format", "json")
+        done = self._headworks("plan", "--format", "json")
         if done.returncode:
-            message = f"`headgate plan` failed in the copy:\n{done.stderr}"
+            message = f"`headworks plan` failed in the copy:\n{done.stderr}"
             raise FaultsError(message)
         planned = json.loads(done.stdout)["sessions"]
         return [it["name"] for it in planned if it["function"] not in self._table.left_out]
@@ -131,15 +131,15 @@ class Campaign:
         """Run sessions, and return what became of each."""
         self._outcomes.unlink(missing_ok=True)
         options = ["--keep-going", f"--jobs={self._jobs}", f"--outcomes={self._outcomes}"]
-        done = self._headgate("run", *options, *sessions, shown=shown)
+        done = self._headworks("run", *options, *sessions, shown=shown)
         if not self._outcomes.is_file():
-            message = f"`headgate run` ended with {done.returncode} and told no outcomes:\n{done.stdout}{done.stderr}"
+            message = f"`headworks run` ended with {done.returncode} and told no outcomes:\n{done.stdout}{done.stderr}"
             raise FaultsError(message)
         return {it["name"]: it for it in json.loads(self._outcomes.read_text(encoding="utf-8"))["sessions"]}
 
-    def _headgate(self, *arguments: str, shown: bool = False) -> subprocess.CompletedProcess[str]:
-        """Run headgate in the copy, and return what it prints unless that is shown."""
-        command = [sys.executable, "-m", "headgate", *arguments]
+    def _headworks(self, *arguments: str, shown: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run headworks in the copy, and return what it prints unless that is shown."""
+        command = [sys.executable, "-m", "headworks", *arguments]
         environ = environment(self._store) | {"TMPDIR": str(self._temporary)}
         pipe = None if shown else subprocess.PIPE
         with subprocess.Popen(command, cwd=self.root, env=environ, stdout=pipe, stderr=pipe, text=True) as process:

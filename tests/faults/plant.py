@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from campaign import Campaign, Finding
 from fault_table import FaultsError, read_table
-from headgate._signals import told_to_end
+from headworks._signals import told_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -69,7 +69,7 @@ def plant(faults: Sequence[Fault], table: Table, arguments: argparse.Namespace, 
     also = {it for fault in faults for it in fault.also}
     sessions = sorted({it for fault in faults for it in fault.red} - also)
     sessions = sessions if arguments.short else campaign.sessions()
-    if sessions:  # headgate would take none for all
+    if sessions:  # headworks would take none for all
         say(f"Without a fault: {len(sessions)} sessions ...")
         say(f"  all green in {campaign.warm(sessions):.0f} s")
     not_green = campaign.warm_also(sorted(also - set(sessions)))
@@ -138,7 +138,7 @@ def folder_of(arguments: argparse.Namespace) -> Iterator[Path]:
     if arguments.folder:
         yield arguments.folder.resolve()
         return
-    with tempfile.TemporaryDirectory(prefix="headgate-faults-") as folder:
+    with tempfile.TemporaryDirectory(prefix="headworks-faults-") as folder:
         yield Path(folder)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 # What surrounds a test or a campaign, and must not reach the sessions that run in the copy.
-SURROUNDINGS: Final = {"CI", "FORCE_COLOR", "HEADGATE_RUN", "NOXPYTHON", "NOX_PARALLEL"}
+SURROUNDINGS: Final = {"CI", "FORCE_COLOR", "HEADWORKS_RUN", "NOXPYTHON", "NOX_PARALLEL"}
 
 
 def copy_repository(target: Path, source: Path = ROOT) -> None:
@@ -38,7 +38,7 @@ def copy_repository(target: Path, source: Path = ROOT) -> None:
 def environment(store: Path) -> dict[str, str]:
     """Return the environment for commands in a copy: a store of its own, and nothing of what surrounds the caller."""
     inherited = {key: value for key, value in os.environ.items() if key not in SURROUNDINGS}
-    return inherited | {"HEADGATE_STORE": str(store), "NO_COLOR": "1"}
+    return inherited | {"HEADWORKS_STORE": str(store), "NO_COLOR": "1"}
 
 
 def _files(root: Path) -> set[str]:

@@ -45,7 +45,7 @@ def left(session: nox.Session) -> None:
     session.error("Never right.")
 '''
 SMALL, EVEN = "It is not small.", "It is odd."
-SETTINGS = '[project]\nname = "small"\nversion = "1"\n\n[tool.headgate.sessions]\nsmall = {}\neven = {}\nleft = {}\n'
+SETTINGS = '[project]\nname = "small"\nversion = "1"\n\n[tool.headworks.sessions]\nsmall = {}\neven = {}\nleft = {}\n'
 
 
 def edit(new: str, *, old: str = "2", file: str = "number.txt") -> Edit:

@@ -105,7 +105,7 @@ class Job:
             "GITHUB_REF": self.run.ref,
             "GITHUB_SHA": self.run.commit,
             "GITHUB_WORKSPACE": str(self.workspace),
-            "HEADGATE_STORE": str(self.machine / "store"),
+            "HEADWORKS_STORE": str(self.machine / "store"),
             "RUNNER_OS": "Linux",
             "RUNNER_TEMP": str(self.machine),
         }

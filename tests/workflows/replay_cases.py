@@ -112,7 +112,7 @@ THIS: Final = {
         skipped=frozenset({"images"}),
     ),
     "serving only": Case(
-        added={"packages/serving/src/headgate_serving/_model.py": "\n\n# A line more.\n"},
+        added={"packages/serving/src/headworks_serving/_model.py": "\n\n# A line more.\n"},
         runs=_READ_ALL | _IMAGE | _of_package("serving") | {"coverage", "docs", "serve-check", "pipeline", "gate"},
     ),
     "data, another salt": Case(
@@ -130,7 +130,7 @@ THIS: Final = {
         is_mergeable=False,
         skipped=frozenset({"pipeline", "images"}),
     ),
-    # Headgate fetches as much history as the merge base needs.
+    # Headworks fetches as much history as the merge base needs.
     "docs only, in shallow clones": Case(
         added={"docs/gate.md": "\nA line more.\n"},
         runs=_READ_ALL | {"coverage", "docs", "gate", "pipeline"},

@@ -82,8 +82,8 @@ def report(session):
 
 
 @nox.session(default=False)
-def headgate(session):
-    session.run(sys.executable, "-m", "headgate", *session.posargs, external=True)
+def headworks(session):
+    session.run(sys.executable, "-m", "headworks", *session.posargs, external=True)
 '''
 _PYPROJECT: Final = """
 [project]
@@ -97,7 +97,7 @@ tools = []
 [tool.uv]
 package = false
 
-[tool.headgate.sessions]
+[tool.headworks.sessions]
 lint = {}
 tests = { packages = [ "{package}" ], outputs = [ "artifacts/{package}.coverage" ] }
 coverage = { packages = [], needs = [ "tests" ] }
@@ -130,7 +130,7 @@ class SmallMonorepo(Hosted):
         """Write it into an empty folder and commit it to `main`."""
         environ = {key: os.environ[key] for key in _KEPT if key in os.environ} | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            # `uv run` takes the environment of these tests as it is, in which Headgate and nox are.
+            # `uv run` takes the environment of these tests as it is, in which Headworks and nox are.
             "UV_PROJECT_ENVIRONMENT": sys.prefix,
             "UV_NO_SYNC": "1",
         }

@@ -27,7 +27,9 @@ _EDITS: Final = (
     ("noxfile.py", r'@nox\.session\(tags=\["macos", "windows"\]\)', "@nox.session"),
 )
 # What surrounds this program, and would decide something in the steps.
-_SURROUNDINGS: Final = re.compile(r"CI|FORCE_COLOR|VIRTUAL_ENV|(GITHUB|HEADGATE|NOX|PYTHON|RUNNER|UV)_?(?!CACHE_DIR).*")
+_SURROUNDINGS: Final = re.compile(
+    r"CI|FORCE_COLOR|VIRTUAL_ENV|(GITHUB|HEADWORKS|NOX|PYTHON|RUNNER|UV)_?(?!CACHE_DIR).*"
+)
 
 
 class ThisRepository(Hosted):

@@ -107,7 +107,7 @@ def machine(tmp_path: Path) -> Path:
     """Return a folder with a recorded image and a program in docker's place, which notes how it is called."""
     write(tmp_path, "docker", DOCKER)
     (tmp_path / "docker").chmod(0o755)
-    record = {"tags": ["headgate-serving:1.0", "headgate-serving:1.0-abc"], "id": "sha256:local"}
+    record = {"tags": ["headworks-serving:1.0", "headworks-serving:1.0-abc"], "id": "sha256:local"}
     write(tmp_path, "artifacts/build-images/serving/image.json", record)
     write(tmp_path, "artifacts/build-images/serving/sbom.cdx.json", {"components": []})
     return tmp_path
@@ -116,11 +116,11 @@ def machine(tmp_path: Path) -> Path:
 def test_the_tested_image_is_pushed_and_joined_by_its_digest(machine: Path) -> None:
     """The name that people use points to what was tested on each platform."""
     assert run(machine, "push", "push", "registry.example/Team", "amd64", "pushed") == (0, "")
-    other = {"name": "registry.example/team/headgate-serving", "tag": "1.0", "platform": "arm64", "digest": "sha256:b"}
+    other = {"name": "registry.example/team/headworks-serving", "tag": "1.0", "platform": "arm64", "digest": "sha256:b"}
     write(machine, "pushed/arm64.json", other)
     assert (machine / "pushed/amd64.cdx.json").is_file()
     assert run(machine, "push", "join", "pushed", "output") == (0, "")
-    name, digest = "registry.example/team/headgate-serving", f"sha256:{'a' * 64}"
+    name, digest = "registry.example/team/headworks-serving", f"sha256:{'a' * 64}"
     assert (machine / "output").read_text() == f"name={name}\ndigest=sha256:joined\namd64={digest}\narm64=sha256:b\n"
     assert (
         f"buildx imagetools create --tag={name}:1.0 {name}@{digest} {name}@sha256:b\n"
@@ -130,7 +130,7 @@ def test_the_tested_image_is_pushed_and_joined_by_its_digest(machine: Path) -> N
 
 def test_another_image_than_the_tested_one_is_not_pushed(machine: Path) -> None:
     """Somebody has built again since."""
-    record = {"tags": ["headgate-serving:1.0"], "id": "sha256:other"}
+    record = {"tags": ["headworks-serving:1.0"], "id": "sha256:other"}
     write(machine, "artifacts/build-images/serving/image.json", record)
     code, told = run(machine, "push", "push", "registry.example/team", "amd64", "pushed")
     assert code == 1

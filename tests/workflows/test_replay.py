@@ -58,7 +58,7 @@ def test_this_repository_is_planned_for_one_python_and_one_system(tmp_path: Path
     listed = json.loads(done.stdout)
     assert {it["python"] for it in listed if it["name"] == "tests"} == {RUNNING}
     assert not {tag for it in listed for tag in it["tags"]} & {"macos", "windows"}
-    command = [sys.executable, "-m", "headgate", "plan", "--format", "json"]
+    command = [sys.executable, "-m", "headworks", "plan", "--format", "json"]
     done = subprocess.run(command, cwd=repository.origin, check=True, stdout=subprocess.PIPE, text=True)
     planned = {it["name"].partition("(")[0] for it in json.loads(done.stdout)["sessions"]}
     assert {"build-images", "lint"} <= planned

@@ -54,12 +54,12 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     ),
     "a job may write the sources": (CI, "      contents: read\n", "      contents: write\n", "it may write contents"),
     "a job has no permissions of its own": (CI, "    permissions:\n      contents: read\n", "", "but None"),
-    "a session is renamed": ("noxfile.py", "def headgate(", "def gate(", "there is no session 'headgate'"),
+    "a session is renamed": ("noxfile.py", "def headworks(", "def gate(", "there is no session 'headworks'"),
     "a step has a session that is not there": (
         CI,
-        "nox -R -s headgate",
-        "nox -R -s tests headgat",
-        "no session 'headgat'",
+        "nox -R -s headworks",
+        "nox -R -s tests headwork",
+        "no session 'headwork'",
     ),
     "a matrix has a session that is not there": (
         NIGHTLY,
@@ -69,8 +69,8 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     ),
     "a title is read as code": (
         CI,
-        "headgate -- plan\n      - run",
-        "headgate -- plan ${{ github.event.pull_request.title }}\n      - run",
+        "headworks -- plan\n      - run",
+        "headworks -- plan ${{ github.event.pull_request.title }}\n      - run",
         "is read as code",
     ),
     "a pull request gets the rights of main": (

@@ -152,7 +152,7 @@ def _of_pythons(workflow: Workflow, root: Path) -> Iterator[str]:
         used = " ".join(str(step.get("uses", "")) for step in job.get("steps", ()))
         if "setup-uv@" in used and "setup-python@" not in used and not fetched:
             yield f"{name}: it has no Python that uv could run nox with"
-    supported = nox.project.python_versions(nox.project.load_toml(root / "packages/headgate/pyproject.toml"))
+    supported = nox.project.python_versions(nox.project.load_toml(root / "packages/headworks/pyproject.toml"))
     running = (root / ".python-version").read_text(encoding="utf-8").split()[0]
     for name, job in workflow["jobs"].items():
         for step in job.get("steps", ()):
@@ -175,7 +175,7 @@ def _of_required(ci: Workflow) -> Iterator[str]:
     if left_out := ci["jobs"].keys() - {"required", *required["needs"]}:
         yield f"required: it does not need {', '.join(sorted(left_out))}"
     if not any(
-        "headgate -- verify" in " ".join(str(it.get("run", "")).split()).replace("\\ ", "") for it in required["steps"]
+        "headworks -- verify" in " ".join(str(it.get("run", "")).split()).replace("\\ ", "") for it in required["steps"]
     ):
         yield "required: nothing counts the sessions"
     if {"pull_request", "merge_group"} - set(ci[True]):
@@ -204,7 +204,7 @@ def _of_release(file: Path) -> Iterator[str]:
 
 def _of_promotion(project: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a model could be promoted without."""
-    promote = project["tool"]["headgate"]["gate"]["promote"]
+    promote = project["tool"]["headworks"]["gate"]["promote"]
     for alias, needed in _PROMOTED.items():
         if left_out := needed - {it.rstrip("?") for it in promote.get(alias, ())}:
             yield f"promotion to {alias} does not need {', '.join(sorted(left_out))}"

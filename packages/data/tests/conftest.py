@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from headgate_data import SPLITS, Dataset, Split, content_ids
+from headworks_data import SPLITS, Dataset, Split, content_ids
 
 
 def small_split(seed: int, num_rows: int, shape: tuple[int, int, int] = (4, 3, 1), num_classes: int = 2) -> Split:

@@ -6,13 +6,13 @@ import subprocess
 import sys
 from importlib import resources
 
-import headgate_data
-from headgate_data import errors
+import headworks_data
+from headworks_data import errors
 
 
 def test_the_public_names_are_pinned() -> None:
     """A name enters or leaves the public interface on purpose only."""
-    assert headgate_data.__all__ == [
+    assert headworks_data.__all__ == [
         "SPLITS",
         "BuildSettings",
         "Contract",
@@ -36,12 +36,12 @@ def test_the_public_names_are_pinned() -> None:
         "split_rows",
         "write",
     ]
-    assert all(hasattr(headgate_data, name) for name in headgate_data.__all__)
+    assert all(hasattr(headworks_data, name) for name in headworks_data.__all__)
 
 
 def test_the_package_ships_its_types() -> None:
     """Type checkers of users find the marker that lets them read our annotations."""
-    assert (resources.files("headgate_data") / "py.typed").is_file()
+    assert (resources.files("headworks_data") / "py.typed").is_file()
 
 
 def test_every_error_is_a_data_error_and_the_builtin_it_refines() -> None:
@@ -63,6 +63,6 @@ def test_every_error_is_a_data_error_and_the_builtin_it_refines() -> None:
 
 def test_import_leaves_scikit_learn_and_pillow_unloaded() -> None:
     """Reading a dataset does not pay for the libraries that only build one."""
-    code = "import sys, headgate_data; print(sorted({'sklearn', 'scipy', 'PIL'} & set(sys.modules)))"
+    code = "import sys, headworks_data; print(sorted({'sklearn', 'scipy', 'PIL'} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"

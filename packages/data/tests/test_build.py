@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from headgate_data import (
+from headworks_data import (
     SPLITS,
     BuildSettings,
     Dataset,
@@ -31,10 +31,10 @@ from headgate_data import (
     split_rows,
     write,
 )
-from headgate_data import _progress as progress_module
-from headgate_data import _source as source_module
-from headgate_data import _staging as staging
-from headgate_data.__main__ import main
+from headworks_data import _progress as progress_module
+from headworks_data import _source as source_module
+from headworks_data import _staging as staging
+from headworks_data.__main__ import main
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -221,7 +221,7 @@ def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
 
 def test_a_source_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Entry points add sources; the names of this package stay its own."""
-    point = EntryPoint(name="again", value="headgate_data._digits:read", group=source_module.ENTRY_POINTS)
+    point = EntryPoint(name="again", value="headworks_data._digits:read", group=source_module.ENTRY_POINTS)
     monkeypatch.setattr(source_module, "entry_points", lambda group: [point] if group == point.group else [])
     assert len(read_source("again").images) == 1797
 
@@ -249,7 +249,7 @@ def slow_build(folder: Path) -> subprocess.Popen[bytes]:
     """Start a process that writes a dataset and stops in the middle, when it says so."""
     code = (
         "import sys, time\n"
-        "from headgate_data import BuildSettings, _files, build\n"
+        "from headworks_data import BuildSettings, _files, build\n"
         "def stop(*_):\n    print('writing', flush=True)\n    time.sleep(60)\n"
         "_files.write_summary = stop\n"
         f"build({str(folder)!r}, BuildSettings())\n"
@@ -287,7 +287,7 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path, small: Dataset) -> None:
     """A limit on the size of files stands for the disk; the earlier dataset stays."""
     write(tmp_path / "out", small)
     done = subprocess.run(
-        [sys.executable, "-m", "headgate_data", "build", str(tmp_path / "out")],
+        [sys.executable, "-m", "headworks_data", "build", str(tmp_path / "out")],
         capture_output=True,
         text=True,
         check=False,

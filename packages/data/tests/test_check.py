@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from headgate_data import (
+from headworks_data import (
     SPLITS,
     BuildSettings,
     Contract,
@@ -29,7 +29,7 @@ from headgate_data import (
     read_settings,
     write,
 )
-from headgate_data.__main__ import main
+from headworks_data.__main__ import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ def test_the_committed_dataset_keeps_its_contract(digits: Path, capsys: pytest.C
 
 def test_two_builds_in_two_processes_are_byte_identical(digits: Path, tmp_path: Path) -> None:
     """Neither place nor process gets into the files."""
-    command = [sys.executable, "-m", "headgate_data", "build", "elsewhere", "--config", str(PACKAGE / "dataset.toml")]
+    command = [sys.executable, "-m", "headworks_data", "build", "elsewhere", "--config", str(PACKAGE / "dataset.toml")]
     done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
     assert "test rows of 10 classes from digits" in done.stdout
     for path in digits.iterdir():
@@ -323,7 +323,7 @@ def test_a_wrong_contract_is_one_clear_error(
     with pytest.raises(errors.SettingsError, match=message):
         read_settings(path, Contract)
     assert main(["check", str(tmp_path / "a"), "--contract", str(path)]) == 2
-    assert capsys.readouterr().err.startswith("headgate_data: ")
+    assert capsys.readouterr().err.startswith("headworks_data: ")
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -1.0])
@@ -393,4 +393,4 @@ def test_no_dataset_is_bad_input_and_not_a_broken_contract(tmp_path: Path, capsy
 def test_integers_are_taken_for_shares() -> None:
     """The defaults of a build are what the committed settings say, but for the salt."""
     settings = read_settings(PACKAGE / "dataset.toml", BuildSettings)
-    assert dataclasses.replace(settings, salt="headgate") == BuildSettings()
+    assert dataclasses.replace(settings, salt="headworks") == BuildSettings()

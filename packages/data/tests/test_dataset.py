@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from headgate_data import Dataset, Split, content_ids
-from headgate_data.errors import DatasetInvalidError
+from headworks_data import Dataset, Split, content_ids
+from headworks_data.errors import DatasetInvalidError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

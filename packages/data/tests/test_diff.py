@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import numpy as np
 import pytest
-from headgate_data import (
+from headworks_data import (
     SPLITS,
     Contract,
     Dataset,
@@ -29,9 +29,9 @@ from headgate_data import (
     read_source,
     write,
 )
-from headgate_data.__main__ import main
-from headgate_data._changes import row_changes
-from headgate_data._properties import properties
+from headworks_data.__main__ import main
+from headworks_data._changes import row_changes
+from headworks_data._properties import properties
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -362,7 +362,7 @@ def test_a_name_that_a_terminal_does_not_know_is_escaped(tmp_path: Path) -> None
         tmp_path / "base",
         make(noise(4), [0, 1] * 2, [0] * 4, classes=("cat", "wolf\N{SNOWMAN}")),
     )
-    command = [sys.executable, "-m", "headgate_data", "diff", "base", "base"]
+    command = [sys.executable, "-m", "headworks_data", "diff", "base", "base"]
     environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path, env=environ)
     assert (done.returncode, done.stderr) == (0, "")
@@ -405,7 +405,7 @@ def test_few_rows_may_drift_by_chance(tmp_path: Path) -> None:
 
 def schema() -> dict[str, object]:
     """Return the published schema."""
-    found: dict[str, object] = json.loads((resources.files("headgate_data") / "diff.schema.json").read_text("utf-8"))
+    found: dict[str, object] = json.loads((resources.files("headworks_data") / "diff.schema.json").read_text("utf-8"))
     jsonschema.Draft202012Validator.check_schema(found)
     return found
 

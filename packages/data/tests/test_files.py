@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from headgate_data import SPLITS, Dataset, Split, content_ids, load, write
-from headgate_data import _files as files
-from headgate_data.errors import DatasetInvalidError, DatasetMissingError
+from headworks_data import SPLITS, Dataset, Split, content_ids, load, write
+from headworks_data import _files as files
+from headworks_data.errors import DatasetInvalidError, DatasetMissingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,8 +103,8 @@ def test_the_files_have_the_published_form(tmp_path: Path, small: Dataset) -> No
 def test_a_dataset_that_another_pyarrow_wrote_is_read(small: Dataset) -> None:
     """Files are exchanged between machines with any two of the versions that the package allows.
 
-    `stored` was written with `headgate_data.write` and pyarrow 26.0.1. Version 19.0.0, which the package therefore does
-    not allow, cannot read it: https://github.com/apache/arrow/issues/45283
+    `stored` was written with `headworks_data.write` and pyarrow 26.0.1. Version 19.0.0, which the package therefore
+    does not allow, cannot read it: https://github.com/apache/arrow/issues/45283
     """
     assert load(STORED).digest == small.digest
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from headgate_data import NearDuplicates, content_ids, read_source
-from headgate_data import _nearest as module
-from headgate_data._hash import perceptual_hashes
-from headgate_data._nearest import between_splits, nearest, prepare
+from headworks_data import NearDuplicates, content_ids, read_source
+from headworks_data import _nearest as module
+from headworks_data._hash import perceptual_hashes
+from headworks_data._nearest import between_splits, nearest, prepare
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image

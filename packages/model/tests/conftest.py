@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from headgate_data import SPLITS, BuildSettings, Dataset, Split, content_ids, read_source, split_rows, write
-from headgate_model import TrainConfig, Trained, train
-from headgate_model import _metrics as metrics_module
-from headgate_model._cli import main
-from headgate_model._workers import context
+from headworks_data import SPLITS, BuildSettings, Dataset, Split, content_ids, read_source, split_rows, write
+from headworks_model import TrainConfig, Trained, train
+from headworks_model import _metrics as metrics_module
+from headworks_model._cli import main
+from headworks_model._workers import context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,7 +83,7 @@ signal.pthread_sigmask(signal.SIG_SETMASK, [])
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.dup2(stderr.fileno(), 2)
 os.environ.update(variables)
-from headgate_model._cli import main
+from headworks_model._cli import main
 sys.exit(main(arguments))
 """
 

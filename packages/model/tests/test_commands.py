@@ -10,11 +10,11 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import headgate_model
+import headworks_model
 import pytest
-from headgate_data import Dataset
-from headgate_model import errors, evaluate, export, load_trained
-from headgate_model._cli import main
+from headworks_data import Dataset
+from headworks_model import errors, evaluate, export, load_trained
+from headworks_model._cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,7 @@ def test_an_interrupted_training_says_how_to_go_on(
     assert "Traceback" not in rest
     assert "the same command with --resume" in rest.splitlines()[-1]
     with monkeypatch.context() as patched:
-        patched.setattr(headgate_model, "train", interrupt)
+        patched.setattr(headworks_model, "train", interrupt)
         assert main([*command, "--resume"]) == 130
     assert "the same command with --resume" in capsys.readouterr().err
     assert main([*command, "--resume"]) == 0
@@ -95,7 +95,7 @@ def test_an_early_interruption_promises_nothing(
     message: str,
 ) -> None:
     """Nothing was kept, and that is what it says."""
-    monkeypatch.setattr(headgate_model, name, interrupt)
+    monkeypatch.setattr(headworks_model, name, interrupt)
     names = {"data": stages / "dataset", "trained": stages / "train", "out": tmp_path / "out"}
     assert main([word.format(**names) for word in command]) == 130
     assert message in capsys.readouterr().err
@@ -108,25 +108,24 @@ def test_an_interruption_while_starting_leaves_no_traceback(monkeypatch: pytest.
         def __getattr__(self, name: str) -> object:
             raise KeyboardInterrupt
 
-    monkeypatch.setitem(sys.modules, "headgate_model._cli", Slow("slow"))
+    monkeypatch.setitem(sys.modules, "headworks_model._cli", Slow("slow"))
     with pytest.raises(SystemExit) as raised:
-        runpy.run_module("headgate_model", run_name="__main__")
+        runpy.run_module("headworks_model", run_name="__main__")
     assert raised.value.code == 130
 
 
 def test_torch_is_not_loaded_before_it_is_needed() -> None:
     """Help and wrong usage are answered at once; every public name is there all the same."""
-    code = (
-        "import sys, headgate_model, headgate_model._cli; print('torch' in sys.modules, 'train' in dir(headgate_model))"
-    )
+    imports = "import sys, headworks_model as model, headworks_model._cli"
+    code = f"{imports}; print('torch' in sys.modules, 'train' in dir(model))"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "False True\n"
-    assert all(hasattr(headgate_model, name) for name in headgate_model.__all__)
+    assert all(hasattr(headworks_model, name) for name in headworks_model.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'trian'"):
-        headgate_model.trian  # type: ignore[attr-defined]  # noqa: B018 - wrong on purpose
+        headworks_model.trian  # type: ignore[attr-defined]  # noqa: B018 - wrong on purpose
 
 
 def test_the_module_is_a_command() -> None:
-    """`python -m headgate_model` lists its commands."""
-    done = subprocess.run([sys.executable, "-m", "headgate_model", "-h"], check=True, capture_output=True, text=True)
+    """`python -m headworks_model` lists its commands."""
+    done = subprocess.run([sys.executable, "-m", "headworks_model", "-h"], check=True, capture_output=True, text=True)
     assert "train a network on a dataset" in done.stdout

@@ -12,17 +12,17 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-import headgate_model
+import headworks_model
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from headgate_data import SPLITS, Dataset, write
-from headgate_model import TrainConfig, crossfit, errors
-from headgate_model import _crossfit as crossfit_module
-from headgate_model._cli import main
-from headgate_model._folds import NUM_FOLDS, fold_datasets, fold_numbers
-from headgate_model._progress import folds_on
-from headgate_model._workers import run_all
+from headworks_data import SPLITS, Dataset, write
+from headworks_model import TrainConfig, crossfit, errors
+from headworks_model import _crossfit as crossfit_module
+from headworks_model._cli import main
+from headworks_model._folds import NUM_FOLDS, fold_datasets, fold_numbers
+from headworks_model._progress import folds_on
+from headworks_model._workers import run_all
 from hypothesis import given, strategies
 from rich.console import Console
 
@@ -242,6 +242,6 @@ def test_progress_over_folds_is_shown(*, terminal: bool) -> None:
 
 def test_cross_fitting_needs_nobody_who_listens(tiny: Dataset, tmp_path: Path) -> None:
     """The public progress shows nothing and can be given as it is."""
-    with headgate_model.FoldProgress() as progress:
+    with headworks_model.FoldProgress() as progress:
         metrics = crossfit(tiny, tmp_path / "out", config=dataclasses.replace(QUICK, epochs=1), progress=progress)
     assert metrics["split"] == "all, out of fold"

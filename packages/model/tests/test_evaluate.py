@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from headgate_data import Dataset, Split, write
-from headgate_model import Trained, errors, evaluate, load_floors, load_trained
-from headgate_model import _metrics as metrics_module
-from headgate_model._cli import main
+from headworks_data import Dataset, Split, write
+from headworks_model import Trained, errors, evaluate, load_floors, load_trained
+from headworks_model import _metrics as metrics_module
+from headworks_model._cli import main
 from hypothesis import given, settings, strategies
 from torch.nn import functional
 

@@ -8,15 +8,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import headgate_model
+import headworks_model
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
-from headgate_data import Dataset
-from headgate_model import Probabilities, errors, export, load_trained, predict
-from headgate_model import _export as export_module
+from headworks_data import Dataset
+from headworks_model import Probabilities, errors, export, load_trained, predict
+from headworks_model import _export as export_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,16 +38,16 @@ def test_the_exported_model_describes_itself(stages: Path, tiny: Dataset) -> Non
     """Labels and digests are in its metadata; no path and no stack trace is."""
     content = (stages / "export" / "model.onnx").read_bytes()
     about = {it.key: it.value for it in onnx.load_from_string(content).metadata_props}
-    assert json.loads(about["headgate.labels"]) == ["top", "bottom"]
-    assert about["headgate.dataset_digest"] == tiny.digest
-    assert about["headgate.weights_digest"] == load_trained(stages / "train").weights_digest
+    assert json.loads(about["headworks.labels"]) == ["top", "bottom"]
+    assert about["headworks.dataset_digest"] == tiny.digest
+    assert about["headworks.weights_digest"] == load_trained(stages / "train").weights_digest
     assert b".py" not in content
     assert str(stages).encode() not in content
 
 
 def test_a_reformatted_source_gives_the_same_model(stages: Path, tiny: Dataset, tmp_path: Path) -> None:
     """The bytes depend on graph, weights and metadata, not on lines, comments, folders or names of modules."""
-    text = Path(headgate_model.ConvNet.forward.__code__.co_filename).read_text()
+    text = Path(headworks_model.ConvNet.forward.__code__.co_filename).read_text()
     moved = tmp_path / "reformatted.py"
     moved.write_text("# Reformatted.\n\n\n" + text.replace("    def forward", "    # Why.\n\n    def forward"))
     spec = importlib.util.spec_from_file_location("reformatted", moved)
@@ -90,7 +90,7 @@ def test_a_graph_that_computes_something_else_is_not_written(
 
 def shift_labels(model: onnx.ModelProto) -> None:
     """Give the names of the classes to one another."""
-    (labels,) = [it for it in model.metadata_props if it.key == "headgate.labels"]
+    (labels,) = [it for it in model.metadata_props if it.key == "headworks.labels"]
     labels.value = json.dumps(["bottom", "top"])
 
 
@@ -112,7 +112,7 @@ def mix_opsets(model: onnx.ModelProto) -> None:
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (shift_labels, r'headgate\.labels is .*, promised is \'\["top", "bottom"\]\''),
+        (shift_labels, r'headworks\.labels is .*, promised is \'\["top", "bottom"\]\''),
         (take_floats, "input is .*'FLOAT', .*, promised is .*'UINT8'"),
         (ask_for_more, "opset is 20, promised is 18"),
         (mix_opsets, r"opset is \[18, 20\], promised is 18"),

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import safetensors.torch
 import torch
-from headgate_data import Dataset, write
-from headgate_model import ConvNet, TrainConfig, errors, load_trained, train
-from headgate_model import _training as training_module
-from headgate_model._cli import main
-from headgate_model._parallel import Shard, SharedBatchNorm, joined, share_layers
+from headworks_data import Dataset, write
+from headworks_model import ConvNet, TrainConfig, errors, load_trained, train
+from headworks_model import _training as training_module
+from headworks_model._cli import main
+from headworks_model._parallel import Shard, SharedBatchNorm, joined, share_layers
 from torch import nn
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import headgate_model
+import headworks_model
 import numpy as np
 import pytest
 import torch
-from headgate_data import Dataset, Split, content_ids, write
-from headgate_model import (
+from headworks_data import Dataset, Split, content_ids, write
+from headworks_model import (
     ConvNet,
     Probabilities,
     TrainConfig,
@@ -28,10 +28,10 @@ from headgate_model import (
     predict,
     train,
 )
-from headgate_model import _network as network_module
-from headgate_model import _training as training_module
-from headgate_model._progress import progress_on
-from headgate_model._runtime import reproducible
+from headworks_model import _network as network_module
+from headworks_model import _training as training_module
+from headworks_model._progress import progress_on
+from headworks_model._runtime import reproducible
 from hypothesis import given, settings, strategies
 from rich.console import Console
 from torch.nn import functional
@@ -50,8 +50,8 @@ def batch(dataset: Dataset, rows: int = 32) -> tuple[torch.Tensor, torch.Tensor]
 
 def test_the_public_names_are_pinned() -> None:
     """A name enters or leaves the public interface on purpose only."""
-    assert headgate_model.__all__ == sorted(headgate_model.__all__, key=lambda it: (not it[0].isupper(), it))
-    assert set(headgate_model.__all__) == {
+    assert headworks_model.__all__ == sorted(headworks_model.__all__, key=lambda it: (not it[0].isupper(), it))
+    assert set(headworks_model.__all__) == {
         "ConvNet", "Epoch", "Floors", "FoldProgress", "NetworkFactory", "Probabilities", "Progress", "TrainConfig",
         "Trained", "build_network", "crossfit", "evaluate", "export", "load_config", "load_floors", "load_trained",
         "predict", "shortfalls", "train",
@@ -183,14 +183,14 @@ def test_everything_that_is_drawn_depends_on_the_seed(tiny: Dataset) -> None:
     assert all(one != other for one, other in zip(drawn[0], drawn[2], strict=True))
 
 
-class Stop(headgate_model.Progress):
+class Stop(headworks_model.Progress):
     """Interrupts a training after an epoch."""
 
     def __init__(self, after: int) -> None:
         """Remember after which."""
         self.after = after
 
-    def epoch(self, epoch: headgate_model.Epoch) -> None:
+    def epoch(self, epoch: headworks_model.Epoch) -> None:
         """Act like Ctrl-C."""
         if epoch.epoch == self.after:
             raise KeyboardInterrupt

@@ -16,11 +16,11 @@ import onnx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from headgate_serving import load_model
+from headworks_serving import load_model
 from onnx import TensorProto, helper, numpy_helper
 
 LABELS = ("zero", "one", "two \N{BLACK HEART SUIT}")
-METADATA = {"headgate.labels": json.dumps(LABELS), "headgate.dataset_digest": "d1", "headgate.weights_digest": "w1"}
+METADATA = {"headworks.labels": json.dumps(LABELS), "headworks.dataset_digest": "d1", "headworks.weights_digest": "w1"}
 
 
 def build_model(
@@ -81,7 +81,7 @@ class Server:
     def __init__(self, model: Path, folder: Path, *options: str, python: tuple[str, ...] = (), home: str = "") -> None:
         """Start the process; its log goes to a file in the folder."""
         self._log = folder / f"server-{time.monotonic_ns()}.log"
-        command = [sys.executable, *python, "-m", "headgate_serving", str(model), "--port", "0", *options]
+        command = [sys.executable, *python, "-m", "headworks_serving", str(model), "--port", "0", *options]
         with self._log.open("wb") as log:
             environment = {**os.environ, **({"HOME": home, "XDG_CACHE_HOME": home} if home else {})}
             self.process = subprocess.Popen(command, stderr=log, env=environment)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from headgate_serving._alias import find_model
-from headgate_serving.errors import ModelError
+from headworks_serving._alias import find_model
+from headworks_serving.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def promoted(store: Path, model: bytes, number: int = 1, file: str = "digits.onnx") -> Path:
-    """Lay a model into a store as `headgate promote` does, and return where its file lies."""
+    """Lay a model into a store as `headworks promote` does, and return where its file lies."""
     content = hashlib.sha256(model).hexdigest()
     blob = store / "blobs" / content[:2] / content[2:]
     blob.parent.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def promoted(store: Path, model: bytes, number: int = 1, file: str = "digits.onn
     data = json.dumps({"content": content, "file": file, "action": "promote"}).encode()
     entry = store / "aliases" / "production" / f"{number:06}"
     entry.parent.mkdir(parents=True, exist_ok=True)
-    entry.write_bytes(f"headgate 1 {hashlib.sha256(data).hexdigest()}\n".encode() + data)
+    entry.write_bytes(f"headworks 1 {hashlib.sha256(data).hexdigest()}\n".encode() + data)
     return blob
 
 
@@ -36,14 +36,14 @@ def test_a_server_starts_from_an_alias(
 ) -> None:
     """The model has the name that its file had when it was promoted."""
     promoted(tmp_path / "store", model_path.read_bytes())
-    monkeypatch.setenv("HEADGATE_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("HEADWORKS_STORE", str(tmp_path / "store"))
     server = start(Path("alias:production"))
     assert httpx.get(f"{server.url}/v2/models/digits/ready").status_code == 200
 
 
 def test_the_last_entry_decides(tmp_path: Path) -> None:
     """However many there are; a path is a path."""
-    environ = {"HEADGATE_STORE": str(tmp_path)}
+    environ = {"HEADWORKS_STORE": str(tmp_path)}
     promoted(tmp_path, b"one", 999_999)
     blob = promoted(tmp_path, b"two", 1_000_000, "other.onnx")
     (tmp_path / "aliases" / "production" / "notes.txt").write_text("no entry")
@@ -55,22 +55,22 @@ def test_the_last_entry_decides(tmp_path: Path) -> None:
     ("given", "words"),
     [
         ("alias:staging", "nothing was promoted to it in"),
-        ("alias:../production", "set HEADGATE_STORE"),
-        ("alias:", "set HEADGATE_STORE"),
+        ("alias:../production", "set HEADWORKS_STORE"),
+        ("alias:", "set HEADWORKS_STORE"),
     ],
 )
 def test_an_alias_that_is_none_is_refused(tmp_path: Path, given: str, words: str) -> None:
     """With what to do."""
     promoted(tmp_path, b"one")
     with pytest.raises(ModelError, match=words):
-        find_model(given, {"HEADGATE_STORE": str(tmp_path)})
-    with pytest.raises(ModelError, match="set HEADGATE_STORE"):
+        find_model(given, {"HEADWORKS_STORE": str(tmp_path)})
+    with pytest.raises(ModelError, match="set HEADWORKS_STORE"):
         find_model("alias:production", {})
 
 
 def test_what_is_not_whole_is_not_served(tmp_path: Path) -> None:
     """A damaged model, a missing one, a damaged entry, and one that says something else."""
-    environ = {"HEADGATE_STORE": str(tmp_path)}
+    environ = {"HEADWORKS_STORE": str(tmp_path)}
     blob = promoted(tmp_path, b"one")
     entry = tmp_path / "aliases" / "production" / "000001"
     blob.write_bytes(b"two")
@@ -83,11 +83,11 @@ def test_what_is_not_whole_is_not_served(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is damaged; promote a model again"):
         find_model("alias:production", environ)
     for data in (b'{"content": "../../etc/passwd", "file": "x"}', b"[]", b"{"):
-        entry.write_bytes(f"headgate 1 {hashlib.sha256(data).hexdigest()}\n".encode() + data)
+        entry.write_bytes(f"headworks 1 {hashlib.sha256(data).hexdigest()}\n".encode() + data)
         with pytest.raises(ModelError, match="is damaged; promote a model again"):
             find_model("alias:production", environ)
     data = json.dumps({"content": hashlib.sha256(b"one").hexdigest(), "file": "x"}).encode()
-    entry.write_bytes(f"headgate 2 {hashlib.sha256(data).hexdigest()}\n".encode() + data)
+    entry.write_bytes(f"headworks 2 {hashlib.sha256(data).hexdigest()}\n".encode() + data)
     with pytest.raises(ModelError, match="is damaged; promote a model again"):
         find_model("alias:production", environ)
     (entry.parent / "000002").mkdir()

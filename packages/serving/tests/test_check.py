@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from headgate_serving import load_model
-from headgate_serving.check import _client, _process
-from headgate_serving.check.__main__ import main
-from headgate_serving.check._compare import Difference, Served, compare
-from headgate_serving.check._latency import summarise
-from headgate_serving.check._tables import Predictions, Split
-from headgate_serving.errors import ServerFaultError
+from headworks_serving import load_model
+from headworks_serving.check import _client, _process
+from headworks_serving.check.__main__ import main
+from headworks_serving.check._compare import Difference, Served, compare
+from headworks_serving.check._latency import summarise
+from headworks_serving.check._tables import Predictions, Split
+from headworks_serving.errors import ServerFaultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ def check(evaluated: Evaluated, *arguments: str) -> int:
 def command(evaluated: Evaluated) -> list[str]:
     """Return the command of the check as its users write it."""
     return [
-        *(sys.executable, "-m", "headgate_serving.check"),
+        *(sys.executable, "-m", "headworks_serving.check"),
         *(f"--dataset={evaluated[0]}", f"--predictions={evaluated[1]}"),
     ]
 
@@ -74,7 +74,7 @@ def test_the_command_passes_for_the_model_that_was_evaluated(evaluated: Evaluate
 def answers(client: httpx.Client) -> float:
     """Return how many images the server was asked one at a time."""
     found = re.search(
-        r'^headgate_serving_infer_rows_bucket\{le="1\.0"\} (\S+)', client.get("/metrics").text, re.MULTILINE
+        r'^headworks_serving_infer_rows_bucket\{le="1\.0"\} (\S+)', client.get("/metrics").text, re.MULTILINE
     )
     assert found is not None
     return float(found[1])
@@ -146,7 +146,7 @@ def test_a_server_that_goes_away_while_it_is_measured_fails(
     def late(_: str, name: str, images: NDArray[np.uint8], *, number: int) -> list[float]:
         return real("127.0.0.1:1", name, images, number=number)
 
-    monkeypatch.setattr("headgate_serving.check.__main__.time_requests", late)
+    monkeypatch.setattr("headworks_serving.check.__main__.time_requests", late)
     sent = ["--url", server.url.removeprefix("http://"), "--latency", str(tmp_path / "x.json")]
     assert check(evaluated, *sent) == 1
     assert 'the server ceased to predict with the model "model"' in capsys.readouterr().err
@@ -171,9 +171,9 @@ def test_a_server_with_a_fault_is_found(
 ) -> None:
     """Scaled pixels, other weights and a shifted label map all fail."""
     metadata = {
-        "headgate.labels": json.dumps(fault.pop("labels", LABELS)),
-        "headgate.dataset_digest": "d1",
-        "headgate.weights_digest": "w1",
+        "headworks.labels": json.dumps(fault.pop("labels", LABELS)),
+        "headworks.dataset_digest": "d1",
+        "headworks.weights_digest": "w1",
     }
     model = make_model(tmp_path / "model.onnx", metadata=metadata, **fault)
     assert check(evaluated, "--model", str(model)) == 1
@@ -362,9 +362,9 @@ def test_the_extra_is_named_where_it_is_missing() -> None:
     """Without it the command says what to install, not where an import failed."""
     code = (
         "import runpy, sys; sys.modules['tritonclient'] = None; "
-        "runpy.run_module('headgate_serving.check', run_name='__main__')"
+        "runpy.run_module('headworks_serving.check', run_name='__main__')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.endswith("; install headgate-serving[check]\n")
+    assert done.stderr.endswith("; install headworks-serving[check]\n")
     assert done.stderr.count("\n") == 1

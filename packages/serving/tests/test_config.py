@@ -1,8 +1,8 @@
 """The settings of the server."""
 
 import pytest
-from headgate_serving import ServingConfig
-from headgate_serving.errors import ConfigError
+from headworks_serving import ServingConfig
+from headworks_serving.errors import ConfigError
 
 
 @pytest.mark.parametrize(

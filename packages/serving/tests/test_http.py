@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import numpy as np
 import pytest
-from headgate_serving import ServingConfig, create_app, load_model
+from headworks_serving import ServingConfig, create_app, load_model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -49,7 +49,7 @@ def test_health_is_told_to_whoever_asks(client: httpx.Client, path: str, answer:
 def test_the_server_says_what_it_is(client: httpx.Client) -> None:
     """Name, version and the protocol's extensions that it knows."""
     found = client.get("/v2").json()
-    assert found["name"] == "headgate-serving"
+    assert found["name"] == "headworks-serving"
     assert found["version"][0].isdigit()
     assert found["extensions"] == ["binary_tensor_data"]
 
@@ -63,7 +63,7 @@ def test_the_model_says_what_it_takes_and_gives(client: httpx.Client, path: str)
         {"name": "probabilities", "datatype": "FP32", "shape": [-1, 3]},
         {"name": "label", "datatype": "BYTES", "shape": [-1]},
     ]
-    assert found["parameters"]["headgate.dataset_digest"] == "d1"
+    assert found["parameters"]["headworks.dataset_digest"] == "d1"
     assert (found["name"], found["versions"], found["platform"]) == ("model", ["1"], "onnxruntime_onnx")
 
 
@@ -245,7 +245,7 @@ def test_a_defect_of_the_server_has_the_form_of_every_error(
     model_path: Path, monkeypatch: pytest.MonkeyPatch, images: NDArray[np.uint8]
 ) -> None:
     """A client can read even an error that nobody foresaw; its cause stays in the log."""
-    monkeypatch.setattr("headgate_serving._api.encode_response", None)
+    monkeypatch.setattr("headworks_serving._api.encode_response", None)
     found = ask_app(create_app(load_model(model_path)), images[:1])
     assert (found.status_code, found.json()) == (500, {"error": "the server has a defect; its log says more"})
 

@@ -5,7 +5,7 @@ import logging
 import re
 import sys
 
-from headgate_serving._log import LineFormatter, line
+from headworks_serving._log import LineFormatter, line
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -35,7 +35,7 @@ def format_record(name: str, message: str, *, failed: bool = False) -> str:
 
 def test_a_line_has_a_time_in_utc_a_level_and_its_fields() -> None:
     """Numbers with a fraction have three digits of it."""
-    text = format_record("headgate_serving", line("infer", rows=3, ms=1.23456))
+    text = format_record("headworks_serving", line("infer", rows=3, ms=1.23456))
     assert text == "1970-01-01T00:00:00.250Z WARNING event=infer rows=3 ms=1.235"
 
 

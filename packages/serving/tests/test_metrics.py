@@ -33,20 +33,20 @@ def test_answers_are_counted_by_their_status(client: httpx.Client) -> None:
         for name in after
         if after[name] != before.get(name, 0) and "le" not in name
     }
-    assert counted["headgate_serving_infer_rows_sum"] == 3
-    assert counted["headgate_serving_infer_rows_count"] == counted["headgate_serving_infer_seconds_count"] == 1
-    assert counted["headgate_serving_answers_total[('status', '400')]"] == 1
-    assert counted["headgate_serving_answers_total[('status', '404')]"] == 1
+    assert counted["headworks_serving_infer_rows_sum"] == 3
+    assert counted["headworks_serving_infer_rows_count"] == counted["headworks_serving_infer_seconds_count"] == 1
+    assert counted["headworks_serving_answers_total[('status', '400')]"] == 1
+    assert counted["headworks_serving_answers_total[('status', '404')]"] == 1
     # The first scrape was answered after it was made, so that the second one shows it.
-    assert counted["headgate_serving_answers_total[('status', '200')]"] == 2
+    assert counted["headworks_serving_answers_total[('status', '200')]"] == 2
 
 
 def test_the_model_is_named_with_its_digests(client: httpx.Client) -> None:
     """A graph of several versions can tell which data and weights each had; nothing waits meanwhile."""
     found = scrape(client)
     labels = [("dataset_digest", "d1"), ("name", "model"), ("weights_digest", "w1")]
-    assert found[f"headgate_serving_model_info{labels}"] == 1
-    assert found["headgate_serving_pending"] == 0
+    assert found[f"headworks_serving_model_info{labels}"] == 1
+    assert found["headworks_serving_pending"] == 0
     assert found["process_resident_memory_bytes"] > 1e6
 
 

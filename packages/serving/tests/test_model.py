@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from headgate_serving import load_model
-from headgate_serving.errors import InferenceError, ModelError
+from headworks_serving import load_model
+from headworks_serving.errors import InferenceError, ModelError
 from numpy.typing import NDArray
 from onnx import TensorProto
 
@@ -19,7 +19,7 @@ def test_a_model_says_what_it_is(model_path: Path) -> None:
     model = load_model(model_path)
     assert (model.name, model.image_shape) == ("model", (4, 4, 1))
     assert model.labels == ("zero", "one", "two \N{BLACK HEART SUIT}")
-    assert model.metadata["headgate.weights_digest"] == "w1"
+    assert model.metadata["headworks.weights_digest"] == "w1"
 
 
 def test_probabilities_are_those_of_the_graph(model_path: Path, images: NDArray[np.uint8]) -> None:
@@ -33,14 +33,14 @@ def test_probabilities_are_those_of_the_graph(model_path: Path, images: NDArray[
 def properties(**changes: str) -> dict[str, str]:
     """Return the metadata of a sound model with changes; an empty value is left out."""
     sound = {"labels": LABELS, "dataset_digest": "d", "weights_digest": "w", **changes}
-    return {f"headgate.{name}": value for name, value in sound.items() if value}
+    return {f"headworks.{name}": value for name, value in sound.items() if value}
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"metadata": {}}, "lacks the metadata headgate.labels, headgate.dataset_digest, headgate.weights_digest"),
-        ({"metadata": properties(weights_digest="")}, "lacks the metadata headgate.weights_digest;"),
+        ({"metadata": {}}, "lacks the metadata headworks.labels, headworks.dataset_digest, headworks.weights_digest"),
+        ({"metadata": properties(weights_digest="")}, "lacks the metadata headworks.weights_digest;"),
         ({"metadata": properties(labels="a, b")}, "no JSON list of class names"),
         ({"metadata": properties(labels="[" * 100_000)}, "no JSON list of class names"),
         ({"metadata": properties(labels="[]")}, "no JSON list of class names"),
@@ -63,7 +63,7 @@ def test_a_file_that_cannot_be_served_is_refused(
         load_model(path)
     assert str(path) in str(caught.value)
     assert said in str(caught.value)
-    assert str(caught.value).endswith("export it again with `python -m headgate_model export`")
+    assert str(caught.value).endswith("export it again with `python -m headworks_model export`")
 
 
 @pytest.mark.parametrize(

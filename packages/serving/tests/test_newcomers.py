@@ -8,11 +8,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from headgate_serving._app import create_app
-from headgate_serving._config import ServingConfig
-from headgate_serving._model import load_model
-from headgate_serving._newcomers import ignore_newcomers
-from headgate_serving._server import _Server
+from headworks_serving._app import create_app
+from headworks_serving._config import ServingConfig
+from headworks_serving._model import load_model
+from headworks_serving._newcomers import ignore_newcomers
+from headworks_serving._server import _Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

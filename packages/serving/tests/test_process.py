@@ -16,7 +16,7 @@ from unittest.mock import Mock
 
 import httpx
 import pytest
-from headgate_serving.__main__ import main
+from headworks_serving.__main__ import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,7 +133,7 @@ def test_a_stop_before_the_model_is_loaded_ends_at_once(start: Start, tmp_path: 
 
 
 @pytest.mark.parametrize("outcome", ["swallowed", "another error"])
-@pytest.mark.parametrize("place", ["headgate_serving._server.load_model", "headgate_serving.__getattr__"])
+@pytest.mark.parametrize("place", ["headworks_serving._server.load_model", "headworks_serving.__getattr__"])
 def test_a_stop_is_not_lost_in_what_is_imported_or_loaded(
     model_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str, outcome: str
 ) -> None:
@@ -221,7 +221,7 @@ def test_a_port_in_use_is_one_clear_error(server: Server, model_path: Path, capf
     port = server.url.rpartition(":")[2]
     assert main([str(model_path), "--port", port]) == 2
     expected = f"cannot listen on 127.0.0.1 port {port}: Address already in use; give another --host or --port"
-    assert capfd.readouterr().err == f"headgate_serving: error: {expected}\n"
+    assert capfd.readouterr().err == f"headworks_serving: error: {expected}\n"
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_a_wrong_model_is_one_clear_error(
         (tmp_path / "model.onnx").write_bytes(content)
     assert main([str(tmp_path / "model.onnx"), "--port", "0"]) == 2
     printed = capfd.readouterr().err
-    assert printed.startswith("headgate_serving: error: ")
+    assert printed.startswith("headworks_serving: error: ")
     assert printed.count("\n") == 1
     assert said in printed
     assert signal.getsignal(signal.SIGTERM) is before

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from headgate_serving._request import InferRequest, RequestedOutput, parse_request
-from headgate_serving.errors import RequestError
+from headworks_serving._request import InferRequest, RequestedOutput, parse_request
+from headworks_serving.errors import RequestError
 from hypothesis import example, given
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from headgate_serving import load_model
+from headworks_serving import load_model
 from tritonclient import http
 from tritonclient.utils import InferenceServerException
 

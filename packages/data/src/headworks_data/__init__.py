@@ -1,0 +1,41 @@
+"""Datasets, splits and the data contract."""
+
+from headworks_data import errors
+from headworks_data._build import build, split_rows
+from headworks_data._check import check
+from headworks_data._content import content_ids
+from headworks_data._contract import Contract
+from headworks_data._dataset import SPLITS, Dataset, Split
+from headworks_data._diff import DatasetDiff, diff
+from headworks_data._diff_limits import DiffLimits
+from headworks_data._files import load, write
+from headworks_data._nearest import NearDuplicates
+from headworks_data._settings import BuildSettings, read_settings
+from headworks_data._source import Rows, read_source
+from headworks_data._splits import Shares, assign
+from headworks_data._violation import Violation
+
+__all__ = [
+    "SPLITS",
+    "BuildSettings",
+    "Contract",
+    "Dataset",
+    "DatasetDiff",
+    "DiffLimits",
+    "NearDuplicates",
+    "Rows",
+    "Shares",
+    "Split",
+    "Violation",
+    "assign",
+    "build",
+    "check",
+    "content_ids",
+    "diff",
+    "errors",
+    "load",
+    "read_settings",
+    "read_source",
+    "split_rows",
+    "write",
+]

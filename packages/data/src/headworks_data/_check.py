@@ -1,0 +1,72 @@
+"""Hold a dataset against its contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headworks_data import _rules_dataset as dataset_rules
+from headworks_data import _rules_split as split_rules
+from headworks_data._dataset import SPLITS
+from headworks_data._files import load, read_table
+from headworks_data._summary import SUMMARY, read_summary
+from headworks_data._violation import REBUILD, Violation
+from headworks_data.errors import DatasetInvalidError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping
+
+    from headworks_data._contract import Contract
+    from headworks_data._rules_split import Columns
+    from headworks_data._summary import Summary
+
+
+def check(folder: str | os.PathLike[str], contract: Contract) -> list[Violation]:
+    """Hold a dataset against a contract.
+
+    The rows are read as they are; dataset.json is believed in nothing, and must agree with them. Where a file has
+    other columns than the contract says, that is the violation, and rules about its rows are not judged.
+
+    Args:
+        folder: The dataset.
+        contract: What must hold.
+
+    Returns:
+        Every violation, an empty list if the contract holds.
+
+    Raises:
+        DatasetMissingError: There is no dataset, or a file of it is gone.
+        DatasetInvalidError: A file cannot be read.
+    """
+    folder = Path(folder)
+    summary = read_summary(folder)
+    tables = {name: read_table(folder / f"{name}.parquet") for name in SPLITS}
+    violations = [it for name, table in tables.items() for it in split_rules.schema(name, table, contract)]
+    broken = {it.where for it in violations}
+    columns = {name: split_rules.read_columns(table, contract) for name, table in tables.items() if name not in broken}
+    violations += _judge(columns, summary, contract)
+    return violations or list(_disagreement(folder))
+
+
+def _judge(columns: Mapping[str, Columns], summary: Summary, contract: Contract) -> Iterator[Violation]:
+    for name, split in columns.items():
+        yield from split_rules.rows(name, split, contract)
+    yield from dataset_rules.shares(columns, contract)
+    yield from dataset_rules.shared_content(columns)
+    if contract.near_duplicates:
+        yield from dataset_rules.near_duplicates(columns, contract.near_duplicates)
+    yield from dataset_rules.conflicts(columns)
+    if contract.split_by_content:
+        yield from dataset_rules.moved(columns, summary.salt, contract)
+    if summary.classes != contract.classes:
+        what = f"the classes are {', '.join(summary.classes)} and must be {', '.join(contract.classes)}"
+        yield Violation(rule="classes", where=SUMMARY, what=what, count=1, remedy=REBUILD)
+
+
+def _disagreement(folder: Path) -> Iterator[Violation]:
+    """Say that dataset.json disagrees with the rows; where a rule is broken, that explains it already."""
+    try:
+        load(folder)
+    except DatasetInvalidError as error:
+        yield Violation(rule="summary", where=SUMMARY, what=str(error), count=1, remedy="build the dataset again")

@@ -1,0 +1,154 @@
+"""A dataset in memory: three splits of labelled images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from headworks_data._content import content_ids
+from headworks_data.errors import DatasetInvalidError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+SPLITS = ("train", "validation", "test")
+COLUMNS = ("id", "image", "label")
+CHANNELS = (1, 3)
+MOST_VALUES = 2**31 - 1  # of an image, which is as many as a column of Parquet holds in a row
+
+
+def is_shape(shape: Sequence[int]) -> bool:
+    """Tell whether these are (H, W, C) of an image that can be stored."""
+    return len(shape) == len("HWC") and min(shape) >= 1 and math.prod(shape) <= MOST_VALUES
+
+
+def require(condition: bool, message: str) -> None:  # noqa: FBT001 - a condition and what to say reads best in order
+    """Raise DatasetInvalidError with a message unless a condition holds."""
+    if not condition:
+        raise DatasetInvalidError(message)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """The rows of one split.
+
+    Attributes:
+        ids: Content hash of each image, (N,), as `content_ids` gives it.
+        images: Pixels, uint8 of shape (N, H, W, C), where C is 1 (grey) or 3 (red, green, blue).
+        labels: Index of the class of each row, int64 of shape (N,).
+        slices: Columns that group rows for evaluation: name to (N,) strings.
+    """
+
+    ids: NDArray[np.str_]
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    slices: Mapping[str, NDArray[np.str_]]
+
+    def __post_init__(self) -> None:
+        """Refuse columns of another type or length."""
+        require_images(self.images)
+        _require_column("ids", self.ids, "U", len(self))
+        _require_column("labels", self.labels, "i", len(self))
+        require(self.labels.dtype == np.int64, f"labels must be int64, not {self.labels.dtype}")
+        for name, values in self.slices.items():
+            require(bool(name) and name not in COLUMNS, f"a slice cannot be called {name!r}")
+            _require_column(f"slice {name!r}", values, "U", len(self))
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.images)
+
+    def order(self) -> NDArray[np.intp]:
+        """Return the order in which rows are stored: by id, then label, then slices."""
+        return np.lexsort([*reversed(list(self.slices.values())), self.labels, self.ids])
+
+    def records(self) -> Iterator[list[Any]]:
+        """Yield id, label and slices of each row in stored order."""
+        order = self.order()
+        columns = [self.ids, self.labels, *self.slices.values()]
+        return map(list, zip(*(column[order].tolist() for column in columns), strict=True))
+
+
+def require_images(images: object) -> None:
+    """Refuse anything that is no array of images, uint8 of shape (N, H, W, C)."""
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
+        message = "images must be an array of uint8"
+        raise DatasetInvalidError(message)
+    fits = images.ndim == len("NHWC") and min(images.shape[1:]) > 0 and images.shape[3] in CHANNELS
+    require(fits, f"images must have shape (N, H, W, C) with C 1 or 3, not {images.shape}")
+
+
+def _require_column(name: str, values: object, kind: str, length: int) -> None:
+    kinds = {"U": "strings", "i": "integers"}
+    fits = isinstance(values, np.ndarray) and values.dtype.kind == kind and values.shape == (length,)
+    require(fits, f"{name} must be an array of {length} {kinds[kind]}, one for each image")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """Labelled images in three splits, with what says where they come from.
+
+    Attributes:
+        classes: Names of the classes; a label is an index into them.
+        image_shape: (H, W, C) of every image.
+        source: Name of the source the rows were read from.
+        salt: What the content of a row was hashed with to choose its split.
+        splits: The rows of each split of `SPLITS`.
+        digest: SHA-256 over all rows and the classes. Computed when left out, verified when given.
+    """
+
+    classes: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    source: str
+    salt: str
+    splits: Mapping[str, Split]
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse splits that do not fit together, and a digest that is not theirs."""
+        require(tuple(self.splits) == SPLITS, f"splits must be {', '.join(SPLITS)}, in this order")
+        require(len(set(self.classes)) == len(self.classes) > 0, "classes must be names, each given once")
+        for name, split in self.splits.items():
+            self._require_split(name, split)
+        digest = _digest(self)
+        require(self.digest in {"", digest}, f"the rows have digest {digest}, not {self.digest} as stated")
+        object.__setattr__(self, "digest", digest)
+
+    def _require_split(self, name: str, split: Split) -> None:
+        shape = split.images.shape[1:]
+        require(shape == self.image_shape, f"images of {name} have shape {shape}, not {self.image_shape}")
+        known = (split.labels >= 0) & (split.labels < len(self.classes))
+        require(bool(known.all()), f"{name} has a label outside 0..{len(self.classes) - 1}")
+        require(
+            list(split.slices) == self.slices, f"{name} must have the slices {', '.join(self.slices)}, in this order"
+        )
+
+    @property
+    def slices(self) -> list[str]:
+        """Names of the slice columns, the same in every split."""
+        return list(self.splits[SPLITS[0]].slices)
+
+
+def _digest(dataset: Dataset) -> str:
+    """Return SHA-256 over a line of JSON for the header and one for each row in stored order."""
+    header = ["headworks-data 1", dataset.classes, dataset.image_shape, dataset.slices]
+    digest = hashlib.sha256(json.dumps(header).encode())
+    for name, split in dataset.splits.items():
+        for record in split.records():
+            digest.update(b"\n" + json.dumps([name, *record]).encode())
+    return digest.hexdigest()
+
+
+def verify_ids(dataset: Dataset) -> None:
+    """Raise DatasetInvalidError unless every id is the content hash of its image."""
+    for name, split in dataset.splits.items():
+        wrong = split.ids[content_ids(split.images) != split.ids]
+        require(
+            not wrong.size, f"{wrong.size} ids of {name} are not the content of their image, as {wrong[:1].tolist()}"
+        )

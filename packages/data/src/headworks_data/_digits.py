@@ -1,0 +1,32 @@
+"""The handwritten digits that the scikit-learn wheel holds: 1,797 real ones, 8 by 8 pixels, nothing to download.
+
+They are the test part of E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
+Repository, 1998.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from headworks_data._source import Rows
+from headworks_data.errors import SourceError
+
+# Pixels count from 0 to 16 how many points of a 4 by 4 block were inked; they are scaled to the range of a byte.
+FULL_INK = 16
+# Mean brightness that parts thin from medium and medium from thick strokes. It is fixed, at about the thirds of
+# the digits, so that rows which are added or removed leave the slice of every other row as it is.
+STROKES = (73.0, 82.0)
+STROKE_NAMES = np.array(["thin", "medium", "thick"])
+
+
+def read(argument: str) -> Rows:
+    """Return the digits, with their stroke weight as a slice."""
+    if argument:
+        message = f"the source 'digits' takes no argument, and got {argument!r}"
+        raise SourceError(message)
+    from sklearn.datasets import load_digits  # noqa: PLC0415 - it takes a second, and only this function needs it
+
+    digits = load_digits()
+    images = np.rint(digits.images * (255 / FULL_INK)).astype(np.uint8)[..., np.newaxis]
+    strokes = STROKE_NAMES[np.searchsorted(STROKES, images.mean(axis=(1, 2, 3)), side="right")]
+    classes = tuple(str(name) for name in digits.target_names)
+    return Rows(images=images, labels=digits.target.astype(np.int64), classes=classes, slices={"stroke": strokes})

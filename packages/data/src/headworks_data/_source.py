@@ -1,0 +1,102 @@
+"""Datasets by name: what a source gives, and who gives it."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from headworks_data._dataset import require_images
+from headworks_data.errors import DatasetInvalidError, SourceError, UnknownSourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+ENTRY_POINTS = "headworks_data.datasets"
+BUILT_IN = {
+    "digits": "headworks_data._digits:read",
+    "folder": "headworks_data._folder:read",
+    "folder-grey": "headworks_data._folder:read_grey",
+    "folder-rgb": "headworks_data._folder:read_rgb",
+}
+MIN_CLASSES = 2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rows:
+    """What a source gives: labelled images that are not split yet.
+
+    Attributes:
+        images: Pixels, uint8 of shape (N, H, W, C).
+        labels: Index of each row's class, int64 of shape (N,).
+        classes: Names of the classes.
+        slices: Columns beside `class`, which is added to every dataset: name to (N,) strings.
+        source: What the dataset names as its source, in place of what was asked for. A reader whose argument is a
+            place gives its name alone, so that the same data is the same dataset wherever it lies.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    slices: Mapping[str, NDArray[np.str_]]
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse rows that no classifier can be trained on."""
+        try:
+            require_images(self.images)
+        except DatasetInvalidError as error:
+            raise SourceError(str(error)) from error
+        if len(self.classes) < MIN_CLASSES:
+            message = f"a dataset needs at least {MIN_CLASSES} classes, and there is only {', '.join(self.classes)}"
+            raise SourceError(message)
+
+
+def sources() -> dict[str, Callable[[str], Rows]]:
+    """Return the readers by the name of their source.
+
+    Those of this package come first; other packages add theirs as entry points of the group
+    ``headworks_data.datasets``. A reader takes what follows the colon in ``name:argument`` (else an empty string).
+    """
+    added = {point.name: point.load for point in entry_points(group=ENTRY_POINTS)}
+    own = {name: _loader(target) for name, target in BUILT_IN.items()}
+    return {name: _lazy(load) for name, load in (added | own).items()}
+
+
+def _loader(target: str) -> Callable[[], Callable[[str], Rows]]:
+    module, _, function = target.partition(":")
+    return lambda: getattr(importlib.import_module(module), function)
+
+
+def _lazy(load: Callable[[], Callable[[str], Rows]]) -> Callable[[str], Rows]:
+    """Return a reader that imports the real one only when it is called."""
+
+    def read(argument: str) -> Rows:
+        return load()(argument)
+
+    return read
+
+
+def read_source(source: str) -> Rows:
+    """Read all rows of a source.
+
+    Args:
+        source: Its name, with an argument after a colon where it takes one, as ``digits`` or ``folder:PATH``.
+
+    Raises:
+        UnknownSourceError: No source has this name.
+        SourceError: What the source holds cannot become a dataset.
+    """
+    name, _, argument = source.partition(":")
+    known = sources()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
+        message = f"there is no source {name!r}: {hint}"
+        raise UnknownSourceError(message)
+    return known[name](argument)

@@ -1,0 +1,54 @@
+"""Re-prove exactly what a change can reach in a machine learning monorepo."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from headworks._base import Base
+    from headworks._explanation import Explanation, explain
+    from headworks._gate.compare import gate
+    from headworks._gate.result import GateResult
+    from headworks._plan import Plan, PlannedSession, plan
+    from headworks._sessions import Session
+    from headworks._verdict import Verdict
+
+__all__ = [
+    "Base",
+    "Explanation",
+    "GateResult",
+    "Plan",
+    "PlannedSession",
+    "Session",
+    "Verdict",
+    "explain",
+    "gate",
+    "plan",
+]
+
+_MODULES = {
+    "Base": "_base",
+    "Explanation": "_explanation",
+    "GateResult": "_gate.result",
+    "Plan": "_plan",
+    "PlannedSession": "_plan",
+    "Session": "_sessions",
+    "Verdict": "_verdict",
+    "explain": "_explanation",
+    "gate": "_gate.compare",
+    "plan": "_plan",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for when it is asked for, since every start of the command imports this module."""
+    if name not in _MODULES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """List what can be imported."""
+    return sorted([*globals(), *__all__])

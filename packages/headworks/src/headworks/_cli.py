@@ -1,0 +1,177 @@
+"""The command line: finds the module of a command and runs it.
+
+A command NAME is a module `_commands.NAME` with `add_arguments(parser)` and `run(arguments) -> int`; its docstring's
+first line is its help. Where it says `takes_more = True`, it gets what follows `--` as `more`. Only the module of the
+command that was asked for is imported, and argparse only where the arguments are not plain ones.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from importlib import import_module
+
+from headworks.errors import CannotDecideError, HeadworksError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    class Command(Protocol):
+        """What the module of a command holds."""
+
+        add_arguments: Callable[[Any], None]
+        run: Callable[[Any], int]
+
+
+__all__ = ["main", "program"]
+
+_COMMANDS = "_commands"
+_BROKEN_PIPE = 141  # 128 and the number of SIGPIPE
+_GARBAGE = 100_000  # objects after which the interpreter looks for circles among them, which a plan hardly makes
+
+
+def _names() -> list[str]:
+    """Return the names of all commands there are."""
+    modules = os.listdir(os.path.join(os.path.dirname(__file__), _COMMANDS))
+    return sorted(it.removesuffix(".py").replace("_", "-") for it in modules if it.endswith(".py") and it[0] != "_")
+
+
+def _command(name: str) -> Command:
+    """Import the module of a command."""
+    module = f"{__package__}.{_COMMANDS}.{name.replace('-', '_')}"
+    try:
+        command: Command = import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        from headworks._nearest import suggestion
+
+        message = f"There is no command {name!r}.{suggestion(name, _names())} See `headworks --help`."
+        raise UsageError(message) from None
+    return command
+
+
+def _first_line(module: object) -> str:
+    """Return the first line of a module's docstring."""
+    return (module.__doc__ or "").strip().partition("\n")[0]
+
+
+def _overview() -> str:
+    """Return the help that lists every command."""
+    commands = _names()
+    width = max(map(len, commands), default=0)
+    lines = [f"  {name:{width}}  {_first_line(_command(name))}" for name in commands]
+    return "\n".join(
+        [
+            "usage: headworks [--help] [--version] COMMAND ...",
+            "",
+            "Re-prove exactly what a change can reach in a machine learning monorepo.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "`headworks COMMAND --help` says more of one. Exit codes: 0 passed, 1 a session or gate failed,",
+            "2 usage or configuration, 3 cannot decide.",
+        ],
+    )
+
+
+def _parse(name: str, command: Command, rest: list[str]) -> Any:  # noqa: ANN401  # argparse's Namespace or our own
+    """Return the arguments of a command."""
+    from headworks._arguments import Arguments
+
+    plain = Arguments()
+    command.add_arguments(plain)
+    values = plain.parse(rest)
+    if values is not None:
+        return values
+    import argparse
+
+    parser = argparse.ArgumentParser(prog=f"headworks {name}", description=_first_line(command), allow_abbrev=False)
+    command.add_arguments(parser)
+    return parser.parse_args(rest)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run what the arguments ask for and return its exit code."""
+    name, *rest = arguments or ["--help"]
+    if name in {"-h", "--help"}:
+        sys.stdout.write(_overview() + "\n")
+        return 0
+    if name == "--version":
+        from importlib.metadata import version
+
+        sys.stdout.write(f"headworks {version('headworks')}\n")
+        return 0
+    command = _command(name)
+    more = None
+    if getattr(command, "takes_more", False):
+        dashes = rest.index("--") if "--" in rest else len(rest)
+        rest, more = rest[:dashes], rest[dashes + 1 :]
+    values = _parse(name, command, rest)
+    if more is not None:
+        values.more = more
+    return command.run(values)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        arguments: what follows the program's name; by default that of this process.
+
+    Returns:
+        0 passed, 1 a session or gate failed, 2 usage or configuration, 3 cannot decide, as where a disk is full; as
+        shells have it, 130 where somebody interrupted it and 141 where nobody reads on, so that neither is taken for
+        passed.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # somebody closed it, and so does not want to read it
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # until this process ends
+        # File names may be no valid text, and terminals may not know every letter: show both escaped.
+        getattr(sys, name).reconfigure(errors="backslashreplace")
+    try:
+        code = _run(sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except HeadworksError as error:
+        sys.stderr.write(f"headworks: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        _discard_output()
+        return _BROKEN_PIPE
+    except OSError as error:
+        _discard_output()
+        sys.stderr.write(f"headworks: the system refused: {error}. Until that is mended, nothing counts as passed.\n")
+        return CannotDecideError.exit_code
+    return code
+
+
+def _discard_output() -> None:
+    """Have nothing more written where it cannot be, which the interpreter would try once more as it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def program() -> int:
+    """Run the command line as all that this process does, and return its exit code.
+
+    Where nothing can have asked to be called at the end and no thread can still run, the process ends here and now:
+    taking the interpreter apart would be a tenth of a small plan.
+    """
+    gc.set_threshold(_GARBAGE)
+    code = main()
+    if sys.modules.keys().isdisjoint({"atexit", "threading"}):  # pragma: no cover  # measuring coverage uses both
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except OSError:  # which the interpreter reports as it ends
+            return code
+        os._exit(code)
+    return code

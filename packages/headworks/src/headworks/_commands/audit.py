@@ -1,0 +1,141 @@
+"""Run a session watched, and list what it reads of the repository that its digest does not cover.
+
+A file that is read and not declared is an error: a change to it would not run the session again. One that is declared
+and not read is advice: a change to it runs the session for nothing. Nothing is recorded.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from headworks._git import Repository
+from headworks._plan import plan
+from headworks._quantities import count_text
+from headworks._store.store import Store
+from headworks.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from headworks._audit import Findings
+    from headworks._audit_watch import Watch
+    from headworks._plan import Plan
+    from headworks._run.outcome import Outcome
+
+__all__ = ["add_arguments", "run"]
+
+_SHOWN = 20  # files of advice
+
+
+def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Declare what can be asked for."""
+    parser.add_argument("sessions", nargs="*", default=[], metavar="SESSION", help="one session, as nox shows it")
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
+
+
+def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Audit and return the exit code."""
+    import tempfile
+    import time
+    from pathlib import Path
+
+    from headworks._audit_watch import make_watch
+
+    root = Repository(os.getcwd()).root
+    store = Store.default(root)
+    planned = plan(root, store=store, sessions=arguments.sessions)
+    name = _one(planned, arguments.sessions)
+    since = time.time()
+    with tempfile.TemporaryDirectory(prefix="headworks-") as folder:
+        watch = make_watch(Path(folder))
+        outcomes, is_ended = _watched(planned, name, store, watch)
+        if is_ended or not outcomes[name].is_proven:
+            return _unfinished(outcomes, name, is_ended=is_ended)
+        findings = _findings(planned, name, watch, since)
+    text = _json(name, findings, watch) if arguments.format == "json" else _text(name, findings, watch)
+    sys.stdout.write(text + "\n")
+    return 1 if findings.undeclared or findings.ignored else 0
+
+
+def _one(planned: Plan, names: list[str]) -> str:
+    """Return the name of the one session that was asked for."""
+    wanted = set(names)
+    sessions = [it.session for it in planned.sessions]
+    found = [it.name for it in sessions if wanted & it.asked_by]
+    if len(found) != 1:
+        choice = f"one of {', '.join(found[:5])}" if found else "it as `nox --list` shows it"
+        message = f"An audit takes one session, not {len(found)}. Name {choice}."
+        raise UsageError(message)
+    return found[0]
+
+
+def _watched(planned: Plan, name: str, store: Store, watch: Watch) -> tuple[dict[str, Outcome], bool]:
+    """Run a session watched, and before it, unwatched, what it needs."""
+    from headworks._run.display import Display
+    from headworks._run.session import run_plan
+    from headworks._run.task import Settings
+
+    settings = Settings(force=True, watch=watch)
+    return run_plan(planned, lambda: planned, frozenset({name}), store, settings, Display(sys.stderr))
+
+
+def _unfinished(outcomes: dict[str, Outcome], name: str, *, is_ended: bool) -> int:
+    """Say that there is nothing to tell, and return the exit code."""
+    from headworks._run.outcome import exit_code
+
+    if is_ended:
+        return 130
+    sys.stderr.write(f"headworks: {name} did not pass, so that there is nothing to tell of what it reads.\n")
+    return exit_code(outcomes.values(), is_ci=False) or 3
+
+
+def _findings(planned: Plan, name: str, watch: Watch, since: float) -> Findings:
+    """Compare what the session read with what its digest covers."""
+    from pathlib import Path
+
+    from headworks._audit import compare, declared_files
+
+    digester = planned.digester
+    sessions = {it.session.name: it.session for it in planned.sessions}
+    session = sessions[name]
+    listing, prefix = digester.project.listing, digester.project.prefix
+    root = Path(planned.root).resolve()
+    outputs = [root / path for it in (session, *(sessions[need] for need in session.needs)) for path in it.outputs]
+    return compare(
+        watch.reads(),
+        top=Path(*root.parts[: len(root.parts) - len(Path(prefix).parts)]),
+        known={os.fsdecode(path) for path in listing.paths()},
+        declared=declared_files(digester, session),
+        outputs=outputs,
+        since=since,
+    )
+
+
+def _json(name: str, findings: Findings, watch: Watch) -> str:
+    """Return the findings for programs."""
+    import json
+
+    return json.dumps({"session": name, "watch": watch.name, "cannot_see": watch.cannot_see} | vars(findings), indent=2)
+
+
+def _text(name: str, findings: Findings, watch: Watch) -> str:
+    """Return the findings for people."""
+    lines = [f"{name} read {count_text(len(findings.read), 'file')} of the repository, watched by {watch.name}."]
+    if watch.cannot_see:
+        lines.append(f"Not seen are {watch.cannot_see}.")
+    if findings.undeclared:
+        lines += ["", "Read but not declared; a change to one does not run the session again. Name them in `inputs`:"]
+        lines += [f"  {path}" for path in findings.undeclared]
+    if findings.ignored:
+        lines += ["", "Read but ignored by git; commit a list of their hashes, and name that in `inputs`:"]
+        lines += [f"  {path}" for path in findings.ignored]
+    if findings.unread:
+        lines += ["", "Declared but never read; a change to one runs the session for nothing. This is advice:"]
+        lines += [f"  {path}" for path in findings.unread[:_SHOWN]]
+        more = len(findings.unread) - _SHOWN
+        lines += [f"  and {more:,} more, which --format json lists"] if more > 0 else []
+    if not findings.undeclared and not findings.ignored:
+        lines += ["", "Everything that it read is declared."]
+    return "\n".join(lines)

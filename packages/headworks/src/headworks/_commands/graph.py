@@ -1,0 +1,28 @@
+"""Draw the sessions, what each needs, and which have passed."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from headworks._commands.plan import add_selection, rendered
+from headworks._plan import plan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    add_selection(parser)
+    parser.add_argument("--format", choices=["mermaid", "dot"], default="mermaid")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw the plan of the project that the working folder is in."""
+    found = plan(os.curdir, base=arguments.base, sessions=arguments.sessions)
+    sys.stdout.write(rendered(found, arguments.format))
+    return 0

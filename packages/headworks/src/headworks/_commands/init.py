@@ -1,0 +1,44 @@
+"""Write a table of sessions, to be made more precise, into the pyproject.toml of an existing nox repository."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from headworks._digest import Digester
+from headworks._starter import with_table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    parser.add_argument("--print", action="store_true", dest="is_shown", help="show the file instead of writing it")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the table for the project that the working folder is in; everything else stays as it is."""
+    digester = Digester.for_worktree(os.curdir)
+    root = digester.snapshot.repository.root
+    path = os.path.realpath(os.path.join(root, "pyproject.toml"))
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except FileNotFoundError:
+        content = b""
+    changed = with_table(content, digester.sessions(), os.listdir(root))
+    if arguments.is_shown:
+        sys.stdout.write(changed.decode())
+        return 0
+    temporary = f"{path}.{os.getpid()}"
+    with open(temporary, "wb") as file:
+        file.write(changed)
+    if content:
+        os.chmod(temporary, os.stat(path).st_mode)
+    os.replace(temporary, path)
+    sys.stdout.write(f"Wrote [tool.headworks] into {path}. `headworks plan` shows what follows from it.\n")
+    return 0

@@ -1,0 +1,113 @@
+"""Show what would run, why, and how long it should take."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from headworks._digest import Digester, prepare
+from headworks._quantities import option_value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+    from headworks._plan import Plan
+
+__all__ = ["add_arguments", "add_selection", "rendered", "run"]
+
+_MAX_JOBS = 256  # that GitHub allows in a matrix
+_TAGS = (
+    "it has to be tags with commas between them, as in macos,windows, each of letters, digits, `-` and `_`, and none of"
+    " them `any` or `matrix`, which mean something else"
+)
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Declare which sessions are meant, and what they are compared with."""
+    parser.add_argument(
+        "sessions",
+        nargs="*",
+        default=[],
+        metavar="SESSION",
+        help="sessions as nox takes them; by default those of the table and those that a bare nox runs",
+    )
+    parser.add_argument("--base", metavar="REF", help="say what changed since HEAD parted from this revision")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    add_selection(parser)
+    parser.add_argument("--format", choices=["text", "json", "github", "mermaid", "dot"], default="text")
+    parser.add_argument("--jobs", metavar="N", help="with --format github: how many jobs a matrix may have")
+    parser.add_argument(
+        "--apart",
+        metavar="TAGS",
+        help="with --format github: tags, with commas between them, whose sessions get a matrix of their own",
+    )
+    parser.add_argument(
+        "--output", metavar="FILE", help="write to this file; with --format github, to the end of what it has"
+    )
+
+
+def _jobs(text: str) -> int:
+    """Return a number of jobs.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = int(text)
+    if not 1 <= number <= _MAX_JOBS:
+        raise ValueError(text)
+    return number
+
+
+def _tags(text: str) -> tuple[str, ...]:
+    """Return tags, each of which is to be the name of an output.
+
+    Raises:
+        ValueError: one of them cannot be.
+    """
+    tags = tuple(text.split(","))
+    if any(not tag.replace("-", "").replace("_", "").isalnum() or tag in {"any", "matrix"} for tag in tags):
+        raise ValueError(text)
+    return tags
+
+
+def rendered(found: Plan, form: str, *, jobs: int = _MAX_JOBS, apart: tuple[str, ...] = ()) -> str:
+    """Return a plan in one of the forms."""
+    if form == "json":
+        from headworks._format_json import as_json
+
+        return as_json(found)
+    if form == "github":
+        from headworks._format_github import as_github
+
+        return as_github(found, jobs=jobs, apart=apart)
+    if form in {"mermaid", "dot"}:
+        from headworks._format_graph import as_dot, as_mermaid
+
+        return as_mermaid(found) if form == "mermaid" else as_dot(found)
+    from headworks._format_text import as_text
+
+    return as_text(found)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show the plan of the project that the working folder is in."""
+    jobs = option_value(_jobs, arguments.jobs, "--jobs", f"it has to be a number from 1 to {_MAX_JOBS}")
+    apart = option_value(_tags, arguments.apart, "--apart", _TAGS)
+    digester = Digester.for_worktree(os.curdir, meanwhile=prepare())
+    from headworks._plan import plan_of
+    from headworks._store.store import Store
+
+    store = Store.default(digester.snapshot.repository.root)
+    found = plan_of(digester, arguments.base, store, arguments.sessions)
+    text = rendered(found, arguments.format, jobs=jobs or _MAX_JOBS, apart=apart or ())
+    if arguments.output is None:
+        sys.stdout.write(text)
+        return 0
+    from headworks._output_file import append_output, write_output
+
+    (append_output if arguments.format == "github" else write_output)(arguments.output, text)
+    return 0

@@ -1,0 +1,137 @@
+"""Give a model an alias such as `production`, if all that must have passed has, for exactly that file.
+
+What must have passed stands in the table: [tool.headworks.gate] promote = { production = [ "gate", "serve-check" ] }.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from headworks.errors import CannotDecideError, ConfigurationError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from headworks._evidence import Evidence
+    from headworks._store.store import Store
+
+__all__ = ["add_arguments", "now", "run", "who"]
+
+_LACKING = {"missing": "has not run", "outdated": "was judged by other conditions than the table has now"}
+
+
+def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Declare what can be asked for."""
+    parser.add_argument("model", metavar="MODEL", help="its file, or alias:NAME for the one that an alias points to")
+    parser.add_argument("--to", required=True, metavar="ALIAS", help="an alias of the table, as in production")
+
+
+def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Promote and say so."""
+    from headworks._alias import Move, move
+    from headworks._evidence import evidence
+    from headworks._gate.table import project_settings
+    from headworks._gate.terms import terms
+    from headworks._nearest import suggestion
+    from headworks._store.store import Store
+
+    settings, alias = project_settings(), arguments.to
+    if alias not in settings.promote:
+        message = (
+            f"[tool.headworks.gate] does not say what {alias!r} needs.{suggestion(alias, settings.promote)}"
+            ' Add it, as in promote = { production = [ "gate" ] }.'
+        )
+        raise UsageError(message)
+    store = Store.default()
+    content, file = _model(store, arguments.model)
+    found = evidence(store, content, _instances(alias, settings.promote[alias]), terms(settings))
+    _refuse_lacking(found, f"The model {content[:12]} is not promoted to {alias}")
+    rows = tuple(vars(it) for it in found)
+    to = Move(alias=alias, content=content, file=file, action="promote", by=who(), when=now(), evidence=rows)
+    word = "now" if move(store, to) else "already"
+    said = ", ".join(f"{it.check} {it.state}" + (f" ({it.note})" if it.note else "") for it in found)
+    sys.stdout.write(f"{alias} is {word} {content[:12]} ({file}): {said}\n")
+    return 0
+
+
+def _instances(alias: str, checks: Sequence[str]) -> dict[str, set[str]]:
+    """Return the names of the sessions that each check means; none for the gate, which is no session here.
+
+    Raises:
+        ConfigurationError: a check is neither.
+    """
+    from headworks._digest import Digester
+    from headworks._evidence import GATE
+    from headworks._nearest import suggestion
+
+    bare = {it: it.removesuffix("?") for it in checks}
+    is_asked = set(bare.values()) != {GATE}
+    known: dict[str, set[str]] = {GATE: set()}
+    for session in Digester.for_worktree(os.curdir).sessions() if is_asked else ():
+        for name in session.asked_by - {GATE}:
+            known.setdefault(name, set()).add(session.name)
+    for name in bare.values():
+        if name not in known:
+            message = (
+                f"[tool.headworks.gate] promote: {alias} needs {name!r}, and there is no such session."
+                f"{suggestion(name, known)} `nox --list` shows all of them."
+            )
+            raise ConfigurationError(message)
+    return {it: known[name] for it, name in bare.items()}
+
+
+def _refuse_lacking(found: Sequence[Evidence], what: str) -> None:
+    """Refuse what has not passed all that it has to, and say what to run.
+
+    Raises:
+        CannotDecideError: something is lacking.
+    """
+    import shlex
+
+    from headworks._evidence import GATE
+
+    lacking = [it for it in found if not it.is_enough]
+    if not lacking:
+        return
+    states = ", ".join(f"{it.check} {_LACKING.get(it.state, it.state)}" for it in lacking)
+    sessions = [shlex.quote(it.check) for it in lacking if it.check != GATE]
+    run = [f"`headworks run {' '.join(sessions)}`"] if sessions else []
+    run += ["`headworks gate`"] if any(it.check == GATE for it in lacking) else []
+    message = f"{what}: {states} for exactly this file. Run {', then '.join(run)}."
+    raise CannotDecideError(message)
+
+
+def _model(store: Store, given: str) -> tuple[str, str]:
+    """Return the SHA-256 and the name of a model's file."""
+    from pathlib import Path
+
+    from headworks._alias import current
+    from headworks._store.writing import hash_file
+
+    if given.startswith("alias:"):
+        found = current(store, given.removeprefix("alias:"))
+        return found.content, found.file
+    try:
+        return hash_file(Path(given))[0], os.path.basename(given)
+    except OSError as error:
+        message = f"{given} cannot be read: {error.strerror}. Name the model's file, or alias:NAME."
+        raise UsageError(message) from None
+
+
+def who() -> str:
+    """Return who is at work: the actor of a GitHub workflow, else what git or the system calls the person."""
+    import getpass
+
+    from headworks._git import Repository
+
+    return os.environ.get("GITHUB_ACTOR") or Repository(os.curdir).ask("config", "user.email") or getpass.getuser()
+
+
+def now() -> str:
+    """Return the time, ISO 8601 in UTC."""
+    import datetime as dt
+
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

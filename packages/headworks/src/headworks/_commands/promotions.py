@@ -1,0 +1,78 @@
+"""List the models that were promoted: which, to what, by whom, when, and by which evidence."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from headworks._alias import Move
+    from headworks._store.store import Store
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Declare what can be asked for."""
+    parser.add_argument("--path", metavar="ALIAS", help="only the file of the model that an alias points to")
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
+
+
+def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+    """List them, the latest last."""
+    from headworks._alias import aliases, moves
+    from headworks._store.store import Store
+
+    store = Store.default()
+    if arguments.path is not None:
+        sys.stdout.write(f"{_path(store, arguments.path)}\n")
+        return 0
+    all_moves = {alias: moves(store, alias) for alias in aliases(store)}
+    found = sorted((it for its in all_moves.values() for it in its if it is not None), key=lambda it: it.when)
+    damaged = [(alias, entry) for alias, its in all_moves.items() for entry, it in enumerate(its, 1) if it is None]
+    if arguments.format == "json":
+        import json
+
+        data = [vars(it) | {"evidence": list(it.evidence)} for it in found]
+        lost = [{"alias": alias, "entry": entry} for alias, entry in damaged]
+        sys.stdout.write(json.dumps({"format": 1, "promotions": data, "damaged": lost}, indent=2) + "\n")
+        return 0
+    lines = [line for it in found for line in _lines(it)]
+    lines += [f"{alias}: entry {entry} is damaged, so that nothing says what it did" for alias, entry in damaged]
+    sys.stdout.write("\n".join(lines or [f"Nothing was promoted in {store.root}."]) + "\n")
+    return 0
+
+
+def _path(store: Store, alias: str) -> str:
+    """Return the file of a model, which is whole.
+
+    Raises:
+        StoreError: it is missing or damaged.
+    """
+    from headworks._alias import current, is_held
+    from headworks.errors import StoreError
+
+    found = current(store, alias)
+    if not is_held(store, found.content):
+        message = (
+            f"The model {found.content[:12]} of {alias} is missing or damaged in {store.root}."
+            f" Put it back with `headworks store import`, or go back with `headworks rollback {alias}`."
+        )
+        raise StoreError(message)
+    return str(store.blobs.path(found.content))
+
+
+def _lines(it: Move) -> list[str]:
+    """Return the lines about one move."""
+    said = [_said(row["check"], row["state"], row["when"], row.get("note", "")) for row in it.evidence]
+    return [
+        f"{it.when[:19]}  {it.alias}  {it.content[:12]}  {it.file}  {it.action} by {it.by}",
+        f"    {', '.join(said)}",
+    ]
+
+
+def _said(check: str, state: str, when: str, note: str) -> str:
+    """Return what was known about one check."""
+    return f"{check} {state}" + (f" on {when[:10]}" if when else "") + (f" ({note})" if note else "")

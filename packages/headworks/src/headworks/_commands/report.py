@@ -1,0 +1,46 @@
+"""Write one page that a reviewer reads instead of logs, as Markdown and as one HTML file.
+
+It judges nothing and runs no session: what is not there, the page says. Its first line is the worst that was found.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from headworks._output_file import write_output
+from headworks.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["add_arguments", "run"]
+
+_FOLDER = os.path.join("artifacts", "report")
+
+
+def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Declare what can be asked for."""
+    parser.add_argument("--output", default=_FOLDER, metavar="DIR", help="where report.md and report.html are written")
+    parser.add_argument("--base", metavar="REF", help="compare with where HEAD parted from this revision")
+    parser.add_argument("--gate", default="", metavar="FILE", help="what `headworks gate --format json` wrote")
+    parser.add_argument("--data-diff", default="", metavar="FILE", help="the JSON of a comparison of two datasets")
+
+
+def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Write the page and return the exit code, which is 0 whatever the page says."""
+    try:
+        from headworks._report.as_html import as_html
+        from headworks._report.as_markdown import as_markdown
+        from headworks._report.collect import collect
+        from headworks._report.escape import one_line
+    except ModuleNotFoundError as error:
+        message = f"The report needs {error.name}, which is not installed: pip install 'headworks[report]'"
+        raise UsageError(message) from None
+    page = collect(os.curdir, arguments.base, data_diff=arguments.data_diff, gate=arguments.gate)
+    contents = {"report.md": as_markdown(page), "report.html": as_html(page)}
+    for name, content in contents.items():
+        write_output(os.path.join(arguments.output, name), content)
+    sys.stdout.write(f"{one_line(page.verdict)}\n{os.path.join(arguments.output, 'report.html')}\n")
+    return 0

@@ -1,0 +1,27 @@
+"""Move an alias back to the model that it meant before the current one."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Declare what can be asked for."""
+    parser.add_argument("alias", metavar="ALIAS", help="an alias, as in production")
+
+
+def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Move it back and say so."""
+    from headworks._alias import roll_back
+    from headworks._commands.promote import now, who
+    from headworks._store.store import Store
+
+    found = roll_back(Store.default(), arguments.alias, by=who(), when=now())
+    sys.stdout.write(f"{arguments.alias} is {found.content[:12]} ({found.file}) again\n")
+    return 0

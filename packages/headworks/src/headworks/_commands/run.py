@@ -1,0 +1,138 @@
+"""Run what has no verdict yet, through nox, in parallel, and put the outputs of the rest in place.
+
+What a verdict covers is not run again, and its outputs are put where they were. Arguments after `--` go to the sessions
+that are named; nothing is recorded of those then. `headworks plan` says beforehand what would run, and why.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from headworks._digest import Digester, prepare
+from headworks.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from headworks._plan import Plan
+    from headworks._run.outcome import Outcome
+    from headworks._run.task import Settings
+
+__all__ = ["add_arguments", "run"]
+
+takes_more = True  # arguments after `--`
+
+
+def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Declare what can be asked for."""
+    parser.add_argument("sessions", nargs="*", default=[], metavar="SESSION", help="sessions as nox takes them")
+    parser.add_argument("--base", metavar="REF", help="the revision that the reasons compare with")
+    parser.add_argument("--jobs", "-j", type=int, metavar="N", help="how many processes run at a time")
+    parser.add_argument("--force", action="store_true", help="run also what a verdict covers")
+    parser.add_argument("--keep-going", action="store_true", help="start sessions even after one has failed")
+    parser.add_argument("--retry", type=int, default=0, metavar="N", help="run a failed session up to N times again")
+    parser.add_argument("--outcomes", metavar="FILE", help="write what became of each session, for `headworks verify`")
+    parser.add_argument("--remote", metavar="URL", help="a store elsewhere to look in, as HEADWORKS_REMOTE")
+    parser.add_argument("--write-remote", action="store_true", help="record there too; for trusted runs only")
+
+
+def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Run and return the exit code."""
+    begin = time.monotonic()
+    _check(arguments)
+    digester = Digester.for_worktree(os.curdir, meanwhile=_prepare())
+    from headworks._plan import plan, plan_of
+    from headworks._run.covered import covered
+    from headworks._run.outcome import exit_code
+    from headworks._run.summary import summary
+    from headworks._store.store import Store
+
+    root = digester.snapshot.repository.root
+    store = Store.default(root, remote=arguments.remote, write_remote=arguments.write_remote)
+    planned = plan_of(digester, arguments.base, store, arguments.sessions)
+    asked = _asked(planned, arguments.sessions)
+    outcomes = None if arguments.force or arguments.more else covered(planned, asked)
+    is_ended = False
+    if outcomes is None:
+        from headworks._run.session import run_plan
+
+        def make_plan() -> Plan:
+            return plan(root, base=arguments.base, store=store, sessions=arguments.sessions)
+
+        outcomes, is_ended = run_plan(planned, make_plan, asked, store, _settings(arguments))
+    store.mark_used(it.verdict.digest for it in outcomes.values() if it.verdict is not None)
+    if arguments.outcomes is not None:
+        from headworks._outcomes_file import as_outcomes
+        from headworks._output_file import write_output
+
+        write_output(arguments.outcomes, as_outcomes(_in_order(planned, outcomes)))
+    sys.stdout.write(summary(_in_order(planned, outcomes), time.monotonic() - begin) + "\n")
+    for problem in store.problems:
+        sys.stderr.write(f"headworks: {problem}\n")
+    return 130 if is_ended else exit_code(outcomes.values(), is_ci=_is_ci())
+
+
+def _prepare() -> Iterator[None]:
+    """Import what comes next while git looks at the work tree, in two steps."""
+    yield from prepare()
+    from headworks._run import covered, summary
+    from headworks._store import uses
+
+    del covered, summary, uses
+
+
+def _settings(arguments: Any) -> Settings:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Return what the person who runs wants."""
+    from headworks._run.task import Settings
+
+    return Settings(
+        jobs=arguments.jobs or _processors(),
+        force=arguments.force,
+        keep_going=arguments.keep_going,
+        retries=arguments.retry,
+        arguments=tuple(arguments.more),
+        is_ci=_is_ci(),
+    )
+
+
+def _processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # pragma: no cover  # measured on Linux
+
+
+def _is_ci() -> bool:
+    """Whether nobody watches, so that what must run and did not is an error."""
+    return os.environ.get("CI", "").lower() not in {"", "0", "false"}
+
+
+def _check(arguments: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Refuse numbers that make no sense."""
+    if arguments.jobs is not None and arguments.jobs < 1:
+        message = f"--jobs is {arguments.jobs}; it has to be 1 or more."
+        raise UsageError(message)
+    if arguments.retry < 0:
+        message = f"--retry is {arguments.retry}; it has to be 0 or more."
+        raise UsageError(message)
+    if arguments.more and not arguments.sessions:
+        message = "Arguments after `--` go to sessions that are named, as in `headworks run tests -- -x`. Name some."
+        raise UsageError(message)
+
+
+def _asked(planned: Plan, names: list[str]) -> frozenset[str]:
+    """Return the names of the sessions that were asked for, without those that they need."""
+    sessions = [it.session for it in planned.sessions]
+    if not names:
+        return frozenset(it.name for it in sessions if it.is_planned)
+    wanted = set(names)
+    return frozenset(it.name for it in sessions if wanted & it.asked_by)
+
+
+def _in_order(planned: Plan, outcomes: Mapping[str, Outcome]) -> list[Outcome]:
+    """Return outcomes in the order of the plan."""
+    return [outcomes[it.session.name] for it in planned.sessions]

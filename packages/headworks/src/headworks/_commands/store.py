@@ -1,0 +1,142 @@
+"""List, clear, export or import the store of verdicts.
+
+The store is the folder in HEADWORKS_STORE, or `headworks` in the platform's folder for caches.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from headworks._quantities import age_of, count_text, duration_text, option_value, size_of, size_text
+from headworks._store.store import Store
+from headworks.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from headworks._verdict import Verdict
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Declare what can be done to the store."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    ls = actions.add_parser("ls", help="list verdicts")
+    ls.add_argument("sessions", nargs="*", metavar="SESSION", help="only those of these sessions")
+    ls.add_argument("--flaky", action="store_true", help="only digests that have passed and failed")
+    ls.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
+    gc = actions.add_parser("gc", help="remove what was not used for long")
+    gc.add_argument("--max-size", metavar="SIZE", help="how much the outputs may take, as in 5GB")
+    gc.add_argument("--max-age", metavar="AGE", help="how long ago the last use may be, as in 30d or 12h")
+    gc.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
+    export = actions.add_parser("export", help="write all that can be relied upon into one file")
+    export.add_argument("file", help="a tar archive to write, as for the cache of a CI")
+    import_ = actions.add_parser("import", help="take in what another store exported")
+    import_.add_argument(
+        "file", help="a bundle, or a folder with bundles, as good as who wrote them: they can say that anything passed"
+    )
+    forget = actions.add_parser("forget", help="forget the verdicts of sessions, so that they run again")
+    forget.add_argument("sessions", nargs="+", metavar="SESSION", help="names as nox shows them")
+
+
+def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Do it and return the exit code."""
+    actions: dict[str, Callable[[Store, Any], str]] = {
+        "ls": _ls,
+        "gc": _gc,
+        "export": _export,
+        "import": _import,
+        "forget": _forget,
+    }
+    sys.stdout.write(actions[arguments.action](Store.default(remote=""), arguments) + "\n")
+    return 0
+
+
+def _ls(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
+    """Return a table of verdicts."""
+    verdicts = store.flaky() if arguments.flaky else store.ls()
+    _check_names(store, arguments.sessions)
+    if arguments.sessions:
+        verdicts = [it for it in verdicts if it.session in arguments.sessions]
+    flaky = {it.digest for it in store.flaky()}
+    if arguments.format == "json":
+        return _json([_fields(it) | {"flaky": it.digest in flaky} for it in verdicts])
+    if not verdicts:
+        return f"There is no such verdict in {store.root}."
+    rows = [_row(it, is_flaky=it.digest in flaky) for it in verdicts]
+    rows.insert(0, ["session", "outcome", "took", "ended", "commit", "digest"])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return "\n".join([*lines, "", f"{count_text(len(verdicts), 'verdict')} in {store.root}"])
+
+
+def _row(verdict: Verdict, *, is_flaky: bool) -> list[str]:
+    """Return the cells of a verdict."""
+    outcome = ("passed" if verdict.passed else "failed") + (", flaky" if is_flaky else "")
+    took = duration_text(verdict.seconds)
+    return [verdict.session, outcome, took, verdict.finished[:19], verdict.commit[:10], verdict.digest[:12]]
+
+
+def _fields(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict for JSON."""
+    return vars(verdict) | {"outputs": dict(verdict.outputs), "components": dict(verdict.components)}
+
+
+def _json(value: object) -> str:
+    """Return a value as JSON."""
+    import json
+
+    return json.dumps(value, indent=2)
+
+
+def _gc(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
+    """Clear the store and say what that did."""
+    size = option_value(size_of, arguments.max_size, "--max-size", "write it as in 5GB or 300MB")
+    age = option_value(age_of, arguments.max_age, "--max-age", "write it as in 30d or 12h")
+    cleared = store.gc(max_size=size, max_age=age)
+    if arguments.format == "json":
+        return _json(vars(cleared))
+    return (
+        f"Removed {count_text(cleared.verdicts, 'verdict')} and {count_text(cleared.blobs, 'blob')}"
+        f" ({size_text(cleared.freed)}); left in {store.root}: {count_text(cleared.kept, 'verdict')}"
+        f" with {size_text(cleared.size)} of outputs."
+    )
+
+
+def _export(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
+    """Write a bundle and say so."""
+    return f"Wrote {count_text(store.export(arguments.file), 'verdict')} of {store.root} to {arguments.file}."
+
+
+def _import(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
+    """Take in bundles and say what was new."""
+    bundles = [arguments.file]
+    if os.path.isdir(arguments.file):
+        found = [os.path.join(folder, name) for folder, _, names in os.walk(arguments.file) for name in names]
+        bundles = sorted(it for it in found if it.endswith(".tar"))
+    new = count_text(sum(map(store.import_, bundles)), "new verdict")
+    return f"Took {new} from {arguments.file} into {store.root}."
+
+
+def _forget(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
+    """Forget verdicts and say how many."""
+    _check_names(store, arguments.sessions)
+    forgotten = count_text(store.forget(arguments.sessions), "verdict")
+    return f"Forgot {forgotten} in {store.root}; what those sessions proved must be proved again."
+
+
+def _check_names(store: Store, sessions: list[str]) -> None:
+    """Refuse a session of which the store has no verdict, with the name that may have been meant."""
+    from difflib import get_close_matches
+
+    known = sorted({it.session for it in store.ls()})
+    for session in sessions:
+        if session not in known:
+            near = get_close_matches(session, known, n=1)
+            meant = f" Did you mean {near[0]!r}?" if near else ""
+            message = f"The store {store.root} has no verdict of {session!r}.{meant} See `headworks store ls`."
+            raise UsageError(message)

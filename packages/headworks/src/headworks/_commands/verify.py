@@ -1,0 +1,113 @@
+"""Tell whether every session of a plan ran or is covered by a verdict, from what the jobs of a CI wrote.
+
+It counts both sets: what was planned, and what was proven. A job that was cancelled, skipped or never started leaves
+its sessions unproven, so that no rule of a CI about such jobs can make this pass.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from headworks._quantities import count_text, duration_text
+from headworks.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from headworks._verify import Proof
+
+__all__ = ["add_arguments", "run"]
+
+_ENDED_WELL = {"success", "skipped"}  # of a job, in GitHub's words; what was skipped proves nothing, which is counted
+_LIMIT = 64 << 20  # bytes
+_SHOWN = 100  # sessions that are named
+
+
+def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Declare what is read and written."""
+    parser.add_argument(
+        "outcomes", nargs="*", default=[], metavar="FILE", help="files, or folders, of `run --outcomes`"
+    )
+    parser.add_argument("--plan", metavar="FILE", help="the plan, as `headworks plan --format json` wrote it")
+    parser.add_argument(
+        "--results", metavar="WORDS", default="", help="the results of the jobs before, as GitHub has them"
+    )
+    parser.add_argument("--summary", metavar="FILE", help="add what it tells to this file, as GITHUB_STEP_SUMMARY")
+
+
+def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Count, tell, and return 0 only if nothing is left open."""
+    from headworks._verify import prove
+
+    if arguments.plan is None:
+        message = "Name the plan with --plan, as `headworks plan --format json --output plan.json` wrote it."
+        raise UsageError(message)
+    own = os.path.abspath(arguments.plan)
+    paths = [path for it in arguments.outcomes for path in _files(it) if os.path.abspath(path) != own]
+    try:
+        proofs = prove(_read(arguments.plan), map(_read, paths))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        message = (
+            f"The plan or an outcome is not what Headworks writes: {type(error).__name__}: {error}. Run the jobs again."
+        )
+        raise UsageError(message) from error
+    bad = [it for it in arguments.results.split() if it not in _ENDED_WELL]
+    text = _text(proofs, bad)
+    sys.stdout.write(text)
+    if arguments.summary is not None:
+        from headworks._output_file import append_output
+
+        append_output(arguments.summary, f"```text\n{text.replace('```', '')}```\n")
+    if bad or any(it.has_failed for it in proofs):
+        return 1
+    return 3 if any(it.problem for it in proofs) else 0
+
+
+def _files(path: str) -> list[str]:
+    """Return a file, or the JSON files in a folder and below it."""
+    if not os.path.isdir(path):
+        return [path]
+    found = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
+    return sorted(it for it in found if it.endswith(".json"))
+
+
+def _read(path: str) -> dict[str, Any]:
+    """Return what a JSON file holds."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_LIMIT + 1)
+    except OSError as error:
+        message = f"{path} could not be read: {error.strerror}. The job that writes it has not come so far."
+        raise UsageError(message) from error
+    if len(data) > _LIMIT:
+        message = f"{path} has more than {_LIMIT:,} bytes"
+        raise ValueError(message)
+    import json
+
+    found = json.loads(data)
+    if not isinstance(found, dict) or found.get("format") != 1:
+        message = f"{path} has no format 1"
+        raise ValueError(message)
+    return found
+
+
+def _text(proofs: list[Proof], bad: list[str]) -> str:
+    """Return what was counted, and what is left open."""
+    lines = []
+    for system in dict.fromkeys(it.system for it in proofs):
+        here = [it for it in proofs if it.system == system]
+        ran = [it for it in here if it.how == "ran"]
+        covered = sum(it.how == "covered" for it in here)
+        took = duration_text(sum(it.seconds for it in ran))
+        lines.append(
+            f"{system}: {count_text(len(here), 'session')} planned, {len(ran):,} ran in {took},"
+            f" {covered:,} covered by verdicts, {len(here) - len(ran) - covered:,} not proven"
+        )
+    names = [it.session if it.system == "linux" else f"{it.session} on {it.system}" for it in proofs if it.how == "ran"]
+    lines += [f"  ran: {', '.join(names)}"] * bool(names)
+    problems = [f"  {it.session} on {it.system}: {it.problem}" for it in proofs if it.problem]
+    lines += problems[:_SHOWN] + [f"  and {len(problems) - _SHOWN:,} more"] * (len(problems) > _SHOWN)
+    lines += [f"  a job before ended with {', '.join(sorted(set(bad)))}"] * bool(bad)
+    return "\n".join(lines or ["The plan has no session."]) + "\n"

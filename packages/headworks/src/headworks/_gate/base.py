@@ -1,0 +1,239 @@
+"""What the stages of the merge base left behind: restored from the store, or made in a work tree of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+from headworks._base import Base, find_base
+from headworks._digest import Digester
+from headworks._needs import in_order
+from headworks._quantities import duration_text
+from headworks._run.lock import INSIDE
+from headworks.errors import CannotDecideError, ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from headworks._sessions import Session
+    from headworks._store.store import Store
+    from headworks._verdict import Verdict
+
+__all__ = ["BaseTree", "NoBaseError"]
+
+_PATIENCE = 6.0  # seconds that a run gets to end its sessions, which it does within 5
+_UNKNOWN = "the last one, and nothing says which branch it is to be merged into. Fetch it, or name a base with --base"
+FIRST = "If there never was one, --bootstrap records what this work tree predicts as the first."
+
+
+class NoBaseError(CannotDecideError):
+    """There is nothing to compare with."""
+
+
+class BaseTree:
+    """The tree of the merge base, and the outputs of its stages.
+
+    Attributes:
+        base: the commit; its id is empty where there is none.
+        notes: how the outputs came about, for people.
+        unproven: files of the work tree that were asked about, of which no verdict says who wrote them.
+    """
+
+    def __init__(self, root: str, store: Store, folder: str, *, asked: str | None, say: Callable[[str], None]) -> None:
+        """Find the base of a work tree.
+
+        Args:
+            root: the project's folder.
+            store: where verdicts and outputs are.
+            folder: an empty folder for what is restored.
+            asked: a revision, or None for the branch to be merged into.
+            say: takes a message for the person who waits.
+        """
+        self._now = Digester.for_worktree(root)
+        self._sessions = {session.name: session for session in self._now.sessions()}
+        self._repository = self._now.snapshot.repository
+        self._store = store
+        self._folder = folder
+        self._say = say
+        self._places: dict[str, str] = {}
+        self._tree = ""
+        found = find_base(self._repository, asked)
+        self.base = self._other(found)
+        self.notes: list[str] = []
+        self.unproven: list[str] = []
+
+    def _other(self, found: Base) -> Base:
+        """Return a base, without a commit where that is the work tree itself for want of another one.
+
+        A model compared with itself is never worse, which would be no reason to let it in.
+        """
+        ask = self._repository.ask
+        if found.commit != ask("rev-parse", "--verify", "--quiet", "HEAD") or ask("status", "--porcelain") != "":
+            return found
+        is_shallow = ask("rev-parse", "--is-shallow-repository") == "true"
+        if not is_shallow and ask("rev-parse", "--verify", "--quiet", "HEAD^") is None:
+            return Base(commit="", name="the first commit")
+        if found.is_assumed:
+            return Base(commit="", name=_UNKNOWN)
+        return found
+
+    def find(self, path: str) -> str:
+        """Return where a file lies that a stage of the base wrote, by its path in the work tree.
+
+        Raises:
+            ConfigurationError: no session says that it writes it.
+            NoBaseError: there is no base, or it does not have the file and cannot make it.
+        """
+        session = self._writer(path)
+        if not self.base.commit:
+            message = f"There is no commit to compare with: this is {self.base.name}. {FIRST}"
+            raise NoBaseError(message)
+        if session.name not in self._places:
+            self._places[session.name] = self._restored(session) or self._made(session)
+        place = os.path.join(self._places[session.name], path)
+        if not os.path.isfile(place):
+            message = (
+                f"{session.name} of the base, {self.base.name}, does not write {path}, so that there is nothing to"
+                f" compare with. {FIRST}"
+            )
+            raise NoBaseError(message)
+        return place
+
+    def _writer(self, path: str) -> Session:
+        """Return the session that writes a file."""
+        found = [it for it in self._sessions.values() if any(_holds(output, path) for output in it.outputs)]
+        if len(found) != 1:
+            message = (
+                f"[tool.headworks.gate] reads {path}, which {len(found)} sessions write. Name its folder in the"
+                " `outputs` of one session in [tool.headworks.sessions]."
+            )
+            raise ConfigurationError(message)
+        return found[0]
+
+    def _restored(self, session: Session) -> str:
+        """Return the folder that the session's outputs were restored into; empty where the store lacks them."""
+        verdict = self._verdict(session, self._now.for_commit(self.base.commit))
+        if verdict is None:
+            return ""
+        place = os.path.join(self._folder, str(len(self._places)))
+        os.mkdir(place)
+        if self._store.restore(verdict, place) is None:
+            return ""
+        self._store.mark_used([verdict.digest])
+        self.notes.append(f"the base is what {session.name} gave at {self.base.name}, restored from the store")
+        return place
+
+    def _verdict(self, session: Session, tree: Digester) -> Verdict | None:
+        """Return the verdict that covers a session of a tree, after those of all that it needs."""
+        found: Verdict | None = None
+        outputs: dict[str, Mapping[str, str]] = {}
+        for name in self._chain(session):
+            found = self._store.verdict(tree.digest(self._sessions[name], outputs).value)
+            left = self._left(self._sessions[name], tree) if found is None else found.outputs
+            if left is None:
+                return None
+            outputs[name] = left
+        return found
+
+    def _left(self, session: Session, tree: Digester) -> dict[str, str] | None:
+        """Return what a session that always runs, and so has no verdict, left in the work tree; None for any other."""
+        if session.cache or tree is not self._now:
+            return None
+        outputs = self._store.outputs(self._repository.root)
+        found = {path: outputs.content(path) for path in session.outputs}
+        return {path: content for path, content in found.items() if content is not None}
+
+    def _chain(self, session: Session) -> list[str]:
+        """Return all that a session needs, in an order in which it can run, and the session itself."""
+        names = [session.name]
+        for name in names:  # grows while it is read
+            names += [it for it in self._sessions[name].needs if it not in names]
+        return in_order({name: self._sessions[name].needs for name in names})
+
+    def check_current(self, path: str) -> None:
+        """Refuse a file of the work tree that its session, as it is now, did not write.
+
+        Where the session has no verdict, as after a bare `nox`, nobody can tell; that is noted.
+
+        Raises:
+            CannotDecideError: the session passed as it is now, and wrote something else.
+        """
+        session, is_current = self._writer(path), self.is_current(path)
+        if is_current is None:
+            self.unproven += [path] if session.cache else []  # one that always runs never has a verdict
+            self.notes.append(f"no verdict says that {path} is what {session.name} gives as it is now")
+        elif not is_current:
+            message = f"{path} is not what {session.name} gives as it is now. Run `headworks run {session.name}`."
+            raise CannotDecideError(message)
+
+    def is_current(self, path: str) -> bool | None:
+        """Tell whether a file of the work tree is what its session, as it is now, wrote; None where no verdict says.
+
+        Raises:
+            ConfigurationError: no session says that it writes it.
+        """
+        verdict = self._verdict(self._writer(path), self._now)
+        if verdict is None:
+            return None
+        outputs = self._store.outputs(self._repository.root)
+        return all(outputs.is_in_place(output, content) for output, content in verdict.outputs.items())
+
+    def _made(self, session: Session) -> str:
+        """Return the work tree of the base, after the session has run in it."""
+        self._say(
+            f"The store lacks what {session.name} gave at {self.base.name}: running it there,"
+            f" which should take {self._expected(session)}."
+        )
+        if not self._tree:
+            self._tree = os.path.join(self._folder, "tree")
+            self._repository.run("worktree", "add", "--quiet", "--detach", self._tree, self.base.commit)
+        root = os.path.join(self._tree, self._repository.prefix)
+        command = [sys.executable, "-m", "headworks", "run", session.name]
+        environ = {name: value for name, value in self._repository.environ.items() if name != INSIDE}
+        environ |= {"HEADWORKS_STORE": self._store.root}
+        if self._store.remote is not None:
+            environ |= {"HEADWORKS_REMOTE": self._store.remote.url}
+        code = _finished(command, root, environ)
+        if code:
+            message = (
+                f"{session.name} does not pass at the base, {self.base.name} (exit code {code}), so that"
+                f" there is nothing to compare with. Name another base with --base. {FIRST}"
+            )
+            raise NoBaseError(message)
+        self.notes.append(f"the base is what {session.name} gave at {self.base.name}, run in a work tree of its own")
+        return root
+
+    def _expected(self, session: Session) -> str:
+        """Return how long a session takes with all that it needs, in words."""
+        times = [self._store.seconds(name) for name in self._chain(session)]
+        known = sum(it for it in times if it is not None)
+        return f"about {duration_text(known)}" if known else "a time that is not known yet"
+
+    def close(self) -> None:
+        """Remove the work tree, if one was made, wholly or in part."""
+        if self._tree and self._repository.ask("worktree", "remove", "--force", self._tree) is None:
+            shutil.rmtree(self._tree, ignore_errors=True)
+            self._repository.ask("worktree", "prune")
+
+
+def _finished(command: list[str], folder: str, environ: Mapping[str, str]) -> int:
+    """Run a command to its end and return its exit code; whoever is told to end lets it put things right first."""
+    with subprocess.Popen(command, cwd=folder, env=environ, stdout=sys.stderr) as process:  # noqa: S603  # ourselves
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE)
+            process.kill()
+            raise
+
+
+def _holds(output: str, path: str) -> bool:
+    """Tell whether a path is an output, or lies in one."""
+    return path == output or path.startswith(f"{output}/")

@@ -1,0 +1,50 @@
+"""The first baselines: what a project's model predicted before there was any base to compare with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from headworks._store.journal import Journal
+from headworks._store.place import place_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from headworks._store.store import Store
+
+__all__ = ["Baselines"]
+
+
+class Baselines:
+    """The first baselines of one repository, in its store."""
+
+    def __init__(self, store: Store, root: str, folder: str) -> None:
+        """Take the store, the repository, and a folder for what is restored."""
+        self._store = store
+        self._folder = folder
+        self._journal = Journal(store.root, "baselines", place_of(root))
+
+    def restore(self, name: str, path: str) -> tuple[str, str]:
+        """Return where the first predictions of a name lie, and the day on which they were recorded.
+
+        Args:
+            name: what people call them.
+            path: the file that the work tree has for them.
+
+        Returns:
+            Two empty texts where there are none that can be relied upon.
+        """
+        entries = [it for it in self._journal.entries() if it is not None and it["on"] == name]
+        place = Path(self._folder, f"first-{name}{os.path.splitext(path)[1]}")
+        if not entries or not self._store.blobs.copy_out(entries[0]["content"], place):
+            return "", ""
+        return str(place), entries[0]["when"][:10]
+
+    def record(self, name: str, file: str, when: str) -> None:
+        """Keep a file as the first predictions of a name.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        content = self._store.blobs.put_file(Path(file))
+        self._journal.note({"on": name, "content": content, "when": when})

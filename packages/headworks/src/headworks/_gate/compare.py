@@ -1,0 +1,194 @@
+"""The gate: is a candidate model no worse than the base, on what, and how sure is that?"""
+
+from __future__ import annotations
+
+from headworks._gate.file import read_predictions
+from headworks._gate.judge import decided, judge
+from headworks._gate.measurements import judge_measurement
+from headworks._gate.predictions import pair
+from headworks._gate.result import Comparison, GateResult, Judged, together
+from headworks._gate.settings import wanted
+from headworks._gate.table import read_settings
+from headworks._record import Record
+from headworks.errors import CannotDecideError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from headworks._gate.condition import Subject
+    from headworks._gate.predictions import Pair, Predictions
+    from headworks._gate.result import Finding, Outcome
+    from headworks._gate.settings import GateSettings, Wanted
+
+    Measurements = Mapping[str, tuple[float, ...]]
+
+__all__ = ["Compared", "compare", "gate", "judge_all", "names_needed", "subjects_on"]
+
+
+class Compared(Record):
+    """Predictions of a candidate, with those of the base where there is one.
+
+    Attributes:
+        candidate: all that the candidate predicted.
+        pair: what both predicted; None without a base.
+    """
+
+    candidate: Predictions
+    pair: Pair | None
+
+
+def gate(
+    candidate: str | Mapping[str, str],
+    baseline: str | Mapping[str, str] | None = None,
+    *,
+    conditions: Iterable[str] | None = None,
+    settings: GateSettings | None = None,
+    measurements: Measurements | None = None,
+    base_measurements: Measurements | None = None,
+) -> GateResult:
+    """Return whether a candidate reaches its conditions.
+
+    Args:
+        candidate: a file of its predictions, or several by the names that conditions use.
+        baseline: the same of the model that it is compared with.
+        conditions: what it has to reach, in place of those of the settings.
+        settings: all else, as a table would say it.
+        measurements: what was measured of the candidate.
+        base_measurements: what was measured of the base.
+
+    Raises:
+        UsageError: a file is missing.
+        ConfigurationError: a file, a condition or a setting cannot be right.
+        CannotDecideError: there is no base, too few rows are shared, or labels, groups or slices differ.
+    """
+    chosen = settings or read_settings()
+    asked = chosen.conditions if conditions is None else wanted(conditions)
+    compared: dict[str, Compared] = {}
+    for name in names_needed(asked, chosen):
+        base = None if baseline is None else _file(baseline, name, "baseline")
+        compared[name] = compare(_file(candidate, name, "candidate"), base, chosen, subjects_on(name, asked, chosen))
+    return judge_all(asked, compared, chosen, measurements or {}, base_measurements)
+
+
+def names_needed(conditions: Sequence[Wanted], settings: GateSettings) -> list[str]:
+    """Return the names of all predictions that conditions read, in their order."""
+    reading = [settings.reads(it) for it in conditions if not it.condition.subject.is_measurement]
+    return list(dict.fromkeys(reading))
+
+
+def subjects_on(name: str, conditions: Sequence[Wanted], settings: GateSettings) -> list[Subject]:
+    """Return what is judged on the predictions of a name."""
+    return [it.condition.subject for it in conditions if name in names_needed([it], settings)]
+
+
+def _file(files: str | Mapping[str, str], name: str, option: str) -> str:
+    """Return the file with the predictions of a name; a single one stands for all names."""
+    if isinstance(files, str):
+        return files
+    if name not in files:
+        message = f"The conditions read predictions without a name: give one file, --{option} FILE."
+        if name:
+            message = f"A condition reads the predictions {name!r}, and there are none: give --{option} {name}=FILE."
+        raise UsageError(message)
+    return files[name]
+
+
+def compare(candidate: str, baseline: str | None, settings: GateSettings, subjects: Sequence[Subject] = ()) -> Compared:
+    """Return the predictions in two files, paired; both have to agree in the slices that are judged."""
+    mine = read_predictions(candidate, columns=settings.columns, group=settings.group)
+    if baseline is None:
+        return Compared(candidate=mine, pair=None)
+    theirs = read_predictions(baseline, columns=settings.columns, group=settings.group)
+    return Compared(candidate=mine, pair=pair(mine, theirs, least=settings.min_shared, subjects=subjects))
+
+
+def judge_all(
+    conditions: Sequence[Wanted],
+    compared: Mapping[str, Compared],
+    settings: GateSettings,
+    measurements: Measurements,
+    base_measurements: Measurements | None,
+    notes: Sequence[str] = (),
+) -> GateResult:
+    """Return what becomes of all conditions.
+
+    Args:
+        conditions: what the candidate has to reach.
+        compared: predictions by name.
+        settings: the settings.
+        measurements: what was measured of the candidate.
+        base_measurements: what was measured of the base.
+        notes: what a reader should know already.
+    """
+    judged = [
+        _judged(
+            it,
+            settings.reads(it),
+            _findings(it, compared.get(settings.reads(it)), settings, measurements, base_measurements),
+        )
+        for it in conditions
+    ]
+    comparisons = tuple(_comparison(name, it) for name, it in compared.items())
+    return GateResult(
+        outcome=together([it.outcome for it in judged]),
+        reliability=settings.reliability,
+        conditions=tuple(judged),
+        comparisons=comparisons,
+        notes=(*notes, *(note for it in comparisons for note in _left_out(it))),
+    )
+
+
+def _findings(
+    it: Wanted,
+    compared: Compared | None,
+    settings: GateSettings,
+    measurements: Measurements,
+    base_measurements: Measurements | None,
+) -> list[Finding]:
+    """Return what is found about one condition."""
+    condition = it.condition
+    if compared is None or condition.subject.is_measurement:
+        finding = judge_measurement(condition, measurements, base_measurements, error=settings.error)
+        return decided([finding], settings.error)
+    found = compared.pair
+    if not condition.is_relative:
+        return judge(condition, compared.candidate, None, error=settings.error, draws=settings.resamples)
+    if found is None:
+        message = (
+            f"There is no base to compare with, which {condition.text!r} needs. Name its predictions in --baseline."
+        )
+        raise CannotDecideError(message)
+    same = found.is_same
+    return judge(condition, found.candidate, found.base, error=settings.error, draws=settings.resamples, is_same=same)
+
+
+def _judged(it: Wanted, on: str, findings: list[Finding]) -> Judged:
+    """Return a condition with its outcome."""
+    found = together([finding.outcome for finding in findings])
+    outcome: Outcome = it.cannot_tell if found == "cannot tell" else found
+    on = "" if it.condition.subject.is_measurement else on
+    return Judged(name=it.name, condition=it.condition, on=on, findings=tuple(findings), found=found, outcome=outcome)
+
+
+def _comparison(name: str, compared: Compared) -> Comparison:
+    """Return what was compared."""
+    mine, found = compared.candidate, compared.pair
+    return Comparison(
+        on=name,
+        candidate=mine.source,
+        base=found.base.source if found else "",
+        rows=len(found.candidate.ids if found else mine.ids),
+        only_candidate=found.only_candidate if found else 0,
+        only_base=found.only_base if found else 0,
+        is_same=found is not None and found.is_same,
+        test_set=mine.rows_digest,
+        model=mine.digest,
+        seeds=len(mine.seeds),
+    )
+
+
+def _left_out(it: Comparison) -> list[str]:
+    """Return notes about rows that could not be compared."""
+    sides = [("candidate", it.only_candidate), ("base", it.only_base)]
+    return [f"{number:,} rows that only the {whose} predicted were left out" for whose, number in sides if number]

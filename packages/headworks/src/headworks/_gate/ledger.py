@@ -1,0 +1,130 @@
+"""The ledger: how often each test set was asked, since every answer wears it out.
+
+A test set that has judged many models, each made after the outcome of the last, is no proof any more that a model is
+good for rows that it has not seen. So the number of models is limited by `budget`. The same model asks for free.
+
+Source:
+    Renggli et al., "Continuous integration of machine learning models with ease.ml/ci", MLSys 2019, section 2.2.
+"""
+
+from __future__ import annotations
+
+from headworks._record import Record
+from headworks._store.journal import Journal, read_entry, seal_entry
+from headworks.errors import CannotDecideError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from headworks._store.journal import Entry
+    from headworks._store.remote import Remote
+
+__all__ = ["Charge", "charge"]
+
+
+class Charge(Record):
+    """What asking a test set cost.
+
+    Attributes:
+        step: the number of the model among those that asked.
+        budget: how many may.
+        is_new: whether it had not asked before.
+    """
+
+    step: int
+    budget: int
+    is_new: bool
+
+
+def charge(
+    root: str,
+    test_set: str,
+    model: str,
+    *,
+    conditions: Sequence[str],
+    budget: int,
+    when: str,
+    remote: Remote | None = None,
+) -> Charge:
+    """Note that a model asks a test set, before it is told anything.
+
+    What a remote store knows counts as well. Where this run may write there, its entry is written before what others
+    wrote is read, so that of several which ask at a time no more are told than the budget allows:
+    where there are more entries than that, nobody is told anything.
+
+    Args:
+        root: the store's folder.
+        test_set: the SHA-256 of the rows that are asked.
+        model: the SHA-256 of what the model says.
+        conditions: what is asked.
+        budget: how many models may.
+        when: the time, ISO 8601 in UTC.
+        remote: a store that others read too; None for none.
+
+    Raises:
+        CannotDecideError: the budget is spent, or the remote's ledger cannot be read.
+        StoreError: the ledger cannot be written.
+    """
+    journal = Journal(root, "ledger", test_set)
+    _take(journal, remote, test_set)
+    known: list[bool] = []
+
+    def entry(found: list[Entry | None]) -> Entry | None:
+        known[:] = [any(it is not None and it.get("model") == model for it in found)]
+        if known[0]:
+            return None
+        if len(found) >= budget:
+            raise CannotDecideError(_spent(test_set, budget))
+        return {
+            "test_set": test_set,
+            "model": model,
+            "conditions": list(conditions),
+            "step": len(found) + 1,
+            "when": when,
+        }
+
+    added = journal.append(entry)
+    if added is not None and remote is not None and remote.writes:
+        remote.write(_name(test_set, model), seal_entry(added), what="The ledger")
+        _take(journal, remote, test_set)
+    entries = journal.entries()
+    if len(entries) > budget:  # whatever their times say, since clocks differ
+        raise CannotDecideError(_spent(test_set, budget))
+    return Charge(step=_step(entries, model), budget=budget, is_new=not known[0])
+
+
+def _step(entries: list[Entry | None], model: str) -> int:
+    """Return the number of a model by the time at which it asked; entries that are damaged come first."""
+    times = sorted((str(it.get("when")), str(it.get("model"))) for it in entries if it is not None)
+    return 1 + entries.count(None) + [name for _, name in times].index(model)
+
+
+def _name(test_set: str, model: str) -> str:
+    """Return the name of an entry in a remote store, which is that of its model: two runs never write another."""
+    return f"ledger/{test_set}/{model}"
+
+
+def _take(journal: Journal, remote: Remote | None, test_set: str) -> None:
+    """Add to a ledger what a remote store knows; an entry that is damaged there counts by its name."""
+    if remote is None:
+        return
+    found = remote.read_folder(f"ledger/{test_set}")
+    if found is None:
+        message = (
+            f"How often the test set was asked is not known: {' '.join(remote.problems)} Ask again when it can be"
+            " reached, or without HEADWORKS_REMOTE, to count what this machine alone knows."
+        )
+        raise CannotDecideError(message)
+    nothing: Entry = {"test_set": test_set, "conditions": [], "when": ""}
+    taken = [(read_entry(data) or nothing) | {"model": name} for name, data in sorted(found.items())]
+    journal.merge(taken, "model")
+
+
+def _spent(test_set: str, budget: int) -> str:
+    """Return the message for a test set that is worn out."""
+    return (
+        f"The test set {test_set[:12]} has judged {budget} models, which is its whole budget: another outcome would say"
+        " little about rows that no model has seen. Refresh it with rows that were never used, as with another salt of"
+        " the splits; or raise `budget` in [tool.headworks.gate], and `headworks gate --plan` says what that needs."
+    )

@@ -1,0 +1,237 @@
+"""The gate in a repository: the predictions of the work tree, judged by those of the merge base."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from headworks._gate.as_json import as_json
+from headworks._gate.asked import is_asked_the_same
+from headworks._gate.base import BaseTree, NoBaseError
+from headworks._gate.base_predictions import BasePredictions
+from headworks._gate.compare import Compared, judge_all, names_needed, subjects_on
+from headworks._gate.file import read_predictions
+from headworks._gate.ledger import charge
+from headworks._gate.measurements import SIZE, measurements_of
+from headworks._gate.outcomes import Outcomes
+from headworks._gate.predictions import pair
+from headworks._gate.result import GateResult
+from headworks._git import Repository
+from headworks._signals import told_to_end
+from headworks._store.store import Store
+from headworks.errors import CannotDecideError, ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from headworks._gate.compare import Measurements
+    from headworks._gate.condition import Subject
+    from headworks._gate.predictions import Predictions
+    from headworks._gate.settings import GateSettings, Wanted
+
+__all__ = ["RESULT", "gate_repository"]
+
+RESULT = "gate.json"
+
+
+def gate_repository(
+    conditions: Sequence[Wanted],
+    settings: GateSettings,
+    *,
+    base: str | None = None,
+    bootstrap: bool = False,
+    save: str = "",
+    remote: str | None = None,
+    write_remote: bool = False,
+    is_table: bool = False,
+    say: Callable[[str], None],
+) -> GateResult:
+    """Return whether the work tree's model reaches its conditions.
+
+    Args:
+        conditions: what it has to reach.
+        settings: the table.
+        base: a revision whose merge base is compared with; None for the branch to be merged into.
+        bootstrap: whether what the work tree predicts becomes the first base where there is none.
+        save: a folder for `gate.json` and the base's predictions, for a report; empty for none.
+        remote: the URL of a store elsewhere; HEADWORKS_REMOTE unless given.
+        write_remote: whether the models that ask a test set are counted there too.
+        is_table: whether these are the conditions and the table of the project, by which a model may be promoted.
+        say: takes a message for the person who waits.
+
+    Raises:
+        UsageError: there is no such repository or revision.
+        ConfigurationError: the table names no predictions, or none that a session writes.
+        CannotDecideError: there is nothing to compare with, the budget is spent, or rows do not match.
+    """
+    root = Repository(os.curdir).root
+    store = Store.default(root, remote=remote, write_remote=write_remote)
+    with told_to_end(), tempfile.TemporaryDirectory(prefix="headworks-") as folder:
+        tree = BaseTree(root, store, folder, asked=base, say=say)
+        try:
+            gating = _Gating(root, store, settings, tree, folder)
+            if save:
+                Path(save, RESULT).unlink(missing_ok=True)  # an older one is not about this work tree
+            found = gating.result(conditions, bootstrap=bootstrap)
+            found = gating.noted(found, conditions) if is_table else found
+            if save:
+                gating.save(found, Path(save))
+        except KeyboardInterrupt:
+            say("stopped before anything was judged")
+            raise
+        finally:
+            tree.close()
+    return found
+
+
+class _Gating:
+    """One run of the gate in a repository."""
+
+    def __init__(self, root: str, store: Store, settings: GateSettings, tree: BaseTree, folder: str) -> None:
+        """Take where everything is."""
+        self._root = root
+        self._store = store
+        self._settings = settings
+        self._tree = tree
+        self._base = BasePredictions(root, store, settings, tree, folder)
+        self._when = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        self._notes: list[str] = []
+        self._read_last: dict[str, str] = {}
+
+    def result(self, conditions: Sequence[Wanted], *, bootstrap: bool) -> GateResult:
+        """Return what the gate finds."""
+        names = names_needed(conditions, self._settings)
+        mine = {name: self._candidate(name) for name in names}
+        asked = self._after_first(conditions) if bootstrap else conditions
+        reading = [it for it in asked if it.condition.is_relative]
+        with_base = names_needed(reading, self._settings)
+        compared = {
+            name: self._compared(name, it, subjects_on(name, asked, self._settings), has_base=name in with_base)
+            for name, it in mine.items()
+        }
+        for name in names_needed(asked, self._settings):
+            self._charge(name, compared[name], asked)
+        measured = self._measured(self._current, asked) or {}
+        base_measured = self._measured(self._tree.find, reading)
+        if base_measured and base_measured.keys() - {SIZE}:
+            self._notes.append("what was measured of the base was measured when it was made, perhaps elsewhere")
+        notes = [*self._tree.notes, *self._base.notes, *self._notes]
+        return judge_all(asked, compared, self._settings, measured, base_measured, notes)
+
+    def noted(self, found: GateResult, conditions: Sequence[Wanted]) -> GateResult:
+        """Record a result for the exported model; return it with a note where it was not recorded."""
+        judged = {it.name for it in found.conditions}
+        unjudged = [it.name for it in conditions if it.name not in judged]
+        outcomes = Outcomes(self._root, self._store, self._settings, self._tree)
+        note = outcomes.note(found, unjudged, self._when)
+        return GateResult(**vars(found) | {"notes": (*found.notes, note)}) if note else found
+
+    def save(self, found: GateResult, folder: Path) -> None:
+        """Write the result, after the predictions that the base was judged by, as `base-NAME`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, file in self._read_last.items():
+            shutil.copyfile(file, folder / f"base-{name}{os.path.splitext(file)[1]}")
+        part = folder / f"{RESULT}.part"
+        part.write_text(as_json(found), encoding="utf-8")
+        part.replace(folder / RESULT)
+
+    def _place(self, path: str) -> str:
+        """Return where a file of the work tree lies."""
+        return os.path.join(self._root, path)
+
+    def _candidate(self, name: str) -> Predictions:
+        """Return what the work tree's model predicted."""
+        path = self._settings.predictions.get(name)
+        if path is None:
+            message = (
+                "[tool.headworks.gate] names no predictions. Add predictions = {"
+                ' evaluate = "artifacts/evaluate/predictions.parquet" }, or give --candidate and --baseline.'
+            )
+            raise ConfigurationError(message)
+        return self._read(self._current(path), path)
+
+    def _current(self, path: str) -> str:
+        """Return where a file of the work tree lies, which its session as it is now has to have written.
+
+        Raises:
+            CannotDecideError: there is no such file, or it is of another state of the work tree.
+        """
+        if not os.path.isfile(self._place(path)):
+            message = f"There is no {path} to judge. Run the session that writes it, as by `headworks run`."
+            raise CannotDecideError(message)
+        self._tree.check_current(path)
+        return self._place(path)
+
+    def _read(self, path: str, source: str) -> Predictions:
+        """Return the predictions in a file, which has a name for people."""
+        return read_predictions(path, columns=self._settings.columns, group=self._settings.group, source=source)
+
+    def _compared(self, name: str, mine: Predictions, subjects: Sequence[Subject], *, has_base: bool) -> Compared:
+        """Return a candidate's predictions, paired with those of the base where a condition needs that."""
+        if not has_base:
+            return Compared(candidate=mine, pair=None)
+        source = f"{self._settings.predictions[name]} of the base"
+        file = self._base.file(name)
+        theirs = self._read(file, source)
+        if name in self._settings.predict and not is_asked_the_same(subjects, mine, theirs):
+            file = self._base.anew(name)
+            theirs = self._read(file, f"{source}, predicted anew")
+        self._read_last[name] = file
+        shared = pair(mine, theirs, least=self._settings.min_shared, subjects=subjects)
+        return Compared(candidate=mine, pair=shared)
+
+    def _after_first(self, conditions: Sequence[Wanted]) -> list[Wanted]:
+        """Record what has no base yet as the first one; return the conditions that can be judged all the same."""
+        asked = []
+        for it in conditions:
+            try:
+                for name in names_needed([it], self._settings) if it.condition.is_relative else ():
+                    self._base.file(name)
+                for path in self._files([it]) if it.condition.is_relative else ():
+                    self._tree.find(path)
+                asked.append(it)
+            except NoBaseError as error:
+                self._notes.append(f"{it.name!r} is not judged, there being no base yet: {error}")
+        left_out = [it for it in conditions if it not in asked]
+        for name in names_needed(left_out, self._settings):
+            self._base.record_first(name, self._when)
+        return asked
+
+    def _charge(self, name: str, compared: Compared, conditions: Sequence[Wanted]) -> None:
+        """Note that a test set is asked, unless the answer is known: that of the base."""
+        if compared.pair is not None and compared.pair.is_same:
+            self._notes.append(f"not one prediction of {name} differs, which costs no budget")
+            return
+        mine, budget = compared.candidate, self._settings.budget
+        asked = [it.condition.text for it in conditions if name in names_needed([it], self._settings)]
+        cost = charge(
+            self._store.root,
+            mine.rows_digest,
+            mine.digest,
+            conditions=asked,
+            budget=budget,
+            when=self._when,
+            remote=self._store.remote,
+        )
+        before = "" if cost.is_new else ", as it did before"
+        self._notes.append(f"model {cost.step} of {cost.budget} asks the test set of {name}{before}")
+
+    def _measured(self, find: Callable[[str], str], conditions: Sequence[Wanted]) -> Measurements | None:
+        """Return what conditions need that was measured of a model; None where they need nothing."""
+        files = self._files(conditions)
+        if not files:
+            return None
+        paths = [find(it) if it in files else "" for it in (self._settings.measurements, self._settings.model)]
+        return measurements_of(paths[0], paths[1])
+
+    def _files(self, conditions: Sequence[Wanted]) -> set[str]:
+        """Return the files of the work tree that conditions about measurements read."""
+        settings = self._settings
+        names = {it.condition.subject.metric for it in conditions if it.condition.subject.is_measurement}
+        # A model that is named is measured here; all else, and the size of one that is not, is in the file.
+        files = {settings.model if it == SIZE and settings.model else settings.measurements for it in names}
+        return {it for it in files if it}

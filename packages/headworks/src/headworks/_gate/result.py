@@ -1,0 +1,143 @@
+"""What the gate found."""
+
+from __future__ import annotations
+
+from headworks._record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Literal
+
+    from headworks._gate.condition import Condition
+    from headworks._gate.proportions import Interval
+
+    Outcome = Literal["passes", "fails", "cannot tell"]
+    Method = Literal["identical", "score", "exact", "bootstrap", "measured", "t"]
+
+__all__ = ["Comparison", "Finding", "GateResult", "Judged", "together"]
+
+_EXIT_CODES = {"passes": 0, "fails": 1, "cannot tell": 3}
+
+
+class Finding(Record):
+    """What was found about one metric on one set of rows.
+
+    Attributes:
+        subject: the metric, as a condition names it.
+        outcome: whether it reaches its bound, does not, or cannot be told.
+        method: how that was judged: `identical` predictions; the `score` test of paired proportions; the `exact` test
+            of one proportion; a paired `bootstrap`; a number that was `measured` once; or Student's `t` for one
+            measured several times.
+        candidate: the metric of the candidate, the mean over its seeds.
+        base: that of the base; None where the condition does not need it.
+        estimate: candidate - factor * base, which has to lie above or below the bound.
+        bound: the condition's offset.
+        interval: where the true value of the estimate lies, each end with the stated reliability; None without any.
+        p_passes: the chance of what was seen if the condition did not hold, adjusted over slices.
+        p_fails: the chance of what was seen if it held, adjusted over slices.
+        rows: how many rows were judged; 0 for a measurement.
+        wins: rows that only the candidate has right; None where no rows are right or wrong.
+        losses: rows that only the base has right.
+        mcnemar: the exact p-value of McNemar's test, as information.
+        rows_needed: about how many rows would settle it if they were like these; None where that cannot be said.
+        seeds: the metric of each of the candidate's seeds, where it declares several.
+        base_seeds: the same of the base.
+        seed_error: the standard error that the choice of seeds adds to the estimate.
+    """
+
+    subject: str
+    outcome: Outcome
+    method: Method
+    candidate: float
+    base: float | None
+    estimate: float
+    bound: float
+    interval: Interval | None
+    p_passes: float
+    p_fails: float
+    rows: int
+    wins: int | None = None
+    losses: int | None = None
+    mcnemar: float | None = None
+    rows_needed: int | None = None
+    seeds: tuple[float, ...] = ()
+    base_seeds: tuple[float, ...] = ()
+    seed_error: float = 0.0
+
+
+class Judged(Record):
+    """A condition and what became of it.
+
+    Attributes:
+        name: its name, by which people speak of it.
+        condition: the condition.
+        on: the name of the predictions that it reads.
+        findings: one; or one for each value of a slice column.
+        found: the worst outcome of these.
+        outcome: the same, after `cannot-tell` was mapped as the table says.
+    """
+
+    name: str
+    condition: Condition
+    on: str
+    findings: tuple[Finding, ...]
+    found: Outcome
+    outcome: Outcome
+
+
+class Comparison(Record):
+    """Two sets of predictions that were compared.
+
+    Attributes:
+        on: their name.
+        candidate: the candidate's file.
+        base: the base's file, or what stood in for it; empty where there is none.
+        rows: how many rows both have.
+        only_candidate: how many only the candidate has.
+        only_base: how many only the base has.
+        is_same: whether not one prediction differs.
+        test_set: the SHA-256 of the ids and labels.
+        model: the SHA-256 of all that the candidate said.
+        seeds: how many seeds the candidate declares.
+    """
+
+    on: str
+    candidate: str
+    base: str
+    rows: int
+    only_candidate: int
+    only_base: int
+    is_same: bool
+    test_set: str
+    model: str
+    seeds: int
+
+
+class GateResult(Record):
+    """What the gate found about a candidate.
+
+    Attributes:
+        outcome: the worst of all conditions: `fails` before `cannot tell` before `passes`.
+        reliability: how often, at least, an outcome other than `cannot tell` is right.
+        conditions: each condition with what became of it.
+        comparisons: the predictions that were read.
+        notes: what a reader should know: rows that were left out, how the base came about, what it cost.
+    """
+
+    outcome: Outcome
+    reliability: float
+    conditions: tuple[Judged, ...]
+    comparisons: tuple[Comparison, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command: 0 passes, 1 fails, 3 cannot tell."""
+        return _EXIT_CODES[self.outcome]
+
+
+def together(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return the outcome of several: one that fails decides, then one that cannot be told."""
+    ranked: tuple[Outcome, ...] = ("fails", "cannot tell", "passes")
+    return next(it for it in ranked if it in outcomes or it == "passes")

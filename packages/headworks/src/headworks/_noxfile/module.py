@@ -1,0 +1,156 @@
+"""The noxfile, and the files of the repository that it imports: what each session owes to them."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from headworks._record import Record
+from headworks._sha256 import digest, digest_texts
+from headworks.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from headworks._memory import Memory
+    from headworks._snapshot import Snapshot
+
+    Packed = tuple[list[str], list[str], str]
+
+__all__ = ["Noxfile", "SessionCode"]
+
+_FILE = "noxfile.py"
+
+
+class SessionCode(Record):
+    """What a session owes to the noxfile.
+
+    Attributes:
+        parts: a hash for each part of the noxfile that it reaches, by the part's name.
+        content: texts for the files whose content that code reads; NUL in one stands for anything.
+        names: texts for the files that it lists.
+        unstable: what in it nothing in the repository decides; empty where there is nothing like that.
+        requires: the sessions that nox runs before it; None where that cannot be told.
+        is_default: False where nox runs it only when asked to.
+        is_exclusive: whether it says that nothing may run beside it.
+    """
+
+    parts: dict[str, str]
+    content: frozenset[str]
+    names: frozenset[str]
+    unstable: str
+    requires: tuple[str, ...] | None = None
+    is_default: bool = True
+    is_exclusive: bool = False
+
+
+class Noxfile:
+    """The noxfile of a snapshot.
+
+    Attributes:
+        key: changes with any of the files that make it up.
+    """
+
+    def __init__(self, snapshot: Snapshot, memory: Memory) -> None:
+        """Read the noxfile and what it imports, or remember what was read.
+
+        Raises:
+            UsageError: there is no noxfile.
+        """
+        self._snapshot = snapshot
+        self._memory = memory
+        self._prefix = snapshot.repository.prefix
+        if snapshot.listing.get(os.fsencode(self._prefix + _FILE)) is None:
+            message = (
+                f"There is no noxfile.py in {snapshot.repository.root} that git knows: it is missing or ignored. "
+                "Headworks plans the sessions of nox; https://nox.thea.codes tells how to write some."
+            )
+            raise UsageError(message)
+        self._is_imported = False
+        self._ids: dict[str, str] = {}
+        self._main = self._read(self._prefix + _FILE)
+        self._helpers = [self._read(path) for path in self._imported()]
+        self.key = digest_texts(f"{path}\n{oid}" for path, oid in self._ids.items())
+
+    def sessions(self) -> dict[str, bool]:
+        """Return the names of the sessions that can be told, and whether nox runs each when asked for nothing."""
+        return {name: found["default"] for name, found in self._main["sessions"].items() if name}
+
+    def on_load(self) -> SessionCode:
+        """Return what the list of sessions owes to the noxfile."""
+        return self._code({}, [self._main["load"]], {})
+
+    def code(self, name: str) -> SessionCode:
+        """Return what a session owes to the noxfile, by the name that nox knows its function by."""
+        found = self._main["sessions"].get(name)
+        if found is None or found["notifies"] or self._main["dynamic"] or self._is_imported:
+            return self._code({_FILE: self._ids[self._prefix + _FILE]}, [self._main["all"]], found or {})
+        parts = {f"{_FILE}: {part}": value for part, value in found["parts"].items()}
+        return self._code(parts, [found["reads"]], found)
+
+    def _code(self, parts: dict[str, str], reads: list[Packed], found: dict[str, Any]) -> SessionCode:
+        """Return what was found out, with what the imported files add."""
+        main = self._prefix + _FILE
+        helpers = {f"{_FILE} imports {path}": oid for path, oid in self._ids.items() if path != main}
+        reads = [*reads, *(helper["all"] for helper in self._helpers)]
+        requires = found.get("requires")
+        return SessionCode(
+            parts=parts | helpers,
+            content=frozenset(it for content, _, _ in reads for it in content),
+            names=frozenset(it for _, names, _ in reads for it in names),
+            unstable=next((it for _, _, it in reads if it), ""),
+            requires=None if requires is None else tuple(requires),
+            is_default=found.get("default", True),
+            is_exclusive=found.get("exclusive", False),
+        )
+
+    def _read(self, path: str) -> dict[str, Any]:
+        """Return what a module says."""
+        name = os.fsencode(path)
+        mode, oid = self._snapshot.listing.get(name) or (b"", b"")
+        self._ids[path] = oid.decode()
+        key = digest(name, mode, oid)
+        found: dict[str, Any] | None = self._memory.get("module", key)
+        if found is None:
+            from headworks._noxfile.parts import read_module
+
+            found = read_module(self._snapshot.read([name])[name], path.removeprefix(self._prefix))
+            self._memory.put("module", key, found)
+        return found
+
+    def _imported(self) -> Iterator[str]:
+        """Yield every file of the repository that is imported, directly or by another one."""
+        seen = {self._prefix + _FILE}
+        waiting = [(self._prefix + _FILE, self._main)]
+        while waiting:
+            importer, module = waiting.pop()
+            for path in [it for name in module["imports"] for it in self._files(name, importer)]:
+                self._is_imported |= path == self._prefix + _FILE  # then its names are reached from there as well
+                if path not in seen:
+                    seen.add(path)
+                    waiting.append((path, self._read(path)))
+                    yield path
+
+    def _files(self, name: str, importer: str) -> Iterator[str]:
+        """Yield the files that the import of a module executes, wherever in the repository they may be found."""
+        level = len(name) - len(name.lstrip("."))
+        parts = name[level:].split(".")
+        if not level and parts[0] in sys.stdlib_module_names | {"nox"}:
+            return
+        folder = importer.rsplit("/", level)[0] + "/" if importer.count("/") >= level > 0 else self._prefix
+        for number in range(1, len(parts) + 1):
+            below = "/".join(parts[:number])
+            for file in (f"{below}.py", f"{below}/__init__.py"):
+                if self._snapshot.listing.get(os.fsencode(folder + file)):
+                    yield folder + file
+                elif not level:
+                    yield from self._anywhere(file)
+
+    def _anywhere(self, file: str) -> Iterable[str]:
+        """Return the files of a name in any folder, since a noxfile can put folders on Python's path."""
+        raw, mark, position = self._snapshot.listing.raw, os.fsencode(f"/{file}\0"), -1
+        while (position := raw.find(mark, position + 1)) >= 0:
+            start = raw.rfind(b"\0", 0, position) + 1
+            yield os.fsdecode(raw[raw.index(b"\t", start) + 1 : position + len(mark) - 1])

@@ -1,0 +1,153 @@
+"""The sections of the report about the training, and about the size and speed of what is shipped."""
+
+from __future__ import annotations
+
+import json
+import math
+from statistics import fmean
+
+from headworks._gate.measurements import measurements_of
+from headworks._quantities import size_text
+from headworks._report.measured import measured_here
+from headworks._report.page import Column, Lines, Section, Series, Table, Text
+from headworks._report.source import NotThereError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from headworks._gate.settings import GateSettings
+    from headworks._report.page import Block
+    from headworks._report.source import Sources
+
+__all__ = ["images_section", "measurements_section", "training_section"]
+
+_MOST_ROWS = 100  # of the table of epochs
+_ACROSS = ("epoch", "step")
+_FORM = 1
+
+
+def training_section(sources: Sources, path: str) -> Section:
+    """Return the curves of the training, the base's beside them."""
+    mine = _log(sources.path(path))
+    other = sources.base.find(path)
+    theirs = _log(other) if other else []
+    across = next((it for it in _ACROSS if it in mine[0]), "")
+    names = [it for it, value in mine[0].items() if it != across and isinstance(value, (int, float))]
+    losses = [it for it in names if "loss" in it]
+    blocks: list[Block] = []
+    for some in (losses, [it for it in names if it not in losses]):
+        series = [_series(it, across, mine, is_base=False) for it in some]
+        series += [_series(it, across, theirs, is_base=True) for it in some if theirs]
+        if series:
+            is_log = some is losses and all(value > 0 for it in series for _, value in it.points)
+            up = f"{'loss' if some is losses else 'value'}{' (logarithmic)' if is_log else ''}"
+            words = ", ".join(it.replace("_", " ") for it in some)
+            chart = Lines(
+                caption=f"Training: {words}", across=across or "line", up=up, series=tuple(series), is_log=is_log
+            )
+            blocks.append(chart)
+    blocks.append(_epochs(mine, across, names))
+    if not theirs:
+        blocks.append(Text(text="The store has no training log of the base."))
+    return Section(title="Training", blocks=tuple(blocks))
+
+
+def _log(path: str) -> list[dict[str, Any]]:
+    """Return the lines of a log, each an object.
+
+    Raises:
+        NotThereError: it has none.
+    """
+    with open(path, encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file if line.strip()]
+    if not lines:
+        message = "The log of the training has no lines."
+        raise NotThereError(message)
+    return lines
+
+
+def _series(name: str, across: str, log: list[dict[str, Any]], *, is_base: bool) -> Series:
+    """Return one value of a log as a line; what is not finite is left out."""
+    points = [(float(it.get(across, number)), float(it.get(name, math.nan))) for number, it in enumerate(log, 1)]
+    kept = tuple(it for it in points if math.isfinite(it[1]))
+    shown = name.replace("_", " ")
+    return Series(name=f"{shown} (base)" if is_base else shown, points=kept, is_base=is_base)
+
+
+def _epochs(log: list[dict[str, Any]], across: str, names: list[str]) -> Table:
+    """Return the log as a table, its last lines where it is long."""
+    columns = tuple(Column(title=it.replace("_", " "), kind="number") for it in (across or "line", *names))
+    rows = [
+        (str(it.get(across, number)), *(f"{float(it.get(name, math.nan)):.5g}" for name in names))
+        for number, it in enumerate(log, 1)
+    ]
+    more = f", the last {_MOST_ROWS} of {len(rows):,} lines" if len(rows) > _MOST_ROWS else ""
+    return Table(caption=f"Training in numbers{more}", columns=columns, rows=tuple(rows[-_MOST_ROWS:]), folded=True)
+
+
+def images_section(sources: Sources, pattern: str) -> Section:
+    """Return how large the container images are, layer by layer.
+
+    Raises:
+        NotThereError: none was built.
+    """
+    names = sources.names(pattern)
+    if not names:
+        message = f"No image was built: there is no {pattern}."
+        raise NotThereError(message)
+    blocks: list[Block] = []
+    for name in names:
+        mine = sources.json(name)
+        place = sources.base.find(name)
+        theirs: dict[str, Any] = {}
+        if place:
+            with open(place, encoding="utf-8") as file:
+                theirs = json.load(file)
+        blocks += _image(mine, theirs)
+    return Section(title="Container images", blocks=tuple(blocks))
+
+
+def _image(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[Block]:
+    """Return what is said about one image."""
+    if mine["format"] != _FORM:
+        message = f"the format of an image's record is {mine['format']!r}, and this version of headworks reads {_FORM}"
+        raise ValueError(message)
+    budget = f", of {size_text(mine['budget'])} that it may take" if mine["budget"] else ""
+    before = f"; the base's takes {size_text(theirs['size'])}" if theirs else ""
+    text = Text(text=f"{mine['image']}: {size_text(mine['size'])}{budget}{before}. It is {mine['id'][:19]}.")
+    columns = (Column(title="layer"), Column(title="size", kind="number"), Column(title="digest", kind="code"))
+    rows = tuple(
+        (str(it["name"]), "not known" if it["size"] is None else size_text(it["size"]), str(it["digest"])[:19])
+        for it in mine["layers"]
+    )
+    return [text, Table(caption=f"Layers of {mine['image']}, from the lowest", columns=columns, rows=rows)]
+
+
+def measurements_section(sources: Sources, settings: GateSettings) -> Section:
+    """Return latencies and sizes that were measured.
+
+    Raises:
+        NotThereError: none were.
+    """
+    files = [it for it in (settings.measurements, settings.model) if it]
+    found = measured_here(sources, settings)
+    if not found:
+        message = (
+            f"Nothing was measured: there is no {' and no '.join(files)}." if files else "No measurements are declared."
+        )
+        raise NotThereError(message)
+    there = [sources.base.find(it) if it else "" for it in (settings.measurements, settings.model)]
+    base = measurements_of(there[0], there[1])
+    sides = [Column(title=it, kind="number") for it in ("candidate", "base")]
+    columns = (Column(title="measured", kind="code"), *sides)
+    rows = tuple((name, _mean(values), _mean(base.get(name, ()))) for name, values in found.items())
+    return Section(
+        title="Latency and size", blocks=(Table(caption="Means of what was measured", columns=columns, rows=rows),)
+    )
+
+
+def _mean(values: tuple[float, ...]) -> str:
+    """Return the mean of what was measured; nothing of nothing."""
+    return f"{fmean(values):,.4g}" if values and fmean(values) < 1e4 else f"{fmean(values):,.0f}" if values else ""  # noqa: PLR2004  # as many digits as shown

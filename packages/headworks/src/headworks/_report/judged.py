@@ -1,0 +1,92 @@
+"""Whether what the gate wrote agrees with itself, and is about what is here: predictions, measurements, conditions."""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+from headworks._gate.result import together
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from headworks._gate.result import Outcome
+    from headworks._gate.settings import GateSettings, Wanted
+
+__all__ = ["check", "other_conditions", "other_measurements", "other_predictions", "unjudged"]
+
+_FORM = 1
+_KNOWN: dict[str, Outcome] = {"passes": "passes", "fails": "fails", "cannot tell": "cannot tell"}
+
+
+def check(data: Mapping[str, Any]) -> None:
+    """Refuse a later form, and an outcome that is not the worst of what was found.
+
+    Raises:
+        ValueError: it is of a later form, or contradicts itself.
+        KeyError: it lacks something, or an outcome is none.
+    """
+    if data["format"] != _FORM:
+        message = f"its format is {data['format']!r}, and this version of headworks reads {_FORM}"
+        raise ValueError(message)
+    outcomes = [_outcome(it) for it in data["conditions"]]
+    if _KNOWN[data["outcome"]] != together(outcomes):
+        message = f"it says that the gate {data['outcome']}, and the worst of its conditions {together(outcomes)}"
+        raise ValueError(message)
+
+
+def _outcome(condition: Mapping[str, Any]) -> Outcome:
+    """Return the outcome of a condition, which its findings must have; what cannot be told may count as another."""
+    findings = [_KNOWN[it["outcome"]] for it in condition["findings"]]
+    found, counted = _KNOWN[condition["found"]], _KNOWN[condition["outcome"]]
+    if not findings or found != together(findings) or found not in {counted, "cannot tell"}:
+        message = f"the outcome of its condition {condition['name']!r} is not what was found about it"
+        raise ValueError(message)
+    return counted
+
+
+def other_predictions(data: Mapping[str, Any], here: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Return the names of predictions that were judged and are not those that are here.
+
+    Args:
+        data: what the gate wrote.
+        here: digests of the predictions that are here and of the rows they are of, by name.
+    """
+    judged = {it["on"]: (it["model"], it["test_set"]) for it in data["comparisons"]}
+    names = [*judged, *(it["on"] for it in data["conditions"] if it["on"] is not None)]
+    return [it for it in dict.fromkeys(names) if it not in judged or judged[it] != here.get(it)]
+
+
+def other_conditions(data: Mapping[str, Any], settings: GateSettings) -> list[str]:
+    """Return the conditions that were judged and are not those of the table, or were judged at another reliability."""
+    is_sure = data["reliability"] == settings.reliability
+    return [
+        it["condition"]
+        for it in data["conditions"]
+        if not is_sure or not any(_is_of(it, wanted, settings) for wanted in settings.conditions)
+    ]
+
+
+def other_measurements(data: Mapping[str, Any], here: Mapping[str, tuple[float, ...]]) -> list[str]:
+    """Return what was measured otherwise than it is measured here, or is not here."""
+    judged = [finding for it in data["conditions"] if it["on"] is None for finding in it["findings"]]
+    return [
+        it["subject"] for it in judged if it["subject"] not in here or it["candidate"] != fmean(here[it["subject"]])
+    ]
+
+
+def unjudged(data: Mapping[str, Any], settings: GateSettings) -> list[str]:
+    """Return the names of the table's conditions that were not judged, as where there is no base yet."""
+    return [
+        wanted.name
+        for wanted in settings.conditions
+        if not any(_is_of(it, wanted, settings) for it in data["conditions"])
+    ]
+
+
+def _is_of(judged: Mapping[str, Any], wanted: Wanted, settings: GateSettings) -> bool:
+    """Tell whether a condition of the table is what was judged; what either is called does not matter."""
+    on = None if wanted.condition.subject.is_measurement else settings.reads(wanted) or None
+    outcome = wanted.cannot_tell if judged["found"] == "cannot tell" else judged["found"]
+    return (judged["condition"], judged["on"], judged["outcome"]) == (wanted.condition.text, on, outcome)

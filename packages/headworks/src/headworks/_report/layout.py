@@ -1,0 +1,102 @@
+"""Where the nodes of a graph are drawn: in columns, each to the right of all that it comes after."""
+
+from __future__ import annotations
+
+from headworks._record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from headworks._report.page import Graph
+
+__all__ = ["Layout", "Place", "layout"]
+
+_LETTER = 7.6  # pixels that a letter takes, and a little more
+_HEIGHT = 40
+_GAP = (36, 14)  # between columns, and between rows
+
+
+class Place(Record):
+    """Where a node is drawn.
+
+    Attributes:
+        name: what it is called.
+        state: its state.
+        x: its left edge, in pixels.
+        y: its upper edge.
+        width: how wide it is.
+        height: how high it is.
+    """
+
+    name: str
+    state: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Layout(Record):
+    """Where a graph is drawn.
+
+    Attributes:
+        places: the nodes.
+        paths: the edges, as paths of SVG.
+        width: the width of the whole, in pixels.
+        height: its height.
+    """
+
+    places: tuple[Place, ...]
+    paths: tuple[str, ...]
+    width: float
+    height: float
+
+
+def layout(graph: Graph) -> Layout:
+    """Return where a graph is drawn."""
+    columns = _columns(graph)
+    places: dict[int, Place] = {}
+    x, height = 0.0, 0.0
+    for column in columns:
+        ordered = sorted(column, key=lambda it: (_middle(graph, it, places), it))
+        width = max(len(_longest(graph, it)) for it in column) * _LETTER + 20
+        for row, number in enumerate(ordered):
+            node = graph.nodes[number]
+            y = row * (_HEIGHT + _GAP[1])
+            places[number] = Place(name=node.name, state=node.state, x=x, y=y, width=width, height=_HEIGHT)
+            height = max(height, y + _HEIGHT)
+        x += width + _GAP[0]
+    paths = tuple(_path(places[one], places[two]) for one, two in graph.edges)
+    ordered_places = tuple(places[number] for number in range(len(graph.nodes)))
+    return Layout(places=ordered_places, paths=paths, width=x - _GAP[0] if columns else 0.0, height=height)
+
+
+def _longest(graph: Graph, number: int) -> str:
+    """Return the longer of the two lines in a node."""
+    node = graph.nodes[number]
+    return max(node.name, f"? {node.state}", key=len)
+
+
+def _columns(graph: Graph) -> list[list[int]]:
+    """Return the nodes by the length of the longest way that leads to them."""
+    depths = dict.fromkeys(range(len(graph.nodes)), 0)
+    for _ in graph.nodes:
+        for one, two in graph.edges:
+            depths[two] = max(depths[two], depths[one] + 1)
+    found: list[list[int]] = [[] for _ in range(max(depths.values(), default=-1) + 1)]
+    for number, depth in depths.items():
+        found[depth].append(number)
+    return found
+
+
+def _middle(graph: Graph, number: int, places: dict[int, Place]) -> float:
+    """Return how high the nodes lie on average that a node comes after."""
+    heights = [places[one].y for one, two in graph.edges if two == number]
+    return sum(heights) / len(heights) if heights else 0.0
+
+
+def _path(one: Place, two: Place) -> str:
+    """Return a curve from the right edge of a node to the left edge of another."""
+    start, end = one.x + one.width, two.x
+    bend = (end - start) / 2
+    high, low = one.y + one.height / 2, two.y + two.height / 2
+    return f"M{start:.0f} {high:.0f}C{start + bend:.0f} {high:.0f} {end - bend:.0f} {low:.0f} {end:.0f} {low:.0f}"

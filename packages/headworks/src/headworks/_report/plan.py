@@ -1,0 +1,225 @@
+"""The sections of the report about sessions: the plan, what it cost, and how to see what is red."""
+
+from __future__ import annotations
+
+import shlex
+
+from headworks._quantities import count_text, duration_text
+from headworks._record import Record
+from headworks._report.log import log_end
+from headworks._report.page import Code, Column, Graph, Node, Section, Table, Text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from headworks._plan import Plan, PlannedSession
+    from headworks._report.page import Block, Outcome
+    from headworks._store.store import Store
+    from headworks._verdict import Verdict
+
+__all__ = ["SessionFacts", "plan_section", "red_section", "session_facts", "time_section"]
+
+_RED = ("failed", "flaky")
+# From what needs a reader to what needs none; a group of sessions is as bad as the worst of them.
+_STATES = (*_RED, "not run", "waiting", "not recorded", "passed", "covered")
+_REASONS = 4
+_MOST_NODES = 60
+
+
+class SessionFacts(Record):
+    """A session and how it ended.
+
+    Attributes:
+        planned: what the plan says.
+        state: `passed` for this commit; `covered` by what passed before; `failed`; `flaky`; `not run`; `waiting` for
+            others; `not recorded` where it always runs and leaves no verdict.
+        seconds: how long it took, or should take; None where that is not known.
+        log: the end of what it printed, of a red one.
+    """
+
+    planned: PlannedSession
+    state: str
+    seconds: float | None
+    log: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name as nox shows it."""
+        return self.planned.session.name
+
+
+def session_facts(plan: Plan, store: Store, head: str) -> tuple[SessionFacts, ...]:
+    """Return all sessions of a plan with how they ended for just these inputs."""
+    known = {it.digest: it for it in store.ls() if not it.passed}
+    flaky = {it.digest for it in store.flaky()}
+    return tuple(_facts(it, known, flaky, plan.root, store, head) for it in plan.sessions)
+
+
+def _facts(
+    it: PlannedSession, known: Mapping[str, Verdict], flaky: set[str], root: str, store: Store, head: str
+) -> SessionFacts:
+    """Return one session with how it ended."""
+    if it.verdict is not None:
+        state = "passed" if head and it.verdict.commit == head else "covered"
+        return SessionFacts(planned=it, state=state, seconds=it.verdict.seconds)
+    failed = known.get(it.digest or "")
+    if failed is not None:
+        state = "flaky" if failed.digest in flaky else "failed"
+        return SessionFacts(planned=it, state=state, seconds=failed.seconds, log=log_end(it.session.name, root, store))
+    if it.session.uncached:
+        return SessionFacts(planned=it, state="not recorded", seconds=it.seconds)
+    return SessionFacts(planned=it, state="waiting" if it.state == "waiting" else "not run", seconds=it.seconds)
+
+
+def plan_section(sessions: Sequence[SessionFacts]) -> Section:
+    """Return what ran, what did not, why, and how all hangs together."""
+    counts = ", ".join(f"{number} {state}" for state in _STATES if (number := _count(sessions, [state])))
+    open_ones = [it for it in sessions if it.state not in {"passed", "covered"}]
+    proven = [it for it in sessions if it.state in {"passed", "covered"}]
+    blocks: list[Block] = [Text(text=f"{count_text(len(sessions), 'session')}: {counts or 'none'}.")]
+    if open_ones:
+        blocks.append(_open(open_ones))
+    blocks.append(_graph(sessions))
+    if proven:
+        blocks.append(_proven(proven))
+    outcome, reasons = _outcome(sessions)
+    return Section(title="Plan", blocks=tuple(blocks), outcome=outcome, reasons=reasons)
+
+
+def _count(sessions: Iterable[SessionFacts], states: Sequence[str]) -> int:
+    """Return how many sessions are in some states."""
+    return sum(it.state in states for it in sessions)
+
+
+def _ranked(sessions: Iterable[SessionFacts]) -> list[SessionFacts]:
+    """Return sessions, what needs a reader first."""
+    return sorted(sessions, key=lambda it: _STATES.index(it.state))
+
+
+def _why(reasons: Sequence[str]) -> str:
+    """Return reasons in one line."""
+    more = len(reasons) - _REASONS
+    return "; ".join([*reasons[:_REASONS], *([f"and {more} more reasons"] if more > 0 else [])])
+
+
+def _open(sessions: Sequence[SessionFacts]) -> Table:
+    """Return the sessions that no verdict covers; those of which all the same is said are together."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for it in _ranked(sessions):
+        groups.setdefault((it.state, _why(it.planned.reasons)), []).append(it.name)
+    columns = (Column(title="sessions"), Column(title="state", kind="state"), Column(title="why"))
+    rows = tuple((", ".join(names), state, why) for (state, why), names in groups.items())
+    return Table(caption="Sessions without a verdict that counts", columns=columns, rows=rows)
+
+
+def _proven(sessions: Sequence[SessionFacts]) -> Table:
+    """Return the verdicts that count."""
+    columns = (
+        *(Column(title="session", kind="code"), Column(title="state", kind="state"), Column(title="passed on")),
+        *(Column(title="at commit", kind="code"), Column(title="took", kind="number")),
+        Column(title="digest", kind="code"),
+    )
+    verdicts = [(it, it.planned.verdict) for it in _ranked(sessions)]
+    rows = tuple(
+        (it.name, it.state, found.finished[:10], found.commit[:12], duration_text(found.seconds), found.digest[:12])
+        for it, found in verdicts
+        if found is not None
+    )
+    return Table(caption="Verdicts that count", columns=columns, rows=rows, folded=True)
+
+
+def _outcome(sessions: Sequence[SessionFacts]) -> tuple[Outcome, tuple[str, ...]]:
+    """Return what the sessions add to the verdict."""
+    red = [it for it in sessions if it.state in _RED]
+    if red:
+        return "failed", tuple(f"{it.name} {'failed' if it.state == 'failed' else 'is flaky'}" for it in red)
+    unproven = [it.name for it in sessions if it.state in {"not run", "waiting"}]
+    counted = [it for it in sessions if it.state != "not recorded"]
+    if unproven:
+        return "unproven", (f"{len(unproven)} of {count_text(len(counted), 'session')} did not pass yet",)
+    if not counted:
+        return "unproven", ("no session leaves a verdict",)
+    return "passed", (f"{count_text(len(counted), 'session')} with a verdict",)
+
+
+def _graph(sessions: Sequence[SessionFacts]) -> Graph:
+    """Return the graph of what needs what, with the instances of a session as one node."""
+    groups: dict[str, list[SessionFacts]] = {}
+    for it in sessions:
+        groups.setdefault(it.planned.session.function, []).append(it)
+    functions = {it.name: it.planned.session.function for it in sessions}
+    pairs = {(functions[need], functions[it.name]) for it in sessions for need in it.planned.needs if need in functions}
+    pairs = {it for it in pairs if it[0] != it[1]}
+    joined = [name for name in groups if any(name in it for it in pairs)][:_MOST_NODES]
+    places = {name: number for number, name in enumerate(joined)}
+    edges = sorted((places[one], places[two]) for one, two in pairs if one in places and two in places)
+    alone = len(groups) - len(joined)
+    more = f" {count_text(alone, 'session')} that need and serve no other {'are' if alone > 1 else 'is'} left out."
+    return Graph(
+        caption=f"What each session needs, from left to right.{more if alone else ''}",
+        nodes=tuple(_node(name, groups[name]) for name in joined),
+        edges=tuple(_without_detours(edges)),
+    )
+
+
+def _node(name: str, instances: Sequence[SessionFacts]) -> Node:
+    """Return a node for all instances of a session."""
+    shown = f"{name} \N{MULTIPLICATION SIGN} {len(instances)}" if len(instances) > 1 else name
+    return Node(name=shown, state=_ranked(instances)[0].state)
+
+
+def _without_detours(edges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the edges that no longer way replaces, which is what a reader can follow."""
+    after: dict[int, set[int]] = {}
+    for one, two in edges:
+        after.setdefault(one, set()).add(two)
+
+    def reaches(one: int, two: int, seen: set[int]) -> bool:
+        seen.add(one)
+        return two in after.get(one, set()) or any(reaches(it, two, seen) for it in after.get(one, set()) - seen)
+
+    return [(one, two) for one, two in edges if not any(reaches(it, two, set()) for it in after[one] - {two})]
+
+
+def time_section(sessions: Sequence[SessionFacts]) -> Section:
+    """Return what was spent on this commit, and what earlier verdicts saved."""
+    spent = [it for it in sessions if it.state in {"passed", *_RED}]
+    saved = [it for it in sessions if it.state == "covered"]
+    left = [it for it in sessions if it.state in {"not run", "waiting"}]
+    columns = (Column(title="time"), Column(title="sessions", kind="number"), Column(title="took", kind="number"))
+    rows = tuple(
+        (words, f"{len(some):,}", _total(it.seconds for it in some))
+        for words, some in (
+            ("spent on this commit", spent),
+            ("saved by verdicts of earlier commits", saved),
+            ("left, as long as it took before", left),
+        )
+    )
+    table = Table(caption="Time, added up over sessions that may have run side by side", columns=columns, rows=rows)
+    return Section(title="Time", blocks=(table,))
+
+
+def _total(times: Iterable[float | None]) -> str:
+    """Return how long sessions take one after the other, and of how many that is not known."""
+    found = list(times)
+    known = [it for it in found if it is not None]
+    unknown = len(found) - len(known)
+    return f"{duration_text(sum(known))}{f' and {unknown:,} of unknown length' if unknown else ''}"
+
+
+def red_section(sessions: Sequence[SessionFacts]) -> Section:
+    """Return how to see each red session on one's own machine."""
+    red = [it for it in sessions if it.state in _RED]
+    blocks: list[Block] = []
+    for it in red:
+        blocks.append(Code(caption=f"{it.name} {it.state}: run it again", text=shlex.join(["nox", "-s", it.name])))
+        if it.log:
+            blocks.append(Code(caption=f"The last lines of {it.name}", text=it.log, folded=True))
+    if not red:
+        blocks.append(Text(text="No session is red."))
+    left = [it.name for it in sessions if it.state in {"not run", "waiting"}]
+    if left:
+        command = shlex.join(["headworks", "run", *left])
+        blocks.append(Code(caption="What has not passed yet, with all that it needs", text=command))
+    return Section(title="How to reproduce", blocks=tuple(blocks))

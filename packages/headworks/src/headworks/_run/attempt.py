@@ -1,0 +1,111 @@
+"""A process that runs one session, or several short ones: what is made ready before it, and what it says after."""
+
+from __future__ import annotations
+
+import os
+
+from headworks._environ import session_environment
+from headworks._record import Record
+from headworks._run.lock import INSIDE
+from headworks._run.logs import log_name
+from headworks._run.process import SessionProcess
+from headworks._run.report import log_parts, nox_results
+from headworks._store.files import read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from headworks._run.task import Surroundings, Task
+
+__all__ = ["LOG_LIMIT", "Attempt", "Result"]
+
+LOG_LIMIT = 256 << 20  # bytes
+_PASSED_ON = {"HEADWORKS_STORE", "HEADWORKS_REMOTE", "NOX_DOWNLOAD_PYTHON"}  # where the store is, what nox may fetch
+
+
+class Result(Record):
+    """What nox says of one session.
+
+    Attributes:
+        task: The session.
+        word: `success`, `failed`, `aborted` or `skipped`; empty where it has not run because of another.
+        reason: Nox's reason, which may be empty.
+        seconds: How long it ran.
+        log: The file with all that it printed.
+    """
+
+    task: Task
+    word: str
+    reason: str
+    seconds: float
+    log: Path
+
+
+class Attempt:
+    """Sessions being run, one after the other, by one nox."""
+
+    def __init__(self, tasks: Sequence[Task], around: Surroundings) -> None:
+        """Clear away what an earlier run of them left, and start nox.
+
+        Raises:
+            StoreError: Where an output of before is in the way.
+            OSError: Where nox cannot be started.
+        """
+        self.tasks = tasks
+        self._around = around
+        self._logs = [around.logs / log_name(task.name) for task in tasks]
+        self._report = self._logs[0].with_suffix(".json")
+        for task in tasks:
+            for path in task.planned.session.outputs if not task.arguments else ():
+                around.store.outputs(around.root).clear(path)
+        self._report.unlink(missing_ok=True)
+        self.process = SessionProcess(
+            self._command(), folder=around.root, environ=self._environ(), log=self._logs[0], watchdog=around.watchdog
+        )
+
+    def _command(self) -> list[str]:
+        """Return the command that runs the sessions."""
+        command = [*self._around.nox, "--no-dependencies", "--no-stop-on-first-error", f"--report={self._report}"]
+        if self._around.settings.is_ci:
+            command.append("--error-on-missing-interpreters")  # as nox does itself where it sees that it is in CI
+        command += ["--sessions", *(task.name for task in self.tasks)]
+        command += ["--", *self.tasks[0].arguments] if self.tasks[0].arguments else []
+        watch = self.tasks[0].watch
+        return command if watch is None else watch.wrap(command)
+
+    def _environ(self) -> dict[str, str]:
+        """Return the environment of the sessions: what their digest covers, and what leads back here."""
+        environ = self._around.environ
+        passed_on = {name: value for name, value in environ.items() if name in _PASSED_ON}
+        declared = session_environment(environ, self.tasks[0].planned.session.env)
+        watched = {} if self.tasks[0].watch is None else self.tasks[0].watch.environ
+        return declared | passed_on | watched | {INSIDE: os.path.realpath(self._around.root), "PYTHONUNBUFFERED": "1"}
+
+    def results(self) -> list[Result]:
+        """Return what became of the sessions, once the process has ended.
+
+        Where one of several has brought nox down with it, nothing is known of any.
+        """
+        code = self.process.poll()
+        found = nox_results(read(str(self._report), LOG_LIMIT))
+        self._split_log()
+        results = []
+        for task, log in zip(self.tasks, self._logs, strict=True):
+            word, reason, seconds = found.get(task.name, ("", "", self.process.seconds))
+            if len(self.tasks) == 1:
+                seconds = self.process.seconds
+                word = word or "failed"
+                reason = reason or (f"nox ended with {code} and without a report" if not found else "")
+                if word == "success" and code:
+                    word, reason = "failed", f"nox ended with {code}"
+            results.append(Result(task=task, word=word, reason=reason, seconds=seconds, log=log))
+        return results
+
+    def _split_log(self) -> None:
+        """Give each of several sessions a log of its own."""
+        if len(self.tasks) > 1:
+            parts = log_parts(read(str(self._logs[0]), LOG_LIMIT) or b"")
+            for task, log in zip(self.tasks, self._logs, strict=True):
+                log.write_bytes(parts.get(task.name, b""))

@@ -1,0 +1,149 @@
+"""What a person sees of a run while it goes on: lines, and on a terminal a table that changes in place."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from headworks._quantities import duration_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+    from headworks._run.outcome import Outcome
+
+    # A session that runs: its name, since when it does, and how long it should take.
+    Row = tuple[str, float, float | None]
+
+__all__ = ["Display", "Live", "describe", "make_display"]
+
+_TAIL = 200  # lines of a failed session's output
+
+
+class Display:
+    """Prints a line for everything that happens."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Print to a stream."""
+        self._stream = stream
+        self._done = 0
+        self._total = 0
+
+    def expect(self, total: int) -> None:
+        """Say how many sessions there are to run, as far as that is known."""
+        self._total = total
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self._stream.write(f"{text}\n")
+        self._stream.flush()
+
+    def started(self, session: str, seconds: float | None) -> None:
+        """Print that a session starts, and how long it should take."""
+        self.say(f"{session}: started" + (f", {duration_text(seconds)} expected" if seconds else ""))
+
+    def ended(self, outcome: Outcome) -> None:
+        """Print how a session ended, with what it printed where it failed."""
+        progress = ""
+        if outcome.seconds:
+            self._done += 1
+            progress = f" ({self._done} of {max(self._total, self._done)})"
+        self.say(f"{outcome.session}: {describe(outcome)}{progress}")
+        if outcome.status == "failed" and outcome.log:
+            self._show(outcome.log)
+
+    def _show(self, log: str) -> None:
+        """Print the end of what a session printed."""
+        try:
+            with open(log, encoding="utf-8", errors="replace") as file:
+                lines = file.read().splitlines()
+        except OSError:
+            return
+        if len(lines) > _TAIL:
+            self.say(f"  | ... the first {len(lines) - _TAIL} lines are in {log}")
+        for line in lines[-_TAIL:]:
+            self.say(f"  | {line}")
+
+    def tick(self, running: Sequence[Row], waiting: int, left: float | None) -> None:
+        """Show what runs, how many sessions wait, and in how many seconds all should be done; here nothing."""
+
+    def close(self) -> None:
+        """Leave the screen as it is."""
+
+
+class Live(Display):
+    """Keeps one line at the bottom of a terminal up to date, below the lines that stay."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Print to a terminal."""
+        super().__init__(stream)
+        self._is_shown = False
+
+    def say(self, text: str) -> None:
+        """Print a line above the one that changes."""
+        self._erase()
+        super().say(text)
+
+    def tick(self, running: Sequence[Row], waiting: int, left: float | None) -> None:
+        """Show it."""
+        self._erase()
+        width = os.get_terminal_size(self._stream.fileno()).columns or 80  # some terminals do not know
+        self._stream.write(status_line(running, waiting, left)[: width - 1])
+        self._stream.flush()
+        self._is_shown = True
+
+    def close(self) -> None:
+        """Remove the line that changes."""
+        self._erase()
+        self._stream.flush()
+
+    def _erase(self) -> None:
+        """Remove the line that changes."""
+        if self._is_shown:
+            self._stream.write("\r\x1b[2K")
+            self._is_shown = False
+
+
+def status_line(running: Sequence[Row], waiting: int, left: float | None) -> str:
+    """Return in one line what runs, what waits and how long it should take."""
+    now = time.monotonic()
+    parts = [
+        f"{name} {duration_text(now - since)}" + (f" of {duration_text(expected)}" if expected else "")
+        for name, since, expected in running
+    ]
+    about = f"about {duration_text(left)} left | " if left is not None else ""
+    return f"{about}{', '.join(parts)}" + (f" | {waiting} waiting" if waiting else "")
+
+
+def describe(outcome: Outcome) -> str:
+    """Return in words what became of a session."""
+    words = {
+        "cached": "covered by an earlier verdict",
+        "passed": "passed",
+        "flaky": "FLAKY: passed",
+        "skipped": "skipped",
+        "unproven": "UNPROVEN",
+        "blocked": "NOT RUN",
+        "stopped": "stopped",
+        "failed": "FAILED",
+    }
+    took = f" in {duration_text(outcome.seconds)}" if outcome.seconds else ""
+    return words[outcome.status] + took + (f": {outcome.note}" if outcome.note else "")
+
+
+def make_display(stream: TextIO | None = None) -> Display:
+    """Return what suits a stream, by default the standard output.
+
+    That is a table on a terminal where rich is installed, a line on other terminals, and lines elsewhere.
+    """
+    stream = stream or sys.stdout
+    if not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+        return Display(stream)
+    try:
+        from headworks._run.live_table import RichDisplay
+    except ImportError:
+        return Live(stream)
+    return RichDisplay(stream)

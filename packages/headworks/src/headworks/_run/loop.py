@@ -1,0 +1,249 @@
+"""Runs what a plan says must run: a loop over the graph of sessions, each session one nox in a process of its own."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import time
+from graphlib import TopologicalSorter
+
+from headworks._run.attempt import Attempt
+from headworks._run.judge import judge
+from headworks._run.order import chains, expected, time_left
+from headworks._run.outcome import Outcome
+from headworks._run.process import end_all
+from headworks._run.task import Settings, Task
+from headworks.errors import StoreError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from headworks._digest import Digest
+    from headworks._plan import PlannedSession
+    from headworks._run.task import Surroundings
+
+__all__ = ["Runner"]
+
+_PAUSE = 0.02  # seconds between two looks at what runs
+_REFRESH = 0.2  # seconds between two looks at what is left
+_SHORT = 2.0  # seconds; such a session is not worth a start of nox of its own, which takes 0.1 to 0.5
+_LONG = 5.0  # seconds; no more sessions share a process than take that long together
+
+
+class Runner:
+    """One run of the sessions of a plan.
+
+    A session starts when all that it needs is proven and its outputs lie in place, the one with the longest chain of
+    work behind it first; those that are shorter than a start of nox, and that nothing waits for, share one. What the
+    noxfile says must run alone (`allow_parallel=False`) does so, once nothing else is ready. Whether a session is
+    covered by a verdict is decided only then: if what it needs ran and gave the outputs that an earlier run had built
+    upon, everything after it stays covered.
+    """
+
+    def __init__(self, planned: Sequence[PlannedSession], asked: frozenset[str], around: Surroundings) -> None:
+        """Take what is to be run.
+
+        Args:
+            planned: The sessions; each comes with all that it needs.
+            asked: The names of those that were asked for; the others are only there because those need them.
+            around: What all share.
+        """
+        self._planned = {it.session.name: it for it in planned}
+        self._asked = asked
+        self._around = around
+        self._needs = {name: list(it.needs) for name, it in self._planned.items()}
+        self._built_upon = {it for name, its in self._needs.items() if self._may_run(name) for it in its}
+        self._needed = {it for its in self._needs.values() for it in its}
+        self._sorter = TopologicalSorter(self._needs)
+        self._loads = expected({name: it.seconds for name, it in self._planned.items()})
+        self._priorities = chains(self._needs, self._loads)
+        self._queue: list[tuple[bool, float, str, Task]] = []
+        self._running: list[Attempt] = []
+        self._alone: set[str] = set()
+        self._shown = 0.0
+        self._is_stopping = False
+        self.outcomes: dict[str, Outcome] = {}
+
+    def run(self) -> None:
+        """Run until every session has an outcome. Whatever ends it early, no session stays behind."""
+        self._around.display.expect(sum(self._may_run(name) for name in self._planned))
+        self._sorter.prepare()
+        try:
+            while self._sorter.is_active():
+                for name in self._sorter.get_ready():
+                    self._arrive(name)
+                self._fill()
+                self._wait()
+        finally:
+            end_all([attempt.process for attempt in self._running])
+            self._around.display.close()
+            for name in self._planned.keys() - self.outcomes.keys():
+                self.outcomes[name] = Outcome(session=name, status="stopped")
+
+    def _is_wanted(self, name: str) -> bool:
+        """Whether a session shall run even if a verdict covers it."""
+        settings = self._around.settings
+        return name in self._asked and bool(settings.force or settings.arguments)
+
+    def _may_run(self, name: str) -> bool:
+        """Whether a session runs, or may: what it needs must then lie in place."""
+        return self._is_wanted(name) or self._planned[name].state != "cached"
+
+    def _arrive(self, name: str) -> None:
+        """Decide about a session whose needs all have an outcome."""
+        planned = self._planned[name]
+        missing = [need for need in planned.needs if not self.outcomes[need].is_proven]
+        if missing:
+            is_stopped = all(self.outcomes[need].status == "stopped" for need in missing)
+            note = f"it needs {', '.join(missing)}"
+            self._end(Outcome(session=name, status="stopped" if is_stopped else "blocked", note=note))
+            return
+        needs = {need: self.outcomes[need].outputs or {} for need in planned.needs}
+        digest = self._around.digest(planned, needs)
+        covered = self._covered(planned, digest)
+        if covered is None:
+            settings = self._around.settings if name in self._asked else Settings()
+            task = Task(planned=planned, digest=digest, needs=needs, arguments=settings.arguments, watch=settings.watch)
+            self._put(task)
+        else:
+            self._end(covered)
+
+    def _put(self, task: Task) -> None:
+        """Have a session wait for room."""
+        is_exclusive = task.planned.session.is_exclusive
+        heapq.heappush(self._queue, (is_exclusive, -self._priorities[task.name], task.name, task))
+
+    def _covered(self, planned: PlannedSession, digest: Digest) -> Outcome | None:
+        """Return the outcome of a session that a verdict covers; None where it must run."""
+        name = planned.session.name
+        is_looked_up = planned.session.cache and planned.state != "run" and not self._is_wanted(name)
+        # What no row of the table declares may leave behind something that cannot be put back.
+        is_whole = planned.session.is_declared or name not in self._built_upon
+        verdict = self._around.store.verdict(digest.value) if is_looked_up and is_whole else None
+        if verdict is None or not verdict.outputs.keys() >= set(planned.session.outputs):
+            return None
+        outcome = Outcome(
+            session=name, status="cached", saved=verdict.seconds, verdict=verdict, outputs=verdict.outputs
+        )
+        if name not in self._asked and name not in self._built_upon:
+            return outcome
+        restored = self._restore(outcome)
+        return None if restored is None else Outcome(**vars(outcome) | {"note": restored})
+
+    def _restore(self, outcome: Outcome) -> str | None:
+        """Put the outputs of a covered session in place; return what changed, in words, or None where that failed."""
+        if outcome.verdict is None or not outcome.verdict.outputs:
+            return ""
+        try:
+            restored = self._around.store.restore(outcome.verdict, self._around.root)
+        except (StoreError, OSError) as error:
+            self._around.display.say(f"{outcome.session}: {error}")
+            return None
+        if restored is None:
+            self._around.display.say(f"{outcome.session}: its outputs are missing or damaged in the store")
+            return None
+        return f"restored {', '.join(restored)}" if restored else ""
+
+    def _fill(self) -> None:
+        """Start sessions while there is room."""
+        while self._queue and (room := self._room()) > 0:
+            tasks = self._next(room)
+            if self._is_stopping:
+                for task in tasks:
+                    self._end(Outcome(session=task.name, status="stopped", note="an earlier session failed"))
+            else:
+                self._start([task for task in tasks if self._is_ready(task)])
+
+    def _room(self) -> int:
+        """Return how many more processes may run; one that failed keeps its place until it was looked at."""
+        next_one = self._queue[0][-1]
+        if self._running and any(it.planned.session.is_exclusive for it in (next_one, *self._running[0].tasks)):
+            return 0
+        return self._around.settings.jobs - sum(it.process.poll() != 0 for it in self._running)
+
+    def _next(self, room: int) -> list[Task]:
+        """Return the next session, with short ones that can share its process, though no more than fill the room."""
+        most = math.ceil(len(self._queue) / room)
+        tasks = [heapq.heappop(self._queue)[-1]]
+        while self._queue and len(tasks) < most and self._can_share([*tasks, self._queue[0][-1]]):
+            tasks.append(heapq.heappop(self._queue)[-1])
+        return tasks
+
+    def _can_share(self, tasks: list[Task]) -> bool:
+        """Whether sessions can share a process: known to be short, alike, and with nothing that waits for them."""
+        seconds = [_LONG if it.planned.seconds is None else it.planned.seconds for it in tasks]
+        alike = {(it.arguments, tuple(it.planned.session.env), it.planned.session.is_exclusive) for it in tasks}
+        apart = self._alone | self._needed
+        return (
+            max(seconds) < _SHORT and sum(seconds) < _LONG and len(alike) == 1 and not apart & {it.name for it in tasks}
+        )
+
+    def _is_ready(self, task: Task) -> bool:
+        """Whether all that a session builds upon lies in place; one for which it cannot be put there has failed."""
+        lost = [need for need in task.planned.needs if self._restore(self.outcomes[need]) is None]
+        if lost:
+            note = f"the outputs of {', '.join(lost)} could not be put in place; run again to make them anew"
+            self._end(Outcome(session=task.name, status="failed", note=note))
+        return not lost
+
+    def _start(self, tasks: list[Task]) -> None:
+        """Start sessions in one process."""
+        for task in tasks:
+            self._around.display.started(task.name, task.planned.seconds)
+        try:
+            self._running += [Attempt(tasks, self._around)] if tasks else []
+        except (StoreError, OSError) as error:
+            for task in tasks:
+                self._end(Outcome(session=task.name, status="failed", note=f"it could not be started: {error}"))
+
+    def _wait(self) -> None:
+        """Wait until a process ends, and see what became of its sessions once others have taken its room."""
+        while self._running:
+            ended = [it for it in self._running if it.process.poll() is not None]
+            if ended:
+                if not any(it.process.poll() for it in ended):  # nothing may be started after a failure
+                    self._fill()
+                for attempt in ended:
+                    self._settle(attempt)
+                return
+            self._show()
+            time.sleep(_PAUSE)
+
+    def _settle(self, attempt: Attempt) -> None:
+        """See what became of the sessions of a process that has ended."""
+        now = self._around.look()
+        for result in attempt.results():
+            judged = judge(result, self._around, now)
+            if isinstance(judged, Outcome):
+                self._end(judged)
+            else:
+                self._alone.add(judged.name)
+                self._put(judged)
+        self._running.remove(attempt)
+
+    def _show(self) -> None:
+        """Show what runs and how long all that is left should take."""
+        now = time.monotonic()
+        if now < self._shown + _REFRESH:
+            return
+        self._shown = now
+        rows = [(it.tasks[0].name, it.process.started, it.tasks[0].planned.seconds) for it in self._running]
+        loads = {name: load for name, load in self._loads.items() if name not in self.outcomes}
+        for attempt in self._running:
+            loads[attempt.tasks[0].name] = max(loads[attempt.tasks[0].name] - (now - attempt.process.started), 0.0)
+        is_known = any(it.seconds for it in self._planned.values())
+        left = time_left(self._needs, loads, self._around.settings.jobs) if is_known else None
+        self._around.display.tick(rows, len(self._planned) - len(self.outcomes) - len(rows), left)
+
+    def _end(self, outcome: Outcome) -> None:
+        """Take note of what became of a session."""
+        self.outcomes[outcome.session] = outcome
+        self._sorter.done(outcome.session)
+        if outcome.status != "cached" or outcome.note:
+            self._around.display.ended(outcome)
+        if outcome.status == "failed" and not self._around.settings.keep_going and not self._is_stopping:
+            self._is_stopping = True
+            tasks = [task.name for attempt in self._running for task in attempt.tasks]
+            if running := [name for name in tasks if name not in self.outcomes]:
+                self._around.display.say(f"Waiting for {', '.join(running)}; nothing else is started after a failure.")

@@ -1,0 +1,106 @@
+"""A session's process: in a group of its own, so that all it starts can be ended with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from typing import IO, Any
+
+    from headworks._run.lock import Watchdog
+
+__all__ = ["SessionProcess", "end_all"]
+
+# A session first hears what Ctrl-C would tell it, so that it can put things right, then is told to end, then ended.
+_STEPS = ((signal.SIGINT, 2.0), (signal.SIGTERM, 1.5))  # each with the seconds until the next
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no stronger one
+# A shell waits for the word that the watchdog knows of it: a process that nobody could end never starts.
+_GATE = 'read -r word && exec "$@" </dev/null'
+
+
+class SessionProcess:
+    """One process that runs a session, with all that it starts."""
+
+    def __init__(
+        self, command: Sequence[str], *, folder: str, environ: Mapping[str, str], log: Path, watchdog: Watchdog
+    ) -> None:
+        """Start it.
+
+        Args:
+            command: The program and its arguments.
+            folder: The folder to run in.
+            environ: All of its environment.
+            log: The file that takes whatever it prints.
+            watchdog: Is told of it.
+        """
+        self._watchdog = watchdog
+        self.started = time.monotonic()
+        self.seconds = 0.0
+        with log.open("wb") as output:
+            self._process = _start(command, folder, environ, output)
+        watchdog.tell("+", self._process.pid)
+        if self._process.stdin is not None:  # pragma: no branch  # there is none on Windows
+            with contextlib.suppress(BrokenPipeError), self._process.stdin as gate:
+                gate.write(b"go\n")
+
+    def poll(self) -> int | None:
+        """Return the exit code once the session has ended, else None; what it left behind is ended then."""
+        code = self._process.poll()
+        if code is not None and not self.seconds:
+            self.seconds = max(time.monotonic() - self.started, 1e-6)
+            self.signal(_KILL)
+            self._watchdog.tell("-", self._process.pid)
+        return code
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the whole group, where there is anything left of it."""
+        if sys.platform == "win32":  # pragma: no cover  # measured on Linux
+            if number == signal.SIGINT:
+                self._process.send_signal(signal.CTRL_BREAK_EVENT)
+            else:
+                kill = ["taskkill", "/T", "/F", "/PID", str(self._process.pid)]
+                subprocess.run(kill, check=False)  # noqa: S603  # a part of Windows
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    def wait(self) -> None:
+        """Wait until the session has ended, but not forever: the system may not let it go."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1)
+        self.poll()
+
+
+def _start(
+    command: Sequence[str], folder: str, environ: Mapping[str, str], output: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start a program as the first of a process group."""
+    both: dict[str, Any] = {"cwd": folder, "env": dict(environ), "stdout": output, "stderr": subprocess.STDOUT}
+    if sys.platform == "win32":  # pragma: no cover  # measured on Linux
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, creationflags=flags, **both)  # noqa: S603  # nox
+    gated = ["/bin/sh", "-c", _GATE, "sh", *command]
+    return subprocess.Popen(gated, stdin=subprocess.PIPE, start_new_session=True, **both)  # noqa: S603  # nox
+
+
+def end_all(processes: Sequence[SessionProcess]) -> None:
+    """End sessions and all that they started, within 5 seconds."""
+    for number, patience in _STEPS:
+        for process in processes:
+            if process.poll() is None:
+                process.signal(number)
+        limit = time.monotonic() + patience
+        while time.monotonic() < limit and any(process.poll() is None for process in processes):
+            time.sleep(0.01)
+    for process in processes:
+        process.signal(_KILL)
+    for process in processes:
+        process.wait()

@@ -1,0 +1,103 @@
+"""A run of a plan from its beginning to its end: the lock, the signals, the sessions."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from headworks._run.display import make_display
+from headworks._run.lock import INSIDE, hold
+from headworks._run.logs import log_folder
+from headworks._run.look import Look
+from headworks._run.loop import Runner
+from headworks._run.task import Surroundings
+from headworks._signals import told_to_end
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from headworks._plan import Plan
+    from headworks._run.display import Display
+    from headworks._run.lock import Watchdog
+    from headworks._run.outcome import Outcome
+    from headworks._run.task import Settings
+    from headworks._store.store import Store
+
+__all__ = ["run_plan"]
+
+
+def run_plan(
+    planned: Plan,
+    make_plan: Callable[[], Plan],
+    asked: frozenset[str],
+    store: Store,
+    settings: Settings,
+    display: Display | None = None,
+) -> tuple[dict[str, Outcome], bool]:
+    """Run what a plan says.
+
+    Args:
+        planned: The plan.
+        make_plan: Makes it anew, should another run have gone on in the same work tree meanwhile.
+        asked: The names of the sessions that were asked for.
+        store: Where verdicts are recorded.
+        settings: What the person who runs wants.
+        display: Where the person looks; what suits the standard output if not given.
+
+    Returns:
+        What became of each session, and whether the run was ended before its end.
+    """
+    display = display or make_display()
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        display.say(text)
+
+    with told_to_end(), hold(planned.root, os.environ, say) as watchdog:
+        planned = make_plan() if said else planned
+        if os.environ.get(INSIDE) != os.path.realpath(planned.root):
+            store.outputs(planned.root).remove_leftovers()
+        _ = planned.digester.parts  # read before anything runs and could edit it
+        around = _surroundings(planned, store, settings, display, watchdog)
+        runner = Runner(planned.sessions, asked, around)
+        is_ended = False
+        try:
+            runner.run()
+        except KeyboardInterrupt:
+            is_ended = True
+        store.outputs(planned.root).save()
+        return runner.outcomes, is_ended
+
+
+def _surroundings(
+    planned: Plan, store: Store, settings: Settings, display: Display, watchdog: Watchdog
+) -> Surroundings:
+    """Return what all sessions share."""
+    digester = planned.digester
+
+    return Surroundings(
+        root=planned.root,
+        commit=digester.snapshot.repository.ask("rev-parse", "--verify", "--quiet", "HEAD") or "",
+        nox=(digester.machine.nox.path,),
+        environ=os.environ,
+        settings=settings,
+        store=store,
+        display=display,
+        logs=_log_folder(planned.root, store),
+        watchdog=watchdog,
+        digest=lambda it, needs: digester.digest(it.session, needs),
+        look=lambda: Look(digester),
+    )
+
+
+def _log_folder(root: str, store: Store) -> Path:
+    """Return the folder for what sessions print: in the store, or elsewhere if that cannot be written to."""
+    folder = Path(log_folder(store.root, root))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="headworks-"))
+    return folder

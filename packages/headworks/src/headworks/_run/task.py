@@ -1,0 +1,102 @@
+"""What is known of a session that is to be run, and what all sessions of a run share."""
+
+from __future__ import annotations
+
+from headworks._record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from headworks._audit_watch import Watch
+    from headworks._digest import Digest
+    from headworks._plan import PlannedSession
+    from headworks._run.display import Display
+    from headworks._run.lock import Watchdog
+    from headworks._run.look import Look
+    from headworks._store.store import Store
+
+    Outputs = Mapping[str, Mapping[str, str]]
+    Digests = Callable[[PlannedSession, Outputs], Digest]
+
+__all__ = ["Settings", "Surroundings", "Task"]
+
+
+class Settings(Record):
+    """What the person who runs wants.
+
+    Attributes:
+        jobs: How many processes run at a time.
+        force: Whether to run also what is covered by a verdict.
+        keep_going: Whether to start sessions after one has failed.
+        retries: How often to run a session again that failed.
+        arguments: Extra arguments for the sessions that were asked for, with which nothing is recorded.
+        is_ci: Whether what must run and did not is an error.
+        watch: What watches the files that the sessions read that were asked for; nothing is recorded of them then.
+    """
+
+    jobs: int = 1
+    force: bool = False
+    keep_going: bool = False
+    retries: int = 0
+    arguments: tuple[str, ...] = ()
+    is_ci: bool = False
+    watch: Watch | None = None
+
+
+class Surroundings(Record):
+    """What all sessions of a run share.
+
+    Attributes:
+        root: The work tree.
+        commit: What is checked out in it.
+        nox: The command that starts nox.
+        environ: The environment, not scrubbed yet.
+        settings: What the person who runs wants.
+        store: Where verdicts are looked up and recorded.
+        display: Where the person looks.
+        logs: The folder for what sessions print.
+        watchdog: What ends the sessions if this process is killed.
+        digest: Returns the digest of a session as the work tree was when the run began.
+        look: Looks at the work tree as it is now.
+    """
+
+    root: str
+    commit: str
+    nox: tuple[str, ...]
+    environ: Mapping[str, str]
+    settings: Settings
+    store: Store
+    display: Display
+    logs: Path
+    watchdog: Watchdog
+    digest: Digests
+    look: Callable[[], Look]
+
+
+class Task(Record):
+    """A session that is to be run.
+
+    Attributes:
+        planned: The session.
+        digest: Its digest before it runs.
+        needs: What each session that it needs gave.
+        arguments: Extra arguments for it, with which nothing is recorded.
+        watch: What watches the files that it reads, with which nothing is recorded.
+        failures: How often it has failed in this run.
+        seconds: How long it has run in this run.
+    """
+
+    planned: PlannedSession
+    digest: Digest
+    needs: Outputs
+    arguments: tuple[str, ...] = ()
+    watch: Watch | None = None
+    failures: int = 0
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The session's name as nox shows it."""
+        return self.planned.session.name

@@ -1,0 +1,174 @@
+"""A store in one file: a plain tar archive, the same for the same content, blobs first.
+
+What the gate noted goes with it, so that a test set is not asked anew wherever a bundle is unpacked. Aliases do not:
+what is in production here is not for another store to say.
+
+Its members have the names that the files have in the store. What is taken in goes through the same doors as what is
+recorded: a member's name is never used as a path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shutil
+import tarfile
+from pathlib import Path
+
+from headworks._store.blobs import blob_name
+from headworks._store.files import names
+from headworks._store.journal import ENTRY_LIMIT, Journal, read_entry, seal_entry
+from headworks._store.records import record_name
+from headworks._store.tree import contents
+from headworks._store.writing import publish, unfinished
+from headworks._verdict_file import read_verdict, write_verdict
+from headworks.errors import StoreError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from headworks._store.blobs import Blobs
+    from headworks._store.index import Index
+    from headworks._store.records import Records
+    from headworks._verdict import Verdict
+
+__all__ = ["export", "import_"]
+
+_MEMBER = re.compile(r"(blobs|passed)/([0-9a-f]{2})/([0-9a-f]{62})|(failed)/([0-9a-f]{64})")
+_NOTE = re.compile(r"(ledger|gates|baselines)/([0-9a-f]{16,64})/[0-9]{6}")
+_KEYS = {"ledger": "model", "gates": "", "baselines": ""}  # by which two entries are the same
+
+
+def export(path: str | Path, records: Records, blobs: Blobs) -> int:
+    """Write all verdicts whose outputs are whole, and those outputs, into one file; return how many there are."""
+    target = Path(path).absolute()
+    try:
+        with unfinished(target.parent) as part:
+            with tarfile.open(part, "x:", format=tarfile.PAX_FORMAT) as archive:
+                count = _fill(archive, part.with_name(f"{part.name}-blob"), records, blobs)
+            publish(part, target)
+    except OSError as error:
+        message = f"The bundle {path} could not be written: {error.strerror or error}. Name a file that can be."
+        raise StoreError(message) from error
+    return count
+
+
+def _fill(archive: tarfile.TarFile, scratch: Path, records: Records, blobs: Blobs) -> int:
+    """Add blobs, failures and passes to an archive; return the number of verdicts."""
+    needed: dict[str, set[str]] = {}
+    for digest in records.passed():
+        found = records.read(digest, passed=True)
+        with contextlib.suppress(FileNotFoundError):
+            needed |= {digest: contents(found[0], blobs)} if found else {}
+    parts = sorted(set().union(*needed.values()))
+    lost = {content for content in parts if not _add_blob(archive, content, scratch, blobs)}
+    failed = {it: found for it in sorted(records.failed()) if (found := records.read(it, passed=False)) is not None}
+    passed = {digest for digest in needed if not needed[digest] & lost}
+    # A pass whose failure can no longer be read stays behind: without it, elsewhere it would look reliable.
+    passed -= records.failed() - failed.keys()
+    verdicts = [*failed.values(), *(records.read(it, passed=True) for it in sorted(passed))]
+    for found in filter(None, verdicts):
+        data = write_verdict(found[0], place=found[1])
+        archive.addfile(_member(record_name(found[0].digest, passed=found[0].passed), len(data)), io.BytesIO(data))
+    _add_notes(archive, scratch, blobs)
+    return len(verdicts)
+
+
+def _add_notes(archive: tarfile.TarFile, scratch: Path, blobs: Blobs) -> None:
+    """Add what the gate noted, after the blobs that it names."""
+    for kind in _KEYS:
+        for name in names(f"{blobs.root}/{kind}"):
+            for number, entry in enumerate(Journal(blobs.root, kind, name).entries(), 1):
+                if entry is None or ("content" in entry and not _add_blob(archive, entry["content"], scratch, blobs)):
+                    continue
+                data = seal_entry(entry)
+                archive.addfile(_member(f"{kind}/{name}/{number:06}", len(data)), io.BytesIO(data))
+
+
+def _add_blob(archive: tarfile.TarFile, content: str, scratch: Path, blobs: Blobs) -> bool:
+    """Add a blob to an archive; False where it is missing or damaged."""
+    try:
+        if not blobs.copy_out(content, scratch):
+            return False
+        with scratch.open("rb") as file:
+            archive.addfile(_member(blob_name(content), scratch.stat().st_size), file)
+    finally:
+        scratch.unlink(missing_ok=True)
+    return True
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    """Return the header of a file of which only name and size are told, so that equal content gives equal bytes."""
+    member = tarfile.TarInfo(name)
+    member.size = size
+    return member
+
+
+def import_(path: str | Path, records: Records, blobs: Blobs, index: Index) -> int:
+    """Take in a bundle; return how many of its verdicts were new. See `Store.import_`."""
+    noted: list[tuple[str, str, dict[str, Any]]] = []
+    try:
+        with tarfile.open(path, "r:") as archive:
+            found = list(_take(archive, blobs, path, noted))
+    except (tarfile.TarError, ValueError, OverflowError, MemoryError, EOFError) as error:
+        raise _refused(path, f"it is not a tar archive, or one cut short ({error})") from error
+    except FileNotFoundError as error:
+        message = f"There is no bundle {path}. Name a file that `headworks store export` wrote."
+        raise StoreError(message) from error
+    for verdict, _ in found:
+        if verdict.passed and not _is_whole(verdict, blobs):
+            raise _refused(path, f"it lacks outputs of {verdict.session}")
+    new = [it for it in found if records.read(it[0].digest, passed=it[0].passed) is None]
+    for verdict, place in sorted(new, key=lambda it: it[0].passed):
+        records.write(verdict, place)
+    index.add(it for it in new if it[0].passed)
+    for kind, name, entry in noted:
+        Journal(blobs.root, kind, name).merge([entry], _KEYS[kind])
+    return len(new)
+
+
+def _take(
+    archive: tarfile.TarFile, blobs: Blobs, path: str | Path, noted: list[tuple[str, str, dict[str, Any]]]
+) -> Iterator[tuple[Verdict, str]]:
+    """Store the blobs of an archive, yield its verdicts, and add what the gate noted to a list."""
+    for member in archive:
+        name = _MEMBER.fullmatch(member.name)
+        file = archive.extractfile(member) if member.isreg() and not member.issparse() else None
+        note = _NOTE.fullmatch(member.name)
+        if note is not None and file is not None and member.size <= ENTRY_LIMIT:
+            entry = read_entry(file.read())
+            if entry is None:
+                raise _refused(path, f"its member {member.name} is damaged")
+            noted.append((note[1], note[2], entry))
+            continue
+        if name is None or file is None:
+            raise _refused(path, f"its member {member.name!r} is none that a store has")
+        folder, content = name[1] or name[4], (name[2] or "") + (name[3] or name[5] or "")
+        if folder == "blobs":
+            with blobs.unfinished() as part:
+                with part.open("xb") as target:
+                    shutil.copyfileobj(file, target)
+                if not blobs.adopt(part, content):
+                    raise _refused(path, f"its member {member.name} is not what its name says")
+        else:
+            read = read_verdict(file.read(), content, passed=folder == "passed")
+            if read is None:
+                raise _refused(path, f"its member {member.name} is damaged")
+            yield read
+
+
+def _is_whole(verdict: Verdict, blobs: Blobs) -> bool:
+    """Whether all outputs of a verdict are in the store."""
+    try:
+        return all(blobs.path(content).is_file() for content in contents(verdict, blobs))
+    except FileNotFoundError:
+        return False
+
+
+def _refused(path: str | Path, reason: str) -> StoreError:
+    """Return the error for a bundle that is not taken."""
+    message = f"The bundle {path} was refused: {reason}. Nothing was taken from it; export it again."
+    return StoreError(message)

@@ -1,0 +1,125 @@
+"""Clearing a store of what was not used for long, while others read from it and write to it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+from headworks._record import Record
+from headworks._store.blobs import Blobs
+from headworks._store.journal import kept_blobs
+from headworks._store.tree import contents
+from headworks._store.uses import forget_uses, last_uses
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from headworks._store.index import Index
+    from headworks._store.records import Records
+
+__all__ = ["Cleared", "drop", "gc"]
+
+_GRACE = 3_600.0  # seconds; a blob this young may belong to a verdict that is still being written
+_LONGEST_LOG = 30 * 86_400.0  # seconds
+
+
+class Cleared(Record):
+    """What `gc` did.
+
+    Attributes:
+        verdicts: How many verdicts were removed.
+        blobs: How many blobs were removed.
+        freed: How many bytes those took.
+        kept: How many verdicts are left.
+        size: How many bytes the outputs of those take.
+    """
+
+    verdicts: int
+    blobs: int
+    freed: int
+    kept: int
+    size: int
+
+
+def gc(folder: str, records: Records, index: Index, *, max_size: int | None, max_age: float | None) -> Cleared:
+    """Clear a store; see `Store.gc`.
+
+    What is looked up goes before what it leads to: index, records, blobs. A reader that comes too late finds a miss.
+    """
+    now = time.time()
+    root = Path(folder)
+    blobs = Blobs(folder)
+    held: dict[str, int] = {}
+    dropped: set[str] = set()
+    digests = _by_last_use(folder, records)
+    for digest, used in digests.items():
+        needed = _needed(digest, records, blobs, held)
+        is_old = max_age is not None and used < now - max_age
+        is_large = max_size is not None and sum(held.values()) + sum((needed or {}).values()) > max_size
+        if needed is None or is_old or is_large:
+            dropped.add(digest)
+        else:
+            held |= needed
+    drop(dropped, records, index)
+    removed = list(_remove_blobs(root, {*held, *kept_blobs(folder)}, now - _GRACE))
+    _remove_old(root / "tmp", now - _GRACE)
+    _remove_old(root / "logs", now - _LONGEST_LOG)
+    if max_age is not None:
+        forget_uses(folder, now - max_age)
+    kept = len(digests) - len(dropped)
+    return Cleared(verdicts=len(dropped), blobs=len(removed), freed=sum(removed), kept=kept, size=sum(held.values()))
+
+
+def drop(digests: set[str], records: Records, index: Index) -> None:
+    """Remove all verdicts for some digests."""
+    index.drop(digests)
+    for digest in digests:
+        # The pass goes first: without its failure it would look as if it could be relied upon.
+        Path(records.path(digest, passed=True)).unlink(missing_ok=True)
+        Path(records.path(digest, passed=False)).unlink(missing_ok=True)
+
+
+def _by_last_use(root: str, records: Records) -> dict[str, float]:
+    """Return all digests with the time at which each was last used, the latest first."""
+    noted = last_uses(root)
+    used: dict[str, float] = {}
+    for passed, digests in ((True, records.passed()), (False, records.failed())):
+        for digest in digests:
+            with contextlib.suppress(FileNotFoundError):
+                written = os.stat(records.path(digest, passed=passed)).st_mtime
+                used[digest] = max(written, noted.get(digest, 0), used.get(digest, 0))
+    return dict(sorted(used.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _needed(digest: str, records: Records, blobs: Blobs, held: dict[str, int]) -> dict[str, int] | None:
+    """Return the blobs that a digest's verdict needs beyond those held, with their sizes; None where one is gone."""
+    if not os.path.lexists(records.path(digest, passed=True)):
+        return {}
+    found = records.read(digest, passed=True)
+    if found is None:
+        return None
+    try:
+        return {it: blobs.path(it).stat().st_size for it in contents(found[0], blobs) - held.keys()}
+    except FileNotFoundError:
+        return None
+
+
+def _remove_blobs(root: Path, held: set[str], before: float) -> Iterator[int]:
+    """Remove the blobs that nothing holds and that are older than a time; yield the size of each."""
+    for path in root.glob("blobs/*/*"):
+        if path.parent.name + path.name not in held:
+            found = path.stat()
+            if found.st_mtime < before:
+                path.unlink()
+                yield found.st_size
+
+
+def _remove_old(folder: Path, before: float) -> None:
+    """Remove the files in a folder that are older than a time."""
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file() and path.stat().st_mtime < before:
+                path.unlink()

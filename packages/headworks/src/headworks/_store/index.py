@@ -1,0 +1,196 @@
+"""All passed verdicts of a store in one file, so that thousands are looked up in one read.
+
+The file only saves time: it is made anew from the records where a byte of it is wrong, and a verdict that it lacks is
+looked for among the records. A line has tab-separated fields: the checksum of the rest, the digest, the place, the
+session, the seconds, when it ended, the commit, the platform, then each output's path and content. A later line stands
+in for an earlier one.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from _collections_abc import Mapping  # what collections.abc gives, without the 2 ms that importing collections takes
+
+from headworks._store.files import append, read
+from headworks._verdict import Verdict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from headworks._store.records import Records
+
+__all__ = ["Index"]
+
+_LIMIT = 1 << 30  # bytes, over a million verdicts
+_CHECKSUM = 9  # characters, the tab included
+_DIGEST = 64  # characters
+
+
+class Index:
+    """The index of one store, read again whenever another process changed it."""
+
+    def __init__(self, root: str, records: Records) -> None:
+        """Look below `root`; read what the index lost, or leaves out, from `records`."""
+        self._path = os.path.join(root, "index")
+        self._temporary = os.path.join(root, "tmp")
+        self._records = records
+        self._version: tuple[int, int, int] | None = None
+        self._lines: dict[bytes, bytes] = {}
+        self._newest: dict[tuple[bytes, bytes], bytes] = {}
+
+    def find(self, digests: Iterable[str]) -> dict[str, Verdict]:
+        """Return the verdicts of those digests that the index knows."""
+        self._refresh()
+        known = ((digest, self._lines.get(digest.encode())) for digest in digests)
+        return {digest: self._verdict(line) for digest, line in known if line is not None}
+
+    def last(self, session: str, place: str) -> Verdict | None:
+        """Return the newest verdict of a session in a repository, else in any."""
+        line = self._last(session, place)
+        return None if line is None else self._verdict(line)
+
+    def seconds(self, session: str, place: str) -> float | None:
+        """Return how long a session took when it last passed in a repository, else in any."""
+        line = self._last(session, place)
+        return None if line is None else float(line.split(b"\t", 4)[3])
+
+    def add(self, verdicts: Iterable[tuple[Verdict, str]]) -> None:
+        """Append verdicts with their places."""
+        append(self._path, b"".join(_line(verdict, place) for verdict, place in verdicts))
+
+    def drop(self, digests: set[str]) -> None:
+        """Write the index anew without some digests."""
+        self._refresh()
+        gone = {digest.encode() for digest in digests}
+        self._write(b"".join(_sum_up(line) for digest, line in self._lines.items() if digest not in gone))
+
+    def _last(self, session: str, place: str) -> bytes | None:
+        """Return the newest line of a session in a repository, else in any."""
+        self._refresh()
+        if not self._newest:
+            for line in self._lines.values():
+                _, place_, session_, _ = line.split(b"\t", 3)
+                self._newest[session_, place_] = self._newest[session_, b""] = line
+        name = _escape(session)
+        return self._newest.get((name, place.encode())) or self._newest.get((name, b""))
+
+    def _refresh(self) -> None:
+        """Read the index if it is not the one that was read last; make it anew where it is damaged or missing."""
+        if self._version is not None and self._version == self._stat():
+            return
+        self._version = self._stat()
+        data = read(self._path, _LIMIT)
+        lines = None if data is None else _parse(data)
+        if lines is None:
+            content = self._from_records()
+            lines = _parse(content) or []
+            if content or data is not None:
+                self._try_to_write(content)
+            self._version = self._stat()
+        self._newest = {}
+        self._lines = {line[:_DIGEST]: line for line in lines}
+
+    def _stat(self) -> tuple[int, int, int] | None:
+        """Return what changes whenever the index does, or None where there is none."""
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
+    def _from_records(self) -> bytes:
+        """Return the content of an index over all records, in the order in which the sessions ended."""
+        found = (self._records.read(digest, passed=True) for digest in self._records.passed())
+        ordered = sorted((it for it in found if it is not None), key=lambda it: it[0].finished)
+        return b"".join(_line(verdict, place) for verdict, place in ordered)
+
+    def _try_to_write(self, content: bytes) -> None:
+        """Replace the index, unless the store cannot be written to: then each process makes its own."""
+        try:
+            self._write(content)
+        except OSError:
+            return
+
+    def _write(self, content: bytes) -> None:
+        """Replace the index."""
+        from headworks._store.writing import write_atomically
+
+        write_atomically(self._path, content, temporary=self._temporary)
+
+    def _verdict(self, line: bytes) -> Verdict:
+        """Return the verdict of a line; its components are read when they are looked at."""
+        fields = line.decode().split("\t")
+        if b"\\" in line:
+            fields = [field.encode().decode("unicode_escape") for field in fields]
+        digest, _place, session, seconds, finished, commit, platform, *outputs = fields
+        return Verdict(
+            session=session,
+            digest=digest,
+            passed=True,
+            finished=finished,
+            seconds=float(seconds),
+            commit=commit,
+            platform=platform,
+            outputs=dict(zip(outputs[::2], outputs[1::2], strict=True)),
+            components=_Components(self._records, digest),
+        )
+
+
+class _Components(Mapping[str, str]):
+    """The components of a passed verdict, read from its record when first looked at; none where that is damaged."""
+
+    def __init__(self, records: Records, digest: str) -> None:
+        """Remember where to look."""
+        self._records = records
+        self._digest = digest
+        self._read: Mapping[str, str] | None = None
+
+    def _components(self) -> Mapping[str, str]:
+        """Return the components."""
+        if self._read is None:
+            found = self._records.read(self._digest, passed=True)
+            self._read = {} if found is None else found[0].components
+        return self._read
+
+    def __getitem__(self, name: str) -> str:
+        """Return the hash of a component."""
+        return self._components()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names of the components."""
+        return iter(self._components())
+
+    def __len__(self) -> int:
+        """Return how many components there are."""
+        return len(self._components())
+
+
+def _line(verdict: Verdict, place: str) -> bytes:
+    """Return the line of a verdict."""
+    texts = [verdict.digest, place, verdict.session, repr(float(verdict.seconds))]
+    texts += [verdict.finished, verdict.commit, verdict.platform]
+    texts += [text for pair in verdict.outputs.items() for text in pair]
+    return _sum_up(b"\t".join(map(_escape, texts)))
+
+
+def _escape(text: str) -> bytes:
+    """Return a text without tabs and line ends."""
+    return text.encode("unicode_escape")
+
+
+def _sum_up(line: bytes) -> bytes:
+    """Return a line as it stands in the file, under its checksum."""
+    return b"%08x\t%b\n" % (zlib.crc32(line), line)
+
+
+def _parse(data: bytes) -> list[bytes] | None:
+    """Return the lines of an index, or None where one is damaged; a last line without an end is still being written."""
+    lines: list[bytes] = []
+    for raw in data.split(b"\n")[:-1]:
+        line = raw[_CHECKSUM:]
+        if raw[:_CHECKSUM] != b"%08x\t" % zlib.crc32(line):
+            return None
+        lines.append(line)
+    return lines

@@ -1,0 +1,53 @@
+"""Where a work tree is, and the folder beside its history that only Headworks writes to."""
+
+from __future__ import annotations
+
+import os
+
+from headworks._sha256 import sha256
+from headworks._store.files import read
+
+__all__ = ["place_of", "private_folder"]
+
+_LIMIT = 65_536  # bytes
+
+
+def _git_folder(root: str) -> tuple[str, str]:
+    """Return git's folder of a work tree, and where in the work tree a project is.
+
+    The folder is `.git`, or the one that a linked work tree's `.git` file names; empty outside git.
+    """
+    top, prefix = root, ""
+    while True:
+        git = os.path.join(top, ".git")
+        if os.path.isdir(git):
+            return git, prefix
+        text = os.fsdecode(read(git, _LIMIT) or b"")
+        folder = os.path.join(top, text.removeprefix("gitdir:").strip())
+        if text.startswith("gitdir:") and os.path.isdir(folder):
+            return folder, prefix
+        top, name = os.path.split(top)
+        if not name:
+            return "", ""
+        prefix = f"{name}/{prefix}".rstrip("/")
+
+
+def private_folder(root: str) -> str | None:
+    """Return the folder for Headworks's own files about a project's work tree, which git never lists.
+
+    It need not exist yet. None outside git.
+    """
+    folder, prefix = _git_folder(os.path.abspath(root))
+    return os.path.join(folder, "headworks", prefix.replace("/", "%2F")) if folder else None
+
+
+def place_of(root: str) -> str:
+    """Return a name for the project that a work tree holds, equal for all linked work trees of its repository.
+
+    One store serves many projects, in which sessions have the same names; this tells their histories apart.
+    """
+    folder, prefix = _git_folder(os.path.abspath(root))
+    common = os.fsdecode(read(os.path.join(folder, "commondir"), _LIMIT) or b"").strip()  # only linked ones have it
+    place = f"{os.path.realpath(os.path.join(folder or root, common))}\0{prefix}"
+    text: str = sha256(os.fsencode(place)).hexdigest()
+    return text[:16]

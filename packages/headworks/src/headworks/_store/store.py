@@ -1,0 +1,299 @@
+"""The store of verdicts: content-addressed, written atomically, and verified on the way out.
+
+A store is a folder:
+
+    passed/ab/…      the record of a passed verdict, by its digest
+    failed/ab…       the record of a failed one; a digest with both is flaky
+    blobs/ab/…       the outputs, by the SHA-256 of their content
+    index            all passed verdicts in one file, which only saves time
+    used/2026-01-31  the digests used on a day
+    ledger/ab…/1     each model that asked a test set, in order
+    gates/ab…/1      how the gate judged a model, each time
+    baselines/ab…/1  the predictions that a project started with
+    aliases/NAME/1   the models that were promoted to a name, in order
+    logs/            what sessions last printed
+    tmp/             files being written
+
+Files are written under another name in `tmp`, forced to the disk and then renamed, the blobs before the record that
+names them. So a process may be killed at any point, and any number may write at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from headworks._store.index import Index
+from headworks._store.records import Records
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+    from typing import Self
+
+    from headworks._store.blobs import Blobs
+    from headworks._store.gc import Cleared
+    from headworks._store.outputs import Outputs
+    from headworks._store.remote import Remote
+    from headworks._verdict import Verdict
+
+__all__ = ["Store", "default_folder"]
+
+
+def default_folder(environ: Mapping[str, str], platform: str = sys.platform) -> str:
+    """Return the store's folder: HEADWORKS_STORE, else `headworks` in the platform's folder for caches."""
+    if chosen := environ.get("HEADWORKS_STORE"):
+        return chosen
+    home = environ.get("HOME") or os.path.expanduser("~")
+    if platform == "win32":
+        return os.path.join(environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local"), "headworks", "cache")
+    if platform == "darwin":
+        return os.path.join(home, "Library", "Caches", "headworks")
+    chosen = environ.get("XDG_CACHE_HOME", "")  # which counts only if it is absolute, says its specification
+    return os.path.join(chosen if chosen.startswith("/") else os.path.join(home, ".cache"), "headworks")
+
+
+class Store:
+    """A store of verdicts and of the outputs that go with them.
+
+    Whatever is missing, damaged, doubtful or out of reach when it is looked up is a miss, never an error and never a
+    pass. Only what was asked to be written and cannot be raises.
+
+    Attributes:
+        root: The folder, absolute.
+        problems: What went wrong on the way to a remote, in words.
+    """
+
+    def __init__(self, root: str | Path, *, repository: str | Path | None = None, remote: Remote | None = None) -> None:
+        """Use a folder, which need not exist yet.
+
+        Args:
+            root: The folder.
+            repository: The work tree whose history `last` and `seconds` prefer; else they tell of any.
+            remote: A store elsewhere, which is asked for what this one lacks.
+        """
+        self.root = os.path.abspath(root)
+        self.remote = remote
+        self._repository = repository
+        self._records = Records(self.root)
+        self._index = Index(self.root, self._records)
+        self._opened: Blobs | None = None
+        self._outputs: dict[str, Outputs] = {}
+        self._known_place: str | None = None
+
+    @classmethod
+    def default(
+        cls, repository: str | Path | None = None, *, remote: str | None = None, write_remote: bool = False
+    ) -> Self:
+        """Return the store that the environment names.
+
+        Args:
+            repository: The work tree whose history is preferred.
+            remote: The fsspec URL of a remote; HEADWORKS_REMOTE unless given. An empty text means none.
+            write_remote: Whether verdicts recorded here are written there as well.
+
+        Raises:
+            ConfigurationError: Where the remote cannot be used for want of a package, or its URL makes no sense.
+        """
+        url = os.environ.get("HEADWORKS_REMOTE", "") if remote is None else remote
+        opened = None
+        if url:
+            from headworks._store.remote import Remote
+
+            opened = Remote(url, write=write_remote)
+        return cls(default_folder(os.environ), repository=repository, remote=opened)
+
+    @property
+    def problems(self) -> list[str]:
+        """What went wrong on the way to the remote, in words."""
+        return [] if self.remote is None else self.remote.problems
+
+    @property
+    def blobs(self) -> Blobs:
+        """Contents by their SHA-256."""
+        from headworks._store.blobs import Blobs
+
+        self._opened = self._opened or Blobs(self.root, self.remote)
+        return self._opened
+
+    def verdict(self, digest: str) -> Verdict | None:
+        """Return the passed verdict for a digest, or None where there is none that can be relied upon."""
+        if os.path.lexists(self._records.path(digest, passed=False)):
+            return None
+        found = self._records.read(digest, passed=True)
+        return self._from_remote([digest]).get(digest) if found is None else found[0]
+
+    def verdicts(self, digests: Iterable[str]) -> dict[str, Verdict]:
+        """Return the passed verdicts for many digests, those left out for which there is none to rely upon."""
+        wanted = list(dict.fromkeys(digests))
+        try:
+            failed = self._records.failed()
+        except OSError:
+            return {}
+        found = self._index.find(wanted)
+        lost = [digest for digest in wanted if digest not in found and digest not in failed]
+        found |= self._from_records(lost)
+        found |= self._from_remote([digest for digest in lost if digest not in found])
+        return {digest: verdict for digest, verdict in found.items() if digest not in failed}
+
+    def _from_records(self, digests: list[str]) -> dict[str, Verdict]:
+        """Return verdicts that the index should have had, and add them to it."""
+        read = [it for digest in digests if (it := self._records.read(digest, passed=True)) is not None]
+        self._remember(read)
+        return {verdict.digest: verdict for verdict, _ in read}
+
+    def _from_remote(self, digests: list[str]) -> dict[str, Verdict]:
+        """Return verdicts that only the remote has, and keep their records here."""
+        if self.remote is None:
+            return {}
+        from headworks._verdict_file import read_verdict
+
+        records = self.remote.passed(digests)
+        read = [it for digest, data in records.items() if (it := read_verdict(data, digest, passed=True)) is not None]
+        self._remember(read, write=True)
+        return {verdict.digest: verdict for verdict, _ in read}
+
+    def _remember(self, verdicts: list[tuple[Verdict, str]], *, write: bool = False) -> None:
+        """Add verdicts to the index, and their records if asked to; a store that cannot be written to is let be."""
+        try:
+            for verdict, place in verdicts if write else ():
+                self._records.write(verdict, place)
+            if verdicts:
+                self._index.add(verdicts)
+        except OSError:
+            return
+
+    @property
+    def _place(self) -> str:
+        """What tells the repository from others; see `place_of`."""
+        from headworks._store.place import place_of
+
+        if self._known_place is None:
+            self._known_place = "" if self._repository is None else place_of(os.fspath(self._repository))
+        return self._known_place
+
+    def last(self, session: str) -> Verdict | None:
+        """Return the newest passed verdict of a session, by the name nox shows, or None."""
+        return self._index.last(session, self._place)
+
+    def seconds(self, session: str) -> float | None:
+        """Return how many seconds a session took when it last passed, or None."""
+        return self._index.seconds(session, self._place)
+
+    def mark_used(self, digests: Iterable[str]) -> None:
+        """Note that verdicts were of use, for `gc`."""
+        from headworks._store.uses import mark_used
+
+        mark_used(self.root, digests)
+
+    def outputs(self, root: str | Path) -> Outputs:
+        """Return the outputs in a work tree."""
+        from headworks._store.outputs import Outputs
+
+        folder = os.fspath(root)
+        if folder not in self._outputs:
+            self._outputs[folder] = Outputs(folder)
+        return self._outputs[folder]
+
+    def record(self, verdict: Verdict, root: str | Path) -> None:
+        """Store a verdict, after the outputs of a passed one.
+
+        Args:
+            verdict: The verdict. One that failed is never reused, and keeps the digest from being.
+            root: The work tree in which the outputs lie.
+
+        Raises:
+            StoreError: Where it cannot be written, or an output is not what the verdict says.
+        """
+        from headworks._store.place import place_of
+        from headworks._store.writing import storing
+
+        place = place_of(os.fspath(root))
+        with storing(f"The verdict of {verdict.session}", self.root):
+            if verdict.passed:
+                self.outputs(root).keep(verdict.outputs, self.blobs)
+            data = self._records.write(verdict, place)
+            if verdict.passed:
+                self._index.add([(verdict, place)])
+        if self.remote is not None:
+            self.remote.push(verdict, data, self.blobs)
+
+    def restore(self, verdict: Verdict, root: str | Path) -> list[str] | None:
+        """Make the outputs of a verdict lie in a work tree exactly as they were, replacing each that differs.
+
+        Returns:
+            The paths that were replaced. None where a part is missing or damaged in the store: the work tree is then as
+            before, and the verdict, being of no use, is forgotten.
+
+        Raises:
+            StoreError: Where the work tree does not let them be written.
+        """
+        restored = self.outputs(root).restore(verdict.outputs, self.blobs)
+        if restored is None:
+            self._discard(verdict.digest)
+        return restored
+
+    def _discard(self, digest: str) -> None:
+        """Forget a pass; a store that cannot be written to is let be."""
+        try:
+            self._index.drop({digest})
+            os.unlink(self._records.path(digest, passed=True))
+        except OSError:
+            return
+
+    def ls(self) -> list[Verdict]:
+        """Return all verdicts that can be read, passed and failed, in the order in which they ended."""
+        digests = [(digest, True) for digest in self._records.passed()]
+        digests += [(digest, False) for digest in self._records.failed()]
+        read = (self._records.read(digest, passed=passed) for digest, passed in digests)
+        return sorted((it[0] for it in read if it is not None), key=lambda verdict: (verdict.finished, verdict.session))
+
+    def flaky(self) -> list[Verdict]:
+        """Return the passed verdicts of those digests that have failed as well, in the order in which they ended."""
+        failed = self._records.failed()
+        return [verdict for verdict in self.ls() if verdict.passed and verdict.digest in failed]
+
+    def forget(self, sessions: Iterable[str]) -> int:
+        """Remove all verdicts of some sessions, so that those run again; return how many that were."""
+        from headworks._store.gc import drop
+        from headworks._store.writing import storing
+
+        names = set(sessions)
+        found = [verdict for verdict in self.ls() if verdict.session in names]
+        with storing("What is left", self.root):
+            drop({verdict.digest for verdict in found}, self._records, self._index)
+        return len(found)
+
+    def gc(self, max_size: int | None = None, max_age: float | None = None) -> Cleared:
+        """Remove what was not used for long, and of the rest the longest unused until it fits.
+
+        Args:
+            max_size: How many bytes the outputs may take, or None for any number.
+            max_age: How many seconds ago a verdict may have been used last, or None for any time.
+        """
+        from headworks._store.gc import gc
+        from headworks._store.writing import storing
+
+        with storing("What is left", self.root):
+            return gc(self.root, self._records, self._index, max_size=max_size, max_age=max_age)
+
+    def export(self, path: str | Path) -> int:
+        """Write all that can be relied upon into one file; return the number of verdicts in it."""
+        from headworks._store.bundle import export
+
+        return export(path, self._records, self.blobs)
+
+    def import_(self, path: str | Path) -> int:
+        """Take in what another store exported; return the number of verdicts that were new.
+
+        A bundle is as good as who wrote it: whoever can write one can write that a session passed.
+
+        Raises:
+            StoreError: Where the file is not a bundle through and through; no verdict was then taken from it.
+        """
+        from headworks._store.bundle import import_
+        from headworks._store.writing import storing
+
+        with storing(f"The bundle {path}", self.root):
+            return import_(path, self._records, self.blobs, self._index)

@@ -1,0 +1,153 @@
+"""A declared output, be it a file or a folder, as one content with one SHA-256.
+
+The content is a manifest: a JSON list of `[path, kind, value]`, sorted, whose first row is the output itself. The kind
+is `file` or `program` (a file that may be executed), whose value is a blob, or `folder`, or `link`, whose value is
+where it points. Like git it keeps of a file's mode only whether it may be executed, so that equal outputs are equal
+whatever umask they were written under; unlike git it keeps empty folders.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+from headworks._store.writing import hash_file
+from headworks._verdict import is_digest
+from headworks._verdict_file import is_plain_path
+from headworks.errors import StoreError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from typing import TypeGuard
+
+    from headworks._store.blobs import Blobs
+    from headworks._verdict import Verdict
+
+    Row = tuple[str, str, str]
+
+__all__ = ["MANIFEST_LIMIT", "build", "contents", "manifest_of", "read_manifest"]
+
+MANIFEST_LIMIT = 64 << 20  # bytes; enough for half a million files
+
+
+def manifest_of(output: Path, take: Callable[[Path], str] = lambda path: hash_file(path)[0]) -> bytes:
+    """Return the manifest of what lies at a path.
+
+    Args:
+        output: A file or a folder.
+        take: Returns the SHA-256 of a file; may store it as well.
+
+    Raises:
+        StoreError: Where it holds what cannot be kept: a link that leads out of it, a socket, a pipe, a device.
+        OSError: Where it cannot be read.
+    """
+    rows = sorted(_rows(output, "", take))
+    return json.dumps(rows, separators=(",", ":")).encode()
+
+
+def _rows(path: Path, name: str, take: Callable[[Path], str]) -> Iterator[Row]:
+    """Yield the rows of a path and of all below it."""
+    mode = path.lstat().st_mode
+    if name and not is_plain_path(name):
+        raise StoreError(_refusal(path, "has a name that other systems cannot hold"))
+    if stat.S_ISREG(mode):
+        yield name, "program" if mode & stat.S_IXUSR else "file", take(path)
+    elif stat.S_ISDIR(mode):
+        yield name, "folder", ""
+        for child in path.iterdir():
+            yield from _rows(child, f"{name}/{child.name}".lstrip("/"), take)
+    elif stat.S_ISLNK(mode) and _stays_within(name, os.fspath(path.readlink())):
+        yield name, "link", os.fspath(path.readlink())
+    else:
+        raise StoreError(_refusal(path, "is neither a file nor a folder nor a link within the output"))
+
+
+def _refusal(path: Path, reason: str) -> str:
+    """Return the message that says why an output cannot be kept."""
+    return f"The output {path} {reason}, so it cannot be kept. Write plain files there, or leave it out of `outputs`."
+
+
+def _stays_within(name: str, target: str) -> bool:
+    """Whether a link of an output points to something in the same output.
+
+    Its steps up come first: those lead through folders that are known to be none but folders.
+    """
+    steps = target.split("/")
+    while steps and steps[0] == "..":
+        steps.pop(0)
+    ups = target.split("/")[: target.count("/") + 1 - len(steps)]
+    return bool(name) and len(ups) <= name.count("/") and (not steps or is_plain_path("/".join(steps)))
+
+
+def read_manifest(data: bytes) -> list[Row] | None:
+    """Return the rows of a manifest, or None where it asks for anything but plain files below the output."""
+    try:
+        rows = [tuple(row) for row in json.loads(data)]
+    except (ValueError, TypeError, RecursionError):
+        return None
+    kinds: dict[str, str] = {}
+    sound: list[Row] = []
+    for row in rows:
+        if not _is_sound(row) or row[0] in kinds or not _hangs_together(row, kinds):
+            return None
+        kinds[row[0]] = row[1]
+        sound.append(row)
+    return sound or None
+
+
+def _is_sound(row: tuple[object, ...]) -> TypeGuard[Row]:
+    """Whether a row has its types, a path below the output, and a value that goes with its kind."""
+    match row:
+        case (str(name), "file" | "program", value) if not name or is_plain_path(name):
+            return is_digest(value)
+        case (str(name), "folder", "") if not name or is_plain_path(name):
+            return True
+        case (str(name), "link", str(target)) if is_plain_path(name):
+            return _stays_within(name, target)
+    return False
+
+
+def _hangs_together(row: Row, kinds: dict[str, str]) -> bool:
+    """Whether a row is the output itself or lies in a folder that a row before it made: never behind a link."""
+    if not row[0]:
+        return not kinds
+    return kinds.get(row[0].rpartition("/")[0]) == "folder"
+
+
+def build(rows: list[Row], target: Path, blobs: Blobs) -> bool:
+    """Make an output anew at a path where nothing is.
+
+    Returns:
+        False where a blob is missing or damaged; what was made so far is then the caller's to remove.
+    """
+    for name, kind, value in rows:
+        path = target / name if name else target
+        if kind == "folder":
+            path.mkdir()
+        elif kind == "link":
+            path.symlink_to(value)
+        elif not blobs.copy_out(value, path):
+            return False
+        elif kind == "program":
+            mode = path.stat().st_mode
+            path.chmod(mode | (mode & 0o444) >> 2)
+    return True
+
+
+def contents(verdict: Verdict, blobs: Blobs) -> set[str]:
+    """Return all blobs that the outputs of a verdict are made of.
+
+    Raises:
+        FileNotFoundError: Where that cannot be told any more, a manifest being missing or damaged.
+    """
+    found = set(verdict.outputs.values())
+    for content in verdict.outputs.values():
+        data = blobs.get_bytes(content, MANIFEST_LIMIT)
+        rows = None if data is None else read_manifest(data)
+        if rows is None:
+            raise FileNotFoundError(content)
+        found |= {value for _, kind, value in rows if kind in {"file", "program"}}
+    return found

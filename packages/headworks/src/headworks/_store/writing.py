@@ -1,0 +1,115 @@
+"""Files written so that others see all of a file or nothing of it, whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+from headworks.errors import StoreError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+__all__ = ["copy_hashed", "hash_file", "publish", "storing", "unfinished", "write_atomically"]
+
+_CHUNK = 1 << 20  # bytes
+_FICLONE = 0x40049409  # Linux's ioctl that makes one file share the blocks of another
+
+
+@contextlib.contextmanager
+def storing(what: str, root: str) -> Iterator[None]:
+    """Turn what the system says about a store that cannot be written into a message for people."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        message = (
+            f"{what} could not be written to the store {root}: {error.strerror or error}."
+            " Free space with `headworks store gc`, or name another folder in HEADWORKS_STORE."
+        )
+        raise StoreError(message) from error
+
+
+def hash_file(path: Path) -> tuple[str, int]:
+    """Return the SHA-256 and the size in bytes of a file."""
+    with path.open("rb") as file:
+        return _pump(file, None)
+
+
+@contextlib.contextmanager
+def unfinished(temporary: Path) -> Iterator[Path]:
+    """Give a path for a file to be written, and remove the file unless it was published."""
+    temporary.mkdir(parents=True, exist_ok=True)
+    path = temporary / os.urandom(8).hex()
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def publish(path: Path, final: Path) -> None:
+    """Force a written file to the disk, then give it its name in one step, and force that too."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+    final.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(final)
+    _sync_folder(final.parent)
+
+
+def write_atomically(final: str | Path, data: bytes, *, temporary: str | Path) -> None:
+    """Write a file that others see whole or not at all; `temporary` is a folder on the same file system."""
+    with unfinished(Path(temporary)) as path:
+        path.write_bytes(data)
+        publish(path, Path(final))
+
+
+def copy_hashed(old: BinaryIO, target: Path) -> tuple[str, int]:
+    """Copy an open file's content to a new file, sharing its blocks where the file system can.
+
+    Returns:
+        The SHA-256 and the size in bytes of what the copy holds, even if the source changed meanwhile.
+    """
+    with target.open("xb+") as new:
+        return _pump(new, None) if _clone(old, new) else _pump(old, new)
+
+
+def _clone(old: BinaryIO, new: BinaryIO) -> bool:
+    """Make the new file share the blocks of the old one; False where that cannot be done."""
+    if sys.platform != "linux":  # pragma: no cover  # measured on Linux
+        return False
+    import fcntl  # there is no such module on Windows
+
+    try:
+        fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
+    except OSError:
+        return False
+    return True
+
+
+def _pump(source: BinaryIO, target: BinaryIO | None) -> tuple[str, int]:
+    """Read a file to its end, copying it where a target is given; return SHA-256 and size in bytes."""
+    digest = hashlib.sha256()
+    size = 0
+    while chunk := source.read(_CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+        if target is not None:
+            target.write(chunk)
+    return digest.hexdigest(), size
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force the names in a folder to the disk."""
+    if sys.platform == "win32":  # pragma: no cover  # folders cannot be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

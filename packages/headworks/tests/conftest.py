@@ -1,0 +1,324 @@
+"""Real git repositories and real stores for the tests."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+from hypothesis import settings
+
+from headworks._nox import Nox
+from headworks._programs import Programs
+from headworks._store.store import Store
+from headworks._verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+# How long one example takes says more about the machine than about the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+
+_YOUNG = 0.02  # seconds, above what a snapshot allows the clock of files to lag behind
+
+
+class Scratch:
+    """A git repository to do things to."""
+
+    def __init__(self, root: Path) -> None:
+        """Make an empty repository in a folder."""
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+        self.git("init", "--quiet", "--initial-branch=main")
+
+    def git(self, *arguments: str) -> str:
+        """Run git in the repository and return what it writes."""
+        command = ["git", "-C", str(self.root), "-c", "protocol.file.allow=always", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def write(self, files: Mapping[str, str | bytes]) -> Scratch:
+        """Write files, their folders included."""
+        for name, content in files.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return self
+
+    def commit(self, files: Mapping[str, str | bytes] | None = None) -> str:
+        """Write files, commit everything and return the commit's id."""
+        self.write(files or {})
+        written = time.monotonic()
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message=a change")
+        commit = self.git("rev-parse", "HEAD")
+        # Of a file this young, nobody can say whether it is still written to, and so nothing about it is remembered.
+        time.sleep(max(0.0, written + _YOUNG - time.monotonic()))
+        return commit
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C reach the processes that tests start, also where a shell started the tests with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings and caches of whoever runs the tests out of them."""
+    for name in [it for it in os.environ if it.startswith(("GIT_", "GITHUB_", "NOX", "PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "gitconfig").write_text("[user]\nname = Somebody\nemail = somebody@example.org\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    monkeypatch.setenv("HEADWORKS_STORE", str(home / "store"))
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Scratch:
+    """Return an empty repository."""
+    return Scratch(tmp_path / "scratch")
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Scratch:
+    """Return a second empty repository."""
+    return Scratch(tmp_path / "other")
+
+
+class Stage:
+    """A store and a work tree whose sessions are said to have ended."""
+
+    def __init__(self, store: Store, root: Path) -> None:
+        """Take both; for a store, a work tree need not be more than a folder with one for git."""
+        self.store = store
+        self.root = root
+        (root / ".git").mkdir(parents=True, exist_ok=True)
+
+    def verdict(
+        self, name: str, *, passed: bool = True, outputs: Iterable[str] = (), digest: str = "", **others: object
+    ) -> Verdict:
+        """Return a verdict whose digest is the hash of its name, with what its outputs hold now."""
+        found = {path: self.store.outputs(self.root).content(path) or "" for path in outputs}
+        fields: dict[str, Any] = {
+            "session": name,
+            "digest": digest or sha256(name),
+            "passed": passed,
+            "finished": "2026-01-31T12:00:00+00:00",
+            "seconds": 1.5,
+            "commit": "c0ffee",
+            "platform": "linux-x86_64",
+            "outputs": found,
+            "components": {"files": "1"},
+        }
+        return Verdict(**fields | others)
+
+    def record(self, name: str, **settings: Any) -> Verdict:  # noqa: ANN401  # those of `verdict`
+        """Record such a verdict and return it."""
+        verdict = self.verdict(name, **settings)
+        self.store.record(verdict, self.root)
+        return verdict
+
+    def write(self, files: Mapping[str, str | bytes]) -> None:
+        """Write files into the work tree."""
+        for name, content in files.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def tree(self, path: str) -> dict[str, tuple[str, str]]:
+        """Return all that lies at a path: kind and mode, and content, of each file."""
+        top = self.root / path
+        found = {}
+        for it in sorted([top, *top.rglob("*")]):
+            kind = oct(it.lstat().st_mode)
+            content = str(it.readlink()) if it.is_symlink() else it.read_bytes().hex() if it.is_file() else ""
+            found[str(it.relative_to(top))] = (kind, content)
+        return found
+
+    def blobs(self) -> list[Path]:
+        """Return the file of every blob."""
+        return sorted(Path(self.store.root).glob("blobs/*/*"))
+
+
+def sha256(text: str) -> str:
+    """Return the SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """Return an empty store, and a work tree for it: that of `scratch`, where a test asks for both."""
+    return Stage(Store(tmp_path / "home" / "store"), tmp_path / "scratch")
+
+
+NOXFILE = """
+import nox
+
+FLAGS = ["-q"]
+CHECKS = ["ruff"]
+
+
+@nox.session(python=["3.11", "3.13"])
+@nox.parametrize("package", ["base", "app", "solo"])
+def tests(session, package):
+    session.run("pytest", *FLAGS, f"packages/{package}")
+
+
+@nox.session
+def lint(session):
+    session.run(*CHECKS)
+
+
+@nox.session
+def data(session):
+    session.run("python", "-m", "base")
+
+
+@nox.session(requires=["data"])
+def model(session):
+    session.run("python", "-m", "app")
+"""
+
+PYPROJECT = """
+[dependency-groups]
+test = ["pytest"]
+lint = ["ruff"]
+
+[tool.uv.workspace]
+members = ["packages/*"]
+
+[tool.pytest]
+addopts = []
+
+[tool.ruff]
+line-length = 100
+
+[tool.headworks]
+ignore = ["README.md", "packages/*/README.md"]
+
+[tool.headworks.sessions]
+tests = { packages = ["{package}"], groups = ["test"] }
+lint = {}
+data = { packages = ["base"], outputs = ["artifacts/data"], tools = ["pytest"], groups = [] }
+model = { packages = ["app"], needs = ["data"], outputs = ["artifacts/model"], env = ["SEED"], groups = [] }
+"""
+
+LOCK = """
+version = 1
+
+[manifest.dependency-groups]
+test = [{ name = "pytest" }]
+lint = [{ name = "ruff" }]
+"""
+
+
+def _package(name: str, *dependencies: str) -> dict[str, str]:
+    """Return the files of a package."""
+    needs = ", ".join(f'"{it}"' for it in dependencies)
+    folder = f"packages/{name}"
+    return {
+        f"{folder}/pyproject.toml": f'[project]\nname = "{name}"\nreadme = "README.md"\ndependencies = [{needs}]\n',
+        f"{folder}/README.md": name,
+        f"{folder}/src/{name}/__init__.py": "",
+        f"{folder}/src/{name}/core.py": f"NAME = '{name}'\n",
+        f"{folder}/tests/test_core.py": f"assert '{name}'\n",
+    }
+
+
+def _locked(name: str, version: str, *dependencies: str, source: str = 'registry = "https://example.org"') -> str:
+    """Return an entry of a lock."""
+    needs = ", ".join(f'{{ name = "{it}" }}' for it in dependencies)
+    return f'\n[[package]]\nname = "{name}"\nversion = "{version}"\nsource = {{ {source} }}\ndependencies = [{needs}]\n'
+
+
+class Known:
+    """A store of verdicts that a test knows."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.all: dict[str, Verdict] = {}
+
+    def verdicts(self, digests: Iterable[str]) -> dict[str, Verdict]:
+        """Return the verdicts that there are."""
+        return {it: self.all[it] for it in digests if it in self.all}
+
+    def seconds(self, session: str) -> float | None:
+        """Return how long a session took."""
+        return next((it.seconds for it in self.all.values() if it.session == session), None)
+
+    def last(self, session: str) -> Verdict | None:
+        """Return the last verdict of a session."""
+        return next((it for it in reversed(self.all.values()) if it.session == session), None)
+
+
+class Monorepo:
+    """A repository with three packages, of which one needs another, and stages that read each other's outputs."""
+
+    names: ClassVar[list[str]] = [
+        *(f"tests-{python}({package})" for python in ("3.11", "3.13") for package in ("base", "app", "solo")),
+        *("lint", "data", "model"),
+    ]
+
+    def __init__(self, scratch: Scratch) -> None:
+        """Write and commit the files."""
+        self.scratch = scratch
+        self.root = scratch.root
+        self.store = Known()
+        files = {"noxfile.py": NOXFILE, "pyproject.toml": PYPROJECT, "uv.lock": self.lock(), "README.md": "all"}
+        files |= _package("base", "numpy") | _package("app", "base", "torch>=2") | _package("solo")
+        scratch.commit(files | {".gitignore": "artifacts\n__pycache__\n", "docs/index.md": "all", "conftest.py": ""})
+
+    def lock(self, **versions: str) -> str:
+        """Return a lock with some other versions."""
+        chosen = {"numpy": "2.0", "torch": "2.9", "pytest": "9.0", "ruff": "0.1"} | versions
+        members = [
+            _locked(name, "0", *needs, source=f'editable = "packages/{name}"')
+            for name, needs in {"base": ["numpy"], "app": ["base", "torch"], "solo": []}.items()
+        ]
+        return LOCK + "".join([*members, *(_locked(name, version) for name, version in chosen.items())])
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a text in a file."""
+        content = (self.root / name).read_text()
+        assert old in content
+        (self.root / name).write_text(content.replace(old, new))
+
+
+def _listed(source: str) -> list[Any]:
+    """Return what nox would list for the noxfile of a monorepo, whose decorators are simple enough."""
+    found: list[Any] = []
+    for name in source.split("def ")[1:]:
+        function = name.partition("(")[0]
+        if function == "tests":
+            for python in ("3.11", "3.13"):
+                for package in ("base", "app", "solo"):
+                    parameters = (("package", package),)
+                    found.append((f"tests-{python}({package})", "tests", python, (), parameters, True))
+        else:
+            found.append((function, function, "", (), (), True))
+    return found
+
+
+@pytest.fixture
+def monorepo(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Monorepo:
+    """Return a monorepo, for which neither nox nor another Python need be started."""
+
+    def listed(_nox: Nox, root: str, _environ: object) -> list[Any]:
+        return _listed((Path(root) / "noxfile.py").read_text())
+
+    monkeypatch.setattr(Nox, "list_sessions", listed)
+    monkeypatch.setattr(Programs, "find", lambda _programs, name: name)
+    monkeypatch.setattr(Programs, "version", lambda _programs, path: f"version of {path}")
+    return Monorepo(scratch)

@@ -1,0 +1,216 @@
+"""An audit lists what a session reads and does not declare, and what it declares and does not read."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from headworks._audit import Findings, compare
+from headworks._audit_watch import HookWatch, StraceWatch
+from headworks._cli import main
+from headworks._commands import audit
+from headworks._store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import Scratch
+
+NOXFILE = """
+import pathlib
+import nox
+
+@nox.session(venv_backend="none")
+def data(session):
+    pathlib.Path("artifacts").mkdir(exist_ok=True)
+    pathlib.Path("artifacts/data").write_text("one")
+
+@nox.session(venv_backend="none", requires=["data"])
+def clean(session):
+    pathlib.Path("artifacts/data").read_text()
+    pathlib.Path("inputs/read.txt").read_text()
+
+@nox.session(venv_backend="none")
+def dirty(session):
+    session.run("sh", "inputs/tool.sh", external=True)
+
+@nox.session(venv_backend="none")
+def bad(session):
+    session.error("broken")
+
+@nox.session(venv_backend="none")
+@nox.parametrize("number", [1, 2])
+def several(session, number):
+    pass
+"""
+TABLE = """
+[tool.headworks.sessions]
+data = { packages = [], outputs = ["artifacts/data"] }
+clean = { packages = [], needs = ["data"], inputs = ["inputs/*.txt"] }
+dirty = { packages = [], inputs = ["inputs/**"] }
+bad = { packages = [] }
+"""
+
+
+@pytest.fixture
+def demo(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
+    """Return a repository with sessions, in whose folder this process is."""
+    inputs = {f"inputs/{number}.txt": "" for number in range(30)}
+    scratch.commit(
+        {
+            "noxfile.py": NOXFILE,
+            "pyproject.toml": TABLE,
+            ".gitignore": "artifacts\n__pycache__\n*.bin\n",
+            "inputs/read.txt": "",
+            "inputs/tool.sh": "cat other/undeclared.txt other/ignored.bin",
+            "other/undeclared.txt": "",
+            **inputs,
+        }
+    )
+    scratch.write({"other/ignored.bin": "secret"})
+    monkeypatch.chdir(scratch.root)
+    return scratch
+
+
+def test_a_session_that_declares_what_it_reads_passes(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What it need not declare is listed as advice; what it needs was run before; nothing of it is recorded."""
+    assert main(["audit", "clean"]) == 0
+    said = capsys.readouterr().out
+    assert "clean read" in said.splitlines()[0]
+    assert "  inputs/0.txt\n" in said
+    assert "more, which --format json lists" in said
+    assert "inputs/read.txt" not in said
+    assert said.endswith("\n\nEverything that it read is declared.\n")
+    assert [it.session for it in Store.default().ls()] == ["data"]
+
+
+def test_a_session_that_reads_what_it_ignores_fails(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its digest does not cover such a file, whatever pattern of inputs names it as well."""
+    everything = 'inputs = ["inputs/**", "other/*.txt"], ignore = ["other/*.txt"]'
+    demo.commit({"pyproject.toml": TABLE.replace('inputs = ["inputs/**"]', everything)})
+    assert main(["audit", "dirty"]) == 1
+    assert "Name them in `inputs`:\n  other/undeclared.txt\n" in capsys.readouterr().out
+
+
+def test_a_session_that_reads_more_fails(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Files that git knows and files that it ignores are told apart, since they are declared differently."""
+    assert main(["audit", "dirty"]) == 1
+    said = capsys.readouterr().out
+    assert "Name them in `inputs`:\n  other/undeclared.txt\n" in said
+    assert "commit a list of their hashes, and name that in `inputs`:\n  other/ignored.bin\n" in said
+    assert "Everything" not in said
+    assert main(["audit", "dirty", "--format", "json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["session"], found["undeclared"], found["ignored"]) == (
+        "dirty",
+        ["other/undeclared.txt"],
+        ["other/ignored.bin"],
+    )
+    assert len(found["unread"]) > 30
+    assert {"noxfile.py", "inputs/tool.sh"} <= set(found["read"])
+
+
+def test_without_strace_it_says_what_it_cannot_see(
+    demo: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python's hooks see Python."""
+    monkeypatch.setattr("headworks._audit_watch.make_watch", HookWatch)
+    assert main(["audit", "dirty"]) == 0
+    said = capsys.readouterr().out
+    assert "watched by Python's audit hooks.\nNot seen are files that other programs open" in said
+
+
+def test_a_session_that_does_not_pass_tells_nothing(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It may not have come to what it reads."""
+    assert main(["audit", "bad"]) == 1
+    captured = capsys.readouterr()
+    assert "bad did not pass, so that there is nothing to tell of what it reads" in captured.err
+    assert captured.out == ""
+    demo.commit({"noxfile.py": NOXFILE.replace('session.error("broken")', 'session.skip("absent")')})
+    assert main(["audit", "bad"]) == 3
+
+
+def test_an_audit_says_only_what_it_found(demo: Scratch) -> None:
+    """There may be nothing to advise."""
+    findings = Findings(read=("a",), undeclared=(), ignored=(), unread=())
+    text = audit._text("clean", findings, StraceWatch(demo.root))
+    assert text.splitlines() == [
+        "clean read 1 file of the repository, watched by strace.",
+        "",
+        "Everything that it read is declared.",
+    ]
+
+
+def test_one_session_is_audited_at_a_time(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The message names the choice."""
+    assert main(["audit", "several"]) == 2
+    assert "takes one session, not 2. Name one of several(number=1), several(number=2)." in capsys.readouterr().err
+    assert main(["audit"]) == 2
+    assert "An audit takes one session, not 0. Name it as `nox --list` shows it." in capsys.readouterr().err
+
+
+def test_an_interrupted_audit_ends(demo: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the exit code of what was interrupted."""
+    monkeypatch.setattr("headworks._commands.audit._watched", lambda *_arguments: ({}, True))
+    assert main(["audit", "clean"]) == 130
+
+
+def compared(top: Path, *opened: str, **settings: Any) -> Findings:  # noqa: ANN401  # those of `compare`
+    """Compare files below a folder with `known` and `declared`."""
+    fields: dict[str, Any] = {"known": {"a", "b", "m.py"}, "declared": {"a", "gone"}, "outputs": [], "since": 0.0}
+    paths = [str(top / it) for it in opened]
+    return compare(paths, top=top, **fields | {"since": time.time() + 60} | settings)
+
+
+def test_files_elsewhere_do_not_count(tmp_path: Path) -> None:
+    """Only the repository is compared."""
+    assert compared(tmp_path, "/etc/passwd", "a", "b") == Findings(
+        read=("a", "b"), undeclared=("b",), ignored=(), unread=()
+    )
+
+
+def test_a_compiled_module_stands_for_its_source(tmp_path: Path) -> None:
+    """Python reads the compiled one where it can."""
+    found = compared(tmp_path, "__pycache__/m.cpython-313.pyc", "__pycache__/n.cpython-313.pyc", "__pycache__/m.txt")
+    assert found.read == ("m.py",)
+
+
+def plain(folder: Path) -> None:
+    """Leave a folder as it is."""
+
+
+def tagged(folder: Path) -> None:
+    """Make a folder a cache."""
+    (folder / "CACHEDIR.TAG").write_text("")
+
+
+def environment(folder: Path) -> None:
+    """Make a folder a virtual environment."""
+    (folder / "pyvenv.cfg").write_text("")
+
+
+@pytest.mark.parametrize(
+    ("folder", "make", "settings", "is_input"),
+    [
+        ("data", plain, {}, True),
+        ("data", tagged, {}, False),
+        ("data", environment, {}, False),
+        (".nox", plain, {}, False),
+        (".hypothesis", plain, {}, False),
+        ("data", plain, {"since": 0.0}, False),
+    ],
+)
+def test_an_ignored_file_is_an_input_unless_it_was_made(
+    tmp_path: Path, folder: str, make: Callable[[Path], None], settings: dict[str, float], *, is_input: bool
+) -> None:
+    """By a tool as its cache, as an environment, or by the session itself."""
+    (tmp_path / folder / "deep").mkdir(parents=True)
+    make(tmp_path / folder)
+    name = f"{folder}/deep/file"
+    (tmp_path / name).write_text("")
+    assert (compared(tmp_path, name, f"{folder}/none", **settings).ignored == (name,)) == is_input
+    assert compared(tmp_path, name, outputs=[tmp_path / folder]).ignored == ()

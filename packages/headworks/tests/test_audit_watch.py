@@ -1,0 +1,151 @@
+"""What a session reads is seen, whatever it is written in where strace is, else as far as Python's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from headworks import _audit_hook
+from headworks._audit_watch import HookWatch, StraceWatch, make_watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+READER = """
+import os, subprocess, sys, threading
+os.mkdir("sub")
+os.chdir("sub")
+open("../read").close()
+open(b"../bytes").close()
+os.close(os.open("../flags", os.O_RDONLY))
+open("../updated", "r+").close()
+open("../written", "w").close()
+os.close(os.open("../created", os.O_WRONLY | os.O_CREAT))
+try:
+    open("../missing")
+except FileNotFoundError:
+    pass
+with open(0, closefd=False):
+    pass
+subprocess.run([sys.executable, "-c", "open('../child')"], check=True)
+thread = threading.Thread(target=lambda: open("../thread").close())
+thread.start()
+thread.join()
+import module
+"""
+PYTHON_READS = {"read", "bytes", "flags", "updated", "child", "thread"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with files to read."""
+    it = tmp_path / "work"
+    it.mkdir()
+    for name in [*PYTHON_READS, "program", "written", "untouched", "odd ä\n<>\"'\\ name"]:
+        (it / name).write_text("")
+    (it / "module.py").write_text("")
+    (it / "run").write_text("#!/bin/sh\n")
+    (it / "run").chmod(0o755)
+    return it
+
+
+def watched(watch: StraceWatch | HookWatch, folder: Path, command: list[str]) -> set[str]:
+    """Run a command watched and return the names of what it read in the folder."""
+    environ = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"} | watch.environ
+    subprocess.run(watch.wrap(command), check=True, cwd=folder, env=environ, capture_output=True, input=b"")
+    return {
+        os.path.relpath(it, folder) for it in watch.reads() if Path(it).is_relative_to(folder) and Path(it).is_file()
+    }
+
+
+def test_strace_sees_what_any_program_reads(folder: Path, tmp_path: Path) -> None:
+    """Opened or executed, by children too, whatever its name is; not what is only written."""
+    (tmp_path / "script.py").write_text(READER)
+    script = f"cat program >> other; cat odd*; {folder}/run; PYTHONPATH={folder} {sys.executable} {tmp_path}/script.py"
+    read = watched(StraceWatch(tmp_path), folder, ["sh", "-c", script])
+    assert read == PYTHON_READS | {"program", "odd ä\n<>\"'\\ name", "run", "module.py"}
+
+
+def test_hooks_see_what_python_reads(folder: Path, tmp_path: Path) -> None:
+    """In the process and its Python children; what other programs read they cannot see, and say so."""
+    (tmp_path / "script.py").write_text(f"import sys; sys.path.append({str(folder)!r})\n{READER}")
+    watch = HookWatch(tmp_path)
+    read = watched(watch, folder, ["sh", "-c", f"cat program; {sys.executable} {tmp_path}/script.py"])
+    assert read == PYTHON_READS | {"module.py"}
+    assert "files that other programs open" in watch.cannot_see
+    assert StraceWatch.cannot_see == ""
+
+
+def test_a_session_without_python_is_not_seen_by_hooks(folder: Path, tmp_path: Path) -> None:
+    """There are no notes then, which is no error."""
+    assert watched(HookWatch(tmp_path), folder, ["cat", "program"]) == set()
+    assert StraceWatch(tmp_path).reads() == set()
+
+
+def test_the_hook_notes_what_is_opened_to_read(folder: Path, tmp_path: Path) -> None:
+    """The same code, in a process that is measured."""
+    code = f"from headworks._audit_hook import watch; watch({str(tmp_path / 'notes')!r})\n{READER}"
+    environ = os.environ | {"PYTHONPATH": str(folder)}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=folder, env=environ, input=b"")
+    notes = {os.path.realpath(os.fsdecode(it)) for it in (tmp_path / "notes").read_bytes().split(b"\0")}
+    assert {str(folder / name) for name in PYTHON_READS - {"child"}} <= notes
+    assert not {str(folder / name) for name in ("written", "created", "untouched")} & notes
+
+
+def test_the_module_that_the_hook_hides_runs_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An environment may have one of its own."""
+    for name in ("hook", "theirs"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "sitecustomize.py").write_text(f"print({name!r})")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "hook"), str(tmp_path), str(tmp_path / "theirs"), *sys.path])
+    _audit_hook.go_on(str(tmp_path / "hook"))
+    assert capsys.readouterr().out == "theirs\n"
+    monkeypatch.setattr(sys, "path", [str(tmp_path), str(tmp_path / "hook")])
+    _audit_hook.go_on(str(tmp_path / "hook"))
+    assert capsys.readouterr().out == ""
+
+
+LOG = rb"""
+12 openat(AT_FDCWD</r>, "a", O_RDONLY <unfinished ...>
+13 openat(AT_FDCWD</r>, "b", O_RDONLY) = 3</r/b>
+12 <... openat resumed>) = 4</r/a>
+14 <... openat resumed>) = 4</r/orphan>
+13 openat(AT_FDCWD</r>, "c", O_RDONLY) = -1 ENOENT (No such file or directory)
+13 openat(AT_FDCWD</r>, "d", O_RDONLY) = 3</r/d>(deleted)
+13 creat("e", 0666) = 3</r/e>
+13 execve("/r/f", ["f"], 0x7ff /* 3 vars */) = 0
+13 execve("/r/g", ["g"], 0x7ff /* 3 vars */) = -1 EACCES (Permission denied)
+13 openat(AT_FDCWD</r>, "h", O_RDWR|O_CREAT, 0600) = 3</r/h>
+13 +++ exited with 0 +++
+nonsense
+""".lstrip()
+
+
+def test_what_strace_writes_is_understood(tmp_path: Path) -> None:
+    """Calls that others interrupt, that fail, that only write; whatever else is there is passed over."""
+    (tmp_path / "strace").write_bytes(LOG)
+    assert StraceWatch(tmp_path).reads() == {f"/r/{name}" for name in "abdfh"}
+
+
+@pytest.mark.parametrize(
+    ("platform", "find", "kind"),
+    [
+        ("linux", lambda _name: "/usr/bin/strace", StraceWatch),
+        ("linux", lambda _name: None, HookWatch),
+        ("darwin", lambda _name: "/usr/bin/strace", HookWatch),
+    ],
+)
+def test_the_better_watch_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, find: Callable[[str], str | None], kind: type
+) -> None:
+    """Strace where it is, on Linux."""
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr("shutil.which", find)
+    assert type(make_watch(tmp_path)) is kind

@@ -1,0 +1,282 @@
+"""The gate's command says what it found, to people and to programs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from headworks import _cli
+
+ACCURACY = "accuracy >= base.accuracy - 0.05"
+
+
+def csv(name: str, rows: int, wrong: int, *, seeds: int = 1, score: float = 0.9) -> str:
+    """Return the path of a file whose first rows are wrong, one more for each further seed."""
+    lines = ["id,label,prediction,part,seed,score"]
+    for seed in range(seeds):
+        for row in range(rows):
+            predicted = "no" if row < wrong + seed else "yes"
+            lines.append(f"{row},yes,{predicted},{'even' if row % 2 else 'odd'},{seed},{score}")
+    Path(name).write_text("\n".join(lines) + "\n")
+    return name
+
+
+@pytest.fixture(autouse=True)
+def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in an empty folder with the predictions of a base."""
+    monkeypatch.chdir(tmp_path)
+    csv("base.csv", 400, 4)
+    Path("base.toml").touch()
+
+
+def shown(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> str:
+    """Run the command and return what it writes; a candidate is compared with the base."""
+    base = ["--baseline", "base.csv"] if "--candidate" in arguments and "--plan" not in arguments else []
+    assert _cli.main(["gate", *base, *arguments]) == code
+    output = capsys.readouterr()
+    return output.err if code == 2 else output.out
+
+
+def test_a_pass_is_told_in_a_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """The outcome first, then each condition with all that a reviewer asks for."""
+    found = shown(capsys, "--candidate", csv("new.csv", 400, 5), "--condition", ACCURACY, code=0)
+    assert found == (
+        "gate passes: 1 condition, each at 0.99\n"
+        "\n"
+        "accuracy >= base.accuracy - 0.05: passes\n"
+        "  candidate 0.9875, base 0.9900, difference -0.0025"
+        " (score interval -0.0179 to +0.0109, each end at 0.99); bound -0.0500\n"
+        "  400 rows, right only in the candidate 0, only in the base 1, McNemar p 1\n"
+        "\n"
+        "compared new.csv with base.csv on 400 rows\n"
+    )
+
+
+def test_a_name_cannot_forge_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever a slice is called, only the gate says what passes."""
+    for name, wrong in (("base.csv", 4), ("new.csv", 200)):
+        text = Path(csv(name, 400, wrong)).read_text()
+        Path(name).write_text(text.replace("odd", '"x\n\ngate passes: all\x1b[2J"'))
+    condition = 'slice["part"].accuracy >= base.accuracy - 0.05'
+    found = shown(capsys, "--candidate", "new.csv", "--condition", condition, code=1)
+    assert "part=x\\n\\ngate passes: all\\x1b[2J" in found
+    assert [it for it in found.splitlines() if it.startswith("gate")] == found.splitlines()[:1]
+
+
+def test_a_failure_names_metric_and_slice(capsys: pytest.CaptureFixture[str]) -> None:
+    """Already in its first line."""
+    conditions = ["--condition", ACCURACY, "--condition", 'slice["part"].accuracy >= base.accuracy - 0.1']
+    found = shown(capsys, "--candidate", csv("new.csv", 400, 100), *conditions, code=1)
+    assert found.startswith(
+        'gate fails: accuracy >= base.accuracy - 0.05; slice["part"].accuracy >= base.accuracy - 0.1'
+        ' (slice["part=even"].accuracy, slice["part=odd"].accuracy)\n'
+    )
+    assert "McNemar p < 0.0001" in found
+
+
+def test_what_cannot_be_told_names_what_would_settle_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """More rows; more seeds; another measurement; or nothing at all."""
+    new = csv("new.csv", 400, 16)
+    found = shown(capsys, "--candidate", new, "--condition", ACCURACY, code=3)
+    assert found.startswith("gate cannot tell: accuracy >= base.accuracy - 0.05\n")
+    assert "rows like these would settle it" in found
+    found = shown(capsys, "--candidate", csv("new.csv", 400, 24), "--condition", ACCURACY, code=3)
+    assert "no number of rows settles a difference so close to the bound" in found
+    seeds = csv("new.csv", 400, 4, seeds=40)
+    found = shown(capsys, "--candidate", seeds, "--condition", ACCURACY, code=3)
+    assert "more seeds or more rows would settle it" in found
+    assert "seeds of the candidate: 0.9900 0.9875" in found
+    assert "seeds add a standard error of" in found
+    assert "on 400 rows and 40 seeds" in found
+    Path("a.json").write_text('{"latency_p99_ms": [300, 900]}')
+    Path("b.json").write_text('{"latency_p99_ms": [200, 700]}')
+    measured = ["--candidate-measurements", "a.json", "--base-measurements", "b.json"]
+    condition = "latency_p99_ms <= base.latency_p99_ms + 10"
+    found = shown(capsys, "--candidate", new, *measured, "--condition", condition, code=3)
+    assert "measure it more often" in found
+    assert "candidate 600, base 450, difference +150 (Student's t " in found
+
+
+def test_the_table_of_the_project_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    """With its names, its mapping, and what identical predictions mean."""
+    Path("pyproject.toml").write_text(
+        '[tool.headworks.gate]\npredictions = { test = "x.csv", all = "y.csv" }\nconditions = ['
+        f'{{ name = "overall", condition = "{ACCURACY}", cannot-tell = "pass" }},'
+        '{ condition = "accuracy >= 0.99", on = "all", cannot-tell = "fail" }]\n'
+    )
+    found = shown(capsys, "--candidate", csv("new.csv", 400, 16), code=1)
+    assert found.startswith("gate fails: accuracy >= 0.99\n")
+    assert (
+        "overall: accuracy >= base.accuracy - 0.05, on test: cannot tell (which the table has count as: passes)"
+        in found
+    )
+    found = shown(capsys, "--candidate", "base.csv", code=1)
+    assert "(identical predictions)" in found
+    assert "and not one prediction differs" in found
+    named = ["--candidate", "test=base.csv", "--candidate", "all=base.csv"]
+    measured = ["--candidate-measurements", "a.json", "--condition", "model_bytes <= 9"]
+    Path("a.json").write_text('{"model_bytes": 9}')
+    found = shown(capsys, *named, "--condition", "ece <= 0.2", *measured, code=0)
+    assert found.startswith("gate passes: 2 conditions, each at 0.99\n")
+    assert "model_bytes <= 9: passes\n  candidate 9.0000 (measured once); bound +9.0000\n\n" in found
+
+
+def test_json_is_as_its_schema_says(capsys: pytest.CaptureFixture[str]) -> None:
+    """For every method and outcome."""
+    schema = json.loads((resources.files("headworks") / "gate.schema.json").read_text())
+    Path("a.json").write_text('{"model_bytes": 9}')
+    conditions = ["accuracy >= base.accuracy - 0.5", "accuracy >= 0.5", "macro_f1 >= base.macro_f1", "model_bytes <= 8"]
+    asked = [it for condition in conditions for it in ("--condition", condition)]
+    new = csv("new.csv", 400, 5, seeds=2)
+    measured = ["--candidate-measurements", "a.json", "--format", "json"]
+    found = json.loads(shown(capsys, "--candidate", new, *asked, *measured, code=1))
+    jsonschema.validate(found, schema)
+    assert [it["outcome"] for it in found["conditions"]] == ["passes", "passes", "cannot tell", "fails"]
+    assert found["conditions"][3]["on"] is None
+    same = json.loads(shown(capsys, "--candidate", "base.csv", "--format", "json", code=0))
+    jsonschema.validate(same, schema)
+    assert same["conditions"][0]["findings"][0]["method"] == "identical"
+
+
+def test_the_name_of_a_file_may_have_an_equals_sign(capsys: pytest.CaptureFixture[str]) -> None:
+    """With and without a name for what it predicts."""
+    Path("lr=0.1").mkdir()
+    candidate = csv("lr=0.1/new.csv", 400, 5)
+    condition = f'{{ condition = "{ACCURACY}", on = "held-out" }}'
+    table = f'conditions = [{condition}]\npredictions = {{ held-out = "x.csv" }}\n'
+    Path("named.toml").write_text(f"[tool.headworks.gate]\n{table}")
+    asked = ["--config", "named.toml", "--candidate"]
+    for given in (candidate, f"held-out={candidate}"):
+        assert f"compared {candidate} with base.csv" in shown(capsys, *asked, given, code=0)
+    assert "There is no file =x.csv" in shown(capsys, *asked, "=x.csv", code=2)
+    words = "A condition reads the predictions 'held-out', and there are none: give --candidate held-out=FILE."
+    assert words in shown(capsys, *asked, "held=base.csv", code=2)
+    words = "The conditions read predictions without a name: give one file, --candidate FILE."
+    assert words in shown(capsys, "--candidate", "x=base.csv", "--condition", ACCURACY, code=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--candidate", "missing.csv"], "There is no file missing.csv"),
+        (["--candidate", "base.csv", "--config", "missing.toml"], "missing.toml cannot be read"),
+        (["--candidate", "base.csv", "--candidate", "base.csv"], "each needs a name, as in crossfit=FILE"),
+        (["--candidate", "base.csv", "--config", "base.toml"], "base.toml says nothing about the gate"),
+        (["--rows", "0"], "--rows goes with --plan"),
+        (["--plan", "--rows", "0"], "--rows is 0; it has to be 1 or more"),
+        (["--candidate", "base.csv", "--condition", "accuracyx >= 1"], "Did you mean 'accuracy'?"),
+        (["--candidate", "base.csv", "--config", ""], " cannot be read"),
+        (["--plan", "--rows", "9", "--candidate", "base.csv"], "--rows stands in for the rows of --candidate"),
+    ],
+)
+def test_bad_input_is_one_message(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+    """And exit code 2."""
+    assert words in shown(capsys, *arguments, code=2)
+
+
+FILES = ["--candidate", "base.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["--baseline", "base.csv"],
+            "--baseline goes with --candidate. It means nothing where the work tree",
+        ),
+        (
+            ["--base-measurements", "b.json"],
+            "--base-measurements goes with --candidate or with --candidate-measurements. It means nothing where",
+        ),
+        (["--candidate-measurements", "a.json", "--baseline", "base.csv"], "nothing with --candidate-measurements."),
+        (["--rows", "9"], "--rows goes with --plan. It means nothing where the work tree is judged"),
+        ([*FILES, "--rows", "9"], "--rows goes with --plan. It means nothing with --candidate."),
+        (
+            [*FILES, "--save", "x"],
+            "--save goes where the work tree is judged, without --candidate and --plan. It",
+        ),
+        ([*FILES, "--bootstrap"], "--bootstrap goes where the work tree is judged"),
+        ([*FILES, "--base", "main"], "--base goes where the work tree is judged"),
+        ([*FILES, "--remote", "http://x"], "--remote goes where the work tree is judged"),
+        ([*FILES, "--write-remote"], "--write-remote goes where the work tree is judged"),
+        (["--plan", "--save", "x"], "It means nothing with --plan."),
+        (["--plan", "--baseline", "base.csv"], "--baseline goes with --candidate. It means nothing with --plan."),
+        (["--plan", "--candidate-measurements", "a.json"], "It means nothing with --plan."),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    """Whoever gives it believes that it decides something."""
+    assert words in shown(capsys, *arguments, code=2)
+
+
+def test_measurements_are_compared_without_predictions(capsys: pytest.CaptureFixture[str]) -> None:
+    """As latencies that were measured on one machine; a condition about predictions asks for its file."""
+    Path("new.json").write_text('{"latency_p99_ms": [3.0, 3.1, 2.9]}')
+    Path("old.json").write_text('{"latency_p99_ms": [3.0, 3.1, 2.8]}')
+    measured = ["--candidate-measurements", "new.json", "--base-measurements", "old.json"]
+    asked = [*measured, "--condition", "latency_p99_ms <= base.latency_p99_ms + 1"]
+    found = shown(capsys, *asked, code=0)
+    assert found.startswith("gate passes: 1 condition, each at 0.99\n")
+    assert found.endswith("bound +1.0000\n")
+    assert "give one file, --candidate FILE." in shown(capsys, *measured, "--condition", ACCURACY, code=2)
+
+
+def test_the_extra_is_named_where_it_is_missing(tmp_path: Path) -> None:
+    """In a process that finds no NumPy; the planning commands never look for it."""
+    code = "import sys; sys.modules['numpy'] = None; from headworks._cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "gate", "--candidate", "base.csv", "--baseline", "base.csv"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "headworks: The gate needs numpy, which is not installed: pip install 'headworks[gate]'\n"
+
+
+def test_a_plan_says_what_the_conditions_need(capsys: pytest.CaptureFixture[str]) -> None:
+    """And what the rows at hand are enough for, from a file, from a number, or not at all."""
+    conditions = ["--condition", ACCURACY, "--condition", "ece <= 0.1", "--condition", 'slice["part"].accuracy >= 0.9']
+    found = shown(capsys, "--plan", "--candidate", "base.csv", *conditions, code=0)
+    assert found == (
+        "rows needed at reliability 0.99, for one model and for 32 models, each after the outcome of the last\n"
+        "\n"
+        "accuracy >= base.accuracy - 0.05\n"
+        "  to within 0.05 whatever the models: 4,239 and 21,984 (Hoeffding)\n"
+        "  where they disagree on 0.02 of the rows: 159 and 748 (Bennett)\n"
+        "  to pass one that is as good, 9 times in 10, if they disagree as much: 220 (score test)\n"
+        "  there are 400: enough for one model, not for the budget\n"
+        "\n"
+        "ece <= 0.1\n"
+        "  no share of rows: there is no bound beforehand, and it is said afterwards whether it can be told\n"
+        "  there are 400: judged as it comes\n"
+        "\n"
+        'slice["part"].accuracy >= 0.9\n'
+        "  to within 0.03 whatever the models: 2,559 and 14,882 (Hoeffding)\n"
+        "  there are 200: not enough: widen the margin, or judge on more rows, as by cross-fitting\n"
+    )
+    found = shown(capsys, "--plan", "--rows", "150", "--condition", "accuracy >= base.accuracy - 0.06", code=0)
+    assert "there are 150: not enough: widen the margin" in found
+    assert "enough for the whole budget" in shown(capsys, "--plan", "--rows", "900", "--condition", ACCURACY, code=0)
+    found = shown(capsys, "--plan", "--condition", ACCURACY, "--condition", "model_bytes <= 9", code=0)
+    assert found.count("how many there are is not known") == 2
+    found = shown(capsys, "--plan", "--rows", "9", "--condition", "model_bytes <= 9", code=0)
+    assert "there are 9" not in found
+
+
+def test_a_plan_is_also_written_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    """The predictions of the table are looked at where they are there, and need no reliability of 0.99."""
+    Path("pyproject.toml").write_text(
+        '[tool.headworks.gate]\nreliability = 0.95\nbudget = 8\nadaptive = false\npredictions = { test = "base.csv" }\n'
+        f'conditions = [{{ name = "overall", condition = "{ACCURACY}" }}]\n'
+    )
+    found = json.loads(shown(capsys, "--plan", "--format", "json", code=0))
+    (need,) = found.pop("needs")
+    assert found == {"format": 1, "reliability": 0.95}
+    assert (need["name"], need["condition"], need["at_hand"]) == ("overall", ACCURACY, 400)
+    text = shown(capsys, "--plan", code=0)
+    assert text.startswith(f"rows needed at reliability 0.95, for one model and for 8 models\n\noverall: {ACCURACY}\n")

@@ -1,0 +1,338 @@
+"""The command runs real sessions through the real nox, and tells what it did."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from headworks._cli import main
+from headworks._commands import run
+from headworks._store.store import Store
+
+if TYPE_CHECKING:
+    from conftest import Scratch
+
+NOXFILE = """
+import os, pathlib, subprocess, sys, time
+import nox
+
+@nox.session(venv_backend="none")
+def data(session):
+    pathlib.Path("artifacts").mkdir(exist_ok=True)
+    pathlib.Path("artifacts/data").write_text(pathlib.Path("inputs/data.txt").read_text())
+
+@nox.session(venv_backend="none", requires=["data"])
+def train(session):
+    pathlib.Path("artifacts/model").write_text(pathlib.Path("artifacts/data").read_text() * 2)
+    print("trained with", session.posargs)
+
+@nox.session(venv_backend="none", default=False)
+def bad(session):
+    session.error("it is broken")
+
+@nox.session(venv_backend="none", default=False)
+def gone(session):
+    session.skip("there is no such device")
+
+@nox.session(venv_backend="none", default=False)
+def slow(session):
+    pathlib.Path("artifacts").mkdir(exist_ok=True)
+    pathlib.Path("artifacts/pid").write_text(str(os.getpid()))
+    time.sleep(60)
+
+@nox.session(venv_backend="none", default=False)
+def count(session):
+    with open("artifacts/counted", "a") as file:
+        file.write("x")
+    time.sleep(0.5)
+
+@nox.session(venv_backend="none", default=False)
+def edit(session):
+    pathlib.Path("inputs/data.txt").write_text("edited")
+
+@nox.session(venv_backend="none", default=False)
+def inner(session):
+    subprocess.run([sys.executable, "-m", "headworks", "run", "data"], check=True)
+
+def note(name):
+    pathlib.Path("artifacts").mkdir(exist_ok=True)
+    with open("artifacts/processes", "a") as file:
+        file.write(f"{os.getpid()} ")
+    print("this is", name)
+
+@nox.session(venv_backend="none", default=False)
+def one(session):
+    note("one")
+
+@nox.session(venv_backend="none", default=False)
+def two(session):
+    note("two")
+"""
+TABLE = """
+[tool.headworks.sessions]
+data = { packages = [], inputs = ["inputs/data.txt"], outputs = ["artifacts/data"] }
+train = { packages = [], needs = ["data"], outputs = ["artifacts/model"] }
+bad = { packages = [] }
+gone = { packages = [], required = true }
+slow = { packages = [] }
+count = { packages = [] }
+edit = { packages = [], inputs = ["inputs/data.txt"] }
+inner = { packages = [], cache = false }
+one = { packages = [] }
+two = { packages = [] }
+"""
+
+
+@pytest.fixture
+def demo(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
+    """Return a repository with sessions, in whose folder this process is."""
+    files = {"noxfile.py": NOXFILE, "pyproject.toml": TABLE, ".gitignore": "artifacts\n__pycache__\n"}
+    scratch.commit(files | {"inputs/data.txt": "one"})
+    monkeypatch.chdir(scratch.root)
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delenv("HEADWORKS_RUN", raising=False)
+    settle()
+    return scratch
+
+
+def settle() -> None:
+    """Wait until files just written can be told from files written after the start of a run."""
+    time.sleep(0.03)
+
+
+def store() -> Store:
+    """Return the store of the test."""
+    return Store.default()
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    """Start the command as people do."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "headworks", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_a_second_run_runs_nothing(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It says which verdicts cover what, and puts back outputs that are not as they were."""
+    assert main(["run"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^train: passed in \d\.\d s \(2 of 2\)$", said, re.MULTILINE)
+    assert re.search(r"^2 passed; took \d\.\d s$", said, re.MULTILINE)
+    (demo.root / "artifacts/model").write_text("changed")
+    assert main(["run"]) == 0
+    said = capsys.readouterr().out
+    assert "train: covered by an earlier verdict: restored artifacts/model\n" in said
+    assert "2 covered by earlier verdicts; took" in said
+    assert (demo.root / "artifacts/model").read_text() == "oneone"
+    assert main(["run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    commit = demo.git("rev-parse", "HEAD")[:10]
+    assert len(lines) == 4
+    assert re.fullmatch(rf"data   covered by the verdict of 20\S+ \d\d:\d\d at {commit}, \w{{12}}", lines[0])
+    assert [it.passed for it in store().ls()] == [True, True]
+
+
+def test_a_run_in_which_nothing_is_to_be_done_imports_little(demo: Scratch) -> None:
+    """Neither nox nor what runs it is started, so that it takes no longer than a plan."""
+    demo.write({"pyproject.toml": TABLE.replace(', outputs = ["artifacts/data"]', "")})
+    settle()
+    assert main(["run", "data"]) == 0
+    code = "import sys; from headworks._cli import main; main(['run', 'data']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert "1 covered by earlier verdicts" in done.stdout
+    modules = set(done.stdout.split())
+    assert "headworks._run.covered" in modules
+    assert not {"headworks._run.loop", "headworks._run.process", "headworks._store.outputs", "nox"} & modules
+
+
+def test_a_failure_ends_the_run_with_1(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """And shows what the session printed."""
+    assert main(["run", "bad"]) == 1
+    said = capsys.readouterr().out
+    assert re.search(r"^bad: FAILED in \d\.\d s: it is broken \(1 of 1\)$", said, re.MULTILINE)
+    assert "  | nox > Session bad aborted: it is broken." in said
+    assert [it.passed for it in store().ls()] == [False]
+
+
+def test_outcomes_can_be_counted_elsewhere(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What ran, what is covered and what failed, in a file for `headworks verify`, whose folder is made."""
+    assert main(["run", "data"]) == 0
+    assert main(["run", "--keep-going", "data", "bad", "--outcomes", "artifacts/proof/job.json"]) == 1
+    written = json.loads((demo.root / "artifacts/proof/job.json").read_text())
+    assert written["format"] == 1
+    assert {it["name"]: it["status"] for it in written["sessions"]} == {"data": "cached", "bad": "failed"}
+    assert main(["plan", "data", "--format", "json", "--output", "artifacts/plan.json"]) == 0
+    capsys.readouterr()
+    assert main(["verify", "artifacts/proof", "--plan", "artifacts/plan.json"]) == 1
+    assert "1 covered by verdicts" in (said := capsys.readouterr().out)
+    assert "bad on linux: failed: it is broken" in said
+
+
+@pytest.mark.parametrize(("ci", "code"), [("false", 0), ("true", 3)])
+def test_what_must_run_and_did_not_is_an_error_in_ci(
+    demo: Scratch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ci: str, code: int
+) -> None:
+    """Elsewhere it is shown."""
+    monkeypatch.setenv("CI", ci)
+    assert main(["run", "gone"]) == code
+    assert "gone  UNPROVEN in" in capsys.readouterr().out
+    assert store().ls() == []
+
+
+def test_arguments_go_to_the_sessions_that_are_named(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is recorded of those then."""
+    assert main(["run", "train", "--", "--epochs", "1"]) == 0
+    assert "train  passed" in (said := capsys.readouterr().out)
+    assert "not recorded, since it ran with extra arguments" in said
+    [log] = Path(store().root, "logs").rglob("train-*.log")
+    assert "trained with ['--epochs', '1']" in log.read_text()
+    assert [it.session for it in store().ls()] == ["data"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-j", "0"], "--jobs is 0; it has to be 1 or more."),
+        (["--retry", "-1"], "--retry is -1; it has to be 0 or more."),
+        (["--", "-x"], "Arguments after `--` go to sessions that are named, as in `headworks run tests -- -x`."),
+        (["trian"], "There is no session 'trian'. Did you mean 'train'?"),
+    ],
+)
+def test_bad_input_is_refused(
+    demo: Scratch, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    """Before anything runs."""
+    assert main(["run", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_file_edited_meanwhile_is_told_by_name(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """So that a person knows what to look at."""
+    assert main(["run", "edit"]) == 0
+    assert "not recorded, since this changed while it ran: files: inputs/data.txt" in capsys.readouterr().out
+    assert store().ls() == []
+
+
+def test_a_file_edited_and_put_back_meanwhile_is_told(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The session has seen what nobody finds any more."""
+    there_and_back = """write_text("edited"); pathlib.Path("inputs/data.txt").write_text("one")"""
+    demo.commit({"noxfile.py": NOXFILE.replace('write_text("edited")', there_and_back)})
+    time.sleep(0.5)  # What was written just before a run cannot be told from what was written just after its start.
+    assert main(["run", "edit"]) == 0
+    noted = "not recorded, since this changed while it ran: inputs/data.txt (written to, and now as before)"
+    assert noted in capsys.readouterr().out
+    assert store().ls() == []
+
+
+def test_a_noxfile_broken_meanwhile_records_nothing(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The session has passed all the same."""
+    broken = NOXFILE.replace('write_text("edited")', 'unlink(); pathlib.Path("pyproject.toml").write_text("[")')
+    demo.commit({"noxfile.py": broken})
+    assert main(["run", "edit"]) == 0
+    assert re.search(r"edit  passed in .*: not recorded: .*pyproject\.toml", capsys.readouterr().out)
+
+
+def test_a_remote_that_cannot_be_read_is_told(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The run goes on without it."""
+    assert main(["run", "data", "--remote", "http://127.0.0.1:1"]) == 0
+    assert "headworks: The remote store http://127.0.0.1:1 could not be read" in capsys.readouterr().err
+
+
+def test_a_remote_gives_what_another_machine_proved(
+    demo: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the outputs."""
+    (tmp_path / "shared").mkdir()
+    monkeypatch.setenv("HEADWORKS_REMOTE", (tmp_path / "shared").as_uri())
+    assert main(["run", "data", "--write-remote"]) == 0
+    monkeypatch.setenv("HEADWORKS_STORE", str(tmp_path / "another"))
+    (demo.root / "artifacts/data").unlink()
+    capsys.readouterr()
+    assert main(["run", "data"]) == 0
+    assert "1 covered by earlier verdicts" in capsys.readouterr().out
+    assert (demo.root / "artifacts/data").read_text() == "one"
+
+
+def test_a_store_that_cannot_be_written_only_costs_its_use(
+    demo: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run passes, and says what it could not record."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HEADWORKS_STORE", str(tmp_path / "file"))
+    assert main(["run", "data"]) == 0
+    said = capsys.readouterr().out
+    assert "1 passed" in said
+    assert "not recorded: The verdict of data could not be written to the store" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_with_all_its_sessions(demo: Scratch, number: int) -> None:
+    """Within five seconds, with a table, and without a verdict."""
+    process = started("run", "slow")
+    pid = demo.root / "artifacts/pid"
+    while not pid.exists() or not pid.read_text():
+        assert process.poll() is None
+        time.sleep(0.01)
+    begin = time.monotonic()
+    process.send_signal(number)
+    output, _ = process.communicate()
+    assert time.monotonic() - begin < 5
+    assert process.returncode == 130
+    assert "slow  stopped" in output
+    assert "Traceback" not in output
+    assert not Path("/proc", pid.read_text()).exists()
+    assert store().ls() == []
+
+
+def test_two_runs_at_once_share_the_work(demo: Scratch) -> None:
+    """The second waits for the first, and then finds everything proven."""
+    (demo.root / "artifacts").mkdir()
+    processes = [started("run", "count") for _ in range(2)]
+    outputs = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert (demo.root / "artifacts/counted").read_text() == "x"
+    assert sum("works in this work tree; waiting for it to end." in output for output in outputs) == 1
+    assert sum("1 covered by earlier verdicts" in output for output in outputs) == 1
+
+
+def test_a_session_may_call_the_command(demo: Scratch) -> None:
+    """It does not wait for the run that it is a part of."""
+    assert main(["run", "inner"]) == 0
+    assert [it.session for it in store().ls()] == ["data"]
+
+
+def test_a_run_within_a_run_leaves_the_outer_ones_parts_alone(demo: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the one that holds the work tree may clear away what killed ones left."""
+    part = demo.root / ".git/headworks/tmp/.headworks-part"
+    part.mkdir(parents=True)
+    monkeypatch.setenv("HEADWORKS_RUN", str(demo.root))
+    assert main(["run", "one"]) == 0
+    assert part.exists()
+    monkeypatch.delenv("HEADWORKS_RUN")
+    assert main(["run", "two"]) == 0
+    assert not part.exists()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0})
+    assert main(["run", "--force", "one", "two"]) == 0
+    assert len(set((demo.root / "artifacts/processes").read_text().split()[2:])) == 1
+    logs = {it.name[:3]: it.read_text() for it in Path(store().root, "logs").rglob("*.log")}
+    assert "this is two" in logs["two"]
+    assert "this is two" not in logs["one"]
+    assert {it.seconds for it in store().ls()} != {0.0}
+
+
+def test_as_many_processes_run_as_there_are_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that this process may use."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 3, 5})
+    assert run._processors() == 3

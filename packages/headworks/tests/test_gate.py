@@ -1,0 +1,538 @@
+"""The gate judges two models: by metric, by slice, by seed, and says when it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+import headworks
+from headworks._gate.asked import is_asked_the_same
+from headworks._gate.condition import parse_condition
+from headworks._gate.file import read_predictions
+from headworks._gate.measurements import measurements_of
+from headworks._gate.metrics import metric
+from headworks._gate.table import read_settings
+from headworks.errors import CannotDecideError, ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    from headworks._gate.result import Finding, GateResult
+
+CLASSES = 10
+ACCURACY = "accuracy >= base.accuracy - 0.03"
+EACH = 'slice["stroke"].accuracy >= base.accuracy - 0.05'
+
+
+class Model:
+    """A made-up model: what it predicts for rows that all such models are asked."""
+
+    def __init__(self, rows: int = 1797) -> None:
+        """Let it have two rows in a hundred wrong."""
+        generator = np.random.default_rng(0)
+        self.labels = generator.integers(CLASSES, size=rows)
+        self.stroke = generator.choice(["thin", "medium", "thick"], size=rows)
+        self.is_wrong = generator.random(rows) < 0.02
+        self.confidence = generator.uniform(0.6, 1, rows)
+
+    def worse(self, share: float, stroke: str = "", seed: int = 1) -> Model:
+        """Return a model that has a share of the rows wrong as well, of all or of those of a stroke."""
+        found = Model(len(self.labels))
+        is_drawn = np.random.default_rng(seed).random(len(self.labels)) < share
+        found.is_wrong = self.is_wrong | (is_drawn & ((self.stroke == stroke) | (not stroke)))
+        return found
+
+    def columns(self) -> dict[str, Any]:
+        """Return the columns of its file of predictions."""
+        predicted = (self.labels + self.is_wrong) % CLASSES
+        probabilities = np.repeat((1 - self.confidence)[:, None] / (CLASSES - 1), CLASSES, axis=1)
+        probabilities[np.arange(len(predicted)), predicted] = self.confidence
+        ids = [f"{it:05}" for it in range(len(predicted))]
+        found = {"id": ids, "label": self.labels, "prediction": predicted, "stroke": self.stroke}
+        return found | {"probabilities": probabilities.tolist()}
+
+
+def saved(name: str, *columns: dict[str, Any]) -> str:
+    """Return the path of a file with the rows of some models one after the other."""
+    parquet.write_table(pa.concat_tables([pa.table(it) for it in columns]), name)
+    return name
+
+
+@pytest.fixture(autouse=True)
+def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+def judged(candidate: Model, base: Model, *conditions: str) -> GateResult:
+    """Return what the gate finds about two models."""
+    files = saved("candidate.parquet", candidate.columns()), saved("base.parquet", base.columns())
+    return headworks.gate(
+        *files, conditions=conditions or (ACCURACY,), settings=read_settings(data={"resamples": 2000})
+    )
+
+
+def only(result: GateResult) -> Finding:
+    """Return the one finding of a result."""
+    ((finding,),) = [it.findings for it in result.conditions]
+    return finding
+
+
+def test_a_model_that_is_no_worse_passes() -> None:
+    """With estimate, interval, discordant rows and McNemar's test beside the outcome."""
+    base = Model()
+    result = judged(base.worse(0.004), base, ACCURACY, EACH, "macro_f1 >= base.macro_f1 - 0.03")
+    assert result.outcome == "passes"
+    assert result.exit_code == 0
+    finding = result.conditions[0].findings[0]
+    assert (finding.method, finding.wins, finding.losses) == ("score", 0, 5)
+    assert finding.estimate == pytest.approx(-5 / 1797)
+    assert finding.interval is not None
+    assert -0.03 < finding.interval.low < finding.estimate < finding.interval.high
+    assert finding.mcnemar == pytest.approx(2 * 0.5**5)
+    assert [it.outcome for it in result.conditions[1].findings] == ["passes"] * 3
+
+
+def test_a_model_that_is_ten_points_worse_fails_by_its_metric() -> None:
+    """Planted fault: every metric that sees it says so."""
+    base = Model()
+    result = judged(base.worse(0.1), base, ACCURACY, "macro_f1 >= base.macro_f1 - 0.03", "accuracy >= 0.8")
+    assert (result.outcome, result.exit_code) == ("fails", 1)
+    assert [it.outcome for it in result.conditions] == ["fails", "fails", "passes"]
+
+
+def test_a_model_that_is_twenty_points_worse_on_one_slice_fails_by_that_slice() -> None:
+    """Planted fault: the slice is named, and the others pass."""
+    base = Model()
+    result = judged(base.worse(0.2, "thin"), base, EACH)
+    assert result.exit_code == 1
+    outcomes = {it.subject: it.outcome for it in result.conditions[0].findings}
+    assert outcomes == {
+        'slice["stroke=medium"].accuracy': "passes",
+        'slice["stroke=thick"].accuracy': "passes",
+        'slice["stroke=thin"].accuracy': "fails",
+    }
+
+
+def test_forty_rows_do_not_tell() -> None:
+    """And the finding says how many would."""
+    base = Model(40)
+    candidate = base.worse(0)
+    candidate.is_wrong[7] ^= True
+    result = judged(candidate, base)
+    assert (result.outcome, result.exit_code) == ("cannot tell", 3)
+    needed = only(result).rows_needed
+    assert needed is not None
+    assert 40 < needed < 1_000_000
+
+
+def test_the_rows_that_are_said_to_settle_it_do() -> None:
+    """The same counts, that many times as often, are decided about."""
+    base = Model(200)
+    candidate = base.worse(0.01, seed=3)
+    needed = only(judged(candidate, base)).rows_needed
+    assert needed is not None
+    many = Model(200 * (needed // 200 + 1))
+    for model, whole in ((base, many), (candidate, other := many.worse(0))):
+        whole.is_wrong = np.resize(model.is_wrong, len(many.labels))
+    assert only(judged(other, many)).outcome == "passes"
+
+
+def test_a_difference_at_the_bound_is_settled_by_no_number_of_rows() -> None:
+    """There is nothing to be said about it, so that no number is."""
+    base = Model(100)
+    base.is_wrong[:] = False
+    candidate = base.worse(0)
+    candidate.is_wrong[:3] = True
+    finding = only(judged(candidate, base))
+    assert (finding.outcome, finding.rows_needed) == ("cannot tell", None)
+
+
+def test_identical_predictions_pass_outright() -> None:
+    """However few they are; what is asked beyond the base still has to be there, and absolute bounds to be reached."""
+    base = Model(40)
+    result = judged(base, base, ACCURACY, EACH, "ece <= base.ece", "accuracy >= base.accuracy + 0.01")
+    assert [it.outcome for it in result.conditions] == ["passes", "passes", "passes", "fails"]
+    assert {it.method for row in result.conditions for it in row.findings} == {"identical"}
+    assert result.comparisons[0].is_same
+    assert judged(base, base, "accuracy >= 0.5").outcome == "passes"
+    assert judged(base, base, "accuracy >= 0.99").outcome == "cannot tell"
+
+
+def test_one_probability_that_differs_is_no_identity() -> None:
+    """The bits are compared, not the classes."""
+    base = Model(40)
+    other = base.worse(0)
+    other.confidence[3] -= 0.01
+    assert only(judged(other, base)).method == "score"
+
+
+def test_absolute_bounds_are_judged_by_the_exact_interval() -> None:
+    """Of all rows, of a class, of a slice, from below and from above."""
+    base = Model()
+    base.is_wrong[base.labels == 7] = False
+    conditions = ['recall["7"] >= 0.95', 'recall["7"] <= 0.9', 'slice["stroke=thin"].accuracy >= 0.975']
+    result = judged(base, base, *conditions, "accuracy >= 0.01")
+    assert [it.outcome for it in result.conditions] == ["passes", "fails", "cannot tell", "passes"]
+    finding = result.conditions[0].findings[0]
+    assert finding.interval is not None
+    assert (finding.method, finding.base, finding.interval.high) == ("exact", None, 1)
+    assert finding.interval.low == pytest.approx(0.01 ** (1 / finding.rows))
+
+
+def test_what_is_no_share_of_rows_is_drawn() -> None:
+    """Precision, F1 of a class, log loss, Brier's score and calibration by the paired bootstrap."""
+    base = Model(600)
+    better = [
+        *('precision["3"] >= base.precision["3"] - 0.2', 'f1["3"] >= base.f1["3"] - 0.2', "macro_f1 >= 0.9"),
+        *("log_loss <= base.log_loss + 0.1", "brier <= base.brier * 1.5", "ece <= base.ece + 0.05"),
+    ]
+    result = judged(base.worse(0.005), base, *better, "log_loss <= 0.1", "macro_f1 >= base.macro_f1 - 0.009")
+    assert [it.outcome for it in result.conditions] == ["passes"] * 6 + ["fails", "cannot tell"]
+    for it in result.conditions:
+        (finding,) = it.findings
+        assert finding.method == "bootstrap"
+        assert finding.interval is not None
+        assert finding.interval.low <= finding.estimate <= finding.interval.high
+    assert (result.conditions[-1].findings[0].rows_needed or 0) > 600
+    again = judged(base.worse(0.005), base, *better, "log_loss <= 0.1", "macro_f1 >= base.macro_f1 - 0.009")
+    assert again == result
+
+
+def test_rows_of_a_group_are_drawn_together() -> None:
+    """Where all rows of a group are wrong or right at once, the same counts say much less."""
+    base, candidate = Model(600), Model(600)
+    base.is_wrong[:] = False
+    candidate.is_wrong[:] = np.arange(600) // 20 == 3
+    columns = [it.columns() | {"patient": [str(row // 20) for row in range(600)]} for it in (candidate, base)]
+    files = [saved(f"{number}.parquet", it) for number, it in enumerate(columns)]
+    for group, method, outcome in (("", "score", "passes"), ("patient", "bootstrap", "cannot tell")):
+        settings = read_settings(data={"group": group})
+        result = headworks.gate(*files, conditions=["accuracy >= base.accuracy - 0.06"], settings=settings)
+        assert (only(result).method, result.outcome) == (method, outcome)
+
+
+def with_seeds(name: str, *models: Model) -> str:
+    """Return the path of a file with a training for each seed."""
+    return saved(name, *(it.columns() | {"seed": [seed] * len(it.labels)} for seed, it in enumerate(models)))
+
+
+def test_the_spread_over_seeds_counts() -> None:
+    """Two models that are equal on average pass; where seeds differ by more than the margin, it cannot be told."""
+    base = Model()
+    quick = read_settings(data={"resamples": 2000})
+    near = [base.worse(0.002, seed=seed) for seed in range(4)]
+    far = [base.worse(share, seed=seed) for seed, share in enumerate((0, 0.02, 0.04))]
+    alike = headworks.gate(with_seeds("a.parquet", *near), with_seeds("b.parquet", *near[::-1]), settings=quick)
+    assert (alike.outcome, only(alike).method, alike.comparisons[0].seeds) == ("passes", "bootstrap", 4)
+    assert len(only(alike).seeds) == len(only(alike).base_seeds) == 4
+    assert 0 < only(alike).seed_error < 0.002
+    apart = headworks.gate(with_seeds("a.parquet", *far), saved("b.parquet", base.columns()), settings=quick)
+    assert (apart.outcome, only(apart).rows_needed, only(apart).base_seeds) == ("cannot tell", None, ())
+    assert only(apart).seed_error > 0.01
+    absolute = headworks.gate(with_seeds("a.parquet", *far), conditions=["accuracy >= 0.5"])
+    assert absolute.outcome == "passes"
+
+
+def test_regressions_are_judged_by_their_errors() -> None:
+    """Mean absolute and root mean squared error; an accuracy there is not."""
+    errors = np.random.default_rng(0).normal(size=400)
+    ids = [str(it) for it in range(400)]
+    base = saved("base.parquet", {"id": ids, "error": errors, "site": ["x", "y"] * 200})
+    worse = saved("worse.parquet", {"id": ids, "error": errors * 1.5, "site": ["x", "y"] * 200})
+    conditions = ["mae <= base.mae * 1.1", 'slice["site"].rmse <= base.rmse * 1.1']
+    assert headworks.gate(worse, base, conditions=conditions).outcome == "fails"
+    assert headworks.gate(base, worse, conditions=conditions).outcome == "passes"
+    assert headworks.gate(base, base, conditions=conditions).outcome == "passes"
+    with pytest.raises(ConfigurationError, match="accuracy is computed from classes, which base"):
+        headworks.gate(base, base, conditions=[ACCURACY])
+    with pytest.raises(ConfigurationError, match="no class '1'"):
+        headworks.gate(base, conditions=['slice["site"].recall["1"] >= 0.5'])
+
+
+def test_metrics_are_those_of_the_books() -> None:
+    """Counted by hand on four rows."""
+    rows = {"id": list("abcd"), "label": [0, 0, 1, 1], "prediction": [0, 1, 1, 1]}
+    rows["probabilities"] = [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.0, 1.0]]
+    found = read_predictions(saved("x.parquet", rows))
+    once = np.ones((1, 4))
+    values = {
+        "accuracy": 0.75,
+        'precision["1"]': 2 / 3,
+        'f1["1"]': 0.8,
+        "macro_f1": (2 / 3 + 0.8) / 2,
+        "log_loss": -np.log([0.9, 0.4, 0.8, 1]).mean(),
+        "brier": (2 * 0.1**2 + 2 * 0.6**2 + 2 * 0.2**2) / 4,
+        "ece": (0.1 + 0.6 + 0.2) / 4,
+    }
+    for name, value in values.items():
+        subject = parse_condition(f"{name} >= 0.5").subject
+        assert metric(subject, found, 0)(once)[0] == pytest.approx(value), name
+    never = parse_condition('precision["0"] >= 0.5').subject
+    assert metric(never, found, 0)(np.array([[0, 1, 1, 1]]))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ('slice["strok"].accuracy >= 0.5', "no slice column 'strok'. Did you mean 'stroke'?"),
+        ('slice["strok=thin"].accuracy >= 0.5', "no slice column 'strok'. Did you mean 'stroke'?"),
+        ('slice["stroke=thinx"].accuracy >= 0.5', "no row with stroke=thinx. Did you mean 'thin'?"),
+        ('recall["11"] >= 0.5', "no class '11'. Did you mean '1'?"),
+        ("mae <= 0.5", "mae is computed from an `error` column, which candidate.parquet does not have"),
+        ("model_bytes <= 9", "model_bytes was not measured of the candidate"),
+    ],
+)
+def test_what_the_files_do_not_have_cannot_be_asked_for(condition: str, words: str) -> None:
+    """With the name that may have been meant."""
+    with pytest.raises(ConfigurationError) as caught:
+        judged(Model(40), Model(40), condition)
+    assert words in str(caught.value)
+
+
+def test_a_class_without_rows_has_no_recall() -> None:
+    """It is refused by name; of the values of a slice, those without any are left out."""
+    rows = {"id": list("abcd"), "label": [0, 0, 1, 0], "prediction": [0, 2, 1, 0], "stroke": list("xxyy")}
+    file = saved("x.parquet", rows)
+    for name, words in (('recall["2"]', "no row of class '2'"), ('slice["stroke=x"].recall["1"]', " with stroke=x")):
+        with pytest.raises(ConfigurationError, match=words):
+            headworks.gate(file, conditions=[f"{name} >= 0.5"])
+    found = headworks.gate(file, conditions=['slice["stroke"].recall["1"] >= 0.5'])
+    assert [it.subject for it in found.conditions[0].findings] == ['slice["stroke=y"].recall["1"]']
+    with pytest.raises(ConfigurationError, match="no row of class '2' with stroke=x"):
+        headworks.gate(file, conditions=['slice["stroke"].recall["2"] >= 0.5'])
+
+
+def test_an_interval_stays_where_its_metric_can_be() -> None:
+    """F1 of a class that was never predicted right lies from 0 to 1; an error has no largest value."""
+    rows = {"id": list("abcd"), "label": [0, 0, 1, 1], "prediction": [0, 0, 0, 0]}
+    interval = only(headworks.gate(saved("x.parquet", rows), conditions=['f1["1"] >= 0.5'])).interval
+    assert interval is not None
+    assert interval.low == 0
+    assert 0.99 < interval.high <= 1
+    errors = {"id": [str(it) for it in range(60)], "error": [0.5] * 59 + [30.0]}
+    interval = only(headworks.gate(saved("e.parquet", errors), conditions=["mae <= 3"])).interval
+    assert interval is not None
+    assert interval.high > 3
+
+
+@pytest.mark.parametrize("name", ["mae", "rmse", "log_loss", "brier"])
+def test_few_rows_prove_nothing_about_a_metric_without_an_upper_end(name: str) -> None:
+    """What the worst row is like has not been seen; 44 rows that are alike stand for nine in ten, at 0.99."""
+
+    def found(rows: int, bound: str, group: str = "") -> Finding:
+        ids = [f"{it:03}" for it in range(rows)]
+        sides = []
+        for share, error in ((0.95, 0.01), (0.96, 0.02)):
+            columns: dict[str, Any] = {"id": ids, "patient": [it[:2] for it in ids]}
+            classes = {"label": [0] * rows, "prediction": [0] * rows, "probabilities": [[share, 1 - share]] * rows}
+            sides.append(columns | ({"error": [error] * rows} if name in {"mae", "rmse"} else classes))
+        return only(compared([f"{name} {bound}"], sides[0], sides[1], group=group))
+
+    for bound in ("<= 0.9", f"<= base.{name} + 0.9", "<= 0.000001"):
+        for rows in (1, 43):
+            few = found(rows, bound)
+            assert (few.outcome, few.interval, few.rows_needed) == ("cannot tell", None, 44)
+    grouped = found(400, "<= 0.9", "patient")
+    assert (grouped.outcome, grouped.rows_needed) == ("cannot tell", 440)
+    assert found(44, "<= 0.9").outcome == "passes"
+
+
+def test_labels_alone_have_no_probabilities() -> None:
+    """What is computed from those is refused, and not given out as 0."""
+    rows = {"id": ["a"], "label": ["x"], "prediction": ["x"]}
+    for name, words in (("log_loss", "`probabilities`"), ("ece", "`score` column")):
+        with pytest.raises(ConfigurationError, match=words):
+            headworks.gate(saved("x.parquet", rows), conditions=[f"{name} <= 0.5"])
+
+
+def test_without_a_base_only_absolute_conditions_are_judged() -> None:
+    """A missing base is never a pass."""
+    file = saved("x.parquet", Model().columns())
+    assert headworks.gate(file, conditions=["accuracy >= 0.9"]).outcome == "passes"
+    with pytest.raises(CannotDecideError, match="There is no base to compare with"):
+        headworks.gate(file)
+
+
+def test_no_condition_is_no_pass() -> None:
+    """It would be one for every model."""
+    with pytest.raises(UsageError, match="There are no conditions to judge a model by"):
+        headworks.gate(saved("x.parquet", Model().columns()), conditions=[])
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e29])
+def test_errors_of_any_size_are_judged(size: float) -> None:
+    """Squares of them may be too small for a number, and what would settle it is unknown then."""
+    generator = np.random.default_rng(0)
+    sides = [{"id": [str(it) for it in range(50)], "error": generator.normal(size=50) * size} for _ in range(2)]
+    files = [saved(f"{name}.parquet", side) for name, side in zip("ab", sides, strict=True)]
+    conditions = ["mae <= base.mae * 1.01", "rmse <= base.rmse * 1.01"]
+    result = headworks.gate(*files, conditions=conditions, settings=read_settings(data={"resamples": 2000}))
+    assert [it.outcome for it in result.conditions] == ["cannot tell"] * 2
+
+
+def test_more_values_than_draws_can_tell_apart_are_refused() -> None:
+    """And nothing is drawn before."""
+    rows = {"id": ["a"], "label": ["x"], "prediction": ["x"]}
+    file = saved("x.parquet", rows)
+    settings = read_settings(data={"reliability": 0.9999999})
+    with pytest.raises(ConfigurationError, match=r"0\.9999999 for each of 1 values takes more than 1,000,000 draws"):
+        headworks.gate(file, file, conditions=["macro_f1 >= 0.5"], settings=settings)
+
+
+def test_measurements_are_compared() -> None:
+    """Numbers that were measured once are taken at their word; several are judged by their spread."""
+    conditions = ["model_bytes <= base.model_bytes * 1.1", "latency_p99_ms <= base.latency_p99_ms + 1"]
+    once, near, far = {"model_bytes": (100.0,)}, (3.0, 3.1, 2.9), (5.0, 5.1, 4.9)
+
+    def outcomes(mine: tuple[float, ...], theirs: tuple[float, ...], size: float = 105) -> list[str]:
+        result = headworks.gate(
+            {},
+            {},
+            conditions=conditions,
+            measurements={"model_bytes": (size,), "latency_p99_ms": mine},
+            base_measurements=once | {"latency_p99_ms": theirs},
+        )
+        return [it.outcome for it in result.conditions]
+
+    assert outcomes(near, near) == ["passes", "passes"]
+    assert outcomes(far, near, 120) == ["fails", "fails"]
+    assert outcomes((3.0, 5.0), (2.5, 4.0)) == ["passes", "cannot tell"]
+    floor = headworks.gate("", conditions=["requests_per_second >= 9"], measurements={"requests_per_second": (9.0,)})
+    assert floor.outcome == "passes"
+    for value in ((float("nan"),), ()):
+        with pytest.raises(ConfigurationError, match="The measurements of the candidate: latency_p99_ms is"):
+            headworks.gate("", conditions=["latency_p99_ms <= 9"], measurements={"latency_p99_ms": value})
+    assert outcomes((1e30, 2e29), (1e-99, 3e-99)) == ["passes", "cannot tell"]
+    assert outcomes((1e-99, 2e-99), (1e-99, 3e-99)) == ["passes", "passes"]
+    with pytest.raises(ConfigurationError, match="latency_p99_ms was not measured of the base"):
+        headworks.gate("", conditions=conditions[1:], measurements={"latency_p99_ms": near})
+
+
+def test_measurements_are_read_from_json() -> None:
+    """What no condition can use is left out; the size of a model is measured here."""
+    Path("bench.json").write_text('{"latency_p99_ms": [1, 2.5], "host": "x"}')
+    Path("model.onnx").write_bytes(b"12345")
+    found = measurements_of("bench.json", "model.onnx")
+    assert found == {"latency_p99_ms": (1.0, 2.5), "model_bytes": (5.0,)}
+    assert measurements_of("", "missing.onnx") == {}
+    with pytest.raises(UsageError, match=r"missing\.json cannot be read"):
+        measurements_of("missing.json", "")
+    for text, words in (
+        ("{", "no valid JSON"),
+        ("[]", "an object of measurements"),
+        ('{"model_bytes": true}', "model_bytes is True"),
+        ('{"model_bytes": []}', "model_bytes is \\[\\]"),
+        ('{"model_bytes": [1, "x"]}', "a number, or a list of numbers"),
+        ('{"model_bytes": NaN}', "model_bytes is nan"),
+        ('{"model_bytes": -1}', "from 0 to 1e"),
+        ('{"model_bytes": [1, 1e999]}', "from 0 to 1e"),
+        ('{"latency_p50_ms": 1' + "0" * 400 + "}", "latency_p50_ms is 10"),
+        ('{"latency_p50_ms": [1e308, 1e308]}', "latency_p50_ms is \\[1e"),
+        ("[" * 200_000, "no valid JSON"),
+    ):
+        Path("bench.json").write_text(text)
+        with pytest.raises(ConfigurationError, match=words):
+            measurements_of("bench.json", "")
+
+
+def test_conditions_read_the_predictions_that_they_name() -> None:
+    """One file stands for all; several are told apart by name."""
+    base = Model(400)
+    files = {"test": saved("a.parquet", base.columns()), "all": saved("b.parquet", Model().columns())}
+    rows = [{"condition": ACCURACY, "on": "all", "cannot-tell": "fail", "name": "overall"}, "accuracy >= 0.5"]
+    settings = read_settings(data={"predictions": dict.fromkeys(files, "x.parquet"), "conditions": rows})
+    result = headworks.gate(files, files, settings=settings)
+    assert [(it.name, it.on) for it in result.conditions] == [("overall", "all"), ("accuracy >= 0.5", "test")]
+    assert [it.rows for it in result.comparisons] == [1797, 400]
+    with pytest.raises(UsageError, match="give --candidate all=FILE"):
+        headworks.gate({"test": "a.parquet"}, settings=settings)
+
+
+@pytest.mark.parametrize(("mapped", "outcome"), [("pass", "passes"), ("fail", "fails"), ("", "cannot tell")])
+def test_what_cannot_be_told_counts_as_the_table_says(mapped: str, outcome: str) -> None:
+    """By the condition, and what was found is kept."""
+    row = {"condition": ACCURACY} | ({"cannot-tell": mapped} if mapped else {})
+    settings = read_settings(data={"conditions": [row]})
+    base = Model(40)
+    other = base.worse(0)
+    other.confidence[3] -= 0.01
+    files = saved("a.parquet", other.columns()), saved("b.parquet", base.columns())
+    (found,) = headworks.gate(*files, settings=settings).conditions
+    assert (found.found, found.outcome) == ("cannot tell", outcome)
+
+
+def compared(conditions: list[str], candidate: dict[str, Any], base: dict[str, Any], group: str = "") -> GateResult:
+    """Return what the gate finds about two files."""
+    files = saved("candidate.parquet", candidate), saved("base.parquet", base)
+    return headworks.gate(*files, conditions=conditions, settings=read_settings(data={"group": group}))
+
+
+def test_a_slice_column_that_only_the_candidate_has_otherwise_decides_nothing() -> None:
+    """It could hide a bad slice among the good ones; a column that nothing asks about may change."""
+    base, worse = Model(), Model().worse(0.3, "thin").columns()
+    merged = worse | {"stroke": ["all"] * len(base.labels)}
+    assert compared([EACH], worse, base.columns()).outcome == "fails"
+    rows = int((base.stroke != "all").sum())
+    for condition in (EACH, 'slice["stroke=all"].accuracy >= base.accuracy - 0.5', 'slice["stroke"].accuracy >= 0.1'):
+        with pytest.raises(CannotDecideError) as caught:
+            compared([condition], merged, base.columns())
+        assert str(caught.value).startswith(
+            "candidate.parquet and base.parquet have different values in the slice column 'stroke' for"
+            f" {rows:,} rows: 00000, 00001, 00002 and {rows - 3:,} more."
+        )
+        assert "where it is meant to change, give it another name" in str(caught.value)
+    assert compared(["accuracy >= base.accuracy - 0.5"], merged, base.columns()).outcome == "passes"
+    renamed = worse | {"width": worse["stroke"]}
+    assert compared(['slice["width"].accuracy >= base.accuracy - 0.9'], renamed, base.columns()).outcome == "passes"
+
+
+def test_a_slice_that_the_candidate_left_out_decides_nothing() -> None:
+    """The value is named; of those that are left, each may be asked for."""
+    base = Model()
+    base.stroke[base.stroke == "thin"] = "thick"
+    base.stroke[:72] = "thin"
+    whole = base.columns()
+    rest = {name: values[72:] for name, values in whole.items()}
+    elsewhere = whole | {"id": [f"x{it}" for it in whole["id"][:72]] + whole["id"][72:]}
+    for candidate in (rest, elsewhere):
+        with pytest.raises(CannotDecideError) as caught:
+            compared([EACH], candidate, whole)
+        words = 'share no row for slice["stroke=thin"].accuracy, of which the base has some. Let the candidate predict'
+        assert words in str(caught.value)
+    named = 'slice["stroke=medium"].accuracy >= base.accuracy - 0.05'
+    result = compared([named], rest, whole)
+    assert (result.outcome, result.notes) == ("passes", ("72 rows that only the base predicted were left out",))
+    of_class = whole | {"label": np.where((base.labels == 9) & (base.stroke == "thin"), 8, base.labels)}
+    (only_nine,) = np.flatnonzero(base.labels == 9)[-1:]
+    of_class["stroke"] = np.where(np.arange(len(base.labels)) == only_nine, "dotted", base.stroke)
+    rest = {name: [*values[:only_nine], *values[only_nine + 1 :]] for name, values in of_class.items()}
+    with pytest.raises(CannotDecideError, match=r'share no row for slice\["stroke=dotted"\]'):
+        compared(['slice["stroke"].recall["9"] >= 0.1'], rest, of_class)
+    assert compared(['slice["stroke"].recall["9"] >= 0.1'], of_class, of_class).outcome == "cannot tell"
+
+
+def test_groups_have_to_be_the_same() -> None:
+    """A candidate that takes every row for a group of its own would seem surer than it is."""
+    rows = Model(400).columns()
+    together, apart = rows | {"patient": [it[:4] for it in rows["id"]]}, rows | {"patient": rows["id"]}
+    assert compared([ACCURACY], together, together, group="patient").outcome == "passes"
+    with pytest.raises(CannotDecideError, match="different values in the group column for 400 rows"):
+        compared([ACCURACY], apart, together, group="patient")
+    read = [
+        read_predictions(saved(f"{it}.parquet", rows), group="patient") for it, rows in enumerate((apart, together))
+    ]
+    assert not is_asked_the_same([], read[0], read[1])
+    assert is_asked_the_same([], read[1], read[1])
+
+
+def test_rows_that_only_one_side_has_are_noted() -> None:
+    """They are left out of the comparison."""
+    base = Model()
+    columns = {name: values[:1790] for name, values in base.columns().items()}
+    result = headworks.gate(saved("a.parquet", columns), saved("b.parquet", base.columns()))
+    assert result.notes == ("7 rows that only the base predicted were left out",)
+    assert not result.comparisons[0].is_same

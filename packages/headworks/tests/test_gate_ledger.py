@@ -1,0 +1,195 @@
+"""The ledger counts every model that asked a test set, on one machine and on many that share a store."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import fsspec  # type: ignore[import-untyped]  # it ships no types
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headworks._gate.ledger import Charge, charge
+from headworks._store.journal import Journal
+from headworks._store.remote import Remote
+from headworks.errors import CannotDecideError, StoreError
+
+TEST_SET = "5" * 64
+
+CHARGE = """
+import sys
+from headworks._gate.ledger import charge
+for number in range(12):
+    try:
+        charge(sys.argv[1], "5" * 64, f"{number % int(sys.argv[2])}", conditions=[], budget=6, when="now")
+    except Exception as error:
+        print(type(error).__name__)
+"""
+
+
+def test_the_ledger_counts_every_model_once_however_many_ask_at_a_time(tmp_path: Path) -> None:
+    """Four processes with the same eight models: six get in, and each of those once."""
+    command = [sys.executable, "-c", CHARGE, str(tmp_path), "8"]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    said = [it.communicate()[0].split() for it in running]
+    journal = Journal(str(tmp_path), "ledger", TEST_SET)
+    models = [it["model"] for it in journal.entries() if it is not None]
+    assert len(models) == len(set(models)) == 6
+    assert all(it == ["CannotDecideError"] * len(it) and it for it in said)
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_a_damaged_entry_of_the_ledger_still_counts(tmp_path: Path) -> None:
+    """Nobody gains a step by breaking a file."""
+    for model in ("a", "b"):
+        charge(str(tmp_path), TEST_SET, model, conditions=["x"], budget=2, when="now")
+    path = tmp_path / "ledger" / TEST_SET / "000001"
+    path.write_bytes(path.read_bytes().replace(b"when", b"Xhen"))
+    assert charge(str(tmp_path), TEST_SET, "b", conditions=["x"], budget=2, when="now").step == 2
+    with pytest.raises(CannotDecideError):
+        charge(str(tmp_path), TEST_SET, "a", conditions=["x"], budget=2, when="now")
+    path.write_bytes(b"headworks 1 4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n[]")
+    assert Journal(str(tmp_path), "ledger", TEST_SET).entries()[0] is None
+
+
+def test_a_deleted_entry_of_the_ledger_still_counts(tmp_path: Path) -> None:
+    """As long as a later one is there; and the next one is written after that."""
+    for model in ("a", "b"):
+        charge(str(tmp_path), TEST_SET, model, conditions=["x"], budget=3, when="now")
+    (tmp_path / "ledger" / TEST_SET / "000001").unlink()
+    assert charge(str(tmp_path), TEST_SET, "c", conditions=["x"], budget=3, when="now").step == 3
+    with pytest.raises(CannotDecideError):
+        charge(str(tmp_path), TEST_SET, "d", conditions=["x"], budget=3, when="now")
+
+
+def test_an_entry_takes_the_next_number_where_another_process_was_faster(tmp_path: Path) -> None:
+    """It is made anew from all that there are then."""
+    journal, other = (Journal(str(tmp_path), "x") for _ in range(2))
+    seen: list[int] = []
+
+    def make(found: list[dict[str, Any] | None]) -> dict[str, Any]:
+        if not seen:
+            other.note({"by": "another"})
+        seen.append(len(found))
+        return {"by": "this one"}
+
+    journal.append(make)
+    assert seen == [0, 1]
+    assert journal.entries() == [{"by": "another"}, {"by": "this one"}]
+
+
+def test_a_ledger_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    """And no outcome."""
+    (tmp_path / "ledger").write_text("in the way")
+    with pytest.raises(StoreError, match="could not be written to the store"):
+        charge(str(tmp_path), TEST_SET, "a", conditions=["x"], budget=2, when="now")
+
+
+def asked(root: Path, model: str, url: str, *, write: bool = True, budget: int = 3, when: str = "now") -> Charge:
+    """Ask on one of several machines."""
+    remote = Remote(url, write=write)
+    return charge(str(root), TEST_SET, model * 64, conditions=["x"], budget=budget, when=when, remote=remote)
+
+
+def test_the_budget_is_shared_through_a_remote(tmp_path: Path) -> None:
+    """What one machine was told counts on all, also on one whose store is new, as in CI; the same model stays free."""
+    url = (tmp_path / "shared").as_uri()
+    assert asked(tmp_path / "1", "a", url) == Charge(step=1, budget=3, is_new=True)
+    assert asked(tmp_path / "2", "b", url, when="then").step == 2
+    assert asked(tmp_path / "3", "b", url) == Charge(step=2, budget=3, is_new=False)
+    assert asked(tmp_path / "4", "c", url, when="then").step == 3
+    with pytest.raises(CannotDecideError, match="has judged 3 models, which is its whole budget"):
+        asked(tmp_path / "5", "d", url)
+    assert len(list((tmp_path / "shared/ledger" / TEST_SET).iterdir())) == 3
+
+
+def test_who_may_not_write_counts_at_home(tmp_path: Path) -> None:
+    """The remote is as before, and its entries count all the same."""
+    url = (tmp_path / "shared").as_uri()
+    asked(tmp_path / "1", "a", url)
+    assert asked(tmp_path / "2", "b", url, write=False, when="then").step == 2
+    assert [it.name[0] for it in (tmp_path / "shared/ledger" / TEST_SET).iterdir()] == ["a"]
+    assert asked(tmp_path / "2", "b", url, write=False) == Charge(step=2, budget=3, is_new=False)
+
+
+def test_a_damaged_entry_on_a_remote_still_counts(tmp_path: Path) -> None:
+    """By its name, which is that of its model."""
+    url = (tmp_path / "shared").as_uri()
+    asked(tmp_path / "1", "a", url, budget=1)
+    (tmp_path / "shared/ledger" / TEST_SET / ("a" * 64)).write_bytes(b"broken")
+    with pytest.raises(CannotDecideError):
+        asked(tmp_path / "2", "b", url, budget=1)
+    assert not asked(tmp_path / "2", "a", url, budget=1).is_new
+
+
+def test_a_ledger_out_of_reach_tells_nothing(tmp_path: Path) -> None:
+    """Nobody knows then how often the rows were asked; a failure to write is no outcome either."""
+    with pytest.raises(
+        CannotDecideError, match=r"is not known: The remote store http://127\.0\.0\.1:1 could not be read"
+    ):
+        asked(tmp_path / "1", "a", "http://127.0.0.1:1")
+    remote = Remote("http://127.0.0.1:1")
+    assert remote.passed(["0" * 64]) == {}
+    assert remote.read_folder("ledger") is None
+    (tmp_path / "shared").write_text("in the way")
+    with pytest.raises((StoreError, CannotDecideError)):
+        asked(tmp_path / "1", "a", (tmp_path / "shared").as_uri())
+    with pytest.raises(StoreError, match="The ledger could not be written to the remote store"):
+        Remote((tmp_path / "shared").as_uri(), write=True).write("ledger/x", b"", what="The ledger")
+
+
+@pytest.mark.parametrize("when", ["0", "3"])
+def test_of_those_that_ask_at_a_time_no_more_are_told_than_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Both saw one free step and took it: the later is told nothing, now and when it asks again, by any clock."""
+    url = (tmp_path / "shared").as_uri()
+    asked(tmp_path / "0", "0", url, budget=2, when="1")
+    real = Remote.write
+
+    def write(self: Remote, *arguments: Any, **more: Any) -> None:  # noqa: ANN401  # those of the real one
+        monkeypatch.setattr(Remote, "write", real)
+        assert asked(tmp_path / "2", "b", url, budget=2, when="2").step == 2
+        real(self, *arguments, **more)
+
+    monkeypatch.setattr(Remote, "write", write)
+    for _ in range(2):
+        with pytest.raises(CannotDecideError, match="its whole budget"):
+            asked(tmp_path / "1", "a", url, budget=2, when=when)
+    with pytest.raises(CannotDecideError, match="its whole budget"):
+        asked(tmp_path / "2", "b", url, budget=2, when="4")
+    assert asked(tmp_path / "2", "b", url, budget=3, when="4").step == 3 - (when == "3")
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5), st.booleans()), max_size=20), st.integers(1, 4))
+@settings(max_examples=25, deadline=None)
+def test_ledgers_merge_to_the_union_whoever_asks_when(steps: list[tuple[int, int, bool]], budget: int) -> None:
+    """Each model counts once; the remote grows by those that may write; nobody is told beyond the budget."""
+    url = f"memory://{os.urandom(8).hex()}"
+    told: dict[int, set[str]] = {it: set() for it in range(3)}
+    written: set[str] = set()
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (machine, letter, write) in enumerate(steps):
+            model = "abcdef"[letter]
+            try:
+                found = asked(Path(folder, str(machine)), model, url, write=write, budget=budget, when=f"{number:03}")
+            except CannotDecideError:
+                assert len(told[machine] | written) >= budget or model in told[machine]
+                continue
+            assert found.step <= budget
+            assert found.is_new == (model not in told[machine] | written)
+            told[machine] |= {model} | written
+            written |= {model} if write and found.is_new else set()
+        files = fsspec.filesystem("memory")
+        names = {it.rpartition("/")[2][0] for it in files.find(f"{url}/ledger")}
+        assert names == written
+        assert len(written) <= budget
+        for machine in range(3):
+            known = Journal(str(Path(folder, str(machine))), "ledger", TEST_SET).entries()
+            assert {it["model"][0] for it in known if it is not None} >= told[machine]
+            assert len(known) == len({it["model"] for it in known if it is not None})

@@ -1,0 +1,256 @@
+"""What the gate records for a promotion: outcomes by all conditions of the table, about exactly the exported model."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from headworks import _cli
+
+if TYPE_CHECKING:
+    from conftest import Scratch
+
+NOXFILE = """
+import pathlib, shutil, nox
+
+def left(session, name):
+    out = pathlib.Path("artifacts", session.name)
+    out.mkdir(parents=True, exist_ok=True)
+    return out / name
+
+@nox.session(venv_backend="none")
+def fetch(session):
+    left(session, "rows.csv").write_text("as they are today")
+
+@nox.session(venv_backend="none")
+def export(session):
+    shutil.copyfile("inputs/model.txt", left(session, "model.txt"))
+
+@nox.session(venv_backend="none")
+def evaluate(session):
+    out = left(session, "predictions.csv")
+    session.run("python", "predict.py", "artifacts/export/model.txt", str(out), external=True, silent=True)
+    left(session, "bench.json").write_text('{"latency_p99_ms": 3}')
+
+@nox.session(name="serve-check", venv_backend="none")
+def serve_check(session):
+    pathlib.Path("artifacts/export/model.txt").read_text()
+"""
+# A model is the list of the rows that it has wrong.
+PREDICT = """
+import pathlib, sys
+wrong = set(pathlib.Path(sys.argv[1]).read_text().split())
+lines = ["id,label,prediction", *(f"r{row},yes,{'no' if str(row) in wrong else 'yes'}" for row in range(1800))]
+pathlib.Path(sys.argv[2]).write_text("\\n".join(lines))
+"""
+TABLE = """
+[tool.headworks.sessions]
+fetch = { packages = [], tools = [], inputs = [], outputs = ["artifacts/fetch"] }
+export = { packages = [], tools = [], inputs = ["inputs"], outputs = ["artifacts/export"] }
+evaluate = { packages = [], tools = [], inputs = ["predict.py"], needs = ["export"], outputs = ["artifacts/evaluate"] }
+serve-check = { packages = [], tools = [], inputs = [], needs = ["export"] }
+
+[tool.headworks.gate]
+conditions = [
+  "accuracy >= base.accuracy - 0.03",
+  { name = "least", condition = "accuracy >= 0.5" },
+]
+predictions = { evaluate = "artifacts/evaluate/predictions.csv" }
+measurements = "artifacts/evaluate/bench.json"
+model = "artifacts/export/model.txt"
+promote = { staging = ["gate"], production = ["gate", "serve-check", "evaluate"] }
+"""
+WEAK = """
+conditions = ["accuracy >= 0.01"]
+predictions = { evaluate = "artifacts/evaluate/predictions.csv" }
+model = "artifacts/export/model.txt"
+"""
+GOOD, BETTER, BAD = (" ".join(map(str, range(0, 1800, it))) for it in (50, 60, 5))
+FILE = "artifacts/export/model.txt"
+
+
+class Release:
+    """A repository with a model on its main branch, and another one in a branch of it."""
+
+    def __init__(self, scratch: Scratch, capfd: pytest.CaptureFixture[str]) -> None:
+        """Commit the first model, and start the branch."""
+        self.scratch = scratch
+        self._capfd = capfd
+        files = {"noxfile.py": NOXFILE, "pyproject.toml": TABLE, "predict.py": PREDICT, "weak.toml": WEAK}
+        files |= {".gitignore": "artifacts\n__pycache__\n"}
+        scratch.commit(files)
+        scratch.commit({"inputs/model.txt": GOOD})
+        scratch.git("checkout", "--quiet", "-b", "change")
+
+    def commit(self, text: str) -> None:
+        """Commit a model, and let the stages run."""
+        self.scratch.commit({"inputs/model.txt": text})
+        self.stages()
+
+    def stages(self) -> None:
+        """Let the stages run."""
+        self.command("run", "evaluate", "serve-check")
+
+    def command(self, *arguments: str) -> None:
+        """Run a command in a process of its own, as it starts others."""
+        subprocess.run([sys.executable, "-m", "headworks", *arguments], check=True, capture_output=True)
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """Run a command and return what it writes."""
+        self._capfd.readouterr()
+        found = _cli.main(list(arguments))
+        output = self._capfd.readouterr()
+        assert found == code, output
+        return output.out + output.err
+
+    def promote(self, code: int = 3, alias: str = "staging") -> str:
+        """Promote the exported model; return what is written."""
+        return self.run("promote", FILE, "--to", alias, code=code)
+
+    def replace(self, old: str, new: str) -> None:
+        """Change the table."""
+        text = Path("pyproject.toml").read_text()
+        assert old in text
+        Path("pyproject.toml").write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def release(scratch: Scratch, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Release:
+    """Return such a repository, in whose folder this process is."""
+    monkeypatch.chdir(scratch.root)
+    for name in ("CI", "HEADWORKS_RUN"):
+        monkeypatch.delenv(name, raising=False)
+    return Release(scratch, capfd)
+
+
+def test_only_all_conditions_of_the_table_count(release: Release) -> None:
+    """Others are judged and printed as ever, and promote nothing; nor does a comparison with itself."""
+    release.commit(BAD)
+    assert "accuracy >= 0.01, on evaluate: passes" in release.run("gate", "--condition", "accuracy >= 0.01")
+    assert release.run("gate", "--config", "weak.toml").startswith("gate passes: 1 condition")
+    assert "gate has not run for exactly this file. Run `headworks gate`." in release.promote()
+    found = release.run("gate", "--base", "HEAD")
+    assert found.startswith("gate passes: 2 conditions")
+    assert found.count("note: nothing is recorded for a promotion: the base, ") == 1
+    assert "has this very model, which says nothing about it. Compare with an older one, as by" in found
+    assert "gate has not run" in release.promote()
+    release.run("gate", code=1)
+    release.run("gate", "--condition", "accuracy >= 0.01")
+    assert "gate failed for exactly this file. Run `headworks gate`." in release.promote()
+
+
+def test_a_clean_main_branch_is_no_evidence_for_itself(release: Release) -> None:
+    """Nothing changed, which passes and costs nothing; the commit before it can be named, and then decides."""
+    release.scratch.git("checkout", "--quiet", "main")
+    release.commit(BAD)
+    found = release.run("gate")
+    assert "not one prediction of evaluate differs, which costs no budget" in found
+    assert "Compare with an older one, as by `headworks gate --base HEAD^`" in found
+    assert "gate has not run" in release.promote()
+    release.run("gate", "--base", "HEAD^", code=1)
+    release.scratch.write({"notes.txt": "a change of something else"})
+    assert "nothing is recorded for a promotion" in release.run("gate")
+    assert "gate failed" in release.promote()
+
+
+def test_a_model_that_passed_stays_passed_where_nothing_changes(release: Release) -> None:
+    """As once it is merged; who promotes it sees which base it was compared with."""
+    base = release.scratch.git("rev-parse", "main")[:12]
+    release.commit(BETTER)
+    assert "nothing is recorded" not in release.run("gate")
+    release.scratch.git("checkout", "--quiet", "-B", "main")
+    assert "nothing is recorded" not in release.run("gate")
+    said = release.promote(0, "production")
+    assert f": gate passed (base {base}), serve-check passed, evaluate passed\n" in said
+    assert f" (base {base}), serve-check passed on " in release.run("promotions")
+
+
+def test_a_pass_counts_for_the_conditions_that_it_was_by(release: Release) -> None:
+    """Others in the table, or another reliability, ask for another run; what only plans or counts does not."""
+    release.commit(BETTER)
+    release.run("gate")
+    release.replace("base.accuracy - 0.03", "base.accuracy - 0.025")
+    assert "gate was judged by other conditions than the table has now for exactly this file" in release.promote()
+    release.replace("base.accuracy - 0.025", "base.accuracy - 0.03")
+    release.replace("model =", "reliability = 0.9\nmodel =")
+    assert "gate was judged by other conditions" in release.promote()
+    release.run("gate")
+    release.promote(0)
+    release.replace("reliability = 0.9", "budget = 9")
+    release.promote(0)
+
+
+def test_a_file_that_made_no_predictions_gets_no_pass(release: Release) -> None:
+    """Whatever the predictions say that lie beside it; nor one that no session is said to write."""
+    release.commit(BETTER)
+    release.run("gate")
+    Path(FILE).write_text(BAD)
+    found = release.run("gate")
+    assert f"nothing is recorded for a promotion: {FILE} is not what its session gives as it is now." in found
+    assert "gate has not run" in release.promote()
+    release.replace(f'model = "{FILE}"', 'model = "inputs/model.txt"')
+    assert "reads inputs/model.txt, which 0 sessions write." in release.run("gate")
+    release.replace('model = "inputs/model.txt"', 'model = "missing.txt"')
+    assert "nothing is recorded" not in release.run("gate")
+
+
+def test_what_no_verdict_tells_of_is_no_evidence(release: Release) -> None:
+    """As after a bare nox."""
+    release.commit(BETTER)
+    release.command("store", "forget", "evaluate")
+    found = release.run("gate")
+    assert "promotion: no verdict says where artifacts/evaluate/predictions.csv came from. Run `headworks run`" in found
+    release.command("store", "forget", "export")
+    assert f"promotion: no verdict says where {FILE} came from" in release.run("gate")
+
+
+def test_sessions_that_always_run_have_no_verdict_and_need_none(release: Release) -> None:
+    """What they left is read as it is; a promoted model still needs one."""
+    release.replace('outputs = ["artifacts/fetch"] }', 'outputs = ["artifacts/fetch"], cache = false }')
+    release.replace('["inputs"],', '["inputs"], needs = ["fetch"],')
+    release.replace('outputs = ["artifacts/evaluate"] }', 'outputs = ["artifacts/evaluate"], cache = false }')
+    release.commit(BETTER)
+    found = release.run("gate")
+    assert "no verdict says that artifacts/evaluate/predictions.csv is what evaluate gives as it is now" in found
+    assert "nothing is recorded" not in found
+    release.promote(0)
+
+
+def test_conditions_without_a_base_need_none(release: Release) -> None:
+    """They say of a model what they say, whatever it is compared with."""
+    release.replace('"accuracy >= base.accuracy - 0.03",', "")
+    release.commit(GOOD)
+    release.run("gate", "--base", "HEAD")
+    assert ": gate passed\n" in release.promote(0)
+
+
+def test_the_first_model_is_listed_as_judged_by_nothing(release: Release) -> None:
+    """It is somebody's decision, which `promotions` shows; what it is not asked for is named."""
+    release.scratch.git("checkout", "--quiet", "--orphan", "first")
+    release.replace('  { name = "least", condition = "accuracy >= 0.5" },\n', "")
+    release.commit(GOOD)
+    release.scratch.git("branch", "--quiet", "-D", "main", "change")
+    release.run("gate", "--bootstrap")
+    release.run("gate", "--bootstrap")
+    assert "gate passed (the first model, judged by nothing)" in release.promote(0)
+    assert "(the first model, judged by nothing)\n" in release.run("promotions")
+    release.replace('- 0.03",', '- 0.03", { name = "fast", condition = "latency_p99_ms <= base.latency_p99_ms" },')
+    release.scratch.git("commit", "--quiet", "--amend", "--all", "--no-edit")
+    release.stages()
+    assert "gate was judged by other conditions" in release.promote()
+    release.run("gate", "--bootstrap")
+    assert "gate passed (no base yet for fast)" in release.promote(0)
+    release.replace(', { name = "fast", condition = "latency_p99_ms <= base.latency_p99_ms" }', "")
+    release.replace("- 0.03", "- 0.02")
+    release.scratch.git("commit", "--quiet", "--amend", "--all", "--no-edit")
+    assert "the base, the first one, has this very model" in release.run("gate")
+    entries = json.loads(release.run("promotions", "--format", "json"))["promotions"]
+    assert [it["evidence"][0]["note"] for it in entries] == [
+        "the first model, judged by nothing",
+        "no base yet for fast",
+    ]

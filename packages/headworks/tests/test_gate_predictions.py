@@ -1,0 +1,264 @@
+"""Files of predictions are read in every format, and refused with the reason."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from headworks._gate.file import read_predictions
+from headworks._gate.predictions import Predictions, pair
+from headworks.errors import CannotDecideError, ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROWS: dict[str, list[Any]] = {
+    "id": ["c", "a", "b"],
+    "label": [0, 1, 1],
+    "prediction": [0, 1, 0],
+    "probabilities": [[0.75, 0.25], [0.125, 0.875], [0.5, 0.5]],
+    "stroke": ["thin", "thick", "thin"],
+    "weight": [0.5, 0.25, 1.0],
+    "is_new": [True, False, False],
+}
+
+
+def written(folder: Path, name: str, **columns: list[Any] | pa.Array | None) -> str:
+    """Return the path of a file with those rows, some columns changed and some left out."""
+    rows = {key: value for key, value in (ROWS | columns).items() if value is not None}
+    path = folder / name
+    if name.endswith(".parquet"):
+        parquet.write_table(pa.table(rows), path)
+    elif name.endswith(".jsonl"):
+        lines = [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
+        path.write_text("\n".join(map(json.dumps, lines)))
+    else:
+        table = [list(rows), *zip(*rows.values(), strict=True)]
+        path.write_text("\n".join(",".join(map(str, row)) for row in table))
+    return str(path)
+
+
+def test_every_format_says_the_same(tmp_path: Path) -> None:
+    """Parquet, CSV and JSON lines give equal predictions with an equal digest, whatever the order of the rows."""
+    each = {
+        "probabilities": None,
+        "probabilities.0": [it[0] for it in ROWS["probabilities"]],
+        "probabilities.1": [it[1] for it in ROWS["probabilities"]],
+    }
+    found = [read_predictions(written(tmp_path, name)) for name in ("x.parquet", "x.jsonl")]
+    found.append(read_predictions(written(tmp_path, "x.csv", is_new=["true", "false", "false"], **each)))
+    for it in found:
+        assert it.ids.tolist() == ["a", "b", "c"]
+        assert it.labels.tolist() == ["1", "1", "0"]
+        assert it.classes == ("0", "1")
+        assert it.predicted.tolist() == [["1", "0", "0"]]
+        assert it.confidence is not None
+        assert it.confidence.tolist() == [[0.875, 0.5, 0.75]]
+        assert {name: values.tolist() for name, values in it.slices.items()} == {
+            "stroke": ["thick", "thin", "thin"],
+            "is_new": ["false", "false", "true"],
+        }
+        assert it.digest == found[0].digest
+        assert it.rows_digest == found[0].rows_digest
+        assert it.is_same(found[0])
+
+
+def test_probabilities_of_other_classes_are_other_predictions(tmp_path: Path) -> None:
+    """The same numbers under other names differ, also where the likeliest class is the same; their order does not."""
+    numbers = {"b": [0.125, 0.125, 0.25], "c": [0.25, 0.25, 0.125]}
+    first = {"probabilities.a": [0.625, 0.625, 0.625], "probabilities": None, "label": list("aaa")}
+    named = first | {"prediction": list("aaa")}
+    orders = [("b", "c", "b", "c"), ("c", "b", "c", "b"), ("b", "c", "c", "b")]
+    found = []
+    for first_name, second_name, first_of, second_of in orders:
+        each = {f"probabilities.{first_name}": numbers[first_of], f"probabilities.{second_name}": numbers[second_of]}
+        found.append(read_predictions(written(tmp_path, "x.parquet", **named, **each)))
+    assert [it.classes for it in found] == [("a", "b", "c")] * 3
+    assert found[0].is_same(found[1])
+    assert found[0].digest == found[1].digest
+    assert not found[0].is_same(found[2])
+    wider = {"probabilities": [[0.75, 0.25], [0.25, 0.75], [0.5, 0.5]], "label": [0, 1, 1], "prediction": [0, 1, 1]}
+    mine = read_predictions(written(tmp_path, "y.parquet", **wider))
+    theirs = Predictions(**vars(mine) | {"classes": ("0", "2")})
+    assert not mine.is_same(theirs)
+    assert mine.digest != theirs.digest
+
+
+def test_labels_alone_are_enough(tmp_path: Path) -> None:
+    """Without probabilities the classes are those that occur, numbers in their order, also as floats or categories."""
+    labels = pa.array(["cat", "10", "9"]).dictionary_encode()
+    found = read_predictions(written(tmp_path, "x.parquet", probabilities=None, label=labels, prediction=[9.0, 10, 9]))
+    assert found.classes == ("9", "10", "cat")
+    assert found.probabilities is found.confidence is found.errors is None
+    assert found.predicted.tolist() == [["10", "9", "9"]]
+
+
+def test_texts_of_a_csv_file_stay_texts(tmp_path: Path) -> None:
+    """An id with leading zeros is not the number."""
+    found = read_predictions(written(tmp_path, "x.csv", id=["007", "7", "8"], probabilities=None))
+    assert found.ids.tolist() == ["007", "7", "8"]
+
+
+def test_whole_numbers_that_were_written_as_floats_are_the_same_in_a_csv_file(tmp_path: Path) -> None:
+    """Labels 1.0 beside predictions 1 are right, and not all wrong; where one is no whole number, all stay texts."""
+    found = read_predictions(written(tmp_path, "x.csv", label=[0.0, 1.0, 1.0], probabilities=None))
+    assert found.labels.tolist() == ["1", "1", "0"]
+    assert found.predicted.tolist() == [["1", "0", "0"]]
+    found = read_predictions(written(tmp_path, "x.csv", label=["1.0", "1.5", "0"], probabilities=None))
+    assert found.labels.tolist() == ["1.5", "0", "1.0"]
+
+
+def test_a_slice_may_have_no_value(tmp_path: Path) -> None:
+    """Rows without one are a group of their own, in every format."""
+    for name in ("x.parquet", "x.csv"):
+        none = "" if name == "x.csv" else None
+        columns = {"age": [7, none, 8], "stroke": ["thin", none, "thick"], "probabilities": None}
+        slices = read_predictions(written(tmp_path, name, **columns)).slices
+        assert slices["age"].tolist() == ["", "8", "7"]
+        assert slices["stroke"].tolist() == ["", "thick", "thin"]
+
+
+def test_a_score_is_the_confidence(tmp_path: Path) -> None:
+    """So that calibration can be judged where there are no probabilities of all classes."""
+    found = read_predictions(written(tmp_path, "x.parquet", probabilities=None, score=[0.5, 0.75, 1]))
+    assert found.confidence is not None
+    assert found.confidence.tolist() == [[0.75, 1, 0.5]]
+
+
+def test_a_regression_has_an_error(tmp_path: Path) -> None:
+    """It needs no label."""
+    without = {"label": None, "prediction": None, "probabilities": None}
+    found = read_predictions(written(tmp_path, "x.parquet", error=[0.5, -1, 2], **without))
+    assert found.errors is not None
+    assert found.errors.tolist() == [[-1, 2, 0.5]]
+    assert found.classes == ()
+    assert found.take(np.array([1])).errors == [[2]]
+
+
+def test_columns_may_have_other_names(tmp_path: Path) -> None:
+    """The table says which; a group column is no slice."""
+    path = written(tmp_path, "x.parquet", id=None, row=["a", "b", "c"], patient=["x", "x", "y"])
+    found = read_predictions(path, columns={"id": "row"}, group="patient")
+    assert found.ids.tolist() == ["a", "b", "c"]
+    assert found.groups is not None
+    assert found.groups.tolist() == ["x", "x", "y"]
+    assert "patient" not in found.slices
+    path = written(tmp_path, "x.parquet", row=["d", "e", "f"])
+    assert read_predictions(path, columns={"id": "row"}).ids.tolist() == ["d", "e", "f"]
+    with pytest.raises(ConfigurationError, match="there is no column 'id'"):
+        read_predictions(path, columns={"id": "row"}, group="id")
+
+
+def test_each_seed_is_a_model(tmp_path: Path) -> None:
+    """Rows of several seeds are the same rows, predicted anew."""
+    twice = {name: values * 2 for name, values in ROWS.items()}
+    twice["prediction"] = [0, 1, 0, 1, 1, 1]
+    found = read_predictions(written(tmp_path, "x.parquet", **twice, seed=[0, 0, 0, 1, 1, 1], fold=[0] * 6))
+    assert found.seeds == ("0", "1")
+    assert found.predicted.tolist() == [["1", "0", "0"], ["1", "1", "1"]]
+    assert found.slices.keys() == {"stroke", "is_new"}
+
+
+SEEDS = {name: values * 2 for name, values in ROWS.items()} | {"seed": [0, 0, 0, 1, 1, 1]}
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"prediction": None, "predicton": [0, 1, 0]}, "there is no column 'prediction'. Did you mean 'predicton'?"),
+        ({name: [] for name in ROWS}, "there are no rows"),
+        ({"id": ["a", "b", "a"]}, "the id 'a' is there twice"),
+        ({"id": ["a", None, "b"]}, "the column 'id' has no value in row 2"),
+        ({"label": [0, 1, 2]}, "the label '2' is none of the classes that have a probability. There are: 0, 1."),
+        ({"prediction": [0, 1, 7]}, "the prediction '7' is none of the classes"),
+        ({"label": [0, 0.5, 1]}, "the column 'label' has numbers that are not whole"),
+        (
+            {"probabilities": [[0.5, 0.5], [0.5, 0.4], [1, 0]]},
+            "the probabilities of 'a' are no shares of 1: their sum is 0.9",
+        ),
+        ({"probabilities": [[0.5, 0.5], [1.5, -0.5], [1, 0]]}, "are no shares of 1: one is -0.5"),
+        ({"probabilities": [[0.5, 0.5], [float("nan"), 1], [1, 0]]}, "a probability of 'a' is no number"),
+        ({"probabilities": [[0.5, 0.5], [1.0], [1, 0]]}, "the lists in the column 'probabilities' have different"),
+        ({"probabilities": [[], [], []]}, "the lists in the column 'probabilities' have different lengths, or none"),
+        ({"probabilities": [0.5, 0.5, 0.5]}, "it has to have lists of numbers"),
+        ({"probabilities": None, "score": [0.5, float("nan"), 1]}, "the score of 'a' is nan, which is no number"),
+        ({"probabilities": None, "score": [0.5, 1.5, 1]}, "the score of 'a' is 1.5, which is not from 0 to 1"),
+        ({"probabilities": None, "score": [0.5, None, 1]}, "the column 'score' has no value in row 2"),
+        (
+            {"probabilities": None, "score": ["x", "y", "z"]},
+            "the column 'score' is of type string; it has to be of type double",
+        ),
+        ({"error": [1, -1e308, 2]}, "the error of 'a' is -1e+308, beyond 1e+30"),
+        ({"id": ["a", "", "b"]}, "the column 'id' has no value in row 2"),
+        ({"label": ["0", "1", ""]}, "the column 'label' has no value in row 3"),
+        (
+            {"probabilities": None, "label": ["cat", "dog", "cat"], "prediction": [3, 5, 3]},
+            "no prediction is the label of any row (labels as 'cat', predictions as '3'); write both in the same words",
+        ),
+        (SEEDS | {"id": ["a", "b", "c", "a", "b", "d"]}, "not every seed has the same ids"),
+        (SEEDS | {"label": [0, 1, 1, 1, 1, 1]}, "an id has another label for another seed"),
+    ],
+)
+def test_a_file_that_cannot_be_right_is_refused(tmp_path: Path, columns: dict[str, Any], words: str) -> None:
+    """With the file's name and the reason."""
+    path = written(tmp_path, "x.parquet", **columns)
+    with pytest.raises(ConfigurationError) as caught:
+        read_predictions(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert words in str(caught.value)
+
+
+def test_what_is_no_file_of_predictions_is_refused(tmp_path: Path) -> None:
+    """A missing file, another ending, something else inside, a repeated or an unknown column."""
+    with pytest.raises(UsageError, match="There is no file"):
+        read_predictions(str(tmp_path / "x.parquet"))
+    with pytest.raises(UsageError, match="no ending that tells its format"):
+        read_predictions(str(tmp_path / "x.txt"))
+    (tmp_path / "x.parquet").write_text("hello")
+    with pytest.raises(ConfigurationError, match="cannot be read as parquet"):
+        read_predictions(str(tmp_path / "x.parquet"))
+    (tmp_path / "x.csv").write_text("id,id,label,prediction\na,a,1,1\n")
+    with pytest.raises(ConfigurationError, match="the column 'id' is there twice"):
+        read_predictions(str(tmp_path / "x.csv"))
+    with pytest.raises(ConfigurationError, match=r"no column 'pateint'\. Did you mean 'patient'"):
+        read_predictions(written(tmp_path, "y.parquet", patient=["a", "b", "c"]), group="pateint")
+
+
+def test_rows_are_paired_by_their_ids(tmp_path: Path) -> None:
+    """What only one side has is counted and left out."""
+    mine = read_predictions(written(tmp_path, "x.parquet"))
+    theirs = read_predictions(written(tmp_path, "y.parquet", id=["c", "a", "z"], label=[0, 1, 0]))
+    found = pair(mine, theirs, least=0.5)
+    assert found.candidate.ids.tolist() == found.base.ids.tolist() == ["a", "c"]
+    assert (found.only_candidate, found.only_base) == (1, 1)
+    assert not found.is_same
+    with pytest.raises(CannotDecideError, match=r"share 2 of 3 rows, which is less than min-shared = 0\.9"):
+        pair(mine, theirs, least=0.9)
+
+
+def test_models_that_were_not_asked_the_same_are_not_compared(tmp_path: Path) -> None:
+    """Other labels, or another kind of model."""
+    mine = read_predictions(written(tmp_path, "x.parquet"))
+    other = read_predictions(written(tmp_path, "y.parquet", label=[1, 1, 0]))
+    with pytest.raises(CannotDecideError, match="different labels for 2 rows: b, c"):
+        pair(mine, other, least=0.5)
+    ids = [f"{it}" for it in range(5)]
+    many = {"id": ids, "prediction": ids, **dict.fromkeys(("probabilities", "stroke", "weight", "is_new"))}
+    sides = [read_predictions(written(tmp_path, "z.jsonl", label=labels, **many)) for labels in ([0] * 5, [1] * 5)]
+    with pytest.raises(CannotDecideError, match="different labels for 5 rows: 0, 1, 2 and 2 more"):
+        pair(*sides, least=0.5)
+    regression = read_predictions(written(tmp_path, "z.parquet", error=[1, 2, 3], label=[0.5, 1, 2]))
+    assert regression.labels.tolist() == ["1.0", "2.0", "0.5"]
+    with pytest.raises(CannotDecideError, match="Only one of"):
+        pair(mine, regression, least=0.5)
+    without = read_predictions(written(tmp_path, "w.parquet", error=[1, 2, 3], label=None))
+    assert pair(without, without, least=0.5).is_same
+    assert pair(regression, without, least=0.5).is_same
+    assert pair(without, regression, least=0.5).is_same
+    with pytest.raises(CannotDecideError, match="Only one of"):
+        pair(regression, mine, least=0.5)

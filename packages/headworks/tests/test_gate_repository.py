@@ -1,0 +1,480 @@
+"""The gate in a real repository compares the work tree with its merge base, through the real nox and store."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from headworks import _cli
+from headworks._gate.exported import predict_rows
+from headworks._gate.file import read_predictions
+from headworks._nox import Nox
+from headworks._plan import plan
+from headworks._store.journal import Journal
+from headworks._store.store import Store
+from headworks._verdict import Verdict
+from headworks.errors import ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    from conftest import Scratch
+
+NOXFILE = """
+import hashlib, pathlib, nox
+
+def predictions(wrong, rows, stem="row"):
+    lines = ["id,label,prediction"]
+    return "\\n".join(lines + [f"{stem}{it},yes,{'no' if it < wrong else 'yes'}" for it in range(rows)])
+
+@nox.session(venv_backend="none")
+def evaluate(session):
+    out = pathlib.Path("artifacts/evaluate")
+    out.mkdir(parents=True, exist_ok=True)
+    wrong, rows = map(int, pathlib.Path("inputs/model.txt").read_text().split())
+    if wrong == -2:
+        pathlib.Path(".git").unlink()
+    if wrong < 0:
+        session.error("it cannot be trained")
+    out.joinpath("predictions.csv").write_text(predictions(wrong, rows))
+    out.joinpath("model.bin").write_text(f"model {wrong}" + "x" * wrong)
+    out.joinpath("bench.json").write_text('{"latency_p99_ms": 3}')
+
+@nox.session(venv_backend="none", default=False)
+def crossfit(session):
+    out = pathlib.Path("artifacts/crossfit")
+    out.mkdir(parents=True, exist_ok=True)
+    out.joinpath("predictions.csv").write_text(predictions(3, 900))
+"""
+TABLE = """
+[tool.headworks.sessions]
+evaluate = { packages = [], inputs = ["inputs/model.txt"], outputs = ["artifacts/evaluate"] }
+crossfit = { packages = [], needs = ["evaluate"], outputs = ["artifacts/crossfit"] }
+
+[tool.headworks.gate]
+predictions = { evaluate = "artifacts/evaluate/predictions.csv", crossfit = "artifacts/crossfit/predictions.csv" }
+model = "artifacts/evaluate/model.bin"
+measurements = "artifacts/evaluate/bench.json"
+budget = 2
+"""
+PREDICT = f"""
+predict = {{ evaluate = ["{sys.executable}", "predict.py", "{{model}}", "{{out}}"] }}
+"""
+# Stands for a program that has an exported model predict: the model's file says how many rows it has wrong.
+PREDICT_PY = """
+import pathlib, sys
+wrong = int(pathlib.Path(sys.argv[1]).read_text().split()[1].rstrip("x"))
+ids = [line.split(",")[0] for line in pathlib.Path("artifacts/evaluate/predictions.csv").read_text().split()[1:]]
+said = [f"{name},yes,{'no' if number < wrong else 'yes'}" for number, name in enumerate(ids)]
+pathlib.Path(sys.argv[2]).write_text("\\n".join(["id,label,prediction", *said]))
+"""
+
+
+class Demo:
+    """A repository whose main branch has a model with four of 800 rows wrong."""
+
+    def __init__(self, scratch: Scratch, capfd: pytest.CaptureFixture[str]) -> None:
+        """Commit it, and start a branch."""
+        self.scratch = scratch
+        self._capfd = capfd
+        files = {"noxfile.py": NOXFILE, "pyproject.toml": TABLE, ".gitignore": "artifacts\n__pycache__\n"}
+        scratch.commit(files)
+        scratch.commit({"inputs/model.txt": "4 800"})
+
+    def branch(self) -> None:
+        """Start a branch."""
+        self.scratch.git("checkout", "--quiet", "-b", "change")
+
+    def train(self, wrong: int = 4, rows: int = 800, *, model: bytes = b"", **more: str) -> None:
+        """Change the model, and leave what the stage would: its outputs and a verdict."""
+        said = "".join(f"\nrow{it},yes,{'no' if it < wrong else 'yes'}" for it in range(rows))
+        files: dict[str, str | bytes] = {
+            "predictions.csv": f"id,label,prediction{said}",
+            "bench.json": '{"latency_p99_ms": 3}',
+        }
+        files |= {f"{name}.csv": content for name, content in more.items()}
+        files["model.bin"] = model or f"model {wrong}" + "x" * wrong
+        self.scratch.write({f"artifacts/evaluate/{name}": content for name, content in files.items()})
+        self.scratch.write({"inputs/model.txt": f"{wrong} {rows}"})
+        store, root = Store.default(), Path.cwd()
+        (planned,) = plan(root, store=store, sessions=["evaluate"]).sessions
+        outputs = {path: store.outputs(root).content(path) or "" for path in planned.outputs}
+        fields: dict[str, Any] = {
+            "session": "evaluate",
+            "digest": planned.digest or "",
+            "passed": True,
+            "seconds": 1.5,
+            "commit": "",
+        }
+        fields |= {"finished": "2026-11-24T01:02:03+00:00", "platform": "linux", "components": {}, "outputs": outputs}
+        store.record(Verdict(**fields), root)
+
+    def gate(self, *arguments: str, code: int = 0) -> str:
+        """Run the gate and return what it writes."""
+        self._capfd.readouterr()
+        found = _cli.main(["gate", *arguments])
+        output = self._capfd.readouterr()
+        assert found == code, output
+        return output.out + output.err
+
+    def replace(self, old: str, new: str) -> None:
+        """Change the table."""
+        path = self.scratch.root / "pyproject.toml"
+        path.write_text(path.read_text().replace(old, new))
+
+
+@pytest.fixture
+def demo(scratch: Scratch, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Demo:
+    """Return a repository, in whose folder this process is."""
+    monkeypatch.chdir(scratch.root)
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.delenv("HEADWORKS_RUN", raising=False)
+    names = ("evaluate", "crossfit")
+    monkeypatch.setattr(Nox, "list_sessions", lambda *_: [(it, it, "", (), (), True) for it in names])
+    return Demo(scratch, capfd)
+
+
+def entries(*names: str) -> list[dict[str, Any]]:
+    """Return the entries of a journal in the store of the test."""
+    found = Journal(Store.default().root, *names).entries()
+    assert all(it is not None for it in found)
+    return [it for it in found if it is not None]
+
+
+def test_what_did_not_change_passes_and_costs_nothing(demo: Demo) -> None:
+    """The base is restored from the store, and no test set is asked."""
+    demo.train()
+    demo.branch()
+    found = demo.gate()
+    assert found.startswith("gate passes: 1 condition, each at 0.99\n")
+    assert "restored from the store" in found
+    assert "note: not one prediction of evaluate differs, which costs no budget\n" in found
+    file = "artifacts/evaluate/predictions.csv"
+    assert f"compared {file} with {file} of the base on 800 rows, and not one prediction differs\n" in found
+    assert not Path(Store.default().root, "ledger").exists()
+
+
+def test_a_worse_model_fails_and_each_model_is_charged_once(demo: Demo) -> None:
+    """The same one asks for free; once the budget is spent nothing is told any more."""
+    demo.train()
+    demo.branch()
+    demo.train(80)
+    found = demo.gate(code=1)
+    assert found.startswith("gate fails: accuracy >= base.accuracy - 0.03\n")
+    assert "note: model 1 of 2 asks the test set of evaluate\n" in found
+    assert "note: model 1 of 2 asks the test set of evaluate, as it did before\n" in demo.gate(code=1)
+    demo.train(5)
+    assert "model 2 of 2" in demo.gate()
+    demo.train(6)
+    spent = demo.gate(code=3)
+    assert "has judged 2 models, which is its whole budget" in spent
+    assert "Refresh it" in spent
+    assert "candidate" not in spent
+    demo.train(4)
+    assert "costs no budget" in demo.gate()
+
+
+def test_a_base_that_the_store_lacks_is_made(demo: Demo) -> None:
+    """In a work tree of its own, which is gone afterwards; how long that takes is said beforehand."""
+    demo.branch()
+    demo.train(5)
+    demo.scratch.write({"artifacts/crossfit/predictions.csv": "id,label,prediction\nrow0,yes,yes\n"})
+    demo.replace(
+        "budget = 2",
+        """conditions = [
+        "accuracy >= base.accuracy - 0.03", { name = "all", condition = "accuracy >= base.accuracy", on = "crossfit" }
+    ]""",
+    )
+    found = demo.gate(code=3)
+    assert "The store lacks what evaluate gave at" in found
+    assert "running it there, which should take about 1.5 s." in found
+    assert "The store lacks what crossfit gave at" in found
+    assert "share 1 of 900 rows" in found
+    assert demo.scratch.git("worktree", "list").count("\n") == 0
+    demo.replace('on = "crossfit"', 'on = "evaluate"')
+    assert "restored from the store" in demo.gate(code=3)
+
+
+def test_outputs_that_are_damaged_in_the_store_are_made_again(demo: Demo) -> None:
+    """A lost blob is a miss."""
+    demo.train()
+    demo.branch()
+    demo.train(5)
+    for blob in Path(Store.default().root).glob("blobs/*/*"):
+        blob.unlink()
+    assert "run in a work tree of its own" in demo.gate()
+
+
+def test_a_base_whose_stage_fails_is_no_base(demo: Demo) -> None:
+    """It is said so, and never skipped."""
+    demo.scratch.commit({"inputs/model.txt": "-1 800"})
+    demo.branch()
+    demo.train(5)
+    found = demo.gate(code=3)
+    assert "a time that is not known yet" not in found
+    assert "evaluate does not pass at the base" in found
+    assert demo.scratch.git("worktree", "list").count("\n") == 0
+
+
+def test_models_are_counted_in_a_remote_store(demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where that is told; a machine whose store is empty, as one in CI, then knows what was asked."""
+    url = (tmp_path / "shared").as_uri()
+    demo.branch()
+    demo.train(80)
+    demo.gate("--remote", url, code=1)
+    assert not (tmp_path / "shared/ledger").exists()
+    for code, store in ((1, "a"), (1, "bb"), (3, "ccc")):
+        monkeypatch.setenv("HEADWORKS_STORE", str(tmp_path / store))
+        demo.train(80 + len(store))
+        found = demo.gate("--remote", url, "--write-remote", code=code)
+        assert {"a": "model 1 of 2", "bb": "model 2 of 2", "ccc": "its whole budget"}[store] in found
+    assert len(list((tmp_path / "shared/ledger").glob("*/*"))) == 2
+
+
+def test_a_work_tree_that_a_stage_broke_is_cleared_away(demo: Demo) -> None:
+    """Git no longer knows it as one, and does not list it either afterwards."""
+    demo.scratch.commit({"inputs/model.txt": "-2 800"})
+    demo.branch()
+    demo.train(5)
+    assert "evaluate does not pass at the base" in demo.gate(code=3)
+    assert demo.scratch.git("worktree", "list").count("\n") == 0
+
+
+def test_the_first_base_is_recorded_where_there_is_none(scratch: Scratch, demo: Demo) -> None:
+    """Only when asked for; and what is recorded is the base from then on, whatever becomes of the blobs' verdicts."""
+    demo.scratch.commit({"inputs/model.txt": "-1 800"})
+    demo.branch()
+    demo.train(5)
+    texts = ["accuracy >= 0.9", "accuracy >= base.accuracy - 0.03", "model_bytes <= base.model_bytes"]
+    absolute = [it for text in texts for it in ("--condition", text)]
+    found = demo.gate("--bootstrap", *absolute)
+    assert found.startswith("gate passes: 1 condition")
+    assert "is not judged, there being no base yet" in found
+    assert "recorded the predictions of evaluate as the first base" in found
+    demo.train(100)
+    Store.default().forget(["evaluate"])
+    Store.default().gc(max_size=0)
+    found = demo.gate(code=1)
+    assert "the base of evaluate is the first one, recorded on" in found
+    assert "recorded the" not in demo.gate("--bootstrap", code=1)
+
+
+def test_a_repository_without_a_commit_has_no_base(tmp_path: Path, demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 3, unless the first one is asked for."""
+    empty = type(demo.scratch)(tmp_path / "empty")
+    for name in ("noxfile.py", "pyproject.toml", ".gitignore"):
+        shutil.copy(demo.scratch.root / name, empty.root)
+    empty.write({"inputs/model.txt": "4 800"})
+    monkeypatch.chdir(empty.root)
+    demo.scratch = empty
+    demo.train()
+    assert "There is no commit to compare with: this is an empty repository" in demo.gate(code=3)
+    assert demo.gate("--bootstrap").startswith("gate passes: there is no base yet, and nothing else is asked\n")
+
+
+def test_predictions_that_the_base_does_not_have_are_named(demo: Demo) -> None:
+    """As where a change introduces the stage, or the file."""
+    demo.train()
+    demo.replace("artifacts/crossfit/predictions.csv", "artifacts/evaluate/new.csv")
+    demo.replace("budget = 2", 'conditions = [{ condition = "accuracy >= base.accuracy - 0.1", on = "crossfit" }]')
+    demo.branch()
+    demo.train(5, new="id,label,prediction\na,x,x\n")
+    assert "evaluate of the base" in (found := demo.gate(code=3))
+    assert "does not write artifacts/evaluate/new.csv" in found
+
+
+def test_what_another_model_predicted_is_not_judged(demo: Demo) -> None:
+    """The stage passed as it is now, and its outputs are others."""
+    demo.train()
+    demo.branch()
+    Path("artifacts/evaluate/predictions.csv").write_text("id,label,prediction\na,x,x\n")
+    assert "is not what evaluate gives as it is now. Run `headworks run evaluate`" in demo.gate(code=3)
+
+
+def test_another_dataset_is_predicted_by_the_models_of_both(demo: Demo) -> None:
+    """By a declared command, so that both are judged on the same rows; without one too few rows are shared."""
+    demo.train()
+    demo.branch()
+    demo.train(10, 1000)
+    assert "share 800 of 1,000 rows" in demo.gate(code=3)
+    demo.replace("budget = 2", f"budget = 2{PREDICT}")
+    assert "ended with exit code 2" in demo.gate(code=3)
+    demo.scratch.write({"predict.py": ""})
+    assert "ended with exit code 0, and did not write" in demo.gate(code=3)
+    demo.replace(sys.executable, "no-such-program")
+    assert "could not be started (No such file or directory)" in demo.gate(code=3)
+    demo.replace("no-such-program", sys.executable)
+    demo.scratch.write({"predict.py": PREDICT_PY})
+    found = demo.gate()
+    assert "the dataset has changed: the base's model predicted the rows of evaluate anew" in found
+    assert "1,000 rows, right only in the candidate 0, only in the base 6" in found
+
+
+def test_slices_that_changed_are_another_dataset(demo: Demo) -> None:
+    """The base's model predicts again where it can; else nobody can tell."""
+    rows = "".join(f"\nrow{it},yes,{'no' if it < 4 else 'yes'},old" for it in range(800))
+    demo.train(predictions=f"id,label,prediction,part{rows}")
+    demo.branch()
+    demo.train(5, predictions=f"id,label,prediction,part{rows}".replace(",old", ",new"))
+    demo.replace("budget = 2", """budget = 2\nconditions = ['slice["part"].accuracy >= base.accuracy - 0.05']""")
+    assert "different values in the slice column 'part' for 800 rows" in demo.gate(code=3)
+    demo.replace("budget = 2", f"budget = 2{PREDICT}")
+    demo.scratch.write({"predict.py": PREDICT_PY})
+    assert "the base's model predicted the rows of evaluate anew" in demo.gate()
+
+
+def exported(path: Path, outputs: int) -> None:
+    """Write an ONNX file that gives its input, two numbers for each row, back as probabilities."""
+    kind = onnx.TensorProto.FLOAT
+    sides = [onnx.helper.make_tensor_value_info(name, kind, ["batch", outputs]) for name in ("pixels", "probabilities")]
+    nodes = [onnx.helper.make_node("Identity", ["pixels"], ["probabilities"])]
+    graph = onnx.helper.make_graph(nodes, "g", sides[:1], sides[1:])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=10), path)
+
+
+@pytest.mark.parametrize("is_tensor", [True, False])
+def test_an_exported_model_predicts_the_rows_of_a_dataset(tmp_path: Path, *, is_tensor: bool) -> None:
+    """By ONNX Runtime; slices are kept."""
+    exported(tmp_path / "model.onnx", 2)
+    shares = np.array([[0.25, 0.75]] * 300, np.float32)
+    tensors = pa.FixedShapeTensorArray.from_numpy_ndarray(shares)
+    table = {
+        "id": [f"{it:03}" for it in range(300)],
+        "label": [1] * 300,
+        "stroke": ["thin"] * 300,
+        "weight": [0.5] * 300,
+    }
+    pixels = tensors if is_tensor else pa.array(shares.tolist(), pa.list_(pa.float32()))
+    parquet.write_table(pa.table(table | {"pixels": pixels}), tmp_path / "rows.parquet")
+    predict_rows(*(str(tmp_path / it) for it in ("model.onnx", "rows.parquet", "out.parquet")))
+    found = read_predictions(str(tmp_path / "out.parquet"))
+    assert found.predicted.tolist() == [["1"] * 300]
+    assert found.confidence is not None
+    assert set(found.confidence[0].tolist()) == {0.75}
+    assert found.slices.keys() == {"stroke"}
+
+
+def test_a_model_that_does_not_fit_a_dataset_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing column, another shape, no model, no ONNX Runtime: each in one message."""
+    exported(tmp_path / "model.onnx", 2)
+    model, rows, out = (str(tmp_path / it) for it in ("model.onnx", "rows.parquet", "out.parquet"))
+    parquet.write_table(pa.table({"id": ["a"], "label": [1], "pixel": [[0.5]]}), rows)
+    with pytest.raises(ConfigurationError, match=r"no column 'pixels'\. Did you mean 'pixel'"):
+        predict_rows(model, rows, out)
+    parquet.write_table(pa.table({"id": ["a"], "label": [1], "pixels": [[0.5]]}), rows)
+    with pytest.raises(ConfigurationError, match="cannot predict the rows of"):
+        predict_rows(model, rows, out)
+    with pytest.raises(ConfigurationError, match="cannot predict the rows of"):
+        predict_rows(rows, rows, out)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(UsageError, match=r"pip install 'headworks\[onnx\]'"):
+        predict_rows(model, rows, out)
+    assert not Path(out).exists()
+
+
+def test_another_dataset_is_predicted_by_the_exported_model(demo: Demo, tmp_path: Path) -> None:
+    """Where the table names the rows and the model; rows that are labelled otherwise are compared with nothing."""
+    exported(tmp_path / "model.onnx", 2)
+    demo.train(model=(tmp_path / "model.onnx").read_bytes())
+    demo.replace("budget = 2", 'budget = 2\npredict = { evaluate = "artifacts/rows.parquet" }')
+    demo.branch()
+    demo.train(10, 1000)
+    assert "model.bin cannot predict the rows of" in demo.gate(code=2)
+    rows = {"id": [f"row{it}" for it in range(1000)], "label": [1] * 1000}
+    pixels = pa.array([[0.25, 0.75]] * 1000, pa.list_(pa.float32()))
+    parquet.write_table(pa.table(rows | {"pixels": pixels}), "artifacts/rows.parquet")
+    assert "of the base, predicted anew have different labels for 1,000 rows" in demo.gate(code=3)
+    demo.replace('model = "artifacts/evaluate/model.bin"\n', "")
+    assert "names no `model` that could predict its rows" in demo.gate(code=2)
+
+
+def test_measurements_are_those_of_both_trees(demo: Demo) -> None:
+    """The size of the exported model and what a stage measured."""
+    demo.train()
+    demo.branch()
+    demo.train(5)
+    conditions = ["model_bytes <= base.model_bytes", "latency_p99_ms <= base.latency_p99_ms * 2", "model_bytes <= 99"]
+    found = demo.gate(*(it for condition in conditions for it in ("--condition", condition)), code=1)
+    assert "model_bytes <= base.model_bytes: fails\n  candidate 12.0000, base 11.0000" in found
+    assert "latency_p99_ms * 2: passes\n  candidate 3.0000, base 3.0000, candidate - 2 * base -3.0000 (" in found
+    assert "what was measured of the base was measured when it was made, perhaps elsewhere" in found
+    demo.replace('model = "artifacts/evaluate/model.bin"\n', "")
+    found = demo.gate("--condition", "latency_p99_ms <= 3")
+    assert "latency_p99_ms <= 3: passes" in found
+    assert "perhaps elsewhere" not in found
+    demo.replace("bench.json", "none.json")
+    assert "There is no artifacts/evaluate/none.json to judge" in demo.gate(
+        "--condition", "latency_p99_ms <= 3", code=3
+    )
+    demo.replace("measurements =", "# measurements =")
+    assert "latency_p99_ms was not measured" in demo.gate("--condition", "latency_p99_ms <= 3", code=2)
+
+
+def test_a_base_that_was_not_measured_is_asked_only_for_what_is_compared(demo: Demo) -> None:
+    """So that measuring can be introduced: an absolute bound needs nothing of the base."""
+    demo.train()
+    demo.replace("bench.json", "later.json")
+    demo.branch()
+    demo.train(5)
+    Path("artifacts/evaluate/later.json").write_text('{"latency_p99_ms": 3}')
+    demo.train(5, later="x")
+    conditions = ["model_bytes <= base.model_bytes * 2", "latency_p99_ms <= 9"]
+    asked = [it for condition in conditions for it in ("--condition", condition)]
+    assert "gate passes: 2 conditions" in demo.gate(*asked)
+    assert "does not write artifacts/evaluate/later.json" in demo.gate(
+        "--condition", "latency_p99_ms <= base.latency_p99_ms", code=3
+    )
+
+
+def test_the_outcome_for_a_model_is_kept(demo: Demo) -> None:
+    """By the digest of its file, with the base, each condition and what the table said."""
+    demo.train()
+    demo.branch()
+    demo.train(5)
+    demo.gate()
+    (model,) = Path(Store.default().root, "gates").iterdir()
+    (entry,) = entries("gates", model.name)
+    assert entry.pop("when").startswith("20")
+    assert entry.pop("terms")["reliability"] == 0.99
+    assert entry == {
+        "outcome": "passes",
+        "base": demo.scratch.git("rev-parse", "main"),
+        "conditions": [{"condition": "accuracy >= base.accuracy - 0.03", "on": "evaluate", "outcome": "passes"}],
+        "unjudged": [],
+    }
+
+
+def test_what_is_missing_is_named(demo: Demo) -> None:
+    """Predictions that no stage has written yet, that no session writes, or that the table does not name."""
+    demo.branch()
+    assert "There is no artifacts/evaluate/predictions.csv to judge" in demo.gate(code=3)
+    demo.scratch.write({"artifacts/evaluate/predictions.csv": "id,label,prediction\na,x,x\n"})
+    assert "no verdict says that artifacts/evaluate/predictions.csv" in demo.gate(
+        "--condition", "accuracy >= 0.001", code=0
+    )
+    demo.replace('outputs = ["artifacts/evaluate"]', 'outputs = ["artifacts/evaluate/model.bin"]')
+    assert "which 0 sessions write" in demo.gate(code=2)
+    demo.replace("predictions = {", "columns = {")
+    assert "names no predictions" in demo.gate(code=2)
+
+
+def test_the_result_is_saved_for_a_report(demo: Demo) -> None:
+    """With its notes, and with the predictions that the base was judged by; an older result does not stay."""
+    demo.train()
+    demo.branch()
+    demo.train(80)
+    folder = Path("artifacts/gate")
+    demo.gate("--save", str(folder), code=1)
+    saved = json.loads((folder / "gate.json").read_text())
+    assert (saved["outcome"], len(saved["notes"])) == ("fails", 2)
+    assert (folder / "base-evaluate.csv").read_text().count("yes,no") == 4
+    Path("artifacts/evaluate/predictions.csv").unlink()
+    demo.gate("--save", str(folder), code=3)
+    assert [it.name for it in folder.iterdir()] == ["base-evaluate.csv"]

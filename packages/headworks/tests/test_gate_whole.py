@@ -1,0 +1,205 @@
+"""The whole way: a real repository whose stage predicts from a committed model, real git, and the real commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from conftest import Scratch
+
+NOXFILE = """
+import pathlib, shutil, time, nox
+
+@nox.session(venv_backend="none")
+def evaluate(session):
+    out = pathlib.Path("artifacts/evaluate")
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile("inputs/model.txt", out / "model.txt")
+    session.run("python", "predict.py", "inputs/model.txt", str(out / "predictions.csv"), external=True)
+    while pathlib.Path("inputs/slow").exists():
+        mark = pathlib.Path(pathlib.Path("inputs/slow").read_text())
+        mark.with_suffix(".part").write_text(str(pathlib.Path.cwd()))
+        mark.with_suffix(".part").replace(mark)
+        time.sleep(0.05)
+"""
+# A model is the list of the rows that it has wrong; the dataset is a committed file.
+PREDICT = """
+import pathlib, sys
+wrong = set(pathlib.Path(sys.argv[1]).read_text().split())
+rows = pathlib.Path("inputs/rows.csv").read_text().split()
+lines = ["id,label,stroke,prediction"]
+for row in rows:
+    name, label, stroke = row.split(",")
+    lines.append(f"{row},{label if name not in wrong else 'other'}")
+pathlib.Path(sys.argv[2]).write_text("\\n".join(lines) + "\\n")
+"""
+TABLE = """
+[tool.headworks.sessions]
+evaluate = { packages = [], inputs = ["inputs", "predict.py"], outputs = ["artifacts/evaluate"] }
+
+[tool.headworks.gate]
+conditions = [
+  { name = "overall", condition = "accuracy >= base.accuracy - 0.03" },
+  { name = "each stroke", condition = 'slice["stroke"].accuracy >= base.accuracy - 0.05' },
+]
+predictions = { evaluate = "artifacts/evaluate/predictions.csv" }
+model = "artifacts/evaluate/model.txt"
+predict = { evaluate = ["python", "predict.py", "{model}", "{out}"] }
+"""
+ROWS = 1800
+STROKES = ("thin", "medium", "thick")
+
+
+def dataset(rows: int, label: str = "yes") -> str:
+    """Return rows of three strokes in turn."""
+    return "".join(f"r{it:04},{label},{STROKES[it % 3]}\n" for it in range(rows))
+
+
+def model(wrong: Iterable[int]) -> str:
+    """Return a model that has these rows wrong."""
+    return "".join(f"r{it:04}\n" for it in wrong)
+
+
+def command(*arguments: str, code: int | None = 0) -> str:
+    """Run the real command and return what it writes."""
+    done = subprocess.run(
+        [sys.executable, "-m", "headworks", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert code is None or done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def gate(*arguments: str, code: int = 0) -> str:
+    """Run the stage and the gate, and return what the gate writes."""
+    command("run", "evaluate")
+    return command("gate", *arguments, code=code)
+
+
+def ledger() -> list[Path]:
+    """Return the entries of the ledger."""
+    return list(Path(os.environ["HEADWORKS_STORE"], "ledger").glob("*/*"))
+
+
+@pytest.fixture
+def project(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
+    """Return a repository whose main branch has a model with 36 of 1,800 rows wrong, in a branch of it."""
+    monkeypatch.chdir(scratch.root)
+    for name in ("CI", "HEADWORKS_RUN"):
+        monkeypatch.delenv(name, raising=False)
+    files = {"noxfile.py": NOXFILE, "pyproject.toml": TABLE, "predict.py": PREDICT}
+    files |= {".gitignore": "artifacts\n__pycache__\nsaved\n"}
+    scratch.commit(files | {"inputs/rows.csv": dataset(ROWS), "inputs/model.txt": model(range(0, ROWS, 50))})
+    scratch.commit()
+    scratch.git("checkout", "--quiet", "-b", "change")
+    return scratch
+
+
+def test_a_pull_request_is_judged_from_beginning_to_end(project: Scratch) -> None:
+    """No change passes for nothing; ten points worse, and twenty on one slice, are told by name; all from the store."""
+    found = gate()
+    assert found.startswith("gate passes: 2 conditions, each at 0.99\n")
+    assert "not one prediction of evaluate differs, which costs no budget" in found
+    assert ledger() == []
+    project.write({"inputs/model.txt": model({*range(0, ROWS, 50), *range(0, ROWS, 10)})})
+    found = gate(code=1)
+    assert found.startswith("gate fails: overall")
+    assert "overall: accuracy >= base.accuracy - 0.03, on evaluate: fails" in found
+    thin = range(0, ROWS, 3)
+    project.write({"inputs/model.txt": model({*range(0, ROWS, 50), *list(thin)[::5]})})
+    found = gate(code=1)
+    assert 'each stroke (slice["stroke=thin"].accuracy)' in found.splitlines()[0]
+    assert 'slice["stroke=thick"].accuracy: passes' in found
+    assert "restored from the store" in found
+    assert len(ledger()) == 2
+    printed = json.loads(command("gate", "--save", "saved", "--format", "json", code=1))
+    assert json.loads(Path("saved/gate.json").read_text())["conditions"] == printed["conditions"]
+    assert Path("saved/base-evaluate.csv").is_file()
+
+
+def test_a_dataset_that_changed_is_predicted_by_the_model_of_the_base(project: Scratch) -> None:
+    """So that both are judged on the new rows; rows that are labelled otherwise are the same for both then."""
+    project.write({"inputs/rows.csv": dataset(ROWS + 300), "inputs/model.txt": model(range(0, ROWS + 300, 50))})
+    found = gate()
+    assert "the dataset has changed: the base's model predicted the rows of evaluate anew" in found
+    assert "2,100 rows, right only in the candidate 0, only in the base 6" in found
+    project.write({"pyproject.toml": TABLE.replace("predict =", "# predict =")})
+    assert "share 1,800 of 2,100 rows" in gate(code=3)
+    project.write({"inputs/rows.csv": dataset(ROWS, "no")})
+    assert "have different labels for 1,800 rows: r0000, r0001, r0002 and 1,797 more" in gate(code=3)
+
+
+def test_forty_rows_cannot_tell(project: Scratch) -> None:
+    """And the command says how many could."""
+    project.git("checkout", "--quiet", "main")
+    project.commit({"inputs/rows.csv": dataset(40)})
+    project.git("checkout", "--quiet", "-B", "change")
+    project.write({"inputs/model.txt": model([0, 1])})
+    found = gate(code=3)
+    assert found.startswith("gate cannot tell: overall; each stroke")
+    assert "rows like these would settle it" in found
+
+
+def test_the_first_commit_has_no_base(project: Scratch) -> None:
+    """Exit code 3, until what the work tree predicts is recorded as the first."""
+    project.git("checkout", "--quiet", "main")
+    project.git("reset", "--quiet", "HEAD^")
+    assert "There is no commit to compare with: this is the first commit. If there never was one" in gate(code=3)
+    found = gate("--bootstrap")
+    assert found.startswith("gate passes: there is no base yet, and nothing else is asked\n")
+    assert "recorded the predictions of evaluate as the first base" in found
+    project.write({"inputs/model.txt": model(range(0, ROWS, 5))})
+    project.git("commit", "--quiet", "--amend", "--all", "--no-edit")
+    assert "the base of evaluate is the first one, recorded on" in gate(code=1)
+
+
+def test_a_model_is_not_judged_by_itself(project: Scratch) -> None:
+    """Where nothing says what a commit is to be merged into, as in a clone of nothing else, nothing passes."""
+    project.commit({"inputs/model.txt": model([])})
+    project.git("checkout", "--quiet", "--detach")
+    project.git("branch", "--quiet", "-D", "main", "change")
+    found = gate(code=3)
+    assert "this is the last one, and nothing says which branch it is to be merged into. Fetch it, or" in found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_stops_it_while_the_base_is_made_finds_nothing_left(project: Scratch, tmp_path: Path, number: int) -> None:
+    """No work tree, no process, no result, and one line that says so."""
+    project.git("checkout", "--quiet", "main")
+    mark = tmp_path / "mark"
+    project.commit({"inputs/slow": str(mark)})
+    project.git("checkout", "--quiet", "-B", "change")
+    project.git("rm", "--quiet", "inputs/slow")
+    project.commit({"inputs/model.txt": model([1])})
+    command("run", "evaluate")
+    asked = [sys.executable, "-m", "headworks", "gate", "--save", "saved"]
+    process = subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    while not mark.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "headworks: stopped before anything was judged\n" in output
+    assert "Traceback" not in output
+    assert project.git("worktree", "list").count("\n") == 0
+    assert not Path(mark.read_text()).exists()
+    mark.unlink()
+    time.sleep(0.2)
+    assert not mark.exists()
+    assert not Path("saved").exists()

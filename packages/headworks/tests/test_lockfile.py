@@ -1,0 +1,227 @@
+"""Of uv.lock, each package and group gets the part that it can reach."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from headworks._git import Repository
+from headworks._lock_reader import LockReader
+from headworks._lockfile import Lock
+from headworks._memory import Memory
+from headworks._snapshot import WorkTreeSnapshot
+from headworks._toml import parse
+from headworks.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from conftest import Scratch
+
+LOCK = """
+version = 1
+revision = 3
+requires-python = ">=3.11"
+
+[manifest]
+members = ["a", "b"]
+
+[manifest.dependency-groups]
+lint = [{ name = "linter", extras = ["fast"], specifier = ">=1" }]
+test = [{ name = "tester", specifier = ">=1" }, { name = "b", editable = "packages/b" }]
+
+[[package]]
+name = "a"
+source = { editable = "packages/a" }
+dependencies = [{ name = "b" }, { name = "base", marker = "sys_platform == 'win32'" }]
+
+[package.optional-dependencies]
+more = [{ name = "forked", version = "2" }]
+
+[package.dev-dependencies]
+dev = [{ name = "tester" }]
+
+[[package]]
+name = "b"
+version = "1"
+source = { virtual = "packages/b" }
+dependencies = [{ name = "forked" }]
+
+[[package]]
+name = "base"
+version = "1"
+source = { registry = "https://example.org/simple" }
+dependencies = [{ name = "deep", extra = ["x"] }]
+
+[[package]]
+name = "deep"
+version = "1"
+source = { registry = "https://example.org/simple" }
+dependencies = [{ name = "base" }]
+
+[package.optional-dependencies]
+x = [{ name = "only-x" }]
+y = [{ name = "only-y" }]
+
+[[package]]
+name = "only-x"
+version = "1"
+source = { git = "https://example.org/x?rev=1" }
+
+[[package]]
+name = "only-y"
+version = "1"
+source = { registry = "https://example.org/simple" }
+
+[[package]]
+name = "forked"
+version = "1"
+source = { registry = "https://example.org/simple" }
+
+[[package]]
+name = "forked"
+version = "2"
+source = { registry = "https://example.org/simple" }
+
+[[package]]
+name = "tester"
+version = "1"
+source = { registry = "https://example.org/simple" }
+dependencies = [{ name = "b" }]
+
+[[package]]
+name = "linter"
+version = "1"
+source = { registry = "https://example.org/simple" }
+
+[package.optional-dependencies]
+fast = [{ name = "deep" }]
+"""
+
+
+EVERYTHING = {"runtime packages/a", "own packages/a", "own packages/b", "groups test", "groups lint"}
+
+
+def lock(scratch: Scratch) -> Lock:
+    """Read the lock of the work tree."""
+    repository = Repository(str(scratch.root))
+    return Lock(WorkTreeSnapshot(repository), Memory(repository.git_folder() + "/headworks"))
+
+
+def reached(scratch: Scratch, kind: str, name: str) -> set[str]:
+    """Return the locked packages that something reaches; what is said of none in particular is always reached."""
+    found = set(lock(scratch).entries(kind, name))
+    assert "in general" in found
+    return found - {"in general"}
+
+
+def test_each_start_reaches_its_part(scratch: Scratch) -> None:
+    """Through dependencies and extras, markers or not, past cycles, to all forks that fit, and no further."""
+    scratch.commit({"uv.lock": LOCK})
+    wheel = {"base 1", "deep 1", "only-x 1 (https://example.org/x?rev=1)", "forked 2"}
+    assert reached(scratch, "runtime", "packages/a") == wheel
+    assert reached(scratch, "own", "packages/a") == wheel | {"tester 1"}
+    assert reached(scratch, "own", "packages/b") == {"forked 1", "forked 2"}
+    assert reached(scratch, "groups", "test") == {"tester 1"}
+    assert reached(scratch, "groups", "lint") == (wheel | {"linter 1"}) - {"forked 2"}
+    assert lock(scratch).groups() == ["lint", "test"]
+
+
+def test_members_are_reached_through_what_is_locked(scratch: Scratch) -> None:
+    """A package from elsewhere may need one of ours."""
+    scratch.commit({"uv.lock": LOCK})
+    assert lock(scratch).reach("runtime", "packages/a")[1] == ("packages/b",)
+    assert lock(scratch).reach("groups", "test")[1] == ("packages/b",)
+    assert lock(scratch).reach("groups", "lint")[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ('"tester"\nversion = "1"', '"tester"\nversion = "2"', {"own packages/a", "groups test"}),
+        ('"only-y"\nversion = "1"', '"only-y"\nversion = "2"', set()),
+        ("x?rev=1", "x?rev=2", {"runtime packages/a", "own packages/a", "groups lint"}),
+        ('"only-x" }', '"only-y" }', {"runtime packages/a", "own packages/a", "groups lint"}),
+        ("revision = 3", "revision = 4", set()),
+        ("revision = 3", "resolution-markers = [\"sys_platform == 'linux'\"]", EVERYTHING),
+        ("[manifest]", '[manifest]\noverrides = [{ name = "base" }]', EVERYTHING),
+        ("[manifest]", '[manifest]\nnew = "what a later uv writes"', EVERYTHING),
+    ],
+)
+def test_a_change_reaches_whom_it_concerns(scratch: Scratch, old: str, new: str, changed: set[str]) -> None:
+    """The hash of a part differs exactly where something in the part does."""
+    starts = [("runtime", "packages/a"), ("own", "packages/a"), ("own", "packages/b"), ("groups", "test")]
+    starts.append(("groups", "lint"))
+    scratch.write({"uv.lock": LOCK})
+    before = {start: lock(scratch).reach(*start) for start in starts}
+    scratch.write({"uv.lock": LOCK.replace(old, new)})
+    assert {" ".join(start) for start in starts if lock(scratch).reach(*start) != before[start]} == changed
+
+
+def test_what_the_lock_does_not_know_reaches_all_of_it(scratch: Scratch) -> None:
+    """A package or group newer than the lock, and a lock of another form."""
+    scratch.write({"uv.lock": LOCK})
+    assert lock(scratch).reach("own", "packages/new") == (lock(scratch).whole, ())
+    assert len(reached(scratch, "own", "packages/new")) == 10
+    scratch.write({"uv.lock": LOCK.replace("version = 1\nrevision", "version = 2\nrevision")})
+    assert lock(scratch).reach("own", "packages/a") == (lock(scratch).whole, ())
+
+
+def test_without_a_lock_nothing_is_reached(scratch: Scratch) -> None:
+    """The packages' own files still say what they need."""
+    assert lock(scratch).reach("own", "packages/a") == ("", ())
+    assert lock(scratch).entries("own", "packages/a") == {}
+    assert lock(scratch).groups() == []
+
+
+def test_the_groups_of_a_root_package_are_its_own(scratch: Scratch) -> None:
+    """A root that is a package has its groups in its entry."""
+    scratch.write({"uv.lock": LOCK.replace('editable = "packages/a"', 'editable = "."')})
+    assert lock(scratch).groups() == ["dev", "lint", "test"]
+    assert reached(scratch, "own", "") == reached(scratch, "runtime", "") | {"tester 1"}
+
+
+def test_the_lock_is_read_once(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it changes, its parts and their details are remembered."""
+    scratch.write({"uv.lock": LOCK})
+    before = reached(scratch, "own", "packages/a"), lock(scratch).reach("own", "packages/a")
+    monkeypatch.setattr("headworks._lockfile.parse", None)
+    assert (reached(scratch, "own", "packages/a"), lock(scratch).reach("own", "packages/a")) == before
+
+
+def test_a_broken_lock_is_named(scratch: Scratch) -> None:
+    """A conflict marker, for example."""
+    scratch.write({"uv.lock": "<<<<<<< HEAD\n" + LOCK})
+    with pytest.raises(ConfigurationError, match=r"uv\.lock is no valid TOML"):
+        lock(scratch)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_any_lock_is_read_or_refused(data: st.DataObject) -> None:
+    """Whatever stands where, nothing but our own error comes out."""
+    pieces = LOCK.split('"')
+    for _ in range(3):
+        place = data.draw(st.integers(0, len(pieces) - 1))
+        pieces[place] = data.draw(st.sampled_from(["", "a", "b", "forked", "1", ".", "= 1 #", "= [1] #", "\n[x]\n"]))
+    with contextlib.suppress(ConfigurationError):
+        reader = LockReader(parse('"'.join(pieces).encode(), "uv.lock"), "")
+        assert all(numbers <= set(range(len(reader.labels))) for _, _, numbers, _ in reader.parts())
+
+
+KEYS = ["package", "manifest", "version", "name", "source", "dependencies", "dev-dependencies", "editable", "extra"]
+VALUES = st.recursive(
+    st.sampled_from([1, "", "editable", "."]),
+    lambda it: st.lists(it, max_size=3) | st.dictionaries(st.sampled_from(KEYS), it, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), VALUES))
+@example({"package": ["x", {"source": {"editable": "."}, "dependencies": [1, {"name": "x", "extra": 1}, {}]}]})
+def test_any_structure_is_read(data: dict[str, object]) -> None:
+    """Values of the wrong kind are as good as none."""
+    reader = LockReader(data, "")
+    assert all(numbers <= set(range(len(reader.labels))) for _, _, numbers, _ in reader.parts())

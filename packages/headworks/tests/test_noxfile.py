@@ -1,0 +1,340 @@
+"""A session's digest has the part of the noxfile that can decide about it, and all of it where that cannot be told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headworks._git import Repository
+from headworks._memory import Memory
+from headworks._noxfile.module import Noxfile, SessionCode
+from headworks._noxfile.parts import read_module
+from headworks._snapshot import WorkTreeSnapshot
+from headworks.errors import UsageError
+
+if TYPE_CHECKING:
+    from conftest import Scratch
+
+NOXFILE = '''
+"""What nox can do here."""
+import nox
+from pathlib import Path
+
+ROOT = Path(__file__).parent
+FLAGS = ["-q"]
+OTHER = ["-v"]
+nox.options.reuse_venv = "yes"
+ALL = nox.parametrize("package", ["a", "b"])
+
+
+def run(session):
+    """Run pytest."""
+    session.run("pytest", *FLAGS)
+
+
+@nox.session(python=["3.12"], requires=["lint"])
+@ALL
+def tests(session, package):
+    """Test."""
+    run(session)
+
+
+@nox.session(name="lint-all", default=False)
+def lint(session):
+    session.run("ruff", *OTHER)
+'''
+
+
+def noxfile(scratch: Scratch) -> Noxfile:
+    """Read the noxfile of the work tree."""
+    repository = Repository(str(scratch.root))
+    return Noxfile(WorkTreeSnapshot(repository), Memory(repository.git_folder() + "/headworks"))
+
+
+def code(source: str, session: str = "tests") -> SessionCode:
+    """Return what a session owes to a noxfile that is alone in its repository."""
+    found = read_module(source.encode(), "noxfile.py")
+    part = found["sessions"][session]
+    content, names, unstable = part["reads"]
+    assert not found["dynamic"]
+    return SessionCode(parts=part["parts"], content=frozenset(content), names=frozenset(names), unstable=unstable)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sessions"),
+    [
+        ('FLAGS = ["-q"]', 'FLAGS = ["-x"]', {"tests"}),
+        ('OTHER = ["-v"]', 'OTHER = ["-x"]', {"lint-all"}),
+        ('session.run("pytest"', 'session.run("py.test"', {"tests"}),
+        ('reuse_venv = "yes"', 'reuse_venv = "no"', {"tests", "lint-all"}),
+        ('["a", "b"]', '["a"]', {"tests"}),
+        ('python=["3.12"]', 'python=["3.13"]', {"tests"}),
+        ('requires=["lint"]', "requires=[]", set()),
+        ("default=False", "default=True", set()),
+        ("default=False", "default=False, allow_parallel=False", set()),
+        ('"""Run pytest."""', '"""Run all tests."""', set()),
+        ('FLAGS = ["-q"]', "FLAGS = [\n    '-q'  # quiet\n]", set()),
+        ("import nox\n", "import nox\nimport os\n", set()),
+        ("import nox\n", "import nox\nimport os\n\nos.environ['A'] = 'b'\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\nHERE, THERE = 1, 2\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\nNEW: object = object()\n", set()),
+        ("import nox\n", "import nox\nif FLAGS:\n    import os\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\nif FLAGS:\n    class New: pass\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\nimport pytest\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\nclass New:\n    a: int\n    b = 1\n\n    def c(self): pass\n", set()),
+        (
+            "import nox\n",
+            "import nox\nclass New(nox.Session):\n    nox.options.reuse_venv = 'no'\n",
+            {"tests", "lint-all"},
+        ),
+        ("import nox\n", "import nox\nclass New(make()): pass\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\ndef new(it=make(), *, other=1): pass\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\nimport os\nNEW = list(map(os.environ.update, []))\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\nNEW = sorted([], key=run)\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\nNEW = sorted(FLAGS, key=len)\n", set()),
+        ("import nox\n", "import nox\nNEW = FLAGS.append('-x')\n", {"tests", "lint-all"}),
+        ("@nox.session(name", "@register\n@nox.session(name", {"tests", "lint-all"}),
+    ],
+)
+def test_a_change_reaches_the_sessions_that_it_concerns(old: str, new: str, sessions: set[str]) -> None:
+    """Functions, decorators, names reached through others, and statements that are no definitions; not layout."""
+    before = read_module(NOXFILE.encode(), "noxfile.py")["sessions"]
+    after = read_module(NOXFILE.replace(old, new, 1).encode(), "noxfile.py")["sessions"]
+    changed = {name for name in before if before[name]["parts"] != after[name]["parts"]}
+    assert changed == sessions
+    assert NOXFILE.count(old) >= 1
+
+
+def test_what_nox_is_told_about_a_session_is_known() -> None:
+    """Its name, what must run before it, and whether it runs when nothing is asked for."""
+    found = read_module(NOXFILE.encode(), "noxfile.py")["sessions"]
+    assert {name: (it["requires"], it["default"]) for name, it in found.items()} == {
+        "tests": (["lint"], True),
+        "lint-all": ([], False),
+    }
+
+
+@pytest.mark.parametrize(
+    "settings", ["requires=NEEDS", "requires=[*NEEDS]", "requires=['a', NEEDS]", "name='x', **NEEDS"]
+)
+def test_requirements_that_are_not_written_out_cannot_be_told(settings: str) -> None:
+    """Only nox knows them then, and it does not tell."""
+    source = f"import nox\nNEEDS = []\n@nox.session({settings})\ndef x(session): pass\n"
+    assert read_module(source.encode(), "noxfile.py")["sessions"]["x"]["requires"] is None
+
+
+@pytest.mark.parametrize("settings", ["name=NAME", "**SETTINGS"])
+def test_a_session_whose_name_cannot_be_told_is_not_found(settings: str) -> None:
+    """Whoever asks for it by the name that nox gives then gets the whole file."""
+    source = f"import nox\n@nox.session({settings})\ndef x(session): pass\n"
+    assert list(read_module(source.encode(), "noxfile.py")["sessions"]) == [""]
+
+
+HEAD = """
+import json, os, subprocess, nox, tomllib
+import datetime as dt
+from glob import iglob
+from nox.project import load_toml as load
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+DATA = "data" + "/x"
+NAMES = [p.stem for p in sorted(Path("packages").glob("*.d"))]
+
+
+def helper(path, name):
+    return json.loads((path / name).read_text())
+"""
+SESSION = "\n\n@nox.session\ndef tests(session):\n    print(VALUE)\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "content", "names"),
+    [
+        ("1", "", ""),
+        ("load('x.toml')", "x.toml", ""),
+        ("load(filename='x.toml')", "x.toml", ""),
+        ("nox.project.load_toml()", "pyproject.toml", ""),
+        ("tomllib.loads(Path('a', 'b.toml').read_text())", "a/b.toml", ""),
+        ("json.load(open(DATA))", "data/x", ""),
+        ("(ROOT / 'a' / DATA).read_bytes()", "a/data/x", ""),
+        ("ROOT.joinpath('a').with_name('b').open()", "b", ""),
+        ("os.path.join(os.path.dirname(__file__), 'a'), open(os.path.join('b', 'c'))", "b/c", ""),
+        ("{n: load(f'packages/{n}/x.toml') for n in NAMES}", "packages/*/x.toml", "packages/*.d"),
+        ("{n: load(f'packages/{n!r}.toml') for n in NAMES}", "packages/*.toml", "packages/*.d"),
+        ("[load(p) for p in Path('a').glob('b/**/*.toml')]", "a/b/*.toml", "a/b/*.toml"),
+        ("[p.read_text() for p in ROOT.rglob('*.txt')]", "*.txt", "*.txt"),
+        ("[(p / 'x').read_text() for p in Path('a').iterdir()]", "a/*x", "a/*"),
+        ("[open(p) for p in iglob('a/?.txt')]", "*", "a/*.txt"),
+        ("os.listdir('a')", "", "a/*"),
+        ("Path('/a').exists() or (lambda: 1)", "", ""),
+        ("os.path.dirname('a/b') + open('c')", "c", ""),
+        ("open(os.path.dirname('a/b'))", "a", ""),
+        ("Path('a').exists() and os.path.isfile('b')", "", "a b"),
+        ("[x.read_text() for x in NAMES for x in NAMES]", "*", "packages/*.d"),
+        ("[x.read_text() for x, y in NAMES]", "*", "packages/*.d"),
+        ("Path('../x').read_text()", "../x", ""),
+        ("(ROOT / NAMES[0] / '..' / 'x').read_text()", "*x", "packages/*.d"),
+        ("Path('a/b/c').parent.parent.joinpath('x').read_text()", "a/x", ""),
+        ("(Path('a') / NAMES[0]).parent.read_text()", "a*", "packages/*.d"),
+        ("(Path('a') / f'{NAMES}x').parent.read_text()", "a*", "packages/*.d"),
+        ("list(map(Path.read_text, NAMES))", "*", "packages/*.d"),
+        ("something(1)", "*", ""),
+        ("Path.home() / 'x'", "*", ""),
+        ("dict(a=re.compile('x')).get('y')", "", ""),
+        ("ValueError('x')", "", ""),
+        ("[it for it in [1] if (lambda: it)()]", "*", ""),
+        ("Path('b').with_suffix('.toml').open()", "*", ""),
+        ("UNKNOWN.open()", "*", ""),
+    ],
+)
+def test_what_is_read_on_loading_is_found(value: str, content: str, names: str) -> None:
+    """Paths are followed through names, joins, formats and globs; what cannot be followed may be anything."""
+    head = HEAD.replace("import json, os", "import json, os, re") if "re." in value else HEAD
+    found = code(f"{head}VALUE = {value}{SESSION}")
+    assert {it.replace("\0", "*") for it in found.content} == set(content.split())
+    assert {it.replace("\0", "*") for it in found.names} == set(names.split())
+    assert not found.unstable
+
+
+def test_a_function_that_is_called_on_loading_is_read_as_such() -> None:
+    """Its arguments may be anything, whatever the module calls the same."""
+    found = code(f"{HEAD}path = 'a'\nVALUE = helper(Path('a'), 'b')\n{SESSION}")
+    assert found.content == {"\0"}
+    assert set(found.parts) == {"Path", "VALUE", "helper", "json", "nox", "path", "settings", "tests"}
+
+
+def test_what_a_session_names_is_read_when_it_runs() -> None:
+    """Only files that stand there as they are; pyproject.toml and uv.lock are in every digest in another way."""
+    body = (
+        "open('a/b')\n    open('uv.lock')\n    load('pyproject.toml')\n    helper(ROOT, 'c')\n    subprocess.run('x')\n"
+    )
+    found = code(f"{HEAD}\n@nox.session\ndef tests(session):\n    {body}    os.listdir('d')\n    something()\n")
+    assert found.content == {"a/b"}
+    assert found.names == set()
+    assert not found.unstable
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("subprocess.check_output(['git', 'describe'])", "calls subprocess.check_output in line 15"),
+        ("dt.date.today().year", "calls datetime.date.today in line 15"),
+        ("os.popen('x').read()", "calls os.popen in line 15"),
+        ("Path('/etc/os-release').read_text()", "reads /etc/os-release"),
+        ("open('~/x')", "reads ~/x"),
+    ],
+)
+def test_what_nothing_in_the_repository_decides_is_told(value: str, reason: str) -> None:
+    """Other programs, the clock, files elsewhere: no digest stands for these."""
+    assert code(f"{HEAD}VALUE = {value}{SESSION}").unstable == reason
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("from os.path import *", "line 15 imports everything from os.path"),
+        ("exec('x = 1')", "line 15 uses exec"),
+        ("globals()['x'] = 1", "line 15 uses globals"),
+        ("import importlib; importlib.import_module('x')", "line 15 uses importlib.import_module"),
+        ("import sys as s; s.modules[__name__].x = 1", "line 15 uses sys.modules"),
+        ("nox.__dict__.clear()", "line 15 uses nox.__dict__"),
+    ],
+)
+def test_code_that_reaches_names_in_hidden_ways_is_told(line: str, reason: str) -> None:
+    """Nothing can then be said about what a session reaches."""
+    assert read_module(f"{HEAD}{line}\n".encode(), "noxfile.py")["dynamic"] == reason
+
+
+@given(st.lists(st.sampled_from(NOXFILE.split("\n")), max_size=30), st.binary(max_size=3))
+def test_any_noxfile_is_read(lines: list[str], end: bytes) -> None:
+    """One that is no Python counts as a whole; nox will say what is wrong with it."""
+    found = read_module("\n".join(lines).encode() + end, "noxfile.py")
+    assert found["sessions"] or found["load"]
+
+
+def test_the_parts_of_a_session_are_named(scratch: Scratch) -> None:
+    """As people see them in an explanation."""
+    scratch.commit({"noxfile.py": NOXFILE})
+    found = noxfile(scratch)
+    assert set(found.code("lint-all").parts) == {f"noxfile.py: {it}" for it in ("OTHER", "lint", "nox", "settings")}
+    assert found.code("tests").requires == ("lint",)
+    assert found.sessions() == {"tests": True, "lint-all": False}
+    assert found.on_load().parts == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["from os import *\n", "def extra(session): session.notify('x')\nFLAGS.append(extra)\n", "def broken(:\n"],
+)
+def test_a_noxfile_that_cannot_be_told_counts_as_a_whole(scratch: Scratch, change: str) -> None:
+    """And so does it for a session that nobody can find in it."""
+    scratch.commit({"noxfile.py": NOXFILE + change})
+    assert list(noxfile(scratch).code("tests").parts) == ["noxfile.py"]
+    assert list(noxfile(scratch).code("unknown").parts) == ["noxfile.py"]
+    assert noxfile(scratch).code("unknown").requires is None
+
+
+def test_files_that_the_noxfile_imports_are_part_of_it(scratch: Scratch) -> None:
+    """Modules and packages beside it, what these import, and wherever Python's path may lead."""
+    source = "import tools.nox_helpers\nfrom tools import more\nimport yaml, elsewhere\n" + NOXFILE
+    files = {
+        "noxfile.py": source,
+        "tools/__init__.py": "",
+        "tools/nox_helpers.py": "from . import near\nfrom .deep.x import y\nimport os\nX = open('data.txt')\n",
+        "tools/near.py": "from ...away import x",
+        "tools/deep/x.py": "",
+        "tools/unused.py": "",
+        "lib/python/elsewhere/__init__.py": "",
+    }
+    scratch.commit(files)
+    found = noxfile(scratch)
+    used = ["lib/python/elsewhere/__init__.py", "tools/__init__.py", "tools/deep/x.py", "tools/near.py"]
+    imported = {f"noxfile.py imports {it}" for it in [*used, "tools/nox_helpers.py"]}
+    assert {it for it in found.code("lint-all").parts if "imports" in it} == imported
+    assert found.code("lint-all").content == {"data.txt"}
+    scratch.write({"tools/near.py": "# changed\n"})
+    assert noxfile(scratch).key != found.key
+
+
+@pytest.mark.parametrize("helper", ["import noxfile", "from . import noxfile", "from .noxfile import FLAGS"])
+def test_a_noxfile_that_is_imported_itself_counts_as_a_whole(scratch: Scratch, helper: str) -> None:
+    """What a helper reaches in it is reached by all who use the helper."""
+    scratch.commit({"noxfile.py": "import helper\n" + NOXFILE, "helper.py": helper})
+    assert set(noxfile(scratch).code("tests").parts) == {"noxfile.py", "noxfile.py imports helper.py"}
+
+
+@pytest.mark.parametrize("place", ["noxfile.py", "helper.py"])
+@pytest.mark.parametrize("call", ["importlib.import_module('x')", "exec(x)", "runpy.run_path(x)"])
+def test_code_that_may_come_from_anywhere_owes_to_all_files(scratch: Scratch, place: str, call: str) -> None:
+    """Even if it is run by a session only, in the noxfile or in what that imports."""
+    files = {"noxfile.py": "import helper\n" + NOXFILE, "helper.py": ""}
+    files[place] += f"\ndef load():\n    import importlib, runpy\n    {call}\n"
+    scratch.commit(files)
+    assert "\0" in noxfile(scratch).code("tests").content
+
+
+def test_a_project_below_the_top_has_its_own_modules(scratch: Scratch) -> None:
+    """Imports and paths are relative to the noxfile's folder."""
+    scratch.commit({"python/noxfile.py": "import helper\n" + NOXFILE, "python/helper.py": "from .x import y"})
+    repository = Repository(str(scratch.root / "python"))
+    found = Noxfile(WorkTreeSnapshot(repository), Memory("/nowhere"))
+    assert "noxfile.py imports python/helper.py" in found.code("tests").parts
+
+
+def test_the_noxfile_is_read_once(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it changes, what it says is remembered."""
+    scratch.commit({"noxfile.py": NOXFILE})
+    before = noxfile(scratch).code("tests")
+    monkeypatch.setattr("headworks._noxfile.parts.read_module", None)
+    assert noxfile(scratch).code("tests") == before
+
+
+def test_a_missing_noxfile_is_named(scratch: Scratch) -> None:
+    """Ignored ones are missing as well."""
+    scratch.commit({".gitignore": "noxfile.py\n", "noxfile.py": NOXFILE})
+    with pytest.raises(UsageError, match=r"There is no noxfile\.py in .* that git knows"):
+        noxfile(scratch)

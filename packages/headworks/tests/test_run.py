@@ -1,0 +1,617 @@
+"""A run runs what must run, in an order that makes sense, and records only what can be relied upon.
+
+The sessions are shell scripts, run by a stand-in for nox that costs no time; the command's own tests use the real one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from headworks._run.display import Display
+from headworks._run.lock import hold
+from headworks._run.loop import Runner
+from headworks._run.task import Settings, Surroundings
+from headworks._store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from headworks._run.outcome import Outcome
+
+NOX = r"""
+for it; do case $it in --report=*) report=${it#*=} ;; --error-on-missing-interpreters) echo "strict" ;; esac; done
+while [ "$1" != --sessions ]; do shift; done
+shift
+rows= code=0 sessions= arguments=
+for it; do
+    if [ "$it" = -- ]; then arguments="$*"; arguments=${arguments#*-- }; break; fi
+    sessions="$sessions $it"
+done
+for it in $sessions; do
+    echo "nox > Running session $it"
+    sh "scripts/$it" $arguments
+    case $? in
+        0) word=success ;;
+        7) word=skipped ;;
+        9) exit 9 ;;
+        *) word=failed code=1 ;;
+    esac
+    rows="$rows${rows:+,}{\"signatures\": [\"$it\"], \"result\": \"$word\", \"reason\": \"\", \"duration\": 0.1}"
+done
+[ "$report" ] && printf '{"sessions": [%s]}' "$rows" > "$report"
+exit $code
+"""
+
+
+class Bench:
+    """A work tree with scripts for sessions, and runs of them."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make an empty one."""
+        self.root = folder / "bench"
+        (self.root / "scripts").mkdir(parents=True)
+        (self.root / ".git").mkdir()
+        (self.root / "nox").write_text(NOX)
+        self.logs = folder / "logs"
+        self.logs.mkdir()
+        self.store = Store(folder / "store", repository=self.root)
+        self.sessions: dict[str, Any] = {}
+        self.said = io.StringIO()
+        self.environ = dict(os.environ)
+        self.runner: Any = None
+
+    def add(self, name: str, script: str, *needs: str, seconds: float | None = None, **fields: Any) -> None:  # noqa: ANN401  # those of a session
+        """Add a session; its digest follows its script."""
+        (self.root / "scripts" / name).write_text(script)
+        known = {"name": name, "outputs": (), "env": (), "required": False, "cache": True}
+        known |= {"is_declared": True, "is_exclusive": False}
+        session = SimpleNamespace(**known | fields)
+        self.sessions[name] = SimpleNamespace(session=session, needs=needs, seconds=seconds, state="waiting")
+
+    def digest(self, planned: Any, needs: Mapping[str, Mapping[str, str]]) -> Any:  # noqa: ANN401  # stands in for a plan
+        """Return the digest of a session as it is now."""
+        script = (self.root / "scripts" / planned.session.name).read_text()
+        text = repr((planned.session.name, script, sorted((need, dict(its)) for need, its in needs.items())))
+        return SimpleNamespace(value=hashlib.sha256(text.encode()).hexdigest(), components={"script": script})
+
+    def look(self) -> Any:  # noqa: ANN401  # stands in for a look at the work tree
+        """Return what gives the digest of a session as it is now."""
+        return SimpleNamespace(digest=self.digest, written=lambda _: [])
+
+    def run(self, *asked: str, **settings: Any) -> dict[str, Outcome]:  # noqa: ANN401  # those of a run
+        """Run all sessions, or some with what they need, and return what became of them."""
+        self.said = io.StringIO()
+        display = Display(self.said)
+        with hold(str(self.root), self.environ, display.say) as watchdog:
+            around = Surroundings(
+                root=str(self.root),
+                commit="c0ffee",
+                nox=("sh", "nox"),
+                environ=self.environ,
+                settings=Settings(**{"jobs": 2} | settings),
+                store=self.store,
+                display=display,
+                logs=self.logs,
+                watchdog=watchdog,
+                digest=self.digest,
+                look=self.look,
+            )
+            self.runner = Runner(list(self.sessions.values()), frozenset(asked or self.sessions), around)
+            self.runner.run()
+        outcomes: dict[str, Outcome] = self.runner.outcomes
+        return outcomes
+
+    def statuses(self, *asked: str, **settings: Any) -> dict[str, str]:  # noqa: ANN401  # those of a run
+        """Run, and return only what became of each session."""
+        return {name: it.status for name, it in sorted(self.run(*asked, **settings).items())}
+
+    def ran(self) -> list[str]:
+        """Return what the scripts wrote into `ran` since this was last asked, line by line."""
+        path = self.root / "ran"
+        lines = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return lines
+
+    def log(self, name: str) -> str:
+        """Return what a session printed."""
+        [path] = self.logs.glob(f"{name}-*.log")
+        return path.read_text()
+
+
+def is_alive(pid: str) -> bool:
+    """Whether a process runs, and is not just waiting to be collected."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Return an empty bench."""
+    return Bench(tmp_path)
+
+
+def stages(bench: Bench, data: str = "one") -> None:
+    """Add stages that build upon each other."""
+    bench.add("data", f"echo data >> ran; mkdir -p out; echo {data} | head -c 4 > out/data", outputs=("out/data",))
+    train = "echo train >> ran; cat out/data > out/model; echo m >> out/model"
+    bench.add("train", train, "data", outputs=("out/model",))
+    bench.add("check", "echo check >> ran; grep . out/model", "train")
+
+
+def test_sessions_run_once_and_are_covered_then(bench: Bench) -> None:
+    """In the order of their needs; the second run runs nothing, and says on which verdict that rests."""
+    stages(bench)
+    assert set(bench.statuses().values()) == {"passed"}
+    assert bench.ran() == ["data", "train", "check"]
+    outcomes = bench.run()
+    assert bench.ran() == []
+    assert {it.status for it in outcomes.values()} == {"cached"}
+    assert all(it.verdict == bench.store.last(name) and it.saved > 0 for name, it in outcomes.items())
+    assert bench.said.getvalue() == ""
+
+
+def test_outputs_are_put_back_before_sessions_that_read_them(bench: Bench) -> None:
+    """A session that runs finds what the covered ones had made, and nothing else."""
+    stages(bench)
+    bench.run()
+    (bench.root / "out/data").write_text("changed\n")
+    (bench.root / "out/model").unlink()
+    bench.add("check", "cat out/data out/model >> ran", "train")
+    for name in ("data", "train"):
+        bench.sessions[name].state = "cached"
+    outcomes = bench.run("check")
+    assert outcomes["train"].note == "restored out/model"
+    assert outcomes["check"].status == "passed"
+    assert bench.ran()[-3:] == ["changed", "one", "m"]
+    bench.run()
+    assert (bench.root / "out/data").read_text() == "one\n"
+
+
+def test_equal_outputs_leave_what_follows_covered(bench: Bench) -> None:
+    """A stage that ran anew and made the same stops there; one that made something else does not."""
+    stages(bench)
+    bench.run()
+    bench.ran()
+    stages(bench, data="'one\nmore'")
+    assert bench.statuses() == {"data": "passed", "train": "cached", "check": "cached"}
+    assert bench.ran() == ["data"]
+    stages(bench, data="two")
+    assert bench.statuses() == {"data": "passed", "train": "passed", "check": "passed"}
+
+
+def test_what_only_others_need_is_not_put_back(bench: Bench) -> None:
+    """Nobody asked for the outputs of a covered session that only covered ones build upon."""
+    stages(bench)
+    bench.run()
+    for it in bench.sessions.values():
+        it.state = "cached"
+    shutil.rmtree(bench.root / "out")
+    assert bench.statuses("check") == {"check": "cached", "data": "cached", "train": "cached"}
+    assert not (bench.root / "out").exists()
+    assert bench.statuses("train")["train"] == "cached"
+    assert [it.name for it in (bench.root / "out").iterdir()] == ["model"]
+
+
+def test_what_a_plan_says_must_run_runs(bench: Bench) -> None:
+    """Whatever verdict there is: others may need what it leaves behind."""
+    bench.add("build", "echo build >> ran")
+    bench.run()
+    bench.sessions["build"].state = "run"
+    assert bench.statuses() == {"build": "passed"}
+    assert bench.ran() == ["build", "build"]
+
+
+def test_what_cannot_be_put_back_is_made_anew(bench: Bench) -> None:
+    """No row says what the session leaves behind, and another that runs may need it; or the row has changed."""
+    bench.add("build", "echo build >> ran", is_declared=False)
+    bench.add("use", "echo use >> ran", "build")
+    bench.run()
+    assert bench.statuses() == {"build": "passed", "use": "cached"}
+    bench.sessions["use"].state = "cached"
+    assert bench.statuses() == {"build": "cached", "use": "cached"}
+    bench.add("build", "echo build >> ran", outputs=("ran",))
+    assert bench.statuses()["build"] == "passed"
+
+
+def test_a_stale_output_does_not_survive(bench: Bench) -> None:
+    """A session starts without what an earlier one left at its outputs."""
+    bench.add("data", "ls out >> ran; mkdir -p out; echo x > out/new", outputs=("out",))
+    (bench.root / "out").mkdir()
+    (bench.root / "out/stale").write_text("")
+    bench.run()
+    assert bench.ran() == []
+    assert [it.name for it in (bench.root / "out").iterdir()] == ["new"]
+
+
+def test_damaged_outputs_are_made_anew(bench: Bench) -> None:
+    """Where the store cannot give them back, the session runs again, and what follows goes by what it makes now."""
+    stages(bench)
+    bench.run()
+    shutil.rmtree(bench.root / "out")
+    for blob in Path(bench.store.root).glob("blobs/*/*"):
+        blob.write_text("damaged")
+    assert bench.statuses() == {"check": "cached", "data": "passed", "train": "passed"}
+    assert "data: its outputs are missing or damaged in the store" in bench.said.getvalue()
+    assert (bench.root / "out/model").read_text() == "one\nm\n"
+
+
+def test_an_output_that_cannot_be_put_back_is_made_anew(bench: Bench) -> None:
+    """A file in the way is named; the session then fails on it if it cannot cope either."""
+    stages(bench)
+    bench.run()
+    shutil.rmtree(bench.root / "out")
+    (bench.root / "out").write_text("in the way")
+    assert bench.statuses() == {"check": "blocked", "data": "failed", "train": "blocked"}
+    assert "data: The output" in bench.said.getvalue()
+
+
+def test_outputs_lost_after_all_fail_what_needs_them(bench: Bench) -> None:
+    """A session never starts without what it builds upon."""
+    stages(bench)
+    bench.run()
+    for it in bench.sessions.values():
+        it.state = "cached"
+    bench.add("check", "echo new >> ran", "train")
+    bench.sessions["check"].state = "cached"  # as it was when the plan was made
+    shutil.rmtree(bench.root / "out")
+    for blob in Path(bench.store.root).glob("blobs/*/*"):
+        blob.unlink()
+    bench.ran()
+    outcomes = bench.run("check")
+    assert outcomes["check"].note == "the outputs of train could not be put in place; run again to make them anew"
+    assert bench.ran() == []
+    stages(bench)
+    assert bench.statuses("check") == {"check": "cached", "data": "passed", "train": "passed"}
+
+
+def test_a_failure_is_shown_and_stops_what_has_not_started(bench: Bench) -> None:
+    """What needs it is not run at all; what runs may end; verdicts still cover what they cover."""
+    bench.add("covered", "true")
+    bench.run()
+    bench.add("bad", "echo oh no; exit 1", seconds=9)
+    bench.add("after", "true", "bad")
+    bench.add("slow", "sleep 0.3", seconds=8)
+    bench.add("later", "true", seconds=7)
+    assert bench.statuses() == {
+        "after": "blocked",
+        "bad": "failed",
+        "covered": "cached",
+        "later": "stopped",
+        "slow": "passed",
+    }
+    said = bench.said.getvalue()
+    assert "  | oh no\n" in said
+    assert "Waiting for slow; nothing else is started after a failure." in said
+    assert "after: NOT RUN: it needs bad" in said
+    assert bench.statuses(jobs=1) == {
+        "after": "blocked",
+        "bad": "failed",
+        "covered": "cached",
+        "later": "stopped",
+        "slow": "cached",
+    }
+
+
+def test_keep_going_runs_what_can_run(bench: Bench) -> None:
+    """Only what needs the failed one is left out."""
+    bench.add("bad", "exit 1", seconds=9)
+    bench.add("after", "true", "bad")
+    bench.add("last", "true", "after")
+    bench.add("later", "true")
+    assert bench.statuses(jobs=1, keep_going=True) == {
+        "after": "blocked",
+        "bad": "failed",
+        "last": "blocked",
+        "later": "passed",
+    }
+
+
+def test_what_needs_a_stopped_session_is_stopped(bench: Bench) -> None:
+    """It was not refused, only not reached."""
+    bench.add("bad", "exit 1", seconds=9)
+    bench.add("later", "true", seconds=3)
+    bench.add("last", "true", "later", seconds=3)
+    assert bench.statuses(jobs=1) == {"bad": "failed", "last": "stopped", "later": "stopped"}
+
+
+def test_a_failure_is_recorded_and_runs_again(bench: Bench) -> None:
+    """It is never reused; a pass of the same digest makes it flaky, which is not reused either."""
+    bench.add("flaky", "echo x >> ran; test -e fixed")
+    assert bench.statuses() == {"flaky": "failed"}
+    [verdict] = bench.store.ls()
+    assert (verdict.passed, verdict.commit, verdict.session) == (False, "c0ffee", "flaky")
+    (bench.root / "fixed").write_text("")
+    assert bench.statuses() == {"flaky": "passed"}
+    assert bench.statuses() == {"flaky": "passed"}
+    assert [it.session for it in bench.store.flaky()] == ["flaky"]
+
+
+@pytest.mark.parametrize(
+    ("retries", "status", "note"), [(1, "failed", "2 times"), (2, "flaky", "it failed 2 times before")]
+)
+def test_a_retry_hides_nothing(bench: Bench, retries: int, status: str, note: str) -> None:
+    """Both outcomes are told and recorded."""
+    bench.add("flaky", "echo x >> ran; test $(wc -l < ran) = 3")
+    outcome = bench.run(retries=retries)["flaky"]
+    assert (outcome.status, outcome.note) == (status, note)
+    assert len(bench.ran()) == retries + 1
+    assert f"flaky: FAILED; trying again (1 of {retries})" in bench.said.getvalue()
+    assert {it.passed for it in bench.store.ls()} == ({False} if status == "failed" else {True, False})
+
+
+def test_one_failure_before_a_pass_is_told_too(bench: Bench) -> None:
+    """With one retry."""
+    bench.add("flaky", "echo x >> ran; test $(wc -l < ran) = 2")
+    assert bench.run(retries=3)["flaky"].note == "it failed before"
+
+
+def test_force_runs_what_is_covered(bench: Bench) -> None:
+    """But only what was asked for."""
+    stages(bench)
+    bench.run()
+    bench.ran()
+    assert bench.statuses("train", force=True) == {"check": "cached", "data": "cached", "train": "passed"}
+    assert bench.ran() == ["train"]
+
+
+def test_extra_arguments_run_and_are_not_recorded(bench: Bench) -> None:
+    """Only what was asked for gets them; outputs of before are left for it, and need not be made."""
+    bench.add("data", 'echo "data $*" >> ran; mkdir -p out; echo 1 > out/data', outputs=("out/data",))
+    bench.add("tests", 'echo "tests $*" >> ran', "data", outputs=("out/tests",))
+    (bench.root / "out").mkdir()
+    (bench.root / "out/tests").write_text("kept")
+    outcomes = bench.run("tests", arguments=("-k", "name"))
+    assert bench.ran() == ["data ", "tests -k name"]
+    assert outcomes["tests"].note == "not recorded, since it ran with extra arguments"
+    assert (bench.root / "out/tests").read_text() == "kept"
+    (bench.root / "out/tests").unlink()
+    assert bench.run("tests", arguments=("-x",))["tests"].status == "passed"
+    assert [it.session for it in bench.store.ls()] == ["data"]
+
+
+def test_a_session_that_time_decides_always_runs(bench: Bench) -> None:
+    """And is never recorded."""
+    bench.add("links", "echo x >> ran", cache=False)
+    for _ in range(2):
+        assert bench.run()["links"].note == ""
+    assert len(bench.ran()) == 2
+    assert bench.store.ls() == []
+
+
+def test_a_file_edited_while_its_session_runs_is_not_proven(bench: Bench) -> None:
+    """Nothing is recorded of a session whose digest is another at its end, and the person is told what changed."""
+    bench.add("lint", "echo '# more' >> scripts/lint")
+    bench.add("bad", "echo '# more' >> scripts/bad; exit 1")
+    outcomes = bench.run(keep_going=True)
+    assert outcomes["lint"].note == "not recorded, since this changed while it ran: script"
+    assert outcomes["bad"].status == "failed"
+    assert bench.store.ls() == []
+
+
+def test_an_input_from_another_session_changed_meanwhile_is_not_proven(bench: Bench) -> None:
+    """The outputs that it builds upon are looked at again too."""
+    stages(bench)
+    bench.add("check", "echo changed > out/model", "train")
+    assert bench.run()["check"].note == "not recorded, since this changed while it ran: out/model of train"
+    assert bench.store.last("check") is None
+
+
+def test_an_output_that_was_not_written_fails_its_session(bench: Bench) -> None:
+    """What others would build upon is not there."""
+    bench.add("data", "true", outputs=("out/data",))
+    outcome = bench.run()["data"]
+    assert (outcome.status, outcome.note) == ("failed", "it passed, but did not write its output out/data")
+    assert bench.store.ls() == []
+
+
+def test_an_output_that_cannot_be_kept_fails_its_session(bench: Bench) -> None:
+    """The message says why."""
+    bench.add("data", "mkdir out; ln -s /etc/passwd out/link", outputs=("out",))
+    outcome = bench.run()["data"]
+    assert outcome.status == "failed"
+    assert "cannot be kept" in outcome.note
+
+
+def test_a_store_that_cannot_be_written_does_not_fail_a_session(bench: Bench) -> None:
+    """It is said that nothing was recorded, and what follows runs."""
+    stages(bench)
+    Path(bench.store.root).write_text("in the way")
+    outcomes = bench.run()
+    assert {it.status for it in outcomes.values()} == {"passed"}
+    assert outcomes["data"].note.startswith("not recorded: The verdict of data could not be written to the store")
+
+
+@pytest.mark.parametrize(("required", "status"), [(True, "unproven"), (False, "skipped")])
+def test_a_skipped_session_proves_nothing(bench: Bench, *, required: bool, status: str) -> None:
+    """It is not recorded, and what needs it does not run."""
+    bench.add("tests", "exit 7", required=required)
+    bench.add("coverage", "true", "tests")
+    outcomes = bench.run()
+    assert {name: it.status for name, it in outcomes.items()} == {"tests": status, "coverage": "blocked"}
+    assert outcomes["tests"].note == "nox skipped it"
+    assert bench.store.ls() == []
+
+
+def test_tests_that_were_all_skipped_prove_nothing(bench: Bench) -> None:
+    """Where the table says that they are required."""
+    bench.add("tests", "echo '=== 3 skipped in 0.01s ==='", required=True)
+    bench.add("others", "echo '=== 3 skipped in 0.02s ==='")
+    outcomes = bench.run()
+    assert (outcomes["tests"].status, outcomes["tests"].note) == ("unproven", "pytest skipped all its tests")
+    assert outcomes["others"].status == "passed"
+
+
+def test_nox_without_a_report_is_a_failure(bench: Bench) -> None:
+    """Whatever it ended with."""
+    bench.add("dead", "exit 9")
+    assert bench.run()["dead"].note == "nox ended with 9 and without a report"
+    (bench.root / "nox").write_text(NOX.replace("exit $code", "exit 5"))
+    bench.add("odd", "true")
+    outcome = bench.run("odd", keep_going=True)["odd"]
+    assert (outcome.status, outcome.note) == ("failed", "nox ended with 5")
+
+
+def test_nox_that_cannot_be_started_is_a_failure(bench: Bench) -> None:
+    """The message says what is wrong."""
+    bench.add("lint", "true")
+    shutil.rmtree(bench.logs)
+    outcome = bench.run()["lint"]
+    assert outcome.status == "failed"
+    assert outcome.note.startswith("it could not be started: [Errno 2]")
+
+
+def test_sessions_get_a_scrubbed_environment(bench: Bench) -> None:
+    """What they declare, what leads to tools and the store, and nothing else."""
+    bench.environ |= {
+        "DECLARED": "1",
+        "SECRET": "2",
+        "HEADWORKS_STORE": "/store",
+        "HEADWORKS_SECRET": "3",
+        "CI": "true",
+    }
+    bench.add("env", "env", env=("DECLARED",))
+    bench.run(is_ci=True)
+    log = bench.log("env")
+    assert "DECLARED=1" in log
+    assert "HEADWORKS_STORE=/store" in log
+    assert f"HEADWORKS_RUN={bench.root}" in log
+    assert "SECRET" not in log
+    assert "CI=" not in log
+    assert "strict" in log
+
+
+def test_the_longest_chain_of_work_starts_first(bench: Bench) -> None:
+    """What takes long, or what much waits for."""
+    bench.add("short", "echo short >> ran", seconds=3)
+    bench.add("long", "echo long >> ran", seconds=4)
+    bench.add("base", "echo base >> ran", seconds=3)
+    bench.add("top", "echo top >> ran", "base", seconds=3)
+    bench.run(jobs=1)
+    assert bench.ran() == ["base", "long", "short", "top"]
+
+
+def test_sessions_run_at_the_same_time(bench: Bench) -> None:
+    """As many as were allowed, and no more."""
+    for name in "abc":
+        bench.add(name, f"echo +{name} >> ran; sleep 0.3; echo -{name} >> ran", seconds=9)
+    bench.run(jobs=2)
+    assert sorted(bench.ran()[:2]) == ["+a", "+b"]
+
+
+def test_nothing_runs_beside_a_session_that_must_be_alone(bench: Bench) -> None:
+    """It waits for all that is ready, and what becomes ready waits for it."""
+    for name in "abc":
+        bench.add(name, f"echo +{name} >> ran; sleep 0.3; echo -{name} >> ran", seconds=3)
+    alone = "echo +alone >> ran; sleep 0.3; echo -alone >> ran"
+    bench.add("alone", alone, seconds=9, is_exclusive=True)
+    bench.add("after", "echo after >> ran", "alone", seconds=3)
+    bench.add("also", "echo also >> ran", seconds=9, is_exclusive=True)
+    bench.run(jobs=2)
+    ran = bench.ran()
+    assert {it[1:] for it in ran[:6]} == {"a", "b", "c"}
+    assert sorted(ran[6:]) == ["+alone", "-alone", "after", "also"]
+    assert ran.index("-alone") == ran.index("+alone") + 1
+
+
+def test_short_sessions_share_a_process(bench: Bench) -> None:
+    """Where it is known that they are, where nothing waits for them, and where they are alike."""
+    for name in "abcd":
+        bench.add(name, f"echo {name} $PPID >> ran; echo said {name}", seconds=1)
+    bench.add("long", "echo long $PPID >> ran", seconds=3)
+    bench.add("unknown", "echo unknown $PPID >> ran")
+    bench.add("needed", "echo needed $PPID >> ran", seconds=1)
+    bench.add("last", "echo last $PPID >> ran", "needed", seconds=1)
+    bench.add("other", "echo other $PPID >> ran", seconds=1, env=("X",))
+    outcomes = bench.run(jobs=1)
+    assert {it.status for it in outcomes.values()} == {"passed"}
+    processes = dict(line.split() for line in bench.ran())
+    assert len({processes[name] for name in "abcd"}) == 1
+    assert len(set(processes.values())) == 6
+    assert bench.log("b") == "nox > Running session b\nsaid b\n"
+    assert set(bench.statuses().values()) == {"cached"}
+
+
+def test_short_sessions_are_spread_over_the_processes(bench: Bench) -> None:
+    """Nobody waits for one long row of them while there is room."""
+    for name in "abcd":
+        bench.add(name, f"echo $PPID >> ran; echo {name}", seconds=0.1)
+    bench.run(jobs=2)
+    assert len(set(bench.ran())) == 2
+
+
+def test_one_of_several_in_a_process_may_fail(bench: Bench) -> None:
+    """The others have their own outcome."""
+    for name in "abc":
+        bench.add(name, "exit 1" if name == "b" else "true", seconds=0.1)
+    assert bench.statuses(jobs=1) == {"a": "passed", "b": "failed", "c": "passed"}
+    assert {(it.session, it.passed) for it in bench.store.ls()} == {("a", True), ("b", False), ("c", True)}
+
+
+def test_one_that_brings_nox_down_does_not_take_others_along(bench: Bench) -> None:
+    """Each then runs in a process of its own, and only the one at fault has failed."""
+    for name in "abc":
+        bench.add(name, f"echo {name} >> ran; exit {9 if name == 'b' else 0}", seconds=0.1)
+    assert bench.statuses(jobs=1, keep_going=True) == {"a": "passed", "b": "failed", "c": "passed"}
+    assert bench.ran() == ["a", "b", "a", "b", "c"]
+    assert [it.session for it in bench.store.ls() if not it.passed] == ["b"]
+
+
+def test_ctrl_c_ends_every_session_and_records_nothing(bench: Bench) -> None:
+    """What had ended keeps its verdict; what had not is stopped."""
+    bench.add("done", "true", seconds=9)
+    for name in "ab":
+        bench.add(name, f"sleep 60 & echo $! >> ran; touch started-{name}; wait", "done")
+
+    def interrupt() -> None:
+        while not all((bench.root / f"started-{name}").exists() for name in "ab"):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    assert time.monotonic() - begin < 5
+    thread.join()
+    assert {name: it.status for name, it in bench.runner.outcomes.items()} == {
+        "done": "passed",
+        "a": "stopped",
+        "b": "stopped",
+    }
+    assert [it.session for it in bench.store.ls()] == ["done"]
+    pids = bench.ran()
+    assert len(pids) == 2
+    while any(is_alive(pid) for pid in pids):
+        assert time.monotonic() - begin < 5
+
+
+def test_what_runs_is_shown_with_the_time_left(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As far as earlier runs tell."""
+    shown: list[tuple[list[str], int, float | None]] = []
+    monkeypatch.setattr(
+        Display, "tick", lambda _self, rows, waiting, left: shown.append(([row[0] for row in rows], waiting, left))
+    )
+    bench.add("a", "sleep 0.3", seconds=3)
+    bench.add("b", "true", "a", seconds=4)
+    bench.run()
+    assert shown[0][:2] == (["a"], 1)
+    assert shown[0][2] == pytest.approx(7, abs=0.5)
+    shown.clear()
+    bench.sessions.clear()
+    bench.add("c", "sleep 0.1")
+    bench.run()
+    assert shown[0] == (["c"], 0, None)

@@ -1,0 +1,175 @@
+"""What a person sees of a run: lines, a line that changes, or a table that does; then what it rests on."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from headworks._run.display import Display, Live, make_display
+from headworks._run.live_table import RichDisplay
+from headworks._run.outcome import STATUSES, Outcome
+from headworks._run.summary import summary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Stage
+
+
+class Terminal:
+    """A real terminal, and what appears on it."""
+
+    def __init__(self) -> None:
+        """Open it."""
+        self._ours, theirs = pty.openpty()
+        self.stream = os.fdopen(theirs, "w")
+
+    def text(self) -> str:
+        """Return what appeared, and close."""
+        self.stream.close()
+        shown = b""
+        while True:
+            try:
+                shown += os.read(self._ours, 65_536)
+            except OSError:  # It says so when the other end is closed.
+                os.close(self._ours)
+                return shown.decode()
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Return a terminal."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    return Terminal()
+
+
+def test_lines_tell_what_happens() -> None:
+    """Each start and end is one, with how far the run is."""
+    stream = io.StringIO()
+    display = Display(stream)
+    display.expect(2)
+    display.started("lint", None)
+    display.started("train", 75)
+    display.tick([("lint", 0, None)], 1, 10)
+    display.ended(Outcome(session="lint", status="passed", seconds=2))
+    display.ended(Outcome(session="dataset", status="cached", note="restored out"))
+    display.ended(Outcome(session="train", status="unproven", seconds=3, note="no interpreter"))
+    display.close()
+    assert stream.getvalue().splitlines() == [
+        "lint: started",
+        "train: started, 1 min 15 s expected",
+        "lint: passed in 2.0 s (1 of 2)",
+        "dataset: covered by an earlier verdict: restored out",
+        "train: UNPROVEN in 3.0 s: no interpreter (2 of 2)",
+    ]
+
+
+def test_a_failure_shows_what_was_printed(tmp_path: Path) -> None:
+    """To the last lines, whatever bytes they are; where there is no log, there is nothing to show."""
+    stream = io.StringIO()
+    (tmp_path / "log").write_bytes(b"line\n" * 300 + b"\xff the end\n")
+    display = Display(stream)
+    display.ended(Outcome(session="lint", status="failed", seconds=1, log=str(tmp_path / "log")))
+    display.ended(Outcome(session="lint", status="failed", seconds=1, log=str(tmp_path / "none")))
+    display.ended(Outcome(session="lint", status="failed", note="never started"))
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "lint: FAILED in 1.0 s (1 of 1)"
+    assert lines[1] == f"  | ... the first 101 lines are in {tmp_path / 'log'}"
+    assert lines[-3:] == ["  | � the end", "lint: FAILED in 1.0 s (2 of 2)", "lint: FAILED: never started"]
+
+
+def test_every_status_has_words() -> None:
+    """And they differ."""
+    stream = io.StringIO()
+    for status in STATUSES:
+        Display(stream).ended(Outcome(session="s", status=status))
+    assert len(set(stream.getvalue().splitlines())) == len(STATUSES)
+
+
+@pytest.mark.parametrize("kind", [Live, RichDisplay])
+def test_a_terminal_shows_what_runs(terminal: Terminal, kind: type[Display]) -> None:
+    """With the time it took and should take, and what is left; lines stay above it, and nothing is left of it."""
+    display = kind(terminal.stream)
+    now = time.monotonic()
+    display.tick([("train", now - 20, 75.0), ("lint[x]", now - 3, None)], 2, 9)
+    display.say("lint[x]: passed in 3.0 s")
+    display.say("tests: FAILED in 3.0 s")
+    display.say("tests: UNPROVEN")
+    display.close()
+    display.close()
+    text = terminal.text()
+    for part in ("about 9.0 s left", "train", "20 s", "of 1 min 15 s", "lint[x]", "3.0 s", "2 waiting"):
+        assert part in text
+    assert "lint[x]: passed in 3.0 s" in text
+    assert "\x1b[2K" in text
+
+
+@pytest.mark.parametrize("kind", [Live, RichDisplay])
+def test_a_terminal_without_a_guess_shows_none(terminal: Terminal, kind: type[Display]) -> None:
+    """Nothing waits, and nobody knows how long it takes."""
+    display = kind(terminal.stream)
+    display.tick([("lint", time.monotonic(), None)], 0, None)
+    display.tick([("lint", time.monotonic(), None)], 0, None)
+    display.close()
+    text = terminal.text()
+    assert "lint" in text
+    assert "left" not in text
+    assert "waiting" not in text
+
+
+def test_a_live_line_fits_the_terminal(terminal: Terminal) -> None:
+    """A longer one would leave its beginning behind."""
+    display = Live(terminal.stream)
+    display.tick([(f"session-{number}", time.monotonic(), None) for number in range(100)], 0, None)
+    display.close()
+    assert len(terminal.text().partition("\r")[0]) == 79
+
+
+def test_the_display_suits_the_stream(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table where rich is, a line on other terminals, lines where there is no terminal or a dumb one."""
+    assert isinstance(make_display(terminal.stream), RichDisplay)
+    monkeypatch.delitem(sys.modules, "headworks._run.live_table")
+    monkeypatch.setitem(sys.modules, "rich.live", None)
+    assert type(make_display(terminal.stream)) is Live
+    monkeypatch.setenv("TERM", "dumb")
+    assert type(make_display(terminal.stream)) is Display
+    assert type(make_display(io.StringIO())) is Display
+    terminal.text()
+
+
+def test_the_summary_says_on_what_each_outcome_rests(stage: Stage) -> None:
+    """What ran, what was covered by which verdict, and the times."""
+    verdict = stage.verdict("dataset", commit="c0ffee1234567")
+    outcomes = [
+        Outcome(session="dataset", status="cached", verdict=verdict, saved=75, note="restored out"),
+        Outcome(session="base", status="cached", verdict=stage.verdict("base", commit="")),
+        Outcome(session="lint", status="passed", seconds=3),
+        Outcome(session="tests-3.13(data)", status="failed", seconds=2, note="exit code 1"),
+    ]
+    dataset, base = verdict.digest[:12], stage.verdict("base").digest[:12]
+    assert summary(outcomes, 6).splitlines() == [
+        "lint              passed in 3.0 s",
+        "tests-3.13(data)  FAILED in 2.0 s: exit code 1",
+        f"dataset           covered by the verdict of 2026-01-31 12:00 at c0ffee1234, {dataset} (restored out)",
+        f"base              covered by the verdict of 2026-01-31 12:00, {base}",
+        "",
+        "1 failed, 1 passed, 2 covered by earlier verdicts; took 6.0 s, saved about 1 min 15 s",
+    ]
+
+
+def test_the_summary_counts_what_would_be_too_long(stage: Stage) -> None:
+    """Thousands of covered sessions are one line."""
+    outcomes = [Outcome(session=f"s{number}", status="cached", verdict=stage.verdict("s")) for number in range(1000)]
+    assert summary(outcomes, 0.25).splitlines() == [
+        "1,000 more are covered by earlier verdicts; `headworks explain SESSION` shows one",
+        "",
+        "1,000 covered by earlier verdicts; took 0.2 s",
+    ]
+    assert summary([], 0) == "no session; took 0.0 s"

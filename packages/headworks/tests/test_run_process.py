@@ -1,0 +1,257 @@
+"""A session's process and all it starts end when they should, and never later than the run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from headworks._run.lock import INSIDE, Watchdog, hold
+from headworks._run.process import _GATE, _STEPS, SessionProcess, end_all
+from headworks._run.watchdog import watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Start = Callable[..., SessionProcess]
+
+
+@pytest.fixture
+def watchdog() -> Iterator[Watchdog]:
+    """Return a real watchdog."""
+    it = Watchdog(None)
+    yield it
+    it.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path, watchdog: Watchdog) -> Start:
+    """Return what starts a shell script as a session; its output goes to `log`."""
+
+    def it(script: str, **environ: str) -> SessionProcess:
+        given = {"PATH": os.environ["PATH"]} | environ
+        command = ["sh", "-c", script]
+        return SessionProcess(command, folder=str(tmp_path), environ=given, log=tmp_path / "log", watchdog=watchdog)
+
+    return it
+
+
+def waited(process: SessionProcess) -> int:
+    """Wait for a process and return its exit code."""
+    until(lambda: process.poll() is not None)
+    code = process.poll()
+    assert code is not None
+    return code
+
+
+def until(is_so: Callable[[], object]) -> None:
+    """Wait until something is so, and fail if it does not come about."""
+    limit = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs, and is not just waiting to be collected."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def pid_in(path: Path) -> int:
+    """Return the process id that a session wrote into a file."""
+    until(lambda: path.exists() and path.read_text().endswith("\n"))
+    return int(path.read_text())
+
+
+def test_a_session_runs_in_its_folder_and_environment(start: Start, tmp_path: Path) -> None:
+    """It has nothing to read, what it prints on either stream goes to the log, and its exit code is told."""
+    process = start('pwd; echo "$SAID" >&2; env | grep -c ^HOME=; cat; exit 3', SAID="something")
+    assert waited(process) == 3
+    assert (tmp_path / "log").read_text() == f"{tmp_path}\nsomething\n0\n"
+    assert 0 < process.seconds < 10
+
+
+def test_what_a_session_leaves_behind_is_ended(start: Start, tmp_path: Path) -> None:
+    """It must not write while others work."""
+    process = start("sleep 100 & echo $! > pid")
+    assert waited(process) == 0
+    pid = pid_in(tmp_path / "pid")
+    until(lambda: not is_alive(pid))
+
+
+@pytest.mark.parametrize(
+    ("script", "least"),
+    [
+        ("sleep 100 & echo $! > pid; wait", 0),
+        ("trap '' INT; sleep 100 & echo $! > pid; wait", 0.2),
+        ("trap '' INT TERM; sleep 100 & echo $! > pid; wait", 0.4),
+    ],
+    ids=["plain", "deaf to Ctrl-C", "deaf to all"],
+)
+def test_sessions_end_however_deaf_they_are(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, least: float
+) -> None:
+    """And all that they started with them, within five seconds, of which this test makes half a second."""
+    assert sum(patience for _, patience in _STEPS) < 4
+    monkeypatch.setattr("headworks._run.process._STEPS", [(number, 0.2) for number, _ in _STEPS])
+    process = start(script)
+    pid = pid_in(tmp_path / "pid")
+    begin = time.monotonic()
+    end_all([process])
+    assert least <= time.monotonic() - begin < 5
+    assert process.poll() is not None
+    until(lambda: not is_alive(pid))
+
+
+def test_a_session_hears_what_ctrl_c_would_tell_it(start: Start, tmp_path: Path) -> None:
+    """So that it can put things right."""
+    process = start("trap 'echo mended; exit 0' INT; touch ready; while :; do sleep 0.01; done")
+    until((tmp_path / "ready").exists)
+    end_all([process])
+    assert (tmp_path / "log").read_text() == "mended\n"
+
+
+def test_a_session_that_cannot_be_ended_is_not_waited_for(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system holds on to some processes; the run ends all the same."""
+    process = start("sleep 100")
+    monkeypatch.setattr(process, "signal", lambda _number: None)
+    monkeypatch.setattr("headworks._run.process._STEPS", ())
+    end_all([process])
+    assert process.poll() is None
+    monkeypatch.undo()
+    end_all([process])
+
+
+def test_a_session_whose_gate_closed_never_starts(
+    tmp_path: Path, watchdog: Watchdog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is killed between starting a process and telling the watchdog leaves nothing running."""
+    real = watchdog.tell
+
+    def die(sign: str, group: int) -> None:
+        """Have the shell end before it hears anything."""
+        real(sign, group)
+        os.kill(group, signal.SIGKILL)
+        until(lambda: not is_alive(group))
+
+    monkeypatch.setattr(watchdog, "tell", die)
+    command = ["touch", str(tmp_path / "started")]
+    process = SessionProcess(command, folder=str(tmp_path), environ=os.environ, log=tmp_path / "log", watchdog=watchdog)
+    monkeypatch.undo()
+    assert process.poll() == -signal.SIGKILL
+    assert subprocess.run(["sh", "-c", _GATE, "sh", *command], check=False, input=b"").returncode == 1
+    assert not (tmp_path / "started").exists()
+
+
+def test_the_watchdog_ends_what_is_left() -> None:
+    """Groups that were said to have ended are not touched, nor those that are gone."""
+    kept, left, gone = (subprocess.Popen(["sleep", "100"], start_new_session=True) for _ in range(3))
+    gone.kill()
+    gone.wait()
+    read, write = os.pipe()
+    os.write(write, b"+%d\n+%d\n+%d\n-%d\n" % (kept.pid, left.pid, gone.pid, kept.pid))
+    os.close(write)
+    watch(read)
+    assert left.wait() == -signal.SIGKILL
+    assert kept.poll() is None
+    kept.kill()
+    kept.wait()
+
+
+RUN = """
+import os, sys
+from pathlib import Path
+from headworks._run.lock import hold
+from headworks._run.process import SessionProcess
+
+with hold(sys.argv[1], {}, print) as watchdog:
+    script = "sleep 100 & echo $! > pid; trap '' INT TERM; wait; sleep 100"
+    SessionProcess(["sh", "-c", script], folder=sys.argv[1], environ=os.environ, log=Path(sys.argv[1], "log"),
+        watchdog=watchdog)
+    print("started", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_sessions_of_a_killed_run_are_ended(tmp_path: Path) -> None:
+    """Even by `kill -9`; the work tree is free for the next run only when they are."""
+    (tmp_path / ".git").mkdir()
+    run = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert run.stdout is not None
+    assert run.stdout.readline() == "started\n"
+    pid = pid_in(tmp_path / "pid")
+    assert is_alive(pid)
+    run.kill()
+    with hold(str(tmp_path), {}, lambda _text: None):
+        assert not is_alive(pid)
+    run.communicate()
+
+
+def test_a_second_run_waits_for_the_first(tmp_path: Path) -> None:
+    """And says once for whom."""
+    (tmp_path / ".git").mkdir()
+    said: list[str] = []
+    order: list[str] = []
+
+    def second() -> None:
+        with hold(str(tmp_path), {}, said.append):
+            order.append("second")
+
+    with hold(str(tmp_path), {}, said.append):
+        thread = threading.Thread(target=second)
+        thread.start()
+        until(lambda: said)
+        time.sleep(0.1)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+    assert said == [f"Another run (process {os.getpid()}) works in this work tree; waiting for it to end."]
+
+
+def test_a_run_inside_a_session_does_not_wait_for_its_own(tmp_path: Path) -> None:
+    """A session may call `headworks run` itself."""
+    (tmp_path / ".git").mkdir()
+    with hold(str(tmp_path), {}, print), hold(str(tmp_path), {INSIDE: os.path.realpath(tmp_path)}, print):
+        assert (tmp_path / ".git/headworks/run.lock").read_text() == str(os.getpid())
+
+
+def test_a_work_tree_that_cannot_be_locked_is_used_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No git, a folder that cannot be written to, a file system without locks."""
+    with hold(str(tmp_path), {}, print):
+        assert not (tmp_path / ".git").exists()
+    (tmp_path / ".git").mkdir()
+
+    def refuse(_file: object, _how: int) -> None:
+        raise OSError
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with hold(str(tmp_path), {}, print):
+        assert (tmp_path / ".git/headworks/run.lock").exists()
+    (tmp_path / ".git/headworks/run.lock").unlink()
+    (tmp_path / ".git/headworks").rmdir()
+    (tmp_path / ".git/headworks").write_text("in the way")
+    with hold(str(tmp_path), {}, print):
+        assert (tmp_path / ".git/headworks").is_file()
+
+
+def test_a_watchdog_that_was_killed_is_not_missed(start: Start, watchdog: Watchdog) -> None:
+    """The run goes on; it only is no longer watched."""
+    assert watchdog._process is not None
+    watchdog._process.kill()
+    watchdog._process.wait()
+    assert waited(start("exit 4")) == 4

@@ -1,0 +1,158 @@
+"""Judges a trained network on the test split, beside what one would pick instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from headworks_model import _files, _settings
+from headworks_model._metrics import accuracy, macro_f1, measure
+from headworks_model._network import Probabilities
+from headworks_model._predictions import Predictions, check_slices, parquet
+from headworks_model._rows import in_stored_order
+from headworks_model._runtime import predict
+from headworks_model._settings import Range
+from headworks_model.errors import EvaluationError, ShapeError
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.svm import SVC
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from headworks_data import Dataset
+    from headworks_model._trained import Trained
+    from numpy.typing import NDArray
+
+__all__ = ["Floors", "evaluate", "judge_peers", "load_floors", "predict_test", "shortfalls"]
+
+TOLERANCE = 1e-5
+PROBABILITY = Range(least=0, most=1)
+# Fitted on the same rows as the network, with the settings that scikit-learn has by default but for the scale of C.
+PEERS = {
+    "support vectors": lambda: make_pipeline(MinMaxScaler(), SVC(C=10)),
+    "nearest neighbours": lambda: KNeighborsClassifier(3),
+    "logistic regression": lambda: make_pipeline(MinMaxScaler(), LogisticRegression(max_iter=2000)),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Floors:
+    """What a model must reach to be worth exporting.
+
+    Raises:
+        ConfigError: a value is of the wrong type or no share.
+    """
+
+    accuracy: Annotated[float, PROBABILITY] = 0.0
+    """Least accuracy over all test rows."""
+    recall: Annotated[float, PROBABILITY] = 0.0
+    """Least recall of any class."""
+
+    def __post_init__(self) -> None:
+        """Refuse values of the wrong type or out of range."""
+        _settings.validate(self)
+
+
+def load_floors(path: str | Path | None) -> Floors:
+    """Read the floors from a TOML file, or return those that everything reaches.
+
+    Raises:
+        ConfigError: the file cannot be read, or a value in it is wrong.
+    """
+    return _settings.read(Floors, None if path is None else Path(path))
+
+
+def shortfalls(metrics: dict[str, Any], floors: Floors) -> list[str]:
+    """Return a line for every metric that is below its floor."""
+    found = {"accuracy": (metrics["accuracy"], floors.accuracy)}
+    found |= {f"recall of {name}": (it["recall"], floors.recall) for name, it in metrics["classes"].items()}
+    return [f"{name} is {value:.4f} and must be {least:.4f}" for name, (value, least) in found.items() if value < least]
+
+
+def evaluate(dataset: Dataset, trained: Trained, out: str | Path) -> dict[str, Any]:
+    """Predict the test split and write `predictions.parquet` and `metrics.json`.
+
+    Args:
+        dataset: the one that the network was trained on.
+        trained: the network.
+        out: folder for both files, which are the same bytes when made again.
+
+    Returns:
+        What `metrics.json` holds: the metrics of the network, and accuracy and macro F1 of its peers.
+
+    Raises:
+        TrainedError: the network was trained on another dataset.
+        ShapeError: the test split has less than 2 rows, or a slice has the name of another column.
+        EvaluationError: rows were trained on, or the predictions depend on chance or on what is beside a row.
+    """
+    check_slices(dataset)
+    found = predict_test(dataset, trained)
+    metrics = measure(found.split.labels, found.probabilities, classes=dataset.classes, slices=found.split.slices)
+    metrics |= {"split": "test", "seed": trained.config.seed}
+    metrics |= {"dataset_digest": dataset.digest, "weights_digest": trained.weights_digest}
+    metrics["peers"] = judge_peers([dataset])
+    _files.replace(Path(out), {"predictions.parquet": parquet([found]), "metrics.json": _files.to_json(metrics)})
+    return metrics
+
+
+def predict_test(dataset: Dataset, trained: Trained) -> Predictions:
+    """Predict the test split of the dataset that a network was trained on, in the order of ids.
+
+    Raises:
+        TrainedError, ShapeError, EvaluationError: as `evaluate` does.
+    """
+    trained.check_dataset(dataset)
+    split = in_stored_order(dataset.splits["test"])
+    if len(split) < 2:  # noqa: PLR2004 - an interval can be told from no less
+        msg = f"the test split has {len(split)} row(s), at least 2 are needed: build a dataset that has more."
+        raise ShapeError(msg)
+    learnt = np.concatenate([dataset.splits[name].ids for name in ("train", "validation")])
+    if seen := int(np.isin(split.ids, learnt).sum()):
+        msg = f"{seen} of the {len(split)} rows to judge were trained on: judge the test split, and see that the "
+        msg += "dataset keeps its contract (`python -m headworks_data check`)."
+        raise EvaluationError(msg)
+    return Predictions(split=split, probabilities=steady(trained, split.images))
+
+
+def steady(trained: Trained, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the probabilities of images, (N, K), after predicting them once more in another order.
+
+    Raises:
+        EvaluationError: the two differ by more than 1e-5.
+    """
+    network = Probabilities(trained.network)
+    threads = trained.config.threads
+    there, back = predict(network, images, threads=threads), predict(network, images[::-1].copy(), threads=threads)
+    difference = float(np.abs(there - back[::-1]).max())
+    if not difference <= TOLERANCE:  # this way round, so that what is no number fails as well
+        msg = f"a probability differs by {difference:.2g} when rows are predicted in another order: at inference, "
+        msg += "dropout and what normalises by batch must be off."
+        raise EvaluationError(msg)
+    return there
+
+
+def judge_peers(datasets: Sequence[Dataset]) -> dict[str, dict[str, float]]:
+    """Fit each peer on every train split, and return its accuracy and macro F1 on all test splits together."""
+    labels = np.concatenate([it.splits["test"].labels for it in datasets])
+    found = {}
+    for name in PEERS:
+        predicted = np.concatenate([predict_peer(name, it) for it in datasets])
+        found[name] = {"accuracy": accuracy(labels, predicted), "macro_f1": macro_f1(labels, predicted)}
+    return found
+
+
+def predict_peer(name: str, dataset: Dataset) -> NDArray[np.int64]:
+    """Fit a peer on the train split and return what it predicts for the test split."""
+    train, test = dataset.splits["train"], dataset.splits["test"]
+    predicted: NDArray[np.int64] = PEERS[name]().fit(flat(train.images), train.labels).predict(flat(test.images))
+    return predicted
+
+
+def flat(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return every image as one row of numbers, (N, H * W * C)."""
+    return images.reshape(len(images), -1).astype(np.float64)

@@ -1,0 +1,140 @@
+"""Exports a trained network as one ONNX file that says all there is to know about it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import onnx
+import torch
+from headworks_model import _files
+from headworks_model._network import Probabilities
+from headworks_model._runtime import reproducible
+from headworks_model._verify import verify
+from headworks_model.errors import ExportError, ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from headworks_data import Dataset
+    from headworks_model._trained import Trained
+
+__all__ = ["export"]
+
+OPSET = 18
+
+
+def export(dataset: Dataset, trained: Trained, out: str | Path) -> float:
+    """Write `model.onnx`, after it was found to be what was promised and to compute what the network computes.
+
+    The graph, of opset 18, takes `image`, uint8 [batch, H, W, C], and gives `probabilities`, float32 [batch, K]. Its
+    metadata hold `headworks.labels` (a JSON list), `headworks.dataset_digest` and `headworks.weights_digest`. The bytes
+    depend on graph, weights and metadata only: names of source files, stack traces and times are left out.
+
+    Args:
+        dataset: the one that the network was trained on; its test split is what both are compared on.
+        trained: the network.
+        out: folder for `model.onnx`.
+
+    Returns:
+        The largest difference between any two probabilities.
+
+    Raises:
+        TrainedError: the network was trained on another dataset.
+        ShapeError: the test split has no rows.
+        ExportError: opset, input, output or metadata are not as promised, or a probability differs by more than 1e-5;
+            nothing is written.
+    """
+    trained.check_dataset(dataset)
+    if not len(dataset.splits["test"]):
+        msg = "the test split has no rows to compare the exported graph on: build a dataset that has some."
+        raise ShapeError(msg)
+    content = to_onnx(trained)
+    difference = verify(content, trained, dataset)
+    _files.replace(Path(out), {"model.onnx": content})
+    return difference
+
+
+def to_onnx(trained: Trained) -> bytes:
+    """Return the ONNX file of a network with its preprocessing and softmax."""
+    model = strip(program_of(trained).model_proto)
+    about = {"dataset_digest": trained.dataset_digest, "labels": json.dumps(trained.classes)}
+    about["weights_digest"] = trained.weights_digest
+    for key, value in sorted(about.items()):
+        model.metadata_props.add(key=f"headworks.{key}", value=value)
+    onnx.checker.check_model(model, full_check=True)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def program_of(trained: Trained) -> torch.onnx.ONNXProgram:
+    """Have torch translate a network, for batches of any size.
+
+    Raises:
+        ExportError: torch cannot translate it.
+    """
+    example = torch.zeros((2, *trained.image_shape), dtype=torch.uint8)
+    try:
+        with reproducible(threads=trained.config.threads), without_noise():
+            program = torch.onnx.export(
+                Probabilities(trained.network).eval(),
+                (example,),
+                dynamo=True,
+                input_names=["image"],
+                output_names=["probabilities"],
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                opset_version=OPSET,
+                external_data=False,
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        # What torch says is a page that advises on how to report to it; its cause is the line that tells.
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        msg = f"torch cannot export network {trained.config.network!r} for batches of any size: {reason}"
+        raise ExportError(msg) from error
+    if program is None:  # pragma: no cover - only the older exporter returns nothing
+        msg = "torch returned no program: report this with the version of torch."
+        raise ExportError(msg)
+    return program
+
+
+@contextmanager
+def without_noise() -> Iterator[None]:
+    """Within the block, torch keeps two things to itself that tell nobody here anything.
+
+    It logs that its sister package torchvision is missing, and up to 2.13 its exporter warns of its own old ways.
+    """
+
+    def says_else(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("torchvision is not installed")
+
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+    logger.addFilter(says_else)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
+            yield
+    finally:
+        logger.removeFilter(says_else)
+
+
+def strip(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Remove what tells where, when and by which version a graph was made, and not what it computes."""
+    clear(model)
+    model.graph.name = "headworks"
+    return model
+
+
+def clear(message: Any) -> None:  # noqa: ANN401 - any protocol buffer message
+    """Remove documentation, metadata and version from a message and from all within it, nested graphs included."""
+    for name in ("doc_string", "metadata_props", "producer_version"):
+        if name in message.DESCRIPTOR.fields_by_name:
+            message.ClearField(name)
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                clear(part)

@@ -1,0 +1,153 @@
+"""The whole state of a training, and its checkpoint: one safetensors file per epoch, no pickle."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import safetensors
+import safetensors.torch
+import torch
+from headworks_model import _files
+from headworks_model.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import nn
+
+__all__ = ["Epoch", "State", "load_checkpoint", "plain", "save_checkpoint"]
+
+Tensors = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """What the log says of one epoch; there is no time in it, so that it is the same on every run."""
+
+    epoch: int
+    """Number of the epoch, from 1."""
+    train_loss: float
+    """Mean cross entropy over the augmented train split, while the weights were changing."""
+    validation_loss: float
+    """Mean cross entropy over the validation split, after the epoch."""
+    validation_accuracy: float
+    """Share of the validation split told right."""
+
+
+@dataclass(kw_only=True)
+class State:
+    """Everything that the next epoch depends on."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    generator: torch.Generator
+    """Draws the order of rows and the augmentation; dropout draws from torch's default generator."""
+    history: list[Epoch] = field(default_factory=list)
+    best: Tensors = field(default_factory=dict)
+    """Weights after the epoch with the lowest validation loss."""
+
+    @property
+    def best_epoch(self) -> Epoch:
+        """The epoch with the lowest validation loss, the first of equals."""
+        return min(self.history, key=lambda it: it.validation_loss)
+
+    def add(self, epoch: Epoch) -> None:
+        """Take in an epoch that was done, and keep its weights if it is the best one."""
+        self.history.append(epoch)
+        if self.best_epoch is epoch:
+            self.best = plain(self.network.state_dict())
+
+    def finished(self, *, epochs: int, patience: int) -> bool:
+        """Say whether all epochs are done, or too many went by without a lower validation loss."""
+        done = len(self.history)
+        return done >= epochs or (done > 0 and done - self.best_epoch.epoch >= patience)
+
+
+def plain(tensors: Tensors) -> Tensors:
+    """Return copies of tensors that share no memory, as safetensors asks for."""
+    return {name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
+
+
+def save_checkpoint(folder: Path, state: State, *, origin: dict[str, object]) -> None:
+    """Write the state of a training into a folder, in place of the one before.
+
+    Args:
+        folder: where `checkpoint.safetensors` shall lie.
+        state: after a whole epoch.
+        origin: settings, data and version of torch; a later run must have the same to go on from here.
+    """
+    sections: dict[str, Tensors] = {
+        "best": state.best,
+        "weights": state.network.state_dict(),
+        "optimizer": {
+            f"{index}.{name}": tensor
+            for index, values in state.optimizer.state_dict()["state"].items()
+            for name, tensor in values.items()
+        },
+        "random": {"default": torch.get_rng_state(), "training": state.generator.get_state()},
+    }
+    tensors = {f"{section}/{name}": tensor for section, them in sections.items() for name, tensor in them.items()}
+    # One key only: safetensors writes several in no fixed order.
+    about = {"headworks": json.dumps({"origin": origin, "history": [dataclasses.asdict(it) for it in state.history]})}
+    _files.replace(folder, {_files.CHECKPOINT: safetensors.torch.save(plain(tensors), about)})
+
+
+def load_checkpoint(folder: Path, state: State, *, origin: dict[str, object]) -> None:
+    """Put a fresh state, of the same settings, where the checkpoint left off, torch's default generator included.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged, or was written by a run with other settings, data or torch.
+    """
+    path = folder / _files.CHECKPOINT
+    try:
+        about, sections = read_sections(path)
+        check_origin(about["origin"], origin, path=path)
+        state.history = [Epoch(**it) for it in about["history"]]
+        state.best = sections["best"]
+        state.network.load_state_dict(sections["weights"])
+        state.optimizer.load_state_dict(optimizer_state(state.optimizer, sections["optimizer"]))
+        state.generator.set_state(sections["random"]["training"])
+        torch.set_rng_state(sections["random"]["default"])
+    except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        msg = f"{path} is damaged ({error}): train again without --resume."
+        raise CheckpointError(msg) from error
+
+
+def read_sections(path: Path) -> tuple[dict[str, Any], dict[str, Tensors]]:
+    """Read a checkpoint: what it says of itself, and its tensors by section."""
+    sections: dict[str, Tensors] = {"best": {}, "weights": {}, "optimizer": {}, "random": {}}
+    with safetensors.safe_open(path, framework="pt") as file:
+        about: dict[str, Any] = json.loads(file.metadata()["headworks"])
+        for key in file.keys():  # noqa: SIM118  the reader is no mapping and cannot be iterated over
+            section, _, name = key.partition("/")
+            sections[section][name] = file.get_tensor(key)
+    return about, sections
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer, tensors: Tensors) -> dict[str, Any]:
+    """Return tensors named `index.name` as the state dictionary of an optimizer."""
+    state: dict[int, Tensors] = {}
+    for key, tensor in tensors.items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = tensor
+    return {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+
+
+def check_origin(then: dict[str, object], now: dict[str, object], *, path: Path) -> None:
+    """Raise CheckpointError, naming what differs, unless a checkpoint comes from a run like this one."""
+    differing = [
+        f"{name} was {then.get(name)!r} and is {now.get(name)!r}"
+        for name in sorted({*then, *now})
+        if then.get(name) != now.get(name)
+    ]
+    if differing:
+        msg = (
+            f"{path} comes from another run: {'; '.join(differing)}. "
+            "Resume with what it was, or train again without --resume."
+        )
+        raise CheckpointError(msg)

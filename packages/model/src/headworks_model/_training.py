@@ -1,0 +1,147 @@
+"""Trains a network: deterministic, resumable, with early stopping on the validation split."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from headworks_model import _files, _state
+from headworks_model._config import TrainConfig
+from headworks_model._epoch import judge, train_epoch
+from headworks_model._network import build_network
+from headworks_model._parallel import Shard, share_layers
+from headworks_model._progress import Progress
+from headworks_model._rows import in_stored_order
+from headworks_model._runtime import reproducible
+from headworks_model._state import State
+from headworks_model._trained import load_trained, log_lines, origin_of, save_trained
+from headworks_model.errors import ConfigError, ShapeError
+
+if TYPE_CHECKING:
+    from headworks_data import Dataset
+    from headworks_model._trained import Trained
+
+__all__ = ["train"]
+
+LOG = "log.jsonl"
+
+
+def train(
+    dataset: Dataset,
+    out: str | Path,
+    *,
+    config: TrainConfig | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a network and write it.
+
+    An earlier result in the folder stays until the new one is finished. A checkpoint is written after every epoch.
+    Where `torch.distributed` is initialised, all processes of the group train together, to the result of one but for
+    the last bits; the first one writes, and all must see the same folder.
+
+    Args:
+        dataset: its train split is learnt, its validation split decides when to stop and which weights are kept.
+        out: folder for `weights.safetensors`, `train.json` and `log.jsonl`.
+        config: settings; without them, the defaults.
+        resume: go on from the checkpoint in the folder, with the same result as without a break. Where there is none,
+            training starts at the first epoch, or is not repeated if it was finished.
+        progress: is told of every step and epoch.
+
+    Returns:
+        The network with the weights of the best epoch.
+
+    Raises:
+        ConfigError: the settings name an unknown network, or a batch is too small for so many processes.
+        ShapeError: the network cannot be built for the images of the dataset.
+        CheckpointError: the checkpoint is damaged, or was written with other settings, data or torch.
+        TrainingError: the loss is no longer a finite number.
+    """
+    out, config, progress = Path(out), config or TrainConfig(), progress or Progress()
+    origin, shard = origin_of(dataset, config), Shard.current()
+    interrupted, finished = what_there_is(out, shard) if resume else (False, False)
+    if finished:
+        return finished_before(out, origin)
+    with reproducible(threads=config.threads):
+        state = start(dataset, config)
+        if interrupted:
+            _state.load_checkpoint(out / _files.PARTIAL, state, origin=origin)
+        shard.of_first()  # Until every process has read it, the first one leaves the folder as it is.
+        if shard.first:
+            prepare(out / _files.PARTIAL, state, keep=interrupted)
+        run(state, dataset, config, out / _files.PARTIAL, progress)
+    if shard.first:
+        save_trained(out, state, dataset=dataset, config=config)
+        shutil.rmtree(out / _files.PARTIAL)
+    shard.of_first()  # Until it is written, nobody reads the result.
+    return load_trained(out)
+
+
+def what_there_is(out: Path, shard: Shard) -> tuple[bool, bool]:
+    """Say whether a folder holds an interrupted training, and if not, whether it holds a finished one."""
+    interrupted = (out / _files.PARTIAL / _files.CHECKPOINT).is_file()
+    finished = (out / "train.json").is_file() and not interrupted
+    both = shard.of_first(interrupted, finished)
+    return bool(both[0]), bool(both[1])
+
+
+def start(dataset: Dataset, config: TrainConfig) -> State:
+    """Return the state before the first epoch, and seed torch's default generator."""
+    for name in ("train", "validation"):
+        if not len(dataset.splits[name].labels):
+            msg = f"the {name} split has no rows: build a dataset that has some."
+            raise ShapeError(msg)
+    check_batches(len(dataset.splits["train"]), config, Shard.current())
+    torch.manual_seed(config.seed)
+    network = build_network(config, image_shape=dataset.image_shape, num_classes=len(dataset.classes))
+    if Shard.current().grouped:
+        share_layers(network)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    return State(network=network, optimizer=optimizer, generator=torch.Generator().manual_seed(config.seed))
+
+
+def check_batches(rows: int, config: TrainConfig, shard: Shard) -> None:
+    """Raise ConfigError unless every process has a row of every batch."""
+    smallest = rows // math.ceil(rows / config.batch_size)
+    if smallest < shard.size:
+        msg = f"a batch of {smallest} row(s) cannot be shared by {shard.size} processes: raise batch_size, now "
+        msg += f"{config.batch_size}, or use fewer processes."
+        raise ConfigError(msg)
+
+
+def finished_before(out: Path, origin: dict[str, object]) -> Trained:
+    """Return the result of an earlier training, provided that this one would be the same."""
+    trained = load_trained(out)
+    _state.check_origin(trained.origin, origin, path=out / "train.json")
+    return trained
+
+
+def prepare(partial: Path, state: State, *, keep: bool) -> None:
+    """Make the folder for checkpoint and log, empty but for what is kept of an interrupted training."""
+    if not keep:
+        shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True, exist_ok=True)
+    (partial / LOG).write_bytes(log_lines(state.history))
+
+
+def run(state: State, dataset: Dataset, config: TrainConfig, partial: Path, progress: Progress) -> None:
+    """Train until all epochs are done or the validation loss no longer falls, with a checkpoint after every epoch."""
+    learnt, held_out = (in_stored_order(dataset.splits[name]) for name in ("train", "validation"))
+    steps, shard = math.ceil(len(learnt) / config.batch_size), Shard.current()
+    progress.start(epochs=config.epochs, done=len(state.history), steps=steps)
+    while not state.finished(epochs=config.epochs, patience=config.patience):
+        loss = train_epoch(state, learnt, config, progress)
+        state.add(judge(state, held_out, config, loss))
+        if shard.first:
+            save_epoch(state, partial, origin=origin_of(dataset, config))
+        progress.epoch(state.history[-1])
+
+
+def save_epoch(state: State, partial: Path, *, origin: dict[str, object]) -> None:
+    """Write the checkpoint of an epoch and its line in the log."""
+    _state.save_checkpoint(partial, state, origin=origin)
+    with (partial / LOG).open("ab") as file:
+        file.write(log_lines(state.history[-1:]))

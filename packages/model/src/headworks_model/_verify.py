@@ -1,0 +1,118 @@
+"""Verifies an exported graph: that it is what servers were promised, and computes what the network computes."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from headworks_model._network import Probabilities
+from headworks_model._runtime import predict
+from headworks_model.errors import ExportError
+
+if TYPE_CHECKING:
+    from headworks_data import Dataset
+    from headworks_model._trained import Trained
+
+__all__ = ["TOLERANCE", "verify"]
+
+TOLERANCE = 1e-5
+PROMISED_OPSET = 18
+"""Written down apart from what the exporter is asked for, so that a slip there is found here."""
+
+
+def verify(content: bytes, trained: Trained, dataset: Dataset) -> float:
+    """Return how far ONNX Runtime is from torch at most, on all test images at once and on the first one alone.
+
+    Args:
+        content: an ONNX file.
+        trained: the network that it was made of.
+        dataset: the one that the network was trained on; there are rows in its test split.
+
+    Raises:
+        ExportError: opset, input, output or metadata are not as promised, a probability differs by more than 1e-5, or
+            the probabilities of a row do not add up to 1.
+    """
+    model = onnx.load_from_string(content)
+    require_equal(promised(trained, dataset), declared(model))
+    session = start_session(content, threads=trained.config.threads)
+    images = dataset.splits["test"].images
+    expected = predict(Probabilities(trained.network), images, threads=trained.config.threads)
+    (together,) = session.run(["probabilities"], {"image": np.ascontiguousarray(images)})
+    (alone,) = session.run(["probabilities"], {"image": np.ascontiguousarray(images[:1])})
+    difference = float(max(np.abs(together - expected).max(), np.abs(alone - expected[:1]).max()))
+    off_one = float(np.abs(together.sum(axis=1, dtype=np.float64) - 1).max())
+    # Written this way round, so that a difference which is no number fails as well.
+    if not difference <= TOLERANCE:
+        msg = f"the exported graph differs from the network by {difference:.2g}, allowed is {TOLERANCE:g}: not written."
+        raise ExportError(msg)
+    if not off_one <= TOLERANCE:
+        msg = f"the probabilities of a row differ from a sum of 1 by {off_one:.2g}: not written."
+        raise ExportError(msg)
+    return difference
+
+
+def promised(trained: Trained, dataset: Dataset) -> dict[str, object]:
+    """Return what a server may rely on: opset, input, output and metadata."""
+    shape = ["batch", *dataset.image_shape]
+    return {
+        "opset": PROMISED_OPSET,
+        "input": {"image": ("UINT8", shape)},
+        "output": {"probabilities": ("FLOAT", ["batch", len(dataset.classes)])},
+        "headworks.dataset_digest": dataset.digest,
+        "headworks.labels": json.dumps(dataset.classes),
+        "headworks.weights_digest": trained.weights_digest,
+    }
+
+
+def declared(model: onnx.ModelProto) -> dict[str, object]:
+    """Return what an ONNX file says of itself, in the same form."""
+    opsets = {it.version for it in model.opset_import if it.domain in {"", "ai.onnx"}}
+    return {
+        "opset": opsets.pop() if len(opsets) == 1 else sorted(opsets),
+        "input": dict(map(described, model.graph.input)),
+        "output": dict(map(described, model.graph.output)),
+        **{it.key: it.value for it in model.metadata_props},
+    }
+
+
+def described(value: onnx.ValueInfoProto) -> tuple[str, tuple[str, list[Any]]]:
+    """Return the name of an input or output, its type and its shape."""
+    tensor = value.type.tensor_type
+    shape = [it.dim_param or it.dim_value for it in tensor.shape.dim]
+    return value.name, (onnx.TensorProto.DataType.Name(tensor.elem_type), shape)
+
+
+def require_equal(promised: dict[str, object], declared: dict[str, object]) -> None:
+    """Raise ExportError, naming what differs, unless a file declares what was promised."""
+    differing = [
+        f"{name} is {declared.get(name)!r}, promised is {promised.get(name)!r}"
+        for name in sorted({*promised, *declared})
+        if promised.get(name) != declared.get(name)
+    ]
+    if differing:
+        msg = f"the exported graph is not what servers expect: {'; '.join(differing)}: not written."
+        raise ExportError(msg)
+
+
+def start_session(content: bytes, *, threads: int) -> Any:  # noqa: ANN401 - onnxruntime ships no types
+    """Load an ONNX file into ONNX Runtime."""
+    onnxruntime = import_runtime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def import_runtime() -> Any:  # noqa: ANN401 - onnxruntime ships no types
+    """Import ONNX Runtime with its telemetry off.
+
+    Left alone, it writes an identifier of the machine below the home folder from its import on; its Privacy.md names
+    the variable that prevents that. The call is for what imported it before.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime  # noqa: PLC0415 - only from here on is its telemetry off
+
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime

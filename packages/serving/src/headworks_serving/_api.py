@@ -1,0 +1,150 @@
+"""The endpoints of the Open Inference Protocol V2."""
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from http import HTTPStatus
+from typing import Final
+
+import orjson
+from headworks_serving._config import ServingConfig
+from headworks_serving._log import LOGGER, line
+from headworks_serving._metrics import Metrics
+from headworks_serving._model import Model
+from headworks_serving._request import parse_request
+from headworks_serving._response import VERSION, describe, encode_response
+from headworks_serving.errors import (
+    EncodingError,
+    OverloadError,
+    RequestError,
+    SlowBodyError,
+    TooLargeError,
+    UnknownModelError,
+)
+from starlette.requests import Request
+from starlette.responses import Response
+
+_JSON_LENGTH: Final = "Inference-Header-Content-Length"
+_MAX_DIGITS: Final = 18  # A longer number of bytes is a mistake, and very long ones cannot be converted.
+
+
+class Api:
+    """The endpoints; all work on tensors is done in a pool of threads, so that the event loop stays free."""
+
+    def __init__(self, model: Model, config: ServingConfig) -> None:
+        """Make endpoints for a model within the limits of the settings."""
+        self._model = model
+        self._config = config
+        self._pool = ThreadPoolExecutor(config.workers, thread_name_prefix="infer")
+        self._pending = 0
+        self.metrics = Metrics(model, lambda: self._pending)
+
+    async def server(self, _request: Request) -> Response:
+        """Answer what this server is."""
+        return reply({"name": "headworks-serving", "version": _version(), "extensions": ["binary_tensor_data"]})
+
+    async def live(self, _request: Request) -> Response:
+        """Answer that the process runs."""
+        return reply({"live": True})
+
+    async def ready(self, request: Request) -> Response:
+        """Answer whether requests should be sent here: the model was loaded before; only a stop changes it."""
+        return _readiness(request, {})
+
+    async def model(self, request: Request) -> Response:
+        """Answer what the model takes and gives."""
+        self._require_model(request)
+        return reply(describe(self._model))
+
+    async def model_ready(self, request: Request) -> Response:
+        """Answer whether requests for the model should be sent here."""
+        self._require_model(request)
+        return _readiness(request, {"name": self._model.name})
+
+    async def infer(self, request: Request) -> Response:
+        """Answer with predictions."""
+        start = time.perf_counter()
+        self._require_model(request)
+        if self._pending >= self._config.max_pending:
+            msg = f"{self._pending} requests are waiting for an answer already; try again later"
+            raise OverloadError(msg)
+        self._pending += 1
+        try:
+            body = await self._read_body(request)
+            work = partial(self._answer, body, _number(request, _JSON_LENGTH))
+            rows, response = await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._pending -= 1
+        seconds = time.perf_counter() - start
+        self.metrics.observe_inference(rows, seconds)
+        LOGGER.info(line("infer", status=200, rows=rows, ms=seconds * 1000))
+        return response
+
+    def _require_model(self, request: Request) -> None:
+        name, version = request.path_params["name"], request.path_params.get("version", VERSION)
+        if (name, version) != (self._model.name, VERSION):
+            msg = (
+                f'there is no model "{name[:100]}" of version "{version[:100]}" here; '
+                f'this server has "{self._model.name}" of version "{VERSION}"'
+            )
+            raise UnknownModelError(msg)
+
+    async def _read_body(self, request: Request) -> bytes:
+        if request.headers.get("Content-Encoding", "identity") != "identity":
+            msg = "compressed bodies are not supported; send the body without Content-Encoding"
+            raise EncodingError(msg)
+        self._limit(_number(request, "Content-Length") or 0)
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._config.body_seconds):
+                async for chunk in request.stream():
+                    body += chunk
+                    self._limit(len(body))
+        except TimeoutError as error:
+            msg = f"the body did not arrive within {self._config.body_seconds:g} s"
+            raise SlowBodyError(msg) from error
+        return bytes(body)
+
+    def _limit(self, size: int) -> None:
+        if size > self._config.max_body:
+            msg = f"the body has {size} bytes or more; at most {self._config.max_body} are taken in one request"
+            raise TooLargeError(msg)
+
+    def _answer(self, body: bytes, json_length: int | None) -> tuple[int, Response]:
+        """Do all the work of one request, in a thread of the pool."""
+        wanted = parse_request(
+            body, json_length=json_length, image_shape=self._model.image_shape, max_batch=self._config.max_batch
+        )
+        answer, length = encode_response(wanted, self._model.predict(wanted.images), model=self._model)
+        headers = {} if length is None else {_JSON_LENGTH: str(length)}
+        media_type = "application/json" if length is None else "application/octet-stream"
+        return len(wanted.images), Response(answer, headers=headers, media_type=media_type)
+
+
+def reply(content: dict[str, object], status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
+    """Return a JSON answer."""
+    return Response(orjson.dumps(content), status, headers, "application/json")
+
+
+def _readiness(request: Request, content: dict[str, object]) -> Response:
+    is_ready = not request.app.state.draining
+    return reply({**content, "ready": is_ready}, HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _number(request: Request, header: str) -> int | None:
+    text = request.headers.get(header)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+        msg = f"the header {header} must be a number of bytes, got {text[:100]!r}"
+        raise RequestError(msg)
+    return int(text)
+
+
+@cache
+def _version() -> str:
+    """Return the version of this package."""
+    from importlib import metadata  # noqa: PLC0415 - 20 ms, for which no start should wait
+
+    return metadata.version("headworks-serving")

@@ -1,0 +1,98 @@
+"""The ASGI application: which path leads where, and what an error looks like."""
+
+import logging
+from http import HTTPStatus
+from typing import Final
+
+from headworks_serving._api import Api, reply
+from headworks_serving._config import ServingConfig
+from headworks_serving._log import LOGGER, line
+from headworks_serving._model import Model
+from headworks_serving.errors import InferenceError, RequestError, SlowBodyError
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_ERRORS: Final = (HTTPException, RequestError, InferenceError, ClientDisconnect, Exception)
+_MODEL_PATHS: Final = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
+
+
+def create_app(model: Model, config: ServingConfig | None = None) -> Starlette:
+    """Return the application that serves a model.
+
+    Args:
+        model: A loaded model.
+        config: Limits of requests, and how many inferences run at a time.
+
+    Returns:
+        An ASGI application. While its `state.draining` is true it says that it is not ready, and each answer
+        asks the client to close the connection.
+    """
+    api = Api(model, config or ServingConfig())
+    app = Starlette(
+        routes=_routes(api),
+        middleware=[Middleware(api.metrics.counting), Middleware(_CloseWhileDraining)],
+        exception_handlers=dict.fromkeys(_ERRORS, _answer_error),
+    )
+    app.router.redirect_slashes = False  # A redirect would be an answer that is not part of the protocol.
+    app.state.draining = False
+    return app
+
+
+def _routes(api: Api) -> list[Route]:
+    routes = [
+        Route("/v2", api.server),
+        Route("/v2/health/live", api.live),
+        Route("/v2/health/ready", api.ready),
+        Route("/metrics", api.metrics.answer),
+    ]
+    for path in _MODEL_PATHS:
+        routes += [
+            Route(path, api.model),
+            Route(f"{path}/ready", api.model_ready),
+            Route(f"{path}/infer", api.infer, methods=["POST"]),
+        ]
+    return routes
+
+
+class _CloseWhileDraining:
+    """Makes clients that keep their connection open leave it after the next answer once the server is to stop."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_closing(message: Message) -> None:
+            if message["type"] == "http.response.start" and scope["app"].state.draining:
+                MutableHeaders(raw=message["headers"])["Connection"] = "close"
+            await send(message)
+
+        await self._app(scope, receive, send_closing)
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    """Return the answer to a request that failed, always of the form `{"error": "..."}`, and log it."""
+    path, headers = request.scope["path"][:100], {}
+    match error:
+        case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):
+            allowed = sorted((error.headers or {}).get("Allow", "").split(", "))
+            headers = {"Allow": ", ".join(allowed)}
+            status, text = error.status_code, f"{request.method} is not allowed for {path}; use {' or '.join(allowed)}"
+        case HTTPException():
+            status, text = error.status_code, f"there is nothing at {path}; the Open Inference Protocol starts at /v2"
+        case RequestError() | InferenceError():
+            status, text = error.status, str(error)
+            if isinstance(error, SlowBodyError):
+                headers = {"Connection": "close"}  # The rest of the body must not keep the connection busy.
+        case ClientDisconnect():
+            status, text = HTTPStatus.BAD_REQUEST, "the client went away before its request was complete"
+        case _:
+            status, text = HTTPStatus.INTERNAL_SERVER_ERROR, "the server has a defect; its log says more"
+    level = logging.ERROR if status == HTTPStatus.INTERNAL_SERVER_ERROR else logging.WARNING
+    LOGGER.log(level, line("refused", status=int(status), method=request.method, path=path, error=text))
+    return reply({"error": text}, status, headers)

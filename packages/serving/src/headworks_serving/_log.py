@@ -1,0 +1,45 @@
+"""Plain log lines: a time, a level and `key=value` pairs, one line for each event, whatever a client sends."""
+
+import json
+import logging
+import re
+import time
+from typing import Final
+
+LOGGER: Final = logging.getLogger("headworks_serving")
+_PLAIN: Final = re.compile(r"[\w./:@+\[\]-]+", re.ASCII)
+
+
+def line(event: str, **fields: object) -> str:
+    """Return an event and its fields as `key=value` pairs; values that are not plain are quoted as JSON."""
+    return " ".join(f"{key}={_quote(value)}" for key, value in {"event": event, **fields}.items())
+
+
+def _quote(value: object) -> str:
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text)
+
+
+class LineFormatter(logging.Formatter):
+    """Writes each record as one line in UTC; records of other libraries become the event `log`."""
+
+    converter = staticmethod(time.gmtime)
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record, with a traceback as its last field."""
+        text = record.getMessage()
+        if record.name != LOGGER.name:
+            text = line("log", logger=record.name, message=text)
+        if record.exc_info:
+            text += " " + f"traceback={_quote(self.formatException(record.exc_info))}"
+        return f"{self.formatTime(record)} {record.levelname} {text}"
+
+
+def start_logging() -> None:
+    """Send the events of this process to standard error: all of ours, and the warnings of the libraries."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    LOGGER.setLevel(logging.INFO)

@@ -1,0 +1,173 @@
+"""An exported model: one ONNX file that says itself what it takes and what its answers mean."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from headworks_serving.errors import InferenceError, ModelError
+from numpy.typing import NDArray
+
+INPUT: Final = "image"
+OUTPUT: Final = "probabilities"
+_REMEDY = "export it again with `python -m headworks_model export`"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A model that is loaded and ready to predict; its methods may be called from several threads.
+
+    Attributes:
+        name: The stem of the file's name, unless another was given.
+        labels: The name of each class, in the order of the probabilities.
+        image_shape: Height, width and channels of one image.
+        metadata: What the file says about itself: every `headworks.*` property.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    metadata: dict[str, str]
+    session: Any
+
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the probabilities of every class.
+
+        Args:
+            images: Pixels from 0 to 255, shape (N, H, W, C).
+
+        Returns:
+            Probabilities, shape (N, K).
+
+        Raises:
+            InferenceError: The model fails on these images, or what it gives are no N x K numbers.
+        """
+        try:
+            (found,) = self.session.run([OUTPUT], {INPUT: images})
+        except Exception as error:  # The errors of ONNX Runtime share no other base class.
+            msg = f'model "{self.name}" cannot compute: {_first_line(error)}'
+            raise InferenceError(msg) from error
+        probabilities: NDArray[np.float32] = found
+        if probabilities.shape != (len(images), len(self.labels)) or not np.isfinite(probabilities).all():
+            msg = (
+                f'model "{self.name}" gave no {len(self.labels)} finite probabilities for each of {len(images)} '
+                f"images, but an output of shape {list(probabilities.shape)}"
+            )
+            raise InferenceError(msg)
+        return probabilities
+
+
+def load_model(path: Path, *, threads: int = 1, name: str = "") -> Model:
+    """Read a model file, check that it can be served, and run it once.
+
+    Args:
+        path: The ONNX file; its stem becomes the name of the model.
+        threads: Threads that one inference may use.
+        name: The name of the model, in place of that.
+
+    Returns:
+        The model, warmed up: its first prediction is as fast as any later one.
+
+    Raises:
+        ModelError: The file is missing, is no ONNX model, or is not of the form that `headworks_model` exports.
+    """
+    session = _open_session(path, threads)
+    metadata = _read_metadata(path, session)
+    model = Model(
+        name=name or path.stem,
+        labels=_read_labels(path, metadata),
+        image_shape=_read_image_shape(path, session),
+        metadata=metadata,
+        session=session,
+    )
+    _warm_up(path, model)
+    return model
+
+
+def _import_runtime() -> Any:  # noqa: ANN401 - onnxruntime ships no types
+    """Import ONNX Runtime with its telemetry off.
+
+    Left alone, it writes an identifier of the machine below the home folder and sends events from its import on; its
+    Privacy.md names the variable that prevents both. The call is for what imported it before.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime  # noqa: PLC0415 - only from here on is its telemetry off
+
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
+def _open_session(path: Path, threads: int) -> Any:  # noqa: ANN401 - onnxruntime ships no types
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        msg = f"cannot read the model {path}: {error.strerror}; {_REMEDY}, or correct the path"
+        raise ModelError(msg) from error
+    ort = _import_runtime()
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Spinning threads would keep the cores busy between requests.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4  # What goes wrong is raised; the runtime need not print it as well.
+    try:
+        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # The errors of ONNX Runtime share no other base class.
+        msg = f"{path} is no ONNX model that ONNX Runtime can load ({_first_line(error)}); {_REMEDY}"
+        raise ModelError(msg) from error
+
+
+def _read_metadata(path: Path, session: Any) -> dict[str, str]:  # noqa: ANN401 - onnxruntime ships no types
+    found: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    needed = ("headworks.labels", "headworks.dataset_digest", "headworks.weights_digest")
+    missing = [name for name in needed if not found.get(name)]
+    if missing:
+        msg = f"{path} lacks the metadata {', '.join(missing)}; {_REMEDY}"
+        raise ModelError(msg)
+    return {name: value for name, value in sorted(found.items()) if name.startswith("headworks.")}
+
+
+def _read_labels(path: Path, metadata: dict[str, str]) -> tuple[str, ...]:
+    try:
+        labels = json.loads(metadata["headworks.labels"])
+    except (ValueError, RecursionError):
+        labels = None
+    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
+        msg = f"the metadata headworks.labels of {path} is no JSON list of class names; {_REMEDY}"
+        raise ModelError(msg)
+    if len(set(labels)) < len(labels):
+        msg = f"the metadata headworks.labels of {path} names a class twice; {_REMEDY}"
+        raise ModelError(msg)
+    return tuple(labels)
+
+
+def _read_image_shape(path: Path, session: Any) -> tuple[int, int, int]:  # noqa: ANN401 - onnxruntime ships no types
+    inputs = [(it.name, it.type, it.shape) for it in session.get_inputs()]
+    outputs = {it.name: it.type for it in session.get_outputs()}
+    match inputs:
+        case [(name, "tensor(uint8)", [batch, int(height), int(width), int(channels)])] if (
+            name == INPUT and not isinstance(batch, int)
+        ):
+            if outputs.get(OUTPUT) == "tensor(float)":
+                return height, width, channels
+    msg = (
+        f"{path} takes {inputs} and gives {outputs}; a served model takes one input {INPUT!r}, tensor(uint8), "
+        f"[batch, H, W, C] with a free batch, and gives {OUTPUT!r}, tensor(float); {_REMEDY}"
+    )
+    raise ModelError(msg)
+
+
+def _warm_up(path: Path, model: Model) -> None:
+    """Predict once for one image and once for two: a graph that is tied to one batch size shows it here."""
+    try:
+        for batch in (1, 2):
+            model.predict(np.zeros((batch, *model.image_shape), np.uint8))
+    except InferenceError as error:
+        msg = f"{path} fails on blank images: {error}; {_REMEDY}"
+        raise ModelError(msg) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

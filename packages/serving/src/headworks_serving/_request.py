@@ -1,0 +1,215 @@
+"""Reading an inference request of the Open Inference Protocol V2.
+
+Format: the "Inference" section of the protocol's HTTP/REST specification and its binary tensor data extension,
+in which the tensor's bytes follow the JSON object and the header Inference-Header-Content-Length gives the length
+of that object.
+"""
+
+import math
+import reprlib
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final, TypeVar
+
+import numpy as np
+import orjson
+from headworks_serving._model import INPUT, OUTPUT
+from headworks_serving.errors import RequestError, TooLargeError
+from numpy.typing import NDArray
+
+LABEL: Final = "label"
+OUTPUTS: Final = (OUTPUT, LABEL)
+_MAX_PIXEL: Final = 255
+
+_KINDS: Final = {dict: "an object", list: "a list", str: "a string", int: "a whole number", bool: "true or false"}
+_Kind = TypeVar("_Kind", dict[str, object], list[object], str, int, bool)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestedOutput:
+    """An output that the client wants, as raw bytes (`binary`) or inside the JSON object."""
+
+    name: str
+    binary: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferRequest:
+    """What a client asks for: images of shape (N, H, W, C), the outputs that it wants, and its own id or ""."""
+
+    images: NDArray[np.uint8]
+    outputs: tuple[RequestedOutput, ...]
+    id: str
+
+
+def parse_request(
+    body: bytes, *, json_length: int | None, image_shape: tuple[int, int, int], max_batch: int
+) -> InferRequest:
+    """Read the body of an inference request.
+
+    Args:
+        body: The JSON object, and after it the raw tensor where it is not inside the object.
+        json_length: Bytes of the JSON object, or None where it is the whole body.
+        image_shape: Height, width and channels that the model takes.
+        max_batch: Most images in one request.
+
+    Raises:
+        RequestError: The body is no request that the model can answer; the message says what to change.
+    """
+    length = len(body) if json_length is None else json_length
+    if length > len(body):
+        msg = f"Inference-Header-Content-Length is {length}, but the body has only {len(body)} bytes"
+        raise RequestError(msg)
+    document, raw = _parse_json(body[:length]), body[length:]
+    parameters = _member(document, "parameters", dict) or {}
+    image = _only_input(document)
+    shape = _read_shape(image, image_shape, max_batch)
+    return InferRequest(
+        images=_read_pixels(image, shape, raw),
+        outputs=_read_outputs(document, binary=_member(parameters, "binary_data_output", bool) or False),
+        id=_member(document, "id", str) or "",
+    )
+
+
+def _parse_json(text: bytes) -> dict[str, object]:
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        msg = f"the body is no JSON: {error}"
+        raise RequestError(msg) from error
+    if not isinstance(document, dict):
+        msg = f"the body must be a JSON object, got {reprlib.repr(document)}"
+        raise RequestError(msg)
+    return document
+
+
+def _member(container: dict[str, object], key: str, kind: type[_Kind]) -> _Kind | None:
+    """Return a member of a JSON object if it is of the right type; null counts as absent, as clients send it so."""
+    value = container.get(key)
+    if value is None or type(value) is kind:
+        return value
+    msg = f'"{key}" must be {_KINDS[kind]}, got {reprlib.repr(value)}'
+    raise RequestError(msg)
+
+
+def _required(container: dict[str, object], key: str, kind: type[_Kind]) -> _Kind:
+    value = _member(container, key, kind)
+    if value is None:
+        msg = f'"{key}" is missing; it must be {_KINDS[kind]}'
+        raise RequestError(msg)
+    return value
+
+
+def _objects(values: list[object], key: str) -> list[dict[str, object]]:
+    found = [value for value in values if isinstance(value, dict)]
+    if len(found) < len(values):
+        msg = f'"{key}" must be a list of objects, got {reprlib.repr(values)}'
+        raise RequestError(msg)
+    return found
+
+
+def _only_input(document: dict[str, object]) -> dict[str, object]:
+    inputs = _objects(_required(document, "inputs", list), "inputs")
+    names = [_required(it, "name", str) for it in inputs]
+    if names != [INPUT]:
+        msg = f'"inputs" must hold exactly one tensor, named "{INPUT}", got {reprlib.repr(names)}'
+        raise RequestError(msg)
+    datatype = _required(inputs[0], "datatype", str)
+    if datatype != "UINT8":
+        msg = f'input "{INPUT}" must have the datatype "UINT8", got {reprlib.repr(datatype)}'
+        raise RequestError(msg)
+    return inputs[0]
+
+
+def _read_shape(image: dict[str, object], image_shape: tuple[int, int, int], max_batch: int) -> tuple[int, ...]:
+    shape = _required(image, "shape", list)
+    batch = shape[0] if shape else None
+    if type(batch) is not int or shape[1:] != list(image_shape) or not set(map(type, shape)) <= {int}:
+        msg = f'input "{INPUT}" must have the shape {[-1, *image_shape]} (-1: the batch), got {reprlib.repr(shape)}'
+        raise RequestError(msg)
+    if batch < 1:
+        msg = f'input "{INPUT}" has a batch of {batch}; send at least one image'
+        raise RequestError(msg)
+    if batch > max_batch:
+        msg = f'input "{INPUT}" has a batch of {batch}; at most {max_batch} images are taken in one request'
+        raise TooLargeError(msg)
+    return batch, *image_shape
+
+
+def _read_pixels(image: dict[str, object], shape: tuple[int, ...], raw: bytes) -> NDArray[np.uint8]:
+    parameters = _member(image, "parameters", dict) or {}
+    _refuse_unknown(parameters, "binary_data_size")
+    size = _member(parameters, "binary_data_size", int)
+    if size is None:
+        if raw:
+            msg = f'{len(raw)} bytes follow the JSON object, but input "{INPUT}" has no "binary_data_size"'
+            raise RequestError(msg)
+        pixels = _flatten(_required(image, "data", list), shape)
+    else:
+        if "data" in image or not len(raw) == size == math.prod(shape):
+            msg = (
+                f'input "{INPUT}" of shape {list(shape)} as raw data needs no "data", a "binary_data_size" of '
+                f"{math.prod(shape)} and as many bytes after the JSON object; got {size} and {len(raw)} bytes"
+            )
+            raise RequestError(msg)
+        pixels = raw
+    return np.frombuffer(pixels, np.uint8).reshape(shape)
+
+
+def _flatten(data: list[object], shape: tuple[int, ...]) -> bytes:
+    """Return the pixels of a nested or a flat list, row by row; both forms are part of the protocol."""
+    values = data
+    for size in shape[1:]:
+        rows = [value for value in values if isinstance(value, list)]
+        if not rows:
+            break
+        if len(rows) < len(values) or {*map(len, rows)} != {size}:
+            msg = f'"data" of input "{INPUT}" is ragged: it must be one flat list, or nested as the shape {list(shape)}'
+            raise RequestError(msg)
+        values = list(chain.from_iterable(rows))
+    if len(values) != math.prod(shape):
+        msg = (
+            f'"data" of input "{INPUT}" has {len(values)} values, but its shape {list(shape)} needs {math.prod(shape)}'
+        )
+        raise RequestError(msg)
+    return _to_bytes(values)
+
+
+def _to_bytes(values: list[object]) -> bytes:
+    numbers = [value for value in values if type(value) is int]  # True is an int too, but no pixel.
+    try:
+        if len(numbers) == len(values):
+            return bytes(numbers)
+    except ValueError:  # One of them is below 0 or above 255.
+        pass
+    wrong = next(value for value in values if type(value) is not int or not 0 <= value <= _MAX_PIXEL)
+    msg = f'"data" of input "{INPUT}" must be whole numbers from 0 to {_MAX_PIXEL}, got {reprlib.repr(wrong)}'
+    raise RequestError(msg)
+
+
+def _read_outputs(document: dict[str, object], *, binary: bool) -> tuple[RequestedOutput, ...]:
+    wanted = _objects(_member(document, "outputs", list) or [], "outputs")
+    found = [_read_output(it, binary=binary) for it in wanted]
+    if len({it.name for it in found}) < len(found):
+        msg = f'"outputs" names an output twice: {[it.name for it in found]}'
+        raise RequestError(msg)
+    return tuple(found or (RequestedOutput(name=name, binary=binary) for name in OUTPUTS))
+
+
+def _read_output(wanted: dict[str, object], *, binary: bool) -> RequestedOutput:
+    name = _required(wanted, "name", str)
+    if name not in OUTPUTS:
+        msg = f"there is no output {reprlib.repr(name)}; the model gives {', '.join(OUTPUTS)}"
+        raise RequestError(msg)
+    parameters = _member(wanted, "parameters", dict) or {}
+    _refuse_unknown(parameters, "binary_data")
+    own = _member(parameters, "binary_data", bool)
+    return RequestedOutput(name=name, binary=binary if own is None else own)
+
+
+def _refuse_unknown(parameters: dict[str, object], known: str) -> None:
+    """Refuse what would change the answer and is not done here, such as shared memory or classification."""
+    for name in parameters:
+        if name != known:
+            msg = f'the tensor parameter {reprlib.repr(name)} is not supported, only "{known}" is'
+            raise RequestError(msg)

@@ -1,0 +1,159 @@
+"""The process: one socket, one model, one event loop, and an end that loses no request."""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event
+from typing import Any, Final
+
+import uvicorn
+from headworks_serving._app import create_app
+from headworks_serving._config import ServingConfig
+from headworks_serving._log import LOGGER, line
+from headworks_serving._model import load_model
+from headworks_serving._newcomers import ignore_newcomers
+from headworks_serving._signals import SIGNALS, ending_on_signals
+from headworks_serving.errors import AddressError
+from starlette.applications import Starlette
+
+_BACKLOG: Final = 2048
+_TICK: Final = 0.02
+_ACCEPT_TURNS: Final = 5  # The event loop sets up a connection that it has accepted within three turns.
+
+
+def serve(path: Path, config: ServingConfig, *, name: str = "") -> None:
+    """Serve a model until SIGTERM or SIGINT.
+
+    The port is bound first, but connections are refused until the model has been loaded and has predicted once, so
+    that a server that answers is a server that is ready.
+
+    Args:
+        path: The ONNX file.
+        config: Where to listen, and the limits.
+        name: The name of the model; the stem of the file unless given.
+
+    Raises:
+        AddressError: The address cannot be listened on.
+        ModelError: The file cannot be served.
+        SystemExit: A signal came before the model was ready; the exit code is 0.
+    """
+    with ending_on_signals() as stop, _bind(config) as listener:
+        _serve_on(listener, path, config, stop, name)
+
+
+def _serve_on(listener: socket.socket, path: Path, config: ServingConfig, stop: Event, name: str) -> None:
+    host, port = listener.getsockname()[:2]
+    LOGGER.info(line("loading", model=path, host=host, port=port))
+    start = time.perf_counter()
+    model = load_model(path, threads=config.threads, name=name)
+    server = _Server(create_app(model, config), config)
+    for number in SIGNALS:
+        signal.signal(number, server.handle_exit)
+    if stop.is_set():
+        raise SystemExit(0)
+    with _address_errors(config):
+        listener.listen(_BACKLOG)
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    seconds = time.perf_counter() - start
+    LOGGER.info(line("ready", model=model.name, url=url, classes=len(model.labels), load_seconds=seconds))
+    server.run([listener])
+    LOGGER.info(line("stopped", requests=server.server_state.total_requests))
+
+
+@contextmanager
+def _address_errors(config: ServingConfig) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that cannot be one of a host
+        reason = getattr(error, "strerror", None) or error
+        msg = f"cannot listen on {config.host} port {config.port}: {reason}; give another --host or --port"
+        raise AddressError(msg) from error
+
+
+def _bind(config: ServingConfig) -> socket.socket:
+    """Take the address without listening yet, so that connections are refused until the model is ready."""
+    with _address_errors(config):
+        found = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            # Elsewhere than on POSIX the option would let two servers share the port.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name == "posix"))
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+        return listener
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, except for the way it stops: what has reached the port is answered before connections are closed."""
+
+    def __init__(self, app: Starlette, config: ServingConfig) -> None:
+        self._app = app
+        self._drain_seconds = config.drain_seconds
+        # Nothing is left to what else is installed or to variables such as WEB_CONCURRENCY.
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="h11",
+                loop="asyncio",
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                workers=1,
+                backlog=_BACKLOG,
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=config.stop_seconds,
+            )
+        )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, tell clients to leave, wait for them a little, and let uvicorn do the rest."""
+        connections = self.server_state.connections
+        LOGGER.info(line("stopping", connections=len(connections)))
+        self._app.state.draining = True
+        await self._stop_listening(sockets or [])
+        end = time.monotonic() + self._drain_seconds
+        while connections and time.monotonic() < end:  # noqa: ASYNC110 - uvicorn signals no event when one leaves
+            await asyncio.sleep(_TICK)
+        await super().shutdown(sockets)
+
+    async def _stop_listening(self, listeners: list[socket.socket]) -> None:
+        """Close the listeners, but first take in each connection that is being set up or waits in the kernel."""
+        loop = asyncio.get_running_loop()
+        for listener in listeners:
+            ignore_newcomers(listener)
+        await asyncio.sleep(_TICK)  # for what is half made already
+        with suppress(NotImplementedError):  # The event loop of Windows has no readers.
+            for listener in listeners:
+                loop.remove_reader(listener)
+        for _ in range(_ACCEPT_TURNS):
+            await asyncio.sleep(0)
+        waiting = [connection for listener in listeners for connection in _accept_all(listener)]
+        for server in self.servers:
+            server.close()
+        for connection in waiting:
+            await loop.connect_accepted_socket(self._make_protocol, connection)
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        settings: dict[str, Any] = {"config": self.config, "server_state": self.server_state, "app_state": {}}
+        return self.config.http_protocol_class(**settings)
+
+
+def _accept_all(listener: socket.socket) -> list[socket.socket]:
+    """Return the connections that wait in the kernel."""
+    found: list[socket.socket] = []
+    with suppress(BlockingIOError):
+        while True:
+            found.append(listener.accept()[0])
+            found[-1].settimeout(0)
+    return found

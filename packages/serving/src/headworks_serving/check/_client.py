@@ -1,0 +1,132 @@
+"""Asking a server for predictions through the client that users of other servers know."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import numpy as np
+from headworks_serving.check._compare import Served
+from headworks_serving.errors import ServerFaultError
+from numpy.typing import NDArray
+from tritonclient import http
+
+_MAX_BATCH: Final = 64
+_MAX_PIXELS: Final = 2_000_000  # A batch takes 8 MB as JSON then, half of what the server takes by default.
+_WARM: Final = 10  # The first requests open a connection and fill caches, which later ones do not.
+_TICK: Final = 0.05
+_Result = TypeVar("_Result")
+
+
+def wait_until_ready(address: str, name: str, *, seconds: float) -> None:
+    """Wait until a server is ready to predict with a model.
+
+    Args:
+        address: HOST:PORT.
+        name: The name of the model.
+        seconds: How long to wait.
+
+    Raises:
+        ServerFaultError: It is not ready in time.
+    """
+    end = time.monotonic() + seconds
+    while not _is_ready(address, name):
+        if time.monotonic() > end:
+            msg = (
+                f'no server at {address} is ready to predict with a model "{name}" after {seconds:g} s; '
+                "read its log, and check the address and the name"
+            )
+            raise ServerFaultError(msg)
+        time.sleep(_TICK)
+
+
+def _is_ready(address: str, name: str) -> bool:
+    try:
+        return _run_apart(partial(_ask_ready, address, name))
+    except Exception:  # noqa: BLE001 - at an address may be anything or nothing, and neither is a ready server
+        return False
+
+
+def _ask_ready(address: str, name: str) -> bool:
+    with http.InferenceServerClient(address, connection_timeout=1.0, network_timeout=1.0) as client:
+        return bool(client.is_model_ready(name))
+
+
+def predict(address: str, name: str, images: NDArray[np.uint8], *, binary: bool) -> Served:
+    """Ask a server for the predictions of images, in batches.
+
+    Args:
+        address: HOST:PORT.
+        name: The name of the model.
+        images: Pixels, shape (N, H, W, C) with N of at least 1.
+        binary: Whether tensors travel as raw bytes or inside the JSON object, both ways.
+
+    Raises:
+        ServerFaultError: The server refuses a batch, or its answer is not of the form of the protocol.
+    """
+    try:
+        return _run_apart(partial(_predict, address, name, images, binary=binary))
+    except Exception as error:  # Whatever is wrong with an answer is what the check is there to find.
+        msg = f'the server does not predict with the model "{name}": {type(error).__name__}: {error}'
+        raise ServerFaultError(msg) from error
+
+
+def time_requests(address: str, name: str, images: NDArray[np.uint8], *, number: int) -> list[float]:
+    """Return how many seconds each of some requests took, of one image each, sent one after the other as raw bytes.
+
+    Args:
+        address: HOST:PORT.
+        name: The name of the model.
+        images: Pixels, shape (N, H, W, C) with N of at least 1; they are sent in turn.
+        number: How many requests; a few before them are not counted.
+
+    Raises:
+        ServerFaultError: The server refuses a request, or its answer is not of the form of the protocol.
+    """
+    try:
+        return _run_apart(partial(_time_requests, address, name, images, number=number))
+    except Exception as error:  # As above: the server answered a moment ago.
+        msg = f'the server ceased to predict with the model "{name}": {type(error).__name__}: {error}'
+        raise ServerFaultError(msg) from error
+
+
+def _time_requests(address: str, name: str, images: NDArray[np.uint8], *, number: int) -> list[float]:
+    times = []
+    with http.InferenceServerClient(address) as client:
+        for index in range(-_WARM, number):
+            start = index % len(images)
+            begin = time.perf_counter()
+            _infer(client, name, images[start : start + 1], binary=True)
+            times.append(time.perf_counter() - begin)
+    return times[_WARM:]
+
+
+def _run_apart(function: Callable[[], _Result]) -> _Result:
+    """Call a function in a thread of its own.
+
+    The client switches greenlets, which confuses whatever traces the thread that it runs in, such as a debugger.
+    """
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        return executor.submit(function).result()
+
+
+def _predict(address: str, name: str, images: NDArray[np.uint8], *, binary: bool) -> Served:
+    size = max(1, min(_MAX_BATCH, _MAX_PIXELS // images[0].size))
+    with http.InferenceServerClient(address) as client:
+        batches = [images[start : start + size] for start in range(0, len(images), size)]
+        found = [_infer(client, name, batch, binary=binary) for batch in batches]
+    labels = [label for batch in found for label in batch.labels]
+    return Served(labels=labels, probabilities=np.concatenate([batch.probabilities for batch in found]))
+
+
+def _infer(client: Any, name: str, batch: NDArray[np.uint8], *, binary: bool) -> Served:  # noqa: ANN401 - untyped
+    image = http.InferInput("image", list(batch.shape), "UINT8")
+    image.set_data_from_numpy(batch, binary_data=binary)
+    wanted = [http.InferRequestedOutput(output, binary_data=binary) for output in ("probabilities", "label")]
+    result = client.infer(name, [image], outputs=wanted)
+    labels = result.as_numpy("label").reshape(len(batch)).tolist()
+    return Served(
+        labels=[label.decode() if isinstance(label, bytes) else label for label in labels],
+        probabilities=result.as_numpy("probabilities").reshape(len(batch), -1),
+    )
