@@ -50,6 +50,15 @@ def test_members_are_those_of_the_uv_workspace(scratch: Scratch) -> None:
     assert list(workspace(scratch).packages) == ["libs/a", "one", ""]
 
 
+@pytest.mark.parametrize("pattern", ["./libs/*", "libs/*/", "libs//*", "./x/../libs/*"])
+def test_members_may_be_written_as_uv_takes_them(scratch: Scratch, pattern: str) -> None:
+    """A dot before or a slash behind means the same folders, among the members as among the exclusions."""
+    root = f'[tool.uv.workspace]\nmembers = ["{pattern}"]\nexclude = ["{pattern.replace("*", "old")}"]\n'
+    names = ["libs/a", "libs/old", "two"]
+    scratch.commit({"pyproject.toml": root} | {f"{name}/pyproject.toml": project(name[-1]) for name in names})
+    assert list(workspace(scratch).packages) == ["libs/a"]
+
+
 def test_without_a_uv_workspace_packages_are_below_their_folder(scratch: Scratch) -> None:
     """Any pyproject.toml below `packages` is one."""
     names = ["packages/a", "packages/group/b", "other/c"]
@@ -189,8 +198,46 @@ def test_any_pyproject_is_read_or_refused(one: dict[str, Any], other: dict[str, 
         assert pointed.keys() <= tables.keys()
 
 
-def test_a_broken_pyproject_is_named(scratch: Scratch) -> None:
-    """The message has the file and what is wrong."""
-    scratch.commit({"packages/a/pyproject.toml": "[project\n"})
+def test_a_broken_member_of_the_uv_workspace_is_named(scratch: Scratch) -> None:
+    """The message has the file and what is wrong; uv itself could do nothing with it."""
+    root = '[tool.uv.workspace]\nmembers = ["packages/*"]\n'
+    scratch.commit({"pyproject.toml": root, "packages/a/pyproject.toml": "[project\n"})
     with pytest.raises(ConfigurationError, match=r"packages/a/pyproject.toml is no valid TOML: .*line 1"):
         workspace(scratch)
+
+
+@pytest.mark.parametrize("content", ["[project\n", "\xff = 1\n", "[" * 100_000])
+def test_a_broken_pyproject_within_a_package_is_a_fixture(scratch: Scratch, content: str) -> None:
+    """It belongs to the package whose tests read it, and stops nothing."""
+    files = {"packages/a/pyproject.toml": project("a"), "packages/b/pyproject.toml": project("b", "a")}
+    scratch.commit(files)
+    fixture = scratch.root / "packages/a/tests/broken/pyproject.toml"
+    fixture.parent.mkdir(parents=True)
+    fixture.write_bytes(content.encode("latin-1"))
+    assert needs(scratch, "own") == {"packages/a": (), "packages/b": ("packages/a",)}
+
+
+@pytest.mark.parametrize("target", ["nowhere", "pyproject.toml", "..", "/dev"])
+def test_a_pyproject_that_is_a_link_to_no_file_is_no_package(scratch: Scratch, target: str) -> None:
+    """Dangling links, links in a circle and links to folders lie in fixtures of tests; they stop nothing either."""
+    scratch.commit({"packages/a/pyproject.toml": project("a"), "packages/b/pyproject.toml": project("b")})
+    fixture = scratch.root / "packages/a/tests/pyproject.toml"
+    fixture.parent.mkdir()
+    fixture.symlink_to(target)
+    assert list(workspace(scratch).packages) == ["packages/a", "packages/b"]
+    commit = scratch.commit({})
+    repository = Repository(str(scratch.root))
+    found = find_workspace(CommitSnapshot(repository, commit), Memory("/nowhere/to/remember"))
+    assert list(found.packages) == ["packages/a", "packages/b"]
+
+
+def test_a_broken_pyproject_that_may_be_a_package_needs_all_and_is_needed_by_all(scratch: Scratch) -> None:
+    """Its name and its needs are unknown until it is mended, so that no change to it or to others is overlooked."""
+    files = {f"packages/{name}/pyproject.toml": project(name) for name in "ab"}
+    scratch.commit(files | {"packages/x/pyproject.toml": "name = <<<<<<< HEAD\n"})
+    assert needs(scratch, "runtime") == {
+        "packages/a": ("packages/x",),
+        "packages/b": ("packages/x",),
+        "packages/x": ("packages/a", "packages/b"),
+    }
+    assert workspace(scratch).find("x", "") == ["packages/x"]

@@ -44,23 +44,33 @@ class Package(Record):
         return cls(folder=folder, name=name, runtime=runtime, own=own, outside=outside)
 
 
-def read_packages(parsed: Mapping[str, dict[str, Any]]) -> list[Package]:
-    """Return the packages of all parsed pyproject.toml files, which are given by folder."""
-    names = {folder: _name(folder, data) for folder, data in parsed.items()}
+def read_packages(parsed: Mapping[str, dict[str, Any] | None]) -> list[Package]:
+    """Return the packages of all parsed pyproject.toml files, which are given by folder.
+
+    One that is None could not be parsed: nothing says what that package needs, nor which others need it.
+    """
+    unknown = [folder for folder, data in parsed.items() if data is None]
+    known = {folder: data or {} for folder, data in parsed.items()}
+    names = {folder: _name(folder, data) for folder, data in known.items()}
     folders: dict[str, list[str]] = {}
     for folder, name in names.items():
         folders.setdefault(name, []).append(folder)
+
+    def needed(folder: str, required: list[str]) -> tuple[str, ...]:
+        if not _is_known(known[folder]):
+            return tuple(sorted(known.keys() - {folder}))
+        found = {it for name in set(required) for it in folders.get(name, ())}
+        return tuple(sorted(found.union(unknown) - {folder}))
+
     return [
         Package(
             folder=folder,
             name=names[folder],
-            runtime=_needed(folder, _runtime(data), folders) if _is_known(data) else _all_but(folder, parsed),
-            own=_needed(folder, [*_runtime(data), *_own(data)], folders)
-            if _is_known(data)
-            else _all_but(folder, parsed),
+            runtime=needed(folder, _runtime(data)),
+            own=needed(folder, [*_runtime(data), *_own(data)]),
             outside=tuple(sorted(set(_outside(folder, data)))),
         )
-        for folder, data in parsed.items()
+        for folder, data in known.items()
     ]
 
 
@@ -77,17 +87,6 @@ def _is_known(data: dict[str, Any]) -> bool:
     dynamic = table(data, "project").get("dynamic", [])
     is_dynamic = isinstance(dynamic, list) and {"dependencies", "optional-dependencies"} & set(strings(dynamic))
     return not is_dynamic and ("project" in data or bool(table(data, "tool", "poetry")))
-
-
-def _all_but(folder: str, parsed: Mapping[str, object]) -> tuple[str, ...]:
-    """Return every other package, since nothing says which are needed."""
-    return tuple(sorted(set(parsed) - {folder}))
-
-
-def _needed(folder: str, names: list[str], folders: Mapping[str, list[str]]) -> tuple[str, ...]:
-    """Return the folders of the packages that are named."""
-    found = {it for name in set(names) for it in folders.get(name, ())}
-    return tuple(sorted(found - {folder}))
 
 
 def _runtime(data: dict[str, Any]) -> list[str]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import posixpath
 
+from headworks._listing import LINK
 from headworks._package import Package, read_packages
 from headworks._patterns import matcher
 from headworks._sha256 import digest
 from headworks._toml import parse, strings, table
+from headworks.errors import CannotDecideError, ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from headworks._memory import Memory
@@ -70,7 +73,7 @@ def find_workspace(snapshot: Snapshot, memory: Memory) -> Workspace:
     They are the members of the uv workspace; else all below `packages`; else all not far below the project's root.
 
     Raises:
-        ConfigurationError: a pyproject.toml is no TOML.
+        ConfigurationError: the pyproject.toml of the root or of a member of the uv workspace is no TOML.
     """
     prefix = os.fsencode(snapshot.repository.prefix)
     files = _files(snapshot.listing.raw, prefix)
@@ -101,9 +104,39 @@ def _read(snapshot: Snapshot, prefix: bytes, paths: list[bytes]) -> list[tuple[o
     top = prefix + _FILE[1:-1]
     root = parse(snapshot.read([top]).get(top, b""), "pyproject.toml")
     chosen = _members(root, prefix, paths)
-    contents = snapshot.read(chosen)
-    parsed = {_folder(path): parse(contents[path], os.fsdecode(path)) for path in chosen}
-    return [package.pack() for package in read_packages(parsed)]
+    contents = _contents(snapshot, chosen)
+    is_said = bool(table(root, "tool", "uv", "workspace"))
+    parsed: dict[str, dict[str, Any] | None] = {}
+    for path in contents:
+        try:
+            parsed[_folder(path)] = parse(contents[path], os.fsdecode(path))
+        except ConfigurationError:
+            if is_said:  # uv refuses such a member as well
+                raise
+            parsed[_folder(path)] = None
+    # Within a package that is a fixture of its tests; elsewhere it may be a package, which then may need any other.
+    fixtures = [it for it, data in parsed.items() if data is None and any(map(parsed.get, _above(it)))]
+    return [
+        package.pack() for package in read_packages({it: data for it, data in parsed.items() if it not in fixtures})
+    ]
+
+
+def _contents(snapshot: Snapshot, paths: list[bytes]) -> dict[bytes, bytes]:
+    """Return the contents of files; links that lead to no file are left out, as those in fixtures may."""
+    from contextlib import suppress
+
+    links = [path for path in paths if (snapshot.listing.get(path) or (b"",))[0] == LINK]
+    found = snapshot.read([path for path in paths if path not in links])
+    for link in links:
+        with suppress(OSError, CannotDecideError):
+            found |= snapshot.read([link])
+    return {path: found[path] for path in paths if path in found}
+
+
+def _above(folder: str) -> Iterator[str]:
+    """Yield the folders that a folder lies in, but for the top."""
+    while folder := folder.rpartition("/")[0]:
+        yield folder
 
 
 def _folder(path: bytes) -> str:
@@ -116,8 +149,10 @@ def _members(root: dict[str, Any], prefix: bytes, paths: list[bytes]) -> list[by
     workspace = table(root, "tool", "uv", "workspace")
     below = {path: _folder(path[len(prefix) :]) for path in paths}
     if workspace:
+        # uv takes "./packages/*" and "packages/*/" as well.
         wanted, unwanted = (
-            [matcher(it, exact=True) for it in strings(workspace.get(key, []))] for key in ("members", "exclude")
+            [matcher(posixpath.normpath(it), exact=True) for it in strings(workspace.get(key, []))]
+            for key in ("members", "exclude")
         )
         chosen = {path for path, folder in below.items() if any(it(folder) for it in wanted)}
         chosen -= {path for path, folder in below.items() if any(it(folder) for it in unwanted)}
