@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from headworks._git import Repository
+from headworks._large_files import LARGE
+from headworks._memory import Memory
 from headworks._snapshot import CommitSnapshot, WorkTreeSnapshot
+from headworks._stamps import are_settled
 from headworks.errors import CannotDecideError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from conftest import Scratch
@@ -313,6 +317,84 @@ def test_a_file_that_was_written_to_is_told_although_git_looked_in_between(scrat
     assert after.written_since(before) == {b"clean"}
     (scratch.root / "clean").unlink()
     assert after.written_since(before) == set()
+
+
+def test_a_time_in_the_future_tells_of_no_change(scratch: Scratch) -> None:
+    """An archive or another machine's clock may leave such files; only a change that happens meanwhile is told."""
+    scratch.commit({"early": "x", "same": "x"})
+    for name in ("early", "same"):
+        os.utime(scratch.root / name, (4e9, 4e9))
+    scratch.git("update-index", "--refresh")
+    time.sleep(0.05)
+    before = now(scratch)
+    scratch.write({"new": "x", "early": "x"})
+    os.utime(scratch.root / "early", (4e9, 4e9))
+    scratch.git("add", "new")
+    scratch.git("update-index", "--refresh")
+    assert now(scratch).written_since(before) == {b"early"}
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Note which files git is asked to hash, some seconds after they were written."""
+    hashes, asked, later = Repository.hashes, list[bytes](), time.time_ns() + 10**10
+
+    def noted(self: Repository, paths: Iterable[bytes], *options: str) -> dict[bytes, bytes]:
+        asked.extend(paths := list(paths))
+        return hashes(self, paths, *options)
+
+    monkeypatch.setattr(time, "time_ns", lambda: later)
+    monkeypatch.setattr(Repository, "hashes", noted)
+    return asked
+
+
+def test_a_large_untracked_file_is_read_once(scratch: Scratch, hashed: list[bytes]) -> None:
+    """What nobody touched since an earlier look is known by its times, size and place, as git knows what it tracks."""
+    scratch.commit({"a": "a"})
+    scratch.write({"large": "x" * LARGE, "small": "x"})
+    before = now(scratch).listing.raw
+    assert sorted(hashed) == [b"large", b"small"]
+    hashed.clear()
+    assert now(scratch).listing.raw == before
+    assert hashed == [b"small"]
+    scratch.commit()
+    assert at(scratch).listing.raw == before
+
+
+@pytest.mark.parametrize("change", ["content", "another file"])
+def test_a_change_to_a_large_untracked_file_is_seen(scratch: Scratch, hashed: list[bytes], change: str) -> None:
+    """Same size and same time of change do not hide it."""
+    scratch.commit({"a": "a"})
+    scratch.write({"large": "x" * LARGE, "other": "y" * LARGE})
+    before = now(scratch).listing.get(b"large")
+    found = (scratch.root / "large").stat()
+    if change == "content":
+        scratch.write({"large": "y" * LARGE})
+    else:
+        (scratch.root / "other").rename(scratch.root / "large")
+    os.utime(scratch.root / "large", ns=(found.st_atime_ns, found.st_mtime_ns))
+    hashed.clear()
+    assert now(scratch).listing.get(b"large") != before
+    assert hashed.count(b"large") == 1
+
+
+def test_a_young_large_file_is_read_again(scratch: Scratch) -> None:
+    """It could still change without its times showing it."""
+    scratch.commit({"a": "a"})
+    scratch.write({"large": "x" * LARGE})
+    times = (scratch.root / "large").stat().st_mtime_ns
+    now(scratch)
+    assert Memory(f"{scratch.root}/.git/headworks").get("large", "") == {}
+    assert not are_settled((times,), times + 1)
+
+
+def test_a_large_file_counts_byte_by_byte(scratch: Scratch) -> None:
+    """A filter of git's may take long, and give two contents one id."""
+    scratch.commit({".gitattributes": "large text\n"})
+    scratch.write({"large": "x\r\n" * LARGE})
+    before = now(scratch).listing.get(b"large")
+    scratch.write({"large": "x\n" * LARGE})
+    assert now(scratch).listing.get(b"large") != before
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links need no privilege there")

@@ -325,6 +325,18 @@ def test_a_change_is_seen_in_spite_of_what_is_remembered(
     assert outputs.content("out") != before
 
 
+def test_an_output_with_times_in_the_future_is_remembered(recorded: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change would set them to now, so that it would show."""
+    for path in (recorded.root / "out").rglob("*"):
+        os.utime(path, (4e9, 4e9))
+    settle(monkeypatch)
+    outputs = recorded.store.outputs(recorded.root)
+    before = outputs.content("out")
+    outputs.save()
+    monkeypatch.setattr("headworks._store.tree.manifest_of", None)
+    assert Outputs(str(recorded.root)).content("out") == before
+
+
 def test_a_young_output_is_not_remembered(recorded: Stage) -> None:
     """It could still change without its times showing it."""
     outputs = recorded.store.outputs(recorded.root)

@@ -138,15 +138,19 @@ class Repository:
             target = file.read().strip().removeprefix("gitdir: ")
         return os.path.join(self.top, target)
 
-    def hashes(self, paths: Iterable[bytes]) -> dict[bytes, bytes]:
+    def hashes(self, paths: Iterable[bytes], *options: str) -> dict[bytes, bytes]:
         """Return the object ids of files of the work tree, as git would store them now, line endings included.
+
+        Args:
+            paths: the files.
+            options: of `git hash-object`, as in `--no-filters` for the bytes as they are.
 
         Raises:
             UsageError: a file cannot be read, or vanished meanwhile.
         """
         found: dict[bytes, bytes] = {}
         for chunk in _chunks(list(paths)):
-            output = self.run("hash-object", "--", *map(os.fsdecode, chunk))
+            output = self.run("hash-object", *options, "--", *map(os.fsdecode, chunk))
             found.update(zip(chunk, output.split(), strict=True))
         return found
 

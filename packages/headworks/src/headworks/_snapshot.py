@@ -13,6 +13,7 @@ import time
 from abc import ABC, abstractmethod
 
 from headworks._git import Repository, blob_id
+from headworks._large_files import LARGE, large_hashes
 from headworks._listing import EXECUTABLE, FILE, LINK, SUBMODULE, Listing, record
 from headworks.errors import CannotDecideError, UsageError
 
@@ -24,6 +25,7 @@ __all__ = ["CommitSnapshot", "Snapshot", "WorkTreeSnapshot"]
 
 _ATTEMPTS = 5
 _SECOND = 1_000_000_000  # nanoseconds
+_SIZE = 2  # the place of a file's size in its stamp
 _LAG = 10_000_000  # nanoseconds by which the time of a file may lag behind the clock: a tick of a slow kernel
 
 
@@ -110,7 +112,7 @@ class WorkTreeSnapshot(Snapshot):
         inner: the work trees inside this one, submodules and others.
     """
 
-    stamps: dict[bytes, object]
+    stamps: dict[bytes, tuple[int, ...] | None]
     inner: dict[bytes, WorkTreeSnapshot]
 
     def __init__(self, repository: Repository, meanwhile: Iterable[None] = ()) -> None:
@@ -168,9 +170,10 @@ class WorkTreeSnapshot(Snapshot):
         both = {path: (now, earlier.inner[path]) for path, now in self.inner.items() if path in earlier.inner}
         found |= {path for path, (now, before) in both.items() if now.written_since(before)}
         if self._index != earlier._index or self._index[:1] >= (earlier._began - _SECOND,):
-            limit = earlier._began - _LAG
+            began, now = earlier._began - _LAG, time.time_ns() + _LAG
             others = set(self.listing.paths()) - same
-            found |= {path for path in others if _changed(self._name(path)) >= limit}
+            # A time in the future, as an archive may leave it, tells of no change in between.
+            found |= {path for path in others if any(began <= it <= now for it in _times(self._name(path)))}
         return {path for path in found if self.listing.get(path) == earlier.listing.get(path)}
 
     def _name(self, path: bytes) -> bytes:
@@ -195,9 +198,9 @@ class WorkTreeSnapshot(Snapshot):
         listing, untracked = _parted(repository.finish(files))
         modes = _unlooked(listing) | dict.fromkeys(untracked, b"")
         modes |= _dirty_modes(repository.finish(dirty))
-        return listing.replaced(self._records(modes, listing)) if modes else listing
+        return listing.replaced(self._records(modes, listing, untracked)) if modes else listing
 
-    def _records(self, modes: dict[bytes, bytes], listing: Listing) -> dict[bytes, bytes]:
+    def _records(self, modes: dict[bytes, bytes], listing: Listing, untracked: list[bytes]) -> dict[bytes, bytes]:
         """Return new records of files, empty for those that are not there; a mode is git's own where it gave one."""
         records: dict[bytes, bytes] = {}
         contents: dict[bytes, bytes] = {}
@@ -213,7 +216,10 @@ class WorkTreeSnapshot(Snapshot):
                 records[path] = record(mode, self._checked_out(self.inner[path]), path)
             elif mode:
                 contents[path] = known if known in {FILE, EXECUTABLE} else mode
-        hashes = self.repository.hashes(contents)
+        stamps = {path: stamp for path in contents.keys() & set(untracked) if (stamp := self.stamps[path])}
+        large = {path: stamp for path, stamp in stamps.items() if stamp[_SIZE] >= LARGE}
+        hashes = large_hashes(self.repository, large, self._began) if large else {}
+        hashes |= self.repository.hashes([path for path in contents if path not in hashes])
         return records | {path: record(mode, hashes[path], path) for path, mode in contents.items()}
 
     def _checked_out(self, inner: WorkTreeSnapshot) -> bytes:
@@ -258,13 +264,13 @@ def _dirty_modes(output: bytes) -> dict[bytes, bytes]:
     return {path: head.split(b" ")[1] for head, path in zip(parts[::2], parts[1::2], strict=False)}
 
 
-def _mode(name: bytes) -> tuple[bytes, object]:
+def _mode(name: bytes) -> tuple[bytes, tuple[int, ...] | None]:
     """Return the mode that git would give to what has a name, empty where git would store nothing, and a stamp."""
     try:
         found = os.lstat(name)
     except (FileNotFoundError, NotADirectoryError):
         return b"", None
-    mode, stamp = found.st_mode, (found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+    mode, stamp = found.st_mode, (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_dev)
     if stat.S_ISLNK(mode):
         return LINK, stamp
     if stat.S_ISDIR(mode):
@@ -274,10 +280,10 @@ def _mode(name: bytes) -> tuple[bytes, object]:
     return b"", stamp
 
 
-def _changed(name: bytes) -> int:
-    """Return when a file was last changed in any way, in nanoseconds since the epoch; 0 where there is none."""
+def _times(name: bytes) -> tuple[int, ...]:
+    """Return when a file last changed in content and in any way, in nanoseconds since the epoch; none for no file."""
     try:
         found = os.lstat(name)
     except (FileNotFoundError, NotADirectoryError):
-        return 0
-    return max(found.st_ctime_ns, found.st_mtime_ns)
+        return ()
+    return found.st_mtime_ns, found.st_ctime_ns

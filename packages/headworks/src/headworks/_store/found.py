@@ -11,6 +11,7 @@ import stat
 import time
 
 from headworks._sha256 import sha256
+from headworks._stamps import are_settled
 from headworks._store.files import read
 from headworks._store.place import private_folder
 from headworks._verdict_file import is_output_path, seal, unseal
@@ -24,7 +25,6 @@ __all__ = ["Found"]
 
 _FILE = "found"
 _LIMIT = 64 << 20  # bytes
-_SETTLED = 2_000_000_000  # nanoseconds; the coarsest clock of a common file system, FAT's
 
 
 class Found:
@@ -49,13 +49,13 @@ class Found:
         place = self.place(path)
         now = time.time_ns()
         try:
-            times, newest = _times(place)
+            times, is_settled = _times(place, now)
             remembered, content = self._load().get(path, ("", ""))
             if remembered != times:
                 content = _read(place)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        if newest + _SETTLED < now:
+        if is_settled:
             self._is_changed |= remembered != times
             self._load()[path] = (times, content)
         return content
@@ -136,18 +136,18 @@ def _read(place: str) -> str:
     return text
 
 
-def _times(place: str) -> tuple[str, int]:
-    """Return a hash over what the file system says about an output, and its newest time in nanoseconds."""
+def _times(place: str, now: int) -> tuple[str, bool]:
+    """Return a hash over what the file system says about an output, and whether that would show any later change."""
     function = sha256()
-    newest = 0
+    is_settled = True
     pending = [place]
     while pending:
         path = pending.pop()
         found = os.lstat(path)
         if stat.S_ISDIR(found.st_mode):
             pending += sorted(os.path.join(path, name) for name in os.listdir(path))
-        newest = max(newest, found.st_mtime_ns, found.st_ctime_ns)
+        is_settled = is_settled and are_settled((found.st_mtime_ns, found.st_ctime_ns), now)
         row = (path, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
         function.update(repr(row).encode("utf-8", "surrogateescape"))
     text: str = function.hexdigest()
-    return text, newest
+    return text, is_settled
