@@ -93,6 +93,20 @@ def test_what_nox_has_to_say_is_passed_on(scratch: Scratch) -> None:
         sessions(scratch.root)
 
 
+def test_a_variable_that_the_noxfile_asks_for_in_vain_is_named(
+    scratch: Scratch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is set where Headworks runs, so that plain nox works; the message says what lets it through, and that does."""
+    scratch.commit({"noxfile.py": f'import os\n\nMODE = os.environ["MODE"]\n{REAL}'})
+    with pytest.raises(ConfigurationError, match=r"(?s)nox cannot list .*KeyError: 'MODE'"):
+        sessions(scratch.root)
+    monkeypatch.setenv("MODE", "x")
+    with pytest.raises(ConfigurationError, match=r'asks for the environment variable MODE, .* add env = \[ "MODE" \]'):
+        sessions(scratch.root)
+    scratch.write({"pyproject.toml": '[tool.headworks]\nenv = ["MODE"]\n'})
+    assert "lint" in sessions(scratch.root)
+
+
 def test_a_missing_nox_is_named(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
     """With how to get it."""
     scratch.commit({"noxfile.py": REAL})

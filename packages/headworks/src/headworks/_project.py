@@ -9,11 +9,13 @@ from headworks._root import Root
 from headworks._sessions import Session
 from headworks._sha256 import digest_texts
 from headworks._workspace import find_workspace
+from headworks.errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from headworks._machine import Machine
     from headworks._memory import Memory
+    from headworks._nox import Listed
     from headworks._snapshot import Snapshot
 
 __all__ = ["Project"]
@@ -54,6 +56,22 @@ class Project:
         """Whether its sessions come from this tree alone: neither from the clock or others, nor from a later tree."""
         return not self._is_stale and self._is_known()
 
+    def _listed(self, machine: Machine) -> list[Listed]:
+        """Return what nox lists; where the noxfile asks for a variable that it did not get, the message says which."""
+        environ = machine.environment(self.root.table.env)
+        try:
+            return machine.nox.list_sessions(self.snapshot.repository.root, environ)
+        except ConfigurationError as error:
+            missing = [it for it in machine.environ.keys() - environ if f"KeyError: {it!r}" in str(error)]
+            if not missing:
+                raise
+            message = (
+                f"noxfile.py asks for the environment variable {missing[0]}, which is set here, but reaches noxfile and"
+                f' sessions only where the table says so: add env = [ "{missing[0]}" ] below [tool.headworks] in'
+                " pyproject.toml."
+            )
+            raise ConfigurationError(message) from None
+
     def _is_known(self) -> bool:
         """Whether all that the noxfile reads while it is loaded is of this tree.
 
@@ -79,7 +97,7 @@ class Project:
             return [Session(**packed) for packed in remembered]
         from headworks._session_reader import read_sessions
 
-        listed = machine.nox.list_sessions(self.snapshot.repository.root, machine.environment(root.table.env))
+        listed = self._listed(machine)
         sessions = read_sessions(listed, root, noxfile, workspace, self.reader, self.prefix)
         self._is_stale = not self.snapshot.is_current()  # nox reads the files as they are when it reads them
         if not self._is_stale:
