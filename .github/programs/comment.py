@@ -1,8 +1,9 @@
 """Posts the report of a run of CI to its pull request: one comment, updated in place.
 
 Nothing that the run wrote is trusted. Which pull request it belongs to is asked of GitHub, by the branch and the commit
-in the event; the report is quoted as a block of text, which no content of it can leave. Reads the variables that GitHub
-Actions sets, and GITHUB_TOKEN.
+in the event, or by these alone where the fork has been deleted since. Where the same branch is proposed to several
+branches, nothing tells which of them a run was for: each gets the comment, which names the run. The report is quoted as
+a block of text, which no content of it can leave. Reads the variables that GitHub Actions sets, and GITHUB_TOKEN.
 """
 
 from __future__ import annotations
@@ -13,31 +14,53 @@ import re
 import sys
 import urllib.error
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from github_api import GitHub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MARK: Final = "<!-- the report of CI -->"
 _LIMIT: Final = 50_000  # characters; GitHub takes 65,536
 _MAX_PAGES: Final = 30
 
 
-def pull_request(github: GitHub, owner: str, branch: str, commit: str) -> int | None:
-    """Return the number of the open pull request of a branch whose last commit is the given one."""
-    found = github.call("GET", "pulls", state="open", head=f"{owner}:{branch}")
-    return next((int(it["number"]) for it in found if it["head"]["sha"] == commit), None)
+def pages(github: GitHub, path: str, **query: str) -> Iterator[dict[str, Any]]:
+    """Yield what GitHub lists, page by page."""
+    for page in range(1, _MAX_PAGES):
+        found = github.call("GET", path, per_page="100", page=str(page), **query)
+        yield from found
+        if not found:
+            return
+
+
+def pull_requests(github: GitHub, run: dict[str, Any]) -> list[int]:
+    """Return the numbers of the open pull requests of a run's branch whose last commit is the run's."""
+    fork = run["head_repository"]  # null where it has been deleted
+    query = {"head": f"{fork['owner']['login']}:{run['head_branch']}"} if fork and fork["owner"] else {}
+    wanted = (run["head_branch"], run["head_sha"])
+    found = pages(github, "pulls", state="open", **query)
+    return [int(it["number"]) for it in found if (it["head"]["ref"], it["head"]["sha"]) == wanted]
 
 
 def known_comment(github: GitHub, number: int) -> int | None:
     """Return the comment that an earlier run has posted to a pull request."""
-    for page in range(1, _MAX_PAGES):
-        found = github.call("GET", f"issues/{number}/comments", per_page="100", page=str(page))
-        for it in found:
-            if it["user"]["type"] == "Bot" and it["body"].startswith(MARK):
-                return int(it["id"])
-        if not found:
-            break
+    for it in pages(github, f"issues/{number}/comments"):
+        # The author is null where the account has been deleted.
+        if (it["user"] or {}).get("type") == "Bot" and str(it["body"]).startswith(MARK):
+            return int(it["id"])
     return None
+
+
+def post(github: GitHub, number: int, content: dict[str, Any]) -> str:
+    """Post or update the comment of a pull request, and say which of both."""
+    known = known_comment(github, number)
+    if known is None:
+        github.call("POST", f"issues/{number}/comments", content)
+        return f"The comment of pull request {number} is new.\n"
+    github.call("PATCH", f"issues/comments/{known}", content)
+    return f"The comment of pull request {number} is updated.\n"
 
 
 def body(report: str, run: dict[str, Any]) -> str:
@@ -59,21 +82,14 @@ def main(report: Path) -> int:
     github = GitHub()
     text = report.read_bytes()[: 4 * _LIMIT].decode(errors="replace") if report.is_file() else ""
     try:
-        owner = run["head_repository"]["owner"]["login"]
-        number = pull_request(github, owner, run["head_branch"], run["head_sha"])
-        if number is None:
-            sys.stdout.write(f"No open pull request is at {run['head_sha']} any more: nothing is posted.\n")
-            return 0
-        content = {"body": body(text, run)}
-        known = known_comment(github, number)
-        if known is None:
-            github.call("POST", f"issues/{number}/comments", content)
-        else:
-            github.call("PATCH", f"issues/comments/{known}", content)
+        numbers = pull_requests(github, run)
+        for number in numbers:
+            sys.stdout.write(post(github, number, {"body": body(text, run)}))
     except urllib.error.URLError as error:
         sys.stderr.write(f"GitHub did not take the comment: {error}. Run the job again.\n")
         return 1
-    sys.stdout.write(f"The comment of pull request {number} is {'new' if known is None else 'updated'}.\n")
+    if not numbers:
+        sys.stdout.write(f"No open pull request is at {run['head_sha']} any more: nothing is posted.\n")
     return 0
 
 

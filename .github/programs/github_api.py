@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
+import urllib.error
 import urllib.parse
 import urllib.request
 from typing import Any, Final
@@ -28,10 +30,16 @@ class GitHub:
         """Return the answer to one request.
 
         Raises:
-            urllib.error.URLError: GitHub could not be reached, or did not do it.
+            urllib.error.URLError: GitHub could not be reached, did not do it, or answered what nobody can read.
         """
         url = f"{self._base}/{path}{'?' if query else ''}{urllib.parse.urlencode(query)}"
         data = None if content is None else json.dumps(content).encode()
         request = urllib.request.Request(url, data=data, headers=self._headers, method=method)  # noqa: S310 - GitHub's own
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - the same
-            return json.load(answer)
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - the same
+                return json.load(answer)
+        except urllib.error.URLError:
+            raise
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            message = f"{method} {path}: {error or type(error).__name__}"
+            raise urllib.error.URLError(message) from error

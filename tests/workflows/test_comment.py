@@ -21,17 +21,29 @@ PROGRAM = Path(__file__).parents[2] / ".github/programs/comment.py"
 REPOSITORY = "/repos/owner/project"
 
 
+def pull(number: int, ref: str = "main", sha: str = "a" * 40) -> dict[str, Any]:
+    """Return a pull request of a branch, whose repository GitHub does not always know."""
+    return {"number": number, "head": {"ref": ref, "sha": sha, "repo": None}}
+
+
 class Server(ThreadingHTTPServer):
     """GitHub, as far as the program asks it: pull requests and comments."""
 
     def __init__(self) -> None:
         """Listen on this machine, with two pull requests of one branch and a comment of a person."""
         super().__init__(("127.0.0.1", 0), Handler)
-        self.pulls = [{"number": 6, "head": {"sha": "old"}}, {"number": 7, "head": {"sha": "a" * 40}}]
+        self.pulls = [pull(6, sha="old"), pull(7)]
         person = {"id": 1, "user": {"type": "User"}, "body": "<!-- the report of CI -->\nIt was me."}
         self.comments: list[dict[str, Any]] = [person | {"id": number} for number in range(100)]
         self.asked: list[str] = []
         self.is_down = False
+        self.is_cut = False
+
+
+def page(found: list[dict[str, Any]], query: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the page of a list that is asked for."""
+    start = (int(query["page"]) - 1) * int(query["per_page"])
+    return found[start : start + int(query["per_page"])]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -49,17 +61,19 @@ class Handler(BaseHTTPRequestHandler):
         path = place.path.removeprefix(REPOSITORY)
         found: object = {}
         if self.command == "GET" and path == "/pulls":
-            found = self.server.pulls if query == {"state": "open", "head": "stranger:main"} else []
-        elif self.command == "GET" and path == "/issues/7/comments":
-            start = (int(query["page"]) - 1) * int(query["per_page"])
-            found = self.server.comments[start : start + int(query["per_page"])]
+            assert query["state"] == "open"
+            found = page(self.server.pulls if query.get("head", "stranger:main") == "stranger:main" else [], query)
+        elif self.command == "GET" and path in {"/issues/7/comments", "/issues/8/comments"}:
+            found = page(self.server.comments if "/7/" in path else [], query)
+        elif self.command == "POST" and path == "/issues/8/comments":
+            found = {}
         elif self.command == "POST" and path == "/issues/7/comments":
             self.server.comments.append(content | {"id": 1000, "user": {"type": "Bot"}})
         elif self.command == "PATCH" and path == "/issues/comments/1000":
             self.server.comments[-1] |= content
         else:
             self.server.is_down = True
-        data = json.dumps(found).encode()
+        data = json.dumps(found).encode()[: 5 if self.server.is_cut else None]
         self.send_response(503 if self.server.is_down else 200)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -82,7 +96,7 @@ def github() -> Iterator[Server]:
         thread.join()
 
 
-def post(github: Server, folder: Path, report: str | None, **run: str) -> tuple[int, str]:
+def post(github: Server, folder: Path, report: str | None, **run: object) -> tuple[int, str]:
     """Run the program as the workflow does; return its exit code and what it says."""
     about = {
         "conclusion": "success",
@@ -153,6 +167,31 @@ def test_a_run_that_is_no_longer_the_last_posts_nothing(github: Server, tmp_path
     code, told = post(github, tmp_path, "late", head_sha="b" * 40)
     assert (code, len(github.comments)) == (0, 100)
     assert "nothing is posted" in told
+
+
+@pytest.mark.parametrize("fork", [None, {"owner": None}])
+def test_a_fork_may_have_been_deleted(fork: object, github: Server, tmp_path: Path) -> None:
+    """GitHub then tells neither whose it was nor who wrote a comment, and the commit alone finds the pull request."""
+    github.pulls = [*(pull(number, ref=f"other-{number}") for number in range(100, 200)), *github.pulls]
+    github.comments[0] |= {"user": None, "body": None}
+    assert post(github, tmp_path, "x", head_repository=fork) == (0, "The comment of pull request 7 is new.\n")
+    assert post(github, tmp_path, "x", head_repository=fork, head_branch="gone")[1].startswith("No open pull request")
+
+
+def test_a_branch_may_be_proposed_twice(github: Server, tmp_path: Path) -> None:
+    """Each pull request gets the comment; another branch at the same commit does not."""
+    github.pulls += [pull(8), pull(9, ref="other")]
+    told = "The comment of pull request 7 is new.\nThe comment of pull request 8 is new.\n"
+    assert post(github, tmp_path, "x") == (0, told)
+
+
+def test_an_answer_that_is_cut_off_is_an_error(github: Server, tmp_path: Path) -> None:
+    """In one line as well."""
+    github.is_cut = True
+    code, told = post(github, tmp_path, "x")
+    assert code == 1
+    assert told.startswith("GitHub did not take the comment: <urlopen error GET pulls: ")
+    assert told.count("\n") == 1
 
 
 def test_an_answer_that_is_none_is_an_error(github: Server, tmp_path: Path) -> None:
