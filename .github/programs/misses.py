@@ -2,8 +2,9 @@
 
 A miss is a session that a verdict covered and that failed when it was run without one, on the same commit: either the
 digest overlooks something that the session depends on, or the session is flaky. Where there is a miss, one issue is
-opened, or the one that is open is updated. Reads the plan, the folder with the outcomes, and the variables that GitHub
-Actions sets.
+opened, or the one that is open is updated. A night that compared nothing has shown nothing and is red, but where CI has
+never passed on main, so that there were no verdicts yet. Reads the plan, the folder with the outcomes, VERDICTS, which
+names the cache that the verdicts came from, and the variables that GitHub Actions sets.
 """
 
 from __future__ import annotations
@@ -35,10 +36,36 @@ def compare(plan: dict[str, Any], outcomes: list[dict[str, Any]]) -> tuple[set[s
 
 def tell(covered: set[str], missed: set[str]) -> str:
     """Return the miss rate in words."""
-    rate = f"{len(missed) / len(covered):.1%}" if covered else "unknown"
     lines = [f"{len(covered)} sessions that verdicts covered were run all the same; {len(missed)} failed."]
-    lines += [f"Miss rate: {rate}", *(f"- `{it}`" for it in sorted(missed))]
+    lines += [f"Miss rate: {len(missed) / len(covered):.1%}", *(f"- `{it}`" for it in sorted(missed))]
     return "\n".join(lines) + "\n"
+
+
+def is_first_night() -> bool:
+    """Whether there could be no verdicts: none were found, and CI has not passed on main, which saves them.
+
+    Raises:
+        urllib.error.URLError: GitHub could not be asked.
+    """
+    if os.environ.get("VERDICTS", "none known"):
+        return False
+    passed = GitHub().call("GET", "actions/workflows/ci.yml/runs", branch="main", event="push", status="success")
+    return not passed["total_count"]
+
+
+def nothing_compared() -> tuple[str, int]:
+    """Return why no session was compared, and 0 if none could be, or else 1."""
+    try:
+        if is_first_night():
+            return "CI has not passed on main yet, so that there are no verdicts: nothing is compared.\n", 0
+        why = "The restored verdicts cover none" if os.environ.get("VERDICTS") else "No verdicts were restored for any"
+    except urllib.error.URLError as error:
+        why = f"GitHub did not say whether there should be verdicts ({error}), and none were restored for any"
+    text = (
+        f"{why} of the sessions that ran: the miss rate is unknown. Run CI on main, then this workflow once more. If it"
+        " is red again, see that one restores the cache `verdicts-` by the path by which the other saves it.\n"
+    )
+    return text, 1
 
 
 def report(text: str) -> None:
@@ -57,24 +84,24 @@ def report(text: str) -> None:
 
 
 def main(plan: Path, folder: Path) -> int:
-    """Compare, publish, and return 1 if there is a miss or nothing could be compared."""
+    """Compare, publish, and return 1 if there is a miss or nothing was compared without a reason."""
     outcomes = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*-*.json"))]
     if not outcomes:
         sys.stderr.write(f"There are no outcomes in {folder}: no session has come to its end.\n")
         return 1
     covered, missed = compare(json.loads(plan.read_text(encoding="utf-8")), outcomes)
-    text = tell(covered, missed)
+    text, code = (tell(covered, missed), int(bool(missed))) if covered else nothing_compared()
     sys.stdout.write(text)
     if "GITHUB_STEP_SUMMARY" in os.environ:
         with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as summary:
             summary.write(text)
     if not missed:
-        return 0
+        return code
     try:
         report(text)
     except urllib.error.URLError as error:
         sys.stderr.write(f"GitHub did not take the issue: {error}. Open one by hand.\n")
-    return 1
+    return code
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from github_expressions import condition, filled
 
@@ -129,9 +130,13 @@ class Job:
         command = ["git", *arguments]
         subprocess.run(command, cwd=self.workspace, check=True, env=dict(self.run.environ), capture_output=True)
 
+    def _caches(self, given: Mapping[str, Any]) -> Path:
+        """Return the folder of the caches of a path: under another path, GitHub does not find them."""
+        return self.run.place.parent / "caches" / quote(given["path"], safe="")
+
     def restore(self, given: Mapping[str, Any], outputs: dict[str, str]) -> bool:
         """Get the newest cache that a key begins."""
-        caches = self.run.place.parent / "caches"
+        caches = self._caches(given)
         starts = [given["key"], *str(given.get("restore-keys", "")).split()]
         found = [it for start in starts for it in sorted(caches.glob(f"{start}*"), key=_age)]
         if found:
@@ -143,8 +148,8 @@ class Job:
 
     def save(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
         """Keep a file under a key."""
-        caches = self.run.place.parent / "caches"
-        caches.mkdir(exist_ok=True)
+        caches = self._caches(given)
+        caches.mkdir(parents=True, exist_ok=True)
         shutil.copy(self.workspace / given["path"], caches / given["key"])
         return True
 

@@ -6,9 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Answer: TypeAlias = "Callable[[str, object], dict[str, str]]"
 
 PROGRAMS = Path(__file__).parents[2] / ".github/programs"
 
@@ -45,6 +53,62 @@ def test_a_failure_that_a_verdict_covered_is_a_miss(status: str, code: int, rate
     assert f"2 sessions that verdicts covered were run all the same; {code} failed.\nMiss rate: {rate}" in told
     assert ("- `a`" in told) == ("GitHub did not take the issue" in told) == bool(code)
     assert (tmp_path / "summary").read_text().startswith("2 sessions")
+
+
+@pytest.fixture
+def github() -> Iterator[Answer]:
+    """Return a function that has GitHub answer a request, and returns the variables that lead there."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            data = json.dumps(answers.get(self.path)).encode()
+            self.send_response(200 if self.path in answers else 404)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *arguments: object) -> None:
+            """Say nothing."""
+
+    answers: dict[str, object] = {}
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+
+        def answer(path: str, content: object) -> dict[str, str]:
+            answers[path] = content
+            return {
+                "GITHUB_API_URL": f"http://127.0.0.1:{server.server_port}",
+                "GITHUB_REPOSITORY": "a/b",
+                "GITHUB_TOKEN": "x",
+            }
+
+        yield answer
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "passed", "code", "part"),
+    [
+        ("", 0, 0, "CI has not passed on main yet"),
+        ("", 3, 1, "No verdicts were restored for any of the sessions that ran: the miss rate is unknown"),
+        ("", None, 1, "GitHub did not say whether there should be verdicts"),
+        ("verdicts-1", 0, 1, "The restored verdicts cover none of the sessions that ran: the miss rate is unknown"),
+        (None, 0, 1, "the miss rate is unknown"),
+    ],
+)
+def test_a_night_that_compared_nothing_is_red(
+    verdicts: str | None, passed: int | None, code: int, part: str, tmp_path: Path, github: Answer
+) -> None:
+    """But the first ones of a repository, before CI could save a verdict."""
+    write(tmp_path, "plan.json", {"sessions": [{"name": "a", "state": "run"}]})
+    write(tmp_path, "proof/session-0.json", {"system": "linux", "sessions": [{"name": "a", "status": "passed"}]})
+    asked = "/repos/a/b/actions/workflows/ci.yml/runs?branch=main&event=push&status=success"
+    environ = github(asked if passed is not None else "/", {"total_count": passed})
+    environ |= {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")} | ({} if verdicts is None else {"VERDICTS": verdicts})
+    found, told = run(tmp_path, "misses", "plan.json", "proof", **environ)
+    assert (found, told.count("\n")) == (code, 1)
+    assert part in told
+    assert (tmp_path / "summary").read_text() == told
 
 
 def test_a_night_without_outcomes_is_red(tmp_path: Path) -> None:

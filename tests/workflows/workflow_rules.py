@@ -17,13 +17,14 @@ import nox.project
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Workflow: TypeAlias = "dict[Any, Any]"  # `on` is a key that YAML reads as True
 
 _PINNED: Final = re.compile(r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 _USES: Final = re.compile(r"^\s*(?:- )?uses: (?!\$/)(.*)$", re.MULTILINE)
 _EXPRESSION: Final = "${{"
+_LATEST: Final = re.compile(r"\b[a-z]+-latest\b")
 # What must have passed before a model becomes an alias, wherever it ran.
 _PROMOTED: Final = {
     "staging": {"dataset", "gate", "serve-check"},
@@ -65,6 +66,7 @@ def breaches(root: Path, sessions: set[str]) -> list[str]:
         found += [f"{file.name}: {it}" for it in _of_pythons(yaml.safe_load(text), root)]
     found += [f"pyproject.toml: {it}" for it in _of_promotion(nox.project.load_toml(root / "pyproject.toml"))]
     found += [f"release.yml: {it}" for it in _of_release(root / ".github/workflows/release.yml")]
+    found += _of_caches(files)
     ci = yaml.safe_load((root / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
     found += [f"ci.yml: {it}" for it in _of_required(ci)]
     found += [f"rulesets/main.json: {it}" for it in _of_ruleset(root / ".github/rulesets/main.json", ci)]
@@ -77,6 +79,7 @@ def _of_workflow(name: str, text: str, sessions: set[str]) -> Iterator[str]:
     yield from (
         f"{it} is not pinned by SHA with its version" for it in _USES.findall(text) if not _PINNED.fullmatch(it)
     )
+    yield from _of_comments(text)
     if workflow.get("permissions") != {}:
         yield "the top has no `permissions: {}`"
     if "pull_request_target" in workflow[True]:
@@ -84,6 +87,15 @@ def _of_workflow(name: str, text: str, sessions: set[str]) -> Iterator[str]:
     for job, content in workflow["jobs"].items():
         yield from (f"{job}: {it}" for it in _of_permissions(content, WRITERS.get((name, job), set())))
         yield from (f"{job}: {it}" for it in _of_job(content, sessions))
+
+
+def _of_comments(text: str) -> Iterator[str]:
+    """Yield the values that YAML ends at a `#` which was meant to be part of them."""
+    for token in yaml.scan(text):
+        if isinstance(token, yaml.ScalarToken) and token.plain:
+            rest = text[token.end_mark.index :].partition("\n")[0]
+            if re.match(r"\s+#", rest) and (_EXPRESSION in rest or token.value.count("{{") > token.value.count("}}")):
+                yield f"an expression is behind a `#`, which ends `{token.value}`; put it in quotes"
 
 
 def _of_permissions(job: Mapping[str, Any], writable: set[str]) -> Iterator[str]:
@@ -109,6 +121,8 @@ def _of_job(job: Mapping[str, Any], sessions: set[str]) -> Iterator[str]:
         yield "its matrix has no `fail-fast: false`"
     name = re.sub(r"\$\{\{.*?\}\}", "$expression", str(job.get("name", "")))
     matrix = job.get("strategy", {}).get("matrix", {})
+    for label in _LATEST.findall(f"{job['runs-on']} {matrix}"):
+        yield f"{label} is another system from one day to the next: name its version"
     for word in matrix.get("session", ()) if isinstance(matrix, dict) else ():
         yield from _of_command(f"nox -s {word}", sessions)
     if name.startswith("nox "):
@@ -125,12 +139,29 @@ def _of_step(step: Mapping[str, Any], sessions: set[str]) -> Iterator[str]:
     for line in script.replace("\\\n", " ").splitlines():
         yield from _of_command(line, sessions)
     uses = str(step.get("uses", ""))
-    if uses.startswith("actions/checkout@") and step.get("with", {}).get("persist-credentials") is not False:
-        yield "a checkout keeps the token for every later step"
+    if uses.startswith("actions/checkout@"):
+        if step.get("with", {}).get("persist-credentials") is not False:
+            yield "a checkout keeps the token for every later step"
+        if "filter" in step.get("with", {}):
+            yield "a checkout leaves files for later, which nobody may fetch from a private repository"
     if uses.startswith("actions/cache@"):
         yield "actions/cache saves for whoever runs it; restore and save are apart"
     if uses.startswith("actions/cache/save@") and "github.ref == 'refs/heads/main'" not in str(step.get("if", "")):
         yield "a cache is saved by other runs than those of main"
+
+
+def _of_caches(files: Iterable[Path]) -> Iterator[str]:
+    """Yield the caches that are restored and that no job saves: GitHub finds one by its path and how its key begins."""
+    caches: dict[str, list[tuple[str, Mapping[str, Any]]]] = {"restore": [], "save": []}
+    for file in files:
+        for job in yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"].values():
+            for step in job.get("steps", ()):
+                if found := re.match(r"actions/cache/(restore|save)@", str(step.get("uses", ""))):
+                    caches[found[1]].append((file.name, step["with"]))
+    for name, given in caches["restore"]:
+        for start in str(given.get("restore-keys", given["key"])).split("\n"):
+            if not any(it["path"] == given["path"] and it["key"].startswith(start.strip()) for _, it in caches["save"]):
+                yield f"{name}: no job saves a cache `{start.strip()}` of {given['path']}, which is restored"
 
 
 def _of_command(line: str, sessions: set[str]) -> Iterator[str]:

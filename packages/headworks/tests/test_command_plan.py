@@ -177,7 +177,7 @@ def test_jobs_share_what_runs_by_the_time_it_takes(inside: Monorepo, capsys: pyt
     assert any("data model" in str(it["sessions"]) for it in jobs)
     names = [name for it in jobs for name in shlex.split(str(it["sessions"]))]
     assert sorted(names) == sorted(it.session.name for it in plan(inside.root).sessions if it.state != "cached")
-    assert {it["runner"] for it in jobs} == {"ubuntu-latest"}
+    assert {it["runner"] for it in jobs} == {"ubuntu-24.04"}
 
 
 def test_a_job_is_named_by_the_command_that_does_the_same(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,7 +223,7 @@ def test_what_is_tagged_has_a_matrix_or_a_system_of_its_own(inside: Monorepo) ->
     assert [it["name"] for it in found["matrix"]] == ["nox -s lint"]
     assert found["new"] == []
     assert [(it["name"], it["system"], it["runner"]) for it in found["late"]] == [
-        ("nox -s model  # macos", "macos", "macos-latest")
+        ("nox -s model  # macos", "macos", "macos-15")
     ]
     found = outputs(as_github(with_tags(plan(inside.root), "windows", "macos", of="lint"), jobs=2))
     assert [it["system"] for it in found["matrix"]] == ["linux", "macos", "windows"]
