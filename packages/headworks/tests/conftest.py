@@ -74,7 +74,7 @@ def _interruptible() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings and caches of whoever runs the tests out of them."""
-    for name in [it for it in os.environ if it.startswith(("GIT_", "GITHUB_", "NOX", "PIP_", "UV_"))]:
+    for name in [it for it in os.environ if it == "CI" or it.startswith(("GIT_", "GITHUB_", "NOX", "PIP_", "UV_"))]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()

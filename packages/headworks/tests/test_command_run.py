@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import pytest
 
 from headworks._cli import main
 from headworks._commands import run
+from headworks._sha256 import digest
 from headworks._store.store import Store
 
 if TYPE_CHECKING:
@@ -189,6 +191,31 @@ def test_what_must_run_and_did_not_is_an_error_in_ci(
     assert main(["run", "gone"]) == code
     assert "gone  UNPROVEN in" in capsys.readouterr().out
     assert store().ls() == []
+
+
+def test_nobody_can_guess_a_secret_from_a_record(
+    demo: Scratch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No hash of one is kept; a new password of an index changes nothing, and a declared variable says its name."""
+    demo.write({"pyproject.toml": TABLE.replace("data = {", 'data = { env = ["TOKEN"],')})
+    settle()
+    monkeypatch.setenv("TOKEN", "hunter2")
+    monkeypatch.setenv("UV_INDEX_OWN_PASSWORD", "hunter2")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://me:hunter2@example.org/simple")
+    assert main(["run", "data"]) == 0
+    secrets = [b"hunter2", b"https://me:hunter2@example.org/simple"]
+    hashes = [it[:16].encode() for secret in secrets for it in (digest(secret), hashlib.sha256(secret).hexdigest())]
+    files = [it.read_bytes() for it in Path(store().root).rglob("*") if it.is_file()]
+    assert any(b'"env: TOKEN":"set"' in it for it in files)
+    assert [it for content in files for it in [*hashes, b"hunter2"] if it in content] == []
+    monkeypatch.setenv("UV_INDEX_OWN_PASSWORD", "hunter3")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://me:hunter3@example.org/simple")
+    capsys.readouterr()
+    assert main(["plan", "data"]) == 0
+    assert capsys.readouterr().out.startswith("Cached: 1 session")
+    monkeypatch.setenv("TOKEN", "hunter3")
+    assert main(["explain", "data"]) == 0
+    assert "    another value of PIP_INDEX_URL or TOKEN\n" in capsys.readouterr().out
 
 
 def test_arguments_go_to_the_sessions_that_are_named(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:

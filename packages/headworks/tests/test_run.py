@@ -474,7 +474,7 @@ def test_nox_that_cannot_be_started_is_a_failure(bench: Bench) -> None:
 
 
 def test_sessions_get_a_scrubbed_environment(bench: Bench) -> None:
-    """What they declare, what leads to tools and the store, and nothing else."""
+    """What they declare, what leads to tools and the store, that they run in CI, and nothing else."""
     bench.environ |= {
         "DECLARED": "1",
         "SECRET": "2",
@@ -489,7 +489,7 @@ def test_sessions_get_a_scrubbed_environment(bench: Bench) -> None:
     assert "HEADWORKS_STORE=/store" in log
     assert f"HEADWORKS_RUN={bench.root}" in log
     assert "SECRET" not in log
-    assert "CI=" not in log
+    assert "CI=true" in log
     assert "strict" in log
 
 

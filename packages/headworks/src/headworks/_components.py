@@ -5,6 +5,7 @@ from __future__ import annotations
 from headworks._around import Around
 from headworks._closure import Packages
 from headworks._content import Content
+from headworks._machine import UNSET
 from headworks._scope import Scope
 from headworks._sha256 import digest_texts
 
@@ -50,7 +51,9 @@ class Components:
             "platform": self._machine.platform,
             "nox": self._machine.nox.version,
         }
-        found |= {f"env: {name}": value[:_SHORT] for name, value in self._machine.variables(session.env).items()}
+        # Records are for everybody to read, so they do not even hold the hash of a variable, which may be a password.
+        variables = self._machine.variables(session.env)
+        found |= {f"env: {name}": value if value == UNSET else "set" for name, value in variables.items()}
         found |= {name: value[:_SHORT] for name, value in self.scope.named(session).items()}
         return found | {name: value[:_SHORT] for name, value in needs.items()}
 

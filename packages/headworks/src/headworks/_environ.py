@@ -1,9 +1,13 @@
 """The environment of sessions: what every program needs, what their table declares, and nothing else.
 
 So that no variable nobody thought of decides how a session ends, each variable is of one of three kinds. Those that say
-where things are on this machine are passed on and are part of no digest. Those that choose what gets installed are
-passed on and are part of the digest where they are set. All others stay out unless the table declares them, which makes
-them part of the digest, set or not. The language is fixed.
+where things are on this machine, who fetches packages and how, are passed on and are part of no digest. Those that
+choose what gets installed, and `CI`, by which many programs decide how strict they are, are passed on and are part of
+the digest where they are set. All others stay out unless the table declares them, which makes them part of the digest,
+set or not. The language is fixed.
+
+A URL counts without the user name and the password in it. What a declared variable holds counts as it is, so that a
+digest could be used to try guesses of a short secret: a session that reads one is better not cached.
 """
 
 from __future__ import annotations
@@ -34,19 +38,27 @@ _MACHINE = frozenset(
         *("NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"),
         # the way to the network
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK"),
-        *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CERT_PATH"),
+        *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "NETRC"),
         # where interpreters and caches are
         *("PYENV_ROOT", "PYENV_VERSION", "UV_CACHE_DIR", "UV_PYTHON_INSTALL_DIR", "UV_TOOL_DIR", "PIP_CACHE_DIR"),
-        # how installers fetch and report, which decides nothing about what they install
-        *("PIP_CERT", "PIP_CLIENT_CERT", "PIP_DEFAULT_TIMEOUT", "PIP_DISABLE_PIP_VERSION_CHECK", "PIP_NO_CACHE_DIR"),
-        *("PIP_NO_INPUT", "PIP_PROGRESS_BAR", "PIP_PROXY", "PIP_RETRIES", "PIP_ROOT_USER_ACTION", "PIP_TIMEOUT"),
-        *("UV_CONCURRENT_BUILDS", "UV_CONCURRENT_DOWNLOADS", "UV_CONCURRENT_INSTALLS", "UV_HTTP_TIMEOUT"),
-        *("UV_PYTHON_DOWNLOADS",),  # which interpreters there are counts by itself
-        *("UV_HTTP_RETRIES", "UV_LINK_MODE", "UV_NATIVE_TLS", "UV_NO_CACHE", "UV_NO_PROGRESS", "UV_SYSTEM_CERTS"),
+        "UV_PYTHON_DOWNLOADS",  # which interpreters there are counts by itself
+        # where installers put what they need for themselves
+        *("UV_PYTHON_BIN_DIR", "UV_PYTHON_CACHE_DIR", "UV_PYTHON_INSTALL_BIN", "UV_TOOL_BIN_DIR", "UV_CREDENTIALS_DIR"),
     }
 )
-_COVERED = frozenset({"CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"})
-_COVERED_PREFIXES = ("PIP_", "UV_")
+_COVERED = frozenset({"CI", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"})
+_INSTALLERS = ("PIP_", "UV_")
+# How installers sign in, fetch and report, which decides nothing about what they install: by how a name goes on after
+# its installer's prefix, and by how it ends.
+_FETCHING = (
+    *("CERT", "CLIENT_CERT", "COLOR", "CONCURRENT_", "DEBUG", "DEFAULT_TIMEOUT", "DISABLE_PIP_VERSION_CHECK"),
+    *("HIDE_BUILD_OUTPUT", "HTTP_", "INSECURE_HOST", "KEYRING_PROVIDER", "LINK_MODE", "LOCK_TIMEOUT", "LOG"),
+    *("NATIVE_TLS", "NO_CACHE", "NO_COLOR", "NO_INPUT", "NO_PROGRESS", "NO_PYTHON_VERSION_WARNING", "NO_WARN_"),
+    *("PROGRESS_BAR", "PROXY", "PUBLISH_", "QUIET", "REQUEST_TIMEOUT", "RESUME_RETRIES", "RETRIES"),
+    *("ROOT_USER_ACTION", "SHOW_RESOLUTION", "STACK_SIZE", "SYSTEM_CERTS", "TIMEOUT", "TRUSTED_HOST", "UPLOAD_"),
+    "VERBOSE",
+)
+_SECRET = ("_CREDENTIALS", "_KEY", "_PASSWORD", "_SECRET", "_TOKEN", "_USERNAME")
 # What `uv run` and nox leave for themselves, and nox removes from the environment of every session.
 _DROPPED = frozenset({"UV", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "UV_RUN_RECURSION_DEPTH", "UV_SYSTEM_PYTHON"})
 _FIXED = {"LANG": "C.UTF-8"}
@@ -59,16 +71,40 @@ def session_environment(environ: Mapping[str, str], declared: Iterable[str]) -> 
         environ: the environment that Headworks runs in.
         declared: the names of the variables that the session's table declares.
     """
-    kept = {name: value for name, value in environ.items() if name.upper() in _MACHINE}
-    covered = {name: value for name, value in covered_variables(environ, declared).items() if value is not None}
-    return kept | _FIXED | covered
+    kept = {name: value for name, value in environ.items() if _is_passed_on(name)}
+    declared_ones = {name: environ[name] for name in declared if name in environ}
+    return kept | _FIXED | declared_ones
 
 
 def covered_variables(environ: Mapping[str, str], declared: Iterable[str]) -> dict[str, str | None]:
-    """Return the variables that are part of a session's digest, with None for one that is declared and not set."""
+    """Return what of the variables is part of a session's digest, with None for one that is declared and not set."""
     chosen = {
-        name: value
-        for name, value in environ.items()
-        if (name in _COVERED or name.startswith(_COVERED_PREFIXES)) and name not in _MACHINE | _DROPPED
+        name: _without_user(value) for name, value in environ.items() if _is_passed_on(name) and not _is_machine(name)
     }
     return chosen | {name: environ.get(name) for name in declared}
+
+
+def _is_passed_on(name: str) -> bool:
+    """Tell whether every session gets a variable."""
+    return _is_machine(name) or name in _COVERED or (name.startswith(_INSTALLERS) and name not in _DROPPED)
+
+
+def _is_machine(name: str) -> bool:
+    """Tell whether a variable says where things are, or who fetches packages and how, and so counts in no digest."""
+    name = name.upper()
+    prefix, _, rest = name.partition("_")
+    return name in _MACHINE or (f"{prefix}_" in _INSTALLERS and (rest.startswith(_FETCHING) or name.endswith(_SECRET)))
+
+
+def _without_user(value: str) -> str:
+    """Return a text without the user names and passwords in its URLs."""
+    start, *rest = value.split("://")
+    return "://".join([start, *map(_from_host_on, rest)])
+
+
+def _from_host_on(text: str) -> str:
+    """Return what follows the scheme of a URL, from the name of the host on."""
+    authority = text
+    for end in "/?# \t\n":
+        authority = authority.partition(end)[0]
+    return authority.rpartition("@")[2] + text[len(authority) :]

@@ -77,7 +77,7 @@ def explain(
     planned = _chosen(found, session)
     parts = _parts(found, planned)
     last = store.last(planned.session.name)
-    since = None if last is None else tuple(difference(last.components, parts))
+    since = None if last is None else _since(last, planned, parts)
     base_name = "" if found.base is None else found.base.name
     return Explanation(planned=planned, base=base_name, parts=parts, last=last, since=since)
 
@@ -96,6 +96,18 @@ def _chosen(found: Plan, name: str) -> PlannedSession:
 def _on_python(planned: PlannedSession) -> str:
     """Return the name by which nox takes all instances of a function on one Python."""
     return f"{planned.session.function}-{planned.session.python}"
+
+
+def _since(last: Verdict, planned: PlannedSession, parts: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what changed since a session passed last.
+
+    Of the environment, records say only which variables were set. Where nothing else differs, one of those does.
+    """
+    found = difference(last.components, parts)
+    variables = [name.removeprefix("env: ") for name, value in parts.items() if (name[:5], value) == ("env: ", "set")]
+    if not found and variables and planned.digest not in {None, last.digest}:
+        found = [f"another value of {' or '.join(variables)}"]
+    return tuple(found)
 
 
 def _parts(found: Plan, planned: PlannedSession) -> dict[str, str]:

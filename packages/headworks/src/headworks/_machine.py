@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from headworks._memory import Memory
 
-__all__ = ["Machine", "platform_name"]
+__all__ = ["UNSET", "Machine", "platform_name"]
+
+UNSET = "unset"
 
 
 def platform_name() -> str:
@@ -70,9 +72,12 @@ class Machine:
         return self._pythons[asked]
 
     def variables(self, declared: Iterable[str]) -> dict[str, str]:
-        """Return a hash for each environment variable that counts, or a word that says that it is not set."""
+        """Return a hash for each environment variable that counts, or a word that says that it is not set.
+
+        They go into digests and are not recorded: whoever reads one could try guesses of a secret against it.
+        """
         found = covered_variables(self.environ, declared)
-        return {name: "unset" if value is None else digest(os.fsencode(value)) for name, value in sorted(found.items())}
+        return {name: UNSET if value is None else digest(os.fsencode(value)) for name, value in sorted(found.items())}
 
     def environment(self, declared: Iterable[str]) -> dict[str, str]:
         """Return the environment that a session runs in."""

@@ -116,7 +116,8 @@ def _changed(task: Task, around: Surroundings, now: Look) -> str:
     digest = now.digest(task.planned, task.needs)
     if digest.value != task.digest.value:
         before, after = task.digest.components, digest.components
-        return ", ".join(sorted(it for it in before.keys() | after.keys() if before.get(it) != after.get(it)))
+        names = sorted(it for it in before.keys() | after.keys() if before.get(it) != after.get(it))
+        return ", ".join(names or ["a variable of the environment"])
     if written := now.written(task.planned.session):
         return f"{', '.join(written)} (written to, and now as before)"
     found = around.store.outputs(around.root)
