@@ -81,8 +81,29 @@ def test_a_failure_shows_what_was_printed(tmp_path: Path) -> None:
     display.ended(Outcome(session="lint", status="failed", note="never started"))
     lines = stream.getvalue().splitlines()
     assert lines[0] == "lint: FAILED in 1.0 s (1 of 1)"
-    assert lines[1] == f"  | ... the first 101 lines are in {tmp_path / 'log'}"
+    assert lines[1] == f"  | ... what came before is in {tmp_path / 'log'}"
+    assert len(lines) == 204
     assert lines[-3:] == ["  | � the end", "lint: FAILED in 1.0 s (2 of 2)", "lint: FAILED: never started"]
+
+
+@pytest.mark.parametrize(
+    ("log", "shown"),
+    [
+        ("x" * 5_000_000, ["... what came before is in LOG", "[...] " + "x" * 500]),
+        ("x" * 5_000_000 + "\nbad\n", ["... what came before is in LOG", "[...] " + "x" * 500, "bad"]),
+        ("x" * 30_000 + "\n", ["x" * 500 + " [and 29,500 more characters]"]),
+        ("1 %\r50 %\rdone\r\n\x1b[31mred\x1b[0m\n", ["done", "red"]),
+        ("\n" * 300, [""]),
+    ],
+    ids=["endless line", "line after one", "long line", "written over", "empty"],
+)
+def test_no_line_fills_the_screen(tmp_path: Path, log: str, shown: list[str]) -> None:
+    """However long a line is, only a part of it is shown, and only the end of the log is read."""
+    (tmp_path / "log").write_bytes(log.encode())
+    stream = io.StringIO()
+    Display(stream).ended(Outcome(session="s", status="failed", log=str(tmp_path / "log")))
+    lines = stream.getvalue().replace(str(tmp_path / "log"), "LOG").splitlines()
+    assert lines == ["s: FAILED", *(f"  | {it}" for it in shown)]
 
 
 def test_every_status_has_words() -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 
 from headworks._quantities import duration_text
+from headworks._run.logs import log_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,13 +59,10 @@ class Display:
     def _show(self, log: str) -> None:
         """Print the end of what a session printed."""
         try:
-            with open(log, encoding="utf-8", errors="replace") as file:
-                lines = file.read().splitlines()
+            lines, is_cut = log_end(log, _TAIL)
         except OSError:
             return
-        if len(lines) > _TAIL:
-            self.say(f"  | ... the first {len(lines) - _TAIL} lines are in {log}")
-        for line in lines[-_TAIL:]:
+        for line in [f"... what came before is in {log}"] * is_cut + lines:
             self.say(f"  | {line}")
 
     def tick(self, running: Sequence[Row], waiting: int, left: float | None) -> None:
