@@ -52,6 +52,10 @@ def slow(session):
     time.sleep(60)
 
 @nox.session(venv_backend="none", default=False)
+def deaf(session):
+    session.run("sh", "-c", "trap '' INT TERM HUP; echo $$ > artifacts/deaf; sleep 60 & wait; sleep 60", external=True)
+
+@nox.session(venv_backend="none", default=False)
 def count(session):
     with open("artifacts/counted", "a") as file:
         file.write("x")
@@ -87,6 +91,7 @@ bad = { packages = [] }
 gone = { packages = [], required = true }
 slow = { packages = [] }
 count = { packages = [] }
+deaf = { packages = [] }
 edit = { packages = [], inputs = ["inputs/data.txt"] }
 inner = { packages = [], cache = false }
 one = { packages = [] }
@@ -321,6 +326,45 @@ def test_a_signal_ends_the_run_with_all_its_sessions(demo: Scratch, number: int)
     assert "Traceback" not in output
     assert not Path("/proc", pid.read_text()).exists()
     assert store().ls() == []
+
+
+@pytest.mark.parametrize(
+    ("first", "more"), [("INT", "INT"), ("TERM", "TERM"), ("HUP", "HUP"), ("INT", "TERM"), ("TERM", "INT INT")]
+)
+def test_a_second_signal_asks_only_for_haste(demo: Scratch, first: str, more: str) -> None:
+    """What clears up is not disturbed: the table is printed, nothing stays and nothing is recorded."""
+    (demo.root / "artifacts").mkdir()
+    process = started("run", "deaf")
+    pid = demo.root / "artifacts/deaf"
+    while not pid.exists() or not pid.read_text():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(getattr(signal, f"SIG{first}"))
+    assert process.stdout is not None
+    lines = list(iter(process.stdout.readline, "Ending what runs; told so again, it ends at once.\n"))
+    for name in more.split():
+        process.send_signal(getattr(signal, f"SIG{name}"))
+    output = "".join([*lines, process.communicate()[0]])
+    assert process.returncode == 130
+    assert "deaf  stopped" in output
+    assert "Traceback" not in output
+    stat = Path("/proc", pid.read_text().strip(), "stat")
+    while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] not in "ZX":  # being collected
+        time.sleep(0.01)
+    assert store().ls() == []
+
+
+def test_what_is_ignored_stays_ignored(demo: Scratch) -> None:
+    """A run that `nohup` starts outlives the terminal."""
+    (demo.root / "artifacts").mkdir()
+    command = 'trap "" HUP; exec "$0" -m headworks run count'
+    process = subprocess.Popen(["sh", "-c", command, sys.executable], stdout=subprocess.DEVNULL)
+    while not (demo.root / "artifacts/counted").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait() == 0
+    assert [it.session for it in store().ls()] == ["count"]
 
 
 def test_two_runs_at_once_share_the_work(demo: Scratch) -> None:

@@ -106,6 +106,7 @@ class Bench:
                 watchdog=watchdog,
                 digest=self.digest,
                 look=self.look,
+                is_hasty=lambda: False,
             )
             self.runner = Runner(list(self.sessions.values()), frozenset(asked or self.sessions), around)
             self.runner.run()

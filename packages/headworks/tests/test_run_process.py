@@ -68,6 +68,11 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def patiently() -> bool:
+    """Tell that there is no haste."""
+    return False
+
+
 def pid_in(path: Path) -> int:
     """Return the process id that a session wrote into a file."""
     until(lambda: path.exists() and path.read_text().endswith("\n"))
@@ -108,8 +113,21 @@ def test_sessions_end_however_deaf_they_are(
     process = start(script)
     pid = pid_in(tmp_path / "pid")
     begin = time.monotonic()
-    end_all([process])
+    end_all([process], patiently)
     assert least <= time.monotonic() - begin < 5
+    assert process.poll() is not None
+    until(lambda: not is_alive(pid))
+
+
+def test_in_haste_a_deaf_session_ends_at_once(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever says twice that it shall end does not wait for the patience of the first time."""
+    monkeypatch.setattr("headworks._run.process._STEPS", [(number, 60.0) for number, _ in _STEPS])
+    process = start("trap '' INT TERM; sleep 100 & echo $! > pid; wait")
+    pid = pid_in(tmp_path / "pid")
+    begin = time.monotonic()
+    hasty = iter([False, False, True])
+    end_all([process], lambda: next(hasty, True))
+    assert time.monotonic() - begin < 30
     assert process.poll() is not None
     until(lambda: not is_alive(pid))
 
@@ -118,7 +136,7 @@ def test_a_session_hears_what_ctrl_c_would_tell_it(start: Start, tmp_path: Path)
     """So that it can put things right."""
     process = start("trap 'echo mended; exit 0' INT; touch ready; while :; do sleep 0.01; done")
     until((tmp_path / "ready").exists)
-    end_all([process])
+    end_all([process], patiently)
     assert (tmp_path / "log").read_text() == "mended\n"
 
 
@@ -127,10 +145,10 @@ def test_a_session_that_cannot_be_ended_is_not_waited_for(start: Start, monkeypa
     process = start("sleep 100")
     monkeypatch.setattr(process, "signal", lambda _number: None)
     monkeypatch.setattr("headworks._run.process._STEPS", ())
-    end_all([process])
+    end_all([process], patiently)
     assert process.poll() is None
     monkeypatch.undo()
-    end_all([process])
+    end_all([process], patiently)
 
 
 def test_a_session_whose_gate_closed_never_starts(

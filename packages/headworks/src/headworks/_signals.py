@@ -7,23 +7,36 @@ import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 __all__ = ["told_to_end"]
 
 
 @contextlib.contextmanager
-def told_to_end() -> Iterator[None]:
-    """Have the signals that end a process do what Ctrl-C does, so that nothing stays behind."""
+def told_to_end() -> Iterator[Callable[[], bool]]:
+    """Have the first signal that ends a process do what Ctrl-C does, so that nothing stays behind.
 
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    Each further one only asks for haste, and disturbs nobody who clears up. What whoever started this process has it
+    ignore, as `nohup` does, stays ignored.
 
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = [(number, signal.signal(number, end)) for number in numbers]
+    Yields:
+        Whether haste is asked for.
+    """
+    told: list[int] = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        told.append(number)
+        if len(told) == 1:
+            raise KeyboardInterrupt
+
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = [(number, signal.getsignal(number)) for number in numbers]
+    heard = [(number, handler) for number, handler in before if handler is not signal.SIG_IGN]
     try:
-        yield
+        for number, _ in heard:
+            signal.signal(number, end)
+        yield lambda: len(told) > 1
     finally:
-        for number, handler in before:
+        for number, handler in heard:
             signal.signal(number, handler)

@@ -75,8 +75,12 @@ class Runner:
                     self._arrive(name)
                 self._fill()
                 self._wait()
+        except KeyboardInterrupt:
+            if self._running:
+                self._around.display.say("Ending what runs; told so again, it ends at once.")
+            raise
         finally:
-            end_all([attempt.process for attempt in self._running])
+            end_all([attempt.process for attempt in self._running], self._around.is_hasty)
             self._around.display.close()
             for name in self._planned.keys() - self.outcomes.keys():
                 self.outcomes[name] = Outcome(session=name, status="stopped")

@@ -11,7 +11,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from typing import IO, Any
 
@@ -91,14 +91,14 @@ def _start(
     return subprocess.Popen(gated, stdin=subprocess.PIPE, start_new_session=True, **both)  # noqa: S603  # nox
 
 
-def end_all(processes: Sequence[SessionProcess]) -> None:
-    """End sessions and all that they started, within 5 seconds."""
+def end_all(processes: Sequence[SessionProcess], is_hasty: Callable[[], bool]) -> None:
+    """End sessions and all that they started, within 5 seconds, or at once where there is haste."""
     for number, patience in _STEPS:
         for process in processes:
             if process.poll() is None:
                 process.signal(number)
         limit = time.monotonic() + patience
-        while time.monotonic() < limit and any(process.poll() is None for process in processes):
+        while not is_hasty() and time.monotonic() < limit and any(process.poll() is None for process in processes):
             time.sleep(0.01)
     for process in processes:
         process.signal(_KILL)

@@ -56,12 +56,12 @@ def run_plan(
         said.append(text)
         display.say(text)
 
-    with told_to_end(), hold(planned.root, os.environ, say) as watchdog:
+    with told_to_end() as is_hasty, hold(planned.root, os.environ, say) as watchdog:
         planned = make_plan() if said else planned
         if os.environ.get(INSIDE) != os.path.realpath(planned.root):
             store.outputs(planned.root).remove_leftovers()
         _ = planned.digester.parts  # read before anything runs and could edit it
-        around = _surroundings(planned, store, settings, display, watchdog)
+        around = _surroundings(planned, store, settings, display, watchdog, is_hasty)
         runner = Runner(planned.sessions, asked, around)
         is_ended = False
         try:
@@ -73,7 +73,12 @@ def run_plan(
 
 
 def _surroundings(
-    planned: Plan, store: Store, settings: Settings, display: Display, watchdog: Watchdog
+    planned: Plan,
+    store: Store,
+    settings: Settings,
+    display: Display,
+    watchdog: Watchdog,
+    is_hasty: Callable[[], bool],
 ) -> Surroundings:
     """Return what all sessions share."""
     digester = planned.digester
@@ -90,6 +95,7 @@ def _surroundings(
         watchdog=watchdog,
         digest=lambda it, needs: digester.digest(it.session, needs),
         look=lambda: Look(digester),
+        is_hasty=is_hasty,
     )
 
 

@@ -60,6 +60,7 @@ class Surroundings(Record):
         watchdog: What ends the sessions if this process is killed.
         digest: Returns the digest of a session as the work tree was when the run began.
         look: Looks at the work tree as it is now.
+        is_hasty: Tells whether what is to be ended shall end at once.
     """
 
     root: str
@@ -73,6 +74,7 @@ class Surroundings(Record):
     watchdog: Watchdog
     digest: Digests
     look: Callable[[], Look]
+    is_hasty: Callable[[], bool]
 
 
 class Task(Record):
