@@ -178,13 +178,43 @@ def test_outcomes_can_be_counted_elsewhere(demo: Scratch, capsys: pytest.Capture
     assert main(["run", "data"]) == 0
     assert main(["run", "--keep-going", "data", "bad", "--outcomes", "artifacts/proof/job.json"]) == 1
     written = json.loads((demo.root / "artifacts/proof/job.json").read_text())
-    assert written["format"] == 1
+    assert written["format"] == 2
     assert {it["name"]: it["status"] for it in written["sessions"]} == {"data": "cached", "bad": "failed"}
     assert main(["plan", "data", "--format", "json", "--output", "artifacts/plan.json"]) == 0
     capsys.readouterr()
     assert main(["verify", "artifacts/proof", "--plan", "artifacts/plan.json"]) == 1
     assert "1 covered by verdicts" in (said := capsys.readouterr().out)
     assert "bad on linux: failed: it is broken" in said
+
+
+@pytest.mark.parametrize(("change", "code"), [("", 0), ("file", 3), ("commit", 3), ("arguments", 3)])
+def test_outcomes_of_another_state_prove_nothing(
+    demo: Scratch, capsys: pytest.CaptureFixture[str], change: str, code: int
+) -> None:
+    """A folder that lives on has them: of another commit, of files that nobody committed, or with arguments."""
+    extra = ["--", "-x"] if change == "arguments" else []
+    assert main(["run", "two", "--outcomes", "artifacts/proof/job.json", *extra]) == 0
+    store().forget(["two"] if not extra else [])
+    if change == "file":
+        demo.write({"pytest.ini": ""})
+    if change == "commit":
+        demo.commit()
+    assert main(["plan", "two", "--format", "json", "--output", "artifacts/plan.json"]) == 0
+    capsys.readouterr()
+    assert main(["verify", "artifacts/proof", "--plan", "artifacts/plan.json"]) == code
+    assert ("neither ran nor is covered" in capsys.readouterr().out) == bool(code)
+
+
+def test_outcomes_are_about_what_was_there_before_the_sessions_ran(
+    demo: Scratch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that edits a file, as a formatter does, ran on what was planned."""
+    assert main(["plan", "edit", "--format", "json", "--output", "artifacts/plan.json"]) == 0
+    assert main(["run", "edit", "--outcomes", "artifacts/proof/job.json"]) == 0
+    assert (demo.root / "inputs/data.txt").read_text() == "edited"
+    capsys.readouterr()
+    assert main(["verify", "artifacts/proof", "--plan", "artifacts/plan.json"]) == 0
+    assert "1 ran" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("ci", "code"), [("false", 0), ("true", 3)])

@@ -12,6 +12,7 @@ from headworks._programs import Programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from conftest import Monorepo
 
@@ -207,6 +208,41 @@ def test_a_needed_session_without_outputs_counts_with_all_it_depends_on(monorepo
     before = digests(monorepo)
     monorepo.edit("packages/base/tests/test_core.py", "base", "x")
     assert changed(before, digests(monorepo)) == {"base", "lint", "data", "model"}
+
+
+def trees(repo: Monorepo, environ: dict[str, str] | None = None) -> dict[str, str]:
+    """Return the parts of the digests of all sessions that are the same on every machine."""
+    digester = Digester.for_worktree(repo.root, {**os.environ, **(environ or {})})
+    return {it.name: digester.tree_digest(it) for it in digester.sessions()}
+
+
+def test_what_a_machine_adds_is_no_part_of_the_tree(monorepo: Monorepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interpreters and variables are each machine's own; files count as they do in the digest."""
+    before = trees(monorepo)
+    monkeypatch.setattr(Programs, "version", lambda _programs, path: f"another version of {path}")
+    assert trees(monorepo, {"SEED": "7", "UV_INDEX_URL": "https://example.org"}) == before
+    monorepo.edit("packages/base/src/base/core.py", "base", "x")
+    assert changed(before, trees(monorepo)) == {"base", "app", "data", "model", "lint"}
+
+
+def test_what_a_session_needs_is_a_part_of_its_tree(monorepo: Monorepo) -> None:
+    """Its outputs are not, which may differ between machines."""
+    before = trees(monorepo)
+    monorepo.edit("noxfile.py", '"-m", "base"', '"-m", "base.core"')
+    assert changed(before, trees(monorepo)) == {"data", "model", "lint"}
+
+
+def test_what_a_link_leads_to_outside_git_is_no_part_of_the_tree(monorepo: Monorepo, tmp_path: Path) -> None:
+    """It is there on one machine, another or missing on the next; what git knows behind a link counts."""
+    (tmp_path / "data").write_text("one")
+    (monorepo.root / "packages/solo/data").symlink_to(tmp_path / "data")
+    (monorepo.root / "packages/solo/index.md").symlink_to("../../docs/index.md")
+    before, digests_before = trees(monorepo), digests(monorepo)
+    (tmp_path / "data").write_text("another")
+    assert trees(monorepo) == before
+    assert changed(digests_before, digests(monorepo)) == {"solo", "lint"}
+    monorepo.scratch.write({"docs/index.md": "new"})
+    assert changed(before, trees(monorepo)) == {"solo", "lint"}
 
 
 def test_a_digest_names_its_parts(monorepo: Monorepo) -> None:

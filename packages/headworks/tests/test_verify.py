@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headworks._cli import main
-from headworks._outcomes_file import as_outcomes
+from headworks._outcomes_file import State, as_outcomes
 from headworks._run.outcome import STATUSES, Outcome
 from headworks._verify import prove
 
@@ -25,14 +26,16 @@ def plan(**states: str) -> dict[str, Any]:
     for name, text in states.items():
         state, *tags = text.split()
         verdict = {"seconds": 1} if state == "cached" else None
-        sessions.append({"name": name, "state": state, "tags": tags, "verdict": verdict})
-    return {"format": 1, "sessions": sessions}
+        sessions.append({"name": name, "tree": "7", "state": state, "tags": tags, "verdict": verdict})
+    return {"format": 1, "commit": "c0ffee", "sessions": sessions}
 
 
-def report(system: str = "linux", **statuses: str) -> dict[str, Any]:
-    """Return what a job wrote."""
-    its = [{"name": name, "status": it, "seconds": 2.0, "note": ""} for name, it in statuses.items()]
-    return {"format": 1, "system": system, "sessions": its}
+def report(system: str = "linux", about: dict[str, Any] | None = None, /, **statuses: str) -> dict[str, Any]:
+    """Return what a job wrote, with what is different about it."""
+    said = {"commit": "c0ffee", "tree": "7", "extra_arguments": False} | (about or {})
+    commit = said.pop("commit")
+    its = [{"name": name, "status": it, "seconds": 2.0, "note": "", **said} for name, it in statuses.items()]
+    return {"format": 2, "system": system, "commit": commit, "sessions": its}
 
 
 class Place:
@@ -98,6 +101,41 @@ def test_a_failure_anywhere_counts(place: Place) -> None:
         assert "more" not in told
 
 
+REFUSED = {
+    "of another commit": ({"commit": "decade"}, "is about commit decade, the plan about c0ffee"),
+    "of no commit": ({"commit": ""}, "is about commit none, the plan about c0ffee"),
+    "of other files": ({"tree": "8"}, "is about other files than the plan (8, not 7)"),
+    "with arguments": ({"extra_arguments": True}, "is of a run with arguments after `--`, which proves nothing"),
+}
+
+
+@pytest.mark.parametrize(("about", "why"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("status", ["passed", "failed"])
+def test_what_is_about_something_else_counts_for_nothing(
+    place: Place, about: dict[str, Any], why: str, status: str
+) -> None:
+    """A folder that lives on has outcomes of the state before: neither a pass nor a failure of what was planned."""
+    place.write(plan(a="run"), report("linux", about, a=status, more="passed"))
+    code, told = place.verify()
+    assert code == 3
+    assert "0 ran" in told
+    assert "more" not in told
+    assert f"  a on linux: neither ran nor is covered by a verdict\n  left out for a on linux: {place.folder}" in told
+    assert f"/outcomes/0.json {why}\n  Run what is left out again" in told
+    place.write(plan(a="run"), report("linux", about, a=status), report(a="passed"))
+    code, told = place.verify()
+    assert code == 0
+    assert told.endswith(f"/outcomes/0.json {why}\n")
+
+
+def test_a_session_that_is_not_planned_has_no_tree_to_compare(place: Place) -> None:
+    """Its failure counts on the same commit alone, as that of a session which something planned needs."""
+    place.write(plan(a="cached"), report("linux", {"tree": "8"}, other="failed"))
+    assert place.verify()[0] == 1
+    place.write(plan(a="cached"), report("linux", {"commit": "decade"}, other="failed"))
+    assert place.verify()[0] == 0
+
+
 def test_a_job_that_ended_badly_counts(place: Place) -> None:
     """It may have died before it could write."""
     place.write(plan(a="run"), report(a="passed"))
@@ -138,8 +176,9 @@ def test_many_open_sessions_are_counted(place: Place) -> None:
     [
         (None, "could not be read"),
         ("{", "JSONDecodeError"),
-        ("[]", "has no format 1"),
-        ('{"format": 2, "sessions": []}', "has no format 1"),
+        ("[" * 100_000, "RecursionError"),
+        ("[]", "its format is none, and this version of Headworks reads 1"),
+        ('{"format": 2, "sessions": []}', "its format is 2, and this version of Headworks reads 1"),
         ('{"format": 1}', "KeyError"),
         ('{"format": 1, "sessions": [1]}', "TypeError"),
         ('{"format": 1, "sessions": 1}', "TypeError"),
@@ -155,6 +194,30 @@ def test_a_plan_that_is_none_is_never_a_pass(place: Place, content: str | None, 
     code, told = place.verify()
     assert code == 2
     assert part in told
+    assert "plan.json" in told
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ("{", "JSONDecodeError"),
+        ('{"format": 1, "sessions": []}', "its format is 1, and this version of Headworks reads 2"),
+        ('{"format": 3}', "its format is 3, and this version of Headworks reads 2"),
+        (json.dumps(report(a="passed") | {"commit": None}), "TypeError"),
+        (json.dumps(report(a="passed")).replace("2.0", "NaN"), "a ran for nan s"),
+        (json.dumps({it: value for it, value in report().items() if it != "sessions"}), "KeyError: 'sessions'"),
+    ],
+)
+def test_an_outcome_that_is_none_is_named(place: Place, content: str, part: str) -> None:
+    """It may be a failure of what was planned, so that nothing passes beside it."""
+    place.write(plan(a="cached"), report(a="passed"))
+    (place.folder / "outcomes" / "bad.json").write_text(content)
+    os.mkfifo(place.folder / "outcomes" / "pipe.json")  # which nobody writes to
+    code, told = place.verify()
+    assert code == 2
+    assert f"{place.folder}/outcomes/bad.json is not what Headworks writes: " in told
+    assert part in told
+    assert "Remove it, and run again what wrote it." in told
 
 
 def test_an_outcome_that_is_absurdly_large_is_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,13 +239,24 @@ def test_a_plan_has_to_be_named(capsys: pytest.CaptureFixture[str]) -> None:
 def test_outcomes_say_where_they_come_from(platform: str, system: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the words that tags have."""
     monkeypatch.setattr(sys, "platform", platform)
-    written = json.loads(
-        as_outcomes([Outcome(session="a", status="passed", seconds=1.23456, note="good", log="/a.log")])
-    )
-    assert written == {
-        "format": 1,
+    outcome = Outcome(session="a", status="passed", seconds=1.23456, note="good", log="/a.log")
+    state = State(commit="c0ffee", trees={"a": "7"})
+    assert json.loads(as_outcomes([outcome], state, extra=["a"], is_forced=True)) == {
+        "format": 2,
         "system": system,
-        "sessions": [{"name": "a", "status": "passed", "seconds": 1.235, "note": "good", "log": "/a.log"}],
+        "commit": "c0ffee",
+        "forced": True,
+        "sessions": [
+            {
+                "name": "a",
+                "tree": "7",
+                "extra_arguments": True,
+                "status": "passed",
+                "seconds": 1.235,
+                "note": "good",
+                "log": "/a.log",
+            }
+        ],
     }
 
 
@@ -198,7 +272,7 @@ def test_nothing_is_proven_that_no_verdict_covers_and_no_job_passed(
 ) -> None:
     """Whatever the jobs say, and in whatever order: proven means a pass or a verdict, and no failure."""
     good = {"passed", "flaky", "cached"}
-    for it in prove(plan(**states), [report(**found) for found in reports]):
+    for it in prove(plan(**states), [("file", report("linux", {}, **found)) for found in reports]):
         said = {found[it.session] for found in reports if it.session in found}
         covered = states.get(it.session) == "cached"
         assert bool(it.how) == ("failed" not in said and (covered or bool(said & good)))

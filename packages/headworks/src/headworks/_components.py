@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Components"]
 
-_FORM = "2"  # changes whenever digests have to, because something counts that did not before
+_FORM = "3"  # changes whenever digests have to, because something counts that did not before
 _SHORT = 16  # hexadecimal digits of a component; they are for comparing, the digest itself is what is relied upon
 
 
@@ -40,8 +40,11 @@ class Components:
         if session.env not in self._variables:
             self._variables[session.env] = repr(self._machine.variables(session.env))
         machine = [self._machine.python(session.python), self._machine.platform, self._machine.nox.version]
-        parts = [_FORM, self._identity(session), *machine, self._variables[session.env], *self.scope.hashes(session)]
-        return digest_texts(parts)
+        return digest_texts([self.tree(session), *machine, self._variables[session.env]])
+
+    def tree(self, session: Session) -> str:
+        """Return a hash over the part of the core that comes from the tree, and not from this machine."""
+        return digest_texts([_FORM, self._identity(session), repr(session.env), *self.scope.hashes(session)])
 
     def named(self, session: Session, needs: Mapping[str, str]) -> dict[str, str]:
         """Return the same by name, with what the session needs, short enough to be kept with every verdict."""

@@ -69,6 +69,8 @@ class Digester:
         self._parts: Components | None = None
         self._tree: TreeMemory | None = None
         self._cores: dict[str, str] = {}
+        self._trees: dict[str, str] = {}
+        self._portable: Components | None = None
         self._is_new = False
 
     @classmethod
@@ -157,6 +159,25 @@ class Digester:
 
             value = digest_texts([value, *(f"{name}: {it}" for name, it in needs.items())])
         return Digest(value, lambda: self.parts.named(session, needs))
+
+    def tree_digest(self, session: Session) -> str:
+        """Return the part of a session's digest, and of those that it needs, that is the same on every machine.
+
+        It takes no outputs, which may differ between machines, and nothing that lies outside git.
+        """
+        if session.name not in self._trees:
+            if self._portable is None:
+                from headworks._components import Components
+                from headworks._project import Project
+
+                snapshot = self.snapshot.portable()
+                is_same = snapshot is self.snapshot
+                self._portable = self.parts if is_same else Components(Project(snapshot, self._memory), self.machine)
+            from headworks._sha256 import digest_texts
+
+            needs = [f"{name}: {self.tree_digest(self.catalog[name])}" for name in session.needs]
+            self._trees[session.name] = digest_texts([self._portable.tree(session), *needs])
+        return self._trees[session.name]
 
     def _core(self, session: Session) -> str:
         """Return the core of a session's digest: a hash over all of it but what comes from other sessions."""

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
     from headworks._plan import Plan, PlannedSession
 
-__all__ = ["as_data", "as_json"]
+__all__ = ["FORM", "as_data", "as_json"]
 
-_FORM = 1
+FORM = 1
 
 
 def as_json(plan: Plan) -> str:
@@ -23,13 +23,14 @@ def as_json(plan: Plan) -> str:
 def as_data(plan: Plan) -> dict[str, Any]:
     """Return a plan as it is written in JSON."""
     return {
-        "format": _FORM,
+        "format": FORM,
+        "commit": plan.digester.snapshot.repository.head(),
         "base": None if plan.base is None else {"commit": plan.base.commit, "name": plan.base.name},
-        "sessions": [_session(it) for it in plan.sessions],
+        "sessions": [_session(it, plan.digester.tree_digest(it.session)) for it in plan.sessions],
     }
 
 
-def _session(planned: PlannedSession) -> dict[str, Any]:
+def _session(planned: PlannedSession, tree: str) -> dict[str, Any]:
     """Return what is said about one session."""
     session, verdict = planned.session, planned.verdict
     return {
@@ -41,6 +42,7 @@ def _session(planned: PlannedSession) -> dict[str, Any]:
         "packages": None if session.packages is None else list(session.packages),
         "state": planned.state,
         "digest": planned.digest,
+        "tree": tree,
         "reasons": list(planned.reasons),
         "needs": list(planned.needs),
         "outputs": list(planned.outputs),

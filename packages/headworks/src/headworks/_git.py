@@ -121,6 +121,10 @@ class Repository:
         code, output = self.start(*arguments).output()
         return None if code else os.fsdecode(output).partition("\n")[0]
 
+    def head(self) -> str:
+        """Return the id of the commit that is checked out, empty before the first one."""
+        return self.ask("rev-parse", "--verify", "--quiet", "HEAD") or ""
+
     def index_stamp(self) -> tuple[int, ...]:
         """Return what changes whenever the index is written."""
         try:

@@ -22,25 +22,26 @@ _LARGE = 16 << 20  # bytes
 _ANEW = os.urandom(16)  # for what cannot be told: another answer in every process, so that no verdict is found again
 
 
-def follow(listing: Listing, targets: Mapping[bytes, bytes], top: str) -> Listing:
+def follow(listing: Listing, targets: Mapping[bytes, bytes], top: str | None) -> Listing:
     """Give every link an id that changes with what it leads to.
 
     Args:
         listing: all files.
         targets: what each link of the listing says.
-        top: the folder that the paths are relative to.
+        top: the folder that the paths are relative to; None to look at nothing that git does not know.
 
     Returns:
         The listing with the new ids. A link that leads to something git does not know, because it is outside or
-        ignored, has one that changes with what lies there on this machine now.
+        ignored, has one that changes with what lies there on this machine now, or only with the way there.
     """
     changes: dict[bytes, bytes] = {}
     for link in targets:
         reached = _reached(link, listing, targets)
         parts = [it for place in sorted(reached) for it in (place, listing.raw[slice(*listing.span(place))])]
         parts += listing.get(link) or ()
-        unknown = [path for place, path in sorted(reached.items()) if _is_unknown(place, listing, top)]
-        parts += [_unknown(os.path.join(os.fsencode(top), path)) for path in unknown]
+        if top is not None:
+            unknown = [path for place, path in sorted(reached.items()) if _is_unknown(place, listing, top)]
+            parts += [_unknown(os.path.join(os.fsencode(top), path)) for path in unknown]
         changes[link] = record(LINK, blob_id(b"\0".join(parts), b""), link)
     return listing.replaced(changes)
 

@@ -20,6 +20,7 @@ from headworks.errors import CannotDecideError, UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Self
 
 __all__ = ["CommitSnapshot", "Snapshot", "WorkTreeSnapshot"]
 
@@ -49,14 +50,27 @@ class Snapshot(ABC):
         """Tell whether nothing was written to since it was looked at, as nothing ever is to a commit."""
         return True
 
+    def portable(self) -> Self:
+        """Return the same tree, its links without what they lead to outside git, of which each machine has its own."""
+        if not self._links:
+            return self
+        import copy
+
+        from headworks._links import follow
+
+        found = copy.copy(self)
+        found.listing = follow(self._unfollowed, self._links, None)
+        return found
+
     def _follow(self, listing: Listing) -> None:
         """Set the listing, with every link standing for what it leads to."""
         links = [path for mode, _, path in listing.records() if mode == LINK] if LINK in listing.raw else []
-        self.listing = listing
+        self.listing = self._unfollowed = listing
+        self._links = self._targets(links) if links else {}
         if links:
             from headworks._links import follow
 
-            self.listing = follow(listing, self._targets(links), self.repository.top)
+            self.listing = follow(listing, self._links, self.repository.top)
 
     @abstractmethod
     def _targets(self, links: list[bytes]) -> dict[bytes, bytes]:
@@ -100,8 +114,7 @@ class CommitSnapshot(Snapshot):
     def _targets(self, links: list[bytes]) -> dict[bytes, bytes]:
         """Return what each link says, which is its content."""
         oids = [oid for _, oid in filter(None, map(self.listing.get, links))]
-        self._links = dict(zip(links, self.repository.contents(oids), strict=True))
-        return self._links
+        return dict(zip(links, self.repository.contents(oids), strict=True))
 
 
 class WorkTreeSnapshot(Snapshot):
@@ -227,7 +240,7 @@ class WorkTreeSnapshot(Snapshot):
         if LINK in inner.listing.raw:  # what a link leads to may have changed without the commit
             return blob_id(inner.listing.raw, b"")
         repository = inner.repository
-        head = repository.ask("rev-parse", "--verify", "--quiet", "HEAD")
+        head = repository.head()
         if head and CommitSnapshot(repository, head).listing.raw == inner.listing.raw:
             return head.encode()
         return blob_id(inner.listing.raw, b"")

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from headworks._outcomes_file import State
     from headworks._plan import Plan
     from headworks._run.outcome import Outcome
     from headworks._run.task import Settings
+    from headworks._store.store import Store
 
 __all__ = ["add_arguments", "run"]
 
@@ -55,24 +57,26 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     store = Store.default(root, remote=arguments.remote, write_remote=arguments.write_remote)
     planned = plan_of(digester, arguments.base, store, arguments.sessions)
     asked = _asked(planned, arguments.sessions)
+    state = _state(arguments, planned)
+    told: list[str] = []
+    _warn(store, told)
     outcomes = None if arguments.force or arguments.more else covered(planned, asked)
     is_ended = False
     if outcomes is None:
         from headworks._run.session import run_plan
 
         def make_plan() -> Plan:
-            return plan(root, base=arguments.base, store=store, sessions=arguments.sessions)
+            nonlocal planned, state
+            planned = plan(root, base=arguments.base, store=store, sessions=arguments.sessions)
+            state = _state(arguments, planned)
+            return planned
 
         outcomes, is_ended = run_plan(planned, make_plan, asked, store, _settings(arguments))
     store.mark_used(it.verdict.digest for it in outcomes.values() if it.verdict is not None)
-    if arguments.outcomes is not None:
-        from headworks._outcomes_file import as_outcomes
-        from headworks._output_file import write_output
-
-        write_output(arguments.outcomes, as_outcomes(_in_order(planned, outcomes)))
+    if state is not None:
+        _write_outcomes(arguments, _in_order(planned, outcomes), state, asked)
     sys.stdout.write(summary(_in_order(planned, outcomes), time.monotonic() - begin) + "\n")
-    for problem in store.problems:
-        sys.stderr.write(f"headworks: {problem}\n")
+    _warn(store, told)
     return 130 if is_ended else exit_code(outcomes.values(), is_ci=_is_ci())
 
 
@@ -83,6 +87,37 @@ def _prepare() -> Iterator[None]:
     from headworks._store import uses
 
     del covered, summary, uses
+
+
+def _state(arguments: Any, planned: Plan) -> State | None:  # noqa: ANN401  # argparse's, or what stands in for it
+    """Return what the outcomes will be about, or None where nobody asked for a file of them."""
+    if arguments.outcomes is None:
+        return None
+    from headworks._outcomes_file import state_of
+
+    return state_of(planned)
+
+
+def _write_outcomes(
+    arguments: Any,  # noqa: ANN401  # argparse's, or what stands in for it
+    outcomes: list[Outcome],
+    state: State,
+    asked: frozenset[str],
+) -> None:
+    """Write the file of outcomes."""
+    from headworks._outcomes_file import as_outcomes
+    from headworks._output_file import write_output
+
+    extra = asked if arguments.more else ()
+    write_output(arguments.outcomes, as_outcomes(outcomes, state, extra=extra, is_forced=arguments.force))
+
+
+def _warn(store: Store, told: list[str]) -> None:
+    """Say what went wrong with the store, each thing once."""
+    for problem in store.problems:
+        if problem not in told:
+            told.append(problem)
+            sys.stderr.write(f"headworks: {problem}\n")
 
 
 def _settings(arguments: Any) -> Settings:  # noqa: ANN401  # argparse's, or what stands in for it

@@ -14,6 +14,7 @@ from headworks.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from headworks._verify import Proof
@@ -22,7 +23,7 @@ __all__ = ["add_arguments", "run"]
 
 _ENDED_WELL = {"success", "skipped"}  # of a job, in GitHub's words; what was skipped proves nothing, which is counted
 _LIMIT = 64 << 20  # bytes
-_SHOWN = 100  # sessions that are named
+_SHOWN = 100  # lines of a kind
 
 
 def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
@@ -39,6 +40,8 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """Count, tell, and return 0 only if nothing is left open."""
+    from headworks._format_json import FORM as PLAN_FORM
+    from headworks._outcomes_file import FORM
     from headworks._verify import prove
 
     if arguments.plan is None:
@@ -46,11 +49,19 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
         raise UsageError(message)
     own = os.path.abspath(arguments.plan)
     paths = [path for it in arguments.outcomes for path in _files(it) if os.path.abspath(path) != own]
+    file = arguments.plan
+
+    def reports() -> Iterator[tuple[str, dict[str, Any]]]:
+        nonlocal file
+        for file in paths:  # named where one of them is wrong
+            yield file, _read(file, FORM)
+
     try:
-        proofs = prove(_read(arguments.plan), map(_read, paths))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        proofs = prove(_read(file, PLAN_FORM), reports())
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         message = (
-            f"The plan or an outcome is not what Headworks writes: {type(error).__name__}: {error}. Run the jobs again."
+            f"{file} is not what Headworks writes: {type(error).__name__}: {error}. Remove it, and run again what wrote"
+            " it."
         )
         raise UsageError(message) from error
     bad = [it for it in arguments.results.split() if it not in _ENDED_WELL]
@@ -70,11 +81,11 @@ def _files(path: str) -> list[str]:
     if not os.path.isdir(path):
         return [path]
     found = (os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names)
-    return sorted(it for it in found if it.endswith(".json"))
+    return sorted(it for it in found if it.endswith(".json") and os.path.isfile(it))
 
 
-def _read(path: str) -> dict[str, Any]:
-    """Return what a JSON file holds."""
+def _read(path: str, form: int) -> dict[str, Any]:
+    """Return what a JSON file of a form holds."""
     try:
         with open(path, "rb") as file:
             data = file.read(_LIMIT + 1)
@@ -82,15 +93,21 @@ def _read(path: str) -> dict[str, Any]:
         message = f"{path} could not be read: {error.strerror}. The job that writes it has not come so far."
         raise UsageError(message) from error
     if len(data) > _LIMIT:
-        message = f"{path} has more than {_LIMIT:,} bytes"
+        message = f"it has more than {_LIMIT:,} bytes"
         raise ValueError(message)
     import json
 
     found = json.loads(data)
-    if not isinstance(found, dict) or found.get("format") != 1:
-        message = f"{path} has no format 1"
+    if not isinstance(found, dict) or found.get("format") != form:
+        its = found.get("format", "none") if isinstance(found, dict) else "none"
+        message = f"its format is {its!s:.20}, and this version of Headworks reads {form}"
         raise ValueError(message)
     return found
+
+
+def _some(lines: list[str]) -> list[str]:
+    """Return the first of some lines, and how many more there are."""
+    return lines[:_SHOWN] + [f"  and {len(lines) - _SHOWN:,} more"] * (len(lines) > _SHOWN)
 
 
 def _text(proofs: list[Proof], bad: list[str]) -> str:
@@ -107,7 +124,10 @@ def _text(proofs: list[Proof], bad: list[str]) -> str:
         )
     names = [it.session if it.system == "linux" else f"{it.session} on {it.system}" for it in proofs if it.how == "ran"]
     lines += [f"  ran: {', '.join(names)}"] * bool(names)
-    problems = [f"  {it.session} on {it.system}: {it.problem}" for it in proofs if it.problem]
-    lines += problems[:_SHOWN] + [f"  and {len(problems) - _SHOWN:,} more"] * (len(problems) > _SHOWN)
+    lines += _some([f"  {it.session} on {it.system}: {it.problem}" for it in proofs if it.problem])
+    refused = [f"  left out for {it.session} on {it.system}: {why}" for it in proofs for why in it.refused]
+    lines += _some(refused)
+    if any(it.refused and it.problem for it in proofs):
+        lines.append("  Run what is left out again: what was planned, and without arguments after `--`.")
     lines += [f"  a job before ended with {', '.join(sorted(set(bad)))}"] * bool(bad)
     return "\n".join(lines or ["The plan has no session."]) + "\n"

@@ -85,7 +85,7 @@ def _surroundings(
 
     return Surroundings(
         root=planned.root,
-        commit=digester.snapshot.repository.ask("rev-parse", "--verify", "--quiet", "HEAD") or "",
+        commit=digester.snapshot.repository.head(),
         nox=(digester.machine.nox.path,),
         environ=os.environ,
         settings=settings,
