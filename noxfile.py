@@ -29,6 +29,7 @@ NEEDS = {
     for name, session in nox.project.load_toml("pyproject.toml")["tool"]["headworks"]["sessions"].items()
 }
 COVERAGE = Path("artifacts/tests")
+PRIVATE = "Private :: Do Not Upload"  # the classifier of a package that another repository publishes
 
 # Tags say where CI runs a session: `pipeline`, after all others; `images`, after that; `macos`, `windows`, there too.
 
@@ -285,13 +286,21 @@ def push_images(session: nox.Session) -> None:
     session.run("python", ".github/programs/push.py", *session.posargs)
 
 
+@nox.session(default=False, venv_backend="none")
+def names(session: nox.Session) -> None:
+    """Ask the package index whether the names of the packages are free or ours, as release.yml does."""
+    session.run("python", ".github/programs/index_names.py")
+
+
 @nox.session(default=False)
 def publish(session: nox.Session) -> None:
     """Publish the built packages to the package index, as whom the workflow of a release proves to be."""
     install(session, "tools")
-    files = sorted(Path("dist").glob("*/*"))
+    public = [name for name in PACKAGES if PRIVATE not in METADATA[name]["project"].get("classifiers", ())]
+    files = [file for name in public for file in sorted(Path("dist", name).glob("*"))]
     if not files:
-        session.error("There is nothing in dist: run `nox -s build` first")
+        session.error("There is nothing in dist to publish: run `nox -s build` first")
+    session.run("python", ".github/programs/index_names.py")
     session.run("uv", "publish", "--trusted-publishing=always", *session.posargs, *map(str, files))
 
 
@@ -367,10 +376,11 @@ def imports(session: nox.Session) -> None:
 
 @nox.session
 def review(session: nox.Session) -> None:
-    """Review the layout against the Scientific Python guide, and see that every test asserts something."""
+    """Review the layout against the Scientific Python guide, what tests assert, and that all names are our own."""
     install(session, "review")
     session.run("sp-repo-review", ".", *session.posargs)
     session.run("python", "tests/assertions.py")
+    session.run("python", "tests/names.py")
 
 
 def run_stage(session: nox.Session, package: str, *commands: str, extra: str = "") -> None:

@@ -29,7 +29,7 @@ _MAX_PAGES: Final = 30
 def pages(github: GitHub, path: str, **query: str) -> Iterator[dict[str, Any]]:
     """Yield what GitHub lists, page by page."""
     for page in range(1, _MAX_PAGES):
-        found = github.call("GET", path, per_page="100", page=str(page), **query)
+        found = github.call("GET", path, None, per_page="100", page=str(page), **query)
         yield from found
         if not found:
             return

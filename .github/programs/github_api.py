@@ -41,5 +41,5 @@ class GitHub:
         except urllib.error.URLError:
             raise
         except (OSError, ValueError, http.client.HTTPException) as error:
-            message = f"{method} {path}: {error or type(error).__name__}"
+            message = f"{method} {path}: {type(error).__name__} {error}"
             raise urllib.error.URLError(message) from error

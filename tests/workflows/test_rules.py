@@ -154,6 +154,12 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "could let it run after a failure",
     ),
     "a release trusts what was proven before": (RELEASE, "      force: true\n", "      force: false\n", "for granted"),
+    "a release asks for no name": (
+        RELEASE,
+        "      - run: uv run --frozen --only-group tools nox -s names\n",
+        "",
+        "asks whether the names are ours",
+    ),
     "secrets are handed on": (
         RELEASE,
         "    with:\n      force",

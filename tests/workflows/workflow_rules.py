@@ -229,6 +229,9 @@ def _of_release(file: Path) -> Iterator[str]:
             yield f"{name}: it publishes, and does not need that the images passed"
         if "if" in job:
             yield f"{name}: a condition could let it run after a failure"
+    first = [step.get("run", "") for step in jobs["notes"]["steps"]]
+    if not any(str(it).endswith("nox -s names") for it in first) or jobs["everything"].get("needs") != ["notes"]:
+        yield "notes: hours are spent before anybody asks whether the names are ours"
     if jobs.get("everything", {}).get("with") != {"force": True}:
         yield "everything: it may take what was proven before for granted"
 

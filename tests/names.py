@@ -1,0 +1,106 @@
+"""Finds names that are not this repository's: whoever types what a page says must not install a stranger's package.
+
+Call `python tests/names.py` in the root; it names every one, and exits with 1 if there is any. The packages' names have
+one prefix and agree with their folders, modules, commands and tables, and what a page, a message or a docstring has
+people install is one of them, with an extra that it has, or is in uv.lock. No index is asked: a release does that.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_INSTALLED: Final = re.compile(
+    r"\b(?:pip install|pipx (?:install|run)|uv add|uv tool (?:install|run)|uvx)(?= )([^`&|;#()\n]*)"
+)
+_WORD: Final = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[([\w,-]+)\])?(?:[<>=!~].*)?")
+_VALUED: Final = re.compile(r" --?(?:python|target|requirements?|r|with)[ =]\S+")  # options of pip and uv
+# What else a page has people install, beside a backend of fsspec that nothing here needs itself.
+_KNOWN: Final = {"s3fs"}
+
+
+def strangers(root: Path) -> list[str]:
+    """Return the names in a repository that are not its own, each in a line that says where it stands."""
+    projects = {it.parent: _toml(it)["project"] for it in sorted(root.glob("packages/*/pyproject.toml"))}
+    names = {folder.name: project["name"] for folder, project in projects.items()}
+    found = [f"packages/{folder.name}: {it}" for folder in projects for it in _of_package(folder, projects[folder])]
+    prefixes = {name.removesuffix(f"-{folder}") for folder, name in names.items() if name != folder}
+    if len(prefixes) > 1:
+        found.append(f"packages: their names begin with {', '.join(sorted(prefixes))}; they have to have one prefix")
+    tables = _toml(root / "pyproject.toml")["tool"]
+    if strange := set(tables["uv"]["sources"]) ^ set(names.values()):
+        found.append(f"pyproject.toml: [tool.uv.sources] and the packages differ in {', '.join(sorted(strange))}")
+    if not tables.keys() & names.values():
+        found.append("pyproject.toml: no package has a table of its name; the engine's is [tool.ENGINE]")
+    extras = {it["name"]: set(it.get("optional-dependencies", {})) for it in projects.values()}
+    locked = {it["name"] for it in _toml(root / "uv.lock")["package"]} - extras.keys()
+    return found + [it for file in _pages(root) for it in _of_page(root, file, extras, locked | _KNOWN)]
+
+
+def _of_package(folder: Path, project: dict[str, Any]) -> Iterator[str]:
+    """Yield what is called otherwise in a package."""
+    name = str(project["name"])
+    if name != folder.name and not name.endswith(f"-{folder.name}"):
+        yield f"its name is {name}, which does not end as its folder does"
+    modules = {it.name for it in folder.glob("src/*") if it.is_dir()}
+    if modules != {name.replace("-", "_")}:
+        yield f"its modules are {', '.join(sorted(modules)) or 'none'}; {name.replace('-', '_')} fits {name}"
+    for command in project.get("scripts", {}):
+        if command != name:
+            yield f"its command is {command}; {name} fits"
+
+
+def _pages(root: Path) -> list[Path]:
+    """Return the files that people read and that may have them install something."""
+    command = [
+        "git",
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "--",
+        "*.md",
+        "packages/*/src/*.py",
+    ]
+    done = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, text=True)
+    return [
+        root / it for it in sorted(done.stdout.split("\0")) if it and (root / it).is_file() and it != "CHANGELOG.md"
+    ]
+
+
+def _of_page(root: Path, file: Path, extras: dict[str, set[str]], known: set[str]) -> Iterator[str]:
+    """Yield what a page has people install and is neither ours nor known."""
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        for found in _INSTALLED.finditer(line):
+            words = [it.strip("'\".,:") for it in _VALUED.sub("", found[1]).split()]
+            for name, extra in (it.groups("") for it in map(_WORD.fullmatch, words) if it):
+                plain = re.sub(r"[-_.]+", "-", name).lower()
+                place = f"{file.relative_to(root).as_posix()}:{number}: `{found[0]}`:"
+                if plain not in known | extras.keys():
+                    yield f"{place} {name} is neither a package of this repository nor in uv.lock"
+                elif lacking := set(filter(None, extra.split(","))) - extras.get(plain, {extra}):
+                    yield f"{place} {name} has no extra {', '.join(sorted(lacking))}"
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    """Return a file's content."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def main() -> int:
+    """Name every stranger in the repository that is the working folder."""
+    found = strangers(Path.cwd())
+    sys.stdout.write("".join(f"{it}\n" for it in found) or "Every name is the repository's own.\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

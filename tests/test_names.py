@@ -1,0 +1,101 @@
+"""A name that is not the repository's own is found."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from names import main, strangers
+
+ROOT = Path(__file__).parents[1]
+PROJECT = '[project]\nname = "{name}"\nscripts.{name} = "x"\noptional-dependencies.gate = []\n'
+SETTINGS = """
+[tool.uv.sources]
+works = { workspace = true }
+works-data = { workspace = true }
+[tool.works]
+"""
+FILES = {
+    "pyproject.toml": SETTINGS,
+    "uv.lock": '[[package]]\nname = "nox"\n[[package]]\nname = "works"\n',
+    "packages/works/pyproject.toml": PROJECT.format(name="works"),
+    "packages/works/src/works/__init__.py": "",
+    "packages/data/pyproject.toml": PROJECT.format(name="works-data"),
+    "packages/data/src/works_data/__init__.py": "",
+    "CHANGELOG.md": "It was once `pip install other`.\n",
+}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Return a repository of two packages, each of whose names is its own."""
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    return tmp_path
+
+
+def test_every_name_here_is_the_repositorys_own() -> None:
+    """As it is."""
+    assert strangers(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("`pip install works`, as a tool", ""),
+        ("pip install --python bench 'works[gate]>=1' Nox dist/*.whl && works plan", ""),
+        ("`uvx works-data`, `uv add works_data`", ""),
+        ("`pip install`", ""),
+        ("pip install nox other && other plan", "`pip install nox other `: other is neither"),
+        ("uv tool install work.", "work is neither"),
+        ("`uv add 'other[gate]'`", "other is neither"),
+        ("`pip install 'works[gate,onnx]'`", "works has no extra onnx"),
+    ],
+)
+@pytest.mark.parametrize("file", ["docs/a.md", "packages/works/src/works/a.py"])
+def test_what_people_are_told_to_install_is_ours_or_locked(
+    file: str,
+    line: str,
+    part: str,
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With an extra that there is, in pages and in messages."""
+    (repository / file).parent.mkdir(exist_ok=True)
+    (repository / file).write_text(f"# Text\n{line}\n")
+    monkeypatch.chdir(repository)
+    assert main() == bool(part)
+    told = capsys.readouterr().out
+    assert part in told
+    assert told.startswith(f"{file}:2: " if part else "Every name")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "part"),
+    [
+        ("packages/data/pyproject.toml", '"works-data"', '"other-data"', "other_data fits other-data"),
+        ("packages/data/pyproject.toml", '"works-data"', '"works-date"', "does not end as its folder does"),
+        ("packages/works/pyproject.toml", "scripts.works", "scripts.other", "its command is other; works fits"),
+        ("pyproject.toml", "works-data =", "other-data =", "[tool.uv.sources] and the packages differ in other-data"),
+        ("pyproject.toml", "[tool.works]", "[tool.other]", "no package has a table of its name"),
+    ],
+)
+def test_a_name_that_was_changed_in_one_place_only_is_found(
+    file: str, old: str, new: str, part: str, repository: Path
+) -> None:
+    """Packages, modules, commands and tables agree."""
+    text = (repository / file).read_text()
+    assert old in text
+    (repository / file).write_text(text.replace(old, new))
+    assert part in "\n".join(strangers(repository))
+
+
+def test_packages_have_one_prefix(repository: Path) -> None:
+    """But the engine, whose name is that of its folder."""
+    (repository / "packages/model/src/other_model").mkdir(parents=True)
+    (repository / "packages/model/pyproject.toml").write_text(PROJECT.format(name="other-model"))
+    assert "packages: their names begin with other, works; they have to have one prefix" in strangers(repository)

@@ -1,0 +1,185 @@
+"""Nothing is published under a name that is somebody else's on the package index."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROGRAM = Path(__file__).parents[2] / ".github/programs/index_names.py"
+OURS = "https://github.example/Acme/vision"
+PROJECT = '[project]\nname = "{name}"\nclassifiers = [ "Typing :: Typed" ]\nurls.Source = "{url}"\n'
+FREE = "works is free.\nworks-data is free.\n"
+
+
+class Index(ThreadingHTTPServer):
+    """A package index: pages of packages, and the metadata of their files."""
+
+    def __init__(self) -> None:
+        """Listen on this machine, with no package."""
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.pages: dict[str, bytes] = {}
+        self.asked: list[tuple[str, str]] = []
+
+    def add(self, name: str, *projects: str) -> None:
+        """Add a package, whose files have this metadata, the last one uploaded last and listed first."""
+        files: list[dict[str, Any]] = [{"filename": "old.tar.gz", "url": "https://files.example/old.tar.gz"}]
+        for number, metadata in enumerate(projects):
+            file = f"/files/{name}-{number}.whl"
+            files.insert(
+                0, {"url": f"../..{file}#sha256=0", "core-metadata": True, "upload-time": f"2026-01-0{number}"}
+            )
+            self.pages[f"{file}.metadata"] = f"Metadata-Version: 2.4\n{metadata}\n\nText\n".encode()
+        self.pages[f"/simple/{name}/"] = json.dumps({"files": files}).encode()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Index
+
+    def do_GET(self) -> None:
+        """Answer with the page."""
+        self.server.asked.append((self.path, self.headers.get("Authorization", "")))
+        is_page = self.path.startswith("/simple/")
+        assert not is_page or self.headers["Accept"] == "application/vnd.pypi.simple.v1+json"
+        page = self.server.pages.get(self.path)
+        self.send_response(404 if page is None else 503 if page == b"down" else 200)
+        self.send_header("Content-Length", str(len(page or b"")))
+        self.end_headers()
+        self.wfile.write(page or b"")
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def index() -> Iterator[Index]:
+    """Return an index that answers."""
+    with Index() as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.05])
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def repository(tmp_path: Path, index: Index) -> Path:
+    """Return a repository of two packages, whose lock has packages from the index."""
+    for name in ("works", "works-data"):
+        (tmp_path / "packages" / name).mkdir(parents=True)
+        (tmp_path / "packages" / name / "pyproject.toml").write_text(PROJECT.format(name=name, url=f"{OURS}/"))
+    (tmp_path / "pyproject.toml").write_text("")
+    sources = ['{ editable = "packages/works" }', f'{{ registry = "{index.url}/simple" }}']
+    (tmp_path / "uv.lock").write_text("".join(f"[[package]]\nsource = {it}\n" for it in sources))
+    return tmp_path
+
+
+def check(repository: Path, **environ: str) -> tuple[int, str]:
+    """Run the program as the workflow does; return its exit code and what it says."""
+    given = {
+        "PATH": os.environ["PATH"],
+        "GITHUB_SERVER_URL": "https://github.example",
+        "GITHUB_REPOSITORY": "acme/vision",
+    }
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    done = subprocess.run(
+        [sys.executable, str(PROGRAM)], cwd=repository, check=False, env=given | environ, text=True, **streams
+    )  # type: ignore[call-overload]
+    return done.returncode, done.stdout
+
+
+def refused(repository: Path, **environ: str) -> str:
+    """Run the program, which has to refuse in one line that says so, and return that."""
+    code, told = check(repository, **environ)
+    assert code == 1
+    assert told.startswith("names: error: ")
+    assert told.count("\n") == 1
+    return told
+
+
+def test_a_name_that_nobody_has_is_free(repository: Path, index: Index) -> None:
+    """Of every package that is published, on the index that the lock names."""
+    assert check(repository) == (0, FREE)
+    assert [path for path, _ in index.asked] == ["/simple/works/", "/simple/works-data/"]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [f"Project-URL: Source, {OURS}", f"Home-page: {OURS.lower()}.git", f"Project-URL: A, x:y\nProject-URL: B,{OURS}/"],
+)
+def test_a_name_whose_newest_file_names_this_repository_is_ours(repository: Path, index: Index, metadata: str) -> None:
+    """However the address is spelt."""
+    index.add("works", "Author: A stranger", metadata)
+    assert check(repository) == (0, FREE.replace("works is free", "works is ours"))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "part"),
+    [
+        ("Project-URL: Source, https://github.example/stranger/works", "names 'https://github.example/stranger/works'"),
+        (f"Project-URL: Source, {OURS}-2", "somebody else's"),
+        ("Author: The same", "names no address"),
+        ("Project-URL: Source, \x1b[31m\u2028::error::", r"names '\x1b[31m"),
+    ],
+)
+def test_a_strangers_name_is_refused(repository: Path, index: Index, metadata: str, part: str) -> None:
+    """Whatever an older file of it named, in one line that says what to do and holds nothing that acts."""
+    index.add("works-data", f"Project-URL: Source, {OURS}", metadata)
+    told = refused(repository)
+    assert "works-data is somebody else's on the index" in told
+    assert "choose another prefix" in told
+    assert part in told
+
+
+@pytest.mark.parametrize("page", [b"down", b"<html></html>", b"{}", b'{"files": []}', b'{"files": [1]}', b"[]"])
+def test_what_the_index_does_not_tell_is_no_pass(repository: Path, index: Index, page: bytes) -> None:
+    """A page without what was asked for, or none."""
+    index.pages["/simple/works/"] = page
+    assert "/simple/works/ does not" in refused(repository)
+
+
+def test_a_file_that_is_nowhere_on_the_web_is_not_read(repository: Path, index: Index) -> None:
+    """An index could name one of this machine."""
+    files = [{"url": f"file://{repository}/a", "core-metadata": True}]
+    index.pages["/simple/works/"] = json.dumps({"files": files}).encode()
+    assert "no address of the web" in refused(repository)
+
+
+def test_a_package_has_to_say_whose_it_is(repository: Path, index: Index) -> None:
+    """Without that, its next release could not be told from a stranger's; one that is private is not published."""
+    file = repository / "packages/works/pyproject.toml"
+    file.write_text(PROJECT.format(name="works", url="https://github.example/other/vision"))
+    assert 'write `urls.Source = "https://github.example/acme/vision"`' in refused(repository)
+    file.write_text(file.read_text().replace("Typing :: Typed", "Private :: Do Not Upload"))
+    index.add("works", "Author: A stranger")
+    assert check(repository) == (0, "works-data is free.\n")
+
+
+def test_another_index_is_asked_where_one_is_published_to(repository: Path, index: Index) -> None:
+    """Its password is sent, and not told."""
+    secret = {"UV_PUBLISH_CHECK_URL": index.url.replace("//", "//me:p%40ss@") + "/simple"}
+    (repository / "uv.lock").write_text("package = []\n")
+    assert check(repository, **secret) == (0, FREE)
+    assert index.asked[0] == ("/simple/works/", "Basic bWU6cEBzcw==")
+    index.pages["/simple/works/"] = b"down"
+    told = refused(repository, **secret)
+    assert f"{index.url}/simple/works/" in told
+    assert "p%40ss" not in told
+    assert "say in UV_PUBLISH_CHECK_URL" in refused(repository)
+    (repository / "pyproject.toml").write_text(f'[tool.uv]\ncheck-url = "{index.url}/other"\n')
+    assert check(repository) == (0, FREE)
+    (repository / "pyproject.toml").write_text('[tool.uv]\npublish-url = "https://index.example/upload"\n')
+    assert "an index of your own" in refused(repository)
