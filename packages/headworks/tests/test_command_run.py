@@ -60,6 +60,8 @@ def count(session):
     with open("artifacts/counted", "a") as file:
         file.write("x")
     time.sleep(0.5)
+    with open("artifacts/counted", "a") as file:
+        file.write("y")
 
 @nox.session(venv_backend="none", default=False)
 def edit(session):
@@ -68,6 +70,21 @@ def edit(session):
 @nox.session(venv_backend="none", default=False)
 def inner(session):
     subprocess.run([sys.executable, "-m", "headworks", "run", "data"], check=True)
+
+def headworks(session, *arguments):
+    session.run(sys.executable, "-m", "headworks", "run", *arguments, external=True)
+
+@nox.session(venv_backend="none", default=False)
+def everything(session):
+    headworks(session, "one", "everything")
+
+@nox.session(venv_backend="none", default=False)
+def counts(session):
+    headworks(session, "count", "--force")
+
+@nox.session(venv_backend="none", default=False)
+def counts_too(session):
+    headworks(session, "count", "--force")
 
 def note(name):
     pathlib.Path("artifacts").mkdir(exist_ok=True)
@@ -94,6 +111,9 @@ count = { packages = [] }
 deaf = { packages = [] }
 edit = { packages = [], inputs = ["inputs/data.txt"] }
 inner = { packages = [], cache = false }
+everything = { packages = [] }
+counts = { packages = [] }
+counts_too = { packages = [] }
 one = { packages = [] }
 two = { packages = [] }
 """
@@ -403,7 +423,7 @@ def test_two_runs_at_once_share_the_work(demo: Scratch) -> None:
     processes = [started("run", "count") for _ in range(2)]
     outputs = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
-    assert (demo.root / "artifacts/counted").read_text() == "x"
+    assert (demo.root / "artifacts/counted").read_text() == "xy"
     assert sum("works in this work tree; waiting for it to end." in output for output in outputs) == 1
     assert sum("1 covered by earlier verdicts" in output for output in outputs) == 1
 
@@ -412,6 +432,26 @@ def test_a_session_may_call_the_command(demo: Scratch) -> None:
     """It does not wait for the run that it is a part of."""
     assert main(["run", "inner"]) == 0
     assert [it.session for it in store().ls()] == ["data"]
+
+
+def test_a_session_cannot_run_itself(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not even together with others: that would go on without end. It is named."""
+    assert main(["run", "everything"]) == 1
+    said = capsys.readouterr().out
+    assert "| headworks: everything called this run and would be run by it in turn, without end. " in said
+    assert [(it.session, it.passed) for it in store().ls()] == [("everything", False)]
+
+
+@pytest.mark.parametrize("asked", [("counts", "counts_too"), ("counts", "counts_too", "count")])
+def test_no_session_runs_in_two_runs_at_once(demo: Scratch, asked: tuple[str, ...]) -> None:
+    """Neither in two that sessions call, nor in one of these and the one that calls them."""
+    (demo.root / "artifacts").mkdir()
+    process = started("run", "--jobs", "3", *asked)
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    counted = (demo.root / "artifacts/counted").read_text()
+    assert counted.startswith("xyxy")
+    assert counted == "xy" * (len(counted) // 2)
 
 
 def test_a_run_within_a_run_leaves_the_outer_ones_parts_alone(demo: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from headworks._run.claims import share
 from headworks._run.display import Display
 from headworks._run.lock import hold
 from headworks._run.loop import Runner
@@ -25,7 +26,7 @@ from headworks._run.task import Settings, Surroundings
 from headworks._store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from headworks._run.outcome import Outcome
 
@@ -93,7 +94,8 @@ class Bench:
         """Run all sessions, or some with what they need, and return what became of them."""
         self.said = io.StringIO()
         display = Display(self.said)
-        with hold(str(self.root), self.environ, display.say) as watchdog:
+        root = str(self.root)
+        with hold(root, self.environ, display.say) as watchdog, share(root, self.environ) as claims:
             around = Surroundings(
                 root=str(self.root),
                 commit="c0ffee",
@@ -105,6 +107,7 @@ class Bench:
                 logs=self.logs,
                 watchdog=watchdog,
                 digest=self.digest,
+                claims=claims,
                 look=self.look,
                 is_hasty=lambda: False,
             )
@@ -598,6 +601,62 @@ def test_ctrl_c_ends_every_session_and_records_nothing(bench: Bench) -> None:
     assert len(pids) == 2
     while any(is_alive(pid) for pid in pids):
         assert time.monotonic() - begin < 5
+
+
+def beside(bench: Bench, is_said: str, then: Callable[[], object], **settings: Any) -> dict[str, str]:  # noqa: ANN401  # those of a run
+    """Run within another run, do something once something is said, and return what became of each session."""
+
+    def act() -> None:
+        while is_said not in bench.said.getvalue():
+            time.sleep(0.01)
+        then()
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    statuses = bench.statuses(**settings)
+    thread.join()
+    return statuses
+
+
+@pytest.mark.parametrize(
+    ("is_proven", "force", "status"), [(True, False, "cached"), (True, True, "passed"), (False, False, "passed")]
+)
+def test_what_runs_in_another_run_is_waited_for(bench: Bench, *, is_proven: bool, force: bool, status: str) -> None:
+    """Then it is covered if it passed there; others run meanwhile."""
+    bench.add("data", "echo data >> ran")
+    bench.add("lint", "echo lint >> ran")
+    bench.run("data")
+    assert bench.ran() == ["data", "lint"]
+    (verdict,) = [it for it in bench.store.ls() if it.session == "data"]
+    bench.add("lint", "echo lint >> ran # changed")
+    bench.store.forget(["data"])
+    bench.sessions["data"].state = "run"  # as it was when the plan was made
+    with share(str(bench.root), bench.environ) as outer:
+        bench.environ |= outer.environ(["caller"])
+        assert outer.take("data")
+
+        def end() -> None:
+            if is_proven:
+                bench.store.record(verdict, bench.root)
+            outer.give("data")
+
+        statuses = beside(bench, "data: runs in another run already; waiting for it to end\n", end, force=force)
+    assert statuses == {"data": status, "lint": "passed"}
+    assert bench.ran() == ["lint", *(["data"] if status == "passed" else [])]
+
+
+def test_runs_do_not_wait_for_each_other(bench: Bench) -> None:
+    """A session that waits for this run's own is not waited for."""
+    bench.add("pong", "echo pong >> ran")
+    root = str(bench.root)
+    with share(root, {}) as outer, share(root, outer.environ(["pong"])) as other:
+        assert outer.take("ping")
+        assert outer.take("pong")
+        bench.environ |= outer.environ(["ping"])
+        statuses = beside(bench, "pong: runs in another run already", lambda: other.take("ping"))
+    assert statuses == {"pong": "failed"}
+    assert bench.runner.outcomes["pong"].note == "it runs in another run, which waits for ping in turn"
+    assert bench.ran() == []
 
 
 def test_what_runs_is_shown_with_the_time_left(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

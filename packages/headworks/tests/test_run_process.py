@@ -10,11 +10,14 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._run.lock import INSIDE, Watchdog, hold
+from headworks._run.claims import share
+from headworks._run.file_lock import FileLock
+from headworks._run.lock import INSIDE, Watchdog, hold, is_inside
 from headworks._run.process import _GATE, _STEPS, SessionProcess, end_all
 from headworks._run.watchdog import watch
 
@@ -242,29 +245,107 @@ def test_a_second_run_waits_for_the_first(tmp_path: Path) -> None:
 def test_a_run_inside_a_session_does_not_wait_for_its_own(tmp_path: Path) -> None:
     """A session may call `headworks run` itself."""
     (tmp_path / ".git").mkdir()
-    with hold(str(tmp_path), {}, print), hold(str(tmp_path), {INSIDE: os.path.realpath(tmp_path)}, print):
-        assert (tmp_path / ".git/headworks/run.lock").read_text() == str(os.getpid())
+    with hold(str(tmp_path), {}, print), share(str(tmp_path), {}) as claims:
+        inside = claims.environ(["tests"])
+        with hold(str(tmp_path), inside, print), share(str(tmp_path), inside) as inner:
+            assert inner.callers == ("tests",)
+            assert (tmp_path / ".git/headworks/run.lock").read_text() == str(os.getpid())
+    assert (tmp_path / ".git/headworks/run.lock").read_text() == ""
+    assert not is_inside(f"{tmp_path}/other", inside)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "\n5", "\n[]", "\nnonsense"])
+def test_a_run_that_is_told_nothing_of_its_callers_has_none(tmp_path: Path, text: str) -> None:
+    """It is within a run all the same."""
+    environ = {INSIDE: os.path.realpath(tmp_path) + text}
+    assert is_inside(str(tmp_path), environ)
+    with share(str(tmp_path), environ) as claims:
+        assert claims.callers == ()
+        assert claims.take("tests")
+
+
+def test_a_session_is_claimed_once(tmp_path: Path) -> None:
+    """By as many runs as there are; where nothing can be locked any more, nobody waits for that."""
+    with share(str(tmp_path), {}) as outer, share(str(tmp_path), outer.environ(["tests"])) as inner:
+        assert outer.take("data")
+        assert outer.take("data")
+        assert not inner.take("data")
+        outer.give("data")
+        assert inner.take("data")
+        inner.give("data")
+    assert outer.take("data")
+    outer.give("data")
+
+
+def refusing(*, folders: bool = False) -> Callable[..., int]:
+    """Return an `os.open` that refuses what another user's files do: to be written to, or also to be made."""
+    really = os.open
+
+    def it(path: str, flags: int, *rest: int) -> int:
+        if flags & os.O_RDWR or (folders and not Path(path).is_dir()):
+            raise FileNotFoundError(path) if folders and not flags & os.O_RDWR else PermissionError(path)
+        return really(path, flags, *rest)
+
+    return it
+
+
+@pytest.mark.parametrize("folders", [False, True])
+def test_another_users_lock_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, folders: bool) -> None:
+    """One that cannot be written to, as after a run as root, is locked as it is; where there is none, its folder is."""
+    (tmp_path / ".git/headworks").mkdir(parents=True)
+    (tmp_path / ".git/headworks/run.lock").touch()
+    monkeypatch.setattr("headworks._run.file_lock.os.open", refusing(folders=folders))
+    first, second = (FileLock(tmp_path / ".git/headworks/run.lock") for _ in range(2))
+    assert first.take()
+    assert not second.take()
+    assert second.holder() == ""
+    second.close()
+    first.close()
+    with FileLock(tmp_path / ".git/headworks/run.lock") as third:
+        assert third.take()
+
+
+def test_a_lock_of_windows_makes_others_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its locks say that a file is taken in another way, and keep what is locked from being read."""
+    locked: dict[int, int] = {}
+
+    def locking(file: int, how: int, count: int) -> None:
+        """Lock a byte as Windows does."""
+        place = os.lseek(file, 0, os.SEEK_CUR)
+        assert (how, count) == (7, 1)
+        assert place > 1000  # nobody needs to read there
+        if locked.setdefault(place, file) != file:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=7))
+    with FileLock(tmp_path / "lock") as first, FileLock(tmp_path / "lock") as second:
+        monkeypatch.setattr(sys, "platform", "win32")
+        assert first.take()
+        assert not second.take()
+        assert second.holder() == str(os.getpid())
+        monkeypatch.undo()
 
 
 def test_a_work_tree_that_cannot_be_locked_is_used_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No git, a folder that cannot be written to, a file system without locks."""
-    with hold(str(tmp_path), {}, print):
+    """Outside git without a word; elsewhere, as on a file system without locks, it is said."""
+    said: list[str] = []
+    with hold(str(tmp_path), {}, said.append):
         assert not (tmp_path / ".git").exists()
     (tmp_path / ".git").mkdir()
+    (tmp_path / ".git/headworks").write_text("in the way")
+    with hold(str(tmp_path), {}, said.append):
+        assert (tmp_path / ".git/headworks").is_file()
+    assert said == []
 
     def refuse(_file: object, _how: int) -> None:
-        raise OSError
+        raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with hold(str(tmp_path), {}, print):
-        assert (tmp_path / ".git/headworks/run.lock").exists()
-    (tmp_path / ".git/headworks/run.lock").unlink()
-    (tmp_path / ".git/headworks").rmdir()
-    (tmp_path / ".git/headworks").write_text("in the way")
-    with hold(str(tmp_path), {}, print):
-        assert (tmp_path / ".git/headworks").is_file()
+    with hold(str(tmp_path), {}, said.append):
+        (message,) = said
+    assert message.startswith("This work tree cannot be locked ([Errno 95] Operation not supported): see that no other")
 
 
 def test_a_watchdog_that_was_killed_is_not_missed(start: Start, watchdog: Watchdog) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from headworks._environ import session_environment
 from headworks._record import Record
-from headworks._run.lock import INSIDE
 from headworks._run.logs import log_name
 from headworks._run.process import SessionProcess
 from headworks._run.report import log_parts, nox_results
@@ -80,8 +77,9 @@ class Attempt:
         environ = self._around.environ
         passed_on = {name: value for name, value in environ.items() if name in _PASSED_ON}
         declared = session_environment(environ, self.tasks[0].planned.session.env)
+        called = self._around.claims.environ(task.name for task in self.tasks)
         watched = {} if self.tasks[0].watch is None else self.tasks[0].watch.environ
-        return declared | passed_on | watched | {INSIDE: os.path.realpath(self._around.root), "PYTHONUNBUFFERED": "1"}
+        return declared | passed_on | watched | called | {"PYTHONUNBUFFERED": "1"}
 
     def results(self) -> list[Result]:
         """Return what became of the sessions, once the process has ended.

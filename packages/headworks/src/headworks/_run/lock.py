@@ -10,16 +10,17 @@ import time
 from pathlib import Path
 
 from headworks._run import watchdog
+from headworks._run.file_lock import FileLock
 from headworks._store.place import private_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from typing import IO
 
-__all__ = ["INSIDE", "Watchdog", "hold"]
+__all__ = ["INSIDE", "Watchdog", "hold", "is_inside"]
 
-INSIDE = "HEADWORKS_RUN"  # names the work tree to the sessions of a run, which may call `headworks run` themselves
+# Tells the sessions of a run, which may call `headworks run` themselves, of the work tree and of who runs in it.
+INSIDE = "HEADWORKS_RUN"
 _PAUSE = 0.05  # seconds
 
 
@@ -52,6 +53,12 @@ class Watchdog:
                 self._process.communicate()
 
 
+def is_inside(root: str, environ: Mapping[str, str]) -> bool:
+    """Whether this is within a session of a run that holds a work tree already."""
+    place = os.path.realpath(root)
+    return environ.get(INSIDE) == place or environ.get(INSIDE, "").startswith(f"{place}\n")
+
+
 @contextlib.contextmanager
 def hold(root: str, environ: Mapping[str, str], say: Callable[[str], None]) -> Iterator[Watchdog]:
     """Hold a work tree while sessions run in it, waiting for another run to end.
@@ -64,54 +71,24 @@ def hold(root: str, environ: Mapping[str, str], say: Callable[[str], None]) -> I
     folder = private_folder(root)
     with contextlib.ExitStack() as stack:
         lock = None
-        if folder is not None and environ.get(INSIDE) != os.path.realpath(root):
-            lock = _open(Path(folder, "run.lock"))
-        if lock is not None:
-            stack.enter_context(lock)
-            _acquire(lock, say)
+        if folder is not None and not is_inside(root, environ):
+            try:
+                lock = stack.enter_context(FileLock(Path(folder, "run.lock")))
+                _acquire(lock, say)
+            except OSError as error:
+                say(f"This work tree cannot be locked ({error}): see that no other run works in it meanwhile.")
         watchdog = Watchdog(None if lock is None else lock.fileno())
         stack.callback(watchdog.close)
         yield watchdog
 
 
-def _open(path: Path) -> IO[bytes] | None:
-    """Open the file that is locked; None where git's folder cannot be written to, which has no lock then."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("ab+")
-    except OSError:
-        return None
-
-
-def _acquire(lock: IO[bytes], say: Callable[[str], None]) -> None:
-    """Lock a file, and write into it who holds it."""
+def _acquire(lock: FileLock, say: Callable[[str], None]) -> None:
+    """Lock the work tree, however long another run has it."""
     is_said = False
-    while not _try_to_lock(lock):
+    while not lock.take():
         if not is_said:
-            lock.seek(0)
-            holder = lock.read(20).decode("ascii", "replace") or "unknown"
-            say(f"Another run (process {holder}) works in this work tree; waiting for it to end.")
+            holder = lock.holder()
+            who = f" (process {holder})" if holder else ""
+            say(f"Another run{who} works in this work tree; waiting for it to end.")
             is_said = True
         time.sleep(_PAUSE)
-    lock.truncate(0)
-    lock.write(b"%d" % os.getpid())
-    lock.flush()
-
-
-def _try_to_lock(lock: IO[bytes]) -> bool:
-    """Lock a file; False where another process has."""
-    try:
-        if sys.platform == "win32":  # pragma: no cover  # measured on Linux
-            import msvcrt
-
-            lock.seek(0)
-            msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # A file system without locks, as some network ones are: go on without.
-        return True
-    return True

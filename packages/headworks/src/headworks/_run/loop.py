@@ -13,7 +13,7 @@ from headworks._run.order import chains, expected, time_left
 from headworks._run.outcome import Outcome
 from headworks._run.process import end_all
 from headworks._run.task import Settings, Task
-from headworks.errors import StoreError
+from headworks.errors import StoreError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,9 +61,25 @@ class Runner:
         self._queue: list[tuple[bool, float, str, Task]] = []
         self._running: list[Attempt] = []
         self._alone: set[str] = set()
+        self._waiting: list[Task] = []
+        self._waited: set[str] = set()
         self._shown = 0.0
         self._is_stopping = False
         self.outcomes: dict[str, Outcome] = {}
+
+    def refuse_callers(self) -> None:
+        """Refuse to run the sessions that this run is a part of.
+
+        Raises:
+            UsageError: There are some.
+        """
+        called = [name for name in self._planned if name in self._around.claims.callers and self._may_run(name)]
+        if called:
+            message = (
+                f"{', '.join(called)} called this run and would be run by it in turn, without end. "
+                "Name the sessions that are to be run, as in `headworks run SESSION`."
+            )
+            raise UsageError(message)
 
     def run(self) -> None:
         """Run until every session has an outcome. Whatever ends it early, no session stays behind."""
@@ -121,7 +137,8 @@ class Runner:
     def _covered(self, planned: PlannedSession, digest: Digest) -> Outcome | None:
         """Return the outcome of a session that a verdict covers; None where it must run."""
         name = planned.session.name
-        is_looked_up = planned.session.cache and planned.state != "run" and not self._is_wanted(name)
+        is_new = planned.state != "run" or name in self._waited  # since the plan was made
+        is_looked_up = planned.session.cache and is_new and not self._is_wanted(name)
         # What no row of the table declares may leave behind something that cannot be put back.
         is_whole = planned.session.is_declared or name not in self._built_upon
         verdict = self._around.store.verdict(digest.value) if is_looked_up and is_whole else None
@@ -157,7 +174,7 @@ class Runner:
                 for task in tasks:
                     self._end(Outcome(session=task.name, status="stopped", note="an earlier session failed"))
             else:
-                self._start([task for task in tasks if self._is_ready(task)])
+                self._start([task for task in tasks if self._is_free(task) and self._is_ready(task)])
 
     def _room(self) -> int:
         """Return how many more processes may run; one that failed keeps its place until it was looked at."""
@@ -183,6 +200,19 @@ class Runner:
             max(seconds) < _SHORT and sum(seconds) < _LONG and len(alike) == 1 and not apart & {it.name for it in tasks}
         )
 
+    def _is_free(self, task: Task) -> bool:
+        """Whether a session runs in no other run; where it did, that one's verdict may cover it now."""
+        if not self._around.claims.take(task.name):
+            if task.name not in self._waited:
+                self._around.display.say(f"{task.name}: runs in another run already; waiting for it to end")
+            self._waited.add(task.name)
+            self._waiting.append(task)
+            return False
+        covered = self._covered(task.planned, task.digest) if task.name in self._waited else None
+        if covered is not None:
+            self._end(covered)
+        return covered is None
+
     def _is_ready(self, task: Task) -> bool:
         """Whether all that a session builds upon lies in place; one for which it cannot be put there has failed."""
         lost = [need for need in task.planned.needs if self._restore(self.outcomes[need]) is None]
@@ -203,7 +233,7 @@ class Runner:
 
     def _wait(self) -> None:
         """Wait until a process ends, and see what became of its sessions once others have taken its room."""
-        while self._running:
+        while self._running or self._waiting:
             ended = [it for it in self._running if it.process.poll() is not None]
             if ended:
                 if not any(it.process.poll() for it in ended):  # nothing may be started after a failure
@@ -213,6 +243,20 @@ class Runner:
                 return
             self._show()
             time.sleep(_PAUSE)
+            if self._waiting:
+                self._try_again()
+                return
+
+    def _try_again(self) -> None:
+        """Queue what waits for other runs; what they wait for in turn has failed."""
+        waiting, self._waiting = self._waiting, []
+        circle = self._around.claims.circle()
+        for task in waiting:
+            if task.name in circle:
+                note = f"it runs in another run, which waits for {', '.join(self._around.claims.callers)} in turn"
+                self._end(Outcome(session=task.name, status="failed", note=note))
+            else:
+                self._put(task)
 
     def _settle(self, attempt: Attempt) -> None:
         """See what became of the sessions of a process that has ended."""
@@ -242,6 +286,7 @@ class Runner:
 
     def _end(self, outcome: Outcome) -> None:
         """Take note of what became of a session."""
+        self._around.claims.give(outcome.session)
         self.outcomes[outcome.session] = outcome
         self._sorter.done(outcome.session)
         if outcome.status != "cached" or outcome.note:

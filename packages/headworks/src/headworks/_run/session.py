@@ -6,8 +6,9 @@ import os
 import tempfile
 from pathlib import Path
 
+from headworks._run.claims import share
 from headworks._run.display import make_display
-from headworks._run.lock import INSIDE, hold
+from headworks._run.lock import hold, is_inside
 from headworks._run.logs import log_folder
 from headworks._run.look import Look
 from headworks._run.loop import Runner
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from headworks._plan import Plan
+    from headworks._run.claims import Claims
     from headworks._run.display import Display
     from headworks._run.lock import Watchdog
     from headworks._run.outcome import Outcome
@@ -48,6 +50,9 @@ def run_plan(
 
     Returns:
         What became of each session, and whether the run was ended before its end.
+
+    Raises:
+        UsageError: Where it is called by a session that it would run.
     """
     display = display or make_display()
     said: list[str] = []
@@ -56,13 +61,18 @@ def run_plan(
         said.append(text)
         display.say(text)
 
-    with told_to_end() as is_hasty, hold(planned.root, os.environ, say) as watchdog:
+    with (
+        told_to_end() as is_hasty,
+        hold(planned.root, os.environ, say) as watchdog,
+        share(planned.root, os.environ) as claims,
+    ):
         planned = make_plan() if said else planned
-        if os.environ.get(INSIDE) != os.path.realpath(planned.root):
+        if not is_inside(planned.root, os.environ):
             store.outputs(planned.root).remove_leftovers()
         _ = planned.digester.parts  # read before anything runs and could edit it
-        around = _surroundings(planned, store, settings, display, watchdog, is_hasty)
+        around = _surroundings(planned, store, settings, display, watchdog, claims, is_hasty)
         runner = Runner(planned.sessions, asked, around)
+        runner.refuse_callers()
         is_ended = False
         try:
             runner.run()
@@ -78,6 +88,7 @@ def _surroundings(
     settings: Settings,
     display: Display,
     watchdog: Watchdog,
+    claims: Claims,
     is_hasty: Callable[[], bool],
 ) -> Surroundings:
     """Return what all sessions share."""
@@ -94,6 +105,7 @@ def _surroundings(
         logs=_log_folder(planned.root, store),
         watchdog=watchdog,
         digest=lambda it, needs: digester.digest(it.session, needs),
+        claims=claims,
         look=lambda: Look(digester),
         is_hasty=is_hasty,
     )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from headworks._audit_watch import Watch
     from headworks._digest import Digest
     from headworks._plan import PlannedSession
+    from headworks._run.claims import Claims
     from headworks._run.display import Display
     from headworks._run.lock import Watchdog
     from headworks._run.look import Look
@@ -59,6 +60,7 @@ class Surroundings(Record):
         logs: The folder for what sessions print.
         watchdog: What ends the sessions if this process is killed.
         digest: Returns the digest of a session as the work tree was when the run began.
+        claims: Tells other runs within this one, and those that it is within, which sessions run.
         look: Looks at the work tree as it is now.
         is_hasty: Tells whether what is to be ended shall end at once.
     """
@@ -73,6 +75,7 @@ class Surroundings(Record):
     logs: Path
     watchdog: Watchdog
     digest: Digests
+    claims: Claims
     look: Callable[[], Look]
     is_hasty: Callable[[], bool]
 
