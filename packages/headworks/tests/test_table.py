@@ -117,14 +117,24 @@ def test_an_error_of_the_file_is_shown(scratch: Scratch) -> None:
         ({"sessions": {"a": {"outputs": ["/x"]}}}, "a: outputs has '/x', which leads out"),
         ({"sessions": {"a": {"outputs": ["C:\\x"]}}}, "a: outputs has 'C:\\\\x', which leads out"),
         ({"ignore": 1}, "[tool.headworks]: ignore is 1; it has to be a list of texts"),
-        ({"zzzzzz": 1}, "[tool.headworks]: there is no key 'zzzzzz'. There are: audit, env, gate, ignore"),
+        ({"zzzzzz": 1}, "[tool.headworks]: there is no key 'zzzzzz'. There are: env, gate, ignore, images, report"),
+        ({"run": {"jobs": 2}}, "[tool.headworks]: there is no key 'run'. There are: "),
+        ({"store": {}}, "[tool.headworks]: there is no key 'store'. "),
+        ({"audit": {}}, "[tool.headworks]: there is no key 'audit'. "),
+        ({"gate": 1}, "[tool.headworks.gate] is no table but 1."),
+        ({"gate": {"buget": 1}}, "[tool.headworks.gate]: there is no key 'buget'. Did you mean 'budget'?"),
+        (
+            {"gate": {"conditions": [{"condition": "accuracy >= 0.9", "nam": "x"}]}},
+            "[tool.headworks.gate] conditions: there is no key 'nam'. Did you mean 'name'?",
+        ),
+        ({"report": {"datset": "x"}}, "[tool.headworks.report]: there is no key 'datset'. Did you mean 'dataset'?"),
     ],
 )
 def test_what_cannot_be_right_is_refused(data: object, message: str) -> None:
     """The message has the place, what is wrong, and what could be meant."""
     with pytest.raises(ConfigurationError) as error:
         read_table(data)
-    assert str(error.value).startswith("pyproject.toml: [tool.headworks")
+    assert str(error.value).startswith(("pyproject.toml: [tool.headworks", "[tool.headworks."))
     assert message in str(error.value)
 
 

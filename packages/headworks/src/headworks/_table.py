@@ -16,7 +16,7 @@ __all__ = ["KEYS", "OTHERS", "Row", "Table", "project_path", "read_table"]
 _LISTS = ("packages", "needs", "inputs", "outputs", "groups", "env", "ignore", "tools")
 _FLAGS = {"cache", "required"}
 _PATHS = {"inputs", "outputs", "ignore", "wheel-excludes"}
-OTHERS = ("audit", "gate", "images", "report", "run", "store")  # tables of other commands and programs
+OTHERS = ("gate", "images", "report")  # tables of other commands, and of the project's own programs
 KEYS = frozenset({"sessions", "ignore", "env", "wheel-excludes", *OTHERS})  # of [tool.headworks]
 _PLACE = "pyproject.toml: [tool.headworks"
 
@@ -78,6 +78,7 @@ def read_table(data: object) -> Table:
         message = f"{_PLACE}] is no table but {data!r}."
         raise ConfigurationError(message)
     _check_keys(data, KEYS, f"{_PLACE}]")
+    _check_others(data)
     sessions = data.get("sessions", {})
     if not isinstance(sessions, dict):
         message = (
@@ -90,6 +91,22 @@ def read_table(data: object) -> Table:
         env=_texts(data, "env", f"{_PLACE}]") or (),
         wheel_excludes=_texts(data, "wheel-excludes", f"{_PLACE}]") or ("tests",),
     )
+
+
+def _check_others(data: dict[str, Any]) -> None:
+    """Refuse now what another command would refuse in its table, perhaps after hours."""
+    for name in ("gate", "report"):
+        if not isinstance(data.get(name, {}), dict):
+            message = f"{_PLACE}.{name}] is no table but {data[name]!r}."
+            raise ConfigurationError(message)
+    if "gate" in data:
+        from headworks._gate.table import read_settings
+
+        read_settings(data=data["gate"])
+    if "report" in data:
+        from headworks._report.settings import report_settings
+
+        report_settings(data["report"])
 
 
 def _row(name: str, data: object) -> Row:
