@@ -184,7 +184,7 @@ def test_what_the_gate_saves_counts_until_something_changes(
 
 
 def test_a_name_turns_no_terminal_around(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
-    """The slices that are to blame are named in one line, without control characters."""
+    """The slices that are to blame are named in one line, control characters escaped."""
     candidate = read_predictions("artifacts/model/predictions.csv")
     findings = [judged(subject=f"part=x\u202e{number}\n\x1b[31m") for number in range(2)]
     condition = {"name": "parts", "condition": "accuracy >= base.accuracy - 0.03", "on": "test", "findings": findings}
@@ -193,7 +193,9 @@ def test_a_name_turns_no_terminal_around(inside: Monorepo, capsys: pytest.Captur
     gate["conditions"] = [condition | {"found": "fails", "outcome": "fails"}]
     inside.scratch.write({"artifacts/gate/gate.json": json.dumps(gate)})
     said = report(capsys, "--data-diff", "none.json")
-    assert said.splitlines()[0] == "Failed: gate condition parts (part=x0 [31m, part=x1 [31m)"
+    assert (
+        said.splitlines()[0] == "Failed: gate condition parts (part=x\\u202e0\\n\\x1b[31m, part=x\\u202e1\\n\\x1b[31m)"
+    )
 
 
 def test_a_base_of_another_kind_is_left_out(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
@@ -247,7 +249,7 @@ def test_states_and_times_are_those_of_the_store(inside: Monorepo) -> None:
     ]
     red = [vars(it) for it in red_section(sessions).blocks]
     assert red[0]["text"] == "nox -s 'tests-3.13(app)'"
-    assert red[1]["text"].splitlines()[-2:] == ["x" * 500 + " [and 29,500 more characters]", "red"]
+    assert red[1]["text"].splitlines()[-2:] == ["x" * 500 + " [and 29,500 more characters]", "r\\u202eed"]
     assert len(red[1]["text"].splitlines()) == 40
     assert red[2]["text"] == "nox -s 'tests-3.13(solo)'"
     assert red[3]["text"] == "headworks run 'tests-3.11(solo)' 'tests-3.13(base)' lint model"

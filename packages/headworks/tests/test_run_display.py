@@ -193,4 +193,4 @@ def test_the_summary_counts_what_would_be_too_long(stage: Stage) -> None:
         "",
         "1,000 covered by earlier verdicts; took 0.2 s",
     ]
-    assert summary([], 0) == "no session; took 0.0 s"
+    assert summary([], 0) == "no session; took 0.0 s\n"

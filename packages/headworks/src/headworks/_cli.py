@@ -12,12 +12,13 @@ import os
 import sys
 from importlib import import_module
 
+from headworks._lines import complain, say, shown
 from headworks.errors import CannotDecideError, HeadworksError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Protocol
+    from typing import Any, NoReturn, Protocol
 
     class Command(Protocol):
         """What the module of a command holds."""
@@ -42,16 +43,23 @@ def _names() -> list[str]:
 def _command(name: str) -> Command:
     """Import the module of a command."""
     module = f"{__package__}.{_COMMANDS}.{name.replace('-', '_')}"
+    if not name.replace("-", "").isalpha():  # a dot would lead to another module
+        raise _unknown(name)
     try:
         command: Command = import_module(module)
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
-        from headworks._nearest import suggestion
-
-        message = f"There is no command {name!r}.{suggestion(name, _names())} See `headworks --help`."
-        raise UsageError(message) from None
+        raise _unknown(name) from None
     return command
+
+
+def _unknown(name: str) -> UsageError:
+    """Return the error for a command that there is not."""
+    from headworks._nearest import suggestion
+
+    message = f"There is no command {name!r}.{suggestion(name, _names())} See `headworks --help`."
+    return UsageError(message)
 
 
 def _first_line(module: object) -> str:
@@ -90,7 +98,13 @@ def _parse(name: str, command: Command, rest: list[str]) -> Any:  # noqa: ANN401
         return values
     import argparse
 
-    parser = argparse.ArgumentParser(prog=f"headworks {name}", description=_first_line(command), allow_abbrev=False)
+    class Parser(argparse.ArgumentParser):
+        """A parser whose complaints do nothing but be shown."""
+
+        def error(self, message: str) -> NoReturn:
+            super().error(shown(message))
+
+    parser = Parser(prog=f"headworks {name}", description=_first_line(command), allow_abbrev=False)
     command.add_arguments(parser)
     return parser.parse_args(rest)
 
@@ -99,12 +113,12 @@ def _run(arguments: list[str]) -> int:
     """Run what the arguments ask for and return its exit code."""
     name, *rest = arguments or ["--help"]
     if name in {"-h", "--help"}:
-        sys.stdout.write(_overview() + "\n")
+        say(_overview())
         return 0
     if name == "--version":
         from importlib.metadata import version
 
-        sys.stdout.write(f"headworks {version('headworks')}\n")
+        say(f"headworks {version('headworks')}")
         return 0
     command = _command(name)
     more = None
@@ -137,7 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
         code = _run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
     except HeadworksError as error:
-        sys.stderr.write(f"headworks: {error}\n")
+        complain(str(error))
         return error.exit_code
     except KeyboardInterrupt:
         return 130
@@ -146,7 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _BROKEN_PIPE
     except OSError as error:
         _discard_output()
-        sys.stderr.write(f"headworks: the system refused: {error}. Until that is mended, nothing counts as passed.\n")
+        complain(f"the system refused: {error}. Until that is mended, nothing counts as passed.")
         return CannotDecideError.exit_code
     return code
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from headworks._lines import shown, text_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from headworks._plan import Plan
@@ -16,22 +18,22 @@ def as_mermaid(plan: Plan) -> str:
     numbers = {it.session.name: number for number, it in enumerate(plan.sessions)}
     lines = ["flowchart LR"]
     for it in plan.sessions:
-        name = it.session.name.replace('"', "#quot;")
+        name = shown(it.session.name).replace('"', "#quot;")
         lines.append(f'  s{numbers[it.session.name]}["{name}"]:::{it.state}')
         lines += [f"  s{numbers[need]} --> s{numbers[it.session.name]}" for need in it.needs]
     lines += [f"  classDef {state} fill:{colour},stroke:#333,color:#000" for state, colour in _COLOURS.items()]
-    return "\n".join(lines) + "\n"
+    return text_of(lines)
 
 
 def as_dot(plan: Plan) -> str:
     """Return a plan as a Graphviz digraph, with a colour for each state."""
 
     def quoted(name: str) -> str:
-        return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return '"' + shown(name).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
     lines = ["digraph plan {", "  rankdir=LR;", "  node [shape=box, style=filled];"]
     for it in plan.sessions:
         name = quoted(it.session.name)
         lines.append(f'  {name} [fillcolor="{_COLOURS[it.state]}", tooltip="{it.state}"];')
         lines += [f"  {quoted(need)} -> {name};" for need in it.needs]
-    return "\n".join([*lines, "}"]) + "\n"
+    return text_of([*lines, "}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headworks._lines import text_of
 from headworks._quantities import count_text, duration_text
 
 TYPE_CHECKING = False
@@ -27,7 +28,7 @@ def as_text(plan: Plan) -> str:
             lines += _groups(sessions)
     if plan.base is not None:
         lines.append(f"Compared with {plan.base.name}.")
-    return "\n".join(lines or ["There is no session to plan."]) + "\n"
+    return text_of(lines or ["There is no session to plan."])
 
 
 def _summary(sessions: list[PlannedSession], state: str) -> str:

@@ -97,8 +97,8 @@ def _row(name: str, instances: list[Session], sessions: list[Session]) -> str:
 
 
 def _prose(files: Iterable[str]) -> list[str]:
-    """Return the files that are surely for people alone."""
-    return sorted(name for name in files if name.partition(".")[0].upper().startswith(_PROSE))
+    """Return the files that are surely for people alone, those left out whose names TOML may not be able to hold."""
+    return sorted(it for it in files if it.isprintable() and it.partition(".")[0].upper().startswith(_PROSE))
 
 
 def _listed(texts: Iterable[str]) -> str:

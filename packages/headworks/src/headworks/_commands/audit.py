@@ -10,6 +10,7 @@ import os
 import sys
 
 from headworks._git import Repository
+from headworks._lines import complain, say, shown, text_of
 from headworks._plan import plan
 from headworks._quantities import count_text
 from headworks._store.store import Store
@@ -55,7 +56,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
             return _unfinished(outcomes, name, is_ended=is_ended)
         findings = _findings(planned, name, watch, since)
     text = _json(name, findings, watch) if arguments.format == "json" else _text(name, findings, watch)
-    sys.stdout.write(text + "\n")
+    say(text)
     return 1 if findings.undeclared or findings.ignored else 0
 
 
@@ -87,7 +88,7 @@ def _unfinished(outcomes: dict[str, Outcome], name: str, *, is_ended: bool) -> i
 
     if is_ended:
         return 130
-    sys.stderr.write(f"headworks: {name} did not pass, so that there is nothing to tell of what it reads.\n")
+    complain(f"{shown(name)} did not pass, so that there is nothing to tell of what it reads.")
     return exit_code(outcomes.values(), is_ci=False) or 3
 
 
@@ -138,4 +139,4 @@ def _text(name: str, findings: Findings, watch: Watch) -> str:
         lines += [f"  and {more:,} more, which --format json lists"] if more > 0 else []
     if not findings.undeclared and not findings.ignored:
         lines += ["", "Everything that it read is declared."]
-    return "\n".join(lines)
+    return text_of(lines)

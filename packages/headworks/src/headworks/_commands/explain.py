@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from headworks._explanation import explain
+from headworks._lines import say, shown, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format == "json":
         import json
 
-        sys.stdout.write(json.dumps(_data(found), indent=2) + "\n")
+        say(json.dumps(_data(found), indent=2))
     else:
-        sys.stdout.write("\n".join(_lines(found)) + "\n")
+        say(text_of(_lines(found)))
     return 0
 
 
@@ -66,5 +66,6 @@ def _lines(found: Explanation) -> Iterator[str]:
         yield f"  since it last passed, on {last.finished[:10]}{f' at {last.commit[:12]}' if last.commit else ''}"
         yield from (f"    {it}" for it in found.since or ("nothing changed",))
     yield "  its digest is made of"
-    width = max(map(len, found.parts))
-    yield from (f"    {name:{width}}  {value}" for name, value in found.parts.items())
+    parts = {shown(name): value for name, value in found.parts.items()}
+    width = max(map(len, parts))
+    yield from (f"    {name:{width}}  {value}" for name, value in parts.items())

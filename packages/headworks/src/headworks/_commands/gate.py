@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 
+from headworks._lines import complain, say
 from headworks.errors import UsageError
 
 TYPE_CHECKING = False
@@ -67,10 +67,10 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     way = _way(arguments)
     settings = _settings(arguments, way)
     if way == "plan":
-        sys.stdout.write(_plan(arguments, settings))
+        say(_plan(arguments, settings))
         return 0
     result = _judge(arguments, settings, way)
-    sys.stdout.write(_rendered(result, arguments.format))
+    say(_rendered(result, arguments.format))
     return result.exit_code
 
 
@@ -170,7 +170,7 @@ def _in_repository(arguments: Any, settings: GateSettings) -> GateResult:  # noq
         remote=arguments.remote,
         write_remote=arguments.write_remote,
         is_table=not (arguments.condition or arguments.config),
-        say=lambda text: print(f"headworks: {text}", file=sys.stderr, flush=True),  # noqa: T201  # for who waits
+        say=complain,
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from headworks._commands.plan import add_selection, rendered
+from headworks._lines import say
 from headworks._plan import plan
 
 TYPE_CHECKING = False
@@ -24,5 +24,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Draw the plan of the project that the working folder is in."""
     found = plan(os.curdir, base=arguments.base, sessions=arguments.sessions)
-    sys.stdout.write(rendered(found, arguments.format))
+    say(rendered(found, arguments.format))
     return 0

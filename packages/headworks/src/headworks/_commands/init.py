@@ -6,6 +6,7 @@ import os
 import sys
 
 from headworks._digest import Digester
+from headworks._lines import say, shown
 from headworks._starter import with_table
 
 TYPE_CHECKING = False
@@ -32,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         content = b""
     changed = with_table(content, digester.sessions(), os.listdir(root))
     if arguments.is_shown:
-        sys.stdout.write(changed.decode())
+        sys.stdout.write(changed.decode())  # a file, to be kept as it is
         return 0
     temporary = f"{path}.{os.getpid()}"
     with open(temporary, "wb") as file:
@@ -40,5 +41,5 @@ def run(arguments: argparse.Namespace) -> int:
     if content:
         os.chmod(temporary, os.stat(path).st_mode)
     os.replace(temporary, path)
-    sys.stdout.write(f"Wrote [tool.headworks] into {path}. `headworks plan` shows what follows from it.\n")
+    say(f"Wrote [tool.headworks] into {shown(path)}. `headworks plan` shows what follows from it.")
     return 0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from headworks._digest import Digester, prepare
+from headworks._lines import say
 from headworks._quantities import option_value
 
 TYPE_CHECKING = False
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = plan_of(digester, arguments.base, store, arguments.sessions)
     text = rendered(found, arguments.format, jobs=jobs or _MAX_JOBS, apart=apart or ())
     if arguments.output is None:
-        sys.stdout.write(text)
+        say(text)
         return 0
     from headworks._output_file import append_output, write_output
 

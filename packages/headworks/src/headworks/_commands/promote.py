@@ -6,8 +6,8 @@ What must have passed stands in the table: [tool.headworks.gate] promote = { pro
 from __future__ import annotations
 
 import os
-import sys
 
+from headworks._lines import say, text_of
 from headworks.errors import CannotDecideError, ConfigurationError, UsageError
 
 TYPE_CHECKING = False
@@ -53,7 +53,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     to = Move(alias=alias, content=content, file=file, action="promote", by=who(), when=now(), evidence=rows)
     word = "now" if move(store, to) else "already"
     said = ", ".join(f"{it.check} {it.state}" + (f" ({it.note})" if it.note else "") for it in found)
-    sys.stdout.write(f"{alias} is {word} {content[:12]} ({file}): {said}\n")
+    say(text_of([f"{alias} is {word} {content[:12]} ({file}): {said}"]))
     return 0
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from headworks._lines import say, text_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -27,7 +29,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
 
     store = Store.default()
     if arguments.path is not None:
-        sys.stdout.write(f"{_path(store, arguments.path)}\n")
+        sys.stdout.write(f"{_path(store, arguments.path)}\n")  # for `$(...)`, as it is
         return 0
     all_moves = {alias: moves(store, alias) for alias in aliases(store)}
     found = sorted((it for its in all_moves.values() for it in its if it is not None), key=lambda it: it.when)
@@ -37,11 +39,11 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
 
         data = [vars(it) | {"evidence": list(it.evidence)} for it in found]
         lost = [{"alias": alias, "entry": entry} for alias, entry in damaged]
-        sys.stdout.write(json.dumps({"format": 1, "promotions": data, "damaged": lost}, indent=2) + "\n")
+        say(json.dumps({"format": 1, "promotions": data, "damaged": lost}, indent=2))
         return 0
     lines = [line for it in found for line in _lines(it)]
     lines += [f"{alias}: entry {entry} is damaged, so that nothing says what it did" for alias, entry in damaged]
-    sys.stdout.write("\n".join(lines or [f"Nothing was promoted in {store.root}."]) + "\n")
+    say(text_of(lines or [f"Nothing was promoted in {store.root}."]))
     return 0
 
 

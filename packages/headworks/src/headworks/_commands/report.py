@@ -6,8 +6,8 @@ It judges nothing and runs no session: what is not there, the page says. Its fir
 from __future__ import annotations
 
 import os
-import sys
 
+from headworks._lines import say, text_of
 from headworks._output_file import write_output
 from headworks.errors import UsageError
 
@@ -34,7 +34,6 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
         from headworks._report.as_html import as_html
         from headworks._report.as_markdown import as_markdown
         from headworks._report.collect import collect
-        from headworks._report.escape import one_line
     except ModuleNotFoundError as error:
         message = f"The report needs {error.name}, which is not installed: pip install 'headworks[report]'"
         raise UsageError(message) from None
@@ -42,5 +41,5 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     contents = {"report.md": as_markdown(page), "report.html": as_html(page)}
     for name, content in contents.items():
         write_output(os.path.join(arguments.output, name), content)
-    sys.stdout.write(f"{one_line(page.verdict)}\n{os.path.join(arguments.output, 'report.html')}\n")
+    say(text_of([page.verdict, os.path.join(arguments.output, "report.html")]))
     return 0

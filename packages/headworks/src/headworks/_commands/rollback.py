@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from headworks._lines import say, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,5 +23,5 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     from headworks._store.store import Store
 
     found = roll_back(Store.default(), arguments.alias, by=who(), when=now())
-    sys.stdout.write(f"{arguments.alias} is {found.content[:12]} ({found.file}) again\n")
+    say(text_of([f"{arguments.alias} is {found.content[:12]} ({found.file}) again"]))
     return 0

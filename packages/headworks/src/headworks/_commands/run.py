@@ -7,10 +7,10 @@ that are named; nothing is recorded of those then. `headworks plan` says beforeh
 from __future__ import annotations
 
 import os
-import sys
 import time
 
 from headworks._digest import Digester, prepare
+from headworks._lines import complain, say
 from headworks.errors import UsageError
 
 TYPE_CHECKING = False
@@ -75,7 +75,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     store.mark_used(it.verdict.digest for it in outcomes.values() if it.verdict is not None)
     if state is not None:
         _write_outcomes(arguments, _in_order(planned, outcomes), state, asked)
-    sys.stdout.write(summary(_in_order(planned, outcomes), time.monotonic() - begin) + "\n")
+    say(summary(_in_order(planned, outcomes), time.monotonic() - begin))
     _warn(store, told)
     return 130 if is_ended else exit_code(outcomes.values(), is_ci=_is_ci())
 
@@ -117,7 +117,7 @@ def _warn(store: Store, told: list[str]) -> None:
     for problem in store.problems:
         if problem not in told:
             told.append(problem)
-            sys.stderr.write(f"headworks: {problem}\n")
+            complain(problem)
 
 
 def _settings(arguments: Any) -> Settings:  # noqa: ANN401  # argparse's, or what stands in for it

@@ -6,8 +6,8 @@ The store is the folder in HEADWORKS_STORE, or `headworks` in the platform's fol
 from __future__ import annotations
 
 import os
-import sys
 
+from headworks._lines import say, shown, text_of
 from headworks._quantities import age_of, count_text, duration_text, option_value, size_of, size_text
 from headworks._store.store import Store
 from headworks.errors import UsageError
@@ -52,7 +52,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
         "import": _import,
         "forget": _forget,
     }
-    sys.stdout.write(actions[arguments.action](Store.default(remote=""), arguments) + "\n")
+    say(actions[arguments.action](Store.default(remote=""), arguments))
     return 0
 
 
@@ -71,14 +71,14 @@ def _ls(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
     rows.insert(0, ["session", "outcome", "took", "ended", "commit", "digest"])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    return "\n".join([*lines, "", f"{count_text(len(verdicts), 'verdict')} in {store.root}"])
+    return text_of([*lines, "", f"{count_text(len(verdicts), 'verdict')} in {store.root}"])
 
 
 def _row(verdict: Verdict, *, is_flaky: bool) -> list[str]:
     """Return the cells of a verdict."""
     outcome = ("passed" if verdict.passed else "failed") + (", flaky" if is_flaky else "")
     took = duration_text(verdict.seconds)
-    return [verdict.session, outcome, took, verdict.finished[:19], verdict.commit[:10], verdict.digest[:12]]
+    return [shown(verdict.session), outcome, took, verdict.finished[:19], verdict.commit[:10], verdict.digest[:12]]
 
 
 def _fields(verdict: Verdict) -> dict[str, Any]:

@@ -7,8 +7,8 @@ its sessions unproven, so that no rule of a CI about such jobs can make this pas
 from __future__ import annotations
 
 import os
-import sys
 
+from headworks._lines import say, text_of
 from headworks._quantities import count_text, duration_text
 from headworks.errors import UsageError
 
@@ -66,7 +66,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
         raise UsageError(message) from error
     bad = [it for it in arguments.results.split() if it not in _ENDED_WELL]
     text = _text(proofs, bad)
-    sys.stdout.write(text)
+    say(text)
     if arguments.summary is not None:
         from headworks._output_file import append_output
 
@@ -130,4 +130,4 @@ def _text(proofs: list[Proof], bad: list[str]) -> str:
     if any(it.refused and it.problem for it in proofs):
         lines.append("  Run what is left out again: what was planned, and without arguments after `--`.")
     lines += [f"  a job before ended with {', '.join(sorted(set(bad)))}"] * bool(bad)
-    return "\n".join(lines or ["The plan has no session."]) + "\n"
+    return text_of(lines or ["The plan has no session."])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from headworks._lines import text_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,12 +30,7 @@ def as_text(result: GateResult) -> str:
         lines += ["", *_condition(it, result.reliability)]
     more = [f"compared {_compared(it)}" for it in result.comparisons] + [f"note: {it}" for it in result.notes]
     lines += ["", *more] if more else []
-    return "\n".join(map(_printable, lines)) + "\n"
-
-
-def _printable(line: str) -> str:
-    """Return a line in which no name of a class or slice can begin another one, or move what a terminal shows."""
-    return "".join(it if it.isprintable() else it.encode("unicode_escape").decode() for it in line)
+    return text_of(lines)
 
 
 def _headline(result: GateResult) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headworks._gate.sizes import bennett, hoeffding, score_rows
+from headworks._lines import text_of
 from headworks._record import Record
 
 TYPE_CHECKING = False
@@ -87,7 +88,7 @@ def as_text(found: Sequence[Need], settings: GateSettings) -> str:
     for it in found:
         named = f"{it.name}: " if it.name != it.condition else ""
         lines += ["", named + it.condition, *(f"  {line}" for line in _lines(it, settings))]
-    return "\n".join(lines) + "\n"
+    return text_of(lines)
 
 
 def _lines(it: Need, settings: GateSettings) -> Iterator[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from headworks._lines import shown
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +24,6 @@ _ENTITIES: dict[str, str | int | None] = {
     "#": "\\#\N{WORD JOINER}",
 }
 _START = re.compile(r"^(?:[-+=](?!\d)|\d+(?=[.)](?: |$)))")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _UNSAFE = re.compile(r"[^\w .,()\-+/\N{MULTIPLICATION SIGN}]")
 _TICKS = re.compile(r"`+")
 _COLOURS = {
@@ -37,13 +38,13 @@ _COLOURS = {
 
 
 def without_control(text: str) -> str:
-    """Return lines without what a terminal or a reader's eye could be misled by."""
-    return _CONTROL.sub("", text)
+    """Return lines in which all that a terminal or a reader's eye could be misled by is escaped."""
+    return "\n".join(shown(it.expandtabs()) for it in text.replace("\r\n", "\n").split("\n"))
 
 
 def one_line(text: str) -> str:
-    """Return a text in one line, without what a terminal or a reader's eye could be misled by."""
-    return " ".join(without_control(text).split())
+    """Return a text in one line, in which all that a terminal or a reader's eye could be misled by is escaped."""
+    return " ".join(map(shown, text.split()))
 
 
 def plain(text: str) -> str:
@@ -67,7 +68,7 @@ def fenced(lines: Sequence[str]) -> list[str]:
     cleaned = [*map(without_control, lines)]
     longest = max((len(it) for line in cleaned for it in _TICKS.findall(line)), default=0)
     ticks = "`" * max(3, longest + 1)
-    return [f"{ticks}text", *(part for line in cleaned for part in line.splitlines() or [""]), ticks]
+    return [f"{ticks}text", *(part for line in cleaned for part in line.split("\n")), ticks]
 
 
 def mermaid(graph: Graph) -> Iterator[str]:

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 
+from headworks._lines import shown, text_of
 from headworks._quantities import duration_text
 from headworks._run.logs import log_end
 
@@ -39,7 +40,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """Print a line."""
-        self._stream.write(f"{text}\n")
+        self._stream.write(text_of([text]))
         self._stream.flush()
 
     def started(self, session: str, seconds: float | None) -> None:
@@ -57,13 +58,13 @@ class Display:
             self._show(outcome.log)
 
     def _show(self, log: str) -> None:
-        """Print the end of what a session printed."""
+        """Print the end of what a session printed, so that it can be read: it commands neither terminal nor CI."""
         try:
             lines, is_cut = log_end(log, _TAIL)
         except OSError:
             return
         for line in [f"... what came before is in {log}"] * is_cut + lines:
-            self.say(f"  | {line}")
+            self.say(f"  | {line.expandtabs()}")
 
     def tick(self, running: Sequence[Row], waiting: int, left: float | None) -> None:
         """Show what runs, how many sessions wait, and in how many seconds all should be done; here nothing."""
@@ -89,7 +90,7 @@ class Live(Display):
         """Show it."""
         self._erase()
         width = os.get_terminal_size(self._stream.fileno()).columns or 80  # some terminals do not know
-        self._stream.write(status_line(running, waiting, left)[: width - 1])
+        self._stream.write(shown(status_line(running, waiting, left))[: width - 1])
         self._stream.flush()
         self._is_shown = True
 

@@ -9,6 +9,7 @@ from rich.live import Live as RichLive
 from rich.table import Table
 from rich.text import Text
 
+from headworks._lines import shown
 from headworks._quantities import duration_text
 from headworks._run.display import Display
 
@@ -33,7 +34,7 @@ class RichDisplay(Display):
 
     def say(self, text: str) -> None:
         """Print a line above the table."""
-        self._console.print(Text(text, style=_style(text)))
+        self._console.print(Text(shown(text), style=_style(text)))
 
     def tick(self, running: Sequence[Row], waiting: int, left: float | None) -> None:
         """Draw the table."""
@@ -61,7 +62,7 @@ def _table(running: Sequence[Row], waiting: int, left: float | None) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, since, expected in running:
         of = f"of {duration_text(expected)}" if expected else ""
-        table.add_row(Text(name), duration_text(now - since), of)
+        table.add_row(Text(shown(name)), duration_text(now - since), of)
     parts = [f"about {duration_text(left)} left"] if left is not None else []
     parts += [f"{waiting} waiting"] if waiting else []
     if parts:

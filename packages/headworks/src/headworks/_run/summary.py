@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headworks._lines import shown, text_of
 from headworks._quantities import duration_text
 
 TYPE_CHECKING = False
@@ -36,15 +37,15 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
     covered = [it for it in outcomes if it.status == "cached"]
     listed = [it for it in outcomes if it.status != "cached"]
     listed += covered if len(covered) <= _MANY else []
-    width = max((len(it.session) for it in listed), default=0)
-    lines = [f"{it.session:{width}}  {_proof(it)}" for it in listed]
+    width = max((len(shown(it.session)) for it in listed), default=0)
+    lines = [f"{shown(it.session):{width}}  {_proof(it)}" for it in listed]
     if len(covered) > _MANY:
         lines.append(f"{len(covered):,} more are covered by earlier verdicts; `headworks explain SESSION` shows one")
     statuses = [it.status for it in outcomes]
     counts = ", ".join(f"{number:,} {word}" for it, word in _WORDS.items() if (number := statuses.count(it)))
     saved = sum(it.saved for it in outcomes)
     times = f"took {duration_text(seconds)}" + (f", saved about {duration_text(saved)}" if saved >= 1 else "")
-    return "\n".join([*lines, *([""] if lines else []), f"{counts or 'no session'}; {times}"])
+    return text_of([*lines, *([""] if lines else []), f"{counts or 'no session'}; {times}"])
 
 
 def _proof(outcome: Outcome) -> str:

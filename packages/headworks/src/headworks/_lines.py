@@ -1,0 +1,45 @@
+r"""Lines for people, terminals and CI, in which a name is shown and does nothing.
+
+Files, sessions and branches may be called anything: their names may hold a line end, so that the rest reads as a line
+of ours; a command to the CI, as GitHub takes every line that begins with `::`; a sequence by which a terminal moves or
+hides what stands there; marks by which text runs the other way, or cannot be seen. So every command writes through
+`say` and `complain`, which escape whatever is not printable, and every text is made of lines by `text_of`, after which
+a line end in a name is `\n`. Escapes have a form that is good in JSON as well, wherever something of JSON needs one.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["complain", "say", "shown", "text_of"]
+
+_ANYWHERE = ("##[", "##vso[")  # begin commands to GitHub's and Azure's runners wherever they stand in a line
+
+
+def shown(line: str) -> str:
+    """Return a line as it can be shown: all that is not printable is escaped, and no CI takes it for a command."""
+    if not line.isprintable():
+        line = "".join(it if it.isprintable() else it.encode("unicode_escape").decode() for it in line)
+    for command in _ANYWHERE:
+        line = line.replace(command, f"\\u0023{command[1:]}")
+    return line.replace("::", "\\u003a:", 1) if line.lstrip().startswith("::") else line
+
+
+def text_of(lines: Iterable[str]) -> str:
+    """Return lines as a text; each stays one, whatever is in it."""
+    return "".join(f"{shown(it)}\n" for it in lines)
+
+
+def say(text: str) -> None:
+    """Write a text to the standard output, with a line end."""
+    sys.stdout.write(text_of(text.removesuffix("\n").split("\n")))
+
+
+def complain(message: str) -> None:
+    """Write a message to the standard error at once; further lines of it, as of another program, stand below."""
+    sys.stderr.write(text_of(f"headworks: {message}".replace("\n", "\n  ").split("\n")))
+    sys.stderr.flush()
