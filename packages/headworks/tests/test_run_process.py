@@ -277,32 +277,30 @@ def test_a_session_is_claimed_once(tmp_path: Path) -> None:
     outer.give("data")
 
 
-def refusing(*, folders: bool = False) -> Callable[..., int]:
-    """Return an `os.open` that refuses what another user's files do: to be written to, or also to be made."""
+@pytest.mark.parametrize("is_there", [True, False])
+def test_another_users_lock_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_there: bool) -> None:
+    """One that cannot be written to, as after a run as root, is locked as it is; where there is none, its folder is."""
     really = os.open
 
-    def it(path: str, flags: int, *rest: int) -> int:
-        if flags & os.O_RDWR or (folders and not Path(path).is_dir()):
-            raise FileNotFoundError(path) if folders and not flags & os.O_RDWR else PermissionError(path)
+    def as_another_user(path: str, flags: int, *rest: int) -> int:
+        """Open a file as somebody who may write nothing."""
+        if flags & os.O_RDWR:
+            raise PermissionError(path)
         return really(path, flags, *rest)
 
-    return it
-
-
-@pytest.mark.parametrize("folders", [False, True])
-def test_another_users_lock_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, folders: bool) -> None:
-    """One that cannot be written to, as after a run as root, is locked as it is; where there is none, its folder is."""
-    (tmp_path / ".git/headworks").mkdir(parents=True)
-    (tmp_path / ".git/headworks/run.lock").touch()
-    monkeypatch.setattr("headworks._run.file_lock.os.open", refusing(folders=folders))
-    first, second = (FileLock(tmp_path / ".git/headworks/run.lock") for _ in range(2))
+    path = tmp_path / "run.lock"
+    if is_there:
+        path.touch()
+    monkeypatch.setattr("headworks._run.file_lock.os.open", as_another_user)
+    first, second = FileLock(path, tmp_path / "none", tmp_path), FileLock(path, tmp_path)
     assert first.take()
     assert not second.take()
     assert second.holder() == ""
     second.close()
     first.close()
-    with FileLock(tmp_path / ".git/headworks/run.lock") as third:
+    with FileLock(path, tmp_path) as third:
         assert third.take()
+    assert path.exists() == is_there
 
 
 def test_a_lock_of_windows_makes_others_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

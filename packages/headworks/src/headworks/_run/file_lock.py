@@ -20,10 +20,12 @@ _NAME = 20  # bytes
 class FileLock:
     """An open file, to be locked."""
 
-    def __init__(self, path: Path) -> None:
-        """Open a file, made where there is none; one of another user's as far as that is allowed.
+    def __init__(self, path: Path, *others: Path) -> None:
+        """Open a file, made where there is none; one of another user's to read only.
 
-        Where there can be none, its folder is locked instead, or the first folder above that there is.
+        Args:
+            path: The file.
+            others: What is opened instead where there is no such file and can be none: the first of them that there is.
 
         Raises:
             OSError: None of them can be opened.
@@ -31,11 +33,10 @@ class FileLock:
         self._is_named = False
         self._is_ours = True
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError:
             self._is_ours = False
-            self._file = _opened(path)
+            self._file = os.open(next(filter(os.path.exists, (path, *others)), path), os.O_RDONLY)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -92,13 +93,3 @@ class FileLock:
                 os.truncate(self._file, 0)
                 os.lseek(self._file, 0, os.SEEK_SET)
                 os.write(self._file, holder)
-
-
-def _opened(path: Path) -> int:
-    """Open what is there already, to read: a file, or else the folder that is closest to it."""
-    for it in (path, *path.parents):
-        try:
-            return os.open(it, os.O_RDONLY)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-    raise FileNotFoundError(path)

@@ -68,12 +68,15 @@ def hold(root: str, environ: Mapping[str, str], say: Callable[[str], None]) -> I
         environ: The environment; tells whether this is a session of a run that holds it already.
         say: Takes a message for the person who waits.
     """
-    folder = private_folder(root)
+    private = private_folder(root)
     with contextlib.ExitStack() as stack:
         lock = None
-        if folder is not None and not is_inside(root, environ):
+        if private is not None and not is_inside(root, environ):
+            folder = Path(private)
+            with contextlib.suppress(OSError):
+                folder.mkdir(parents=True, exist_ok=True)
             try:
-                lock = stack.enter_context(FileLock(Path(folder, "run.lock")))
+                lock = stack.enter_context(FileLock(folder / "run.lock", folder, *folder.parents[:2]))
                 _acquire(lock, say)
             except OSError as error:
                 say(f"This work tree cannot be locked ({error}): see that no other run works in it meanwhile.")
