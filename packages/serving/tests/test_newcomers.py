@@ -1,22 +1,16 @@
-"""A server that stops takes each connection that was made, and lets none be made that it does not take."""
+"""A server that stops lets no connection be made that it does not take."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from headworks_serving._app import create_app
-from headworks_serving._config import ServingConfig
-from headworks_serving._model import load_model
 from headworks_serving._newcomers import ignore_newcomers
-from headworks_serving._server import _Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -56,20 +50,3 @@ def test_what_the_kernel_refuses_is_done_without(listener: socket.socket) -> Non
     ignore_newcomers(Refusing())  # type: ignore[arg-type]  # as much of a socket as is used
     with socket.create_connection(listener.getsockname(), timeout=5) as newcomer:
         assert newcomer.getpeername() == listener.getsockname()
-
-
-def test_a_connection_that_waits_in_the_kernel_is_answered(listener: socket.socket, model_path: Path) -> None:
-    """Although nobody has accepted it when the stop comes."""
-
-    async def stopped() -> bytes:
-        settings = ServingConfig()
-        server = _Server(create_app(load_model(model_path), settings), settings)
-        server.config.load()
-        server.servers = []
-        listener.setblocking(False)  # noqa: FBT003 - the standard library takes it so
-        with socket.create_connection(listener.getsockname(), timeout=5) as client:
-            client.sendall(b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            await server._stop_listening([listener])
-            return await asyncio.to_thread(client.recv, 1000)
-
-    assert asyncio.run(stopped()).startswith(b"HTTP/1.1 200 OK\r\n")

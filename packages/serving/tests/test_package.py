@@ -28,10 +28,10 @@ def test_the_package_ships_its_types() -> None:
 
 
 def test_the_server_needs_neither_torch_nor_what_makes_data() -> None:
-    """What is needed at run time is six packages; clients and readers of data are extras."""
+    """What is needed at run time is seven packages; clients and readers of data are extras."""
     needed = metadata.requires("headworks-serving") or []
     names = {re.split(r"[^\w-]", it)[0] for it in needed if "extra ==" not in it}
-    assert names == {"numpy", "onnxruntime", "orjson", "prometheus-client", "starlette", "uvicorn"}
+    assert names == {"h11", "numpy", "onnxruntime", "orjson", "prometheus-client", "starlette", "uvicorn"}
     assert not names & FORBIDDEN
 
 

@@ -184,7 +184,7 @@ def test_every_line_of_the_log_has_one_form(start: Start, model_path: Path, imag
     assert [line for line in lines if not LINE.fullmatch(line)] == []
     events = [re.search(r"event=(\w+)", line) for line in lines]
     names = [event[1] for event in events if event]
-    assert names == ["loading", "ready", "infer", "refused", "log", "refused", "stopping", "stopped"]
+    assert names == ["loading", "ready", "infer", "refused", "refused", "refused", "stopping", "stopped"]
     assert " event=infer status=200 rows=3 ms=" in server.log
 
 
@@ -232,6 +232,7 @@ def test_a_port_in_use_is_one_clear_error(server: Server, model_path: Path, capf
         (["--host", "192.0.2.1"], "Cannot assign requested address"),
         (["--port", "70000"], "port is 70000; give a number from 0 (any free port) to 65535"),
         (["--workers", "0"], "workers is 0; give at least 1"),
+        (["--idle-seconds", "0"], "idle_seconds is 0.0; give a time above 0"),
     ],
 )
 def test_a_wrong_option_is_one_clear_error(

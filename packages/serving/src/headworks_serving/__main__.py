@@ -41,8 +41,18 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=default.port, help="port to listen on; 0 takes a free one and logs it")
     add("--max-batch", type=int, default=default.max_batch, help="most images in one request")
     add("--max-body", type=int, default=default.max_body, help="most bytes in the body of one request")
+    add("--max-head", type=int, default=default.max_head, help="most bytes in the head of one request")
     add("--max-pending", type=int, default=default.max_pending, help="most requests waiting for an answer")
+    add("--max-connections", type=int, default=default.max_connections, help="most connections; others wait")
+    add("--head-seconds", type=float, default=default.head_seconds, help="time in which a head must have arrived")
     add("--body-seconds", type=float, default=default.body_seconds, help="time in which a body must have arrived")
+    add("--answer-seconds", type=float, default=default.answer_seconds, help="time in which an answer must be taken")
+    add(
+        "--idle-seconds",
+        type=float,
+        default=default.idle_seconds,
+        help="time that a keep-alive connection may be silent",
+    )
     add("--drain-seconds", type=float, default=default.drain_seconds, help="time that idle clients get at the end")
     add("--workers", type=int, default=default.workers, help="inferences that run at a time")
     add("--threads", type=int, default=default.threads, help="threads of one inference")

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 import orjson
+from headworks_serving._coding import decode, read_codings
 from headworks_serving._config import ServingConfig
 from headworks_serving._log import LOGGER, line
 from headworks_serving._metrics import Metrics
@@ -15,7 +16,6 @@ from headworks_serving._model import Model
 from headworks_serving._request import parse_request
 from headworks_serving._response import VERSION, describe, encode_response
 from headworks_serving.errors import (
-    EncodingError,
     OverloadError,
     RequestError,
     SlowBodyError,
@@ -36,7 +36,7 @@ class Api:
         """Make endpoints for a model within the limits of the settings."""
         self._model = model
         self._config = config
-        self._pool = ThreadPoolExecutor(config.workers, thread_name_prefix="infer")
+        self.pool = ThreadPoolExecutor(config.workers, thread_name_prefix="infer")
         self._pending = 0
         self.metrics = Metrics(model, lambda: self._pending)
 
@@ -71,9 +71,10 @@ class Api:
             raise OverloadError(msg)
         self._pending += 1
         try:
+            codings = read_codings(request.headers)
             body = await self._read_body(request)
-            work = partial(self._answer, body, _number(request, _JSON_LENGTH))
-            rows, response = await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            work = partial(self._answer, body, codings, _number(request, _JSON_LENGTH))
+            rows, response = await asyncio.get_running_loop().run_in_executor(self.pool, work)
         finally:
             self._pending -= 1
         seconds = time.perf_counter() - start
@@ -91,9 +92,6 @@ class Api:
             raise UnknownModelError(msg)
 
     async def _read_body(self, request: Request) -> bytes:
-        if request.headers.get("Content-Encoding", "identity") != "identity":
-            msg = "compressed bodies are not supported; send the body without Content-Encoding"
-            raise EncodingError(msg)
         self._limit(_number(request, "Content-Length") or 0)
         body = bytearray()
         try:
@@ -111,10 +109,13 @@ class Api:
             msg = f"the body has {size} bytes or more; at most {self._config.max_body} are taken in one request"
             raise TooLargeError(msg)
 
-    def _answer(self, body: bytes, json_length: int | None) -> tuple[int, Response]:
+    def _answer(self, body: bytes, codings: list[str], json_length: int | None) -> tuple[int, Response]:
         """Do all the work of one request, in a thread of the pool."""
         wanted = parse_request(
-            body, json_length=json_length, image_shape=self._model.image_shape, max_batch=self._config.max_batch
+            decode(body, codings, self._config.max_body),
+            json_length=json_length,
+            image_shape=self._model.image_shape,
+            max_batch=self._config.max_batch,
         )
         answer, length = encode_response(wanted, self._model.predict(wanted.images), model=self._model)
         headers = {} if length is None else {_JSON_LENGTH: str(length)}
@@ -133,9 +134,10 @@ def _readiness(request: Request, content: dict[str, object]) -> Response:
 
 
 def _number(request: Request, header: str) -> int | None:
-    text = request.headers.get(header)
-    if text is None:
+    found = {*request.headers.getlist(header)}
+    if not found:
         return None
+    text = ", ".join(sorted(found))
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         msg = f"the header {header} must be a number of bytes, got {text[:100]!r}"
         raise RequestError(msg)

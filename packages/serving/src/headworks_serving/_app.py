@@ -5,10 +5,11 @@ from http import HTTPStatus
 from typing import Final
 
 from headworks_serving._api import Api, reply
+from headworks_serving._coding import CODINGS, Compression
 from headworks_serving._config import ServingConfig
 from headworks_serving._log import LOGGER, line
 from headworks_serving._model import Model
-from headworks_serving.errors import InferenceError, RequestError, SlowBodyError
+from headworks_serving.errors import EncodingError, InferenceError, RequestError, SlowBodyError
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -36,11 +37,16 @@ def create_app(model: Model, config: ServingConfig | None = None) -> Starlette:
     api = Api(model, config or ServingConfig())
     app = Starlette(
         routes=_routes(api),
-        middleware=[Middleware(api.metrics.counting), Middleware(_CloseWhileDraining)],
+        middleware=[
+            Middleware(api.metrics.counting),
+            Middleware(_CloseWhileDraining),
+            Middleware(Compression, api.pool),
+        ],
         exception_handlers=dict.fromkeys(_ERRORS, _answer_error),
     )
     app.router.redirect_slashes = False  # A redirect would be an answer that is not part of the protocol.
     app.state.draining = False
+    app.state.count_answer = api.metrics.count_answer
     return app
 
 
@@ -89,6 +95,8 @@ async def _answer_error(request: Request, error: Exception) -> Response:
             status, text = error.status, str(error)
             if isinstance(error, SlowBodyError):
                 headers = {"Connection": "close"}  # The rest of the body must not keep the connection busy.
+            if isinstance(error, EncodingError):
+                headers = {"Accept-Encoding": CODINGS}
         case ClientDisconnect():
             status, text = HTTPStatus.BAD_REQUEST, "the client went away before its request was complete"
         case _:

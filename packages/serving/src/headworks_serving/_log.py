@@ -2,10 +2,12 @@
 
 import json
 import logging
+import math
 import re
 import time
 from typing import Final
 
+_SELDOM_SECONDS: Final = 60.0
 LOGGER: Final = logging.getLogger("headworks_serving")
 _PLAIN: Final = re.compile(r"[\w./:@+\[\]-]+", re.ASCII)
 
@@ -43,3 +45,21 @@ def start_logging() -> None:
     handler.setFormatter(LineFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     LOGGER.setLevel(logging.INFO)
+
+
+class Seldom:
+    """Warns of what may come a thousand times a second: at once, and then at most once a minute."""
+
+    def __init__(self) -> None:
+        """Begin with nothing said."""
+        self._next = -math.inf
+        self._unsaid = 0
+
+    def warn(self, event: str, **fields: object) -> None:
+        """Log the event, with how many like it were not logged since the last one that was."""
+        now = time.monotonic()
+        if now < self._next:
+            self._unsaid += 1
+            return
+        LOGGER.warning(line(event, **fields, unsaid=self._unsaid))
+        self._next, self._unsaid = now + _SELDOM_SECONDS, 0

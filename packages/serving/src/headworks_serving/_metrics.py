@@ -46,6 +46,10 @@ class Metrics:
         self._rows.observe(rows)
         self._seconds.observe(seconds)
 
+    def count_answer(self, status: int) -> None:
+        """Count one answer."""
+        self._answers.labels(int(status)).inc()
+
     async def answer(self, request: Request) -> Response:
         """Answer with all metrics, in the version of the text format that the client prefers."""
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
@@ -57,7 +61,7 @@ class Metrics:
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
             async def send_counted(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    self._answers.labels(message["status"]).inc()
+                    self.count_answer(message["status"])
                 await send(message)
 
             await app(scope, receive, send_counted)

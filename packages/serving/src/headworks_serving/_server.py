@@ -5,25 +5,25 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from headworks_serving._app import create_app
 from headworks_serving._config import ServingConfig
+from headworks_serving._connection import Connection
 from headworks_serving._log import LOGGER, line
 from headworks_serving._model import load_model
-from headworks_serving._newcomers import ignore_newcomers
+from headworks_serving._reception import Reception
 from headworks_serving._signals import SIGNALS, ending_on_signals
 from headworks_serving.errors import AddressError
 from starlette.applications import Starlette
 
 _BACKLOG: Final = 2048
 _TICK: Final = 0.02
-_ACCEPT_TURNS: Final = 5  # The event loop sets up a connection that it has accepted within three turns.
 
 
 def serve(path: Path, config: ServingConfig, *, name: str = "") -> None:
@@ -92,22 +92,21 @@ def _bind(config: ServingConfig) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, except for the way it stops: what has reached the port is answered before connections are closed."""
+    """Uvicorn, except for the ways it takes connections and stops: what has reached the port is answered before."""
 
     def __init__(self, app: Starlette, config: ServingConfig) -> None:
         self._app = app
-        self._drain_seconds = config.drain_seconds
+        self._settings = config
         # Nothing is left to what else is installed or to variables such as WEB_CONCURRENCY.
         super().__init__(
             uvicorn.Config(
                 app,
                 http="h11",
-                loop="asyncio",
+                loop="asyncio:SelectorEventLoop",  # which has readers on every system
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
                 workers=1,
-                backlog=_BACKLOG,
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,
@@ -116,44 +115,29 @@ class _Server(uvicorn.Server):
             )
         )
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take connections from the one socket that there is, within the limits."""
+        self.servers = []
+        self._reception = Reception((sockets or [])[0], self._make_connection, self._settings.max_connections)
+        self.started = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, tell clients to leave, wait for them a little, and let uvicorn do the rest."""
         connections = self.server_state.connections
         LOGGER.info(line("stopping", connections=len(connections)))
         self._app.state.draining = True
-        await self._stop_listening(sockets or [])
-        end = time.monotonic() + self._drain_seconds
+        await self._reception.close()
+        end = time.monotonic() + self._settings.drain_seconds
         while connections and time.monotonic() < end:  # noqa: ASYNC110 - uvicorn signals no event when one leaves
             await asyncio.sleep(_TICK)
         await super().shutdown(sockets)
 
-    async def _stop_listening(self, listeners: list[socket.socket]) -> None:
-        """Close the listeners, but first take in each connection that is being set up or waits in the kernel."""
-        loop = asyncio.get_running_loop()
-        for listener in listeners:
-            ignore_newcomers(listener)
-        await asyncio.sleep(_TICK)  # for what is half made already
-        with suppress(NotImplementedError):  # The event loop of Windows has no readers.
-            for listener in listeners:
-                loop.remove_reader(listener)
-        for _ in range(_ACCEPT_TURNS):
-            await asyncio.sleep(0)
-        waiting = [connection for listener in listeners for connection in _accept_all(listener)]
-        for server in self.servers:
-            server.close()
-        for connection in waiting:
-            await loop.connect_accepted_socket(self._make_protocol, connection)
-
-    def _make_protocol(self) -> asyncio.Protocol:
-        settings: dict[str, Any] = {"config": self.config, "server_state": self.server_state, "app_state": {}}
-        return self.config.http_protocol_class(**settings)
-
-
-def _accept_all(listener: socket.socket) -> list[socket.socket]:
-    """Return the connections that wait in the kernel."""
-    found: list[socket.socket] = []
-    with suppress(BlockingIOError):
-        while True:
-            found.append(listener.accept()[0])
-            found[-1].settimeout(0)
-    return found
+    def _make_connection(self, on_end: Callable[[Connection], None]) -> Connection:
+        return Connection(
+            self._settings,
+            count=self._app.state.count_answer,
+            on_end=on_end,
+            config=self.config,
+            server_state=self.server_state,
+            app_state={},
+        )

@@ -83,7 +83,7 @@ class TooLargeError(RequestError):
 
 
 class EncodingError(RequestError):
-    """The body is compressed, which is not supported."""
+    """The body is compressed in a way that is not supported."""
 
     status = 415
 
