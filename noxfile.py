@@ -361,7 +361,7 @@ def new_package(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def adopt(session: nox.Session) -> None:
-    """Give the packages another prefix in one commit, as in `-- --prefix acme`."""
+    """Make the repository a team's own in one commit, as in `-- --prefix acme --owner @acme/makers`."""
     install(session, "scaffold")
     session.run("python", "scaffold/adopt.py", *session.posargs)
 

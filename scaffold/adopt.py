@@ -1,4 +1,4 @@
-"""Give the packages another prefix in one commit: `nox -s adopt -- --prefix acme`.
+"""Make the repository a team's own in one commit: `nox -s adopt -- --prefix acme --owner @acme/makers`.
 
 Everything happens in a second work tree of the repository, which is removed again. Only when the commit is whole does
 the branch move forward to it, so that whatever goes wrong leaves the repository as it was.
@@ -7,60 +7,119 @@ the branch move forward to it, so that whatever goes wrong leaves the repository
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ownership import check_owner, hand_over, published_elsewhere, source
 from repository import RefusedError, call, check_free, check_word, prefix_of, project_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def main() -> int:
     """Make the commit, and return 0, or say why not and return 2."""
     parser = argparse.ArgumentParser(prog="nox -s adopt --", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--prefix", required=True, help="what the packages' names shall begin with")
-    prefix = parser.parse_args().prefix
+    parser.add_argument("--prefix", help="what the packages' names shall begin with")
+    parser.add_argument("--owner", help="who owns the repository on GitHub: @person, or @organisation/team")
+    chosen = parser.parse_args()
+    if not (chosen.prefix or chosen.owner):
+        parser.error("say what to adopt: --prefix, --owner or both")
     try:
-        old, names = adopt(prefix)
+        lines = adopt(chosen.prefix, chosen.owner)
     except (RefusedError, OSError) as error:
         print(f"adopt: {error}", file=sys.stderr)
         return 2
-    print(
-        f"{', '.join(names)} are now called {prefix}-… instead of {old}-…, in one commit; `git show --stat` lists it."
-    )
-    print(f"The teams in .github/CODEOWNERS are those of @{prefix} on GitHub; change the file if yours are others.")
-    print("Remove .nox, whose environments hold packages of the old names, and run `.ci/run` before you push.")
+    print("\n".join(lines))
     return 0
 
 
-def adopt(prefix: str) -> tuple[str, list[str]]:
-    """Rename the packages, and return their former prefix and their folders.
+def adopt(prefix: str | None, owner: str | None) -> list[str]:
+    """Rename the packages, write down whose they are, and return what there is to say about it.
 
     Raises:
-        RefusedError: the prefix cannot be used, the work tree is not clean, or a program that is needed failed.
+        RefusedError: what is asked for cannot be, the work tree is not clean, or a program that is needed failed.
     """
-    check_word(prefix, "a prefix")
     names = project_names()
     old = prefix_of(names)
-    folders = [folder for folder, name in names.items() if name == f"{old}-{folder}"]
-    if prefix == old:
-        message = f"The packages have the prefix {old!r} already."
-        raise RefusedError(message)
-    check_free([f"{prefix}-{folder}" for folder in folders])
+    folders = [folder for folder, name in names.items() if prefix and name == f"{old}-{folder}"]
+    if prefix:
+        check_prefix(prefix, old, folders)
+    if owner:
+        check_owner(owner)
+    address = source() if owner else ""
     check_clean()
+    message = [f"Call the packages {prefix}, where they were called {old}"] if prefix else []
+    message += [f"Write down that {owner} owns the repository"] if owner else []
+    with second_tree() as tree:
+        if prefix:
+            rename(tree, pattern(old, folders + images()), prefix)
+            leave_out(tree, prefix, names)
+        if owner:
+            hand_over(tree, owner, address)
+        commit = committed(tree, "\n\n".join(message))
+    call("git", "merge", "--quiet", "--ff-only", commit)
+    for folder in folders:
+        sweep(Path("packages", folder, "src", f"{old}-{folder}".replace("-", "_")))
+    return told(prefix, old, folders) + told_of_owner(owner, prefix, address)
+
+
+@contextlib.contextmanager
+def second_tree() -> Iterator[Path]:
+    """Yield a second work tree of the repository, which is removed again."""
     with tempfile.TemporaryDirectory(prefix="adopt-") as place:
         tree = Path(place) / "tree"
         call("git", "worktree", "add", "--quiet", "--detach", str(tree), "HEAD")
         try:
-            rename(tree, pattern(old, folders + images()), prefix)
-            commit = committed(tree, old, prefix)
+            yield tree
         finally:
             call("git", "worktree", "remove", "--force", str(tree))
-    call("git", "merge", "--quiet", "--ff-only", commit)
-    for folder in folders:
-        sweep(Path("packages", folder, "src", f"{old}-{folder}".replace("-", "_")))
-    return old, folders
+
+
+def check_prefix(prefix: str, old: str, folders: list[str]) -> None:
+    """Refuse a prefix that cannot be.
+
+    Raises:
+        RefusedError: it is not well formed, is the present one, or makes names that others have.
+    """
+    check_word(prefix, "a prefix")
+    if prefix == old:
+        message = f"The packages have the prefix {old!r} already."
+        raise RefusedError(message)
+    check_free([f"{prefix}-{folder}" for folder in folders])
+
+
+def leave_out(tree: Path, prefix: str, names: dict[str, str]) -> None:
+    """Have releases leave out the engine, whose name is that of its folder and stays: another repository has it."""
+    for folder, name in names.items():
+        if name == folder != prefix:
+            published_elsewhere(tree / "packages" / folder / "pyproject.toml")
+
+
+def told(prefix: str | None, old: str, folders: list[str]) -> list[str]:
+    """Return what there is to say about another prefix."""
+    if not prefix:
+        return []
+    return [
+        f"{', '.join(folders)} are now called {prefix}-… instead of {old}-…: `git show --stat`.",
+        "Remove .nox, whose environments hold packages of the old names, and run `.ci/run` before you push.",
+    ]
+
+
+def told_of_owner(owner: str | None, prefix: str | None, address: str) -> list[str]:
+    """Return what there is to say about the owner."""
+    if not owner:
+        return [f"The teams in .github/CODEOWNERS are those of @{prefix} on GitHub; if yours are others, add --owner."]
+    ruleset = "" if "/" in owner else ", with the ruleset of a personal account"
+    return [
+        f"{owner} owns the repository{ruleset}, and the packages say that their source is {address}.",
+        "docs/guides/first-push.md says what is to be set on GitHub itself.",
+    ]
 
 
 def check_clean() -> None:
@@ -117,7 +176,7 @@ def replaced(names: re.Pattern[str], prefix: str, text: str) -> str:
     return names.sub(lambda it: prefix.replace("-", "_") if it.string[it.end()] == "_" else prefix, text)
 
 
-def committed(tree: Path, old: str, prefix: str) -> str:
+def committed(tree: Path, message: str) -> str:
     """Put in order what depends on the length and the order of names, commit all, and return the commit.
 
     Raises:
@@ -129,7 +188,6 @@ def committed(tree: Path, old: str, prefix: str) -> str:
     call("ruff", "format", "--quiet", place)
     call("ruff", "check", "--quiet", place)
     call("git", "-C", place, "add", "--all")
-    message = f"Call the packages {prefix}, where they were called {old}"
     # The hooks are those of a work tree that has its tools: this one has none.
     call("git", "-C", place, "commit", "--quiet", "--no-verify", f"--message={message}")
     return call("git", "-C", place, "rev-parse", "HEAD").strip()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
+from ownership import PRIVATE
 from repository import RefusedError, call, check_free, check_word, prefix_of, project_names
 
 TEMPLATES = Path(__file__).parent
@@ -73,8 +74,10 @@ def write(folder: Path, page: Path, name: str, project: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(filled(source.read_text(encoding="utf-8"), name, project), encoding="utf-8")
     shutil.copyfile("LICENSE", folder / "LICENSE")
-    # The Pythons are those of the other packages, which the noxfile reads from the engine's.
-    common = CLASSIFIERS.findall(Path("packages/headworks/pyproject.toml").read_text(encoding="utf-8"))
+    # The Pythons are those of the other packages, which the noxfile reads from the engine's; that may be left out of
+    # releases.
+    engine = Path("packages/headworks/pyproject.toml").read_text(encoding="utf-8")
+    common = CLASSIFIERS.findall(engine.replace(PRIVATE, ""))
     own = folder / "pyproject.toml"
     own.write_text(CLASSIFIERS.sub(lambda _: common[0], own.read_text(encoding="utf-8")), encoding="utf-8")
     page.write_text(filled((TEMPLATES / "reference.md").read_text(encoding="utf-8"), name, project), encoding="utf-8")

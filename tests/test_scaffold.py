@@ -125,7 +125,59 @@ def test_another_prefix_is_one_commit_that_passes(scratch: Scratch) -> None:
     assert (scratch.root / f"packages/data/src/{OTHER}_data/py.typed").is_file()
     owners = (scratch.root / ".github/CODEOWNERS").read_text(encoding="utf-8")
     assert set(re.findall(r"@([\w-]+)/", owners)) == {OTHER}
+    private = [
+        it.parent.name for it in scratch.root.glob("packages/*/pyproject.toml") if "Private ::" in it.read_text()
+    ]
+    assert private == ["headworks"], "its name stays, and belongs to another repository"
+    scratch.run(sys.executable, "tests/names.py")
     scratch.run("uv", "lock", "--check")
     passes_the_hooks(scratch)
     passed(scratch, "imports", "typecheck(data)", f"tests-{RUNNING}(data)")
     assert planned(scratch)["dataset"] == "run"
+
+
+@pytest.mark.parametrize(
+    ("remote", "arguments", "why"),
+    [
+        ("", [], "say what to adopt: --prefix, --owner or both"),
+        ("", ["--owner", "me"], "'me' is no owner: name a person, as in @me"),
+        ("", ["--owner", "@acme/makers/all"], "is no owner"),
+        ("", ["--owner", "@me"], "`origin` is no repository on a server"),
+        ("/srv/git/vision.git", ["--owner", "@me"], "`origin` is no repository on a server"),
+        ("file:///srv/git/vision.git", ["--owner", "@me"], "`origin` is no repository on a server"),
+    ],
+)
+def test_an_owner_that_cannot_be_is_refused(kept: Scratch, remote: str, arguments: list[str], why: str) -> None:
+    """The message says why, and no commit is made."""
+    kept.run("git", "config", "remote.origin.url", remote)
+    result = kept.nox("adopt", check=False, posargs=arguments)
+    assert result.red == {"adopt"}
+    assert why in result.output
+    assert "Traceback" not in result.output
+    assert kept.run("git", "rev-list", "--count", "HEAD").stdout.strip() == "1"
+
+
+@pytest.mark.parametrize(
+    ("owner", "remote"),
+    [
+        ("@me", "git@github.example:me/vision.git"),
+        ("@acme/makers", "https://name:token@github.example/me/vision"),
+        ("@acme/makers", "ssh://git@github.example:22/me/vision.git"),
+    ],
+)
+def test_an_owner_is_one_commit_that_keeps_every_rule(scratch: Scratch, owner: str, remote: str) -> None:
+    """A personal account has no merge queue, and nobody else to approve; each package says where its source is."""
+    scratch.run("git", "remote", "add", "origin", remote)
+    scratch.nox("adopt", posargs=["--owner", owner])
+    assert scratch.run("git", "rev-list", "--count", "HEAD").stdout.strip() == "2"
+    lines = (scratch.root / ".github/CODEOWNERS").read_text(encoding="utf-8").splitlines()
+    assert {it.split(maxsplit=1)[1] for it in lines if not it.startswith("#")} == {owner}
+    packages = [nox.project.load_toml(it)["project"] for it in scratch.root.glob("packages/*/pyproject.toml")]
+    assert [it["urls"] for it in packages] == [{"Source": "https://github.example/me/vision"}] * len(packages)
+    ruleset = json.loads((scratch.root / ".github/rulesets/main.json").read_text(encoding="utf-8"))
+    rules = {it["type"]: it.get("parameters", {}) for it in ruleset["rules"]}
+    assert ("merge_queue" in rules) == (owner != "@me")
+    assert rules["pull_request"]["required_approving_review_count"] == int(owner != "@me")
+    assert "required_status_checks" in rules
+    scratch.run(sys.executable, "tests/workflows/workflow_rules.py")
+    passes_the_hooks(scratch)
