@@ -8,6 +8,8 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -120,11 +122,19 @@ def test_several_processes_write_the_same_bytes(
 def test_one_seed_has_no_spread_and_the_number_of_jobs_follows_the_machine(
     fitted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where it is not known, trainings go one after the other."""
-    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    """Where one processor is granted, trainings go one after the other."""
+    monkeypatch.setattr("headworks_model._cli.granted", lambda: 1)
     assert main(["crossfit", str(fitted / "dataset"), str(tmp_path / "out"), *SHORT]) == 0
     assert "seeds" not in capsys.readouterr().out
     assert pq.read_table(tmp_path / "out" / "predictions.parquet").num_rows == 72
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux binds a process to processors")
+def test_only_the_processors_that_are_granted_are_counted() -> None:
+    """A container or a scheduler may grant one of many."""
+    code = "import os, headworks_model._cli as cli; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+    done = subprocess.run([sys.executable, "-c", f"{code}print(cli.granted())"], check=True, capture_output=True)
+    assert done.stdout.strip() == b"1"
 
 
 @pytest.mark.parametrize("value", ["0", "x"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 from pathlib import Path
@@ -33,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     fitting = commands.add_parser("crossfit", help="predict every row by a network that was not trained on it")
     fitting.add_argument("--seeds", type=positive, default=1, metavar="N", help="how many seeds (default: 1)")
     fitting.add_argument(
-        "--jobs", type=positive, metavar="N", help="trainings side by side (default: as processors are)"
+        "--jobs", type=positive, metavar="N", help="trainings side by side (default: as processors are granted)"
     )
     fitting.set_defaults(run=run_crossfit)
     judging = commands.add_parser("evaluate", help="predict the test split; exit 1 below a floor")
@@ -43,6 +42,9 @@ def parser() -> argparse.ArgumentParser:
     exporting.set_defaults(run=run_export)
     for command in (training, fitting):
         add_settings(command)
+    for command in (fitting, judging):
+        helped = "fit simple models beside the network; auto does where that takes seconds (default: auto)"
+        command.add_argument("--peers", choices=("auto", "all", "none"), default="auto", help=helped)
     for command in (judging, exporting):
         command.add_argument("dataset", help="folder of the dataset")
         command.add_argument("trained", help="folder that `train` wrote")
@@ -65,6 +67,14 @@ def positive(text: str) -> int:
     if number < 1:
         raise ValueError
     return number
+
+
+def granted() -> int:
+    """Return how many processors this process may use: those of its affinity, within the quota of its container."""
+    from joblib import cpu_count  # noqa: PLC0415 - only cross-fitting asks
+
+    count: int = cpu_count()
+    return count
 
 
 def say(text: str) -> None:
@@ -93,8 +103,8 @@ def run_train(args: argparse.Namespace) -> int:
 def run_crossfit(args: argparse.Namespace) -> int:
     """Cross-fit, and print a table and the spread over the seeds."""
     config = api.load_config(args.config, overrides=args.set)
-    jobs = args.jobs or max(1, (os.cpu_count() or 1) // config.threads)
-    chosen = {"config": config, "seeds": args.seeds, "jobs": jobs, "resume": args.resume}
+    jobs = args.jobs or max(1, granted() // config.threads)
+    chosen = {"config": config, "seeds": args.seeds, "jobs": jobs, "resume": args.resume, "peers": args.peers}
     with folds_on(Console(stderr=True)) as progress:
         metrics = api.crossfit(load(args.dataset), args.out, **chosen, progress=progress)
     say(table(metrics, what="rows, each out of its fold"))
@@ -107,7 +117,7 @@ def run_crossfit(args: argparse.Namespace) -> int:
 def run_evaluate(args: argparse.Namespace) -> int:
     """Evaluate, print a table, and name every metric that is below its floor."""
     floors = api.load_floors(args.floors)
-    metrics = api.evaluate(load(args.dataset), api.load_trained(args.trained), args.out)
+    metrics = api.evaluate(load(args.dataset), api.load_trained(args.trained), args.out, peers=args.peers)
     say(table(metrics, what="test rows"))
     missed = api.shortfalls(metrics, floors)
     for line in missed:

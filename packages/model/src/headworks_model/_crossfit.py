@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from headworks_model import _files
 from headworks_model._config import TrainConfig
-from headworks_model._evaluate import judge_peers, predict_test
+from headworks_model._evaluate import predict_test
 from headworks_model._folds import NUM_FOLDS, fold_datasets, joined
 from headworks_model._metrics import measure
+from headworks_model._peers import judge_peers
 from headworks_model._predictions import Predictions, check_slices, parquet
 from headworks_model._progress import FoldProgress
 from headworks_model._training import train
@@ -61,6 +62,7 @@ def crossfit(
     seeds: int = 1,
     jobs: int = 1,
     resume: bool = False,
+    peers: str = "auto",
     progress: FoldProgress | None = None,
 ) -> dict[str, Any]:
     """Predict every row of a dataset out of its fold, and write `predictions.parquet` and `metrics.json`.
@@ -75,6 +77,7 @@ def crossfit(
         jobs: processes that train side by side. For more than one, a script must guard its main module by
             `if __name__ == "__main__":`, as Python's multiprocessing asks for.
         resume: go on with the trainings that an interrupted run left, with the same result as without a break.
+        peers: `all`, `none`, or `auto` for all where fitting them takes seconds.
         progress: is told of every fold.
 
     Returns:
@@ -100,7 +103,7 @@ def crossfit(
     ]
     outcomes = gather(tasks, jobs, progress)
     merged = [merge(outcomes[first : first + NUM_FOLDS]) for first in range(0, len(outcomes), NUM_FOLDS)]
-    metrics = summary(dataset, outcomes, merged) | {"peers": judge_peers(datasets)}
+    metrics = summary(dataset, outcomes, merged) | {"peers": judge_peers(datasets, peers=peers)}
     _files.replace(out, {"predictions.parquet": parquet(merged), "metrics.json": _files.to_json(metrics)})
     shutil.rmtree(partial)
     return metrics

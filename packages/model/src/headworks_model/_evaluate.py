@@ -8,36 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from headworks_model import _files, _settings
-from headworks_model._metrics import accuracy, macro_f1, measure
+from headworks_model._metrics import measure
 from headworks_model._network import Probabilities
+from headworks_model._peers import judge_peers
 from headworks_model._predictions import Predictions, check_slices, parquet
 from headworks_model._rows import in_stored_order
 from headworks_model._runtime import predict
 from headworks_model._settings import Range
 from headworks_model.errors import EvaluationError, ShapeError
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
-from sklearn.svm import SVC
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from headworks_data import Dataset
     from headworks_model._trained import Trained
     from numpy.typing import NDArray
 
-__all__ = ["Floors", "evaluate", "judge_peers", "load_floors", "predict_test", "shortfalls"]
+__all__ = ["Floors", "evaluate", "load_floors", "predict_test", "shortfalls"]
 
 TOLERANCE = 1e-5
 PROBABILITY = Range(least=0, most=1)
-# Fitted on the same rows as the network, with the settings that scikit-learn has by default but for the scale of C.
-PEERS = {
-    "support vectors": lambda: make_pipeline(MinMaxScaler(), SVC(C=10)),
-    "nearest neighbours": lambda: KNeighborsClassifier(3),
-    "logistic regression": lambda: make_pipeline(MinMaxScaler(), LogisticRegression(max_iter=2000)),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,17 +58,21 @@ def load_floors(path: str | Path | None) -> Floors:
 def shortfalls(metrics: dict[str, Any], floors: Floors) -> list[str]:
     """Return a line for every metric that is below its floor."""
     found = {"accuracy": (metrics["accuracy"], floors.accuracy)}
-    found |= {f"recall of {name}": (it["recall"], floors.recall) for name, it in metrics["classes"].items()}
-    return [f"{name} is {value:.4f} and must be {least:.4f}" for name, (value, least) in found.items() if value < least]
+    recalls = {name: it["recall"] for name, it in metrics["classes"].items()}
+    found |= {f"recall of {name}": (value, floors.recall) for name, value in recalls.items() if value is not None}
+    low = [f"{name} is {value:.4f} and must be {least:.4f}" for name, (value, least) in found.items() if value < least]
+    unknown = [name for name, value in recalls.items() if value is None and floors.recall]
+    return low + [f"recall of {name} cannot be told, since {name} has no test row" for name in unknown]
 
 
-def evaluate(dataset: Dataset, trained: Trained, out: str | Path) -> dict[str, Any]:
+def evaluate(dataset: Dataset, trained: Trained, out: str | Path, *, peers: str = "auto") -> dict[str, Any]:
     """Predict the test split and write `predictions.parquet` and `metrics.json`.
 
     Args:
         dataset: the one that the network was trained on.
         trained: the network.
         out: folder for both files, which are the same bytes when made again.
+        peers: `all`, `none`, or `auto` for all where fitting them takes seconds.
 
     Returns:
         What `metrics.json` holds: the metrics of the network, and accuracy and macro F1 of its peers.
@@ -95,7 +87,7 @@ def evaluate(dataset: Dataset, trained: Trained, out: str | Path) -> dict[str, A
     metrics = measure(found.split.labels, found.probabilities, classes=dataset.classes, slices=found.split.slices)
     metrics |= {"split": "test", "seed": trained.config.seed}
     metrics |= {"dataset_digest": dataset.digest, "weights_digest": trained.weights_digest}
-    metrics["peers"] = judge_peers([dataset])
+    metrics["peers"] = judge_peers([dataset], peers=peers)
     _files.replace(Path(out), {"predictions.parquet": parquet([found]), "metrics.json": _files.to_json(metrics)})
     return metrics
 
@@ -134,25 +126,3 @@ def steady(trained: Trained, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         msg += "dropout and what normalises by batch must be off."
         raise EvaluationError(msg)
     return there
-
-
-def judge_peers(datasets: Sequence[Dataset]) -> dict[str, dict[str, float]]:
-    """Fit each peer on every train split, and return its accuracy and macro F1 on all test splits together."""
-    labels = np.concatenate([it.splits["test"].labels for it in datasets])
-    found = {}
-    for name in PEERS:
-        predicted = np.concatenate([predict_peer(name, it) for it in datasets])
-        found[name] = {"accuracy": accuracy(labels, predicted), "macro_f1": macro_f1(labels, predicted)}
-    return found
-
-
-def predict_peer(name: str, dataset: Dataset) -> NDArray[np.int64]:
-    """Fit a peer on the train split and return what it predicts for the test split."""
-    train, test = dataset.splits["train"], dataset.splits["test"]
-    predicted: NDArray[np.int64] = PEERS[name]().fit(flat(train.images), train.labels).predict(flat(test.images))
-    return predicted
-
-
-def flat(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return every image as one row of numbers, (N, H * W * C)."""
-    return images.reshape(len(images), -1).astype(np.float64)

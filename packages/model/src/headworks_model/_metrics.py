@@ -132,13 +132,16 @@ def calibration_bins(labels: NDArray[np.int64], probabilities: NDArray[np.float3
 
 def by_class(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: Sequence[str]
-) -> dict[str, dict[str, float]]:
-    """Return precision, recall and rows of every class; a class that is never predicted has precision 0."""
+) -> dict[str, dict[str, float | None]]:
+    """Return precision, recall and rows of every class.
+
+    A class that is never predicted has precision 0, as scikit-learn says; one without rows has no recall.
+    """
     precision, recall, _, support = metrics.precision_recall_fscore_support(
         labels, predicted, labels=list(range(len(classes))), zero_division=0
     )
     columns = zip(classes, precision.tolist(), recall.tolist(), support.tolist(), strict=True)
-    return {name: {"precision": p, "recall": r, "rows": n} for name, p, r, n in columns}
+    return {name: {"precision": p, "recall": r if n else None, "rows": n} for name, p, r, n in columns}
 
 
 def by_slice(hits: NDArray[np.bool_], values: NDArray[np.str_]) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import torch
 from headworks_model import _settings
-from headworks_model.errors import ShapeError
+from headworks_model._trial import first_line
+from headworks_model.errors import ConfigError, ModelError, ShapeError
 from torch import nn
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class NetworkFactory(Protocol):
     """What an entry point in the group `headworks_model.networks` must be."""
 
     def __call__(self, image_shape: tuple[int, int, int], num_classes: int, config: TrainConfig) -> nn.Module:
-        """Return a module that turns images, uint8 [B, H, W, C], into logits, float32 [B, K]."""
+        """Return a module that turns images, uint8 or float32 [B, H, W, C], into logits, float32 [B, K]."""
         ...
 
 
@@ -108,7 +109,7 @@ def build_network(config: TrainConfig, *, image_shape: tuple[int, int, int], num
         num_classes: number of logits.
 
     Raises:
-        ConfigError: no network of that name is built in or registered.
+        ConfigError: no network of that name is built in or registered, or what is registered fails.
         ShapeError: the network cannot be built for such images.
     """
     if config.network == "conv":
@@ -116,8 +117,20 @@ def build_network(config: TrainConfig, *, image_shape: tuple[int, int, int], num
     registered = {point.name: point for point in entry_points(group=GROUP)}
     if config.network not in registered:
         raise _settings.named(["conv", *registered], unknown=config.network, what="network")
-    factory = cast("NetworkFactory", registered[config.network].load())
-    return factory(image_shape, num_classes, config)
+    try:
+        factory = cast("NetworkFactory", registered[config.network].load())
+        network: object = factory(image_shape, num_classes, config)
+    except ModelError:
+        raise
+    except Exception as error:
+        # It is code of others, which may raise anything.
+        msg = f"network {config.network!r} ({registered[config.network].value}) cannot be built for images of shape "
+        msg += f"{list(image_shape)} and {num_classes} classes: {first_line(error)}"
+        raise ConfigError(msg) from error
+    if not isinstance(network, nn.Module):
+        msg = f"network {config.network!r} is a {type(network).__name__}, and must be a torch.nn.Module."
+        raise ConfigError(msg)
+    return network
 
 
 class Probabilities(nn.Module):

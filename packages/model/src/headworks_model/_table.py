@@ -16,7 +16,7 @@ def table(metrics: dict[str, Any], *, what: str) -> str:
     """
     rows = [("this network", metrics), *metrics["peers"].items()]
     lines = [f"{'':<20} {'accuracy':>9} {'macro F1':>9}"]
-    lines += [f"{name:<20} {it['accuracy']:>9.4f} {it['macro_f1']:>9.4f}" for name, it in rows]
+    lines += [f"{name:<20} {figures(it)}" for name, it in rows]
     found = {f"{name}={value}": it for name, them in metrics["slices"].items() for value, it in them.items()}
     if found:
         width = max(20, *map(len, found))
@@ -27,6 +27,13 @@ def table(metrics: dict[str, Any], *, what: str) -> str:
         ]
     low_and_high = between(metrics["accuracy_interval"])
     return "\n".join([*lines, "", f"accuracy on {metrics['rows']} {what}: {low_and_high} (95% bootstrap)"])
+
+
+def figures(found: dict[str, Any]) -> str:
+    """Return the two figures of a model, or why there are none."""
+    if "left_out" in found:
+        return f"left out: {found['left_out']}"
+    return f"{found['accuracy']:>9.4f} {found['macro_f1']:>9.4f}"
 
 
 def between(interval: list[float]) -> str:

@@ -15,6 +15,7 @@ import torch
 from headworks_model import _files
 from headworks_model._config import TrainConfig
 from headworks_model._network import build_network
+from headworks_model._trial import try_network
 from headworks_model.errors import ConfigError, TrainedError
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def load_trained(folder: str | Path) -> Trained:
         about = json.loads((folder / "train.json").read_bytes())
         return read_trained(about, (folder / "weights.safetensors").read_bytes())
     except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        # A network that is no longer registered is no damage: its error says what to do.
+        # A network that is no longer registered, or fails now, is no damage: its error says what to do.
         if isinstance(error, ConfigError):
             raise
         reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
@@ -134,15 +135,17 @@ def read_trained(about: dict[str, Any], weights: bytes) -> Trained:
         raise ValueError(msg)
     config = TrainConfig(**about["config"])
     height, width, channels = about["image_shape"]
+    shape, num_classes = (height, width, channels), len(about["classes"])
     with torch.random.fork_rng(devices=[]):  # first weights are drawn and then replaced: leave no trace of that
-        network = build_network(config, image_shape=(height, width, channels), num_classes=len(about["classes"]))
+        network = build_network(config, image_shape=shape, num_classes=num_classes)
     network.load_state_dict(safetensors.torch.load(weights))
+    try_network(network, config.network, shape, num_classes, trains=False)
     return Trained(
         network=network.eval(),
         config=config,
         dataset_digest=about["dataset_digest"],
         classes=tuple(about["classes"]),
-        image_shape=(height, width, channels),
+        image_shape=shape,
         weights_digest=about["weights_digest"],
         best_epoch=about["best_epoch"],
         epochs=about["epochs"],

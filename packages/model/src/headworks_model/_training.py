@@ -18,6 +18,7 @@ from headworks_model._rows import in_stored_order
 from headworks_model._runtime import reproducible
 from headworks_model._state import State
 from headworks_model._trained import load_trained, log_lines, origin_of, save_trained
+from headworks_model._trial import try_network
 from headworks_model.errors import ConfigError, ShapeError
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def train(
         The network with the weights of the best epoch.
 
     Raises:
-        ConfigError: the settings name an unknown network, or a batch is too small for so many processes.
+        ConfigError: the settings name an unknown network or one that fails on a blank image, gives no logits or cannot
+            be trained; or a batch is too small for so many processes.
         ShapeError: the network cannot be built for the images of the dataset.
         CheckpointError: the checkpoint is damaged, or was written with other settings, data or torch.
         TrainingError: the loss is no longer a finite number.
@@ -97,6 +99,7 @@ def start(dataset: Dataset, config: TrainConfig) -> State:
     check_batches(len(dataset.splits["train"]), config, Shard.current())
     torch.manual_seed(config.seed)
     network = build_network(config, image_shape=dataset.image_shape, num_classes=len(dataset.classes))
+    try_network(network, config.network, dataset.image_shape, len(dataset.classes), trains=True)
     if Shard.current().grouped:
         share_layers(network)
     optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)

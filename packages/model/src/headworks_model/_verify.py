@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import onnx
 from headworks_model._network import Probabilities
 from headworks_model._runtime import predict
+from headworks_model._trial import first_line
 from headworks_model.errors import ExportError
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ __all__ = ["TOLERANCE", "verify"]
 TOLERANCE = 1e-5
 PROMISED_OPSET = 18
 """Written down apart from what the exporter is asked for, so that a slip there is found here."""
+# The largest request that `headworks_serving` takes unless it is told otherwise.
+MOST_IMAGES = 1024
+MOST_BYTES = 16 << 20
 
 
 def verify(content: bytes, trained: Trained, dataset: Dataset) -> float:
@@ -32,12 +37,13 @@ def verify(content: bytes, trained: Trained, dataset: Dataset) -> float:
         dataset: the one that the network was trained on; there are rows in its test split.
 
     Raises:
-        ExportError: opset, input, output or metadata are not as promised, a probability differs by more than 1e-5, or
-            the probabilities of a row do not add up to 1.
+        ExportError: opset, input, output or metadata are not as promised, blank images have no probabilities, one
+            differs by more than 1e-5, or those of a row do not add up to 1.
     """
     model = onnx.load_from_string(content)
     require_equal(promised(trained, dataset), declared(model))
     session = start_session(content, threads=trained.config.threads)
+    try_blank(session, trained.image_shape, len(trained.classes))
     images = dataset.splits["test"].images
     expected = predict(Probabilities(trained.network), images, threads=trained.config.threads)
     (together,) = session.run(["probabilities"], {"image": np.ascontiguousarray(images)})
@@ -52,6 +58,28 @@ def verify(content: bytes, trained: Trained, dataset: Dataset) -> float:
         msg = f"the probabilities of a row differ from a sum of 1 by {off_one:.2g}: not written."
         raise ExportError(msg)
     return difference
+
+
+def try_blank(session: Any, image_shape: tuple[int, ...], num_classes: int) -> None:  # noqa: ANN401 - as below
+    """Ask a graph for what a server asks it for: blank images, in batches from the smallest to the largest.
+
+    Raises:
+        ExportError: it fails, or does not give finite probabilities for each image.
+    """
+    largest = max(2, min(MOST_IMAGES, MOST_BYTES // math.prod(image_shape)))
+    for batch in (1, 2, largest):
+        try:
+            (found,) = session.run(["probabilities"], {"image": np.zeros((batch, *image_shape), np.uint8)})
+        except Exception as error:
+            # The errors of ONNX Runtime share no other base class.
+            msg = f"the exported graph fails on {batch} blank image(s): {first_line(error)}: not written."
+            raise ExportError(msg) from error
+        if found.shape != (batch, num_classes) or not np.isfinite(found).all():
+            msg = (
+                f"the exported graph gives no finite probabilities for {batch} blank image(s), so that no server would "
+            )
+            msg += "start with it: see whether the network divides by what is 0 in an even image: not written."
+            raise ExportError(msg)
 
 
 def promised(trained: Trained, dataset: Dataset) -> dict[str, object]:

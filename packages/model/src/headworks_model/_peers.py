@@ -1,0 +1,80 @@
+"""What one would pick instead of the network: simple models of scikit-learn, fitted on the same rows."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from headworks_model._metrics import accuracy, macro_f1
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.svm import SVC
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from headworks_data import Dataset
+    from numpy.typing import NDArray
+
+__all__ = ["CHOICES", "judge_peers"]
+
+CHOICES = ("auto", "all", "none")
+# With the settings that scikit-learn has by default but for the scale of C.
+PEERS = {
+    "support vectors": lambda: make_pipeline(MinMaxScaler(), SVC(C=10)),
+    "nearest neighbours": lambda: KNeighborsClassifier(3),
+    "logistic regression": lambda: make_pipeline(MinMaxScaler(), LogisticRegression(max_iter=2000)),
+}
+# Over all fits together; up to both, all peers took at most 40 s on one busy core. Support vectors take time by the
+# square of the rows, a regression by the number of pixels.
+MOST_ROWS = 10_000
+MOST_PIXELS = 1_000_000
+
+
+def judge_peers(datasets: Sequence[Dataset], *, peers: str = "auto") -> dict[str, dict[str, float | str]]:
+    """Fit each peer on every train split, and return how good it is on all test splits together.
+
+    Args:
+        datasets: one, or those of all folds.
+        peers: `all`, `none`, or `auto` for all where that takes seconds.
+
+    Returns:
+        For each peer `accuracy` and `macro_f1`, or as `left_out` the reason why there are none.
+    """
+    if peers == "none":
+        return {}
+    reason = too_large(datasets) if peers == "auto" else ""
+    return {name: {"left_out": reason} if reason else judge_peer(name, datasets) for name in PEERS}
+
+
+def too_large(datasets: Sequence[Dataset]) -> str:
+    """Return why peers would take long to fit, or nothing."""
+    rows, pixels = sum(len(it.splits["train"]) for it in datasets), math.prod(datasets[0].image_shape)
+    if rows <= MOST_ROWS and rows * pixels <= MOST_PIXELS:
+        return ""
+    return f"{rows:,} rows of {pixels:,} pixels would take long; --peers all fits it all the same"
+
+
+def judge_peer(name: str, datasets: Sequence[Dataset]) -> dict[str, float | str]:
+    """Return how good a peer is; one that cannot be fitted is left out."""
+    labels = np.concatenate([it.splits["test"].labels for it in datasets])
+    try:
+        predicted = np.concatenate([predict_peer(name, it) for it in datasets])
+    except ValueError as error:  # as for rows of one class, or for fewer rows than neighbours
+        return {"left_out": str(error).partition("\n")[0]}
+    return {"accuracy": accuracy(labels, predicted), "macro_f1": macro_f1(labels, predicted)}
+
+
+def predict_peer(name: str, dataset: Dataset) -> NDArray[np.int64]:
+    """Fit a peer on the train split and return what it predicts for the test split."""
+    train, test = dataset.splits["train"], dataset.splits["test"]
+    predicted: NDArray[np.int64] = PEERS[name]().fit(flat(train.images), train.labels).predict(flat(test.images))
+    return predicted
+
+
+def flat(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return every image as one row of numbers, (N, H * W * C)."""
+    return images.reshape(len(images), -1).astype(np.float64)
