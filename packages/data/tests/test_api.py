@@ -24,6 +24,7 @@ def test_the_public_names_are_pinned() -> None:
         "Shares",
         "Split",
         "Violation",
+        "advice",
         "assign",
         "build",
         "check",

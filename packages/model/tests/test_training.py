@@ -345,6 +345,7 @@ def test_another_network_can_be_registered(monkeypatch: pytest.MonkeyPatch) -> N
         ("learning_rate = nan", "learning_rate must be above 0"),
         ("network = [1]", "network must be a text"),
         ("epochs = ", "Invalid value"),
+        ("epochs = " + 9999 * "[", "recursion"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -354,6 +355,12 @@ def test_a_wrong_setting_is_named(tmp_path: Path, text: str, message: str) -> No
     with pytest.raises(errors.ConfigError, match=message) as raised:
         load_config(path)
     assert str(path) in str(raised.value)
+
+
+def test_settings_that_windows_saved_are_read(tmp_path: Path) -> None:
+    """The mark that its editors put in front of UTF-8 is no part of the file."""
+    (tmp_path / "train.toml").write_bytes(b"\xef\xbb\xbfepochs = 3\r\n")
+    assert load_config(tmp_path / "train.toml").epochs == 3
 
 
 def test_the_committed_settings_are_the_defaults() -> None:
@@ -367,7 +374,7 @@ def test_settings_are_overridden_from_the_command_line(tmp_path: Path) -> None:
     assert (config.epochs, config.learning_rate, config.network) == (3, 1.0, "other")
     with pytest.raises(errors.ConfigError, match="write key=value"):
         load_config(overrides=["epochs"])
-    with pytest.raises(errors.ConfigError, match="No such file"):
+    with pytest.raises(errors.ConfigError, match="No such file or directory: correct the name"):
         load_config(tmp_path / "none.toml")
 
 

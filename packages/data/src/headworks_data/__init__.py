@@ -1,6 +1,7 @@
 """Datasets, splits and the data contract."""
 
 from headworks_data import errors
+from headworks_data._advice import advice
 from headworks_data._build import build, split_rows
 from headworks_data._check import check
 from headworks_data._content import content_ids
@@ -27,6 +28,7 @@ __all__ = [
     "Shares",
     "Split",
     "Violation",
+    "advice",
     "assign",
     "build",
     "check",

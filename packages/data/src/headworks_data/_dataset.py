@@ -34,6 +34,15 @@ def require(condition: bool, message: str) -> None:  # noqa: FBT001 - a conditio
         raise DatasetInvalidError(message)
 
 
+def is_text(value: str) -> bool:
+    """Tell whether a string can be written down: bytes of a file's name that are no UTF-8 cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
     """The rows of one split.
@@ -57,8 +66,9 @@ class Split:
         _require_column("labels", self.labels, "i", len(self))
         require(self.labels.dtype == np.int64, f"labels must be int64, not {self.labels.dtype}")
         for name, values in self.slices.items():
-            require(bool(name) and name not in COLUMNS, f"a slice cannot be called {name!r}")
+            require(bool(name) and name not in COLUMNS and is_text(name), f"a slice cannot be called {name!r}")
             _require_column(f"slice {name!r}", values, "U", len(self))
+            require(is_text("".join(np.unique(values).tolist())), f"slice {name!r} must hold text, not other bytes")
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -114,6 +124,7 @@ class Dataset:
         """Refuse splits that do not fit together, and a digest that is not theirs."""
         require(tuple(self.splits) == SPLITS, f"splits must be {', '.join(SPLITS)}, in this order")
         require(len(set(self.classes)) == len(self.classes) > 0, "classes must be names, each given once")
+        require(is_text("".join(self.classes)), f"classes must be text, not other bytes: {self.classes}")
         for name, split in self.splits.items():
             self._require_split(name, split)
         digest = _digest(self)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from headworks_data._advice import advice
 from headworks_data._dataset import SPLITS, Dataset, Split, require, verify_ids
 from headworks_data._staging import staged
 from headworks_data._summary import SUMMARY, describe, read_summary, write_summary
@@ -135,7 +136,8 @@ def read_table(path: Path) -> pa.Table:
         message = f"{path} is missing; build the dataset again"
         raise DatasetMissingError(message) from error
     except (OSError, pa.ArrowException) as error:
-        message = f"cannot read {path}: {' '.join(str(error).split())}; build the dataset again"
+        why = " ".join(str(error).split())
+        message = f"cannot read {path}: {why}; {advice(error, 'build the dataset again')}"
         raise DatasetInvalidError(message) from error
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_type_hints
 
+from headworks_data._advice import advice
+from headworks_data._dataset import is_text
+from headworks_data._expect import expect
 from headworks_data._splits import Shares
 from headworks_data.errors import SettingsError
 
@@ -35,6 +38,10 @@ class BuildSettings:
     salt: str = "headworks"
     shares: Shares = field(default_factory=Shares)
 
+    def __post_init__(self) -> None:
+        """Refuse a salt that cannot be hashed or written down."""
+        expect(is_text(self.salt), f"'salt' must be text, not bytes that are no UTF-8: {self.salt!r}")
+
 
 def read_settings(path: str | os.PathLike[str], kind: type[T]) -> T:
     """Read a dataclass from a TOML file.
@@ -47,8 +54,15 @@ def read_settings(path: str | os.PathLike[str], kind: type[T]) -> T:
         SettingsError: The file cannot be read, or a key or a value in it is wrong.
     """
     try:
-        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        # Editors on Windows put a mark in front of UTF-8.
+        table = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        message = f"cannot read {path}: {error.strerror or error}: {advice(error)}"
+        raise SettingsError(message) from error
+    except UnicodeDecodeError as error:
+        message = f"cannot read {path}: it is no UTF-8, as TOML must be: save it as UTF-8"
+        raise SettingsError(message) from error
+    except (ValueError, RecursionError) as error:
         message = f"cannot read {path}: {error}"
         raise SettingsError(message) from error
     try:

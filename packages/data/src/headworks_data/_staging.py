@@ -17,6 +17,8 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from headworks_data._advice import advice
+from headworks_data._litter import is_litter
 from headworks_data.errors import WriteError
 
 if sys.platform != "win32":  # pragma: no branch - the tests run where this holds
@@ -25,9 +27,6 @@ if sys.platform != "win32":  # pragma: no branch - the tests run where this hold
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
-
-# Files that a desktop leaves in every folder it shows; they are nobody's data.
-DESKTOP_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
 @contextlib.contextmanager
@@ -62,8 +61,7 @@ def staged(folder: Path, files: Collection[str]) -> Iterator[Path]:
 
 
 def _explain(folder: Path, error: OSError) -> str:
-    remedy = "free space there or choose another folder; an earlier dataset is unchanged"
-    return f"cannot write {folder}: {error.strerror or error}: {remedy}"
+    return f"cannot write {folder}: {error.strerror or error}: {advice(error)}; an earlier dataset is unchanged"
 
 
 def _require_ours(target: Path, files: Collection[str]) -> None:
@@ -73,7 +71,7 @@ def _require_ours(target: Path, files: Collection[str]) -> None:
     if not target.is_dir():
         message = f"cannot write {target}: it is a file: choose the name of a folder"
         raise WriteError(message)
-    found = {path.name for path in target.iterdir()} - DESKTOP_FILES
+    found = {path.name for path in target.iterdir() if not is_litter(path.name)}
     foreign = sorted(found.difference(files))
     if found and (foreign or next(iter(files)) not in found):
         message = f"cannot replace {target}: it holds {(foreign or sorted(found))[0]!r} and is no dataset: "

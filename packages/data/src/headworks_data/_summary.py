@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from headworks_data._advice import advice
 from headworks_data._dataset import SPLITS, is_shape, require
 from headworks_data.errors import DatasetInvalidError, DatasetMissingError
 
@@ -96,7 +97,7 @@ def read_summary(folder: Path) -> Summary:
         message = f"there is no dataset in {folder}: {SUMMARY} is missing; build it with: headworks_data build {folder}"
         raise DatasetMissingError(message) from error
     except (OSError, ValueError, RecursionError) as error:
-        message = f"cannot read {path}: {error}; build the dataset again"
+        message = f"cannot read {path}: {error}; {advice(error, 'build the dataset again')}"
         raise DatasetInvalidError(message) from error
     try:
         return _parse(raw)

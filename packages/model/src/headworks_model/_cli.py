@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import headworks_model as api  # which loads torch when it is needed, not before arguments have been understood
-from headworks_data import load
+from headworks_data import advice, load
 from headworks_data.errors import DataError
 from headworks_model._files import CHECKPOINT, PARTIAL
 from headworks_model._progress import folds_on, progress_on
@@ -158,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(f"{error}")
         return getattr(error, "exit_code", 2)
     except OSError as error:
-        complain(f"{error}: free space or choose another folder")
+        complain(f"{error}: {advice(error)}")
         return 2
     except KeyboardInterrupt:
         complain(f"interrupted; {what_is_kept(args)}")

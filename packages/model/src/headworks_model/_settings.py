@@ -11,6 +11,7 @@ import typing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from headworks_data import advice
 from headworks_model.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,9 +62,10 @@ def read(kind: type[Config], path: Path | None) -> Config:
     if path is None:
         return kind()
     try:
-        return _build(kind, tomllib.loads(path.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ConfigError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+        # Editors on Windows put a mark in front of UTF-8.
+        return _build(kind, tomllib.loads(path.read_text("utf-8-sig")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError, ConfigError) as error:
+        reason = f"{error.strerror}: {advice(error)}" if isinstance(error, OSError) else error
         msg = f"{path}: {reason}"
         raise ConfigError(msg) from error
 
