@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from headworks_data import _rules_dataset as dataset_rules
 from headworks_data import _rules_split as split_rules
 from headworks_data._dataset import SPLITS
-from headworks_data._files import load, read_table
+from headworks_data._files import join, read_table
 from headworks_data._summary import SUMMARY, read_summary
 from headworks_data._violation import REBUILD, Violation
 from headworks_data.errors import DatasetInvalidError
@@ -41,12 +41,17 @@ def check(folder: str | os.PathLike[str], contract: Contract) -> list[Violation]
     """
     folder = Path(folder)
     summary = read_summary(folder)
-    tables = {name: read_table(folder / f"{name}.parquet") for name in SPLITS}
-    violations = [it for name, table in tables.items() for it in split_rules.schema(name, table, contract)]
-    broken = {it.where for it in violations}
-    columns = {name: split_rules.read_columns(table, contract) for name, table in tables.items() if name not in broken}
+    violations: list[Violation] = []
+    columns: dict[str, Columns] = {}
+    for name in SPLITS:
+        table = read_table(folder / f"{name}.parquet")
+        if broken := list(split_rules.schema(name, table, contract)):
+            violations += broken
+        else:
+            columns[name] = split_rules.read_columns(table, contract)
+        del table  # as large as the split: it goes before the next one is read
     violations += _judge(columns, summary, contract)
-    return violations or list(_disagreement(folder))
+    return violations or list(_disagreement(folder, summary, columns))
 
 
 def _judge(columns: Mapping[str, Columns], summary: Summary, contract: Contract) -> Iterator[Violation]:
@@ -64,9 +69,9 @@ def _judge(columns: Mapping[str, Columns], summary: Summary, contract: Contract)
         yield Violation(rule="classes", where=SUMMARY, what=what, count=1, remedy=REBUILD)
 
 
-def _disagreement(folder: Path) -> Iterator[Violation]:
+def _disagreement(folder: Path, summary: Summary, columns: Mapping[str, Columns]) -> Iterator[Violation]:
     """Say that dataset.json disagrees with the rows; where a rule is broken, that explains it already."""
     try:
-        load(folder)
+        join(folder, summary, {name: split.as_split() for name, split in columns.items()})
     except DatasetInvalidError as error:
         yield Violation(rule="summary", where=SUMMARY, what=str(error), count=1, remedy="build the dataset again")

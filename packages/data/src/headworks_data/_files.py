@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +18,15 @@ from headworks_data.errors import DatasetInvalidError, DatasetMissingError
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
     from headworks_data._summary import Summary
     from numpy.typing import NDArray
 
 FILES = (SUMMARY, *(f"{name}.parquet" for name in SPLITS))
-# A row group holds about this many pixels (64 MiB), so that memory beside the dataset itself stays small.
-GROUP_BYTES = 2**26
+# How many pixels a row group holds (4 MiB), and how many are read at once: Parquet has no type for a single byte, so
+# that Arrow takes ten times as much while it packs and unpacks them.
+GROUP_BYTES, READ_BYTES = 2**22, 2**19
 
 
 def write(folder: str | os.PathLike[str], dataset: Dataset) -> None:
@@ -58,12 +62,20 @@ def arrow_schema(shape: tuple[int, int, int], slices: list[str]) -> pa.Schema:
 
 def _write_split(path: Path, split: Split, schema: pa.Schema) -> None:
     order = split.order()
-    step = max(1, GROUP_BYTES // int(np.prod(split.images.shape[1:])))
+    step = _rows_of(GROUP_BYTES, schema)
     # Only columns that repeat values gain by a dictionary.
     repeated = ["label", *split.slices]
     with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated) as writer:
         for start in range(0, max(1, len(order)), step):
             writer.write_table(_table(split, order[start : start + step], schema))
+
+
+def _rows_of(size: int, schema: pa.Schema) -> int:
+    """Return how many rows have about so many pixels, at least one."""
+    sizes: list[int] = [
+        math.prod(field.type.shape) for field in schema if isinstance(field.type, pa.FixedShapeTensorType)
+    ]
+    return max(1, size // max([1, *sizes]))
 
 
 def _table(split: Split, rows: NDArray[np.intp], schema: pa.Schema) -> pa.Table:
@@ -93,6 +105,15 @@ def load(folder: str | os.PathLike[str]) -> Dataset:
     folder = Path(folder)
     summary = read_summary(folder)
     splits = {name: _read_split(folder / f"{name}.parquet", summary) for name in SPLITS}
+    return join(folder, summary, splits)
+
+
+def join(folder: Path, summary: Summary, splits: Mapping[str, Split]) -> Dataset:
+    """Return the dataset that the splits of a folder are, verified against its dataset.json.
+
+    Raises:
+        DatasetInvalidError: The rows are not what dataset.json says.
+    """
     try:
         return _join(summary, splits)
     except DatasetInvalidError as error:
@@ -100,7 +121,7 @@ def load(folder: str | os.PathLike[str]) -> Dataset:
         raise DatasetInvalidError(message) from error
 
 
-def _join(summary: Summary, splits: dict[str, Split]) -> Dataset:
+def _join(summary: Summary, splits: Mapping[str, Split]) -> Dataset:
     dataset = Dataset(
         classes=summary.classes,
         image_shape=summary.image_shape,
@@ -131,7 +152,10 @@ def read_table(path: Path) -> pa.Table:
     try:
         # One file is read, so that the name of its folder is never taken for a partition.
         with pq.ParquetFile(path) as file:
-            return file.read()
+            step = _rows_of(READ_BYTES, file.schema_arrow)
+            # Arrow holds on to all that an iteration has passed; each row group has one of its own.
+            groups = (file.iter_batches(step, row_groups=[group]) for group in range(file.num_row_groups))
+            return pa.Table.from_batches(chain.from_iterable(groups), file.schema_arrow)
     except FileNotFoundError as error:
         message = f"{path} is missing; build the dataset again"
         raise DatasetMissingError(message) from error

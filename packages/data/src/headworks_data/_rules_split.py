@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from headworks_data._content import content_ids
+from headworks_data._dataset import Split
 from headworks_data._files import arrow_schema, pixels, texts
 from headworks_data._summary import pixel_means
 from headworks_data._violation import REBUILD, Violation, about_rows
@@ -36,6 +37,10 @@ class Columns:
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     slices: Mapping[str, NDArray[np.str_]]
+
+    def as_split(self) -> Split:
+        """Return the columns as a split of a dataset, which refuses what cannot be one."""
+        return Split(ids=self.ids, images=self.images, labels=self.labels, slices=self.slices)
 
 
 def read_columns(table: pa.Table, contract: Contract) -> Columns:
