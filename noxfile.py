@@ -186,10 +186,10 @@ def integration(session: nox.Session) -> None:
     session.run("pytest", helpers, "tests", "--ignore=tests/workflows", *session.posargs)
 
 
-def run_campaign(session: nox.Session, name: str) -> None:
-    """Run one of the long campaigns against the engine."""
-    install(session, "test", "tools", package="headworks")
-    session.run("python", f"packages/headworks/tests/campaigns/{name}.py", *session.posargs)
+def run_campaign(session: nox.Session, name: str, package: str = "headworks") -> None:
+    """Run one of the long campaigns against a package."""
+    install(session, "test", "tools", package=package)
+    session.run("python", f"packages/{package}/tests/campaigns/{name}.py", *session.posargs)
 
 
 @nox.session(default=False)
@@ -202,6 +202,12 @@ def soundness(session: nox.Session) -> None:
 def kills(session: nox.Session) -> None:
     """Kill the engine hundreds of times and see that it leaves nothing false behind."""
     run_campaign(session, "kill")
+
+
+@nox.session(default=False)
+def pictures(session: nox.Session) -> None:
+    """Read every picture of Pillow's own tests, and see that each is read or refused by a rule."""
+    run_campaign(session, "pictures", package="data")
 
 
 @nox.session(requires=NEEDS["coverage"], tags=["pipeline"])

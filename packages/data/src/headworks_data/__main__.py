@@ -101,7 +101,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = args.run(args)
     except DataError as error:
-        print(f"headworks_data: {error}", file=sys.stderr)
+        # A name may hold a line break; an error is one line.
+        print(f"headworks_data: {'?'.join(str(error).splitlines())}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print(
+            "headworks_data: the dataset does not fit into memory: scale its images down or take fewer", file=sys.stderr
+        )
         return 2
     return code
 

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from headworks_data._progress import progress
+from headworks_data._advice import advice
+from headworks_data._litter import is_litter
+from headworks_data._picture import read_picture
+from headworks_data._progress import note, progress
 from headworks_data._source import Rows
+from headworks_data._violation import MAX_ROWS_SHOWN
 from headworks_data.errors import SourceError
-from PIL import Image, UnidentifiedImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-# Everything else is taken for colour.
-GREY_MODES = frozenset({"1", "L", "LA"})
-# Deeper than a byte: to squeeze such pixels in is a decision that the owner of the data has to take.
-DEEP_MODES = frozenset({"F", "I", "I;16", "I;16B", "I;16L"})
+# Folders of data that somebody else has split already, in small letters.
+SPLIT_NAMES = frozenset({"dev", "eval", "test", "testing", "train", "training", "val", "valid", "validation"})
 
 
 def read(argument: str) -> Rows:
     """Return the images of a folder, which are all grey or all in colour.
 
-    The name of the folder that an image lies in is its class. Hidden files and folders are passed over, and so are
-    files beside the class folders. Links are followed.
+    The name of the folder that an image lies in is its class; folders inside it belong to it. Links are followed.
+    `_picture` has the rules for each file. What desktops leave behind is passed over, and so are hidden files and
+    folders and files beside the class folders, which a line on standard error names.
 
     A mixture is refused: were one coloured image to turn all others into colour, it would change the content of every
     row, and with it each one's id and split.
@@ -35,8 +38,8 @@ def read(argument: str) -> Rows:
         argument: The path of the folder.
 
     Raises:
-        SourceError: There is no such folder, no class, an empty class, or an image that is unreadable, deeper than a
-            byte, or of another size or kind than the first one.
+        SourceError: There is no such folder, no class, an empty class, a name that is no class, folders of splits, or
+            an image that is refused, or of another size or kind than the first one.
     """
     return _read(argument, "folder", "")
 
@@ -52,68 +55,110 @@ def read_rgb(argument: str) -> Rows:
 
 
 def _read(argument: str, source: str, mode: str) -> Rows:
-    root = Path(argument)
-    if not argument or not root.is_dir():
-        message = f"there is no folder {argument!r}: name an existing one as {source}:PATH"
-        raise SourceError(message)
-    folders = [path for path in _visible(root) if path.is_dir()]
-    if not folders:
-        message = f"{root} holds no folder: put the images of each class into a folder of its own there"
-        raise SourceError(message)
-    files = [(path, label) for label, folder in enumerate(folders) for path in _images(folder)]
+    try:
+        root = Path(argument)
+        if not argument or not root.is_dir():
+            message = f"there is no folder {argument!r}: name an existing one as {source}:PATH"
+            raise SourceError(message)
+        return _rows(root, source, mode)
+    except OSError as error:
+        message = f"cannot read {error.filename or argument}: {error.strerror or error}: {advice(error)}"
+        raise SourceError(message) from error
+
+
+def _rows(root: Path, source: str, mode: str) -> Rows:
+    passed: list[Path] = []
+    folders = _class_folders(root, passed)
+    files = [(path, label) for label, folder in enumerate(folders.values()) for path in _files(folder, passed)]
     images = _stack([path for path, _ in files], mode)
     labels = np.array([label for _, label in files], dtype=np.int64)
-    classes = tuple(folder.name for folder in folders)
-    return Rows(images=images, labels=labels, classes=classes, slices={}, source=source)
+    rows = Rows(images=images, labels=labels, classes=tuple(folders), slices={}, source=source)
+    if passed:
+        shown = [*map(str, passed[:MAX_ROWS_SHOWN]), *(["..."] if len(passed) > MAX_ROWS_SHOWN else [])]
+        note(f"passed over {len(passed)} hidden entries and files of no class: {', '.join(shown)}")
+    return rows
 
 
-def _visible(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+def _entries(folder: Path, passed: list[Path]) -> list[Path]:
+    """Return what is in a folder in order, and put what is hidden to what is passed over."""
+    found = sorted(path for path in folder.iterdir() if not is_litter(path.name))
+    passed += [path for path in found if path.name.startswith(".")]
+    visible = [path for path in found if not path.name.startswith(".")]
+    if len({path.name.casefold() for path in visible if path.is_dir()} & SPLIT_NAMES) > 1:
+        names = " and ".join(path.name for path in visible if path.name.casefold() in SPLIT_NAMES)
+        message = f"{folder} holds {names}, which are splits, not classes: put all images of a class into one folder, "
+        raise SourceError(message + "since a dataset is split by the content of its images")
+    return visible
 
 
-def _images(folder: Path) -> list[Path]:
-    files = [path for path in _visible(folder) if path.is_file()]
-    if not files:
+def _class_folders(root: Path, passed: list[Path]) -> Mapping[str, Path]:
+    """Return the folder of each class by its name, in order."""
+    found: dict[str, Path] = {}
+    alike: dict[str, Path] = {}
+    for path in _entries(root, passed):
+        if path.is_dir():
+            name = _class_name(path)
+            other = alike.setdefault(name.casefold(), path)
+            if other != path:
+                message = f"{other} and {path} have one name on many systems: rename one, or put their files together"
+                raise SourceError(message)
+            found[name] = path
+        elif path.is_symlink() and not path.exists():
+            message = f"{path} is a link to {path.readlink()}, where nothing is: mend or remove it"
+            raise SourceError(message)
+        else:
+            passed.append(path)
+    if not found:
+        message = f"{root} holds no folder: put the images of each class into a folder of its own there"
+        raise SourceError(message)
+    return dict(sorted(found.items()))
+
+
+def _class_name(folder: Path) -> str:
+    """Return the name of a class, in the one form of Unicode that the systems agree on when they exchange files."""
+    name = unicodedata.normalize("NFC", folder.name)
+    if {"Cc", "Cs"} & set(map(unicodedata.category, name)):
+        fault = "has bytes that are no UTF-8, or control characters"
+    elif name != name.strip():
+        fault = "begins or ends with a blank"
+    else:
+        return name
+    message = f"the name of the folder {str(folder)!r} {fault}, which cannot name a class: rename it"
+    raise SourceError(message)
+
+
+def _files(folder: Path, passed: list[Path]) -> list[Path]:
+    """Return all files of a class, those in folders inside its own among them."""
+    found: list[Path] = []
+    pending: list[tuple[Path, tuple[Path, ...]]] = [(folder, ())]
+    for here, above in pending:  # grows while it is read
+        real = here.resolve()
+        if real in above:
+            message = f"{here} is a link to a folder that it lies in: remove it"
+            raise SourceError(message)
+        entries = _entries(here, passed)
+        pending += [(path, (*above, real)) for path in entries if path.is_dir()]
+        found += [path for path in entries if not path.is_dir()]
+    if not found:
         message = f"{folder} holds no file: put images of its class there, or remove the folder"
         raise SourceError(message)
-    return files
+    return found
 
 
 def _stack(paths: Sequence[Path], mode: str) -> NDArray[np.uint8]:
     """Read all images in a mode, or in their own if it is empty."""
-    arrays: list[NDArray[np.uint8]] = []
-    first = _open(paths[0])
-    for path in progress(paths, "reading images"):
-        image = _open(path)
-        _require_alike(paths[0], first, path, image, mode)
-        arrays.append(np.asarray(image.convert(mode or _kind(image))))
-    return np.stack(arrays).reshape(len(arrays), first.height, first.width, -1)
-
-
-def _kind(image: Image.Image) -> str:
-    return "L" if image.mode in GREY_MODES else "RGB"
-
-
-def _require_alike(first_path: Path, first: Image.Image, path: Path, image: Image.Image, mode: str) -> None:
-    """Refuse an image of another size than the first one, or of another kind if none is given for all."""
-    if image.size != first.size:
-        sizes = [f"{width} x {height} pixels" for width, height in (first.size, image.size)]
-        message = f"{first_path} has {sizes[0]} and {path} has {sizes[1]}: bring all images to one size"
-        raise SourceError(message)
-    if not mode and _kind(image) != _kind(first):
-        kinds = [{"L": "grey", "RGB": "in colour"}[_kind(it)] for it in (first, image)]
-        message = f"{first_path} is {kinds[0]} and {path} is {kinds[1]}: convert one of them, or name the source "
-        raise SourceError(message + "folder-grey:PATH or folder-rgb:PATH, which converts every image")
-
-
-def _open(path: Path) -> Image.Image:
+    first = read_picture(paths[0])
+    kind = mode or first.mode
     try:
-        with Image.open(path) as image:
-            image.load()
-    except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        message = f"cannot read {path} as an image: {error}: replace or remove it"
-        raise SourceError(message) from error
-    if image.mode in DEEP_MODES:
-        message = f"{path} has more than 8 bits for each pixel (mode {image.mode}): convert it to 8 bits"
-        raise SourceError(message)
-    return image
+        images = np.empty((len(paths), first.height, first.width, len(kind)), np.uint8)
+    except MemoryError as error:
+        message = f"{len(paths):,} images of {first.width} x {first.height} pixels do not fit into memory: scale them "
+        raise SourceError(message + "down, or take fewer") from error
+    for number, path in enumerate(progress(paths, "reading images")):
+        image = read_picture(path, (paths[0], first.size))
+        if not mode and image.mode != kind:
+            kinds = [{"L": "grey", "RGB": "in colour"}[it] for it in (kind, image.mode)]
+            message = f"{paths[0]} is {kinds[0]} and {path} is {kinds[1]}: convert one of them, or name the source "
+            raise SourceError(message + "folder-grey:PATH or folder-rgb:PATH, which converts every image")
+        images[number] = np.asarray(image.convert(kind)).reshape(images.shape[1:])
+    return images

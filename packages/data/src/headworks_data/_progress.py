@@ -24,3 +24,8 @@ def progress(items: Sequence[T], what: str) -> Iterator[T]:
             said = time.monotonic()
             print(f"{what}: {number:,} of {len(items):,}", end=end, file=sys.stderr, flush=True)
         yield item
+
+
+def note(text: str) -> None:
+    """Say on standard error what somebody may want to know and no error is."""
+    print(f"headworks_data: {text}", file=sys.stderr)
