@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._base import Base, find_base
+from headworks._base import _FETCH, Base, find_base, reachable_base
 from headworks._git import Repository
 from headworks.errors import CannotDecideError, UsageError
 
@@ -132,6 +133,45 @@ def test_a_commit_before_a_push_is_fetched_or_cannot_be_had(clone: Scratch, othe
     path = event(tmp_path, {"before": "1" * 40})
     with pytest.raises(CannotDecideError, match="does not reach back to the commit before this push, 111111111111"):
         base(clone.root, GITHUB_EVENT_NAME="push", GITHUB_EVENT_PATH=path)
+
+
+@pytest.mark.parametrize("is_shallow", [False, True])
+def test_a_forced_push_needs_no_deeper_history(clone: Scratch, tmp_path: Path, *, is_shallow: bool) -> None:
+    """What was before may be gone for good, and the message does not ask for it."""
+    path = event(tmp_path, {"before": "1" * 40, "forced": is_shallow})
+    root = shallow(clone, tmp_path / "shallow") if is_shallow else clone.root
+    environ = {"PATH": "/usr/bin:/bin", "HOME": "/", "GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": path}
+    found, lost = reachable_base(Repository(str(root), environ), None)
+    assert found is None
+    assert "lacks the commit before this push, 111111111111, and it cannot be fetched: a forced push leaves it" in lost
+    assert "--base" in lost
+    assert "depth" not in lost
+    assert "shallow" not in lost.replace(str(root), "")
+
+
+def test_a_base_that_cannot_be_reached_is_none(clone: Scratch, tmp_path: Path) -> None:
+    """A shallow clone that is offline says what to do; a revision that there is not is a mistake all the same."""
+    clone.git("branch", "main", "HEAD~1")
+    root = shallow(clone, tmp_path / "shallow")
+    subprocess.run(
+        ["git", "-C", str(root), "fetch", "--quiet", "--depth=1", "origin", "main:refs/remotes/origin/main"], check=True
+    )
+    subprocess.run(["git", "-C", str(root), "remote", "set-url", "origin", "/nowhere"], check=True)
+    repository = Repository(str(root), {"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "GITHUB_BASE_REF": "main"})
+    for asked in (None, "origin/main"):
+        found, lost = reachable_base(repository, asked)
+        assert found is None
+        assert "--unshallow" in lost
+    with pytest.raises(UsageError, match="There is no revision 'sied'"):
+        reachable_base(repository, "sied")
+
+
+def test_a_server_that_never_answers_is_not_waited_for(clone: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it could tell is not worth that."""
+    monkeypatch.setattr("headworks._base._FETCH", (*_FETCH[:3], "http.lowSpeedTime=1", *_FETCH[4:]))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        clone.git("remote", "set-url", "origin", f"http://127.0.0.1:{server.getsockname()[1]}/x")
+        assert base(clone.root, GITHUB_BASE_REF="missing").name.endswith("origin/main")
 
 
 def test_a_shallow_clone_is_deepened(clone: Scratch, tmp_path: Path) -> None:

@@ -248,6 +248,27 @@ def test_what_must_run_and_did_not_is_an_error_in_ci(
     assert store().ls() == []
 
 
+@pytest.mark.parametrize("command", [["plan", "--format", "json"], ["run"], ["explain", "data"], ["graph"]])
+def test_a_base_that_is_gone_stops_nothing(
+    demo: Scratch,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+) -> None:
+    """After a forced push nobody can say what changed, which one line tells; one that somebody names must be there."""
+    (tmp_path / "event.json").write_text(json.dumps({"before": "1" * 40}))
+    monkeypatch.setenv("GITHUB_EVENT_PATH", str(tmp_path / "event.json"))
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "push")
+    assert main(command) == 0
+    said = capsys.readouterr().err
+    lacks = f"{demo.root} lacks the commit before this push, 111111111111"
+    assert said.startswith(f"headworks: Nothing says why sessions run: {lacks}")
+    assert said.count("\n") == 1
+    assert main([*command, "--base", "none"]) == 2
+    assert "There is no revision 'none'" in capsys.readouterr().err
+
+
 def test_nobody_can_guess_a_secret_from_a_record(
     demo: Scratch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -290,6 +290,42 @@ def test_another_base_gives_other_reasons(monorepo: Monorepo) -> None:
     assert found.base.commit == first
 
 
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"pyproject.toml": "[tool.headworks.run]\njobs = 2\n"}, "there is no key 'run'"),
+        ({"pyproject.toml": "[tool"}, "pyproject.toml is no valid TOML"),
+        ({"uv.lock": "["}, "uv.lock is no valid TOML"),
+    ],
+)
+def test_a_base_that_cannot_be_read_stops_nothing(monorepo: Monorepo, files: dict[str, str], message: str) -> None:
+    """Else nobody could mend it by a change."""
+    good = {name: (monorepo.root / name).read_text() for name in files}
+    monorepo.scratch.commit(files)
+    monorepo.scratch.git("checkout", "--quiet", "-b", "side")
+    monorepo.scratch.commit(good)
+    for base in (None, "main"):
+        found = planned(monorepo, base=base)
+        assert found.lost.startswith("Nothing says why sessions run: the base ")
+        assert message in found.lost
+        assert found.base is None
+        assert {it.reasons for it in found.of("run")} == {("has not passed yet as it is",)}
+    passed(monorepo)
+    assert (planned(monorepo).lost, planned(monorepo).of("run")) == ("", [])
+
+
+def test_a_base_of_which_git_lacks_something_stops_nothing(monorepo: Monorepo) -> None:
+    """As a disk or a partial clone may lose it."""
+    monorepo.scratch.commit({"noxfile.py": (monorepo.root / "noxfile.py").read_text() + "# of the base\n"})
+    blob = monorepo.scratch.git("rev-parse", "HEAD:noxfile.py")
+    monorepo.scratch.git("checkout", "--quiet", "-b", "side")
+    monorepo.edit("noxfile.py", "# of the base", "# of the side")
+    (monorepo.root / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    assert f"git lacks the object {blob}. Look with `git fsck`" in planned(monorepo).lost
+    monorepo.scratch.write({".git/refs/heads/main": "1" * 40 + "\n"})
+    assert "the base 111111111111, main, which shares no history cannot be read" in planned(monorepo).lost
+
+
 def test_before_the_first_commit_everything_is_new(monorepo: Monorepo) -> None:
     """There is nothing to compare with."""
     monorepo.scratch.git("update-ref", "-d", "HEAD")

@@ -1,7 +1,8 @@
 """What the work tree is compared with to say why a session runs: the base.
 
 It is the merge base with the branch that the work is to be merged into. GitHub Actions says which that is; elsewhere it
-is the default branch. The base gives reasons and never a pass, since it may itself be broken.
+is the default branch. The base gives reasons and never a pass, since it may itself be broken; and where it cannot be
+reached, there are no reasons, and all else is the same.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 
 from headworks._record import Record
-from headworks.errors import CannotDecideError, UsageError
+from headworks.errors import CannotDecideError, HeadworksError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
     from headworks._git import Repository
 
-__all__ = ["Base", "find_base"]
+__all__ = ["Base", "find_base", "reachable_base"]
 
+# A server that does not answer is not waited for: 30 seconds with less than a byte in each.
+_FETCH = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=30", "fetch", "--quiet")
 _DEEPER = ("--deepen=100", "--deepen=2000", "--unshallow")
 _MAX_EVENT = 64 * 2**20  # bytes
 
@@ -56,6 +59,20 @@ def find_base(repository: Repository, asked: str | None) -> Base:
     return _from_event(repository, head) or _from_default_branch(repository, head)
 
 
+def reachable_base(repository: Repository, asked: str | None) -> tuple[Base | None, str]:
+    """Return the base, or None and why it cannot be reached.
+
+    Raises:
+        UsageError: there is no such revision as somebody asked for.
+    """
+    try:
+        return find_base(repository, asked), ""
+    except HeadworksError as error:
+        if asked is not None and isinstance(error, UsageError):
+            raise
+        return None, str(error)
+
+
 def _commit(repository: Repository, revision: str) -> str:
     """Return the commit that a revision names."""
     commit = repository.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
@@ -77,16 +94,18 @@ def _from_event(repository: Repository, head: str) -> Base | None:
     if branch := environ.get("GITHUB_BASE_REF"):
         name = f"refs/remotes/origin/{branch}"
         if repository.ask("rev-parse", "--verify", "--quiet", name) is None:
-            repository.ask("fetch", "--quiet", "--no-tags", "--depth=1", "origin", f"+refs/heads/{branch}:{name}")
+            repository.ask(*_FETCH, "--no-tags", "--depth=1", "origin", f"+refs/heads/{branch}:{name}")
         if commit := repository.ask("rev-parse", "--verify", "--quiet", name):
             return _merge_base(repository, head, f"origin/{branch}", commit)
     before = {"merge_group": _at(event, "merge_group", "base_sha"), "push": _at(event, "before")}.get(kind, "")
     if not before.strip("0"):  # a new branch has nothing before it
         return None
     if repository.ask("cat-file", "-e", f"{before}^{{commit}}") is None:
-        repository.ask("fetch", "--quiet", "--no-tags", "--depth=1", "origin", before)
+        repository.ask(*_FETCH, "--no-tags", "--depth=1", "origin", before)
         if repository.ask("cat-file", "-e", f"{before}^{{commit}}") is None:
-            raise _unreachable(repository, f"the commit before this {kind.replace('_', ' ')}, {before[:12]}")
+            what = f"the commit before this {kind.replace('_', ' ')}, {before[:12]}"
+            is_cut_off = _is_shallow(repository) and event.get("forced") is not True
+            raise _unreachable(repository, what) if is_cut_off else _gone(repository, what)
     return Base(commit=before, name=f"{before[:12]}, before this {kind.replace('_', ' ')}")
 
 
@@ -134,7 +153,7 @@ def _merge_base(repository: Repository, head: str | None, name: str, commit: str
     if head is None:
         return Base(commit=commit, name=f"{commit[:12]}, {name}")
     for deeper in ("", *_DEEPER):
-        if deeper and (not _is_shallow(repository) or repository.ask("fetch", "--quiet", deeper, "origin") is None):
+        if deeper and (not _is_shallow(repository) or repository.ask(*_FETCH, deeper, "origin") is None):
             break
         if found := repository.ask("merge-base", head, commit):
             shown = f"where it parted from {name}" if found != commit else name
@@ -147,6 +166,15 @@ def _merge_base(repository: Repository, head: str | None, name: str, commit: str
 def _is_shallow(repository: Repository) -> bool:
     """Tell whether the history is cut off somewhere."""
     return repository.ask("rev-parse", "--is-shallow-repository") == "true"
+
+
+def _gone(repository: Repository, what: str) -> CannotDecideError:
+    """Return the error for a base that a forced push has left without a name, and so perhaps without a copy."""
+    message = (
+        f"{repository.top} lacks {what}, and it cannot be fetched: a forced push leaves it behind. "
+        "Name another base with --base, such as origin/main."
+    )
+    return CannotDecideError(message)
 
 
 def _unreachable(repository: Repository, what: str) -> CannotDecideError:

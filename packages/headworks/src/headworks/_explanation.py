@@ -37,6 +37,7 @@ class Explanation(Record):
     Attributes:
         planned: what a plan says about the session, the base's reasons included.
         base: what these compare with, for people; empty where nothing was compared.
+        lost: why nothing was compared although there are reasons to give; empty where something was.
         parts: the parts of its digest by name: texts, or hashes that are only good for comparing.
         last: the verdict of when it passed last; None where it never did.
         since: what changed since then; None where it never passed.
@@ -44,6 +45,7 @@ class Explanation(Record):
 
     planned: PlannedSession
     base: str
+    lost: str
     parts: Mapping[str, str]
     last: Verdict | None
     since: tuple[str, ...] | None
@@ -79,7 +81,7 @@ def explain(
     last = store.last(planned.session.name)
     since = None if last is None else _since(last, planned, parts)
     base_name = "" if found.base is None else found.base.name
-    return Explanation(planned=planned, base=base_name, parts=parts, last=last, since=since)
+    return Explanation(planned=planned, base=base_name, lost=found.lost, parts=parts, last=last, since=since)
 
 
 def _chosen(found: Plan, name: str) -> PlannedSession:

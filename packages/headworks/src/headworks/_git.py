@@ -169,11 +169,19 @@ class Repository:
 
 
 def _batch(output: bytes) -> Iterable[bytes]:
-    """Yield the contents that `git cat-file --batch` wrote, each after a line with its size."""
+    """Yield the contents that `git cat-file --batch` wrote, each after a line with its size.
+
+    Raises:
+        UsageError: git lacks one.
+    """
     position = 0
     while position < len(output):
         end = output.index(b"\n", position)
-        size = int(output[position:end].rpartition(b" ")[2])
+        oid, _, size_text = output[position:end].partition(b" ")
+        if size_text == b"missing":
+            message = f"git lacks the object {oid.decode()}. Look with `git fsck`, and try `git fetch --refetch`."
+            raise UsageError(message)
+        size = int(size_text.rpartition(b" ")[2])
         yield output[end + 1 : end + 1 + size]
         position = end + size + 2
 

@@ -40,6 +40,8 @@ def say(text: str) -> None:
 
 
 def complain(message: str) -> None:
-    """Write a message to the standard error at once; further lines of it, as of another program, stand below."""
+    """Write a message, if it is one, to the standard error; further lines of it, as of another program, stand below."""
+    if not message:
+        return
     sys.stderr.write(text_of(f"headworks: {message}".replace("\n", "\n  ").split("\n")))
     sys.stderr.flush()

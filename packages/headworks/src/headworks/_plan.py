@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headworks._digest import Digester, prepare
 from headworks._record import Record
+from headworks.errors import HeadworksError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,12 +70,14 @@ class Plan(Record):
         sessions: all sessions that were asked about and those that they need, which come first.
         base: what the reasons compare with; None where everything is cached, so that nothing was compared.
         digester: computes digests from the same tree.
+        lost: why there is no base to compare with although there are reasons to give; empty where there is.
     """
 
     root: str
     sessions: tuple[PlannedSession, ...]
     base: Base | None
     digester: Digester
+    lost: str = ""
 
     def of(self, state: State) -> list[PlannedSession]:
         """Return the sessions in a state, in order."""
@@ -101,7 +104,7 @@ def plan(
     Raises:
         UsageError: there is no such repository, revision or session, or git or nox is missing.
         ConfigurationError: the noxfile, a pyproject.toml or the lock says something that cannot be right.
-        CannotDecideError: the files keep changing, or the base cannot be had.
+        CannotDecideError: the files keep changing.
     """
     digester = Digester.for_worktree(repo, environ, prepare())
     if store is None:
@@ -121,14 +124,19 @@ def plan_of(digester: Digester, base: str | None, store: Verdicts, sessions: Ite
     states.decide(chosen)
     digester.remember()
     found: Base | None = None
-    reasons: Reasons | None = None
+    lost = ""
     if base is not None or states.unexplained():
-        from headworks._base import find_base
-        from headworks._reasons import Reasons as Compared
+        from headworks._base import reachable_base
 
-        found = find_base(repository, base)
-        reasons = Compared(digester, digester.for_commit(found.commit), found.name) if found.commit else None
-    return Plan(root=repository.root, sessions=states.planned(reasons, found), base=found, digester=digester)
+        found, lost = reachable_base(repository, base)
+    if found is not None:
+        try:
+            planned = states.planned(found)
+            return Plan(root=repository.root, sessions=planned, base=found, digester=digester)
+        except HeadworksError as error:
+            lost = f"the base {found.name} cannot be read: {error}"
+    lost = f"Nothing says why sessions run: {lost}" if lost else ""
+    return Plan(root=repository.root, sessions=states.planned(None), base=None, digester=digester, lost=lost)
 
 
 class _States:
@@ -187,8 +195,13 @@ class _States:
             return "cached"
         return "run" if session.name in self._digests or session.uncached else "waiting"
 
-    def planned(self, reasons: Reasons | None, base: Base | None) -> tuple[PlannedSession, ...]:
+    def planned(self, base: Base | None) -> tuple[PlannedSession, ...]:
         """Return all sessions with what is to be done about each, and why."""
+        reasons: Reasons | None = None
+        if base is not None and base.commit:
+            from headworks._reasons import Reasons as Compared
+
+            reasons = Compared(self._digester, self._digester.for_commit(base.commit), base.name)
         return tuple(
             PlannedSession(
                 session=it,
@@ -217,5 +230,5 @@ class _States:
             more = f" and {len(running) - _SHOWN} more" if len(running) > _SHOWN else ""
             return (f"waits for {', '.join(running[:_SHOWN])}{more}",)
         if reasons is None:
-            return (f"new: there is only {base.name if base else 'this tree'} to compare with",)
+            return (f"new: there is only {base.name} to compare with" if base else "has not passed yet as it is",)
         return reasons.of(session, self._outputs)

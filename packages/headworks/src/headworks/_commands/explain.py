@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from headworks._explanation import explain
-from headworks._lines import say, shown, text_of
+from headworks._lines import complain, say, shown, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Explain a session of the project that the working folder is in."""
     found = explain(os.curdir, arguments.session, base=arguments.base)
+    complain(found.lost)
     if arguments.format == "json":
         import json
 

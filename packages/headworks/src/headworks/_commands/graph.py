@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from headworks._commands.plan import add_selection, rendered
-from headworks._lines import say
+from headworks._lines import complain, say
 from headworks._plan import plan
 
 TYPE_CHECKING = False
@@ -24,5 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Draw the plan of the project that the working folder is in."""
     found = plan(os.curdir, base=arguments.base, sessions=arguments.sessions)
+    complain(found.lost)
     say(rendered(found, arguments.format))
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from headworks._digest import Digester, prepare
-from headworks._lines import say
+from headworks._lines import complain, say
 from headworks._quantities import option_value
 
 TYPE_CHECKING = False
@@ -103,6 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     store = Store.default(digester.snapshot.repository.root)
     found = plan_of(digester, arguments.base, store, arguments.sessions)
+    complain(found.lost)
     text = rendered(found, arguments.format, jobs=jobs or _MAX_JOBS, apart=apart or ())
     if arguments.output is None:
         say(text)

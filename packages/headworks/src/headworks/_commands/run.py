@@ -58,6 +58,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     planned = plan_of(digester, arguments.base, store, arguments.sessions)
     asked = _asked(planned, arguments.sessions)
     state = _state(arguments, planned)
+    complain(planned.lost)
     told: list[str] = []
     _warn(store, told)
     outcomes = None if arguments.force or arguments.more else covered(planned, asked)

@@ -7,7 +7,7 @@ import os
 import tempfile
 from typing import NamedTuple
 
-from headworks._base import find_base
+from headworks._base import reachable_base
 from headworks._gate.file import read_predictions
 from headworks._gate.predictions import pair
 from headworks._gate.table import read_settings
@@ -25,7 +25,7 @@ from headworks._report.source import ODD, BaseOutputs, NotThereError, Sources, g
 from headworks._report.verdict import verdict
 from headworks._store.store import Store
 from headworks._toml import parse, table
-from headworks.errors import CannotDecideError, HeadworksError, UsageError
+from headworks.errors import HeadworksError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,10 +99,7 @@ def _base(repository: Repository | None, asked: str | None) -> tuple[Base | None
     """Return the base, or why there is none."""
     if repository is None:
         return None, "there is no git repository"
-    try:
-        return find_base(repository, asked), ""
-    except CannotDecideError as error:
-        return None, str(error)
+    return reachable_base(repository, asked)
 
 
 class _Collection:
