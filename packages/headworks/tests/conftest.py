@@ -249,6 +249,7 @@ class Known:
     def __init__(self) -> None:
         """Start with none."""
         self.all: dict[str, Verdict] = {}
+        self.flaky: set[str] = set()
 
     def verdicts(self, digests: Iterable[str]) -> dict[str, Verdict]:
         """Return the verdicts that there are."""
@@ -257,6 +258,10 @@ class Known:
     def seconds(self, session: str) -> float | None:
         """Return how long a session took."""
         return next((it.seconds for it in self.all.values() if it.session == session), None)
+
+    def is_flaky(self, digest: str) -> bool:
+        """Whether a digest has both passed and failed."""
+        return digest in self.flaky
 
     def last(self, session: str) -> Verdict | None:
         """Return the last verdict of a session."""

@@ -64,6 +64,13 @@ def count(session):
         file.write("y")
 
 @nox.session(venv_backend="none", default=False)
+def moody(session):
+    mood = pathlib.Path("artifacts/mood").read_text()
+    if mood == "kill nox":
+        os.kill(os.getpid(), 9)
+    session.run("sh", "-c", mood, external=True)
+
+@nox.session(venv_backend="none", default=False)
 def edit(session):
     pathlib.Path("inputs/data.txt").write_text("edited")
 
@@ -109,6 +116,7 @@ gone = { packages = [], required = true }
 slow = { packages = [] }
 count = { packages = [] }
 deaf = { packages = [] }
+moody = { packages = [] }
 edit = { packages = [], inputs = ["inputs/data.txt"] }
 inner = { packages = [], cache = false }
 everything = { packages = [] }
@@ -423,6 +431,50 @@ def test_a_second_signal_asks_only_for_haste(demo: Scratch, first: str, more: st
     while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] not in "ZX":  # being collected
         time.sleep(0.01)
     assert store().ls() == []
+
+
+@pytest.mark.parametrize(
+    ("mood", "why"),
+    [
+        ("kill nox", "nox was ended by SIGKILL, as where memory runs out"),
+        ("kill -9 $$", "what it ran was ended by SIGKILL, as where memory runs out"),
+        ("sh -c 'kill -9 $$'; exit $?", "what it ran was ended by SIGKILL, as where memory runs out"),
+        ("kill $$", "what it ran was ended by SIGTERM"),
+        ("echo 'cp: a: No space left on device'; exit 1", "No space left on device"),
+    ],
+)
+def test_what_the_machine_did_is_no_failure_of_a_session(
+    demo: Scratch, capsys: pytest.CaptureFixture[str], mood: str, why: str
+) -> None:
+    """The run fails and says so; once the session has passed, it is covered."""
+    (demo.root / "artifacts").mkdir()
+    (demo.root / "artifacts/mood").write_text(mood)
+    assert main(["run", "moody"]) == 1
+    assert f": {why}; not recorded, since that says nothing of it" in capsys.readouterr().out
+    assert store().ls() == []
+    (demo.root / "artifacts/mood").write_text("true")
+    assert main(["run", "moody"]) == 0
+    capsys.readouterr()
+    assert main(["run", "moody"]) == 0
+    assert "1 covered by earlier verdicts" in capsys.readouterr().out
+
+
+def test_what_has_passed_and_failed_is_said_to_be_flaky(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the run, the plan and the explanation, with the command that clears it."""
+    (demo.root / "artifacts").mkdir()
+    for mood in ("kill -11 $$", "true"):
+        (demo.root / "artifacts/mood").write_text(mood)
+        main(["run", "moody"])
+    reason = (
+        "has both passed and failed just as it is, which proves nothing; `headworks store forget moody` forgets both"
+    )
+    assert f"moody: passed in 0.1 s: {reason}" in re.sub(r"in \d\.\d s", "in 0.1 s", capsys.readouterr().out)
+    for command in ("plan", "explain"):
+        assert main([command, "moody"]) == 0
+        assert reason in capsys.readouterr().out
+    assert main(["store", "forget", "moody"]) == 0
+    assert main(["run", "moody"]) == 0
+    assert [(it.session, it.passed) for it in store().ls()] == [("moody", True)]
 
 
 def test_what_is_ignored_stays_ignored(demo: Scratch) -> None:

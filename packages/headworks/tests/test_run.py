@@ -477,6 +477,37 @@ def test_nox_that_cannot_be_started_is_a_failure(bench: Bench) -> None:
     assert outcome.note.startswith("it could not be started: [Errno 2]")
 
 
+@pytest.mark.parametrize(
+    ("end", "why"),
+    [
+        ("kill -9 $$", "nox was ended by SIGKILL, as where memory runs out"),
+        ("kill -34 $$", "nox was ended by SIGRTMIN"),
+        ("kill -40 $$", "nox was ended by signal 40"),
+        ("exit 130", "nox was ended by SIGINT"),
+        ("exec there-is-no-nox", "nox could not be started"),
+        ("rm -r ../logs; exit 5", ""),
+    ],
+)
+def test_nox_that_was_ended_says_nothing_of_its_session(bench: Bench, end: str, why: str) -> None:
+    """Nothing is recorded; what ended by itself has failed."""
+    bench.add("data", "true")
+    (bench.root / "nox").write_text(end)
+    outcome = bench.run()["data"]
+    assert outcome.status == "failed"
+    assert outcome.note.startswith(why or "nox ended with 5 and without a report")
+    assert len(bench.store.ls()) == (not why)
+
+
+def test_an_interrupted_session_may_be_tried_again(bench: Bench) -> None:
+    """What passes then has not failed before."""
+    bench.add("data", "[ -e tried ] || { touch tried; kill -9 $PPID; sleep 60; }")
+    outcome = bench.run(retries=1)["data"]
+    assert (outcome.status, outcome.note) == ("passed", "")
+    assert "tried again" not in bench.said.getvalue()
+    assert "; trying again (1 of 1)" in bench.said.getvalue()
+    assert [it.passed for it in bench.store.ls()] == [True]
+
+
 def test_sessions_get_a_scrubbed_environment(bench: Bench) -> None:
     """What they declare, what leads to tools and the store, that they run in CI, and nothing else."""
     bench.environ |= {

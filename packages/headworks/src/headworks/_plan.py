@@ -30,6 +30,10 @@ if TYPE_CHECKING:
             """Return how long a session took when it last passed."""
             ...
 
+        def is_flaky(self, digest: str) -> bool:
+            """Whether a digest has both passed and failed."""
+            ...
+
 
 __all__ = ["Plan", "PlannedSession", "plan", "plan_of"]
 
@@ -218,17 +222,26 @@ class _States:
 
     def _reasons(self, session: Session, reasons: Reasons | None, base: Base | None) -> tuple[str, ...]:
         """Return why a session is not cached."""
-        state = self._state(session)
-        if state == "cached":
+        if self._state(session) == "cached":
             return ()
-        if session.uncached:
-            return (f"always runs: {session.uncached}",)
-        if session.name in self._forced:
-            return (self._forced[session.name],)
-        if state == "waiting":
-            running = [name for name in session.needs if name not in self._verdicts]
-            more = f" and {len(running) - _SHOWN} more" if len(running) > _SHOWN else ""
-            return (f"waits for {', '.join(running[:_SHOWN])}{more}",)
+        if own := self._own_reason(session):
+            return (own,)
         if reasons is None:
             return (f"new: there is only {base.name} to compare with" if base else "has not passed yet as it is",)
         return reasons.of(session, self._outputs)
+
+    def _own_reason(self, session: Session) -> str:
+        """Return why a session is not cached, whatever it is compared with; empty where only that tells."""
+        if session.uncached:
+            return f"always runs: {session.uncached}"
+        if session.name in self._forced:
+            return self._forced[session.name]
+        if self._state(session) == "waiting":
+            running = [name for name in session.needs if name not in self._verdicts]
+            more = f" and {len(running) - _SHOWN} more" if len(running) > _SHOWN else ""
+            return f"waits for {', '.join(running[:_SHOWN])}{more}"
+        if not self._store.is_flaky(self._digests[session.name]):
+            return ""
+        from headworks._verdict import flaky_reason
+
+        return flaky_reason(session.name)

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Verdict", "is_digest"]
+__all__ = ["Verdict", "flaky_reason", "is_digest"]
 
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
@@ -16,6 +16,14 @@ _HEXADECIMAL = frozenset("0123456789abcdef")
 def is_digest(value: object) -> bool:
     """Whether a value is a SHA-256 in lower-case hexadecimal, and so also safe as a file name."""
     return isinstance(value, str) and len(value) == 64 and _HEXADECIMAL.issuperset(value)  # noqa: PLR2004  # 256 / 4
+
+
+def flaky_reason(session: str) -> str:
+    """Return why a session that has both passed and failed for one digest is not covered, and what can be done."""
+    import shlex
+
+    command = shlex.join(["headworks", "store", "forget", session])
+    return f"has both passed and failed just as it is, which proves nothing; `{command}` forgets both"
 
 
 class Verdict(Record):

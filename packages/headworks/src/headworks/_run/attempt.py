@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headworks._environ import session_environment
 from headworks._record import Record
+from headworks._run.interruption import interruption
 from headworks._run.logs import log_name
 from headworks._run.process import SessionProcess
 from headworks._run.report import log_parts, nox_results
@@ -31,6 +32,7 @@ class Result(Record):
         reason: Nox's reason, which may be empty.
         seconds: How long it ran.
         log: The file with all that it printed.
+        interruption: What the machine did to it, where that is why it did not pass: nothing is known of it then.
     """
 
     task: Task
@@ -38,6 +40,7 @@ class Result(Record):
     reason: str
     seconds: float
     log: Path
+    interruption: str
 
 
 class Attempt:
@@ -98,7 +101,9 @@ class Attempt:
                 reason = reason or (f"nox ended with {code} and without a report" if not found else "")
                 if word == "success" and code:
                     word, reason = "failed", f"nox ended with {code}"
-            results.append(Result(task=task, word=word, reason=reason, seconds=seconds, log=log))
+            reported = task.name in found
+            why = interruption(code, log, is_reported=reported) if word in {"failed", "aborted"} else ""
+            results.append(Result(task=task, word=word, reason=reason, seconds=seconds, log=log, interruption=why))
         return results
 
     def _split_log(self) -> None:

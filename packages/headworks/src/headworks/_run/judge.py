@@ -10,7 +10,7 @@ from headworks._run.attempt import LOG_LIMIT
 from headworks._run.outcome import Outcome
 from headworks._run.report import skipped_everything
 from headworks._store.files import read
-from headworks._verdict import Verdict
+from headworks._verdict import Verdict, flaky_reason
 from headworks.errors import HeadworksError, StoreError
 
 TYPE_CHECKING = False
@@ -53,15 +53,20 @@ def _outcome(task: Task, result: Result, status: str, note: str, outputs: Mappin
 
 
 def _failed(task: Task, result: Result, around: Surroundings, now: Look) -> Outcome | Task:
-    """Record a failure; try again if that was asked for."""
-    _record(task, result, around, now, passed=False, outputs={})
-    failures = task.failures + 1
-    if failures <= around.settings.retries:
-        retry = f"trying again ({failures} of {around.settings.retries})"
-        around.display.say(f"{task.name}: FAILED{': ' if result.reason else ''}{result.reason}; {retry}")
-        return type(task)(**vars(task) | {"failures": failures})
-    times = [f"{failures} times"] if failures > 1 else []
-    return _outcome(task, result, "failed", ", ".join([*([result.reason] if result.reason else []), *times]))
+    """Record a failure, unless the machine is at fault; try again if that was asked for."""
+    why = (
+        f"{result.interruption}; not recorded, since that says nothing of it" if result.interruption else result.reason
+    )
+    if not result.interruption:
+        _record(task, result, around, now, passed=False, outputs={})
+    count = {"interruptions": task.interruptions + 1} if result.interruption else {"failures": task.failures + 1}
+    task = type(task)(**vars(task) | count)
+    times = task.failures + task.interruptions
+    if times <= around.settings.retries:
+        retry = f"trying again ({times} of {around.settings.retries})"
+        around.display.say(f"{task.name}: FAILED{': ' if why else ''}{why}; {retry}")
+        return task
+    return _outcome(task, result, "failed", ", ".join([*([why] if why else []), *([f"{times} times"] * (times > 1))]))
 
 
 def _passed(task: Task, result: Result, around: Surroundings, now: Look) -> Outcome:
@@ -78,6 +83,7 @@ def _passed(task: Task, result: Result, around: Surroundings, now: Look) -> Outc
             return _outcome(task, result, "failed", f"it passed, but did not write its output {path}")
     note = _record(task, result, around, now, passed=True, outputs=outputs)
     if not task.failures:
+        note = note or (flaky_reason(task.name) if around.store.is_flaky(task.digest.value) else "")
         return _outcome(task, result, "passed", note, outputs)
     times = f"it failed {task.failures} times before" if task.failures > 1 else "it failed before"
     return _outcome(task, result, "flaky", "; ".join(filter(None, [times, note])), outputs)

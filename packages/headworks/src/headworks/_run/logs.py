@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 
-__all__ = ["log_end", "log_folder", "log_name"]
+__all__ = ["log_end", "log_folder", "log_name", "log_tail"]
 
 _NO_FILE_NAME = re.compile(r"[^\w.()-]")
 _COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -36,16 +36,25 @@ def log_end(path: str, most: int) -> tuple[list[str], bool]:
     Raises:
         OSError: It cannot be read.
     """
-    with open(path, "rb") as file:
-        start = max(file.seek(0, os.SEEK_END) - _END, 0)
-        file.seek(start)
-        text = _COLOUR.sub("", file.read(_END).decode(errors="replace"))
+    text, start = log_tail(path)
     # What a line that was written over said before is not its end.
     lines = [it.rstrip("\r").rpartition("\r")[2] for it in text.rstrip().split("\n")]
     shown = [_shortened(it) for it in lines[-most:]]
     if start and len(lines) <= most:
         shown[0] = f"[...] {lines[0][-_LETTERS:]}"  # nobody knows where this line begins
     return shown, bool(start) or len(lines) > most
+
+
+def log_tail(path: str) -> tuple[str, int]:
+    """Return the last 64 KiB of a log without their colours, and how many bytes lie before them.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with open(path, "rb") as file:
+        start = max(file.seek(0, os.SEEK_END) - _END, 0)
+        file.seek(start)
+        return _COLOUR.sub("", file.read(_END).decode(errors="replace")), start
 
 
 def _shortened(line: str) -> str:

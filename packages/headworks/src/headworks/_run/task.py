@@ -90,6 +90,7 @@ class Task(Record):
         arguments: Extra arguments for it, with which nothing is recorded.
         watch: What watches the files that it reads, with which nothing is recorded.
         failures: How often it has failed in this run.
+        interruptions: How often the machine has kept it from its end in this run.
         seconds: How long it has run in this run.
     """
 
@@ -99,6 +100,7 @@ class Task(Record):
     arguments: tuple[str, ...] = ()
     watch: Watch | None = None
     failures: int = 0
+    interruptions: int = 0
     seconds: float = 0.0
 
     @property

@@ -249,6 +249,10 @@ class Store:
         read = (self._records.read(digest, passed=passed) for digest, passed in digests)
         return sorted((it[0] for it in read if it is not None), key=lambda verdict: (verdict.finished, verdict.session))
 
+    def is_flaky(self, digest: str) -> bool:
+        """Whether a digest has both passed and failed."""
+        return all(os.path.lexists(self._records.path(digest, passed=it)) for it in (True, False))
+
     def flaky(self) -> list[Verdict]:
         """Return the passed verdicts of those digests that have failed as well, in the order in which they ended."""
         failed = self._records.failed()
