@@ -13,6 +13,7 @@ import base64
 import email.parser
 import http
 import http.client
+import io
 import json
 import os
 import re
@@ -21,6 +22,7 @@ import tomllib
 import urllib.error
 import urllib.parse
 import urllib.request
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +33,7 @@ _JSON: Final = "application/vnd.pypi.simple.v1+json"
 _TIMEOUT: Final = 30.0  # seconds
 
 
-class NotOursError(ValueError):
+class NotOursError(Exception):
     """A name may not be published under, or nobody can tell."""
 
 
@@ -129,17 +131,30 @@ def addresses(page: bytes, at: str) -> set[str]:
         NotOursError: it cannot be told.
     """
     try:
-        files = json.loads(page)["files"]
-        known = [it for it in files if it.get("core-metadata") or it.get("dist-info-metadata")]
-        newest = max(known, key=lambda it: str(it.get("upload-time", "")))
+        files = [
+            it for it in json.loads(page)["files"] if has_metadata(it) or it["url"].partition("#")[0].endswith(".whl")
+        ]
+        newest = max(files, key=lambda it: str(it.get("upload-time", "")))
         url = urllib.parse.urljoin(at, newest["url"]).partition("#")[0]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        message = f"{at} does not say whose its files are ({type(error).__name__}). Look there who published them."
+        text = (get(f"{url}.metadata") if has_metadata(newest) else metadata_in(get(url))) or b""
+    except (AttributeError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        message = f"{at} has no file that says whose it is ({type(error).__name__}). Look there who published it."
         raise NotOursError(message) from error
-    text = (get(f"{url}.metadata") or b"").decode(errors="replace")
-    metadata = email.parser.HeaderParser().parsestr(text)
+    metadata = email.parser.HeaderParser().parsestr(text.decode(errors="replace"))
     named = [it.partition(",")[2] for it in metadata.get_all("Project-URL", [])]
     return {plain(it) for it in [*named, metadata.get("Home-page", "")] if it}
+
+
+def has_metadata(file: dict[str, Any]) -> bool:
+    """Whether an index has the metadata of a file beside it, which mirrors often leave out."""
+    return bool(file.get("core-metadata") or file.get("dist-info-metadata"))
+
+
+def metadata_in(wheel: bytes | None) -> bytes:
+    """Return the metadata inside a wheel."""
+    with zipfile.ZipFile(io.BytesIO(wheel or b"")) as archive:
+        [name] = [it for it in archive.namelist() if it.endswith(".dist-info/METADATA")]
+        return archive.read(name)
 
 
 def check(name: str, own: set[str], base: str) -> str:

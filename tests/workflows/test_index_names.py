@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 import threading
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,15 @@ PROJECT = '[project]\nname = "{name}"\nclassifiers = [ "Typing :: Typed" ]\nurls
 FREE = "works is free.\nworks-data is free.\n"
 
 
+def wheel(metadata: str) -> bytes:
+    """Return a wheel with this metadata."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("works/__init__.py", "")
+        archive.writestr("works-1.0.dist-info/METADATA", metadata)
+    return content.getvalue()
+
+
 class Index(ThreadingHTTPServer):
     """A package index: pages of packages, and the metadata of their files."""
 
@@ -32,15 +43,14 @@ class Index(ThreadingHTTPServer):
         self.pages: dict[str, bytes] = {}
         self.asked: list[tuple[str, str]] = []
 
-    def add(self, name: str, *projects: str) -> None:
-        """Add a package, whose files have this metadata, the last one uploaded last and listed first."""
+    def add(self, name: str, *projects: str, is_beside: bool = True) -> None:
+        """Add a package, whose files have this metadata, beside them or inside, the last one listed first."""
         files: list[dict[str, Any]] = [{"filename": "old.tar.gz", "url": "https://files.example/old.tar.gz"}]
         for number, metadata in enumerate(projects):
-            file = f"/files/{name}-{number}.whl"
-            files.insert(
-                0, {"url": f"../..{file}#sha256=0", "core-metadata": True, "upload-time": f"2026-01-0{number}"}
-            )
-            self.pages[f"{file}.metadata"] = f"Metadata-Version: 2.4\n{metadata}\n\nText\n".encode()
+            file, text = f"/files/{name}-{number}.whl", f"Metadata-Version: 2.4\n{metadata}\n\nText\n"
+            about = {"url": f"../..{file}#sha256=0", "upload-time": f"2026-01-0{number}"}
+            files.insert(0, about | ({"core-metadata": True} if is_beside else {}))
+            self.pages[f"{file}.metadata" if is_beside else file] = text.encode() if is_beside else wheel(text)
         self.pages[f"/simple/{name}/"] = json.dumps({"files": files}).encode()
 
 
@@ -144,11 +154,23 @@ def test_a_strangers_name_is_refused(repository: Path, index: Index, metadata: s
     assert part in told
 
 
+def test_metadata_inside_a_wheel_counts_where_there_is_none_beside_it(repository: Path, index: Index) -> None:
+    """Mirrors of the index leave it out; what is no wheel says nothing."""
+    index.add("works", f"Project-URL: Source, {OURS}", is_beside=False)
+    assert check(repository) == (0, FREE.replace("works is free", "works is ours"))
+    index.add("works", "Author: A stranger", is_beside=False)
+    assert "works is somebody else's on the index" in refused(repository)
+    for broken in (b"", b"no wheel", wheel("")[:40]):
+        index.pages["/files/works-0.whl"] = broken
+        assert "/simple/works/ has no file that says whose it is" in refused(repository)
+
+
 @pytest.mark.parametrize("page", [b"down", b"<html></html>", b"{}", b'{"files": []}', b'{"files": [1]}', b"[]"])
 def test_what_the_index_does_not_tell_is_no_pass(repository: Path, index: Index, page: bytes) -> None:
     """A page without what was asked for, or none."""
     index.pages["/simple/works/"] = page
-    assert "/simple/works/ does not" in refused(repository)
+    told = refused(repository)
+    assert "/simple/works/ does not tell" in told or "/simple/works/ has no file that says" in told
 
 
 def test_a_file_that_is_nowhere_on_the_web_is_not_read(repository: Path, index: Index) -> None:
