@@ -128,7 +128,7 @@ def typecheck(session: nox.Session, package: str) -> None:
     session.run("mypy", f"packages/{package}/src", f"packages/{package}/tests", *session.posargs)
     if package == "headworks":  # which the tests of the repository import, as they do no other package
         session.run("mypy", "noxfile.py", "tests")
-        session.run("mypy", "docker", "docs")
+        session.run("mypy", "docker", "docs", ".github/programs")
         session.run("mypy", "scaffold/new_package.py", "scaffold/adopt.py")
 
 
