@@ -108,7 +108,7 @@ MUTATIONS: dict[str, tuple[str, Callable[[Monorepo], object]]] = {
     "table of another command": (
         "base app solo model lint",
         lambda it: it.edit(
-            "pyproject.toml", "[tool.headworks]\n", "[tool.headworks.gate]\nlimit = 1\n[tool.headworks]\n"
+            "pyproject.toml", "[tool.headworks]\n", "[tool.headworks.gate]\nbudget = 1\n[tool.headworks]\n"
         ),
     ),
     "how git checks files out": (ALL, lambda it: it.scratch.write({"docs/.gitattributes": "* text eol=crlf"})),
