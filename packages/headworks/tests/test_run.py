@@ -240,6 +240,44 @@ def test_a_stale_output_does_not_survive(bench: Bench) -> None:
     assert [it.name for it in (bench.root / "out").iterdir()] == ["new"]
 
 
+def test_a_verdict_with_more_outputs_than_declared_covers_nothing(bench: Bench) -> None:
+    """Only what the row names may be put in place."""
+    bench.add("data", "echo data >> ran; echo x > one; echo x > two", outputs=("one", "two"))
+    assert bench.statuses() == {"data": "passed"}
+    bench.sessions["data"].session.outputs = ("one",)
+    (bench.root / "two").write_text("mine")
+    assert bench.statuses() == {"data": "passed"}
+    assert bench.ran() == ["data", "data"]
+    bench.sessions["data"].session.outputs = ("one", "two")
+    assert bench.statuses() == {"data": "passed"}
+
+
+def test_files_of_others_in_an_output_are_kept(bench: Bench) -> None:
+    """What a failed or ended run left is not theirs; a run with arguments makes what it finds nobody's own."""
+    bench.add("data", 'mkdir -p out; echo "$*" > out/half; exit 1', outputs=("out",))
+    bench.run()
+    bench.run()
+    assert not (bench.root / ".git/headworks/kept").exists()
+    (bench.root / "out/notes.md").write_text("mine")
+    bench.run(arguments=("-x",))
+    bench.run()
+    assert (bench.root / ".git/headworks/kept/1/out/notes.md").read_text() == "mine"
+    bench.run(arguments=("-x",))
+    bench.run()
+    assert not (bench.root / ".git/headworks/kept/2").exists()
+
+
+def test_what_an_ended_run_left_is_cleared_without_a_word(bench: Bench) -> None:
+    """Half an output of a session that was stopped is of no use to anybody."""
+    bench.add("data", f"mkdir -p out; echo x > out/half; kill -INT {os.getpid()}; sleep 60", outputs=("out",))
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    assert (bench.root / "out/half").exists()
+    bench.add("data", "test ! -e out; mkdir out", outputs=("out",))
+    assert bench.statuses() == {"data": "passed"}
+    assert not (bench.root / ".git/headworks/kept").exists()
+
+
 def test_damaged_outputs_are_made_anew(bench: Bench) -> None:
     """Where the store cannot give them back, the session runs again, and what follows goes by what it makes now."""
     stages(bench)

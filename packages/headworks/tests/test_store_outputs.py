@@ -236,12 +236,62 @@ def test_what_cannot_be_kept_is_refused(stage: Stage, make: object, monkeypatch:
         stage.verdict("other", outputs=["out"])
 
 
+@pytest.mark.parametrize("target", ["", ".", "deep", "deep/", "deep/..", "deep/x", "none"])
+def test_an_absolute_link_within_an_output_is_kept_as_a_relative_one(stage: Stage, target: str) -> None:
+    """Training loops write such ones; the content is the same in every work tree, and so is the output put back."""
+    stage.write({"out/deep/x": "x"})
+    (stage.root / "out/deep/link").symlink_to(f"{stage.root}/out/{target}")
+    verdict = stage.record("build", outputs=["out"])
+    assert stage.store.outputs(stage.root).is_in_place("out", verdict.outputs["out"])
+    shutil.rmtree(stage.root / "out")
+    assert restored(stage)
+    link = stage.root / "out/deep/link"
+    assert link.readlink() == Path(os.path.relpath(stage.root / "out" / target, stage.root / "out/deep"))
+    assert not link.readlink().is_absolute()
+    assert stage.store.outputs(stage.root).is_in_place("out", verdict.outputs["out"])
+
+
+def test_a_link_to_an_output_by_way_of_its_own_folders_is_kept(stage: Stage, tmp_path: Path) -> None:
+    """Also where the work tree is reached through another link, as `$PWD` may say."""
+    stage.write({"out/deep/x": "x"})
+    (tmp_path / "other").symlink_to(stage.root)
+    (stage.root / "out/a").symlink_to("../out/deep/x")
+    (stage.root / "out/b").symlink_to(tmp_path / "other/out/deep/x")
+    rows = json.loads(manifest_of(stage.root / "out"))
+    assert [row for row in rows if row[1] == "link"] == [["a", "link", "deep/x"], ["b", "link", "deep/x"]]
+
+
+def test_an_absolute_link_out_of_an_output_is_called_one(stage: Stage) -> None:
+    """So that nobody has to find out why a link that leads to a file cannot be kept."""
+    stage.write({"out/x": "x", "beside": ""})
+    for target in (stage.root / "beside", stage.root / "outer", stage.root):
+        (stage.root / "out/link").unlink(missing_ok=True)
+        (stage.root / "out/link").symlink_to(target)
+        with pytest.raises(
+            StoreError, match=f"out/link is an absolute link to {target}, which is not within the output"
+        ):
+            stage.verdict("other", outputs=["out"])
+
+
+def test_dangling_links_and_loops_are_links_like_others(stage: Stage) -> None:
+    """Nothing follows them."""
+    (stage.root / "out").mkdir()
+    (stage.root / "out/one").symlink_to("two")
+    (stage.root / "out/two").symlink_to("one")
+    (stage.root / "out/none").symlink_to("nothing")
+    stage.record("build", outputs=["out"])
+    before = stage.tree("out")
+    shutil.rmtree(stage.root / "out")
+    assert restored(stage)
+    assert stage.tree("out") == before
+
+
 @pytest.mark.parametrize("target", ["../x", "deep/../../x", "/etc/passwd", "deep\\x", "C:/x", ".."])
 def test_a_link_out_of_an_output_is_refused(stage: Stage, target: str) -> None:
     """Absolute ones too, and those that could lead out by way of other links."""
     stage.write({"out/deep/x": ""})
     (stage.root / "out/link").symlink_to(target)
-    with pytest.raises(StoreError, match="nor a link within the output"):
+    with pytest.raises(StoreError, match="which is not within the output, so it cannot be kept"):
         stage.verdict("other", outputs=["out"])
 
 
@@ -378,11 +428,11 @@ def test_a_damaged_memory_is_none(recorded: Stage, content: bytes) -> None:
 
 def test_leftovers_of_a_killed_process_are_removed(recorded: Stage) -> None:
     """Wherever they lie."""
-    for folder in (recorded.root / ".headworks-1", recorded.root / ".git/headworks/tmp/.headworks-2"):
-        folder.mkdir(parents=True)
-        (folder / "old").write_text("")
-    recorded.store.outputs(recorded.root).remove_leftovers()
-    assert not list(recorded.root.glob(".headworks-*"))
+    for name in (".headworks-1", "disk/.headworks-2", ".git/headworks/tmp/.headworks-3"):
+        (recorded.root / name).mkdir(parents=True)
+        (recorded.root / name / "old").write_text("")
+    recorded.store.outputs(recorded.root).remove_leftovers(["disk/out"])
+    assert not list(recorded.root.glob("**/.headworks-*"))
     assert not list((recorded.root / ".git/headworks/tmp").iterdir())
 
 
@@ -420,11 +470,12 @@ def test_gits_folder_may_be_on_another_disk(recorded: Stage) -> None:
 
 
 def test_a_linked_work_tree_has_its_own_folder(stage: Stage, scratch: Scratch, tmp_path: Path) -> None:
-    """What is remembered of one work tree says nothing of another."""
+    """What is noted and kept of one work tree says nothing of another."""
     scratch.commit({"a": ""})
     scratch.git("worktree", "add", str(tmp_path / "linked"))
+    (tmp_path / "linked/a").write_text("changed")
     Outputs(str(tmp_path / "linked")).clear("a")
-    assert (stage.root / ".git/worktrees/linked/headworks/tmp").is_dir()
+    assert (stage.root / ".git/worktrees/linked/headworks/kept/1/a").read_text() == "changed"
 
 
 def test_a_file_system_that_shares_blocks_is_used(recorded: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -469,6 +520,7 @@ def test_any_tree_comes_back(stage: Stage, old: object, new: object) -> None:
     assert stage.store.restore(verdict, stage.root) is not None
     assert stage.tree("out") == expected
     outputs.clear("out")
+    shutil.rmtree(stage.root / ".git/headworks/kept", ignore_errors=True)
 
 
 HASH = "0" * 64

@@ -114,6 +114,12 @@ def test_an_error_of_the_file_is_shown(scratch: Scratch) -> None:
         ({"sessions": {"a": {"cache": 0}}}, "a: cache is 0; it can be true or false."),
         ({"sessions": {"a": {"inputs": ["../x"]}}}, "a: inputs has '../x', which leads out of the project's folder."),
         ({"sessions": {"a": {"outputs": ["b/../../x"]}}}, "a: outputs has 'b/../../x', which leads out"),
+        ({"sessions": {"a": {"outputs": ["out/*.txt"]}}}, "a: outputs has 'out/*.txt', a pattern"),
+        (
+            {"sessions": {"a": {"outputs": ["out/../."]}}},
+            "a: outputs has '.', which holds more than this session writes",
+        ),
+        ({"sessions": {"a": {"outputs": [".GIT/x"]}}}, "a: outputs has '.GIT/x', which holds more than"),
         ({"sessions": {"a": {"outputs": ["/x"]}}}, "a: outputs has '/x', which leads out"),
         ({"sessions": {"a": {"outputs": ["C:\\x"]}}}, "a: outputs has 'C:\\\\x', which leads out"),
         ({"ignore": 1}, "[tool.headworks]: ignore is 1; it has to be a list of texts"),

@@ -176,7 +176,7 @@ class _States:
         self._digests |= digests
         for session in sessions:
             verdict = known.get(digests[session.name]) if session.cache else None
-            if verdict is not None and verdict.outputs.keys() >= set(session.outputs):
+            if verdict is not None and verdict.outputs.keys() == set(session.outputs):
                 self._verdicts[session.name] = verdict
                 self._outputs[session.name] = verdict.outputs
 

@@ -142,7 +142,26 @@ def _texts(data: dict[str, Any], key: str, place: str) -> tuple[str, ...] | None
     if not isinstance(value, list) or not all(isinstance(it, str) and it for it in value):
         message = f'{place}: {key} is {value!r}; it has to be a list of texts, as in {key} = [ "..." ].'
         raise ConfigurationError(message)
-    return tuple(project_path(it, key, place) if key in _PATHS else it for it in value)
+    texts = tuple(project_path(it, key, place) if key in _PATHS else it for it in value)
+    for text in texts if key == "outputs" else ():
+        _check_output(text, place)
+    return texts
+
+
+def _check_output(path: str, place: str) -> None:
+    """Refuse a pattern, the project's folder and git's own as an output, which is replaced as a whole."""
+    if any(letter in path for letter in "*?["):
+        message = (
+            f"{place}: outputs has {path!r}, a pattern. An output is one file or one folder with all that is in"
+            " it: name the folder."
+        )
+        raise ConfigurationError(message)
+    if path == "." or path.partition("/")[0].lower() == ".git":
+        message = (
+            f"{place}: outputs has {path!r}, which holds more than this session writes. Name a file or a folder of its"
+            " own, as in artifacts/."
+        )
+        raise ConfigurationError(message)
 
 
 def project_path(text: str, key: str, place: str) -> str:

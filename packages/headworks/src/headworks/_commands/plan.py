@@ -104,6 +104,10 @@ def run(arguments: argparse.Namespace) -> int:
     store = Store.default(digester.snapshot.repository.root)
     found = plan_of(digester, arguments.base, store, arguments.sessions)
     complain(found.lost)
+    if sessions := [it.session for it in found.sessions if it.state != "cached" and it.outputs]:
+        from headworks._ignored import refuse_visible_outputs
+
+        refuse_visible_outputs(sessions, digester.snapshot)
     text = rendered(found, arguments.format, jobs=jobs or _MAX_JOBS, apart=apart or ())
     if arguments.output is None:
         say(text)

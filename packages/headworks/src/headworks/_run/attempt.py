@@ -57,9 +57,11 @@ class Attempt:
         self._around = around
         self._logs = [around.logs / log_name(task.name) for task in tasks]
         self._report = self._logs[0].with_suffix(".json")
-        for task in tasks:
-            for path in task.planned.session.outputs if not task.arguments else ():
-                around.store.outputs(around.root).clear(path)
+        self._outputs = around.store.outputs(around.root)
+        paths = [path for task in tasks for path in task.planned.session.outputs]
+        for path in paths if not tasks[0].arguments else ():
+            self._outputs.clear(path)
+        self._own = self._outputs.not_foreign(paths)
         self._report.unlink(missing_ok=True)
         self.process = SessionProcess(
             self._command(), folder=around.root, environ=self._environ(), log=self._logs[0], watchdog=around.watchdog
@@ -84,12 +86,17 @@ class Attempt:
         watched = {} if self.tasks[0].watch is None else self.tasks[0].watch.environ
         return declared | passed_on | watched | called | {"PYTHONUNBUFFERED": "1"}
 
+    def note(self) -> None:
+        """Note that what lies at the outputs now is of these sessions, once the process has ended."""
+        self._outputs.note(self._own)
+
     def results(self) -> list[Result]:
         """Return what became of the sessions, once the process has ended.
 
         Where one of several has brought nox down with it, nothing is known of any.
         """
         code = self.process.poll()
+        self.note()
         found = nox_results(read(str(self._report), LOG_LIMIT))
         self._split_log()
         results = []

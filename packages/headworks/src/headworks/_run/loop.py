@@ -97,6 +97,8 @@ class Runner:
             raise
         finally:
             end_all([attempt.process for attempt in self._running], self._around.is_hasty)
+            for attempt in self._running:
+                attempt.note()
             self._around.display.close()
             for name in self._planned.keys() - self.outcomes.keys():
                 self.outcomes[name] = Outcome(session=name, status="stopped")
@@ -142,7 +144,7 @@ class Runner:
         # What no row of the table declares may leave behind something that cannot be put back.
         is_whole = planned.session.is_declared or name not in self._built_upon
         verdict = self._around.store.verdict(digest.value) if is_looked_up and is_whole else None
-        if verdict is None or not verdict.outputs.keys() >= set(planned.session.outputs):
+        if verdict is None or verdict.outputs.keys() != set(planned.session.outputs):
             return None
         outcome = Outcome(
             session=name, status="cached", saved=verdict.seconds, verdict=verdict, outputs=verdict.outputs

@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from headworks._ignored import refuse_visible_outputs
 from headworks._run.claims import share
 from headworks._run.display import make_display
 from headworks._run.lock import hold, is_inside
@@ -67,8 +68,12 @@ def run_plan(
         share(planned.root, os.environ) as claims,
     ):
         planned = make_plan() if said else planned
+        sessions = [it.session for it in planned.sessions]
+        refuse_visible_outputs(sessions, planned.digester.snapshot)
+        outputs = store.outputs(planned.root)
+        outputs.say = display.say
         if not is_inside(planned.root, os.environ):
-            store.outputs(planned.root).remove_leftovers()
+            outputs.remove_leftovers(path for it in sessions for path in it.outputs)
         _ = planned.digester.parts  # read before anything runs and could edit it
         around = _surroundings(planned, store, settings, display, watchdog, claims, is_hasty)
         runner = Runner(planned.sessions, asked, around)
@@ -78,7 +83,7 @@ def run_plan(
             runner.run()
         except KeyboardInterrupt:
             is_ended = True
-        store.outputs(planned.root).save()
+        outputs.save()
         return runner.outcomes, is_ended
 
 

@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Found"]
+__all__ = ["Found", "times_of"]
 
 _FILE = "found"
 _LIMIT = 64 << 20  # bytes
@@ -44,17 +44,22 @@ class Found:
         """Return the SHA-256 of what an output holds, or None where nothing is there.
 
         Raises:
-            StoreError: Where the path leads elsewhere, or holds what no store could.
+            StoreError: Where the path leads elsewhere, or holds what no store could, or cannot be read.
         """
         place = self.place(path)
         now = time.time_ns()
         try:
-            times, is_settled = _times(place, now)
+            times, is_settled = times_of(place, now)
             remembered, content = self._load().get(path, ("", ""))
             if remembered != times:
                 content = _read(place)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except StoreError:
+            raise
+        except OSError as error:
+            message = f"The output {path} cannot be read: {error.strerror} ({error.filename}). Make it readable."
+            raise StoreError(message) from error
         if is_settled:
             self._is_changed |= remembered != times
             self._load()[path] = (times, content)
@@ -136,7 +141,7 @@ def _read(place: str) -> str:
     return text
 
 
-def _times(place: str, now: int) -> tuple[str, bool]:
+def times_of(place: str, now: int = 0) -> tuple[str, bool]:
     """Return a hash over what the file system says about an output, and whether that would show any later change."""
     function = sha256()
     is_settled = True

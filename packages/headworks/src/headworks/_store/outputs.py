@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from pathlib import Path
 
 from headworks._store.found import Found
+from headworks._store.made import Made
+from headworks._store.removal import put, reason, remove
 from headworks._store.tree import MANIFEST_LIMIT, build, manifest_of, read_manifest
 from headworks.errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from headworks._store.blobs import Blobs
 
@@ -23,13 +24,21 @@ _STAGING = ".headworks-"
 
 
 class Outputs(Found):
-    """The outputs in one work tree, to be stored and put back."""
+    """The outputs in one work tree, to be stored and put back.
 
-    def __init__(self, root: str) -> None:
-        """Look at the work tree below `root`."""
+    Attributes:
+        say: Takes a message for the person who runs, about files of theirs that were in the way.
+    """
+
+    say: Callable[[str], object]
+
+    def __init__(self, root: str, is_stored: Callable[[str], bool] = lambda _: False) -> None:
+        """Look at the work tree below `root`; `is_stored` tells whether a store has the content of an output."""
         super().__init__(root)
         self._root = Path(root)
         self._private = None if self._folder is None else Path(self._folder)
+        self._made = Made(self, self._private, is_stored)
+        self.say = lambda _: None
 
     def keep(self, outputs: Mapping[str, str], blobs: Blobs) -> None:
         """Store outputs, the blobs of each before its manifest.
@@ -49,7 +58,7 @@ class Outputs(Found):
                 raise StoreError(message)
 
     def restore(self, outputs: Mapping[str, str], blobs: Blobs) -> list[str] | None:
-        """Make outputs hold what is stored, replacing each that differs as a whole.
+        """Make outputs hold what is stored, replacing each that differs as a whole; what others wrote there is kept.
 
         Args:
             outputs: Each path with the SHA-256 of its content.
@@ -67,62 +76,90 @@ class Outputs(Found):
         except StoreError:
             raise
         except OSError as error:
-            message = f"{wrong[0]} could not be put back: {error.strerror or error}. Free space, or make it writable."
+            message = f"{wrong[0]} could not be put back: {reason(error)}. Free space, or make it writable."
             raise StoreError(message) from error
 
     def _exchange(self, wrong: list[str], outputs: Mapping[str, str], blobs: Blobs) -> list[str] | None:
         """Put what is stored in the place of some outputs; see `restore`."""
-        with self._staging() as staging:
-            for number, path in enumerate(wrong):
+        with contextlib.ExitStack() as stack:
+            folders = {path: stack.enter_context(self._staging(self._locate(path))) for path in wrong}
+            for path, folder in folders.items():
                 data = blobs.get_bytes(outputs[path], MANIFEST_LIMIT)
                 rows = None if data is None else read_manifest(data)
-                if rows is None or not build(rows, staging / f"new{number}", blobs):
+                if rows is None or not build(rows, folder / "new", blobs):
                     return None
-            for number, path in enumerate(wrong):
-                _replace(self._locate(path), staging / f"new{number}", staging / f"old{number}")
+            for path, folder in folders.items():
+                self._made.keep_foreign(path, self.say)
+                self._replace(self._locate(path), folder)
+                self._made.note(path)
         return wrong
 
-    def clear(self, path: str) -> None:
-        """Remove what lies at an output's path, so that the session starts without it."""
-        place = self._locate(path)
-        if os.path.lexists(place):
-            with self._staging() as staging:
-                place.rename(staging / "old")
+    def _replace(self, place: Path, folder: Path) -> None:
+        """Put what was made in a folder in the place of an output."""
+        try:
+            put(folder / "new", place, folder / "old")
+        except OSError as error:
+            is_in_way = isinstance(error, (FileExistsError, NotADirectoryError))
+            advice = "Remove what is in its way" if is_in_way else "Free space, or make its folder writable"
+            message = f"The output {place} could not be put back: {reason(error)}. {advice}."
+            raise StoreError(message) from error
 
-    def remove_leftovers(self) -> None:
-        """Remove what a killed process left half-made; only for who alone holds the work tree."""
-        for folder in [self._root, *([self._private / "tmp"] if self._private else [])]:
+    def clear(self, path: str) -> None:
+        """Remove what lies at an output's path, so that the session starts without it; what others wrote is kept.
+
+        Raises:
+            StoreError: Where it cannot be removed.
+        """
+        place = self._locate(path)
+        self._made.keep_foreign(path, self.say)
+        try:
+            if os.path.lexists(place):
+                remove(place)
+        except OSError as error:
+            message = (
+                f"The output {path} of an earlier run could not be removed: {reason(error)}."
+                " Make it writable, or remove it yourself."
+            )
+            raise StoreError(message) from error
+
+    def not_foreign(self, paths: Iterable[str]) -> list[str]:
+        """Return those outputs in which no other than their session, or a restore, wrote anything."""
+        return [path for path in paths if not self._made.is_foreign(path)]
+
+    def note(self, paths: Iterable[str]) -> None:
+        """Note that outputs are now as their session left them, be it after a failure."""
+        for path in paths:
+            self._made.note(path)
+
+    def remove_leftovers(self, paths: Iterable[str] = ()) -> None:
+        """Remove what a killed process left half-made at some outputs; only for who alone holds the work tree."""
+        folders = {self._root, *(self._root.joinpath(path).parent for path in paths)}
+        for folder in [*folders, *([self._private / "tmp"] if self._private else [])]:
             for leftover in folder.glob(f"{_STAGING}*"):
-                shutil.rmtree(leftover, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    remove(leftover)
 
     def _locate(self, path: str) -> Path:
         """Return where an output lies; see `place`."""
         return Path(self.place(path))
 
     @contextlib.contextmanager
-    def _staging(self) -> Iterator[Path]:
-        """Give an empty folder on the work tree's file system, out of git's sight, and remove it with all it holds."""
-        base = self._root
-        if self._private is not None:
-            (self._private / "tmp").mkdir(parents=True, exist_ok=True)
-            if self._private.stat().st_dev == base.stat().st_dev:
-                base = self._private / "tmp"
-        folder = base / f"{_STAGING}{os.urandom(8).hex()}"
+    def _staging(self, place: Path) -> Iterator[Path]:
+        """Give an empty folder, on the file system of an output where that can be, and remove it with all it holds."""
+        folder = self._base(place) / f"{_STAGING}{os.urandom(8).hex()}"
         folder.mkdir()
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                remove(folder)
 
-
-def _replace(place: Path, new: Path, old: Path) -> None:
-    """Put `new` in the place of what is there, in one step where both are files, moving a folder aside before."""
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if new.is_dir() or (place.is_dir() and not place.is_symlink()):
-            with contextlib.suppress(FileNotFoundError):
-                place.rename(old)
-        new.replace(place)
-    except OSError as error:
-        message = f"The output {place} could not be put back: {error.strerror}. Remove what is in its way."
-        raise StoreError(message) from error
+    def _base(self, place: Path) -> Path:
+        """Return the folder for what is to be moved to an output: out of git's sight unless on another file system."""
+        near = next(it for it in place.parents if it.is_dir())
+        if self._private is not None:
+            with contextlib.suppress(OSError):
+                (self._private / "tmp").mkdir(parents=True, exist_ok=True)
+                if self._private.stat().st_dev == near.stat().st_dev:
+                    return self._private / "tmp"
+        return near

@@ -193,7 +193,7 @@ class Store:
 
         folder = os.fspath(root)
         if folder not in self._outputs:
-            self._outputs[folder] = Outputs(folder)
+            self._outputs[folder] = Outputs(folder, lambda content: self.blobs.path(content).is_file())
         return self._outputs[folder]
 
     def record(self, verdict: Verdict, root: str | Path) -> None:

@@ -48,8 +48,9 @@ def manifest_of(output: Path, take: Callable[[Path], str] = lambda path: hash_fi
     return json.dumps(rows, separators=(",", ":")).encode()
 
 
-def _rows(path: Path, name: str, take: Callable[[Path], str]) -> Iterator[Row]:
-    """Yield the rows of a path and of all below it."""
+def _rows(top: Path, name: str, take: Callable[[Path], str]) -> Iterator[Row]:
+    """Yield the rows of a path in an output and of all below it."""
+    path = top / name
     mode = path.lstat().st_mode
     if name and not is_plain_path(name):
         raise StoreError(_refusal(path, "has a name that other systems cannot hold"))
@@ -58,11 +59,11 @@ def _rows(path: Path, name: str, take: Callable[[Path], str]) -> Iterator[Row]:
     elif stat.S_ISDIR(mode):
         yield name, "folder", ""
         for child in path.iterdir():
-            yield from _rows(child, f"{name}/{child.name}".lstrip("/"), take)
-    elif stat.S_ISLNK(mode) and _stays_within(name, os.fspath(path.readlink())):
-        yield name, "link", os.fspath(path.readlink())
+            yield from _rows(top, f"{name}/{child.name}".lstrip("/"), take)
+    elif stat.S_ISLNK(mode):
+        yield name, "link", _target(top, name)
     else:
-        raise StoreError(_refusal(path, "is neither a file nor a folder nor a link within the output"))
+        raise StoreError(_refusal(path, "is neither a file nor a folder nor a link"))
 
 
 def _refusal(path: Path, reason: str) -> str:
@@ -70,16 +71,32 @@ def _refusal(path: Path, reason: str) -> str:
     return f"The output {path} {reason}, so it cannot be kept. Write plain files there, or leave it out of `outputs`."
 
 
+def _target(top: Path, name: str) -> str:
+    """Return where a link of an output points, from the folder that it is in, also where it says so from the root."""
+    path = top / name
+    target = os.fspath(path.readlink())
+    if _stays_within(name, target):
+        return target
+    folder, last = os.path.split(os.path.join(path.parent, target).rstrip("/"))
+    led = os.path.realpath(os.path.join(folder, last)) if last == ".." else os.path.join(os.path.realpath(folder), last)
+    found = os.path.relpath(led, os.path.realpath(path.parent)).replace(os.sep, "/")
+    if not _stays_within(name, found):
+        kind = "an absolute link" if os.path.isabs(target) else "a link"
+        raise StoreError(_refusal(path, f"is {kind} to {target}, which is not within the output"))
+    return found
+
+
 def _stays_within(name: str, target: str) -> bool:
     """Whether a link of an output points to something in the same output.
 
     Its steps up come first: those lead through folders that are known to be none but folders.
     """
-    steps = target.split("/")
-    while steps and steps[0] == "..":
-        steps.pop(0)
-    ups = target.split("/")[: target.count("/") + 1 - len(steps)]
-    return bool(name) and len(ups) <= name.count("/") and (not steps or is_plain_path("/".join(steps)))
+    steps = [] if target == "." else target.split("/")
+    ups = 0
+    while steps[ups : ups + 1] == [".."]:
+        ups += 1
+    rest = "/".join(steps[ups:])
+    return bool(name) and ups <= name.count("/") and (len(steps) == ups or is_plain_path(rest))
 
 
 def read_manifest(data: bytes) -> list[Row] | None:

@@ -1,0 +1,121 @@
+"""Files and folders moved and removed, whatever their modes and on whatever file system they lie."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+from pathlib import Path
+
+__all__ = ["files_of", "move", "put", "reason", "remove"]
+
+
+def remove(place: Path) -> None:
+    """Remove a file, or a folder with all in it; a folder that cannot go, as a mounted volume, is emptied.
+
+    Raises:
+        OSError: Something of it cannot be removed.
+    """
+    if not _is_folder(place):
+        place.unlink()
+        return
+    _make_writable(place)
+    try:
+        shutil.rmtree(place)
+    except OSError:
+        if not place.is_dir() or any(place.iterdir()):
+            raise
+
+
+def move(place: Path, target: Path) -> None:
+    """Move what lies at a path to one where nothing lies, be it on another file system.
+
+    Raises:
+        OSError: It cannot be copied, and is as it was; or it cannot be removed.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if _renamed(place, target):
+        return
+    try:
+        _copy(place, target)
+    except OSError:
+        if os.path.lexists(target):
+            remove(target)
+        raise
+    remove(place)
+
+
+def put(new: Path, place: Path, old: Path) -> None:
+    """Put `new` in the place of what is there, in one step where both are files, a folder first moved to `old`.
+
+    Where nothing can be renamed, since the place is a mounted volume, say, it is emptied and filled.
+
+    Raises:
+        OSError: The place cannot be written.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    is_folder = _is_folder(new) or _is_folder(place)
+    if is_folder and os.path.lexists(place) and not _renamed(place, old):
+        remove(place)
+    if not _renamed(new, place):
+        if not is_folder and os.path.lexists(place):
+            place.unlink()
+        _copy(new, place)
+
+
+def files_of(place: Path) -> set[Path]:
+    """Return all at a path that is no folder, relative to it."""
+    if not _is_folder(place):
+        return {Path()}
+    return {
+        Path(folder, name).relative_to(place)
+        for folder, folders, files in os.walk(place)
+        for name in (*files, *(it for it in folders if os.path.islink(os.path.join(folder, it))))
+    }
+
+
+def _is_folder(place: Path) -> bool:
+    """Whether a folder lies at a path, and no link to one."""
+    return place.is_dir() and not place.is_symlink()
+
+
+def _make_writable(place: Path) -> None:
+    """Let the owner of a folder write into it and into all below it."""
+    folders = [place]
+    for folder in folders:  # grows while it is read
+        _unlock(folder)
+        folders += [it for it in folder.iterdir() if _is_folder(it)]
+
+
+def _unlock(folder: Path) -> None:
+    """Let the owner of a folder write into it; whoever is not the owner is refused by what comes next."""
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & stat.S_IRWXU != stat.S_IRWXU:
+        with contextlib.suppress(PermissionError):
+            folder.chmod(mode | stat.S_IRWXU)
+
+
+def _renamed(place: Path, target: Path) -> bool:
+    """Rename a path if that can be done: not between file systems, nor a mounted volume, nor without the right to."""
+    if _is_folder(place):
+        _unlock(place)  # its entry `..` changes
+    try:
+        place.replace(target)
+    except OSError:
+        return False
+    return True
+
+
+def _copy(place: Path, target: Path) -> None:
+    """Copy a file, a link or a folder, which may be there and empty."""
+    if _is_folder(place):
+        shutil.copytree(place, target, symlinks=True, dirs_exist_ok=True)
+    else:
+        shutil.copy2(place, target, follow_symlinks=False)
+
+
+def reason(error: OSError) -> str:
+    """Return what the system says, and of which file; `shutil` tells of several at once."""
+    text = error.strerror or str(error)
+    return text if error.filename is None else f"{text}: {error.filename}"
