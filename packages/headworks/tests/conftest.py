@@ -83,6 +83,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
     monkeypatch.setenv("HEADWORKS_STORE", str(home / "store"))
+    monkeypatch.setattr("headworks._store.patience._abandoned", [])  # or `program` would end the tests as well
 
 
 @pytest.fixture

@@ -221,7 +221,7 @@ def test_states_and_times_are_those_of_the_store(inside: Monorepo) -> None:
     solo = next(it.verdict for it in found.sessions if it.session.name == "tests-3.13(solo)")
     assert solo is not None
     store.record(Verdict(**vars(solo) | {"passed": False, "outputs": {}}), inside.root)
-    log = Path(log_folder(store.root, str(inside.root)), log_name("tests-3.13(app)"))
+    log = Path(log_folder(str(inside.root)) or "", log_name("tests-3.13(app)"))
     log.parent.mkdir(parents=True)
     log.write_text("\n".join([*map(str, range(99)), "x" * 30_000]) + "\n\x1b[31mr\u202eed\x1b[0m\r\n")
     head = inside.scratch.git("rev-parse", "HEAD")

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -245,6 +246,36 @@ def test_outcomes_are_about_what_was_there_before_the_sessions_ran(
     assert "1 ran" in capsys.readouterr().out
 
 
+def test_a_store_that_takes_nothing_is_told_once(
+    demo: Scratch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sessions run and pass, and what they printed is kept elsewhere."""
+    (demo.root / "artifacts").mkdir()
+    (demo.root / "artifacts/file").write_text("")
+    monkeypatch.setenv("HEADWORKS_STORE", str(demo.root / "artifacts/file"))
+    assert main(["run", "one", "two"]) == 0
+    said = capsys.readouterr()
+    assert said.out.count("not recorded: the store cannot be written (") == 4  # where each ends, and in the summary
+    [line] = said.err.splitlines()
+    assert "could not be written to the store" in line
+    assert {it.name[:3] for it in (demo.root / ".git/headworks/logs").iterdir()} == {"one", "two"}
+
+
+def test_a_remote_that_never_answers_is_told_once(
+    demo: Scratch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sessions run, and the exit code is theirs."""
+    monkeypatch.setattr("headworks._store.patience._SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("HEADWORKS_REMOTE", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert main(["run", "two", "--write-remote"]) == 0
+    said = capsys.readouterr()
+    assert "two  passed" in said.out
+    [line] = said.err.splitlines()
+    assert "it kept this run waiting for 0.2 s" in line
+    assert [it.session for it in store().ls()] == ["two"]
+
+
 @pytest.mark.parametrize(("ci", "code"), [("false", 0), ("true", 3)])
 def test_what_must_run_and_did_not_is_an_error_in_ci(
     demo: Scratch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ci: str, code: int
@@ -307,7 +338,7 @@ def test_arguments_go_to_the_sessions_that_are_named(demo: Scratch, capsys: pyte
     assert main(["run", "train", "--", "--epochs", "1"]) == 0
     assert "train  passed" in (said := capsys.readouterr().out)
     assert "not recorded, since it ran with extra arguments" in said
-    [log] = Path(store().root, "logs").rglob("train-*.log")
+    [log] = (demo.root / ".git/headworks/logs").glob("train-*.log")
     assert "trained with ['--epochs', '1']" in log.read_text()
     assert [it.session for it in store().ls()] == ["data"]
 
@@ -374,18 +405,6 @@ def test_a_remote_gives_what_another_machine_proved(
     assert main(["run", "data"]) == 0
     assert "1 covered by earlier verdicts" in capsys.readouterr().out
     assert (demo.root / "artifacts/data").read_text() == "one"
-
-
-def test_a_store_that_cannot_be_written_only_costs_its_use(
-    demo: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The run passes, and says what it could not record."""
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("HEADWORKS_STORE", str(tmp_path / "file"))
-    assert main(["run", "data"]) == 0
-    said = capsys.readouterr().out
-    assert "1 passed" in said
-    assert "not recorded: The verdict of data could not be written to the store" in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -540,7 +559,7 @@ def test_a_run_within_a_run_leaves_the_outer_ones_parts_alone(demo: Scratch, mon
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0})
     assert main(["run", "--force", "one", "two"]) == 0
     assert len(set((demo.root / "artifacts/processes").read_text().split()[2:])) == 1
-    logs = {it.name[:3]: it.read_text() for it in Path(store().root, "logs").rglob("*.log")}
+    logs = {it.name[:3]: it.read_text() for it in (demo.root / ".git/headworks/logs").glob("*.log")}
     assert "this is two" in logs["two"]
     assert "this is two" not in logs["one"]
     assert {it.seconds for it in store().ls()} != {0.0}

@@ -108,9 +108,50 @@ def test_a_bundle_goes_from_store_to_store(
     monkeypatch.setenv("HEADWORKS_STORE", str(tmp_path / "other"))
     assert main(["store", "import", bundle]) == 0
     assert capsys.readouterr().out == f"Took 4 new verdicts from {bundle} into {tmp_path / 'other'}.\n"
-    Path(bundle).write_text("hostile")
-    assert main(["store", "import", bundle]) == 2
-    assert "was refused" in capsys.readouterr().err
+
+
+def test_a_bundle_that_is_refused_is_a_miss(
+    ended: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A warning says so, and the others in its folder are taken: a poisoned cache must not stop everybody."""
+    folder = tmp_path / "bundles"
+    folder.mkdir()
+    assert main(["store", "export", str(folder / "good.tar")]) == 0
+    (folder / "bad.tar").write_text("hostile")
+    monkeypatch.setenv("HEADWORKS_STORE", str(tmp_path / "other"))
+    capsys.readouterr()
+    assert main(["store", "import", str(folder)]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"Took 4 new verdicts from {folder} into {tmp_path / 'other'}.\n"
+    assert said.err.startswith(f"headworks: warning: The bundle {folder / 'bad.tar'} was refused: ")
+    assert main(["store", "import", str(folder / "bad.tar")]) == 0
+    assert "Took 0 new verdicts" in capsys.readouterr().out
+
+
+def test_what_cannot_be_read_is_counted(ended: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another version may have written it."""
+    for name in ("passed", "failed"):
+        for path in Path(ended.store.root, name).rglob("*"):
+            path.is_dir() or path.write_bytes(b"headworks 2 x")
+    assert main(["store", "ls"]) == 0
+    assert capsys.readouterr().out == (
+        f"There is no such verdict in {ended.store.root}.\n"
+        "4 records cannot be read: damaged, or of another version of Headworks\n"
+    )
+
+
+@pytest.mark.parametrize("action", [["ls"], ["gc"], ["export", "x.tar"], ["import", "x.tar"], ["forget", "lint"]])
+def test_a_store_that_is_no_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], action: list[str]
+) -> None:
+    """It is no empty one."""
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setenv("HEADWORKS_STORE", str(tmp_path / "file"))
+    assert main(["store", *action]) == 2
+    assert capsys.readouterr().err == (
+        f"headworks: The store {tmp_path / 'file'} is no folder. Name one in HEADWORKS_STORE.\n"
+    )
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_all_bundles_in_a_folder_are_taken(

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from headworks._store.bundle import RefusedBundleError
 from headworks._store.journal import Journal
 from headworks._store.store import Store
 from headworks._verdict_file import seal, write_verdict
@@ -261,6 +262,44 @@ def test_a_giant_header_is_refused(other: Store, tmp_path: Path, kind: bytes) ->
     (tmp_path / "bundle.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + b"\0" * 2048)
     with pytest.raises(StoreError, match="was refused"):
         other.import_(tmp_path / "bundle.tar")
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_headers_before_headers_without_end_are_refused(other: Store, tmp_path: Path, kind: bytes) -> None:
+    """Reading them goes as deep as there are."""
+    member = tarfile.TarInfo("x")
+    member.type, member.size = kind, 11
+    header = member.tobuf(tarfile.GNU_FORMAT) + b"11 path=ab\n".ljust(512, b"\0")
+    (tmp_path / "bundle.tar").write_bytes(header * 2_000 + bytes(1024))
+    with pytest.raises(RefusedBundleError, match="not a tar archive"):
+        other.import_(tmp_path / "bundle.tar")
+
+
+def test_what_is_no_file_is_refused(other: Store, tmp_path: Path) -> None:
+    """A pipe is not waited for."""
+    os.mkfifo(tmp_path / "pipe.tar")
+    (tmp_path / "link.tar").symlink_to("nothing")
+    for path in (tmp_path, tmp_path / "pipe.tar", tmp_path / "link.tar"):
+        with pytest.raises(RefusedBundleError, match="was refused: it is no file"):
+            other.import_(path)
+
+
+def test_a_file_that_cannot_be_read_is_refused(bundle: Path, other: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason is that of the system."""
+
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(RefusedBundleError, match=r"was refused: it cannot be read \(Permission denied\)"):
+        other.import_(bundle)
+
+
+def test_a_giant_record_is_refused(bundle: Path, other: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more of it is read than a record has."""
+    monkeypatch.setattr("headworks._store.bundle.RECORD_LIMIT", 100)
+    with pytest.raises(RefusedBundleError, match="is damaged"):
+        other.import_(bundle)
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8b" + b"\0" * 100])

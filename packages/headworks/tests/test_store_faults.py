@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import random
@@ -20,6 +21,8 @@ from headworks._store.store import Store
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conftest import Stage
 
 # Records sessions one after the other, restores, clears and exports. What an output must hold follows from the digest.
@@ -176,14 +179,47 @@ def test_a_restore_for_which_there_is_no_space_says_so(stage: Stage) -> None:
     verdict = stage.record("build", outputs=["out"])
     stage.write({"out/a": "changed"})
     before = stage.tree("out")
+    with full(300), pytest.raises(StoreError, match=r"out could not be put back: File too large\. Free space"):
+        stage.store.restore(verdict, stage.root)
+    assert stage.tree("out") == before
+
+
+@contextlib.contextmanager
+def full(size: int) -> Iterator[None]:
+    """Let this process, and what it starts and does not say otherwise, write no file larger than a size."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
-        with pytest.raises(StoreError, match=r"out could not be put back: File too large\. Free space"):
-            stage.store.restore(verdict, stage.root)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert stage.tree("out") == before
+
+
+def test_a_full_disk_can_be_cleared(stage: Stage) -> None:
+    """Although there is no space for another index: it is made anew once there is."""
+    stage.write({"out": "x" * 6_000})
+    old = stage.record("old", outputs=["out"])
+    kept = stage.record("kept")
+    for path in [*stage.blobs(), *Path(stage.store.root).glob(f"passed/{old.digest[:2]}/*")]:
+        os.utime(path, (0, 0))
+    with full(10):
+        cleared = stage.store.gc(max_age=86_400)
+    assert (cleared.verdicts, cleared.blobs, cleared.kept) == (1, 2, 1)
+    assert Store(stage.store.root).verdicts([old.digest, kept.digest]) == {kept.digest: kept}
+    with full(10):
+        assert Store(stage.store.root).verdict(kept.digest) == kept
+        assert stage.store.forget(["kept"]) == 1
+    assert Store(stage.store.root).ls() == []
+
+
+def test_a_full_disk_is_among_the_problems_once(stage: Stage) -> None:
+    """However many verdicts find no space."""
+    for name in ("one", "two"):
+        with full(10), pytest.raises(StoreError):
+            stage.record(name)
+    [problem] = stage.store.problems
+    assert problem.startswith(f"The verdict of one could not be written to the store {stage.store.root}: File too")
+    assert problem.endswith("HEADWORKS_STORE. What is not recorded runs again.")
 
 
 MOVE = """

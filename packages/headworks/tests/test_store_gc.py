@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from headworks._store.store import Store
+from headworks._verdict_file import seal
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
@@ -18,12 +20,13 @@ if TYPE_CHECKING:
     from headworks._verdict import Verdict
 
 DAY = 86_400.0
+UNFINISHED, BLOB = "tmp/0123456789abcdef", "blobs/ab/" + "c" * 62
 
 
 def age(stage: Stage, days: float, *names: str) -> None:
     """Make files of the store older; all of them, or those below some folders."""
     then = time.time() - days * DAY
-    for name in names or ("passed", "failed", "blobs", "tmp", "logs"):
+    for name in names or ("passed", "failed", "blobs", "tmp"):
         for path in Path(stage.store.root, name).rglob("*"):
             os.utime(path, (then, then))
 
@@ -87,9 +90,9 @@ def test_the_longest_unused_goes_until_the_rest_fits(stage: Stage) -> None:
 
 
 def test_without_limits_only_rubbish_goes(stage: Stage) -> None:
-    """What killed processes left, old logs, and blobs that nothing names."""
+    """What killed processes left, and blobs that nothing names."""
     verdict = build(stage, "out", "x")
-    for name in ("tmp/unfinished", "logs/lint.log", "blobs/ab/cd"):
+    for name in (UNFINISHED, BLOB):
         path = Path(stage.store.root, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("rubbish")
@@ -99,10 +102,52 @@ def test_without_limits_only_rubbish_goes(stage: Stage) -> None:
     assert not [it for it in Path(stage.store.root).rglob("*") if it.is_file() and it.read_text() == "rubbish"]
 
 
+def test_what_is_not_the_stores_stays(stage: Stage) -> None:
+    """HEADWORKS_STORE may name a folder with files of its own, such as `/var` with its `tmp` and `log`."""
+    names = ["tmp/report.txt", "tmp/deep/0123456789abcdef", "logs/lint.log", "blobs/ab/cd", "failed/notes", "used/x"]
+    for name in names:
+        path = Path(stage.store.root, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    Path(stage.store.root, "blobs/ab/folder").mkdir()
+    Path(stage.store.root, "failed/folder").mkdir()
+    verdict = build(stage, "out", "x")
+    for path in Path(stage.store.root).rglob("*"):
+        os.utime(path, (0, 0))
+    assert stage.store.gc(max_size=0, max_age=1).verdicts == 1
+    assert stage.store.verdict(verdict.digest) is None
+    assert {name for name in names if Path(stage.store.root, name).read_text() == "mine"} == set(names)
+    assert stage.store.ls() == []
+
+
+@pytest.mark.parametrize("form", ["seal", "verdict"])
+def test_a_store_of_a_newer_version_is_not_cleared(stage: Stage, form: str) -> None:
+    """What its verdicts need cannot be told, and may not be taken for rubbish."""
+    new, old = build(stage, "new", "x"), build(stage, "old", "y")
+    path = Path(stage.store.root, "passed", new.digest[:2], new.digest[2:])
+    content = json.dumps({"format": 2, "outputs": {}}).encode()
+    path.write_bytes(seal(content) if form == "verdict" else b"headworks 2 " + content)
+    age(stage, 40)
+    with pytest.raises(StoreError, match=r"has verdicts of a newer version of Headworks.* Clear it with that version"):
+        stage.store.gc(max_age=DAY)
+    assert len(stage.blobs()) == 4
+    assert stage.store.ls() == [old]
+    assert stage.store.unreadable() == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"headworks x y", b"headworks 1 x", seal(b"[]"), seal(b'{"format": "2"}')])
+def test_a_damaged_record_goes(stage: Stage, content: bytes) -> None:
+    """It is not taken for one of a newer version."""
+    verdict = build(stage, "out", "x")
+    Path(stage.store.root, "passed", verdict.digest[:2], verdict.digest[2:]).write_bytes(content)
+    assert stage.store.gc().verdicts == 1
+    assert stage.store.unreadable() == 0
+
+
 def test_young_files_stay(stage: Stage) -> None:
     """They may belong to a verdict that another process is just writing."""
-    blob = Path(stage.store.root, "blobs/ab/cd")
-    unfinished = Path(stage.store.root, "tmp/unfinished")
+    blob = Path(stage.store.root, BLOB)
+    unfinished = Path(stage.store.root, UNFINISHED)
     for path in (blob, unfinished):
         path.parent.mkdir(parents=True)
         path.write_text("new")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import http.server
 import os
+import resource
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import fsspec  # type: ignore[import-untyped]  # it ships no types
 import pytest
@@ -143,12 +145,17 @@ def test_what_a_remote_has_is_not_written_twice(stage: Stage, shared: Path) -> N
     assert blobs[0].stat().st_size > 0
 
 
-def test_a_remote_that_cannot_be_written_says_so(stage: Stage, shared: Path) -> None:
-    """The local store has the verdict all the same."""
+def test_a_remote_that_cannot_be_written_says_so_once(stage: Stage, shared: Path) -> None:
+    """The local store has the verdicts all the same."""
     (shared / "passed").write_text("in the way")
-    with pytest.raises(StoreError, match=r"build could not be written to the remote store file:.* --write-remote"):
-        published(stage, shared.as_uri(), shared)
-    assert stage.store.verdict(stage.verdict("build").digest) is not None
+    published(stage, shared.as_uri(), shared)
+    stage.record("other")
+    [problem] = stage.store.problems
+    assert problem.startswith(f"The verdict of build could not be written to the remote store {shared.as_uri()}: ")
+    assert problem.endswith("or run without --write-remote.")
+    assert {it.session for it in stage.store.ls()} == {"build", "other"}
+    with pytest.raises(StoreError, match=r"x could not be written to the remote store file:.* --write-remote"):
+        Remote(shared.as_uri(), write=True).write("passed/x", b"x", what="x")
 
 
 @pytest.mark.parametrize("part", ["manifest", "file"])
@@ -166,8 +173,8 @@ def test_a_damaged_output_is_not_spread(stage: Stage, shared: Path, monkeypatch:
     monkeypatch.setattr(remote, "push", push)
     stage.store.remote = remote
     stage.write({"out": "one"})
-    with pytest.raises(StoreError, match="could not be written to the remote store"):
-        stage.record("build", outputs=["out"])
+    stage.record("build", outputs=["out"])
+    assert "could not be written to the remote store" in stage.store.problems[0]
     assert not list(shared.glob("passed/*/*"))
 
 
@@ -185,6 +192,8 @@ def test_a_remote_out_of_reach_is_asked_once(stage: Stage) -> None:
 
 class Breaking:
     """A file system that answers a number of requests and then goes away."""
+
+    async_impl = False
 
     def __init__(self, files: Any, answers: int) -> None:  # noqa: ANN401  # fsspec has no types
         """Stand before real files."""
@@ -214,6 +223,133 @@ def test_a_remote_that_goes_away_gives_no_pass(stage: Stage, shared: Path, tmp_p
     assert store.problems == [
         f"The remote store {shared.as_uri()} could not be read (TimeoutError); what it holds counts as missing."
     ]
+
+
+class Silent(http.server.BaseHTTPRequestHandler):
+    """A server that never answers, or answers that something is wrong with it."""
+
+    ends: ClassVar[threading.Event]
+    asked: ClassVar[list[str]]
+    status: ClassVar[int]
+
+    def do_GET(self) -> None:
+        """Take note, and answer only if there is something to say, whatever is asked for."""
+        self.asked.append(self.path)
+        if self.status:
+            self.send_error(self.status)
+        else:
+            self.ends.wait(60)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(params=[0, 500])
+def broken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, type[Silent]]]:
+    """Return the address of a server that accepts connections and is of no use, and its handler."""
+    monkeypatch.setattr("headworks._store.patience._SECONDS", 0.3)
+
+    class Handler(Silent):
+        ends, asked, status = threading.Event(), [], request.param
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", Handler
+    Handler.ends.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_remote_that_is_of_no_use_is_asked_once(stage: Stage, broken: tuple[str, type[Silent]]) -> None:
+    """However many verdicts there are, it costs the patience of one run, and gives one warning."""
+    url, handler = broken
+    stage.store.remote = Remote(url, write=True)
+    begin = time.monotonic()
+    assert stage.store.verdicts([f"{number:064}" for number in range(20)]) == {}
+    asked = len(handler.asked)
+    verdict = stage.record("build")
+    assert stage.store.verdicts([verdict.digest, "1" * 64]) == {verdict.digest: verdict}
+    assert stage.store.restore(Verdict(**vars(verdict) | {"outputs": {"out": "0" * 64}}), stage.root) is None
+    assert stage.store.remote.read_folder("ledger/x") is None
+    assert time.monotonic() - begin < 30  # each request would otherwise wait for a minute
+    assert len(handler.asked) == asked
+    [problem] = stage.store.problems
+    assert problem.startswith(f"The remote store {url} could not be read (")
+    assert problem.endswith("; what it holds counts as missing. Nothing is written there.")
+
+
+class Hanging:
+    """A file system that answers until something is written to it."""
+
+    async_impl = False
+
+    def __init__(self, files: Any, ends: threading.Event) -> None:  # noqa: ANN401  # fsspec has no types
+        """Stand before real files."""
+        self._files = files
+        self._ends = ends
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # fsspec has no types
+        """Answer, or wait until the test has ended."""
+        return (lambda *_arguments: self._ends.wait(60)) if name == "pipe_file" else getattr(self._files, name)
+
+
+def test_a_write_that_never_ends_is_left(stage: Stage, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs no more patience than a read."""
+    monkeypatch.setattr("headworks._store.patience._SECONDS", 0.1)
+    remote = stage.store.remote = Remote(shared.as_uri(), write=True)
+    ends = threading.Event()
+    remote._files = Hanging(remote._files, ends)
+    begin = time.monotonic()
+    verdicts = [stage.record("one"), stage.record("two")]
+    assert time.monotonic() - begin < 30
+    ends.set()
+    assert stage.store.ls() == sorted(verdicts, key=lambda it: it.session)
+    assert len(stage.store.problems) == 1
+    assert "it kept this run waiting for 0.1 s" in stage.store.problems[0]
+
+
+class Refusing(fsspec.AbstractFileSystem):  # type: ignore[misc]  # it ships no types
+    """A file system that connects when it is made."""
+
+    cachable = False
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401  # those of any file system
+        """Refuse to be."""
+        super().__init__(**settings)
+        raise ConnectionRefusedError(111, "Connection refused")
+
+
+def test_a_remote_that_cannot_be_connected_to_is_a_miss(stage: Stage) -> None:
+    """Also where that is tried at once; no password is shown."""
+    fsspec.register_implementation("refusing", Refusing, clobber=True)
+    stage.store.remote = Remote("refusing://somebody:secret@127.0.0.1/x")
+    assert stage.store.verdicts(["0" * 64]) == {}
+    [problem] = stage.store.problems
+    assert problem.startswith("The remote store refusing://127.0.0.1/x could not be read ([Errno 111] Connection")
+
+
+@pytest.mark.parametrize("how", ["full", "no folder"])
+def test_a_local_store_that_takes_nothing_is_not_the_remotes_fault(
+    stage: Stage, url: str, shared: Path, tmp_path: Path, how: str
+) -> None:
+    """Nothing can be fetched then; it is said which of the two is to be mended."""
+    verdict = published(stage, url, shared)
+    store = elsewhere(tmp_path, url)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if how == "full":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+    else:
+        (tmp_path / "elsewhere").write_text("")
+    (stage.root / "out/a").unlink()
+    try:
+        assert store.restore(verdict, stage.root) is None
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    [problem] = store.problems
+    assert problem.startswith(f"The store {tmp_path / 'elsewhere'} could not be written to (")
+    assert "Free space with `headworks store gc`" in problem
 
 
 def test_the_environment_names_a_remote(stage: Stage, shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:

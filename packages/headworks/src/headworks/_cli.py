@@ -177,11 +177,16 @@ def program() -> int:
     """Run the command line as all that this process does, and return its exit code.
 
     Where nothing can have asked to be called at the end and no thread can still run, the process ends here and now:
-    taking the interpreter apart would be a tenth of a small plan.
+    taking the interpreter apart would be a tenth of a small plan. So it does where a call to a remote store was left
+    behind, such as the look-up of a name, for whose threads the interpreter would wait.
     """
     gc.set_threshold(_GARBAGE)
     code = main()
-    if sys.modules.keys().isdisjoint({"atexit", "threading"}):  # pragma: no cover  # measuring coverage uses both
+    patience = sys.modules.get("headworks._store.patience")
+    is_left = patience is not None and patience.has_abandoned()
+    if is_left or sys.modules.keys().isdisjoint(
+        {"atexit", "threading"}
+    ):  # pragma: no cover  # measuring coverage uses both
         try:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["is_output_path", "is_plain_path", "read_verdict", "seal", "unseal", "write_verdict"]
+__all__ = ["is_newer", "is_output_path", "is_plain_path", "read_verdict", "seal", "unseal", "write_verdict"]
 
 _FORMAT = 1
 _MAGIC = b"headworks 1 "
@@ -35,6 +35,21 @@ def unseal(sealed: bytes) -> bytes | None:
     """Return the data of a sealed file, or None where a bit of it is not what was written."""
     head, _, data = sealed.partition(b"\n")
     return data if head + b"\n" + data == seal(data) else None
+
+
+def is_newer(sealed: bytes) -> bool:
+    """Whether a sealed file, or the verdict in it, is in a form that only a newer version of this program knows."""
+    import json
+
+    name, _, rest = sealed.partition(b"\n")[0].partition(b" ")
+    form = rest.partition(b" ")[0]
+    if name == b"headworks" and form.isdigit() and int(form) > _FORMAT:
+        return True
+    try:
+        found = json.loads(unseal(sealed) or b"")["format"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
+    return type(found) is int and found > _FORMAT
 
 
 def write_verdict(verdict: Verdict, *, place: str) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from headworks._lines import say, shown, text_of
+from headworks._lines import complain, say, shown, text_of
 from headworks._quantities import age_of, count_text, duration_text, option_value, size_of, size_text
 from headworks._store.store import Store
 from headworks.errors import UsageError
@@ -52,7 +52,11 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
         "import": _import,
         "forget": _forget,
     }
-    say(actions[arguments.action](Store.default(remote=""), arguments))
+    store = Store.default(remote="")
+    if os.path.lexists(store.root) and not os.path.isdir(store.root):
+        message = f"The store {store.root} is no folder. Name one in HEADWORKS_STORE."
+        raise UsageError(message)
+    say(actions[arguments.action](store, arguments))
     return 0
 
 
@@ -65,13 +69,17 @@ def _ls(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
     flaky = {it.digest for it in store.flaky()}
     if arguments.format == "json":
         return _json([_fields(it) | {"flaky": it.digest in flaky} for it in verdicts])
+    unread = store.unreadable()
+    more = [f"{count_text(unread, 'record')} cannot be read: damaged, or of another version of Headworks"] * bool(
+        unread
+    )
     if not verdicts:
-        return f"There is no such verdict in {store.root}."
+        return text_of([f"There is no such verdict in {store.root}.", *more])
     rows = [_row(it, is_flaky=it.digest in flaky) for it in verdicts]
     rows.insert(0, ["session", "outcome", "took", "ended", "commit", "digest"])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    return text_of([*lines, "", f"{count_text(len(verdicts), 'verdict')} in {store.root}"])
+    return text_of([*lines, "", f"{count_text(len(verdicts), 'verdict')} in {store.root}", *more])
 
 
 def _row(verdict: Verdict, *, is_flaky: bool) -> list[str]:
@@ -113,13 +121,20 @@ def _export(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
 
 
 def _import(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
-    """Take in bundles and say what was new."""
+    """Take in bundles and say what was new; one that is refused is a miss, which must not keep anybody from running."""
+    from headworks._store.bundle import RefusedBundleError
+
     bundles = [arguments.file]
     if os.path.isdir(arguments.file):
         found = [os.path.join(folder, name) for folder, _, names in os.walk(arguments.file) for name in names]
         bundles = sorted(it for it in found if it.endswith(".tar"))
-    new = count_text(sum(map(store.import_, bundles)), "new verdict")
-    return f"Took {new} from {arguments.file} into {store.root}."
+    new = 0
+    for bundle in bundles:
+        try:
+            new += store.import_(bundle)
+        except RefusedBundleError as error:
+            complain(f"warning: {error}")
+    return f"Took {count_text(new, 'new verdict')} from {arguments.file} into {store.root}."
 
 
 def _forget(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's

@@ -53,12 +53,10 @@ def session_facts(plan: Plan, store: Store, head: str) -> tuple[SessionFacts, ..
     """Return all sessions of a plan with how they ended for just these inputs."""
     known = {it.digest: it for it in store.ls() if not it.passed}
     flaky = {it.digest for it in store.flaky()}
-    return tuple(_facts(it, known, flaky, plan.root, store, head) for it in plan.sessions)
+    return tuple(_facts(it, known, flaky, plan.root, head) for it in plan.sessions)
 
 
-def _facts(
-    it: PlannedSession, known: Mapping[str, Verdict], flaky: set[str], root: str, store: Store, head: str
-) -> SessionFacts:
+def _facts(it: PlannedSession, known: Mapping[str, Verdict], flaky: set[str], root: str, head: str) -> SessionFacts:
     """Return one session with how it ended."""
     if it.verdict is not None:
         state = "passed" if head and it.verdict.commit == head else "covered"
@@ -66,7 +64,7 @@ def _facts(
     failed = known.get(it.digest or "")
     if failed is not None:
         state = "flaky" if failed.digest in flaky else "failed"
-        return SessionFacts(planned=it, state=state, seconds=failed.seconds, log=log_end(it.session.name, root, store))
+        return SessionFacts(planned=it, state=state, seconds=failed.seconds, log=log_end(it.session.name, root))
     if it.session.uncached:
         return SessionFacts(planned=it, state="not recorded", seconds=it.seconds)
     return SessionFacts(planned=it, state="waiting" if it.state == "waiting" else "not run", seconds=it.seconds)

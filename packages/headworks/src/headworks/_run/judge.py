@@ -10,6 +10,7 @@ from headworks._run.attempt import LOG_LIMIT
 from headworks._run.outcome import Outcome
 from headworks._run.report import skipped_everything
 from headworks._store.files import read
+from headworks._store.writing import UnwritableError
 from headworks._verdict import Verdict, flaky_reason
 from headworks.errors import HeadworksError, StoreError
 
@@ -112,6 +113,8 @@ def _record(
             components=task.digest.components,
         )
         around.store.record(verdict, around.root)
+    except UnwritableError as error:  # which the store's problems tell of once, for all sessions
+        return f"not recorded: the store cannot be written ({error.reason})"
     except (HeadworksError, OSError) as error:  # a broken noxfile, say, cannot be looked at again
         return f"not recorded: {error}"
     return ""

@@ -1,22 +1,60 @@
-"""Where the store keeps what the sessions of a work tree last printed, and how such a log ends."""
+"""Where a work tree keeps what its sessions last printed, and how such a log ends.
+
+That is beside its history, on the disk that the sessions work on: a store whose disk is full cannot fail a session.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+import time
+from pathlib import Path
 
-__all__ = ["log_end", "log_folder", "log_name", "log_tail"]
+from headworks._store.place import private_folder
+
+__all__ = ["log_end", "log_folder", "log_name", "log_tail", "make_log_folder"]
 
 _NO_FILE_NAME = re.compile(r"[^\w.()-]")
 _COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _END = 64 << 10  # bytes of a log that are looked at for its end
 _LETTERS = 500  # of a line
+_LONGEST = 30 * 86_400.0  # seconds; a log this old is of a session that is run no more
+_ROOM = 65_536  # bytes that there must be room for
 
 
-def log_folder(store: str, root: str) -> str:
-    """Return the folder for what the sessions of a work tree print, whether it is there or not."""
-    return os.path.join(store, "logs", hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:16])
+def log_folder(root: str) -> str | None:
+    """Return the folder for what the sessions of a work tree print, whether it is there or not; None outside git."""
+    folder = private_folder(root)
+    return None if folder is None else os.path.join(folder, "logs")
+
+
+def make_log_folder(root: str) -> Path:
+    """Return the folder for what sessions print, cleared of what is old; another one where it takes nothing."""
+    with contextlib.suppress(OSError):
+        folder = Path(log_folder(root) or os.devnull)
+        folder.mkdir(parents=True, exist_ok=True)
+        _check_room(folder / f"room-{os.getpid()}")
+        for path in folder.iterdir():
+            if path.stat().st_mtime < time.time() - _LONGEST:
+                path.unlink()
+        return folder
+    import tempfile
+
+    return Path(tempfile.mkdtemp(prefix="headworks-"))
+
+
+def _check_room(path: Path) -> None:
+    """Write a file and remove it.
+
+    Raises:
+        OSError: There is no room for it, or no right to write it.
+    """
+    try:
+        path.write_bytes(bytes(_ROOM))
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def log_name(session: str) -> str:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 
 from headworks._ignored import refuse_visible_outputs
 from headworks._run.claims import share
 from headworks._run.display import make_display
 from headworks._run.lock import hold, is_inside
-from headworks._run.logs import log_folder
+from headworks._run.logs import make_log_folder
 from headworks._run.look import Look
 from headworks._run.loop import Runner
 from headworks._run.task import Surroundings
@@ -107,20 +105,10 @@ def _surroundings(
         settings=settings,
         store=store,
         display=display,
-        logs=_log_folder(planned.root, store),
+        logs=make_log_folder(planned.root),
         watchdog=watchdog,
         digest=lambda it, needs: digester.digest(it.session, needs),
         claims=claims,
         look=lambda: Look(digester),
         is_hasty=is_hasty,
     )
-
-
-def _log_folder(root: str, store: Store) -> Path:
-    """Return the folder for what sessions print: in the store, or elsewhere if that cannot be written to."""
-    folder = Path(log_folder(store.root, root))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="headworks-"))
-    return folder

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import shutil
 import tarfile
@@ -19,7 +20,7 @@ from pathlib import Path
 from headworks._store.blobs import blob_name
 from headworks._store.files import names
 from headworks._store.journal import ENTRY_LIMIT, Journal, read_entry, seal_entry
-from headworks._store.records import record_name
+from headworks._store.records import RECORD_LIMIT, record_name
 from headworks._store.tree import contents
 from headworks._store.writing import publish, unfinished
 from headworks._verdict_file import read_verdict, write_verdict
@@ -28,18 +29,22 @@ from headworks.errors import StoreError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import Any, BinaryIO
 
     from headworks._store.blobs import Blobs
     from headworks._store.index import Index
     from headworks._store.records import Records
     from headworks._verdict import Verdict
 
-__all__ = ["export", "import_"]
+__all__ = ["RefusedBundleError", "export", "import_"]
 
 _MEMBER = re.compile(r"(blobs|passed)/([0-9a-f]{2})/([0-9a-f]{62})|(failed)/([0-9a-f]{64})")
 _NOTE = re.compile(r"(ledger|gates|baselines)/([0-9a-f]{16,64})/[0-9]{6}")
 _KEYS = {"ledger": "model", "gates": "", "baselines": ""}  # by which two entries are the same
+
+
+class RefusedBundleError(StoreError):
+    """A file that is not a bundle through and through, of which nothing was taken."""
 
 
 def export(path: str | Path, records: Records, blobs: Blobs) -> int:
@@ -110,14 +115,12 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 def import_(path: str | Path, records: Records, blobs: Blobs, index: Index) -> int:
     """Take in a bundle; return how many of its verdicts were new. See `Store.import_`."""
     noted: list[tuple[str, str, dict[str, Any]]] = []
-    try:
-        with tarfile.open(path, "r:") as archive:
-            found = list(_take(archive, blobs, path, noted))
-    except (tarfile.TarError, ValueError, OverflowError, MemoryError, EOFError) as error:
-        raise _refused(path, f"it is not a tar archive, or one cut short ({error})") from error
-    except FileNotFoundError as error:
-        message = f"There is no bundle {path}. Name a file that `headworks store export` wrote."
-        raise StoreError(message) from error
+    with _opened(path) as file:
+        try:
+            with tarfile.open(fileobj=file, mode="r:") as archive:
+                found = list(_take(archive, blobs, path, noted))
+        except (tarfile.TarError, ValueError, OverflowError, MemoryError, EOFError, RecursionError) as error:
+            raise _refused(path, f"it is not a tar archive, or one cut short ({error})") from error
     for verdict, _ in found:
         if verdict.passed and not _is_whole(verdict, blobs):
             raise _refused(path, f"it lacks outputs of {verdict.session}")
@@ -130,13 +133,32 @@ def import_(path: str | Path, records: Records, blobs: Blobs, index: Index) -> i
     return len(new)
 
 
+def _opened(path: str | Path) -> BinaryIO:
+    """Open a bundle.
+
+    Raises:
+        RefusedBundleError: It cannot be read; a pipe would be waited for without end.
+        StoreError: There is none.
+    """
+    if not os.path.lexists(path):
+        message = f"There is no bundle {path}. Name a file that `headworks store export` wrote."
+        raise StoreError(message)
+    try:
+        if os.path.isfile(path):
+            return open(path, "rb")  # the caller closes it
+    except OSError as error:
+        raise _refused(path, f"it cannot be read ({error.strerror})") from error
+    raise _refused(path, "it is no file")
+
+
 def _take(
     archive: tarfile.TarFile, blobs: Blobs, path: str | Path, noted: list[tuple[str, str, dict[str, Any]]]
 ) -> Iterator[tuple[Verdict, str]]:
     """Store the blobs of an archive, yield its verdicts, and add what the gate noted to a list."""
     for member in archive:
         name = _MEMBER.fullmatch(member.name)
-        file = archive.extractfile(member) if member.isreg() and not member.issparse() else None
+        is_plain = member.isreg() and not member.issparse() and member.size >= 0
+        file = archive.extractfile(member) if is_plain else None
         note = _NOTE.fullmatch(member.name)
         if note is not None and file is not None and member.size <= ENTRY_LIMIT:
             entry = read_entry(file.read())
@@ -154,7 +176,7 @@ def _take(
                 if not blobs.adopt(part, content):
                     raise _refused(path, f"its member {member.name} is not what its name says")
         else:
-            read = read_verdict(file.read(), content, passed=folder == "passed")
+            read = read_verdict(file.read(RECORD_LIMIT), content, passed=folder == "passed")
             if read is None:
                 raise _refused(path, f"its member {member.name} is damaged")
             yield read
@@ -168,7 +190,7 @@ def _is_whole(verdict: Verdict, blobs: Blobs) -> bool:
         return False
 
 
-def _refused(path: str | Path, reason: str) -> StoreError:
+def _refused(path: str | Path, reason: str) -> RefusedBundleError:
     """Return the error for a bundle that is not taken."""
-    message = f"The bundle {path} was refused: {reason}. Nothing was taken from it; export it again."
-    return StoreError(message)
+    message = f"The bundle {path} was refused: {reason}. Nothing was taken from it; export it again, by this version."
+    return RefusedBundleError(message)

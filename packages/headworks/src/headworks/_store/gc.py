@@ -12,6 +12,9 @@ from headworks._store.blobs import Blobs
 from headworks._store.journal import kept_blobs
 from headworks._store.tree import contents
 from headworks._store.uses import forget_uses, last_uses
+from headworks._store.writing import is_unfinished
+from headworks._verdict import is_digest
+from headworks.errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Cleared", "drop", "gc"]
 
 _GRACE = 3_600.0  # seconds; a blob this young may belong to a verdict that is still being written
-_LONGEST_LOG = 30 * 86_400.0  # seconds
 
 
 class Cleared(Record):
@@ -65,8 +67,7 @@ def gc(folder: str, records: Records, index: Index, *, max_size: int | None, max
             held |= needed
     drop(dropped, records, index)
     removed = list(_remove_blobs(root, {*held, *kept_blobs(folder)}, now - _GRACE))
-    _remove_old(root / "tmp", now - _GRACE)
-    _remove_old(root / "logs", now - _LONGEST_LOG)
+    _remove_unfinished(root / "tmp", now - _GRACE)
     if max_age is not None:
         forget_uses(folder, now - max_age)
     kept = len(digests) - len(dropped)
@@ -100,6 +101,12 @@ def _needed(digest: str, records: Records, blobs: Blobs, held: dict[str, int]) -
         return {}
     found = records.read(digest, passed=True)
     if found is None:
+        if records.is_newer(digest, passed=True):
+            message = (
+                f"The store {blobs.root} has verdicts of a newer version of Headworks, and what they need this one"
+                " cannot tell. Clear it with that version."
+            )
+            raise StoreError(message)
         return None
     try:
         return {it: blobs.path(it).stat().st_size for it in contents(found[0], blobs) - held.keys()}
@@ -110,16 +117,18 @@ def _needed(digest: str, records: Records, blobs: Blobs, held: dict[str, int]) -
 def _remove_blobs(root: Path, held: set[str], before: float) -> Iterator[int]:
     """Remove the blobs that nothing holds and that are older than a time; yield the size of each."""
     for path in root.glob("blobs/*/*"):
-        if path.parent.name + path.name not in held:
-            found = path.stat()
-            if found.st_mtime < before:
-                path.unlink()
-                yield found.st_size
+        content = path.parent.name + path.name
+        if content not in held and is_digest(content):  # what else lies there is not the store's to remove
+            with contextlib.suppress(FileNotFoundError):  # another clearing was faster
+                found = path.stat()
+                if found.st_mtime < before:
+                    path.unlink()
+                    yield found.st_size
 
 
-def _remove_old(folder: Path, before: float) -> None:
-    """Remove the files in a folder that are older than a time."""
-    for path in folder.rglob("*"):
+def _remove_unfinished(folder: Path, before: float) -> None:
+    """Remove the unfinished files that are older than a time, and nothing that a store does not write."""
+    for path in folder.glob("*"):
         with contextlib.suppress(FileNotFoundError):
-            if path.is_file() and path.stat().st_mtime < before:
+            if is_unfinished(path) and path.is_file() and path.stat().st_mtime < before:
                 path.unlink()

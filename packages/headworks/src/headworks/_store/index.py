@@ -64,7 +64,11 @@ class Index:
         """Write the index anew without some digests."""
         self._refresh()
         gone = {digest.encode() for digest in digests}
-        self._write(b"".join(_sum_up(line) for digest, line in self._lines.items() if digest not in gone))
+        try:
+            self._write(b"".join(_sum_up(line) for digest, line in self._lines.items() if digest not in gone))
+        except OSError:  # on a full disk, which a clearing is to mend: without an index it is made anew
+            if os.path.lexists(self._path):
+                os.unlink(self._path)
 
     def _last(self, session: str, place: str) -> bytes | None:
         """Return the newest line of a session in a repository, else in any."""

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from headworks._verdict import Verdict
 
-__all__ = ["Records", "record_name"]
+__all__ = ["RECORD_LIMIT", "Records", "record_name"]
 
-_LIMIT = 16 << 20  # bytes; a verdict with a thousand components has 0.1 MB
+RECORD_LIMIT = 16 << 20  # bytes; a verdict with a thousand components has 0.1 MB
 
 
 def record_name(digest: str, *, passed: bool) -> str:
@@ -49,16 +49,22 @@ class Records:
 
     def read(self, digest: str, *, passed: bool) -> tuple[Verdict, str] | None:
         """Return a verdict and its place, or None where the record is missing or doubtful."""
-        data = read(self.path(digest, passed=passed), _LIMIT)
+        data = read(self.path(digest, passed=passed), RECORD_LIMIT)
         if data is None:
             return None
         from headworks._verdict_file import read_verdict
 
         return read_verdict(data, digest, passed=passed)
 
+    def is_newer(self, digest: str, *, passed: bool) -> bool:
+        """Whether a record that cannot be read is one that a newer version wrote."""
+        from headworks._verdict_file import is_newer
+
+        return is_newer(read(self.path(digest, passed=passed), RECORD_LIMIT) or b"")
+
     def failed(self) -> set[str]:
         """Return the digests that have a record of a failure, in whatever state."""
-        return set(names(os.path.join(self._root, "failed")))
+        return set(filter(is_digest, names(os.path.join(self._root, "failed"))))
 
     def passed(self) -> Iterator[str]:
         """Yield the digests that have a record of a pass, in whatever state, in order."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import re
 
 from headworks._store.blobs import blob_name
+from headworks._store.patience import Patience
 from headworks._store.records import record_name
 from headworks._store.tree import contents
 from headworks.errors import ConfigurationError, StoreError
@@ -17,19 +20,29 @@ except ModuleNotFoundError as error:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+    from typing import Any, TypeVar
+
     from headworks._store.blobs import Blobs
     from headworks._verdict import Verdict
 
+    T = TypeVar("T")
+
 __all__ = ["Remote"]
+
+_LOCAL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}  # what a disk says, and no network
+_SECRETS = re.compile(r"(?<=://)[^/@\s]*@")
+_WORDS = 300  # letters of an error
 
 
 class Remote:
     """A remote store: a folder as a local one, without an index.
 
-    A remote that cannot be reached is not asked again by this process: everything it may have is a miss.
+    A remote that fails, or keeps a run waiting, is not asked again by this process: everything it may have is a miss.
 
     Attributes:
-        problems: What went wrong, in words.
+        problems: What went wrong first, in words; empty as long as the remote is asked.
         url: Its address.
         writes: Whether this run may write there.
     """
@@ -39,12 +52,27 @@ class Remote:
         self.problems: list[str] = []
         self.url = url
         self.writes = write
+        self._patience = Patience()
+        self._files, self._base = None, ""
         try:
-            self._files, base = fsspec.core.url_to_fs(url)
+            for part in url.split("::"):  # what is slow to import is nothing that a remote is to blame for
+                fsspec.get_filesystem_class(fsspec.core.split_protocol(part)[0] or "file")
+            self._files, base = self._patience.call(lambda: fsspec.core.url_to_fs(url))
+            self._base = base.rstrip("/")
         except (ImportError, ValueError) as error:
-            message = f"The remote store {url} cannot be used: {error}"
+            message = f"The remote store {self._name} cannot be used: {error}"
             raise ConfigurationError(message) from error
-        self._base = base.rstrip("/")
+        except Exception as error:  # noqa: BLE001  # some kinds connect at once, each with errors of its own
+            self._note(error)
+
+    @property
+    def _name(self) -> str:
+        """Its address for people, without a password."""
+        return _SECRETS.sub("", self.url)
+
+    def _ask(self, function: Callable[[Any], T], size: Callable[[], int] = lambda: 0) -> T:
+        """Return what a function does with the files of the remote; see `Patience.call`."""
+        return self._patience.call(lambda: function(self._files), size)
 
     def passed(self, digests: list[str]) -> dict[str, bytes]:
         """Return the records of those digests that have passed and never failed."""
@@ -54,29 +82,39 @@ class Remote:
         return {} if self.problems else {digest: data for digest, data in passed.items() if digest not in failed}
 
     def _read(self, names: dict[str, str]) -> dict[str, bytes]:
-        """Return the content of those files that are there, by their keys; all are asked for at once."""
+        """Return the content of those files that are there, by their keys."""
         if self.problems or not names:
             return {}
-        paths = {f"{self._base}/{name}": key for key, name in names.items()}
-        try:
-            read = self._files.cat(list(paths), on_error="return")
-        except Exception as error:  # noqa: BLE001  # each kind of file system has errors of its own
-            self._note(error)
-            return {}
+        keys = {f"{self._base}/{name}": key for key, name in names.items()}
+        # All are asked for at once where that can be done. Elsewhere one waits for the other, and each is a call.
+        calls = [list(keys)] if getattr(self._files, "async_impl", False) else [[path] for path in keys]
         found: dict[str, bytes] = {}
-        for path, data in read.items():
-            if isinstance(data, bytes):
-                found[paths[path]] = data
-            elif not isinstance(data, FileNotFoundError):
-                self._note(data)
+        for paths in calls:
+            try:
+                read = self._cat(paths)
+            except Exception as error:  # noqa: BLE001  # each kind of file system has errors of its own
+                self._note(error)
+                return {}
+            found |= {keys[path]: data for path, data in read.items() if isinstance(data, bytes)}
+            self._note_first(data for data in read.values() if isinstance(data, Exception))
         return found
+
+    def _cat(self, paths: list[str]) -> dict[str, Any]:
+        """Return for each path its content, or the error that there was."""
+        return self._ask(lambda files: files.cat(paths, on_error="return"))
+
+    def _note_first(self, errors: Iterable[Exception]) -> None:
+        """Remember the first of some errors that says more than that a file is not there."""
+        error = next((it for it in errors if not isinstance(it, FileNotFoundError)), None)
+        if error is not None:
+            self._note(error)
 
     def read_folder(self, name: str) -> dict[str, bytes] | None:
         """Return the files of a folder by their names; None where it cannot be read, so that nobody knows."""
         if self.problems:
             return None
         try:
-            listed = self._files.ls(f"{self._base}/{name}", detail=False, refresh=True)
+            listed = self._ask(lambda files: files.ls(f"{self._base}/{name}", detail=False, refresh=True))
         except FileNotFoundError:
             return {}
         except Exception as error:  # noqa: BLE001  # each kind of file system has errors of its own
@@ -95,15 +133,11 @@ class Remote:
         try:
             self._put(name, data)
         except Exception as error:
-            raise self._unwritten(what, error) from error
-
-    def _unwritten(self, what: str, error: Exception) -> StoreError:
-        """Return the error for what could not be written."""
-        message = (
-            f"{what} could not be written to the remote store {self.url}: {_words(error)}. Check the address and your"
-            " rights, or run without --write-remote."
-        )
-        return StoreError(message)
+            message = (
+                f"{what} could not be written to the remote store {self._name}: {_words(error)}. Check the address and"
+                " your rights, or run without --write-remote."
+            )
+            raise StoreError(message) from error
 
     def fetch_blob(self, content: str, blobs: Blobs) -> bool:
         """Copy a blob into a local store; False where the remote does not have it as it should be."""
@@ -111,59 +145,86 @@ class Remote:
             return False
         try:
             with blobs.unfinished() as part:
-                self._files.get_file(f"{self._base}/{blob_name(content)}", str(part))
-                return blobs.adopt(part, content)
-        except FileNotFoundError:
-            return False
-        except Exception as error:  # noqa: BLE001  # each kind of file system has errors of its own
-            self._note(error)
+                return self._fetch(content, part) and blobs.adopt(part, content)
+        except OSError as error:
+            self._give_up(
+                f"The store {blobs.root} could not be written to ({_words(error)}); what the remote store {self._name}"
+                " has counts as missing. Free space with `headworks store gc`, or name another folder in"
+                " HEADWORKS_STORE."
+            )
             return False
 
-    def push(self, verdict: Verdict, record: bytes, blobs: Blobs) -> None:
-        """Write a verdict, after its outputs, where this run may write.
+    def _fetch(self, content: str, part: Path) -> bool:
+        """Copy a blob to a new file; False where the remote does not have it.
 
         Raises:
-            StoreError: Where it could not be written. The local store has it all the same.
+            OSError: The file could not be written.
         """
-        if not self.writes:
+
+        def size() -> int:
+            return part.stat().st_size if part.exists() else 0
+
+        try:
+            self._ask(lambda files: files.get_file(f"{self._base}/{blob_name(content)}", str(part)), size)
+        except FileNotFoundError:
+            return False
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in _LOCAL:
+                raise
+            self._note(error)
+            return False
+        return True
+
+    def push(self, verdict: Verdict, record: bytes, blobs: Blobs) -> None:
+        """Write a verdict, after its outputs, where this run may write; the local store has it all the same."""
+        if not self.writes or self.problems:
             return
         name = record_name(verdict.digest, passed=verdict.passed)
         try:
             for content in sorted(contents(verdict, blobs)) if verdict.passed else ():
                 self._put_blob(content, blobs)
             self._put(name, record)
-        except Exception as error:
-            what = f"The verdict of {verdict.session}"
-            raise self._unwritten(what, error) from error
+        except Exception as error:  # noqa: BLE001  # each kind of file system has errors of its own
+            self._give_up(
+                f"The verdict of {verdict.session} could not be written to the remote store {self._name}:"
+                f" {_words(error)}. Nothing more is written there or asked from there by this run. Check the address"
+                " and your rights, or run without --write-remote."
+            )
 
     def _put(self, name: str, data: bytes) -> None:
         """Write a file, in a folder that need not be there yet."""
         self._make_folder(name)
-        self._files.pipe_file(f"{self._base}/{name}", data)
+        self._ask(lambda files: files.pipe_file(f"{self._base}/{name}", data), lambda: len(data))
 
     def _put_blob(self, content: str, blobs: Blobs) -> None:
         """Write a blob unless it is there in full length."""
         path = f"{self._base}/{blob_name(content)}"
+        size = blobs.path(content).stat().st_size
         with contextlib.suppress(FileNotFoundError):
-            if self._files.info(path)["size"] == blobs.path(content).stat().st_size:
+            if self._ask(lambda files: files.info(path)["size"]) == size:
                 return
         self._make_folder(blob_name(content))
         with blobs.unfinished() as part:
             if not blobs.copy_out(content, part):
                 raise FileNotFoundError(content)
-            self._files.put_file(str(part), path)
+            self._ask(lambda files: files.put_file(str(part), path), lambda: size)
 
     def _make_folder(self, name: str) -> None:
         """Make the folder for a file, which only some kinds of file system need."""
-        self._files.makedirs(f"{self._base}/{name}".rpartition("/")[0], exist_ok=True)
+        self._ask(lambda files: files.makedirs(f"{self._base}/{name}".rpartition("/")[0], exist_ok=True))
 
     def _note(self, error: Exception) -> None:
-        """Remember in words what went wrong."""
-        problem = f"The remote store {self.url} could not be read ({_words(error)}); what it holds counts as missing."
-        if problem not in self.problems:
-            self.problems.append(problem)
+        """Remember in words that the remote could not be read."""
+        more = " Nothing is written there." if self.writes else ""
+        self._give_up(
+            f"The remote store {self._name} could not be read ({_words(error)}); what it holds counts as missing.{more}"
+        )
+
+    def _give_up(self, problem: str) -> None:
+        """Ask the remote for nothing any more, and remember the first reason."""
+        self.problems += [] if self.problems else [problem]
 
 
 def _words(error: Exception) -> str:
-    """Return what an error says, or at least its kind."""
-    return str(error) or type(error).__name__
+    """Return what an error says in one line, or at least its kind."""
+    return _SECRETS.sub("", " ".join(str(error).split()))[:_WORDS] or type(error).__name__

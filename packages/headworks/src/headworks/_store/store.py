@@ -11,7 +11,6 @@ A store is a folder:
     gates/ab…/1      how the gate judged a model, each time
     baselines/ab…/1  the predictions that a project started with
     aliases/NAME/1   the models that were promoted to a name, in order
-    logs/            what sessions last printed
     tmp/             files being written
 
 Files are written under another name in `tmp`, forced to the disk and then renamed, the blobs before the record that
@@ -62,7 +61,7 @@ class Store:
 
     Attributes:
         root: The folder, absolute.
-        problems: What went wrong on the way to a remote, in words.
+        problems: What went wrong with the store or on the way to a remote, in words, each once.
     """
 
     def __init__(self, root: str | Path, *, repository: str | Path | None = None, remote: Remote | None = None) -> None:
@@ -81,6 +80,7 @@ class Store:
         self._opened: Blobs | None = None
         self._outputs: dict[str, Outputs] = {}
         self._known_place: str | None = None
+        self._unwritten: list[str] = []
 
     @classmethod
     def default(
@@ -106,8 +106,8 @@ class Store:
 
     @property
     def problems(self) -> list[str]:
-        """What went wrong on the way to the remote, in words."""
-        return [] if self.remote is None else self.remote.problems
+        """What went wrong with this store or on the way to the remote, in words, each once."""
+        return [*self._unwritten, *([] if self.remote is None else self.remote.problems)]
 
     @property
     def blobs(self) -> Blobs:
@@ -204,18 +204,23 @@ class Store:
             root: The work tree in which the outputs lie.
 
         Raises:
-            StoreError: Where it cannot be written, or an output is not what the verdict says.
+            StoreError: Where it cannot be written here, or an output is not what the verdict says. Where the remote
+                cannot be written, that is among the problems.
         """
         from headworks._store.place import place_of
-        from headworks._store.writing import storing
+        from headworks._store.writing import UnwritableError, storing
 
         place = place_of(os.fspath(root))
-        with storing(f"The verdict of {verdict.session}", self.root):
-            if verdict.passed:
-                self.outputs(root).keep(verdict.outputs, self.blobs)
-            data = self._records.write(verdict, place)
-            if verdict.passed:
-                self._index.add([(verdict, place)])
+        try:
+            with storing(f"The verdict of {verdict.session}", self.root):
+                if verdict.passed:
+                    self.outputs(root).keep(verdict.outputs, self.blobs)
+                data = self._records.write(verdict, place)
+                if verdict.passed:
+                    self._index.add([(verdict, place)])
+        except UnwritableError as error:
+            self._unwritten = self._unwritten or [f"{error} What is not recorded runs again."]
+            raise
         if self.remote is not None:
             self.remote.push(verdict, data, self.blobs)
 
@@ -252,6 +257,11 @@ class Store:
     def is_flaky(self, digest: str) -> bool:
         """Whether a digest has both passed and failed."""
         return all(os.path.lexists(self._records.path(digest, passed=it)) for it in (True, False))
+
+    def unreadable(self) -> int:
+        """Return how many records there are that cannot be read: damaged ones, and those of another version."""
+        records = [(self._records.passed(), True), (self._records.failed(), False)]
+        return sum(self._records.read(it, passed=passed) is None for digests, passed in records for it in digests)
 
     def flaky(self) -> list[Verdict]:
         """Return the passed verdicts of those digests that have failed as well, in the order in which they ended."""
@@ -294,7 +304,8 @@ class Store:
         A bundle is as good as who wrote it: whoever can write one can write that a session passed.
 
         Raises:
-            StoreError: Where the file is not a bundle through and through; no verdict was then taken from it.
+            RefusedBundleError: Where the file is not a bundle through and through; no verdict was then taken from it.
+            StoreError: Where there is no such file, or the store cannot be written.
         """
         from headworks._store.bundle import import_
         from headworks._store.writing import storing

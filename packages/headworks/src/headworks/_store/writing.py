@@ -15,10 +15,36 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-__all__ = ["copy_hashed", "hash_file", "publish", "storing", "unfinished", "write_atomically"]
+__all__ = [
+    "UnwritableError",
+    "copy_hashed",
+    "hash_file",
+    "is_unfinished",
+    "publish",
+    "storing",
+    "unfinished",
+    "write_atomically",
+]
 
 _CHUNK = 1 << 20  # bytes
+_RANDOM = 8  # bytes of the name of a file that is being written
 _FICLONE = 0x40049409  # Linux's ioctl that makes one file share the blocks of another
+
+
+class UnwritableError(StoreError):
+    """The store's folder takes nothing: its disk is full or read-only, or it is no folder.
+
+    Attributes:
+        reason: What the system says.
+    """
+
+    def __init__(self, what: str, root: str, error: OSError) -> None:
+        """Say what could not be written to the store at `root`."""
+        self.reason = error.strerror or str(error)
+        super().__init__(
+            f"{what} could not be written to the store {root}: {self.reason}."
+            " Free space with `headworks store gc`, or name another folder in HEADWORKS_STORE."
+        )
 
 
 @contextlib.contextmanager
@@ -29,11 +55,7 @@ def storing(what: str, root: str) -> Iterator[None]:
     except StoreError:
         raise
     except OSError as error:
-        message = (
-            f"{what} could not be written to the store {root}: {error.strerror or error}."
-            " Free space with `headworks store gc`, or name another folder in HEADWORKS_STORE."
-        )
-        raise StoreError(message) from error
+        raise UnwritableError(what, root, error) from error
 
 
 def hash_file(path: Path) -> tuple[str, int]:
@@ -46,11 +68,16 @@ def hash_file(path: Path) -> tuple[str, int]:
 def unfinished(temporary: Path) -> Iterator[Path]:
     """Give a path for a file to be written, and remove the file unless it was published."""
     temporary.mkdir(parents=True, exist_ok=True)
-    path = temporary / os.urandom(8).hex()
+    path = temporary / os.urandom(_RANDOM).hex()
     try:
         yield path
     finally:
         path.unlink(missing_ok=True)
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a path has a name that `unfinished` gives, so that nobody else's file is taken for one."""
+    return len(path.name) == 2 * _RANDOM and not path.name.strip("0123456789abcdef")
 
 
 def publish(path: Path, final: Path) -> None:
