@@ -497,6 +497,16 @@ def test_tests_that_were_all_skipped_prove_nothing(bench: Bench) -> None:
     outcomes = bench.run()
     assert (outcomes["tests"].status, outcomes["tests"].note) == ("unproven", "pytest skipped all its tests")
     assert outcomes["others"].status == "passed"
+    bench.add("tests", f"rm {bench.logs}/*.log", required=True)
+    assert bench.run()["tests"].note.startswith("nobody can tell whether its tests ran: [Errno 2]")
+
+
+def test_required_sessions_share_no_process(bench: Bench) -> None:
+    """Nothing that another one prints speaks for them."""
+    for name in "abc":
+        bench.add(name, "echo $PPID >> ran", seconds=0.1, required=name != "b")
+    bench.run(jobs=1)
+    assert len(set(bench.ran())) == 3
 
 
 def test_nox_without_a_report_is_a_failure(bench: Bench) -> None:

@@ -1,17 +1,14 @@
-"""What became of a session is told from nox's report and pytest's summary; anything unclear has failed."""
+"""What became of a session is told from nox's report; anything unclear has failed."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from headworks._run.outcome import STATUSES, Outcome, exit_code
-from headworks._run.report import log_parts, nox_results, skipped_everything
+from headworks._run.report import nox_results, split_log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,52 +34,22 @@ def test_a_report_that_cannot_be_read_says_nothing(report: bytes | None) -> None
     assert nox_results(report) == {}
 
 
-def test_a_log_is_taken_apart() -> None:
-    """Each session has what was printed from its start to the next one's."""
-    log = b"before\nnox > Running session a(x='y')\none\ntwo\nnox > Running session \xff\nthree"
-    assert log_parts(log) == {
-        "a(x='y')": b"nox > Running session a(x='y')\none\ntwo\n",
-        "\ufffd": b"nox > Running session \xff\nthree",
-    }
-    assert log_parts(b"nothing of nox") == {}
-
-
-TESTS = {
-    "passed": "def test_a(): pass",
-    "skipped": "import pytest\n@pytest.mark.skip\ndef test_b(): pass\n@pytest.mark.skip\ndef test_c(): pass",
-    "module": "import pytest\npytest.skip('all of it', allow_module_level=True)",
-    "xfailed": "import pytest\n@pytest.mark.xfail\ndef test_d(): assert False",
-}
-
-
-@pytest.mark.parametrize(
-    ("kinds", "option", "is_all"),
-    [
-        (["passed"], "-v", False),
-        (["skipped", "module"], "-v", True),
-        (["module"], "-q", True),
-        (["skipped"], "--color=yes", True),
-        (["passed", "skipped"], "-q", False),
-        (["xfailed", "skipped"], "--color=yes", False),
-    ],
-)
-def test_a_pytest_that_skipped_everything_is_seen(
-    tmp_path: Path, kinds: list[str], option: str, *, is_all: bool
-) -> None:
-    """Whatever it looks like, from the real one's output."""
-    for kind in kinds:
-        (tmp_path / f"test_{kind}.py").write_text(TESTS[kind])
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", option, str(tmp_path)]
-    plain = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PATH": os.environ["PATH"]}
-    done = subprocess.run(command, check=False, capture_output=True, cwd=tmp_path, env=plain)
-    assert skipped_everything(b"before\n" + done.stdout + b"after\n") == is_all
-
-
-def test_one_pytest_of_several_may_have_skipped_everything() -> None:
-    """Then a part of what must run did not."""
-    assert skipped_everything(b"=== 1 passed in 0.10s ===\n=== 2 skipped in 3.00s (0:00:03) ===\r\n")
-    assert not skipped_everything(b"=== 1 passed in 0.10s ===\n=== 2 warnings in 0.10s ===\n")
-    assert not skipped_everything(b"nothing of pytest\n")
+def test_a_log_is_taken_apart(tmp_path: Path) -> None:
+    """Each session has what was printed from its start to the next one's, however long it is."""
+    name = "a(x='y')"
+    start = f"nox > Running session {name}\n"
+    said = "one\n" + "x" * 200_000 + "nox > Running session b\n" + start
+    (tmp_path / "a.log").write_bytes(
+        f"before\n{start}{said}nox > Running session other\ntwo\n".encode()
+        + b"nox > Running session \xff\r\nthree\nnox > Running session b\n"
+    )
+    logs = {it: tmp_path / f"{number}.log" for number, it in enumerate([name, "b", "\ufffd", "never"])}
+    split_log(tmp_path / "a.log", logs)
+    assert logs[name].read_text() == f"{start}{said}nox > Running session other\ntwo\n"
+    assert logs["\ufffd"].read_bytes() == b"nox > Running session \xff\r\nthree\n"
+    assert logs["b"].read_text() == "nox > Running session b\n"
+    assert logs["never"].read_text() == ""
+    assert sorted(it.name for it in tmp_path.glob("*.*")) == sorted(it.name for it in logs.values())
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from headworks._record import Record
 from headworks._run.interruption import interruption
 from headworks._run.logs import log_name
 from headworks._run.process import SessionProcess
-from headworks._run.report import log_parts, nox_results
+from headworks._run.report import nox_results, split_log
 from headworks._store.files import read
 
 TYPE_CHECKING = False
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from headworks._run.task import Surroundings, Task
 
-__all__ = ["LOG_LIMIT", "Attempt", "Result"]
+__all__ = ["Attempt", "Result"]
 
-LOG_LIMIT = 256 << 20  # bytes
+_REPORT_LIMIT = 64 << 20  # bytes
 _PASSED_ON = {"HEADWORKS_STORE", "HEADWORKS_REMOTE", "NOX_DOWNLOAD_PYTHON"}  # where the store is, what nox may fetch
 
 
@@ -97,8 +97,9 @@ class Attempt:
         """
         code = self.process.poll()
         self.note()
-        found = nox_results(read(str(self._report), LOG_LIMIT))
-        self._split_log()
+        found = nox_results(read(str(self._report), _REPORT_LIMIT))
+        if len(self.tasks) > 1:
+            split_log(self._logs[0], dict(zip((task.name for task in self.tasks), self._logs, strict=True)))
         results = []
         for task, log in zip(self.tasks, self._logs, strict=True):
             word, reason, seconds = found.get(task.name, ("", "", self.process.seconds))
@@ -112,10 +113,3 @@ class Attempt:
             why = interruption(code, log, is_reported=reported) if word in {"failed", "aborted"} else ""
             results.append(Result(task=task, word=word, reason=reason, seconds=seconds, log=log, interruption=why))
         return results
-
-    def _split_log(self) -> None:
-        """Give each of several sessions a log of its own."""
-        if len(self.tasks) > 1:
-            parts = log_parts(read(str(self._logs[0]), LOG_LIMIT) or b"")
-            for task, log in zip(self.tasks, self._logs, strict=True):
-                log.write_bytes(parts.get(task.name, b""))

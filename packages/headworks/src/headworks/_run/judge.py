@@ -6,10 +6,8 @@ import datetime as dt
 import platform
 import sys
 
-from headworks._run.attempt import LOG_LIMIT
 from headworks._run.outcome import Outcome
-from headworks._run.report import skipped_everything
-from headworks._store.files import read
+from headworks._run.proof import unproven
 from headworks._store.writing import UnwritableError
 from headworks._verdict import Verdict, flaky_reason
 from headworks.errors import HeadworksError, StoreError
@@ -42,9 +40,16 @@ def judge(result: Result, around: Surroundings, now: Look) -> Outcome | Task:
         return _outcome(ran, result, "unproven" if required else "skipped", result.reason or "nox skipped it")
     if result.word != "success":
         return _failed(ran, result, around, now)
-    if required and skipped_everything(read(str(result.log), LOG_LIMIT) or b""):
-        return _outcome(ran, result, "unproven", "pytest skipped all its tests")
-    return _passed(ran, result, around, now)
+    unseen = _unproven(result) if required else ""
+    return _outcome(ran, result, "unproven", unseen) if unseen else _passed(ran, result, around, now)
+
+
+def _unproven(result: Result) -> str:
+    """Return what of the tests of a session was not seen to run; empty where all was."""
+    try:
+        return unproven(result.log)
+    except OSError as error:
+        return f"nobody can tell whether its tests ran: {error}"
 
 
 def _outcome(task: Task, result: Result, status: str, note: str, outputs: Mapping[str, str] | None = None) -> Outcome:

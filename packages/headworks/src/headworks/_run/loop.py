@@ -194,10 +194,13 @@ class Runner:
         return tasks
 
     def _can_share(self, tasks: list[Task]) -> bool:
-        """Whether sessions can share a process: known to be short, alike, and with nothing that waits for them."""
+        """Whether sessions can share a process: known to be short, alike, and with nothing that waits for them.
+
+        What is required to be proven by what it prints has a log of its own.
+        """
         seconds = [_LONG if it.planned.seconds is None else it.planned.seconds for it in tasks]
         alike = {(it.arguments, tuple(it.planned.session.env), it.planned.session.is_exclusive) for it in tasks}
-        apart = self._alone | self._needed
+        apart = self._alone | self._needed | {it.name for it in tasks if it.planned.session.required}
         return (
             max(seconds) < _SHORT and sum(seconds) < _LONG and len(alike) == 1 and not apart & {it.name for it in tasks}
         )

@@ -1,18 +1,20 @@
-"""What became of sessions, from what nox reports and pytest prints."""
+"""What became of sessions, from what nox reports and prints."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 
-__all__ = ["Results", "log_parts", "nox_results", "skipped_everything"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
-# The last line of pytest, as in `=== 2 passed, 1 skipped in 0.10s ===`, or `5 skipped in 0.01s` where it is quiet.
-_SUMMARY = re.compile(rb"^=* ?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s(?: \([\d:]+\))? ?=*$", re.MULTILINE)
-_COUNT = re.compile(rb"(\d+) ([a-z]+)")
-_COLOUR = re.compile(rb"\x1b\[[\d;]*m")
-_PROOF = {b"passed", b"failed", b"error", b"errors", b"xfailed", b"xpassed"}
-_START = re.compile(rb"^nox > Running session (.*)$", re.MULTILINE)
+__all__ = ["Results", "nox_results", "split_log"]
+
+_START = re.compile(rb"nox > Running session (.*?)\r?\n")
+_PIECE = 1 << 16  # bytes; of a line that is longer, the rest is read after it
 
 # For each session, by each name that it has: nox's word for what became of it, its reason, and how long it ran.
 Results = dict[str, tuple[str, str, float]]
@@ -38,17 +40,25 @@ def nox_results(report: bytes | None) -> Results:
     return results
 
 
-def log_parts(log: bytes) -> dict[str, bytes]:
-    """Return the part of nox's output that belongs to each session, by the name that nox shows."""
-    starts = list(_START.finditer(log))
-    ends = [it.start() for it in starts[1:]] + [len(log)]
-    return {it[1].decode("utf-8", "replace"): log[it.start() : end] for it, end in zip(starts, ends, strict=False)}
+def split_log(log: Path, parts: Mapping[str, Path]) -> None:
+    """Write what nox printed of each session into a log of its own, however long it is.
 
-
-def skipped_everything(log: bytes) -> bool:
-    """Whether a run of pytest, told from what was printed, skipped all its tests."""
-    for summary in _SUMMARY.finditer(_COLOUR.sub(b"", log).replace(b"\r\n", b"\n")):
-        kinds = {kind for number, kind in _COUNT.findall(summary[1]) if int(number)}
-        if b"skipped" in kinds and not kinds & _PROOF:
-            return True
-    return False
+    Args:
+        log: What nox printed. It is gone then, unless it is one of the logs that are written.
+        parts: The log to write for each session, by the name that nox shows.
+    """
+    whole = log.with_suffix(".all")
+    log.replace(whole)
+    with contextlib.ExitStack() as stack:
+        files = {name: stack.enter_context(path.open("wb")) for name, path in parts.items()}
+        source = stack.enter_context(whole.open("rb"))
+        file, is_start = None, True
+        while piece := source.readline(_PIECE):
+            start = _START.match(piece) if is_start else None
+            # Each starts once: what a session prints of a nox of its own starts none.
+            if start and (name := start[1].decode("utf-8", "replace")) in files:
+                file = files.pop(name)
+            if file is not None:
+                file.write(piece)
+            is_start = piece.endswith(b"\n")
+    whole.unlink()
