@@ -116,7 +116,7 @@ def odd(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
         (["run"], 1),
         (["audit", f"::error::{ODD}"], 1),
         (["store", "forget", ODD], 2),
-        (["store", "import", ODD], 2),
+        (["store", "import", ODD], 0),
         (["promotions", "--path", ODD], 2),
         (["report", "--output", "artifacts"], 0),
         ([ODD], 2),
