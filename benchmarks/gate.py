@@ -8,11 +8,15 @@ import dataclasses
 import functools
 import itertools
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-from gate_worlds import worlds
+from gate_worlds import lost_units, worlds
 from headworks._gate.bootstrap import bootstrap
+from headworks._gate.condition import parse_condition
+from headworks._gate.judge import judge
+from headworks._gate.predictions import pair
 from headworks._gate.proportions import holm, p_above
 from scipy import stats
 
@@ -100,6 +104,20 @@ def count_shares(count: Count, generator: np.random.Generator) -> None:
             sys.stdout.write(cells(*first, *shares, normal.count(is_wrong) / count.pairs))
 
 
+def count_labels(count: Count, generator: np.random.Generator) -> None:
+    """Print how often labels alone, which two models often have in common, let one pass that is just at the margin."""
+    head("rows", "wrong or right together", "margin, by which it is worse", *OUTCOMES, "wrong")
+    for units, size, margin in ((1, 1, 0.001), (40, 1, 0.03), (360, 1, 0.01), (5, 20, 0.07)):
+        condition = parse_condition(f"accuracy >= base.accuracy - {margin}")
+        found = []
+        for wrong, times in Counter(generator.binomial(units, margin, count.pairs).tolist()).items():
+            both = pair(*lost_units(units, size, wrong), least=0.5)
+            (said,) = judge(condition, both.candidate, both.base, error=count.error, draws=10_000, is_same=both.is_same)
+            found += [said.outcome] * times
+        first = (f"{units * size:,}", str(size), f"{margin:g}")
+        sys.stdout.write(cells(*first, *count.shares(found, found.count("passes"))))
+
+
 def count_slices(count: Count, generator: np.random.Generator) -> None:
     """Print how often any of several slices is decided wrongly, all of which are judged by one condition."""
     head("slices", "rows of each", "of which at the margin, 0.05", "any passes", "any fails", "any wrong")
@@ -147,6 +165,7 @@ def main() -> int:
     arguments = parser.parse_args()
     count, generator = Count(pairs=arguments.pairs, error=1 - arguments.reliability), np.random.default_rng(0)
     count_shares(count, generator)
+    count_labels(count, np.random.default_rng(1))
     count_slices(count, generator)
     count_drawn(count, generator, arguments.draws)
     said = "more wrong decisions than stated" if count.is_too_often else "no more wrong decisions than stated"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Pair = tuple[Predictions, Predictions]
     Sample = Callable[[np.random.Generator], Pair]
 
-__all__ = ["World", "worlds"]
+__all__ = ["World", "lost_units", "worlds"]
 
 ROWS = 180_000  # that all samples of a world are drawn from, so that its difference is known
 CLASSES = 10
@@ -125,6 +125,17 @@ def grouped(generator: np.random.Generator, size: int, spread: float) -> Pair:
     both, labels = generator.random(ROWS) < WRONG, np.full(ROWS, "0")
     sides = [np.where(both | (generator.random(ROWS) < it), "1", "0")[None] for it in shares]
     one, other = (predictions(labels=labels, predicted=it, classes=("0", "1")) for it in sides)
+    return one, other
+
+
+def lost_units(units: int, size: int, wrong: int) -> Pair:
+    """Return labels of a model that has whole groups of rows wrong, as many as are asked for, and of one without."""
+    numbers = np.repeat(np.arange(units), size)
+    groups = None if size == 1 else numbers.astype(np.str_)
+    labels = np.full(len(numbers), "0")
+    sides = [np.where(numbers < it, "1", labels)[None] for it in (wrong, 0)]
+    more: dict[str, Any] = {"ids": np.char.zfill(np.arange(len(numbers)).astype(np.str_), 6), "groups": groups}
+    one, other = (predictions(labels=labels, predicted=it, classes=("0", "1"), **more) for it in sides)
     return one, other
 
 

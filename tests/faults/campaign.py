@@ -70,7 +70,8 @@ class Campaign:
             self._git("switch", "--quiet", "--force", "main")
         copy_repository(self.root, source)
         self._edit(table.prepare)
-        self._git("commit", "--quiet", "--all", "--allow-empty", "--message=Prepare")
+        # The first commit, which the gate compares with nothing; each fault is then compared with it.
+        self._git("commit", "--quiet", "--all", "--allow-empty", "--amend", "--message=Prepare")
         self._git("switch", "--quiet", "--force-create", "fault")
 
     def sessions(self) -> list[str]:

@@ -22,7 +22,7 @@ def csv(name: str, rows: int, wrong: int, *, seeds: int = 1, score: float = 0.9)
     for seed in range(seeds):
         for row in range(rows):
             predicted = "no" if row < wrong + seed else "yes"
-            lines.append(f"{row},yes,{predicted},{'even' if row % 2 else 'odd'},{seed},{score}")
+            lines.append(f"{row},yes,{predicted},{'even' if row % 2 else 'odd'},{seed},{score - row / 10_000}")
     Path(name).write_text("\n".join(lines) + "\n")
     return name
 

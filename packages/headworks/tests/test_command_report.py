@@ -146,6 +146,25 @@ def test_the_base_that_the_gate_judged_by_goes_first(inside: Monorepo, capsys: p
     assert "has no artifacts/model/predictions.csv of the base".replace("_", "\\_") in markdown()
 
 
+def test_rows_without_a_prediction_are_not_shown(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are mistakes to the gate, and nothing that a matrix or a picture could show; with and without a base."""
+    candidate = "id,label,prediction,score\nr0,a,a,0.9\nr1,a,,\nr2,b,a,0.8\nr3,b,b,0.7\n"
+    inside.scratch.write({"artifacts/model/predictions.csv": candidate})
+    report(capsys)
+    assert "3 rows were predicted, from" in markdown()
+    found = read_predictions("artifacts/model/predictions.csv")
+    comparison = {"on": "test", "base": "x", "model": found.digest, "test_set": found.rows_digest}
+    gate: dict[str, Any] = {"format": 1, "outcome": "passes", "reliability": 0.99, "conditions": [], "notes": []}
+    saved = {"artifacts/gate/gate.json": json.dumps(gate | {"comparisons": [comparison]})}
+    settings = (inside.scratch.root / "pyproject.toml").read_text()
+    settings = settings.replace("[tool.headworks.gate]\n", "[tool.headworks.gate]\nmin-shared = 0.5\n")
+    inside.scratch.write(saved | {"artifacts/gate/base-test.csv": predictions("aabb"), "pyproject.toml": settings})
+    report(capsys)
+    assert "3 rows were predicted, from" in markdown()
+    assert "| `r2` | b | a | 0.8000 |" in markdown()
+    assert "`r1`" not in markdown()
+
+
 def test_whatever_is_in_its_files_there_is_a_page(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
     """Each section says what it cannot read, and what is said on a terminal turns no text around."""
     prove(inside, "data", "model")
@@ -171,6 +190,8 @@ def test_what_the_gate_saves_counts_until_something_changes(
     inside: Monorepo, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The gate and the report mean the same predictions, conditions and reliability."""
+    inside.scratch.git("checkout", "--quiet", "-b", "change")
+    inside.scratch.commit()
     prove(inside, "data", "model")
     assert _cli.main(["gate", "--save", "artifacts/gate"]) == 0
     report(capsys, "--data-diff", "none.json")

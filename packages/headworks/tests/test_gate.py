@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -490,8 +491,8 @@ def test_a_slice_column_that_only_the_candidate_has_otherwise_decides_nothing() 
     assert compared(['slice["width"].accuracy >= base.accuracy - 0.9'], renamed, base.columns()).outcome == "passes"
 
 
-def test_a_slice_that_the_candidate_left_out_decides_nothing() -> None:
-    """The value is named; of those that are left, each may be asked for."""
+def test_a_slice_that_the_candidate_left_out_is_wrong_throughout() -> None:
+    """So that none can be hidden; of those that are left, each may be asked for."""
     base = Model()
     base.stroke[base.stroke == "thin"] = "thick"
     base.stroke[:72] = "thin"
@@ -499,20 +500,20 @@ def test_a_slice_that_the_candidate_left_out_decides_nothing() -> None:
     rest = {name: values[72:] for name, values in whole.items()}
     elsewhere = whole | {"id": [f"x{it}" for it in whole["id"][:72]] + whole["id"][72:]}
     for candidate in (rest, elsewhere):
-        with pytest.raises(CannotDecideError) as caught:
-            compared([EACH], candidate, whole)
-        words = 'share no row for slice["stroke=thin"].accuracy, of which the base has some. Let the candidate predict'
-        assert words in str(caught.value)
+        outcomes = {it.subject[14:-11]: it.outcome for it in compared([EACH], candidate, whole).conditions[0].findings}
+        assert outcomes == {"thin": "fails", "medium": "passes", "thick": "passes"}
     named = 'slice["stroke=medium"].accuracy >= base.accuracy - 0.05'
     result = compared([named], rest, whole)
-    assert (result.outcome, result.notes) == ("passes", ("72 rows that only the base predicted were left out",))
+    lost = "candidate.parquet has no prediction for 72 rows, which count as mistakes: 00000, 00001, 00002 and 69 more"
+    assert (result.outcome, result.notes) == ("passes", (lost,))
     of_class = whole | {"label": np.where((base.labels == 9) & (base.stroke == "thin"), 8, base.labels)}
     (only_nine,) = np.flatnonzero(base.labels == 9)[-1:]
     of_class["stroke"] = np.where(np.arange(len(base.labels)) == only_nine, "dotted", base.stroke)
     rest = {name: [*values[:only_nine], *values[only_nine + 1 :]] for name, values in of_class.items()}
-    with pytest.raises(CannotDecideError, match=r'share no row for slice\["stroke=dotted"\]'):
-        compared(['slice["stroke"].recall["9"] >= 0.1'], rest, of_class)
-    assert compared(['slice["stroke"].recall["9"] >= 0.1'], of_class, of_class).outcome == "cannot tell"
+    for candidate, right in ((rest, 0.0), (of_class, 1.0)):
+        findings = compared(['slice["stroke"].recall["9"] >= 0.1'], candidate, of_class).conditions[0].findings
+        (dotted,) = [it for it in findings if "dotted" in it.subject]
+        assert (dotted.candidate, dotted.rows, dotted.outcome) == (right, 1, "cannot tell")
 
 
 def test_groups_have_to_be_the_same() -> None:
@@ -529,10 +530,148 @@ def test_groups_have_to_be_the_same() -> None:
     assert is_asked_the_same([], read[1], read[1])
 
 
-def test_rows_that_only_one_side_has_are_noted() -> None:
-    """They are left out of the comparison."""
+def test_rows_that_only_the_candidate_has_are_left_out() -> None:
+    """Which is noted: of them nobody knows what the base says."""
     base = Model()
     columns = {name: values[:1790] for name, values in base.columns().items()}
-    result = headworks.gate(saved("a.parquet", columns), saved("b.parquet", base.columns()))
-    assert result.notes == ("7 rows that only the base predicted were left out",)
-    assert not result.comparisons[0].is_same
+    result = headworks.gate(saved("a.parquet", base.columns()), saved("b.parquet", columns))
+    assert (result.outcome, result.notes) == ("passes", ("7 rows that only the candidate predicted were left out",))
+    assert (result.comparisons[0].rows, result.comparisons[0].is_same) == (1790, False)
+
+
+def without(columns: dict[str, Any], rows: np.ndarray[Any, Any], *, is_null: bool = False) -> dict[str, Any]:
+    """Return columns without some rows, or with nothing predicted for these."""
+    gone = set(rows.tolist())
+    if is_null:
+        said = {"prediction", "probabilities", "error"} & columns.keys()
+        nulls = {name: [None if at in gone else it for at, it in enumerate(columns[name])] for name in said}
+        return columns | nulls
+    return {name: [it for at, it in enumerate(values) if at not in gone] for name, values in columns.items()}
+
+
+@pytest.mark.parametrize("is_null", [False, True])
+def test_rows_that_a_candidate_lost_are_its_mistakes(*, is_null: bool) -> None:
+    """Five points worse is that, too, where nothing is said of the rows that are wrong; by slice, class and group."""
+    base, worse = Model(), Model()
+    lost = np.flatnonzero((base.stroke == "thin") & ~base.is_wrong & (base.labels < 5))[:88]
+    worse.is_wrong[lost] = True
+    conditions = [ACCURACY, EACH, 'recall["3"] >= base.recall["3"] - 0.02', "accuracy >= 0.96"]
+    conditions += [f"{it} >= base.{it} - 0.02" for it in ("macro_f1", 'f1["3"]', 'precision["3"]')]
+    groups = {"patient": [str(it // 20) for it in range(1797)]}
+    mine, theirs = worse.columns() | groups, base.columns() | groups
+    told = compared(conditions, mine, theirs)
+    found = compared(conditions, without(mine, lost, is_null=is_null), theirs)
+    assert [it.outcome for it in found.conditions[:4]] == ["fails"] * 4
+    for one, other in zip(found.conditions[:4], told.conditions[:4], strict=True):
+        assert one.findings == other.findings
+    for one, other in zip(found.conditions[4:], told.conditions[4:], strict=True):
+        assert one.findings[0].candidate <= other.findings[0].candidate
+        assert one.outcome != "passes"
+    note = f"candidate.parquet has no prediction for 88 rows, which count as mistakes: {lost[0]:05}, "
+    assert [it for it in found.notes if it.startswith(note)] == list(found.notes)
+    assert (found.comparisons[0].rows, found.comparisons[0].only_base) == (1797, 88)
+    grouped = compared(conditions[:1], without(mine, lost, is_null=is_null), theirs, group="patient")
+    assert grouped.conditions == compared(conditions[:1], mine, theirs, group="patient").conditions
+
+
+@pytest.mark.parametrize("is_null", [False, True])
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "log_loss <= base.log_loss + 9",
+        "brier <= base.brier + 1",
+        "ece <= base.ece + 0.5",
+        "ece <= 0.9",
+        "accuracy <= 0.999",
+        "mae <= base.mae + 9",
+        "rmse <= 9",
+    ],
+)
+def test_what_lost_rows_do_to_a_metric_may_not_be_known(condition: str, *, is_null: bool) -> None:
+    """Nor is a mistake one where few of them are asked for; how many and which is said."""
+    errors = {"id": [f"{it:05}" for it in range(400)], "error": np.linspace(-1, 1, 400)}
+    whole = errors if condition[1:4] in {"ae ", "mse"} else Model(400).columns()
+    with pytest.raises(CannotDecideError) as caught:
+        compared([condition], without(whole, np.arange(7), is_null=is_null), whole)
+    words = "candidate.parquet has no prediction for 7 rows: 00000, 00001, 00002 and 4 more. What they do to"
+    assert f"{words} {condition.split(maxsplit=1)[0]} is not known. Let the candidate predict" in str(caught.value)
+
+
+def test_a_lost_row_of_a_slice_that_only_the_candidate_knows_decides_nothing() -> None:
+    """Without it, whoever names the slices could lose the rows of a bad one."""
+    columns = Model(400).columns()
+    mine = without(columns | {"width": columns["stroke"]}, np.arange(7))
+    with pytest.raises(CannotDecideError, match="no prediction for 7 rows of base"):
+        compared(['slice["width=thin"].accuracy >= base.accuracy - 0.5'], mine, columns)
+    assert compared(["accuracy >= base.accuracy - 0.5"], mine, columns).outcome == "passes"
+
+
+def test_what_the_base_did_not_predict_is_not_compared() -> None:
+    """It is a row that only the candidate has, also where it lacks it as well."""
+    columns = Model(400).columns()
+    base = without(columns, np.arange(7), is_null=True)
+    result = compared([ACCURACY], columns, base)
+    assert result.notes == ("7 rows that only the candidate predicted were left out",)
+    both = compared([ACCURACY], without(columns, np.arange(3), is_null=True), base)
+    assert both.comparisons[0].rows == 393
+    assert compared([ACCURACY], base, base).comparisons[0].is_same
+
+
+def test_a_class_of_which_a_candidate_lost_all_rows_is_still_one() -> None:
+    """With and without probabilities, of which it has none for that class."""
+    base = Model(400).columns()
+    rare = np.flatnonzero(np.array(base["label"]) == 9)[:5]
+    whole = without(base, np.flatnonzero(np.array(base["label"]) == 9)[5:])
+    assert len(rare) == 5
+    gone = without(whole, np.flatnonzero(np.array(whole["label"]) == 9))
+    gone["prediction"] = [it % 9 for it in gone["prediction"]]
+    for probabilities in ([[1 / 9] * 9] * len(gone["id"]), None):
+        mine = {name: it for name, it in (gone | {"probabilities": probabilities}).items() if it is not None}
+        (finding,) = compared(['recall["9"] >= base.recall["9"]'], mine, whole).conditions[0].findings
+        assert (finding.candidate, finding.rows) == (0.0, 5)
+
+
+def test_equal_labels_are_not_the_same_model() -> None:
+    """Only probabilities are, and errors, and such as say more than labels do."""
+    base = Model(40).columns()
+    bare = {name: base[name] for name in ("id", "label", "prediction")}
+    right = [0.95 if it else 0.9 for it in np.array(base["label"]) == base["prediction"]]
+    whole = {"id": bare["id"], "error": np.arange(40) % 3}
+    for columns, is_same in (
+        (bare, False),
+        (base, True),
+        (bare | {"probabilities": np.eye(10)[base["prediction"]].tolist()}, False),
+        (bare | {"score": np.ones(40)}, False),
+        (bare | {"score": right}, False),
+        (bare | {"score": np.linspace(0.5, 0.9, 40)}, True),
+        (whole, False),
+        (whole | {"error": np.arange(40) / 3}, True),
+    ):
+        condition = "mae <= base.mae + 0.001" if "error" in columns else "accuracy >= base.accuracy - 0.001"
+        result = compared([condition], columns, columns)
+        assert result.comparisons[0].is_same is is_same
+        assert result.outcome == ("passes" if is_same else "cannot tell")
+        assert any("many models have in common" in it for it in result.notes) is not is_same
+
+
+@pytest.mark.parametrize(
+    ("units", "size", "margin"),
+    [(1, 1, 0.001), (40, 1, 0.03), (360, 1, 0.01), (360, 1, 0.03), (5, 20, 0.07), (2, 180, 0.3)],
+)
+def test_models_at_the_bound_hardly_ever_pass_by_their_labels(units: int, size: int, margin: float) -> None:
+    """Where each row, or each group, is lost by chance: counted over all that chance can give."""
+    rows = units * size
+    labels = {"id": [f"{it:03}" for it in range(rows)], "label": ["a", *"b" * (rows - 1)] if rows > 1 else ["a"]}
+    groups = {"patient": [str(it // size) for it in range(rows)]} if size > 1 else {}
+    chance = 0.0
+    for wrong in range(units + 1):
+        chances = math.comb(units, wrong) * margin**wrong * (1 - margin) ** (units - wrong)
+        if chances < 1e-9:
+            continue
+        predicted = [it if at >= wrong * size else "c" for at, it in enumerate(labels["label"])]
+        if predicted == ["c"] * rows:
+            continue  # of which a file says that nothing can be right
+        one, other = (labels | groups | {"prediction": it} for it in (predicted, labels["label"]))
+        result = compared([f"accuracy >= base.accuracy - {margin}"], one, other, "patient" if groups else "")
+        chance += chances * (result.outcome == "passes")
+    assert chance <= 0.01

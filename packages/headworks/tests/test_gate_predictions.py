@@ -123,6 +123,41 @@ def test_a_slice_may_have_no_value(tmp_path: Path) -> None:
         assert slices["stroke"].tolist() == ["", "thick", "thin"]
 
 
+@pytest.mark.parametrize("name", ["x.parquet", "x.jsonl", "x.csv"])
+def test_a_row_may_have_no_prediction(tmp_path: Path, name: str) -> None:
+    """In every format, as pandas writes it too; what else is said of such a row is nothing."""
+    none, is_csv = "" if name == "x.csv" else None, name == "x.csv"
+    each = {"probabilities": None, "score": [0.5, none, 0.75], "is_new": None}
+    for said in ([0, none, 0], ["0", "", "0"], [0.0, none if is_csv else float("nan"), 0.0]):
+        found = read_predictions(written(tmp_path, name, prediction=said, **each))
+        assert found.predicted.tolist() == [["", "0", "0"]]
+        assert found.classes == ("0", "1")
+        assert found.missing.tolist() == [True, False, False]
+        assert found.present().ids.tolist() == ["b", "c"]
+        assert found.confidence is not None
+        assert np.isnan(found.confidence).tolist() == [[True, False, False]]
+        assert found.digest == read_predictions(written(tmp_path, name, prediction=said, **each)).digest
+    if not is_csv:
+        found = read_predictions(
+            written(tmp_path, name, prediction=[0, None, 0], probabilities=[[1, 0], None, [0.5, 0.5]])
+        )
+        assert found.probabilities is not None
+        assert np.isnan(found.probabilities).tolist() == [[[True, True], [False, False], [False, False]]]
+    wide = {"probabilities.0": [1, none, 0.5], "probabilities.1": [0, none, 0.5], "probabilities": None}
+    found = read_predictions(written(tmp_path, name, prediction=[0, none, 0], is_new=None, **wide))
+    assert found.missing.tolist() == [True, False, False]
+    errors = read_predictions(written(tmp_path, name, error=[0.5, none, 2], is_new=None, probabilities=None))
+    assert errors.missing.tolist() == [True, False, False]
+
+
+def test_a_row_that_one_seed_did_not_predict_is_missing(tmp_path: Path) -> None:
+    """It is a mistake of that seed."""
+    rows = SEEDS | {"prediction": [0, 1, 0, 0, None, 1], "probabilities": None}
+    found = read_predictions(written(tmp_path, "x.parquet", **rows))
+    assert found.predicted.tolist() == [["1", "0", "0"], ["", "1", "0"]]
+    assert found.missing.tolist() == [True, False, False]
+
+
 def test_a_score_is_the_confidence(tmp_path: Path) -> None:
     """So that calibration can be judged where there are no probabilities of all classes."""
     found = read_predictions(written(tmp_path, "x.parquet", probabilities=None, score=[0.5, 0.75, 1]))
@@ -188,12 +223,15 @@ SEEDS = {name: values * 2 for name, values in ROWS.items()} | {"seed": [0, 0, 0,
         ({"probabilities": [0.5, 0.5, 0.5]}, "it has to have lists of numbers"),
         ({"probabilities": None, "score": [0.5, float("nan"), 1]}, "the score of 'a' is nan, which is no number"),
         ({"probabilities": None, "score": [0.5, 1.5, 1]}, "the score of 'a' is 1.5, which is not from 0 to 1"),
-        ({"probabilities": None, "score": [0.5, None, 1]}, "the column 'score' has no value in row 2"),
+        ({"probabilities": None, "score": [0.5, None, 1]}, "the score of 'a' is nan, which is no number"),
+        ({"probabilities": None, "prediction": [None] * 3}, "no row has a prediction"),
         (
             {"probabilities": None, "score": ["x", "y", "z"]},
             "the column 'score' is of type string; it has to be of type double",
         ),
         ({"error": [1, -1e308, 2]}, "the error of 'a' is -1e+308, beyond 1e+30"),
+        ({"error": [1, float("inf"), 2]}, "the error of 'a' is inf, which is no number"),
+        ({"error": [1, 2, 3], "label": [0.5, None, 1]}, "the column 'label' has no value in row 2"),
         ({"id": ["a", "", "b"]}, "the column 'id' has no value in row 2"),
         ({"label": ["0", "1", ""]}, "the column 'label' has no value in row 3"),
         (
@@ -230,13 +268,16 @@ def test_what_is_no_file_of_predictions_is_refused(tmp_path: Path) -> None:
 
 
 def test_rows_are_paired_by_their_ids(tmp_path: Path) -> None:
-    """What only one side has is counted and left out."""
+    """What only the candidate has is counted and left out; what only the base has is there without a prediction."""
     mine = read_predictions(written(tmp_path, "x.parquet"))
     theirs = read_predictions(written(tmp_path, "y.parquet", id=["c", "a", "z"], label=[0, 1, 0]))
     found = pair(mine, theirs, least=0.5)
-    assert found.candidate.ids.tolist() == found.base.ids.tolist() == ["a", "c"]
-    assert (found.only_candidate, found.only_base) == (1, 1)
-    assert not found.is_same
+    assert found.candidate.ids.tolist() == found.base.ids.tolist() == ["a", "c", "z"]
+    assert found.candidate.predicted.tolist() == [["1", "0", ""]]
+    assert found.candidate.missing.tolist() == [False, False, True]
+    assert (found.only_candidate, found.lost, found.is_level) == (1, ("z",), False)
+    assert [it.ids.tolist() for it in found.both()] == [["a", "c"]] * 2
+    assert found.whole.ids.tolist() == ["a", "b", "c", "z"]
     with pytest.raises(CannotDecideError, match=r"share 2 of 3 rows, which is less than min-shared = 0\.9"):
         pair(mine, theirs, least=0.9)
 
@@ -257,8 +298,8 @@ def test_models_that_were_not_asked_the_same_are_not_compared(tmp_path: Path) ->
     with pytest.raises(CannotDecideError, match="Only one of"):
         pair(mine, regression, least=0.5)
     without = read_predictions(written(tmp_path, "w.parquet", error=[1, 2, 3], label=None))
-    assert pair(without, without, least=0.5).is_same
-    assert pair(regression, without, least=0.5).is_same
-    assert pair(without, regression, least=0.5).is_same
+    assert pair(without, without, least=0.5).is_level
+    assert pair(regression, without, least=0.5).is_level
+    assert pair(without, regression, least=0.5).is_level
     with pytest.raises(CannotDecideError, match="Only one of"):
         pair(regression, mine, least=0.5)

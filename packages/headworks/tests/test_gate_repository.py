@@ -89,11 +89,12 @@ class Demo:
         scratch.commit({"inputs/model.txt": "4 800"})
 
     def branch(self) -> None:
-        """Start a branch."""
+        """Start a branch, with a commit that is about nothing."""
         self.scratch.git("checkout", "--quiet", "-b", "change")
+        self.scratch.commit()
 
-    def train(self, wrong: int = 4, rows: int = 800, *, model: bytes = b"", **more: str) -> None:
-        """Change the model, and leave what the stage would: its outputs and a verdict."""
+    def train(self, wrong: int = 4, rows: int = 800, *, model: bytes = b"", other: str = "", **more: str) -> None:
+        """Change the model, and what it is made from; leave what the stage would: its outputs and a verdict."""
         said = "".join(f"\nrow{it},yes,{'no' if it < wrong else 'yes'}" for it in range(rows))
         files: dict[str, str | bytes] = {
             "predictions.csv": f"id,label,prediction{said}",
@@ -102,7 +103,7 @@ class Demo:
         files |= {f"{name}.csv": content for name, content in more.items()}
         files["model.bin"] = model or f"model {wrong}" + "x" * wrong
         self.scratch.write({f"artifacts/evaluate/{name}": content for name, content in files.items()})
-        self.scratch.write({"inputs/model.txt": f"{wrong} {rows}"})
+        self.scratch.write({"inputs/model.txt": f"{wrong} {rows}{other}"})
         store, root = Store.default(), Path.cwd()
         (planned,) = plan(root, store=store, sessions=["evaluate"]).sessions
         outputs = {path: store.outputs(root).content(path) or "" for path in planned.outputs}
@@ -266,6 +267,77 @@ def test_the_first_base_is_recorded_where_there_is_none(scratch: Scratch, demo: 
     assert "recorded the" not in demo.gate("--bootstrap", code=1)
 
 
+def test_a_base_without_predictions_may_be_named_once(demo: Demo) -> None:
+    """By its id in the table, which stands for no later one; what it does have is compared all the same."""
+    demo.scratch.commit({"inputs/model.txt": "-1 800"})
+    demo.branch()
+    demo.train(5)
+    base = demo.scratch.git("rev-parse", "main")
+    demo.replace("budget = 2", f'budget = 2\nbootstrap = "{base[:12]}"')
+    found = demo.gate()
+    assert found.startswith(
+        "gate passes: there is no base yet, so that nothing was compared, and nothing else is asked"
+    )
+    shutil.rmtree(Path(Store.default().root, "baselines"))
+    demo.scratch.git("branch", "--force", "main", "HEAD")
+    assert "evaluate does not pass at the base" in demo.gate(code=3)
+
+
+def test_equal_labels_are_told_apart_by_the_model(demo: Demo) -> None:
+    """Where neither its file nor what it comes from is the same, labels are judged as those of two models."""
+    demo.train()
+    demo.branch()
+    demo.train(other=" ")
+    assert "(identical predictions)" in demo.gate()
+    demo.train(other="  ", model=b"another one that predicts the same")
+    found = demo.gate()
+    assert "not one label of artifacts/evaluate/predictions.csv differs, which many models have in common" in found
+    assert "(score interval" in found
+    assert "model 1 of 2 asks the test set of evaluate\n" in found
+
+
+def test_without_a_model_all_that_the_predictions_come_from_tells(demo: Demo) -> None:
+    """A session that is at the base what it is now, with all that it reads, gives the same model."""
+    demo.replace('model = "artifacts/evaluate/model.bin"\n', "")
+    demo.scratch.commit()
+    demo.train()
+    demo.branch()
+    assert "(identical predictions)" in demo.gate()
+    demo.train(other=" ")
+    assert "(score interval" in demo.gate()
+
+
+def test_rows_that_the_dataset_has_no_more_are_not_lost(demo: Demo) -> None:
+    """Where the table names the file with its rows; those that it still has are lost as ever."""
+    rows = "".join(f"\nrow{it},yes,yes" for it in range(800))
+    demo.train(predictions=f"id,label,prediction{rows}", dataset="id" + "".join(f"\nrow{it}" for it in range(800)))
+    demo.branch()
+    condition = ("--condition", "accuracy >= base.accuracy - 0.01")
+    kept = "".join(f"\nrow{it},yes,yes" for it in range(30, 800))
+    demo.train(
+        predictions=f"id,label,prediction{kept}",
+        dataset="id" + "".join(f"\nrow{it}" for it in range(30, 800)),
+        other=" ",
+    )
+    assert "has no prediction for 30 rows, which count as mistakes: row0, row1, row10" in demo.gate(*condition, code=1)
+    demo.replace("budget = 2", 'budget = 2\nrows = { evaluate = ["artifacts/evaluate/dataset.csv"] }')
+    found = demo.gate(*condition)
+    assert "note: 30 rows of evaluate that the base had are asked no more: row0, row1, row10 and 27 more\n" in found
+    assert "on 770 rows" in found
+    demo.train(
+        predictions=f"id,label,prediction{kept}",
+        dataset="id" + "".join(f"\nrow{it}" for it in range(10, 800)),
+        other="  ",
+    )
+    found = demo.gate(*condition, code=1)
+    assert "has no prediction for 20 rows, which count as mistakes" in found
+    assert "note: 10 rows of evaluate that the base had are asked no more" in found
+    demo.replace("dataset.csv", "none.csv")
+    assert "There is no artifacts/evaluate/none.csv to judge" in demo.gate(*condition, code=3)
+    demo.train(predictions=f"id,label,prediction{kept}", none="row\nrow1", other="   ")
+    assert "none.csv: there is no column 'id'" in demo.gate(*condition, code=2)
+
+
 def test_a_repository_without_a_commit_has_no_base(tmp_path: Path, demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 3, unless the first one is asked for."""
     empty = type(demo.scratch)(tmp_path / "empty")
@@ -276,7 +348,7 @@ def test_a_repository_without_a_commit_has_no_base(tmp_path: Path, demo: Demo, m
     demo.scratch = empty
     demo.train()
     assert "There is no commit to compare with: this is an empty repository" in demo.gate(code=3)
-    assert demo.gate("--bootstrap").startswith("gate passes: there is no base yet, and nothing else is asked\n")
+    assert demo.gate("--bootstrap").startswith("gate passes: there is no base yet, so that nothing was compared")
 
 
 def test_predictions_that_the_base_does_not_have_are_named(demo: Demo) -> None:

@@ -65,6 +65,10 @@ def test_a_table_is_read(tmp_path: Path) -> None:
         ({"predictions": {"a/b": "x.csv"}}, "predictions is 'a/b'; it has to be named by letters, digits, `_`, `-`"),
         ({"predictions": {"": "x.csv"}}, "predictions is ''; it has to be named by letters"),
         ({"promote": {"x": []}}, "it has to be a table of lists"),
+        ({"rows": {"x": "a.csv"}}, "it has to be a table of lists"),
+        (TWO | {"rows": {"tset": ["a.csv"]}}, "there are no predictions 'tset'. Did you mean 'test'?"),
+        ({"bootstrap": "main"}, "bootstrap is 'main'; it has to be the id of a commit, 7 to 64 hexadecimal digits"),
+        ({"releases": ["v*"]}, "releases is ['v*']; it has to be a pattern of the names of tags"),
         ({"predict": ["a", "{out}"]}, "it has to be a table of files or commands"),
         ({"predict": {"x": ["{out}"]}}, "predict: there are no predictions 'x'"),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -156,16 +157,50 @@ def test_forty_rows_cannot_tell(project: Scratch) -> None:
 
 
 def test_the_first_commit_has_no_base(project: Scratch) -> None:
-    """Exit code 3, until what the work tree predicts is recorded as the first."""
+    """What it predicts is recorded as the first, which is said, and absolute conditions are judged as ever."""
     project.git("checkout", "--quiet", "main")
     project.git("reset", "--quiet", "HEAD^")
-    assert "There is no commit to compare with: this is the first commit. If there never was one" in gate(code=3)
-    found = gate("--bootstrap")
-    assert found.startswith("gate passes: there is no base yet, and nothing else is asked\n")
+    found = gate("--condition", "accuracy >= 0.5", "--condition", "accuracy >= base.accuracy")
+    said = "1 condition, each at 0.99; nothing was compared for accuracy >= base.accuracy: there is no base yet"
+    assert found.startswith(f"gate passes: {said}\n")
+    shutil.rmtree(Path(os.environ["HEADWORKS_STORE"], "baselines"))
+    assert gate("--condition", "accuracy >= 0.99", "--condition", "accuracy >= base.accuracy", code=1)
+    shutil.rmtree(Path(os.environ["HEADWORKS_STORE"], "baselines"))
+    found = gate()
+    assert found.startswith(
+        "gate passes: there is no base yet, so that nothing was compared, and nothing else is asked\n"
+    )
+    reason = "there being no base yet: There is no commit to compare with: this is the first commit.\n"
+    assert f"note: 'overall' is not judged, {reason}" in found
     assert "recorded the predictions of evaluate as the first base" in found
     project.write({"inputs/model.txt": model(range(0, ROWS, 5))})
     project.git("commit", "--quiet", "--amend", "--all", "--no-edit")
     assert "the base of evaluate is the first one, recorded on" in gate(code=1)
+
+
+def test_a_release_is_judged_by_the_one_before(
+    project: Scratch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As is a main branch that nothing is ahead of: by itself it would pass, however bad it has become."""
+    project.git("checkout", "--quiet", "main")
+    project.git("tag", "v1.0")
+    last = project.git("rev-parse", "HEAD")[:12]
+    for step in (60, 30, 18):
+        project.commit({"inputs/model.txt": model({*range(0, ROWS, 50), *range(1, ROWS, step)})})
+    project.git("tag", "v1.1")
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"before": "0" * 40, "ref": "refs/tags/v1.1"}))
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "push")
+    monkeypatch.setenv("GITHUB_EVENT_PATH", str(event))
+    found = gate(code=1)
+    assert (
+        f"is ahead of {project.git('rev-parse', 'HEAD')[:12]}, main, so that the base is {last}, the last rel" in found
+    )
+    assert "note: this is the base itself, than which it is never worse" in gate("--base", "HEAD")
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "schedule")
+    assert "the last release, v1.0" in gate(code=1)
+    project.git("tag", "--delete", "v1.0")
+    assert "the commit before, there being no release yet" in gate(code=3)
 
 
 def test_a_model_is_not_judged_by_itself(project: Scratch) -> None:

@@ -1,8 +1,8 @@
 """Judge whether a candidate model is no worse than its base, on what, and how sure that is.
 
 With --candidate it judges files, and with --candidate-measurements alone what was measured; without either, the
-predictions of the work tree by those of the merge base. With --plan it judges nothing and says how many rows the
-conditions need.
+predictions of the work tree by those of the merge base, or of the last release where that is HEAD itself. With --plan
+it judges nothing and says how many rows the conditions need.
 """
 
 from __future__ import annotations

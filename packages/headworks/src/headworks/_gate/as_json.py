@@ -29,6 +29,7 @@ def as_data(result: GateResult) -> dict[str, Any]:
         "conditions": [_condition(it) for it in result.conditions],
         "comparisons": [dict(vars(it)) for it in result.comparisons],
         "notes": list(result.notes),
+        "unjudged": list(result.unjudged),
     }
 
 

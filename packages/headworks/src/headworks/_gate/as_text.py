@@ -38,10 +38,16 @@ def _headline(result: GateResult) -> str:
     due = [_due(it) for it in result.conditions if it.outcome == result.outcome]
     count = len(result.conditions)
     if not count:
-        return "gate passes: there is no base yet, and nothing else is asked"
+        return "gate passes: there is no base yet, so that nothing was compared, and nothing else is asked"
     if result.outcome == "passes":
-        return f"gate passes: {count} {'condition' if count == 1 else 'conditions'}, each at {result.reliability:.4g}"
+        number = f"{count} {'condition' if count == 1 else 'conditions'}, each at {result.reliability:.4g}"
+        return f"gate passes: {number}{_not_compared(result)}"
     return f"gate {'fails' if result.outcome == 'fails' else 'cannot tell'}: {'; '.join(due)}"
+
+
+def _not_compared(result: GateResult) -> str:
+    """Return which conditions were left out, there being no base yet."""
+    return f"; nothing was compared for {', '.join(result.unjudged)}: there is no base yet" if result.unjudged else ""
 
 
 def _due(it: Judged) -> str:

@@ -4,35 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 
-from headworks._gate.subjects import subjects_of
 from headworks.errors import CannotDecideError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from headworks._gate.condition import Subject
     from headworks._gate.predictions import Predictions
 
-__all__ = ["check_asked", "is_asked_the_same"]
+__all__ = ["check_asked", "few", "is_asked_the_same"]
 
 _SHOWN = 3  # ids or values that a message names
 _SOURCE = "Let both files have that column from the same source"
 
 
-def check_asked(subjects: Iterable[Subject], candidate: Predictions, base: Predictions, whole: Predictions) -> None:
+def check_asked(subjects: Iterable[Subject], candidate: Predictions, base: Predictions, lost: Sequence[str]) -> None:
     """Refuse two models that were not asked the same.
 
     Args:
         subjects: what is judged.
-        candidate: predictions of the candidate, for the rows that both have.
-        base: those of the base, for the same rows.
-        whole: all that the base predicted.
+        candidate: predictions of the candidate, for the rows of the base.
+        base: those of the base.
+        lost: ids of the rows that the candidate has no prediction for.
 
     Raises:
-        CannotDecideError: labels, groups or slices differ, or no row of a slice of the base is left.
+        CannotDecideError: labels, groups or slices differ, or nobody knows which slice a lost row is of.
     """
     if (candidate.errors is None) != (base.errors is None):
         message = f"Only one of {candidate.source} and {base.source} is a regression. Compare models of one kind."
@@ -47,7 +46,12 @@ def check_asked(subjects: Iterable[Subject], candidate: Predictions, base: Predi
             differs = candidate.slices[subject.column] != base.slices[subject.column]
             advice = f"{_SOURCE}; where it is meant to change, give it another name."
             _check(candidate, base, differs, f"values in the slice column {subject.column!r}", advice)
-            _check_values(subject, candidate, whole)
+        elif subject.column in candidate.slices and lost:
+            message = (
+                f"{candidate.source} has no prediction for {len(lost):,} rows of {base.source}: {few(lost)}. Only the"
+                f" former has the column {subject.column!r}, which would say where they belong. Predict them as well."
+            )
+            raise CannotDecideError(message)
 
 
 def is_asked_the_same(subjects: Iterable[Subject], candidate: Predictions, base: Predictions) -> bool:
@@ -65,24 +69,12 @@ def _check(candidate: Predictions, base: Predictions, differs: NDArray[np.bool_]
     """Refuse rows that differ in something, by name."""
     wrong = candidate.ids[differs].tolist()
     if wrong:
-        names = f"{len(wrong):,} rows: {_few(wrong)}"
+        names = f"{len(wrong):,} rows: {few(wrong)}"
         message = f"{candidate.source} and {base.source} have different {what} for {names}. {advice}"
         raise CannotDecideError(message)
 
 
-def _check_values(subject: Subject, candidate: Predictions, whole: Predictions) -> None:
-    """Refuse a candidate that is asked about every value of a slice column, and not seen at one that the base has."""
-    left = {str(it) for it in subjects_of(subject, candidate)}
-    gone = [str(it) for it in subjects_of(subject, whole) if str(it) not in left]
-    if gone:
-        message = (
-            f"{candidate.source} and {whole.source} share no row for {_few(gone)}, of which the base has some."
-            f" Let the candidate predict these rows as well, or ask for each value that is left in place of {subject}."
-        )
-        raise CannotDecideError(message)
-
-
-def _few(names: list[str]) -> str:
+def few(names: Sequence[str]) -> str:
     """Return some names, and how many there are more."""
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 
-from headworks._base import Base, find_base
+from headworks._base import find_base
 from headworks._digest import Digester
+from headworks._gate.earlier import FIRST_COMMIT, earlier, is_itself
 from headworks._needs import in_order
 from headworks._quantities import duration_text
 from headworks._run.lock import INSIDE
@@ -20,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from headworks._base import Base
     from headworks._sessions import Session
     from headworks._store.store import Store
     from headworks._verdict import Verdict
@@ -27,12 +29,20 @@ if TYPE_CHECKING:
 __all__ = ["BaseTree", "NoBaseError"]
 
 _PATIENCE = 6.0  # seconds that a run gets to end its sessions, which it does within 5
-_UNKNOWN = "the last one, and nothing says which branch it is to be merged into. Fetch it, or name a base with --base"
-FIRST = "If there never was one, --bootstrap records what this work tree predicts as the first."
+_FIRST = "If there never was one, --bootstrap records what this work tree predicts as the first."
 
 
 class NoBaseError(CannotDecideError):
-    """There is nothing to compare with."""
+    """There is nothing to compare with.
+
+    Attributes:
+        reason: why, without what could be done.
+    """
+
+    def __init__(self, reason: str) -> None:
+        """Say why, and what to do where there never was anything."""
+        super().__init__(f"{reason} {_FIRST}")
+        self.reason = reason
 
 
 class BaseTree:
@@ -44,14 +54,18 @@ class BaseTree:
         unproven: files of the work tree that were asked about, of which no verdict says who wrote them.
     """
 
-    def __init__(self, root: str, store: Store, folder: str, *, asked: str | None, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, root: str, store: Store, folder: str, *, asked: str | None, releases: str, say: Callable[[str], None]
+    ) -> None:
         """Find the base of a work tree.
 
         Args:
             root: the project's folder.
             store: where verdicts and outputs are.
             folder: an empty folder for what is restored.
-            asked: a revision, or None for the branch to be merged into.
+            asked: a revision, or None for the branch to be merged into, and where that is the work tree itself, for the
+                last release.
+            releases: a pattern of the names of tags.
             say: takes a message for the person who waits.
         """
         self._now = Digester.for_worktree(root)
@@ -62,25 +76,37 @@ class BaseTree:
         self._say = say
         self._places: dict[str, str] = {}
         self._tree = ""
-        found = find_base(self._repository, asked)
-        self.base = self._other(found)
         self.notes: list[str] = []
         self.unproven: list[str] = []
+        found = find_base(self._repository, asked)
+        is_asked = asked is not None
+        self.base = self._apart(found, releases, is_asked=is_asked) if is_itself(self._repository, found) else found
 
-    def _other(self, found: Base) -> Base:
-        """Return a base, without a commit where that is the work tree itself for want of another one.
+    def _apart(self, itself: Base, releases: str, *, is_asked: bool) -> Base:
+        """Return another base than the work tree itself, unless somebody asked for that, and note it."""
+        if is_asked:
+            self.notes.append("this is the base itself, than which it is never worse, so that a pass says nothing")
+            return itself
+        base = earlier(self._repository, itself, releases)
+        if base.commit:
+            self.notes.append(f"nothing is ahead of {itself.name}, so that the base is {base.name}")
+        return base
 
-        A model compared with itself is never worse, which would be no reason to let it in.
+    def is_excused(self, named: str) -> bool:
+        """Whether it is known that there is nothing to compare with: at the first commit, and at one that is named.
+
+        Args:
+            named: the id of a commit, or how it begins; empty for none.
         """
-        ask = self._repository.ask
-        if found.commit != ask("rev-parse", "--verify", "--quiet", "HEAD") or ask("status", "--porcelain") != "":
-            return found
-        is_shallow = ask("rev-parse", "--is-shallow-repository") == "true"
-        if not is_shallow and ask("rev-parse", "--verify", "--quiet", "HEAD^") is None:
-            return Base(commit="", name="the first commit")
-        if found.is_assumed:
-            return Base(commit="", name=_UNKNOWN)
-        return found
+        if self.base.commit:
+            return bool(named) and self.base.commit.startswith(named)
+        return self.base.name == FIRST_COMMIT
+
+    def is_unchanged(self, path: str) -> bool:
+        """Tell whether the session that writes a file is at the base just what it is now, with all that it reads."""
+        session = self._writer(path)
+        now, then = (self._verdict(session, it) for it in (self._now, self._now.for_commit(self.base.commit)))
+        return now is not None and then is not None and now.digest == then.digest
 
     def find(self, path: str) -> str:
         """Return where a file lies that a stage of the base wrote, by its path in the work tree.
@@ -91,7 +117,7 @@ class BaseTree:
         """
         session = self._writer(path)
         if not self.base.commit:
-            message = f"There is no commit to compare with: this is {self.base.name}. {FIRST}"
+            message = f"There is no commit to compare with: this is {self.base.name}."
             raise NoBaseError(message)
         if session.name not in self._places:
             self._places[session.name] = self._restored(session) or self._made(session)
@@ -99,7 +125,7 @@ class BaseTree:
         if not os.path.isfile(place):
             message = (
                 f"{session.name} of the base, {self.base.name}, does not write {path}, so that there is nothing to"
-                f" compare with. {FIRST}"
+                f" compare with."
             )
             raise NoBaseError(message)
         return place
@@ -202,7 +228,7 @@ class BaseTree:
         if code:
             message = (
                 f"{session.name} does not pass at the base, {self.base.name} (exit code {code}), so that"
-                f" there is nothing to compare with. Name another base with --base. {FIRST}"
+                f" there is nothing to compare with. Name another base with --base."
             )
             raise NoBaseError(message)
         self.notes.append(f"the base is what {session.name} gave at {self.base.name}, run in a work tree of its own")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from headworks._gate.base import NoBaseError
 from headworks._gate.baselines import Baselines
 from headworks._gate.predict import predict_anew
+from headworks._store.writing import hash_file
 from headworks.errors import ConfigurationError
 
 TYPE_CHECKING = False
@@ -33,6 +35,7 @@ class BasePredictions:
         self._folder = folder
         self._baselines = Baselines(store, root, folder)
         self._found: dict[str, str | NoBaseError] = {}
+        self._firsts: dict[str, str] = {}  # the model's SHA-256 by the names of recorded first predictions
         self.notes: list[str] = []
 
     def file(self, name: str) -> str:
@@ -53,15 +56,31 @@ class BasePredictions:
 
     def _first(self, name: str) -> str:
         """Return the recorded first predictions; empty where there are none that can be relied upon."""
-        file, day = self._baselines.restore(name, self._settings.predictions[name])
+        file, day, model = self._baselines.restore(name, self._settings.predictions[name])
         if file:
+            self._firsts[name] = model
             self.notes.append(f"the base of {name} is the first one, recorded on {day}")
         return file
 
     def record_first(self, name: str, when: str) -> None:
         """Keep what the work tree predicted as the first predictions of a name."""
-        self._baselines.record(name, os.path.join(self._root, self._settings.predictions[name]), when)
+        file = os.path.join(self._root, self._settings.predictions[name])
+        self._baselines.record(name, file, when, self._model())
         self.notes.append(f"recorded the predictions of {name} as the first base")
+
+    def is_same_model(self, name: str) -> bool:
+        """Tell whether the base's model is the work tree's, by its file or by all that its predictions come from."""
+        mine = self._model()
+        if name in self._firsts:
+            return bool(mine) and self._firsts[name] == mine
+        if self._tree.is_unchanged(self._settings.predictions[name]):
+            return True
+        return bool(mine) and hash_file(Path(self._tree.find(self._settings.model)))[0] == mine
+
+    def _model(self) -> str:
+        """Return the SHA-256 of the work tree's model; empty where none is named, or there is none."""
+        path = Path(self._root, self._settings.model)
+        return hash_file(path)[0] if self._settings.model and path.is_file() else ""
 
     def anew(self, name: str) -> str:
         """Return what the base's model predicts for the rows of the work tree's dataset.

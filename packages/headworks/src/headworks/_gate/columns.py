@@ -12,7 +12,7 @@ from headworks.errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import NoReturn
 
     from numpy.typing import NDArray
@@ -50,13 +50,21 @@ class Columns:
         """Tell whether there is such a column."""
         return name in self.names
 
-    def require(self, names: Iterable[str]) -> None:
-        """Refuse a file that lacks a column, or a value in one of texts."""
-        for name in names:
+    def require(self, whole: Sequence[str], gaps: Sequence[str]) -> None:
+        """Refuse a file that lacks a column, or a value in one of texts that has to be whole."""
+        for name in (*whole, *gaps):
             if not self.has(name):
                 self.refuse(f"there is no column {name!r}.{suggestion(name, self.names)}")
+        for name in whole:
             if types.is_string(self._table[name].type) and (self.texts(name) == "").any():
                 self._refuse_missing(name, int(np.argmax(self.texts(name) == "")))
+
+    def is_missing(self, name: str) -> NDArray[np.bool_]:
+        """Return which rows have no value, or one that is no number, (rows,)."""
+        found: NDArray[np.bool_] = compute.is_null(self._table[name].combine_chunks(), nan_is_null=True).to_numpy(
+            zero_copy_only=False
+        )
+        return found
 
     def texts(self, name: str, *, missing: str | None = None) -> NDArray[np.str_]:
         """Return a column as texts; a whole number is written without a point.
@@ -67,6 +75,8 @@ class Columns:
         """
         if name not in self._texts:
             column = self._table[name].combine_chunks()
+            if types.is_floating(column.type) and missing is not None:
+                column = compute.if_else(compute.is_nan(column), None, column)
             if column.null_count and missing is None:
                 self._refuse_nulls(name, column)
             if types.is_floating(column.type):
@@ -80,38 +90,48 @@ class Columns:
             self._texts[name] = np.array((texts if missing is None else texts.fill_null(missing)).to_pylist(), np.str_)
         return self._texts[name]
 
-    def numbers(self, name: str) -> NDArray[np.float64]:
-        """Return a column as finite numbers, of which squares are finite too."""
+    def numbers(self, name: str, *, missing: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+        """Return a column as finite numbers, of which squares are finite too.
+
+        Args:
+            name: the column.
+            missing: the rows that may have none, and are NaN, (rows,).
+        """
         column = self._table[name].combine_chunks()
-        if column.null_count:
+        if column.null_count and missing is None:
             self._refuse_nulls(name, column)
         values: NDArray[np.float64] = self._cast(name, column, pa.float64()).to_numpy(zero_copy_only=False)
-        if not np.isfinite(values).all():
-            row = int(np.flatnonzero(~np.isfinite(values))[0])
-            self.refuse(f"the {name} of {str(self.texts('id')[row])!r} is {values[row]}, which is no number")
-        if np.abs(values).max() > LARGEST:
-            row = int(np.abs(values).argmax())
-            self.refuse(f"the {name} of {str(self.texts('id')[row])!r} is {values[row]:g}, beyond {LARGEST:g}")
+        values = values if missing is None else np.where(missing, np.nan, values)
+        for is_wrong, said in (
+            (~np.isfinite(values) if missing is None else ~np.isfinite(values) & ~missing, ", which is no number"),
+            (np.abs(values) > LARGEST, f", beyond {LARGEST:g}"),
+        ):
+            if is_wrong.any():
+                row = int(is_wrong.argmax())
+                self.refuse(f"the {name} of {str(self.texts('id')[row])!r} is {values[row]:g}{said}")
         return values
 
-    def shares(self, name: str) -> NDArray[np.float64]:
-        """Return a column as numbers from 0 to 1."""
-        values = self.numbers(name)
-        if values.min() < 0 or values.max() > 1:
-            row = int(np.flatnonzero((values < 0) | (values > 1))[0])
+    def shares(self, name: str, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return a column as numbers from 0 to 1; NaN in the rows that may have none, (rows,)."""
+        values = self.numbers(name, missing=missing)
+        is_wrong = (values < 0) | (values > 1)
+        if is_wrong.any():
+            row = int(is_wrong.argmax())
             self.refuse(f"the {name} of {str(self.texts('id')[row])!r} is {values[row]:g}, which is not from 0 to 1")
         return values
 
-    def lists(self, name: str) -> NDArray[np.float64]:
-        """Return a column of lists of one length, (rows, length)."""
+    def lists(self, name: str, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return a column of lists of one length, (rows, length); NaN in the rows that may have none, (rows,)."""
         column = self._table[name].combine_chunks()
         if not _is_list(column.type):
             self.refuse(f"the column {name!r} has {column.type}; it has to have lists of numbers")
+        column = column.filter(pa.array(~missing))
         lengths = set(compute.list_value_length(column).to_pylist())
         if len(lengths) > 1 or not lengths - {None, 0}:
             self.refuse(f"the lists in the column {name!r} have different lengths, or none")
         flat = self._cast(name, column.flatten(), pa.float64()).to_numpy(zero_copy_only=False)
-        values: NDArray[np.float64] = flat.reshape(len(column), -1)
+        values = np.full((len(missing), len(flat) // len(column)), np.nan)
+        values[~missing] = flat.reshape(len(column), -1)
         return values
 
     def slices(self, others: Iterable[str], prefix: str) -> list[str]:

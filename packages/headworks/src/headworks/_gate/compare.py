@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headworks._gate.asked import few
 from headworks._gate.file import read_predictions
 from headworks._gate.judge import decided, judge
 from headworks._gate.measurements import judge_measurement
@@ -14,7 +15,7 @@ from headworks.errors import CannotDecideError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from headworks._gate.condition import Subject
     from headworks._gate.predictions import Pair, Predictions
@@ -36,6 +37,11 @@ class Compared(Record):
 
     candidate: Predictions
     pair: Pair | None
+
+    @property
+    def whole(self) -> Predictions:
+        """All rows of the candidate, and those that it lost as far as that is known."""
+        return self.candidate if self.pair is None else self.pair.whole
 
 
 def gate(
@@ -60,7 +66,8 @@ def gate(
     Raises:
         UsageError: a file is missing.
         ConfigurationError: a file, a condition or a setting cannot be right.
-        CannotDecideError: there is no base, too few rows are shared, or labels, groups or slices differ.
+        CannotDecideError: there is no base, too few rows are shared, labels, groups or slices differ, or the candidate
+            lacks rows that a metric has to know.
     """
     chosen = settings or read_settings()
     asked = chosen.conditions if conditions is None else wanted(conditions)
@@ -135,7 +142,7 @@ def judge_all(
         reliability=settings.reliability,
         conditions=tuple(judged),
         comparisons=comparisons,
-        notes=(*notes, *(note for it in comparisons for note in _left_out(it))),
+        notes=(*notes, *(note for it in compared.values() for note in _noted(it))),
     )
 
 
@@ -153,7 +160,7 @@ def _findings(
         return decided([finding], settings.error)
     found = compared.pair
     if not condition.is_relative:
-        return judge(condition, compared.candidate, None, error=settings.error, draws=settings.resamples)
+        return judge(condition, compared.whole, None, error=settings.error, draws=settings.resamples)
     if found is None:
         message = (
             f"There is no base to compare with, which {condition.text!r} needs. Name its predictions in --baseline."
@@ -180,7 +187,7 @@ def _comparison(name: str, compared: Compared) -> Comparison:
         base=found.base.source if found else "",
         rows=len(found.candidate.ids if found else mine.ids),
         only_candidate=found.only_candidate if found else 0,
-        only_base=found.only_base if found else 0,
+        only_base=len(found.lost) if found else 0,
         is_same=found is not None and found.is_same,
         test_set=mine.rows_digest,
         model=mine.digest,
@@ -188,7 +195,15 @@ def _comparison(name: str, compared: Compared) -> Comparison:
     )
 
 
-def _left_out(it: Comparison) -> list[str]:
-    """Return notes about rows that could not be compared."""
-    sides = [("candidate", it.only_candidate), ("base", it.only_base)]
-    return [f"{number:,} rows that only the {whose} predicted were left out" for whose, number in sides if number]
+def _noted(it: Compared) -> Iterator[str]:
+    """Yield notes about rows that could not be compared, and about models that are level and may not be the same."""
+    found, source = it.pair, it.candidate.source
+    if found is not None and found.only_candidate:
+        yield f"{found.only_candidate:,} rows that only the candidate predicted were left out"
+    if lost := it.whole.ids[it.whole.missing].tolist():
+        yield f"{source} has no prediction for {len(lost):,} rows, which count as mistakes: {few(lost)}"
+    if found is not None and found.is_level and not found.is_same:
+        yield (
+            f"not one label of {source} differs, which many models have in common: only equal probabilities or equal"
+            " files of the model say that it is the same"
+        )

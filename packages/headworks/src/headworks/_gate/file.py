@@ -3,7 +3,8 @@
 Columns: `id`; for a classification `label` and `prediction`, optionally `probabilities` (a list, one for each class
 0 to K - 1) or one `probabilities.CLASS` for each class, and `score`, the confidence in the prediction; for a regression
 `error`. `seed` names the training that a row is of, and `fold` what it was left out of. Any other column of texts,
-whole numbers or truths is a slice; where it has no value, that is one of its own.
+whole numbers or truths is a slice; where it has no value, that is one of its own. For a row without a prediction, or
+without an error, a model has no answer.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["read_predictions"]
+__all__ = ["read_ids", "read_predictions"]
 
 _FORMATS = (".parquet", ".csv", ".jsonl", ".ndjson")
 _KNOWN = ("id", "label", "prediction", "probabilities", "score", "error", "seed", "fold")
@@ -65,6 +66,18 @@ def read_predictions(
     return _predictions(found, own.get(group, group))
 
 
+def read_ids(path: str) -> NDArray[np.str_]:
+    """Return the column `id` of a file in one of the same formats.
+
+    Raises:
+        UsageError: there is no such file, or it has another ending.
+        ConfigurationError: it has no such column.
+    """
+    found = Columns(path, _read(path, ["id"]))
+    found.require(["id"], [])
+    return found.texts("id")
+
+
 def _read(path: str, texts: list[str]) -> pa.Table:
     """Return the table in a file; some columns of a CSV file are texts whatever they look like."""
     ending = os.path.splitext(path)[1].lower()
@@ -93,7 +106,7 @@ def _without_points(table: pa.Table, names: list[str]) -> pa.Table:
     """
     places = [table.column_names.index(name) for name in names if name in table.column_names]
     columns = [table.column(place) for place in places]
-    if not all(compute.all(compute.match_substring_regex(it, r"^-?[0-9]+(\.0*)?$")).as_py() for it in columns):
+    if not all(compute.all(compute.match_substring_regex(it, r"^(-?[0-9]+(\.0*)?)?$")).as_py() for it in columns):
         return table
     for place, column in zip(places, columns, strict=True):
         whole = compute.replace_substring_regex(column, r"\.0*$", "")
@@ -104,7 +117,7 @@ def _without_points(table: pa.Table, names: list[str]) -> pa.Table:
 def _predictions(found: Columns, group: str) -> Predictions:
     """Return checked predictions, each seed's in the order of the ids."""
     is_regression = found.has("error")
-    found.require(["id", "error"] if is_regression else ["id", "label", "prediction"])
+    found.require(["id"] if is_regression else ["id", "label"], ["error" if is_regression else "prediction"])
     order, seeds = _order(found)
     first = order[0]
     labels = _labels(found, order)
@@ -123,24 +136,26 @@ def _predictions(found: Columns, group: str) -> Predictions:
 def _regression(found: Columns, order: NDArray[np.intp]) -> dict[str, Any]:
     """Return what a regression says."""
     nothing = {"classes": (), "predicted": np.empty((len(order), 0), np.str_)}
-    return nothing | {"probabilities": None, "confidence": None, "errors": found.numbers("error")[order]}
+    errors = found.numbers("error", missing=found.is_missing("error"))[order]
+    return nothing | {"probabilities": None, "confidence": None, "errors": errors}
 
 
 def _classification(found: Columns, order: NDArray[np.intp], labels: NDArray[np.str_]) -> dict[str, Any]:
     """Return what a classification says."""
-    predicted = found.texts("prediction")[order]
-    probabilities, names = _probabilities(found)
-    classes = names or _sorted({*labels.tolist(), *predicted.reshape(-1).tolist()})
+    said = found.texts("prediction", missing="")
+    missing, predicted = said == "", said[order]
+    probabilities, names = _probabilities(found, missing)
+    classes = names or _sorted({*labels.tolist(), *predicted.reshape(-1).tolist()} - {""})
     _check_classes(found, classes)
     _check_vocabulary(found)
-    confidence = found.shares("score")[order] if found.has("score") else None
+    confidence = found.shares("score", missing)[order] if found.has("score") else None
     if probabilities is not None:
         probabilities = probabilities[order]
-        index = {name: number for number, name in enumerate(classes)}
+        index = {name: number for number, name in enumerate(("", *classes), -1)}  # of a row without one, all are NaN
         chosen = np.array([index[it] for it in predicted.reshape(-1).tolist()]).reshape(order.shape)
         confidence = np.take_along_axis(probabilities, chosen[..., None], axis=2)[..., 0]
-    said = {"classes": classes, "predicted": predicted, "probabilities": probabilities, "confidence": confidence}
-    return said | {"errors": None}
+    numbers = {"probabilities": probabilities, "confidence": confidence, "errors": None}
+    return {"classes": classes, "predicted": predicted} | numbers
 
 
 def _order(found: Columns) -> tuple[NDArray[np.intp], tuple[str, ...]]:
@@ -169,24 +184,28 @@ def _labels(found: Columns, order: NDArray[np.intp]) -> NDArray[np.str_]:
     return ordered
 
 
-def _probabilities(found: Columns) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
-    """Return the probabilities of each row, (rows, K), and the names of the classes; None and none without."""
+def _probabilities(found: Columns, missing: NDArray[np.bool_]) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
+    """Return the probabilities of each row, (rows, K), and the names of the classes; None and none without.
+
+    Those of rows without a prediction, (rows,), are NaN.
+    """
     each = [name for name in found.names if name.startswith(_EACH)]
     if found.has("probabilities"):
-        values = found.lists("probabilities")
+        values = found.lists("probabilities", missing)
         names = tuple(map(str, range(values.shape[1])))
     elif each:
         names = _sorted({name[len(_EACH) :] for name in each})  # so that the order of the columns says nothing
-        values = np.stack([found.numbers(_EACH + name) for name in names], axis=1)
+        values = np.stack([found.numbers(_EACH + name, missing=missing) for name in names], axis=1)
     else:
         return None, ()
-    if not np.isfinite(values).all():
-        row = int(np.argmin(np.isfinite(values).all(axis=1)))
+    is_wrong = ~np.isfinite(values).all(axis=1) & ~missing
+    if is_wrong.any():
+        row = int(is_wrong.argmax())
         found.refuse(f"a probability of {str(found.texts('id')[row])!r} is no number")
-    off = np.abs(values.sum(axis=1) - 1)
-    if values.min() < 0 or off.max() > _SLACK:
-        row = int(np.argmin(values.min(axis=1)) if values.min() < 0 else np.argmax(off))
-        said = f"one is {values[row].min():g}" if values.min() < 0 else f"their sum is {values[row].sum():g}"
+    is_negative, is_off = (values < 0).any(axis=1), np.abs(values.sum(axis=1) - 1) > _SLACK
+    if (is_negative | is_off).any():
+        row = int((is_negative if is_negative.any() else is_off).argmax())
+        said = f"one is {values[row].min():g}" if is_negative.any() else f"their sum is {values[row].sum():g}"
         found.refuse(f"the probabilities of {str(found.texts('id')[row])!r} are no shares of 1: {said}")
     return values / values.sum(axis=1, keepdims=True), names
 
@@ -194,7 +213,7 @@ def _probabilities(found: Columns) -> tuple[NDArray[np.float64] | None, tuple[st
 def _check_classes(found: Columns, classes: tuple[str, ...]) -> None:
     """Refuse a label or prediction for which there is no probability."""
     for column in ("label", "prediction"):
-        unknown = sorted(set(found.texts(column).tolist()) - set(classes))
+        unknown = sorted(set(found.texts(column).tolist()) - {"", *classes})
         if unknown:
             known = suggestion(unknown[0], classes)
             found.refuse(f"the {column} {unknown[0]!r} is none of the classes that have a probability.{known}")
@@ -203,6 +222,8 @@ def _check_classes(found: Columns, classes: tuple[str, ...]) -> None:
 def _check_vocabulary(found: Columns) -> None:
     """Refuse labels that no prediction can be right about, as names beside numbers; two such files are level."""
     labels, predicted = (set(found.texts(it).tolist()) for it in ("label", "prediction"))
+    if predicted == {""}:
+        found.refuse("no row has a prediction")
     if not labels & predicted:
         seen = f"labels as {min(labels)!r}, predictions as {min(predicted)!r}"
         found.refuse(f"no prediction is the label of any row ({seen}); write both in the same words")

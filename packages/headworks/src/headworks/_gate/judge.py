@@ -7,9 +7,10 @@ import math
 import numpy as np
 from scipy import special
 
+from headworks._gate.asked import few
 from headworks._gate.bootstrap import bootstrap, seed_values
-from headworks._gate.condition import ERRORS
-from headworks._gate.metrics import hits
+from headworks._gate.condition import ERRORS, PER_CLASS
+from headworks._gate.metrics import SHARES, hits
 from headworks._gate.proportions import (
     Interval,
     exact_interval,
@@ -23,7 +24,7 @@ from headworks._gate.proportions import (
 from headworks._gate.result import Finding
 from headworks._gate.settings import MOST_DRAWS
 from headworks._gate.subjects import rows_of, subjects_of
-from headworks.errors import ConfigurationError
+from headworks.errors import CannotDecideError, ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ __all__ = ["decided", "judge"]
 _TAIL = 100  # draws that shall lie beyond the end of an interval
 _MANY = 10**9  # rows that nobody has
 _UNBOUNDED = ERRORS | {"brier", "log_loss"}  # how bad a row can be is known only from those that were seen
+_OF_CLASSES = SHARES | PER_CLASS | {"macro_f1"}  # of which a row without a prediction is the worst that a row can be
 _UNLIKE = 0.1  # share of the units that may be unlike all that were seen
 
 
@@ -62,6 +64,7 @@ def judge(
 
     Raises:
         ConfigurationError: the predictions lack what the condition asks for.
+        CannotDecideError: the candidate has no prediction for a row, and the metric is not known without it.
     """
     subjects = subjects_of(condition.subject, candidate)
     findings = []
@@ -69,6 +72,7 @@ def judge(
         part = condition.of(subject)
         rows = rows_of(subject, candidate)
         mine, theirs = candidate.take(rows), None if base is None else base.take(rows)
+        _check_missing(part, mine)
         if is_same and condition.is_relative:
             findings.append(_identical(part, mine))
         elif _is_share(part, mine, theirs):
@@ -76,6 +80,17 @@ def judge(
         else:
             findings.append(_drawn(part, mine, theirs, error=error, draws=max(draws, _draws(error, len(subjects)))))
     return decided(findings, error)
+
+
+def _check_missing(condition: Condition, candidate: Predictions) -> None:
+    """Refuse rows without a prediction, unless they are mistakes that speak against the candidate."""
+    missing = candidate.ids[candidate.missing].tolist()
+    if missing and not (condition.subject.metric in _OF_CLASSES and condition.is_floor):
+        message = (
+            f"{candidate.source} has no prediction for {len(missing):,} rows: {few(missing)}. What they do to"
+            f" {condition.subject} is not known. Let the candidate predict these rows as well."
+        )
+        raise CannotDecideError(message)
 
 
 def _draws(error: float, count: int) -> int:

@@ -82,7 +82,9 @@ def metric(subject: Subject, predictions: Predictions, seed: int) -> Metric:
     if name in {"f1", "precision", "macro_f1"}:
         # The mean is over the classes that there are rows of, so that both models are judged by the same ones.
         classes = np.unique(labels) if name == "macro_f1" else np.array([subject.label])
-        return _of_classes(name, labels[:, None] == classes, predicted[:, None] == classes, ~is_hit)
+        is_label, is_predicted = labels[:, None] == classes, predicted[:, None] == classes
+        is_predicted |= (predicted == "")[:, None] & ~is_label  # at its worst, one that is missing is taken for another
+        return _of_classes(name, is_label, is_predicted, ~is_hit)
     if name == "ece":
         wanted = "`probabilities` or a `score` column"
         return _ece(_needed(predictions.confidence, name, wanted, predictions)[seed], is_hit)

@@ -13,8 +13,6 @@ from headworks.errors import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from headworks._gate.base import BaseTree
     from headworks._gate.result import GateResult
     from headworks._gate.settings import GateSettings
@@ -33,12 +31,11 @@ class Outcomes:
         self._settings = settings
         self._tree = tree
 
-    def note(self, found: GateResult, unjudged: Sequence[str], when: str) -> str:
+    def note(self, found: GateResult, when: str) -> str:
         """Note an outcome by all conditions of the table, if it is about this model and says something.
 
         Args:
             found: the outcome.
-            unjudged: names of the conditions that were left out, there being no base yet.
             when: the time, ISO 8601 in UTC.
 
         Returns:
@@ -48,7 +45,7 @@ class Outcomes:
             return ""
         model = hash_file(self._path)[0]
         doubt = self._doubt()
-        if not doubt and found.outcome == "passes" and not unjudged and self._is_base(found, model):
+        if not doubt and found.outcome == "passes" and not found.unjudged and self._is_base(found, model):
             (known,) = evidence(self._store, model, {GATE: ()}, terms(self._settings))
             if known.state == "passed":
                 return ""
@@ -57,7 +54,8 @@ class Outcomes:
             return f"nothing is recorded for a promotion: {doubt}"
         base = self._tree.base.commit if _is_relative(found) else ""
         rows = [{"condition": it.condition.text, "on": it.on, "outcome": it.outcome} for it in found.conditions]
-        entry = {"outcome": found.outcome, "base": base, "conditions": rows, "unjudged": list(unjudged), "when": when}
+        left_out = list(found.unjudged)
+        entry = {"outcome": found.outcome, "base": base, "conditions": rows, "unjudged": left_out, "when": when}
         Journal(self._store.root, "gates", model).note(entry | {"terms": terms(self._settings)})
         return ""
 

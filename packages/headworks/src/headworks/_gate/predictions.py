@@ -25,6 +25,8 @@ __all__ = ["Pair", "Predictions", "pair"]
 class Predictions(Record):
     """What a model predicted; N rows, S seeds, K classes.
 
+    A row that a seed lacks a prediction for has an empty text as its class there, and NaN for its numbers.
+
     Attributes:
         source: the file, for messages.
         ids: a text for each row, in order, (N,).
@@ -62,6 +64,54 @@ class Predictions(Record):
             values = getattr(self, name)
             changed[name] = None if values is None else values[:, rows]
         return Predictions(**changed)
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        """Which rows some seed has no prediction for, (N,)."""
+        found: NDArray[np.bool_] = self.predicted == "" if self.errors is None else np.isnan(self.errors)
+        return found.any(axis=0)
+
+    def present(self) -> Predictions:
+        """Return the rows that every seed has a prediction for."""
+        return self.take(np.flatnonzero(~self.missing))
+
+    def with_rows_of(self, other: Predictions) -> Predictions:
+        """Return the same with the rows that only another model has, as they are there, without a prediction."""
+        more = other.take(np.flatnonzero(~np.isin(other.ids, self.ids)))
+        number = len(more.ids)
+        if not number:
+            return self
+        nothing = np.full(number, "")
+        ids = np.concatenate([self.ids, more.ids])
+        new = [] if self.errors is not None else [it for it in np.unique(more.labels) if it not in self.classes]
+        changed: dict[str, Any] = {name: getattr(self, name) for name in self.fields()}
+        changed |= {"ids": ids, "classes": (*self.classes, *map(str, new))}
+        has_labels = self.labels.size and more.labels.size  # of a regression, either may have none
+        changed["labels"] = np.concatenate([self.labels, more.labels]) if has_labels else self.labels[:0]
+        changed["slices"] = {
+            name: np.concatenate([values, more.slices.get(name, nothing)]) for name, values in self.slices.items()
+        }
+        if self.groups is not None and more.groups is not None:
+            changed["groups"] = np.concatenate([self.groups, more.groups])
+        if self.errors is None:
+            changed["predicted"] = np.pad(self.predicted, ((0, 0), (0, number)), constant_values="")
+        for name in ("probabilities", "confidence", "errors"):
+            values = getattr(self, name)
+            rows = np.full((len(self.seeds), number, *np.shape(values)[2:]), np.nan)
+            changed[name] = None if values is None else np.concatenate([values, rows], axis=1)
+        if self.probabilities is not None:
+            changed["probabilities"] = np.pad(changed["probabilities"], ((0, 0), (0, 0), (0, len(new))))
+        return Predictions(**changed).take(np.argsort(ids, kind="stable"))
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether another model would hardly say the same to the last bit.
+
+        Labels, and probabilities that say no more than labels do, are the same for many models.
+        """
+        numbers = self.confidence if self.errors is None else self.errors
+        broken = np.empty(0) if numbers is None else np.unique(numbers[numbers % 1 != 0])
+        return len(broken) >= max(1, len(np.unique(self.predicted)))
 
     def is_same(self, other: Predictions) -> bool:
         """Whether not one prediction differs, down to the last bit of every probability."""
@@ -103,28 +153,42 @@ class Predictions(Record):
 
 
 class Pair(Record):
-    """Predictions of two models for the same rows, in the same order.
+    """Predictions of two models for the rows of the base, in the same order.
 
     Attributes:
-        candidate: those of the candidate.
+        candidate: those of the candidate, among them rows that it lost, without a prediction.
         base: those of the base.
+        whole: all rows of the candidate, and those that it lost.
         only_candidate: how many rows only the candidate has.
-        only_base: how many rows only the base has.
+        lost: the ids of the rows that only the base has.
+        is_same_model: whether both models are known to be the same, whatever they say.
     """
 
     candidate: Predictions
     base: Predictions
+    whole: Predictions
     only_candidate: int
-    only_base: int
+    lost: tuple[str, ...]
+    is_same_model: bool = False
+
+    @property
+    def is_level(self) -> bool:
+        """Whether the two models say the same of the same rows."""
+        return not self.only_candidate and not self.lost and self.candidate.is_same(self.base)
 
     @property
     def is_same(self) -> bool:
-        """Whether the two models say the same of the same rows."""
-        return not self.only_candidate and not self.only_base and self.candidate.is_same(self.base)
+        """Whether the two models are the same."""
+        return self.is_level and (self.is_same_model or self.candidate.is_telling)
+
+    def both(self) -> tuple[Predictions, Predictions]:
+        """Return what the two predicted of the rows that both have."""
+        rows = np.flatnonzero(~self.candidate.missing)
+        return self.candidate.take(rows), self.base.take(rows)
 
 
 def pair(candidate: Predictions, base: Predictions, *, least: float, subjects: Iterable[Subject] = ()) -> Pair:
-    """Return the rows that both have.
+    """Return the rows of the base as both have them; one that the candidate lacks is lost.
 
     Args:
         candidate: predictions of the candidate.
@@ -135,19 +199,20 @@ def pair(candidate: Predictions, base: Predictions, *, least: float, subjects: I
     Raises:
         CannotDecideError: too few rows are shared, or labels, groups or slices differ.
     """
-    _, mine, theirs = np.intersect1d(candidate.ids, base.ids, assume_unique=True, return_indices=True)
-    rows = max(len(candidate.ids), len(base.ids))
-    if len(mine) < least * rows or not len(mine):
+    base = base.present()
+    whole = candidate.with_rows_of(base)
+    is_of_base, is_missing = np.isin(whole.ids, base.ids), whole.missing
+    lost = tuple(whole.ids[is_of_base & is_missing].tolist())
+    only_candidate = int((~is_of_base & ~is_missing).sum())
+    shared = len(base.ids) - len(lost)
+    rows = shared + max(only_candidate, len(lost))
+    if shared < least * rows or not shared:
         message = (
-            f"{candidate.source} and {base.source} share {len(mine):,} of {rows:,} rows, which is less than"
+            f"{candidate.source} and {base.source} share {shared:,} of {rows:,} rows, which is less than"
             f" min-shared = {least:g}. Let both models predict the same rows."
         )
         raise CannotDecideError(message)
-    found = Pair(
-        candidate=candidate.take(mine),
-        base=base.take(theirs),
-        only_candidate=len(candidate.ids) - len(mine),
-        only_base=len(base.ids) - len(mine),
-    )
-    check_asked(subjects, found.candidate, found.base, base)
+    mine = whole.take(np.flatnonzero(is_of_base))
+    found = Pair(candidate=mine, base=base, whole=whole, only_candidate=only_candidate, lost=lost)
+    check_asked(subjects, mine, base, lost)
     return found

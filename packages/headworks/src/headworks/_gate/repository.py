@@ -8,16 +8,18 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from headworks._gate.as_json import as_json
-from headworks._gate.asked import is_asked_the_same
+from headworks._gate.asked import few, is_asked_the_same
 from headworks._gate.base import BaseTree, NoBaseError
 from headworks._gate.base_predictions import BasePredictions
 from headworks._gate.compare import Compared, judge_all, names_needed, subjects_on
-from headworks._gate.file import read_predictions
+from headworks._gate.file import read_ids, read_predictions
 from headworks._gate.ledger import charge
 from headworks._gate.measurements import SIZE, measurements_of
 from headworks._gate.outcomes import Outcomes
-from headworks._gate.predictions import pair
+from headworks._gate.predictions import Pair, pair
 from headworks._gate.result import GateResult
 from headworks._git import Repository
 from headworks._signals import told_to_end
@@ -55,8 +57,9 @@ def gate_repository(
     Args:
         conditions: what it has to reach.
         settings: the table.
-        base: a revision whose merge base is compared with; None for the branch to be merged into.
-        bootstrap: whether what the work tree predicts becomes the first base where there is none.
+        base: a revision whose merge base is compared with; None for the branch to be merged into, or the last release.
+        bootstrap: whether what the work tree predicts becomes the first base where there is none, as it always does at
+            the first commit, and where the table names the base.
         save: a folder for `gate.json` and the base's predictions, for a report; empty for none.
         remote: the URL of a store elsewhere; HEADWORKS_REMOTE unless given.
         write_remote: whether the models that ask a test set are counted there too.
@@ -71,13 +74,13 @@ def gate_repository(
     root = Repository(os.curdir).root
     store = Store.default(root, remote=remote, write_remote=write_remote)
     with told_to_end(), tempfile.TemporaryDirectory(prefix="headworks-") as folder:
-        tree = BaseTree(root, store, folder, asked=base, say=say)
+        tree = BaseTree(root, store, folder, asked=base, releases=settings.releases, say=say)
         try:
             gating = _Gating(root, store, settings, tree, folder)
             if save:
                 Path(save, RESULT).unlink(missing_ok=True)  # an older one is not about this work tree
-            found = gating.result(conditions, bootstrap=bootstrap)
-            found = gating.noted(found, conditions) if is_table else found
+            found = gating.result(conditions, bootstrap=bootstrap or tree.is_excused(settings.bootstrap))
+            found = gating.noted(found) if is_table else found
             if save:
                 gating.save(found, Path(save))
         except KeyboardInterrupt:
@@ -120,14 +123,14 @@ class _Gating:
         if base_measured and base_measured.keys() - {SIZE}:
             self._notes.append("what was measured of the base was measured when it was made, perhaps elsewhere")
         notes = [*self._tree.notes, *self._base.notes, *self._notes]
-        return judge_all(asked, compared, self._settings, measured, base_measured, notes)
+        found = judge_all(asked, compared, self._settings, measured, base_measured, notes)
+        left_out = tuple(it.name for it in conditions if it not in asked)
+        return GateResult(**vars(found) | {"unjudged": left_out})
 
-    def noted(self, found: GateResult, conditions: Sequence[Wanted]) -> GateResult:
+    def noted(self, found: GateResult) -> GateResult:
         """Record a result for the exported model; return it with a note where it was not recorded."""
-        judged = {it.name for it in found.conditions}
-        unjudged = [it.name for it in conditions if it.name not in judged]
         outcomes = Outcomes(self._root, self._store, self._settings, self._tree)
-        note = outcomes.note(found, unjudged, self._when)
+        note = outcomes.note(found, self._when)
         return GateResult(**vars(found) | {"notes": (*found.notes, note)}) if note else found
 
     def save(self, found: GateResult, folder: Path) -> None:
@@ -179,10 +182,21 @@ class _Gating:
         theirs = self._read(file, source)
         if name in self._settings.predict and not is_asked_the_same(subjects, mine, theirs):
             file = self._base.anew(name)
-            theirs = self._read(file, f"{source}, predicted anew")
+            theirs = self._asked(name, theirs, self._read(file, f"{source}, predicted anew"))
+        elif name in self._settings.rows:
+            ids = np.concatenate([read_ids(self._current(it)) for it in self._settings.rows[name]])
+            theirs = self._asked(name, theirs, theirs.take(np.flatnonzero(np.isin(theirs.ids, ids))))
         self._read_last[name] = file
         shared = pair(mine, theirs, least=self._settings.min_shared, subjects=subjects)
+        if shared.is_level and not shared.is_same and self._base.is_same_model(name):
+            shared = Pair(**vars(shared) | {"is_same_model": True})
         return Compared(candidate=mine, pair=shared)
+
+    def _asked(self, name: str, before: Predictions, now: Predictions) -> Predictions:
+        """Return what the base says of the rows that are asked now, and note which are asked no more."""
+        if gone := before.ids[~np.isin(before.ids, now.ids)].tolist():
+            self._notes.append(f"{len(gone):,} rows of {name} that the base had are asked no more: {few(gone)}")
+        return now
 
     def _after_first(self, conditions: Sequence[Wanted]) -> list[Wanted]:
         """Record what has no base yet as the first one; return the conditions that can be judged all the same."""
@@ -195,7 +209,7 @@ class _Gating:
                     self._tree.find(path)
                 asked.append(it)
             except NoBaseError as error:
-                self._notes.append(f"{it.name!r} is not judged, there being no base yet: {error}")
+                self._notes.append(f"{it.name!r} is not judged, there being no base yet: {error.reason}")
         left_out = [it for it in conditions if it not in asked]
         for name in names_needed(left_out, self._settings):
             self._base.record_first(name, self._when)
@@ -210,7 +224,7 @@ class _Gating:
         asked = [it.condition.text for it in conditions if name in names_needed([it], self._settings)]
         cost = charge(
             self._store.root,
-            mine.rows_digest,
+            compared.whole.rows_digest,
             mine.digest,
             conditions=asked,
             budget=budget,

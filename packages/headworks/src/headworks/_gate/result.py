@@ -93,10 +93,10 @@ class Comparison(Record):
         on: their name.
         candidate: the candidate's file.
         base: the base's file, or what stood in for it; empty where there is none.
-        rows: how many rows both have.
+        rows: how many rows the base has; without a base, the candidate.
         only_candidate: how many only the candidate has.
-        only_base: how many only the base has.
-        is_same: whether not one prediction differs.
+        only_base: how many only the base has, so that the candidate lost them.
+        is_same: whether both are known to be the same model.
         test_set: the SHA-256 of the ids and labels.
         model: the SHA-256 of all that the candidate said.
         seeds: how many seeds the candidate declares.
@@ -123,6 +123,7 @@ class GateResult(Record):
         conditions: each condition with what became of it.
         comparisons: the predictions that were read.
         notes: what a reader should know: rows that were left out, how the base came about, what it cost.
+        unjudged: names of the conditions that were not judged, there being no base yet.
     """
 
     outcome: Outcome
@@ -130,6 +131,7 @@ class GateResult(Record):
     conditions: tuple[Judged, ...]
     comparisons: tuple[Comparison, ...]
     notes: tuple[str, ...]
+    unjudged: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -47,10 +47,13 @@ class GateSettings(Record):
         resamples: how many draws of a bootstrap, at least.
         group: the column whose equal values say that rows are not independent; empty for none.
         columns: the files' own names of columns.
+        releases: a pattern of the names of tags, of which the last one is the base where nothing else is.
+        bootstrap: the id of a commit that has nothing to compare with, or how it begins; empty for none.
         budget: how many models one test set may judge.
         adaptive: whether the outcome for one model may decide about the next.
         tolerance: what `--plan` takes for a condition that has no margin.
         disagreement: the share of rows on which `--plan` takes two models to disagree.
+        rows: files with the rows that the dataset has, by the predictions' names; what is not among them is not asked.
         promote: what must have passed for a model to get an alias, by alias: names of sessions, and `gate`.
         predict: how a base's model predicts the rows of another dataset, by the predictions' names: a command, or the
             Parquet file with the rows, which ONNX Runtime then gives to the model.
@@ -65,12 +68,15 @@ class GateSettings(Record):
     resamples: int = 4_000
     group: str = ""
     columns: dict[str, str]
+    releases: str = "v*"
+    bootstrap: str = ""
     budget: int = 32
     adaptive: bool = True
     tolerance: float = 0.03
     disagreement: float = 0.02
     promote: dict[str, tuple[str, ...]]
     predict: dict[str, str | tuple[str, ...]]
+    rows: dict[str, tuple[str, ...]]
 
     def reads(self, condition: Wanted) -> str:
         """Return the name of the predictions that a condition reads: by default the first."""

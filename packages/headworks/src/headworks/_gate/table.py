@@ -25,6 +25,7 @@ _DEFAULT = "accuracy >= base.accuracy - 0.03"
 _MAPPED: dict[str, Outcome] = {"fail": "fails", "pass": "passes"}
 _LEAST_DRAWS = 2_000
 _NAME = re.compile(r"[\w.-]+")
+_COMMIT = re.compile(r"([0-9a-f]{7,64})?")  # and no branch, which would stand for others later
 
 
 def read_settings(
@@ -126,12 +127,15 @@ class _Table:
             resamples=self._whole("resamples", 4_000, _LEAST_DRAWS, MOST_DRAWS),
             group=self._get("group", str, "the name of a column", ""),
             columns=self._texts("columns"),
+            releases=self._get("releases", str, "a pattern of the names of tags", "v*"),
+            bootstrap=self._commit("bootstrap"),
             budget=self._whole("budget", 32, 1, 100_000),
             adaptive=self._get("adaptive", bool, "true or false", default=True),
             tolerance=self._share("tolerance", 0.03),
             disagreement=self._share("disagreement", 0.02),
-            promote=self._lists("promote"),
+            promote=self._lists("promote", '{ production = [ "gate", "serve-check" ] }'),
             predict=self._commands("predict", predictions),
+            rows=self._rows(predictions),
         )
 
     def _get(self, key: str, kind: type[T], what: str, default: T) -> T:
@@ -162,9 +166,29 @@ class _Table:
             self._refuse(key, value, 'a table of texts, as in { name = "..." }')
         return value
 
-    def _lists(self, key: str) -> dict[str, tuple[str, ...]]:
+    def _commit(self, key: str) -> str:
+        """Return the id of a commit."""
+        value = self._get(key, str, "the id of a commit", "")
+        if not _COMMIT.fullmatch(value):
+            self._refuse(key, value, "the id of a commit, 7 to 64 hexadecimal digits")
+        return value
+
+    def _rows(self, predictions: dict[str, str]) -> dict[str, tuple[str, ...]]:
+        """Return files with rows, by the names of predictions."""
+        found = self._lists("rows", '{ crossfit = [ "artifacts/dataset/rows.parquet" ] }')
+        for name in found:
+            self._check_named("rows", name, predictions)
+        return found
+
+    def _check_named(self, key: str, name: str, predictions: dict[str, str]) -> None:
+        """Refuse a name that no predictions have."""
+        if name not in predictions:
+            message = f"{_PLACE} {key}: there are no predictions {name!r}.{suggestion(name, predictions)}"
+            raise ConfigurationError(message)
+
+    def _lists(self, key: str, example: str) -> dict[str, tuple[str, ...]]:
         """Return a table of lists of texts."""
-        what = 'a table of lists, as in { production = [ "gate", "serve-check" ] }'
+        what = f"a table of lists, as in {example}"
         value = self._get(key, dict, what, {})
         if not all(isinstance(it, list) and it and all(isinstance(text, str) for text in it) for it in value.values()):
             self._refuse(key, value, what)
@@ -175,9 +199,7 @@ class _Table:
         what = 'a table of files or commands, as in { evaluate = "artifacts/dataset/test.parquet" }'
         value = self._get(key, dict, what, {})
         for name, command in value.items():
-            if name not in predictions:
-                message = f"{_PLACE} {key}: there are no predictions {name!r}.{suggestion(name, predictions)}"
-                raise ConfigurationError(message)
+            self._check_named(key, name, predictions)
             if not _is_file(command) and not _is_command(command):
                 self._refuse(f"{key} {name}", command, 'a Parquet file, or a list of texts of which one has "{out}"')
         return {name: it if isinstance(it, str) else tuple(it) for name, it in value.items()}
@@ -192,9 +214,8 @@ class _Table:
             message = f"{_PLACE} conditions: there is no key {key!r}.{suggestion(key, known)}"
             raise ConfigurationError(message)
         on, mapped = row.get("on", ""), row.get("cannot-tell", "")
-        if on and on not in predictions:
-            message = f"{_PLACE} conditions: there are no predictions {on!r}.{suggestion(on, predictions)}"
-            raise ConfigurationError(message)
+        if on:
+            self._check_named("conditions", on, predictions)
         if mapped and mapped not in _MAPPED:
             self._refuse("cannot-tell", mapped, 'one of "fail" and "pass"')
         text = row["condition"]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["terms"]
 
-_DECISIVE = ("reliability", "predictions", "measurements", "model", "min_shared", "group", "columns", "predict")
+_DECISIVE = ("reliability", "predictions", "measurements", "model", "min_shared", "group", "columns", "predict", "rows")
 
 
 def terms(settings: GateSettings) -> dict[str, Any]:

@@ -202,7 +202,7 @@ class _Collection:
             return [Section(title=title, blocks=(text,), outcome="cannot tell", reasons=reasons)]
         self._judged[name] = candidate.digest, candidate.rows_digest
         base, missing = self._base_predictions(candidate, name, path)
-        mine = candidate if base is None else base[0]
+        mine = candidate.present() if base is None else base[0]
         theirs = None if base is None else base[1]
         sections = [guarded(title, lambda: model_section(name, mine, theirs, missing))]
         if mine.errors is None:
@@ -227,7 +227,7 @@ class _Collection:
             found = pair(candidate, self._read(place, f"{path} of the base"), least=self._tables.gate.min_shared)
         except (HeadworksError, *ODD) as error:
             return None, str(error)
-        return (found.candidate, found.base), ""
+        return found.both(), ""
 
     def _judged_by(self, candidate: Predictions, name: str, path: str) -> str:
         """Return the base's predictions that the gate judged just this candidate by; empty where it did not."""

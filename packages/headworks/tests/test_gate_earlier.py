@@ -1,0 +1,89 @@
+"""A commit that is its own base is compared with the last release, or with the commit before."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from headworks._base import Base, find_base
+from headworks._gate.earlier import FIRST_COMMIT, earlier, is_itself
+from headworks._git import Repository
+from headworks.errors import CannotDecideError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Scratch
+
+
+def found(root: Path, releases: str = "v*") -> Base:
+    """Return the base of a commit that nothing is ahead of."""
+    repository = Repository(str(root), {"PATH": "/usr/bin:/bin", "HOME": "/nowhere"})
+    itself = find_base(repository, None)
+    assert is_itself(repository, itself)
+    return earlier(repository, itself, releases)
+
+
+def cloned(scratch: Scratch, folder: Path, *options: str) -> Path:
+    """Return a clone, as a run in CI has it."""
+    command = ["git", "clone", "--quiet", *options, scratch.root.as_uri(), str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
+
+
+def test_the_last_release_is_the_base(scratch: Scratch, tmp_path: Path) -> None:
+    """The one before, where the commit is a release itself; tags of something else do not count."""
+    scratch.commit({"a": "1"})
+    scratch.git("tag", "v1.0")
+    second = scratch.commit({"a": "2"})
+    scratch.git("tag", "--annotate", "--message=x", "v1.1")
+    for number in range(2):
+        scratch.commit({"a": f"more {number}"})
+    scratch.git("tag", "nightly")
+    base = Base(commit=second, name=f"{second[:12]}, the last release, v1.1")
+    assert found(scratch.root) == base
+    scratch.git("tag", "v2.0")
+    assert found(scratch.root) == found(cloned(scratch, tmp_path / "clone")) == base
+    assert found(scratch.root, "night*").name.endswith("the commit before, there being no release yet")
+    scratch.git("checkout", "--quiet", "-B", "main", "v1.1")
+    assert found(scratch.root).name.endswith("the last release, v1.0")
+
+
+def test_before_any_release_the_commit_before_is_the_base(scratch: Scratch) -> None:
+    """On a branch that others are merged into, that is its last state."""
+    scratch.commit({"a": "1"})
+    main = scratch.commit({"a": "2"})
+    scratch.git("checkout", "--quiet", "-b", "side", "HEAD^")
+    scratch.commit({"b": "1"})
+    scratch.git("checkout", "--quiet", "main")
+    scratch.git("merge", "--quiet", "--no-edit", "side")
+    assert found(scratch.root) == Base(commit=main, name=f"{main[:12]}, the commit before, there being no release yet")
+
+
+def test_nothing_is_before_the_first_commit(scratch: Scratch, tmp_path: Path) -> None:
+    """Also where it is a release; a clone that holds only the last of many does not take that for the first."""
+    scratch.commit({"a": "1"})
+    scratch.git("tag", "v1.0")
+    assert found(scratch.root) == Base(commit="", name=FIRST_COMMIT)
+    assert found(cloned(scratch, tmp_path / "one")) == Base(commit="", name=FIRST_COMMIT)
+    scratch.commit({"a": "2"})
+    assert found(cloned(scratch, tmp_path / "two", "--depth=1")).name.endswith("the last release, v1.0")
+    third = cloned(scratch, tmp_path / "three", "--depth=1")
+    subprocess.run(["git", "-C", str(third), "remote", "set-url", "origin", "file:///nowhere"], check=True)
+    with pytest.raises(CannotDecideError, match=r"does not reach back to the last release\. Run `git fetch --tags"):
+        found(third)
+
+
+def test_a_commit_of_which_nothing_says_what_it_is_for_has_no_base(scratch: Scratch, tmp_path: Path) -> None:
+    """It may be a change that nobody has judged yet."""
+    scratch.commit({"a": "1"})
+    scratch.commit({"a": "2"})
+    scratch.git("branch", "--quiet", "--move", "main", "side")
+    whole, cut = cloned(scratch, tmp_path / "whole"), cloned(scratch, tmp_path / "cut", "--depth=1")
+    for root in (scratch.root, whole, cut):
+        if root != scratch.root:
+            subprocess.run(["git", "-C", str(root), "remote", "remove", "origin"], check=True)
+        base = found(root)
+        assert (base.commit, base.name.partition(", and")[0]) == ("", "the last one")
