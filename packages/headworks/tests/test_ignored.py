@@ -89,6 +89,15 @@ def test_what_git_does_not_ignore_is_refused(scratch: Scratch, rule: str) -> Non
         assert "build: git does not ignore out/mine, which lies in the output out, and a run" in refusal(scratch, "out")
 
 
+def test_a_link_in_the_place_of_an_output_is_like_any_file(scratch: Scratch) -> None:
+    """It is not followed: a run keeps the link of a person, and removes that of a session."""
+    scratch.commit({".gitignore": "out\n"})
+    (scratch.root / "out").symlink_to("/elsewhere")
+    refuse(scratch, "out")
+    scratch.commit({".gitignore": "out/\n"})
+    assert "git tracks out, which is the output" in refusal(scratch, "out")
+
+
 def test_a_rule_within_an_output_does_not_count(scratch: Scratch) -> None:
     """It is gone when the output is cleared."""
     scratch.commit({"a": ""})
@@ -129,6 +138,7 @@ def test_many_outputs_are_asked_about_in_turns(scratch: Scratch) -> None:
     many = [f"out/{'x' * 200}/{number}" for number in range(200)]
     refuse(scratch, *many)
     assert "the output outer," in refusal(scratch, *many, "outer")
+    refuse(scratch)
 
 
 @pytest.fixture

@@ -66,6 +66,18 @@ def test_what_others_wrote_is_kept(stage: Stage, outputs: Outputs, change: str) 
         assert (folder / place.name).read_text() == "an hour of work"
 
 
+def test_a_link_of_others_is_kept_as_one(stage: Stage, tmp_path: Path) -> None:
+    """What it leads to stays where it is."""
+    stage.write({"../big/mine": "mine"})
+    (stage.root / "out").symlink_to("../big")
+    outputs = stage.store.outputs(stage.root)
+    lines = said(outputs)
+    outputs.clear("out")
+    assert (stage.root / ".git/headworks/kept/1/out").readlink() == Path("../big")
+    assert (tmp_path / "big/mine").read_text() == "mine"
+    assert len(lines) == 1
+
+
 def test_a_restore_keeps_what_others_wrote(stage: Stage) -> None:
     """It puts the output back as a whole all the same, and the next one finds nothing of others."""
     stage.write({"out/a": "one"})
@@ -93,6 +105,19 @@ def test_what_the_store_has_is_nobodys_own(stage: Stage) -> None:
     outputs.clear("out")
     assert not (stage.root / "out").exists()
     assert not lines
+
+
+def test_what_a_restore_put_there_is_known_without_the_store(stage: Stage) -> None:
+    """It is noted like what a session left, since the store may have forgotten it meanwhile."""
+    stage.write({"out": "one"})
+    verdict = stage.record("build", outputs=["out"])
+    (stage.root / "out").unlink()
+    assert stage.store.restore(verdict, stage.root) == ["out"]
+    for blob in stage.blobs():
+        blob.unlink()
+    stage.store.outputs(stage.root).clear("out")
+    assert not (stage.root / "out").exists()
+    assert not kept(stage)
 
 
 def test_empty_folders_are_nobodys_own(stage: Stage) -> None:

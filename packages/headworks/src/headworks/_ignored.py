@@ -59,11 +59,13 @@ def _refuse_seen(path: str, owner: str, seen: str, snapshot: Snapshot) -> None:
 def _ignored(paths: list[str], snapshot: Snapshot) -> set[str]:
     """Return those paths that git ignores for a rule outside of them: one within is gone when they are cleared."""
     found: set[str] = set()
-    for chunk in _chunks(path + end for path in paths for end in ("", _WITHIN)):
+    top = snapshot.repository.top
+    names = [path + _WITHIN for path in paths if not os.path.islink(os.path.join(top, path))]
+    for chunk in _chunks([*paths, *names]):
         process = snapshot.repository.start("check-ignore", "-v", "-z", "--stdin", given=chunk)
         code, output = process.output()
         if code not in {0, 1}:
-            raise ConfigurationError(_trouble(paths, snapshot.repository.top))
+            raise ConfigurationError(_trouble(paths, top))
         fields = os.fsdecode(output).split("\0")
         for source, pattern, name in zip(fields[::4], fields[2::4], fields[3::4], strict=False):
             path = name.removesuffix(_WITHIN)
