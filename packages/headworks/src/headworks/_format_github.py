@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["RUNNERS", "as_github"]
 
 # Never `-latest`, which becomes another system from one day to the next, with other versions of all that is on it:
-# Docker 29 of Ubuntu 26.04 means something else by the size and the id of an image.
+# Docker 29, for one, means something else by the size and the id of an image.
 RUNNERS = {"linux": "ubuntu-24.04", "macos": "macos-15", "windows": "windows-2025"}
 _UNKNOWN = 60.0  # seconds that are expected of a session that never passed, where no other tells more
 _WORTH = 180.0  # seconds of work that a machine of its own is worth, which takes a minute to set up
