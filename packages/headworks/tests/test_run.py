@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from headworks._run.claims import share
+from headworks._run.claims import Claims, share
 from headworks._run.display import Display
 from headworks._run.lock import hold
 from headworks._run.loop import Runner
 from headworks._run.task import Settings, Surroundings
 from headworks._store.store import Store
+from headworks.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -76,7 +77,7 @@ class Bench:
         """Add a session; its digest follows its script."""
         (self.root / "scripts" / name).write_text(script)
         known = {"name": name, "outputs": (), "env": (), "required": False, "cache": True}
-        known |= {"is_declared": True, "is_exclusive": False}
+        known |= {"is_declared": True, "is_exclusive": False, "notifies": False}
         session = SimpleNamespace(**known | fields)
         self.sessions[name] = SimpleNamespace(session=session, needs=needs, seconds=seconds, state="waiting")
 
@@ -700,11 +701,21 @@ def beside(bench: Bench, is_said: str, then: Callable[[], object], **settings: A
     return statuses
 
 
+@pytest.mark.parametrize("callers", [[], ["caller"]])
 @pytest.mark.parametrize(
     ("is_proven", "force", "status"), [(True, False, "cached"), (True, True, "passed"), (False, False, "passed")]
 )
-def test_what_runs_in_another_run_is_waited_for(bench: Bench, *, is_proven: bool, force: bool, status: str) -> None:
+def test_what_runs_in_another_run_is_waited_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, callers: list[str], *, is_proven: bool, force: bool, status: str
+) -> None:
     """Then it is covered if it passed there; others run meanwhile."""
+    takes: list[str] = []
+    really = Claims.take
+
+    def take(claims: Claims, session: str) -> bool:
+        takes.append(session)
+        return really(claims, session)
+
     bench.add("data", "echo data >> ran")
     bench.add("lint", "echo lint >> ran")
     bench.run("data")
@@ -714,10 +725,13 @@ def test_what_runs_in_another_run_is_waited_for(bench: Bench, *, is_proven: bool
     bench.store.forget(["data"])
     bench.sessions["data"].state = "run"  # as it was when the plan was made
     with share(str(bench.root), bench.environ) as outer:
-        bench.environ |= outer.environ(["caller"])
+        bench.environ |= outer.environ(callers)
         assert outer.take("data")
+        monkeypatch.setattr(Claims, "take", take)
 
         def end() -> None:
+            while takes.count("data") < 3:
+                time.sleep(0.01)
             if is_proven:
                 bench.store.record(verdict, bench.root)
             outer.give("data")
@@ -725,6 +739,33 @@ def test_what_runs_in_another_run_is_waited_for(bench: Bench, *, is_proven: bool
         statuses = beside(bench, "data: runs in another run already; waiting for it to end\n", end, force=force)
     assert statuses == {"data": status, "lint": "passed"}
     assert bench.ran() == ["lint", *(["data"] if status == "passed" else [])]
+
+
+def test_a_run_refuses_what_called_it(bench: Bench) -> None:
+    """Unless a verdict covers that."""
+    bench.add("data", "true")
+    with share(str(bench.root), {}) as outer:
+        bench.environ |= outer.environ(["data"])
+        bench.run()
+        with pytest.raises(UsageError, match="data called this run and would be run by it in turn, without end"):
+            bench.runner.refuse_callers()
+        bench.sessions["data"].state = "cached"
+        bench.run()
+        bench.runner.refuse_callers()
+
+
+def test_an_end_with_nothing_running_says_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nothing to hurry."""
+
+    def interrupt(_runner: Runner) -> None:
+        raise KeyboardInterrupt
+
+    bench.add("data", "true")
+    monkeypatch.setattr(Runner, "_fill", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    assert bench.said.getvalue() == ""
+    assert bench.runner.outcomes["data"].status == "stopped"
 
 
 def test_runs_do_not_wait_for_each_other(bench: Bench) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from headworks._run.outcome import STATUSES, Outcome, exit_code
-from headworks._run.report import nox_results, split_log
+from headworks._run.report import nox_names, nox_results, split_log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,7 @@ def test_noxs_word_counts(result: str) -> None:
         "tests-3.13": (result, "", 2.0),
         "lint": ("failed", "because", 1.5),
     }
+    assert nox_names(json.dumps({"sessions": [session, other]}).encode()) == ["tests-3.13(a)", "lint"]
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,7 @@ def test_noxs_word_counts(result: str) -> None:
 def test_a_report_that_cannot_be_read_says_nothing(report: bytes | None) -> None:
     """Nox writes it last, so that one that is missing or cut short is a sign of trouble."""
     assert nox_results(report) == {}
+    assert nox_names(report) == []
 
 
 def test_a_log_is_taken_apart(tmp_path: Path) -> None:

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "PlannedSession", "plan", "plan_of"]
 
 
+_NOTIFIES = (
+    "where it has nox run other sessions, nothing is recorded of it; `requires=` of those says the same in advance"
+)
 _SHOWN = 3  # sessions that are named before the rest is counted
 
 
@@ -228,7 +231,7 @@ class _States:
             return (own,)
         if reasons is None:
             return (f"new: there is only {base.name} to compare with" if base else "has not passed yet as it is",)
-        return reasons.of(session, self._outputs)
+        return (*reasons.of(session, self._outputs), *((_NOTIFIES,) if session.notifies else ()))
 
     def _own_reason(self, session: Session) -> str:
         """Return why a session is not cached, whatever it is compared with; empty where only that tells."""

@@ -82,7 +82,8 @@ class _Maker:
             is_untold=code.requires is None and row is None,
             is_declared=row is not None,
             is_planned=is_default or (row is not None and code.is_default),
-            is_exclusive=code.is_exclusive,
+            is_exclusive=code.is_exclusive or code.notifies,  # nox then runs sessions that nobody knows beforehand
+            notifies=code.notifies,
         )
 
     def _packages(self, row: Row | None, fill: _Filler) -> tuple[str, ...] | None:

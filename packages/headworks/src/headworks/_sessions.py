@@ -35,6 +35,7 @@ class Session(Record):
         is_declared: whether the table has a row for it.
         is_planned: whether a plan of nothing in particular has it.
         is_exclusive: whether nothing may run beside it.
+        notifies: whether it may have nox run other sessions after it.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Session(Record):
     is_declared: bool
     is_planned: bool
     is_exclusive: bool
+    notifies: bool
 
     @property
     def cache(self) -> bool:

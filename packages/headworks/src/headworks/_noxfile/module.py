@@ -35,6 +35,7 @@ class SessionCode(Record):
         requires: the sessions that nox runs before it; None where that cannot be told.
         is_default: False where nox runs it only when asked to.
         is_exclusive: whether it says that nothing may run beside it.
+        notifies: whether it may have nox run other sessions after it.
     """
 
     parts: dict[str, str]
@@ -44,6 +45,7 @@ class SessionCode(Record):
     requires: tuple[str, ...] | None = None
     is_default: bool = True
     is_exclusive: bool = False
+    notifies: bool = False
 
 
 class Noxfile:
@@ -86,7 +88,11 @@ class Noxfile:
         """Return what a session owes to the noxfile, by the name that nox knows its function by."""
         found = self._main["sessions"].get(name)
         if found is None or found["notifies"] or self._main["dynamic"] or self._is_imported:
-            return self._code({_FILE: self._ids[self._prefix + _FILE]}, [self._main["all"]], found or {})
+            return self._code(
+                {_FILE: self._ids[self._prefix + _FILE]},
+                [self._main["all"]],
+                (found or {}) | {"notifies": self._main["notifies"]},
+            )
         parts = {f"{_FILE}: {part}": value for part, value in found["parts"].items()}
         return self._code(parts, [found["reads"]], found)
 
@@ -104,6 +110,7 @@ class Noxfile:
             requires=None if requires is None else tuple(requires),
             is_default=found.get("default", True),
             is_exclusive=found.get("exclusive", False),
+            notifies=found.get("notifies", False) or any(it["notifies"] for it in self._helpers),
         )
 
     def _read(self, path: str) -> dict[str, Any]:

@@ -32,19 +32,21 @@ def read_module(source: bytes, path: str) -> dict[str, Any]:
     Returns:
         `imports` are the modules that it imports; `dynamic` is why it cannot be told what its code reaches, empty where
         it can; `load` is what is read when it is loaded, `all` what any of its code reads; `sessions` has for each
-        session, by the name that nox knows it by, what `_session` returns.
+        session, by the name that nox knows it by, what `_session` returns; `notifies` tells whether any code in it may
+        have nox run other sessions.
     """
     try:
         scan = Scan(source, path)
     except (SyntaxError, ValueError, RecursionError) as error:
         everything: PackedReads = ([HOLE], [], "")
-        unread = {"imports": [], "dynamic": f"it cannot be parsed: {error}", "sessions": {}}
+        unread = {"imports": [], "dynamic": f"it cannot be parsed: {error}", "sessions": {}, "notifies": False}
         return unread | {"load": everything, "all": everything}
     return {
         "imports": sorted(scan.imports),
         "dynamic": scan.dynamic,
         "load": _packed(scan.reads(scan.load_parts, scan.reach(scan.load_parts))),
         "all": ([HOLE], [], "") if scan.is_loading else _packed(scan.reads(scan.load_parts, scan.definitions)),
+        "notifies": _notifies(it for tops in scan.definitions.values() for it in tops),
         "sessions": {_title(name, settings): _session(scan, name, settings) for name, settings in scan.sessions},
     }
 
@@ -65,15 +67,19 @@ def _session(scan: Scan, name: str, settings: dict[str | None, ast.expr]) -> dic
     tells whether nothing may run beside it, and `notifies` whether it may make nox run others.
     """
     names = scan.reach([*scan.definitions[name], *scan.always]) | {name}
-    code = [it for reached in names for top in scan.definitions[reached] for it in ast.walk(top)]
     return {
         "parts": {it: _hash(scan.definitions[it]) for it in sorted(names)} | {_SETTINGS: _hash(scan.always)},
         "reads": _packed(scan.reads(scan.always, names)),
         "requires": _requires(settings),
         "default": not _is_false(settings.get("default")),
         "exclusive": _is_false(settings.get("allow_parallel")),
-        "notifies": any(isinstance(it, ast.Attribute) and it.attr == "notify" for it in code),
+        "notifies": _notifies(it for reached in names for it in scan.definitions[reached]),
     }
+
+
+def _notifies(code: Iterable[ast.AST]) -> bool:
+    """Tell whether code may have nox run other sessions."""
+    return any(isinstance(it, ast.Attribute) and it.attr == "notify" for top in code for it in ast.walk(top))
 
 
 def _packed(reads: Reads) -> PackedReads:

@@ -99,8 +99,9 @@ def _record(
     task: Task, result: Result, around: Surroundings, now: Look, *, passed: bool, outputs: Mapping[str, str]
 ) -> str:
     """Record a verdict if it can be relied upon; return why not, or an empty text."""
-    if task.arguments:
-        return "not recorded, since it ran with extra arguments"
+    if task.arguments or result.others:
+        besides = f"nox ran {', '.join(result.others)} with it" if result.others else "it ran with extra arguments"
+        return f"not recorded, since {besides}"
     if task.watch is not None or not task.planned.session.cache:
         return ""
     try:

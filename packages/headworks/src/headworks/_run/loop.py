@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
-import math
 import time
 from graphlib import TopologicalSorter
 
@@ -12,6 +10,7 @@ from headworks._run.judge import judge
 from headworks._run.order import chains, expected, time_left
 from headworks._run.outcome import Outcome
 from headworks._run.process import end_all
+from headworks._run.queue import Queue
 from headworks._run.task import Settings, Task
 from headworks.errors import StoreError, UsageError
 
@@ -27,8 +26,6 @@ __all__ = ["Runner"]
 
 _PAUSE = 0.02  # seconds between two looks at what runs
 _REFRESH = 0.2  # seconds between two looks at what is left
-_SHORT = 2.0  # seconds; such a session is not worth a start of nox of its own, which takes 0.1 to 0.5
-_LONG = 5.0  # seconds; no more sessions share a process than take that long together
 
 
 class Runner:
@@ -54,13 +51,11 @@ class Runner:
         self._around = around
         self._needs = {name: list(it.needs) for name, it in self._planned.items()}
         self._built_upon = {it for name, its in self._needs.items() if self._may_run(name) for it in its}
-        self._needed = {it for its in self._needs.values() for it in its}
         self._sorter = TopologicalSorter(self._needs)
         self._loads = expected({name: it.seconds for name, it in self._planned.items()})
-        self._priorities = chains(self._needs, self._loads)
-        self._queue: list[tuple[bool, float, str, Task]] = []
+        needed = {it for its in self._needs.values() for it in its}
+        self._queue = Queue(chains(self._needs, self._loads), needed)
         self._running: list[Attempt] = []
-        self._alone: set[str] = set()
         self._waiting: list[Task] = []
         self._waited: set[str] = set()
         self._shown = 0.0
@@ -127,14 +122,9 @@ class Runner:
         if covered is None:
             settings = self._around.settings if name in self._asked else Settings()
             task = Task(planned=planned, digest=digest, needs=needs, arguments=settings.arguments, watch=settings.watch)
-            self._put(task)
+            self._queue.put(task)
         else:
             self._end(covered)
-
-    def _put(self, task: Task) -> None:
-        """Have a session wait for room."""
-        is_exclusive = task.planned.session.is_exclusive
-        heapq.heappush(self._queue, (is_exclusive, -self._priorities[task.name], task.name, task))
 
     def _covered(self, planned: PlannedSession, digest: Digest) -> Outcome | None:
         """Return the outcome of a session that a verdict covers; None where it must run."""
@@ -171,7 +161,7 @@ class Runner:
     def _fill(self) -> None:
         """Start sessions while there is room."""
         while self._queue and (room := self._room()) > 0:
-            tasks = self._next(room)
+            tasks = self._queue.take(room)
             if self._is_stopping:
                 for task in tasks:
                     self._end(Outcome(session=task.name, status="stopped", note="an earlier session failed"))
@@ -180,30 +170,10 @@ class Runner:
 
     def _room(self) -> int:
         """Return how many more processes may run; one that failed keeps its place until it was looked at."""
-        next_one = self._queue[0][-1]
+        next_one = self._queue.first
         if self._running and any(it.planned.session.is_exclusive for it in (next_one, *self._running[0].tasks)):
             return 0
         return self._around.settings.jobs - sum(it.process.poll() != 0 for it in self._running)
-
-    def _next(self, room: int) -> list[Task]:
-        """Return the next session, with short ones that can share its process, though no more than fill the room."""
-        most = math.ceil(len(self._queue) / room)
-        tasks = [heapq.heappop(self._queue)[-1]]
-        while self._queue and len(tasks) < most and self._can_share([*tasks, self._queue[0][-1]]):
-            tasks.append(heapq.heappop(self._queue)[-1])
-        return tasks
-
-    def _can_share(self, tasks: list[Task]) -> bool:
-        """Whether sessions can share a process: known to be short, alike, and with nothing that waits for them.
-
-        What is required to be proven by what it prints has a log of its own.
-        """
-        seconds = [_LONG if it.planned.seconds is None else it.planned.seconds for it in tasks]
-        alike = {(it.arguments, tuple(it.planned.session.env), it.planned.session.is_exclusive) for it in tasks}
-        apart = self._alone | self._needed | {it.name for it in tasks if it.planned.session.required}
-        return (
-            max(seconds) < _SHORT and sum(seconds) < _LONG and len(alike) == 1 and not apart & {it.name for it in tasks}
-        )
 
     def _is_free(self, task: Task) -> bool:
         """Whether a session runs in no other run; where it did, that one's verdict may cover it now."""
@@ -261,19 +231,28 @@ class Runner:
                 note = f"it runs in another run, which waits for {', '.join(self._around.claims.callers)} in turn"
                 self._end(Outcome(session=task.name, status="failed", note=note))
             else:
-                self._put(task)
+                self._queue.put(task)
 
     def _settle(self, attempt: Attempt) -> None:
         """See what became of the sessions of a process that has ended."""
         now = self._around.look()
-        for result in attempt.results():
+        others = attempt.others(self._needed_by(attempt.tasks)) if attempt.notifies else []
+        joined = self._queue.take_named(others)
+        for result in attempt.results(others, joined):
             judged = judge(result, self._around, now)
             if isinstance(judged, Outcome):
                 self._end(judged)
             else:
-                self._alone.add(judged.name)
-                self._put(judged)
+                self._queue.alone.add(judged.name)
+                self._queue.put(judged)
         self._running.remove(attempt)
+
+    def _needed_by(self, tasks: Sequence[Task]) -> set[str]:
+        """Return all that sessions need, directly or not."""
+        found = [it for task in tasks for it in self._needs[task.name]]
+        for name in found:  # grows while it is read
+            found += set(self._needs[name]).difference(found)
+        return set(found)
 
     def _show(self) -> None:
         """Show what runs and how long all that is left should take."""

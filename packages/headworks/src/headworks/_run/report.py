@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Results", "nox_results", "split_log"]
+__all__ = ["Results", "nox_names", "nox_results", "split_log"]
 
 _START = re.compile(rb"nox > Running session (.*?)\r?\n")
 _PIECE = 1 << 16  # bytes; of a line that is longer, the rest is read after it
@@ -38,6 +38,13 @@ def nox_results(report: bytes | None) -> Results:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}
     return results
+
+
+def nox_names(report: bytes | None) -> list[str]:
+    """Return the names of the sessions that nox ran, as it shows them, in order; none where that cannot be read."""
+    if not nox_results(report):
+        return []
+    return [session["signatures"][0] for session in json.loads(report or b"")["sessions"] if session["signatures"]]
 
 
 def split_log(log: Path, parts: Mapping[str, Path]) -> None:
