@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from gate_worlds import lost_units, worlds
-from headworks._gate.bootstrap import bootstrap
-from headworks._gate.condition import parse_condition
 from headworks._gate.judge import judge
-from headworks._gate.predictions import pair
-from headworks._gate.proportions import holm, p_above
+from headworks._metrics.bootstrap import bootstrap
+from headworks._metrics.condition import parse_condition
+from headworks._metrics.predictions import pair
+from headworks._metrics.proportions import holm, p_above
 from scipy import stats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from headworks._gate.proportions import Interval
+    from headworks._metrics.proportions import Interval
 
 CHANCE = 1e-4  # of a false alarm in one of the lines
 OUTCOMES = ("passes", "fails", "cannot tell")

@@ -9,14 +9,14 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from headworks._gate.condition import parse_condition
-from headworks._gate.metrics import metric
-from headworks._gate.predictions import Predictions
+from headworks._metrics.condition import parse_condition
+from headworks._metrics.metrics import metric
+from headworks._metrics.predictions import Predictions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from headworks._gate.condition import Condition
+    from headworks._metrics.condition import Condition
     from numpy.typing import NDArray
 
     Pair = tuple[Predictions, Predictions]

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from hypothesis import settings
 
-from headworks._nox import Nox
-from headworks._programs import Programs
+from headworks._machine.nox import Nox
+from headworks._machine.programs import Programs
 from headworks._store.store import Store
-from headworks._verdict import Verdict
+from headworks._store.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headworks._arguments import Arguments
+from headworks._quick.arguments import Arguments
 
 
 def declare(parser: argparse.ArgumentParser | Arguments) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from headworks._audit import Findings, compare
-from headworks._audit_watch import HookWatch, StraceWatch
+from headworks._audit.compare import Findings, compare
+from headworks._audit.watch import HookWatch, StraceWatch
 from headworks._cli import main
 from headworks._commands import audit
 from headworks._store.store import Store
@@ -118,7 +118,7 @@ def test_without_strace_it_says_what_it_cannot_see(
     demo: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Python's hooks see Python."""
-    monkeypatch.setattr("headworks._audit_watch.make_watch", HookWatch)
+    monkeypatch.setattr("headworks._audit.watch.make_watch", HookWatch)
     assert main(["audit", "dirty"]) == 0
     said = capsys.readouterr().out
     assert "watched by Python's audit hooks.\nNot seen are files that other programs open" in said

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks import _audit_hook
-from headworks._audit_watch import HookWatch, StraceWatch, make_watch
+from headworks._audit import hook as _audit_hook
+from headworks._audit.watch import HookWatch, StraceWatch, make_watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +89,7 @@ def test_a_session_without_python_is_not_seen_by_hooks(folder: Path, tmp_path: P
 
 def test_the_hook_notes_what_is_opened_to_read(folder: Path, tmp_path: Path) -> None:
     """The same code, in a process that is measured."""
-    code = f"from headworks._audit_hook import watch; watch({str(tmp_path / 'notes')!r})\n{READER}"
+    code = f"from headworks._audit.hook import watch; watch({str(tmp_path / 'notes')!r})\n{READER}"
     environ = os.environ | {"PYTHONPATH": str(folder)}
     subprocess.run([sys.executable, "-c", code], check=True, cwd=folder, env=environ, input=b"")
     notes = {os.path.realpath(os.fsdecode(it)) for it in (tmp_path / "notes").read_bytes().split(b"\0")}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._base import _FETCH, Base, find_base, reachable_base
-from headworks._git import Repository
+from headworks._tree.git import Repository
+from headworks._tree.merge_base import _FETCH, Base, find_base, reachable_base
 from headworks.errors import CannotDecideError, UsageError
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def test_a_base_that_cannot_be_reached_is_none(clone: Scratch, tmp_path: Path) -
 
 def test_a_server_that_never_answers_is_not_waited_for(clone: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it could tell is not worth that."""
-    monkeypatch.setattr("headworks._base._FETCH", (*_FETCH[:3], "http.lowSpeedTime=1", *_FETCH[4:]))
+    monkeypatch.setattr("headworks._tree.merge_base._FETCH", (*_FETCH[:3], "http.lowSpeedTime=1", *_FETCH[4:]))
     with socket.create_server(("127.0.0.1", 0)) as server:
         clone.git("remote", "set-url", "origin", f"http://127.0.0.1:{server.getsockname()[1]}/x")
         assert base(clone.root, GITHUB_BASE_REF="missing").name.endswith("origin/main")
@@ -195,7 +195,7 @@ def test_a_history_that_is_never_deep_enough_cannot_decide(
     clone: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the last attempt there is nothing else to try."""
-    monkeypatch.setattr("headworks._base._DEEPER", ("--deepen=1",))
+    monkeypatch.setattr("headworks._tree.merge_base._DEEPER", ("--deepen=1",))
     clone.git("branch", "main", "HEAD~1")
     for number in range(5):
         clone.commit({"b": str(number)})

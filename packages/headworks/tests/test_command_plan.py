@@ -17,10 +17,10 @@ import pytest
 import headworks
 from headworks import _cli
 from headworks._commands.plan import rendered
-from headworks._format_github import as_github
-from headworks._plan import Plan, plan
+from headworks._plan.as_github import as_github
+from headworks._plan.plan import Plan, plan
 from headworks._store.store import Store
-from headworks._verdict import Verdict
+from headworks._store.verdict import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,7 +111,7 @@ def test_long_lists_of_names_are_wrapped(
 ) -> None:
     """No line is longer than a terminal."""
     monkeypatch.chdir(monorepo.root)
-    monkeypatch.setattr("headworks._format_text._WIDTH", 40)
+    monkeypatch.setattr("headworks._plan.as_text._WIDTH", 40)
     lines = shown(capsys, "plan", "tests").splitlines()
     assert lines[1:4] == [
         "  tests-3.11(base), tests-3.11(app),",
@@ -125,7 +125,7 @@ def test_no_session_is_said(
 ) -> None:
     """An empty plan is no silent one."""
     monkeypatch.chdir(monorepo.root)
-    monkeypatch.setattr("headworks._selection.select", lambda _sessions, _names: [])
+    monkeypatch.setattr("headworks._plan.selection.select", lambda _sessions, _names: [])
     assert shown(capsys, "plan") == "There is no session to plan.\n"
 
 
@@ -371,7 +371,7 @@ def test_the_package_gives_the_same_as_the_command(inside: Monorepo) -> None:
 RECORD = """
 import sys, headworks
 from headworks._store.store import Store
-from headworks._verdict import Verdict
+from headworks._store.verdict import Verdict
 store = Store.default(".")
 for it in headworks.plan(".").sessions:
     store.record(Verdict(session=it.session.name, digest=it.digest, passed=True, finished="2026-11-24T01:02:03Z",

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from headworks import _cli
-from headworks._gate.file import read_predictions
-from headworks._plan import plan
+from headworks._metrics.file import read_predictions
+from headworks._plan.plan import plan
 from headworks._report.page import Graph, Table
 from headworks._report.plan import plan_section, red_section, session_facts, time_section
 from headworks._report.source import BaseOutputs
 from headworks._run.logs import log_folder, log_name
 from headworks._store.store import Store
-from headworks._verdict import Verdict
+from headworks._store.verdict import Verdict
 
 if TYPE_CHECKING:
     from conftest import Monorepo, Scratch

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._digest import Digester
-from headworks._programs import Programs
+from headworks._digest.digest import Digester
+from headworks._machine.programs import Programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

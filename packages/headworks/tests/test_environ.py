@@ -2,7 +2,7 @@
 
 import pytest
 
-from headworks._environ import covered_variables, session_environment
+from headworks._machine.environ import covered_variables, session_environment
 
 ENVIRON = {"PATH": "/bin", "http_proxy": "x", "PYTEST_ADDOPTS": "-x", "LANG": "de_DE", "UV_TORCH_BACKEND": "cpu"}
 ENVIRON |= {"UV_CACHE_DIR": "/cache", "TZ": "UTC", "CI": "true", "UV_RUN_RECURSION_DEPTH": "1", "UV_PYTHON": "/x"}

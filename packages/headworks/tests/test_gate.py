@@ -12,12 +12,12 @@ import pytest
 from pyarrow import parquet
 
 import headworks
-from headworks._gate.asked import is_asked_the_same
-from headworks._gate.condition import parse_condition
-from headworks._gate.file import read_predictions
 from headworks._gate.measurements import measurements_of
-from headworks._gate.metrics import metric
-from headworks._gate.table import read_settings
+from headworks._metrics.condition import parse_condition
+from headworks._metrics.file import read_predictions
+from headworks._metrics.metrics import metric
+from headworks._metrics.pair import is_asked_the_same
+from headworks._project.gate_table import read_settings
 from headworks.errors import CannotDecideError, ConfigurationError, UsageError
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from headworks._gate.bootstrap import bootstrap
-from headworks._gate.condition import Condition, parse_condition
-from headworks._gate.metrics import metric
-from headworks._gate.predictions import Predictions
-from headworks._gate.proportions import exact_interval
+from headworks._metrics.bootstrap import bootstrap
+from headworks._metrics.condition import Condition, parse_condition
+from headworks._metrics.metrics import metric
+from headworks._metrics.predictions import Predictions
+from headworks._metrics.proportions import exact_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headworks._gate.condition import METRICS, Condition, Subject, parse_condition
+from headworks._metrics.condition import METRICS, Condition, Subject, parse_condition
 from headworks.errors import ConfigurationError
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._base import Base, find_base
 from headworks._gate.earlier import FIRST_COMMIT, earlier, is_itself
-from headworks._git import Repository
+from headworks._tree.git import Repository
+from headworks._tree.merge_base import Base, find_base
 from headworks.errors import CannotDecideError
 
 if TYPE_CHECKING:

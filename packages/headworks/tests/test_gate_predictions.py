@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from headworks._gate.file import read_predictions
-from headworks._gate.predictions import Predictions, pair
+from headworks._metrics.file import read_predictions
+from headworks._metrics.predictions import Predictions, pair
 from headworks.errors import CannotDecideError, ConfigurationError, UsageError
 
 if TYPE_CHECKING:

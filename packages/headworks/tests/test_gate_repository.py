@@ -15,13 +15,13 @@ import pytest
 from pyarrow import parquet
 
 from headworks import _cli
-from headworks._gate.exported import predict_rows
-from headworks._gate.file import read_predictions
-from headworks._nox import Nox
-from headworks._plan import plan
+from headworks._machine.nox import Nox
+from headworks._metrics.exported import predict_rows
+from headworks._metrics.file import read_predictions
+from headworks._plan.plan import plan
 from headworks._store.journal import Journal
 from headworks._store.store import Store
-from headworks._verdict import Verdict
+from headworks._store.verdict import Verdict
 from headworks.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:

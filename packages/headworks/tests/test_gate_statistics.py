@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from headworks._gate.proportions import (
+from headworks._metrics.proportions import (
     exact_interval,
     holm,
     mcnemar,
@@ -20,7 +20,7 @@ from headworks._gate.proportions import (
     score_interval,
     share_p_above,
 )
-from headworks._gate.sizes import bennett, hoeffding, score_rows
+from headworks._metrics.sizes import bennett, hoeffding, score_rows
 
 ERROR = 0.01
 

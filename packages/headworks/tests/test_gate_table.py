@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from headworks._gate.table import read_settings
+from headworks._project.gate_table import read_settings
 from headworks.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:

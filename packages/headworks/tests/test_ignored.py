@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from headworks._cli import main
-from headworks._git import Repository
-from headworks._ignored import refuse_visible_outputs
-from headworks._snapshot import WorkTreeSnapshot
+from headworks._plan.ignored import refuse_visible_outputs
 from headworks._store.place import place_of
 from headworks._store.records import Records
 from headworks._store.store import Store
+from headworks._tree.git import Repository
+from headworks._tree.snapshot import WorkTreeSnapshot
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from headworks._listing import FILE, Listing, record
+from headworks._tree.listing import FILE, Listing, record
 
 OID = b"0123456789abcdef0123456789abcdef01234567"
 # Few letters, so that names collide; a tab and letters around the slash, so that order and search are put to the test.

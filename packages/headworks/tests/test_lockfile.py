@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from headworks._git import Repository
-from headworks._lock_reader import LockReader
-from headworks._lockfile import Lock
-from headworks._memory import Memory
-from headworks._snapshot import WorkTreeSnapshot
-from headworks._toml import parse
+from headworks._project.lock import Lock
+from headworks._project.lock_uv import LockReader
+from headworks._project.toml import parse
+from headworks._quick.memory import Memory
+from headworks._tree.git import Repository
+from headworks._tree.snapshot import WorkTreeSnapshot
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def test_the_lock_is_read_once(scratch: Scratch, monkeypatch: pytest.MonkeyPatch
     """Until it changes, its parts and their details are remembered."""
     scratch.write({"uv.lock": LOCK})
     before = reached(scratch, "own", "packages/a"), lock(scratch).reach("own", "packages/a")
-    monkeypatch.setattr("headworks._lockfile.parse", None)
+    monkeypatch.setattr("headworks._project.lock.parse", None)
     assert (reached(scratch, "own", "packages/a"), lock(scratch).reach("own", "packages/a")) == before
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._memory import Memory
+from headworks._quick.memory import Memory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,5 +81,5 @@ def test_facts_of_other_code_are_none(tmp_path: Path, monkeypatch: pytest.Monkey
     """An upgrade may give the same facts another form."""
     memory = Memory(str(tmp_path / "memory"))
     memory.put("kind", "key", FACT)
-    monkeypatch.setattr("headworks._memory._FORM", b"other")
+    monkeypatch.setattr("headworks._quick.memory._FORM", b"other")
     assert Memory(str(tmp_path / "memory")).get("kind", "key") is None

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headworks._git import Repository
-from headworks._memory import Memory
 from headworks._noxfile.module import Noxfile, SessionCode
 from headworks._noxfile.parts import read_module
-from headworks._snapshot import WorkTreeSnapshot
+from headworks._quick.memory import Memory
+from headworks._tree.git import Repository
+from headworks._tree.snapshot import WorkTreeSnapshot
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from headworks._listing import FILE, Listing, record
-from headworks._patterns import matcher, slices
+from headworks._tree.listing import FILE, Listing, record
+from headworks._tree.patterns import matcher, slices
 
 PATHS = ["a", "docs/a.md", "docs/deep/b.md", "docs/deep/c.txt", "docs.md", "docs/x[1].md", "top/docs/a.md"]
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._difference import difference
-from headworks._plan import plan
-from headworks._verdict import Verdict
+from headworks._plan.difference import difference
+from headworks._plan.plan import plan
+from headworks._store.verdict import Verdict
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
     from conftest import Monorepo
 
-    from headworks._plan import Plan
+    from headworks._plan.plan import Plan
 
 
 def planned(repo: Monorepo, *sessions: str, base: str | None = None) -> Plan:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._machine import Machine, platform_name
-from headworks._memory import Memory
-from headworks._nox import Nox
-from headworks._programs import Programs, head
+from headworks._machine.machine import Machine, platform_name
+from headworks._machine.nox import Nox
+from headworks._machine.programs import Programs, head
+from headworks._quick.memory import Memory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def test_an_interpreter_says_its_version(tmp_path: Path) -> None:
 def test_a_version_is_remembered_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as the file is the same, nothing is started."""
     expected = programs(tmp_path).version(sys.executable)
-    monkeypatch.setattr("headworks._programs.Process", None)
+    monkeypatch.setattr("headworks._machine.programs.Process", None)
     assert programs(tmp_path).version(sys.executable) == expected
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from headworks import _cli
-from headworks._gate.table import project_settings
 from headworks._gate.terms import terms
-from headworks._nox import Nox
+from headworks._machine.nox import Nox
+from headworks._project.gate_table import project_settings
 from headworks._store.journal import Journal
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from headworks._record import Record
+from headworks._quick.record import Record
 
 
 class Point(Record):

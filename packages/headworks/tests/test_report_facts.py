@@ -13,22 +13,22 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from headworks._gate.file import read_predictions
-from headworks._gate.table import read_settings
+from headworks._metrics.file import read_predictions
+from headworks._project.gate_table import read_settings
+from headworks._project.report_settings import ReportSettings, report_settings
 from headworks._report.artifacts import images_section, measurements_section, training_section
 from headworks._report.data import contract_section, diff_section
 from headworks._report.gate import gate_section
 from headworks._report.mistakes import mistakes_section
 from headworks._report.model import model_section
 from headworks._report.page import Gallery, Intervals, Lines, Matrix, Reliability, Section, Table, Text
-from headworks._report.settings import ReportSettings, report_settings
 from headworks._report.source import BaseOutputs, NotThereError, Sources, guarded
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from headworks._gate.settings import GateSettings
+    from headworks._project.gate_settings import GateSettings
 
 
 class Elsewhere(BaseOutputs):

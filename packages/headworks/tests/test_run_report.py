@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from headworks._run.nox_report import nox_names, nox_results, split_log
 from headworks._run.outcome import STATUSES, Outcome, exit_code
-from headworks._run.report import nox_names, nox_results, split_log
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headworks._digest import Digester
-from headworks._needs import in_order
-from headworks._nox import Nox, _read
+from headworks._digest.digest import Digester
+from headworks._machine.nox import Nox, _read
+from headworks._project.needs import in_order
 from headworks.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from conftest import Monorepo, Scratch
 
-    from headworks._sessions import Session
+    from headworks._project.session import Session
 
 
 def sessions(root: Path) -> dict[str, Session]:
@@ -147,7 +147,7 @@ def test_an_answer_that_is_no_list_of_sessions_is_refused(content: bytes, reason
 
 def test_an_answer_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rather than to fill the memory."""
-    monkeypatch.setattr("headworks._nox._MAX_ANSWER", 5)
+    monkeypatch.setattr("headworks._machine.nox._MAX_ANSWER", 5)
     with pytest.raises(ConfigurationError, match="it has 6 bytes"):
         _read(Answered(b"[    ]"), "/project")  # type: ignore[arg-type]
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from headworks import _sha256
+from headworks._quick import sha256 as _sha256
 
 
 @pytest.mark.parametrize("missing", [[], ["_sha2"], ["_sha2", "_sha256"]])

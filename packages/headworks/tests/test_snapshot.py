@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._git import Repository
-from headworks._large_files import LARGE
-from headworks._memory import Memory
-from headworks._snapshot import CommitSnapshot, WorkTreeSnapshot
-from headworks._stamps import are_settled
+from headworks._quick.memory import Memory
+from headworks._quick.stamps import are_settled
+from headworks._tree.git import Repository
+from headworks._tree.large_files import LARGE
+from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot
 from headworks.errors import CannotDecideError, UsageError
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def test_a_link_to_what_git_does_not_know_counts_with_what_is_there(
     for name, target in targets.items():
         scratch.root.joinpath(name).symlink_to(target)
     scratch.commit({".gitignore": "ignored\n", "ignored": "x"})
-    monkeypatch.setattr("headworks._links._LARGE", 10)
+    monkeypatch.setattr("headworks._tree.links._LARGE", 10)
     known = now(scratch).listing.raw
     for path in (scratch.root / "ignored", tmp_path / "file", tmp_path / "outside/deep/x"):
         for content in ("y", "y" * 20, "z" * 20):
@@ -260,14 +260,14 @@ def test_a_link_to_what_is_not_looked_at_is_another_in_every_process(
     scratch.root.joinpath("a").symlink_to(tmp_path / "outside")
     scratch.commit()
     known = now(scratch).listing.get(b"a")
-    monkeypatch.setattr("headworks._links._ANEW", b"of another process")
+    monkeypatch.setattr("headworks._tree.links._ANEW", b"of another process")
     assert now(scratch).listing.get(b"a") == known
     if what == "too many files":
-        monkeypatch.setattr("headworks._links._MAX_FILES", 1)
+        monkeypatch.setattr("headworks._tree.links._MAX_FILES", 1)
     else:
         (tmp_path / "outside/folder").symlink_to(tmp_path)
     found = now(scratch).listing.get(b"a")
-    monkeypatch.setattr("headworks._links._ANEW", b"of a third process")
+    monkeypatch.setattr("headworks._tree.links._ANEW", b"of a third process")
     assert known != found != now(scratch).listing.get(b"a")
 
 

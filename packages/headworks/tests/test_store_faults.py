@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 WORKER = """
 import hashlib, os, pathlib, random, sys
 from headworks._store.store import Store
-from headworks._verdict import Verdict
+from headworks._store.verdict import Verdict
 
 root, folder, seed = sys.argv[1:]
 store, random, work = Store(root), random.Random(int(seed)), pathlib.Path(folder, f"work{seed}")
@@ -146,7 +146,7 @@ def limited(size: int) -> None:
 RECORD = """
 import sys
 from headworks._store.store import Store
-from headworks._verdict import Verdict
+from headworks._store.verdict import Verdict
 from headworks.errors import StoreError
 
 store = Store(sys.argv[1])

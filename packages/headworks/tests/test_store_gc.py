@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from headworks._store.store import Store
-from headworks._verdict_file import seal
+from headworks._store.verdict_file import seal
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
     from conftest import Stage
 
-    from headworks._verdict import Verdict
+    from headworks._store.verdict import Verdict
 
 DAY = 86_400.0
 UNFINISHED, BLOB = "tmp/0123456789abcdef", "blobs/ab/" + "c" * 62

@@ -16,7 +16,7 @@ import pytest
 
 from headworks._store.remote import Remote
 from headworks._store.store import Store
-from headworks._verdict import Verdict
+from headworks._store.verdict import Verdict
 from headworks.errors import ConfigurationError, StoreError
 
 if TYPE_CHECKING:

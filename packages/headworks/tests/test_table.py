@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headworks._git import Repository
-from headworks._memory import Memory
-from headworks._root import Root
-from headworks._snapshot import WorkTreeSnapshot
-from headworks._table import Row, read_table
+from headworks._project.pyproject import Root
+from headworks._project.table import Row, read_table
+from headworks._quick.memory import Memory
+from headworks._tree.git import Repository
+from headworks._tree.snapshot import WorkTreeSnapshot
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def test_rows_say_what_a_session_depends_on(scratch: Scratch, monkeypatch: pytes
     """What is not said is not set, paths are in their normal form, and all is remembered until the file changes."""
     scratch.commit({"pyproject.toml": ROOT.replace(", wheel = 1", "")})
     first = root(scratch).table
-    monkeypatch.setattr("headworks._toml.parse", None)
+    monkeypatch.setattr("headworks._project.toml.parse", None)
     table = root(scratch).table
     assert table == first
     assert table.rows["tests"] == Row(packages=("{package}",), outputs=("artifacts/tests/{package}",))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headworks._toml import MAX_SIZE, parse, strings, table
+from headworks._project.toml import MAX_SIZE, parse, strings, table
 from headworks.errors import ConfigurationError
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from headworks._digest import Digester
-from headworks._nox import Nox
-from headworks._plan import plan
+from headworks._digest.digest import Digester
+from headworks._machine.nox import Nox
+from headworks._plan.plan import plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headworks._verdict import Verdict, is_digest
-from headworks._verdict_file import is_output_path, read_verdict, seal, unseal, write_verdict
+from headworks._store.verdict import Verdict, is_digest
+from headworks._store.verdict_file import is_output_path, read_verdict, seal, unseal, write_verdict
 
 DIGEST = "ab" * 32
 VERDICT = Verdict(

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headworks._cli import main
-from headworks._outcomes_file import State, as_outcomes
+from headworks._plan.verify import prove
 from headworks._run.outcome import STATUSES, Outcome
-from headworks._verify import prove
+from headworks._run.outcomes_file import State, as_outcomes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headworks._git import Repository
-from headworks._memory import Memory
-from headworks._package import read_packages
-from headworks._root import _read
-from headworks._snapshot import CommitSnapshot, WorkTreeSnapshot
-from headworks._workspace import _members, find_workspace
+from headworks._project.package import read_packages
+from headworks._project.pyproject import _read
+from headworks._project.workspace import _members, find_workspace
+from headworks._quick.memory import Memory
+from headworks._tree.git import Repository
+from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from conftest import Scratch
 
-    from headworks._workspace import Workspace
+    from headworks._project.workspace import Workspace
 
 
 def workspace(scratch: Scratch) -> Workspace:
@@ -159,7 +159,7 @@ def test_what_was_read_is_remembered_until_a_file_changes(scratch: Scratch, monk
     scratch.commit({"packages/a/pyproject.toml": project("a"), "packages/b/pyproject.toml": project("b")})
     before = workspace(scratch)
     with monkeypatch.context() as patch:
-        patch.setattr("headworks._workspace.parse", None)
+        patch.setattr("headworks._project.workspace.parse", None)
         assert workspace(scratch).packages == before.packages
     scratch.write({"packages/a/pyproject.toml": project("a", "b")})
     assert workspace(scratch).key != before.key
@@ -193,7 +193,7 @@ def test_any_pyproject_is_read_or_refused(one: dict[str, Any], other: dict[str, 
     paths = [b"pyproject.toml", b"packages/one/pyproject.toml"]
     assert set(_members(other, b"", paths)) <= set(paths)
     with pytest.MonkeyPatch.context() as patch, contextlib.suppress(ConfigurationError):
-        patch.setattr("headworks._toml.parse", lambda _content, _place: dict(other))
+        patch.setattr("headworks._project.toml.parse", lambda _content, _place: dict(other))
         _, _, tables, _, pointed = _read(b"")
         assert pointed.keys() <= tables.keys()
 

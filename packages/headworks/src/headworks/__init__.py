@@ -4,13 +4,13 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from headworks._base import Base
-    from headworks._explanation import Explanation, explain
     from headworks._gate.compare import gate
     from headworks._gate.result import GateResult
-    from headworks._plan import Plan, PlannedSession, plan
-    from headworks._sessions import Session
-    from headworks._verdict import Verdict
+    from headworks._plan.explanation import Explanation, explain
+    from headworks._plan.plan import Plan, PlannedSession, plan
+    from headworks._project.session import Session
+    from headworks._store.verdict import Verdict
+    from headworks._tree.merge_base import Base
 
 __all__ = [
     "Base",

@@ -89,7 +89,7 @@ def _overview() -> str:
 
 def _parse(name: str, command: Command, rest: list[str]) -> Any:  # noqa: ANN401  # argparse's Namespace or our own
     """Return the arguments of a command."""
-    from headworks._arguments import Arguments
+    from headworks._quick.arguments import Arguments
 
     plain = Arguments()
     command.add_arguments(plain)

@@ -9,20 +9,20 @@ from __future__ import annotations
 import os
 import sys
 
-from headworks._git import Repository
 from headworks._lines import complain, say, shown, text_of
-from headworks._plan import plan
+from headworks._plan.plan import plan
 from headworks._quantities import count_text
 from headworks._store.store import Store
+from headworks._tree.git import Repository
 from headworks.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from headworks._audit import Findings
-    from headworks._audit_watch import Watch
-    from headworks._plan import Plan
+    from headworks._audit.compare import Findings
+    from headworks._audit.watch import Watch
+    from headworks._plan.plan import Plan
     from headworks._run.outcome import Outcome
 
 __all__ = ["add_arguments", "run"]
@@ -42,7 +42,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     import time
     from pathlib import Path
 
-    from headworks._audit_watch import make_watch
+    from headworks._audit.watch import make_watch
 
     root = Repository(os.getcwd()).root
     store = Store.default(root)
@@ -96,7 +96,7 @@ def _findings(planned: Plan, name: str, watch: Watch, since: float) -> Findings:
     """Compare what the session read with what its digest covers."""
     from pathlib import Path
 
-    from headworks._audit import compare, declared_files
+    from headworks._audit.compare import compare, declared_files
 
     digester = planned.digester
     sessions = {it.session.name: it.session for it in planned.sessions}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 
-from headworks._explanation import explain
 from headworks._lines import complain, say, shown, text_of
+from headworks._plan.explanation import explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from headworks._explanation import Explanation
+    from headworks._plan.explanation import Explanation
 
 __all__ = ["add_arguments", "run"]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from headworks._gate.result import GateResult
-    from headworks._gate.settings import GateSettings
+    from headworks._project.gate_settings import GateSettings
 
 __all__ = ["add_arguments", "run"]
 
@@ -93,7 +93,7 @@ def _way(arguments: Any) -> str:  # noqa: ANN401  # argparse's
 
 def _settings(arguments: Any, way: str) -> GateSettings:  # noqa: ANN401  # argparse's
     """Return the table: of the file that was named, of the working folder, or of the project that it is in."""
-    from headworks._gate.table import project_settings, read_settings
+    from headworks._project.gate_table import project_settings, read_settings
 
     if arguments.config is not None:
         return read_settings(arguments.config, is_named=True)
@@ -104,8 +104,8 @@ def _settings(arguments: Any, way: str) -> GateSettings:  # noqa: ANN401  # argp
 
 def _plan(arguments: Any, settings: GateSettings) -> str:  # noqa: ANN401  # argparse's
     """Return how many rows the conditions need."""
-    from headworks._gate.plan import as_data, as_text, needs
-    from headworks._gate.settings import wanted
+    from headworks._gate.rows_needed import as_data, as_text, needs
+    from headworks._project.gate_settings import wanted
 
     if arguments.rows is not None and arguments.rows <= 0:
         message = f"--rows is {arguments.rows}; it has to be 1 or more."
@@ -159,7 +159,7 @@ def _judge(arguments: Any, settings: GateSettings, way: str) -> GateResult:  # n
 def _in_repository(arguments: Any, settings: GateSettings) -> GateResult:  # noqa: ANN401  # argparse's
     """Return what the gate finds about the work tree."""
     from headworks._gate.repository import gate_repository
-    from headworks._gate.settings import wanted
+    from headworks._project.gate_settings import wanted
 
     return gate_repository(
         wanted(arguments.condition) if arguments.condition else settings.conditions,

@@ -6,7 +6,7 @@ import os
 
 from headworks._commands.plan import add_selection, rendered
 from headworks._lines import complain, say
-from headworks._plan import plan
+from headworks._plan.plan import plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from headworks._digest import Digester
+from headworks._digest.digest import Digester
 from headworks._lines import say, shown
-from headworks._starter import with_table
+from headworks._project.starter import with_table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from headworks._evidence import Evidence
+    from headworks._promote.evidence import Evidence
     from headworks._store.store import Store
 
 __all__ = ["add_arguments", "now", "run", "who"]
@@ -31,11 +31,11 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """Promote and say so."""
-    from headworks._alias import Move, move
-    from headworks._evidence import evidence
-    from headworks._gate.table import project_settings
     from headworks._gate.terms import terms
     from headworks._nearest import suggestion
+    from headworks._project.gate_table import project_settings
+    from headworks._promote.alias import Move, move
+    from headworks._promote.evidence import evidence
     from headworks._store.store import Store
 
     settings, alias = project_settings(), arguments.to
@@ -63,9 +63,9 @@ def _instances(alias: str, checks: Sequence[str]) -> dict[str, set[str]]:
     Raises:
         ConfigurationError: a check is neither.
     """
-    from headworks._digest import Digester
-    from headworks._evidence import GATE
+    from headworks._digest.digest import Digester
     from headworks._nearest import suggestion
+    from headworks._promote.evidence import GATE
 
     bare = {it: it.removesuffix("?") for it in checks}
     is_asked = set(bare.values()) != {GATE}
@@ -91,7 +91,7 @@ def _refuse_lacking(found: Sequence[Evidence], what: str) -> None:
     """
     import shlex
 
-    from headworks._evidence import GATE
+    from headworks._promote.evidence import GATE
 
     lacking = [it for it in found if not it.is_enough]
     if not lacking:
@@ -108,7 +108,7 @@ def _model(store: Store, given: str) -> tuple[str, str]:
     """Return the SHA-256 and the name of a model's file."""
     from pathlib import Path
 
-    from headworks._alias import current
+    from headworks._promote.alias import current
     from headworks._store.writing import hash_file
 
     if given.startswith("alias:"):
@@ -125,7 +125,7 @@ def who() -> str:
     """Return who is at work: the actor of a GitHub workflow, else what git or the system calls the person."""
     import getpass
 
-    from headworks._git import Repository
+    from headworks._tree.git import Repository
 
     return os.environ.get("GITHUB_ACTOR") or Repository(os.curdir).ask("config", "user.email") or getpass.getuser()
 

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from headworks._alias import Move
+    from headworks._promote.alias import Move
     from headworks._store.store import Store
 
 __all__ = ["add_arguments", "run"]
@@ -24,7 +24,7 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """List them, the latest last."""
-    from headworks._alias import aliases, moves
+    from headworks._promote.alias import aliases, moves
     from headworks._store.store import Store
 
     store = Store.default()
@@ -53,7 +53,7 @@ def _path(store: Store, alias: str) -> str:
     Raises:
         StoreError: it is missing or damaged.
     """
-    from headworks._alias import current, is_held
+    from headworks._promote.alias import current, is_held
     from headworks.errors import StoreError
 
     found = current(store, alias)

@@ -18,8 +18,8 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """Move it back and say so."""
-    from headworks._alias import roll_back
     from headworks._commands.promote import now, who
+    from headworks._promote.alias import roll_back
     from headworks._store.store import Store
 
     found = roll_back(Store.default(), arguments.alias, by=who(), when=now())

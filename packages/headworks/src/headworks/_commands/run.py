@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import time
 
-from headworks._digest import Digester, prepare
+from headworks._digest.digest import Digester
 from headworks._lines import complain, say
+from headworks._plan.ahead import prepare
 from headworks.errors import UsageError
 
 TYPE_CHECKING = False
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from headworks._outcomes_file import State
-    from headworks._plan import Plan
+    from headworks._plan.plan import Plan
     from headworks._run.outcome import Outcome
+    from headworks._run.outcomes_file import State
     from headworks._run.task import Settings
     from headworks._store.store import Store
 
@@ -47,7 +48,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     begin = time.monotonic()
     _check(arguments)
     digester = Digester.for_worktree(os.curdir, meanwhile=_prepare())
-    from headworks._plan import plan, plan_of
+    from headworks._plan.plan import plan, plan_of
     from headworks._run.covered import covered
     from headworks._run.outcome import exit_code
     from headworks._run.summary import summary
@@ -94,7 +95,7 @@ def _state(arguments: Any, planned: Plan) -> State | None:  # noqa: ANN401  # ar
     """Return what the outcomes will be about, or None where nobody asked for a file of them."""
     if arguments.outcomes is None:
         return None
-    from headworks._outcomes_file import state_of
+    from headworks._run.outcomes_file import state_of
 
     return state_of(planned)
 
@@ -106,8 +107,8 @@ def _write_outcomes(
     asked: frozenset[str],
 ) -> None:
     """Write the file of outcomes."""
-    from headworks._outcomes_file import as_outcomes
     from headworks._output_file import write_output
+    from headworks._run.outcomes_file import as_outcomes
 
     extra = asked if arguments.more else ()
     write_output(arguments.outcomes, as_outcomes(outcomes, state, extra=extra, is_forced=arguments.force))

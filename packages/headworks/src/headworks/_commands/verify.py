@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from headworks._verify import Proof
+    from headworks._plan.verify import Proof
 
 __all__ = ["add_arguments", "run"]
 
@@ -40,9 +40,9 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """Count, tell, and return 0 only if nothing is left open."""
-    from headworks._format_json import FORM as PLAN_FORM
-    from headworks._outcomes_file import FORM
-    from headworks._verify import prove
+    from headworks._plan.as_json import FORM as PLAN_FORM
+    from headworks._plan.verify import prove
+    from headworks._run.outcomes_file import FORM
 
     if arguments.plan is None:
         message = "Name the plan with --plan, as `headworks plan --format json --output plan.json` wrote it."

@@ -9,22 +9,22 @@ import signal
 import subprocess
 import sys
 
-from headworks._base import find_base
-from headworks._digest import Digester
+from headworks._digest.digest import Digester
 from headworks._gate.earlier import FIRST_COMMIT, earlier, is_itself
-from headworks._needs import in_order
+from headworks._project.needs import in_order
 from headworks._quantities import duration_text
 from headworks._run.lock import INSIDE
+from headworks._tree.merge_base import find_base
 from headworks.errors import CannotDecideError, ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from headworks._base import Base
-    from headworks._sessions import Session
+    from headworks._project.session import Session
     from headworks._store.store import Store
-    from headworks._verdict import Verdict
+    from headworks._store.verdict import Verdict
+    from headworks._tree.merge_base import Base
 
 __all__ = ["BaseTree", "NoBaseError"]
 

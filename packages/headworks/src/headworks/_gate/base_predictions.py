@@ -14,7 +14,7 @@ from headworks.errors import ConfigurationError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from headworks._gate.base import BaseTree
-    from headworks._gate.settings import GateSettings
+    from headworks._project.gate_settings import GateSettings
     from headworks._store.store import Store
 
 __all__ = ["BasePredictions"]

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from headworks._gate.asked import few
-from headworks._gate.file import read_predictions
 from headworks._gate.judge import decided, judge
 from headworks._gate.measurements import judge_measurement
-from headworks._gate.predictions import pair
 from headworks._gate.result import Comparison, GateResult, Judged, together
-from headworks._gate.settings import wanted
-from headworks._gate.table import read_settings
-from headworks._record import Record
+from headworks._metrics.file import read_predictions
+from headworks._metrics.pair import few
+from headworks._metrics.predictions import pair
+from headworks._project.gate_settings import wanted
+from headworks._project.gate_table import read_settings
+from headworks._quick.record import Record
 from headworks.errors import CannotDecideError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from headworks._gate.condition import Subject
-    from headworks._gate.predictions import Pair, Predictions
     from headworks._gate.result import Finding, Outcome
-    from headworks._gate.settings import GateSettings, Wanted
+    from headworks._metrics.condition import Subject
+    from headworks._metrics.predictions import Pair, Predictions
+    from headworks._project.gate_settings import GateSettings, Wanted
 
     Measurements = Mapping[str, tuple[float, ...]]
 

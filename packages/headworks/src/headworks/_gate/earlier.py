@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from headworks._base import Base
+from headworks._tree.merge_base import Base
 from headworks.errors import CannotDecideError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from headworks._git import Repository
+    from headworks._tree.git import Repository
 
 __all__ = ["FIRST_COMMIT", "earlier", "is_itself"]
 

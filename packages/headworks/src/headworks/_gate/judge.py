@@ -7,11 +7,12 @@ import math
 import numpy as np
 from scipy import special
 
-from headworks._gate.asked import few
-from headworks._gate.bootstrap import bootstrap, seed_values
-from headworks._gate.condition import ERRORS, PER_CLASS
-from headworks._gate.metrics import SHARES, hits
-from headworks._gate.proportions import (
+from headworks._gate.result import Finding
+from headworks._metrics.bootstrap import bootstrap, seed_values
+from headworks._metrics.condition import ERRORS, PER_CLASS
+from headworks._metrics.metrics import SHARES, hits
+from headworks._metrics.pair import few
+from headworks._metrics.proportions import (
     Interval,
     exact_interval,
     holm,
@@ -21,18 +22,17 @@ from headworks._gate.proportions import (
     score_interval,
     share_p_above,
 )
-from headworks._gate.result import Finding
-from headworks._gate.settings import MOST_DRAWS
-from headworks._gate.subjects import rows_of, subjects_of
+from headworks._metrics.subjects import rows_of, subjects_of
+from headworks._project.gate_settings import MOST_DRAWS
 from headworks.errors import CannotDecideError, ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from headworks._gate.condition import Condition
-    from headworks._gate.predictions import Predictions
     from headworks._gate.result import Outcome
+    from headworks._metrics.condition import Condition
+    from headworks._metrics.predictions import Predictions
 
 __all__ = ["decided", "judge"]
 

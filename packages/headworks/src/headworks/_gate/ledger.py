@@ -9,7 +9,7 @@ Source:
 
 from __future__ import annotations
 
-from headworks._record import Record
+from headworks._quick.record import Record
 from headworks._store.journal import Journal, read_entry, seal_entry
 from headworks.errors import CannotDecideError
 

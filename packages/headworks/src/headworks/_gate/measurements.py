@@ -10,16 +10,16 @@ from statistics import fmean, variance
 
 from scipy import special
 
-from headworks._gate.condition import LARGEST, MEASUREMENTS
-from headworks._gate.proportions import Interval
 from headworks._gate.result import Finding
+from headworks._metrics.condition import LARGEST, MEASUREMENTS
+from headworks._metrics.proportions import Interval
 from headworks.errors import ConfigurationError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from headworks._gate.condition import Condition
+    from headworks._metrics.condition import Condition
 
 __all__ = ["SIZE", "judge_measurement", "measurements_of", "read_measurements"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from headworks._evidence import GATE, evidence
 from headworks._gate.base import NoBaseError
 from headworks._gate.terms import terms
+from headworks._promote.evidence import GATE, evidence
 from headworks._store.journal import Journal
 from headworks._store.writing import hash_file
 from headworks.errors import ConfigurationError
@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from headworks._gate.base import BaseTree
     from headworks._gate.result import GateResult
-    from headworks._gate.settings import GateSettings
+    from headworks._project.gate_settings import GateSettings
     from headworks._store.store import Store
 
 __all__ = ["Outcomes"]

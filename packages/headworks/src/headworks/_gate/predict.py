@@ -26,7 +26,7 @@ def predict_anew(how: str | tuple[str, ...], model: str, out: str, root: str) ->
         CannotDecideError: the command did not write its file.
     """
     if isinstance(how, str):
-        from headworks._gate.exported import predict_rows
+        from headworks._metrics.exported import predict_rows
 
         predict_rows(model, os.path.join(root, how), out)
         return

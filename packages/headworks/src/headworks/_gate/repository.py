@@ -11,19 +11,19 @@ from pathlib import Path
 import numpy as np
 
 from headworks._gate.as_json import as_json
-from headworks._gate.asked import few, is_asked_the_same
 from headworks._gate.base import BaseTree, NoBaseError
 from headworks._gate.base_predictions import BasePredictions
 from headworks._gate.compare import Compared, judge_all, names_needed, subjects_on
-from headworks._gate.file import read_ids, read_predictions
 from headworks._gate.ledger import charge
 from headworks._gate.measurements import SIZE, measurements_of
 from headworks._gate.outcomes import Outcomes
-from headworks._gate.predictions import Pair, pair
 from headworks._gate.result import GateResult
-from headworks._git import Repository
+from headworks._metrics.file import read_ids, read_predictions
+from headworks._metrics.pair import few, is_asked_the_same
+from headworks._metrics.predictions import Pair, pair
 from headworks._signals import told_to_end
 from headworks._store.store import Store
+from headworks._tree.git import Repository
 from headworks.errors import CannotDecideError, ConfigurationError
 
 TYPE_CHECKING = False
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from headworks._gate.compare import Measurements
-    from headworks._gate.condition import Subject
-    from headworks._gate.predictions import Predictions
-    from headworks._gate.settings import GateSettings, Wanted
+    from headworks._metrics.condition import Subject
+    from headworks._metrics.predictions import Predictions
+    from headworks._project.gate_settings import GateSettings, Wanted
 
 __all__ = ["RESULT", "gate_repository"]
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from headworks._record import Record
+from headworks._quick.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Literal
 
-    from headworks._gate.condition import Condition
-    from headworks._gate.proportions import Interval
+    from headworks._metrics.condition import Condition
+    from headworks._metrics.proportions import Interval
 
     Outcome = Literal["passes", "fails", "cannot tell"]
     Method = Literal["identical", "score", "exact", "bootstrap", "measured", "t"]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 
 from headworks._gate.compare import names_needed
-from headworks._gate.file import read_predictions
-from headworks._gate.subjects import rows_of, subjects_of
+from headworks._metrics.file import read_predictions
+from headworks._metrics.subjects import rows_of, subjects_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from headworks._gate.settings import GateSettings, Wanted
+    from headworks._project.gate_settings import GateSettings, Wanted
 
 __all__ = ["rows_at_hand"]
 

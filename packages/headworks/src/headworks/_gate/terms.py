@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from headworks._gate.settings import GateSettings
+    from headworks._project.gate_settings import GateSettings
 
 __all__ = ["terms"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from headworks._record import Record
-from headworks._sha256 import digest, digest_texts
+from headworks._quick.record import Record
+from headworks._quick.sha256 import digest, digest_texts
 from headworks.errors import UsageError
 
 TYPE_CHECKING = False
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-    from headworks._memory import Memory
-    from headworks._snapshot import Snapshot
+    from headworks._quick.memory import Memory
+    from headworks._tree.snapshot import Snapshot
 
     Packed = tuple[list[str], list[str], str]
 

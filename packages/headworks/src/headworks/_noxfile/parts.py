@@ -6,7 +6,7 @@ import ast
 
 from headworks._noxfile.paths import HOLE
 from headworks._noxfile.scan import Scan
-from headworks._sha256 import digest
+from headworks._quick.sha256 import digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

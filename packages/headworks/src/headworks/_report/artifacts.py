@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from headworks._gate.settings import GateSettings
+    from headworks._project.gate_settings import GateSettings
     from headworks._report.page import Block
     from headworks._report.source import Sources
 

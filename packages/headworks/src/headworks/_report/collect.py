@@ -7,12 +7,12 @@ import os
 import tempfile
 from typing import NamedTuple
 
-from headworks._base import reachable_base
-from headworks._gate.file import read_predictions
-from headworks._gate.predictions import pair
-from headworks._gate.table import read_settings
-from headworks._git import Repository
-from headworks._plan import plan
+from headworks._metrics.file import read_predictions
+from headworks._metrics.predictions import pair
+from headworks._plan.plan import plan
+from headworks._project.gate_table import read_settings
+from headworks._project.report_settings import report_settings
+from headworks._project.toml import parse, table
 from headworks._report.artifacts import images_section, measurements_section, training_section
 from headworks._report.data import contract_section, diff_section
 from headworks._report.gate import gate_section
@@ -20,21 +20,21 @@ from headworks._report.mistakes import mistakes_section
 from headworks._report.model import model_section
 from headworks._report.page import Page, Section, Text
 from headworks._report.plan import plan_section, red_section, session_facts, time_section
-from headworks._report.settings import report_settings
 from headworks._report.source import ODD, BaseOutputs, NotThereError, Sources, guarded
 from headworks._report.verdict import verdict
 from headworks._store.store import Store
-from headworks._toml import parse, table
+from headworks._tree.git import Repository
+from headworks._tree.merge_base import reachable_base
 from headworks.errors import HeadworksError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from headworks._base import Base
-    from headworks._gate.predictions import Predictions
-    from headworks._gate.settings import GateSettings
-    from headworks._plan import Plan
+    from headworks._metrics.predictions import Predictions
+    from headworks._plan.plan import Plan
+    from headworks._project.gate_settings import GateSettings
+    from headworks._project.report_settings import ReportSettings
     from headworks._report.plan import SessionFacts
-    from headworks._report.settings import ReportSettings
+    from headworks._tree.merge_base import Base
 
 __all__ = ["collect"]
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from headworks._project.report_settings import ReportSettings
     from headworks._report.page import Block, Outcome
-    from headworks._report.settings import ReportSettings
     from headworks._report.source import Sources
 
 __all__ = ["contract_section", "diff_section"]

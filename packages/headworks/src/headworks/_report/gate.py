@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from headworks._gate.settings import GateSettings
+    from headworks._project.gate_settings import GateSettings
     from headworks._report.page import Block, Outcome
     from headworks._report.source import Sources
 

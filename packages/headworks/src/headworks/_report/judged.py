@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from headworks._gate.result import Outcome
-    from headworks._gate.settings import GateSettings, Wanted
+    from headworks._project.gate_settings import GateSettings, Wanted
 
 __all__ = ["check", "other_conditions", "other_measurements", "other_predictions", "unjudged"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headworks._record import Record
+from headworks._quick.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from headworks._gate.measurements import measurements_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from headworks._gate.settings import GateSettings
+    from headworks._project.gate_settings import GateSettings
     from headworks._report.source import Sources
 
 __all__ = ["measured_here"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from headworks._gate.predictions import Predictions
+    from headworks._metrics.predictions import Predictions
     from headworks._report.model import Mistake
     from headworks._report.page import Block
     from headworks._report.source import Sources

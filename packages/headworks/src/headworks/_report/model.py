@@ -6,8 +6,8 @@ from collections import Counter
 
 import numpy as np
 
-from headworks._gate.proportions import exact_interval
-from headworks._record import Record
+from headworks._metrics.proportions import exact_interval
+from headworks._quick.record import Record
 from headworks._report.page import Column, Intervals, Matrix, Reliability, Section, Side, Table, Text
 
 TYPE_CHECKING = False
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from headworks._gate.predictions import Predictions
+    from headworks._metrics.predictions import Predictions
     from headworks._report.page import Block
 
 __all__ = ["Mistake", "mistakes", "model_section"]

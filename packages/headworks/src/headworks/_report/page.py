@@ -5,7 +5,7 @@ All texts are plain: whoever renders them escapes them. Both renderers draw from
 
 from __future__ import annotations
 
-from headworks._record import Record
+from headworks._quick.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from headworks._quantities import count_text, duration_text
-from headworks._record import Record
+from headworks._quick.record import Record
 from headworks._report.log import log_end
 from headworks._report.page import Code, Column, Graph, Node, Section, Table, Text
 
@@ -13,10 +13,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from headworks._plan import Plan, PlannedSession
+    from headworks._plan.plan import Plan, PlannedSession
     from headworks._report.page import Block, Outcome
     from headworks._store.store import Store
-    from headworks._verdict import Verdict
+    from headworks._store.verdict import Verdict
 
 __all__ = ["SessionFacts", "plan_section", "red_section", "session_facts", "time_section"]
 

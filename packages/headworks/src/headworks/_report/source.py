@@ -9,8 +9,8 @@ import subprocess
 
 import pyarrow as pa
 
-from headworks._needs import in_order
-from headworks._record import Record
+from headworks._project.needs import in_order
+from headworks._quick.record import Record
 from headworks._report.page import Section, Text
 from headworks.errors import HeadworksError
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from headworks._digest import Digester
+    from headworks._digest.digest import Digester
+    from headworks._project.session import Session
     from headworks._report.page import Outcome
-    from headworks._sessions import Session
     from headworks._store.store import Store
-    from headworks._verdict import Verdict
+    from headworks._store.verdict import Verdict
 
 __all__ = ["ODD", "BaseOutputs", "NotThereError", "Sources", "guarded"]
 

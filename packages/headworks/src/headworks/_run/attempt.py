@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from headworks._environ import session_environment
-from headworks._record import Record
+from headworks._machine.environ import session_environment
+from headworks._quick.record import Record
 from headworks._run.interruption import interruption
 from headworks._run.logs import log_name
+from headworks._run.nox_report import nox_names, nox_results, split_log
 from headworks._run.process import SessionProcess
-from headworks._run.report import nox_names, nox_results, split_log
 from headworks._store.files import read
 
 TYPE_CHECKING = False
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
     from pathlib import Path
 
-    from headworks._run.report import Results
+    from headworks._run.nox_report import Results
     from headworks._run.task import Surroundings, Task
 
 __all__ = ["Attempt", "Result"]

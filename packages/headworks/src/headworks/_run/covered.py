@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from headworks._plan import Plan
+    from headworks._plan.plan import Plan
 
 __all__ = ["covered"]
 

@@ -9,10 +9,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from headworks._digest import Digest, Digester
-    from headworks._plan import PlannedSession
-    from headworks._sessions import Session
-    from headworks._snapshot import WorkTreeSnapshot
+    from headworks._digest.digest import Digest, Digester
+    from headworks._plan.plan import PlannedSession
+    from headworks._project.session import Session
+    from headworks._tree.snapshot import WorkTreeSnapshot
 
 __all__ = ["Look"]
 
@@ -43,6 +43,6 @@ class Look:
         now = self._look()
         if not self._written:
             return []
-        from headworks._audit import declared_files
+        from headworks._audit.compare import declared_files
 
         return sorted(self._written & declared_files(now, session))

@@ -6,20 +6,20 @@ import time
 from graphlib import TopologicalSorter
 
 from headworks._run.attempt import Attempt
-from headworks._run.judge import judge
 from headworks._run.order import chains, expected, time_left
 from headworks._run.outcome import Outcome
 from headworks._run.process import end_all
 from headworks._run.queue import Queue
 from headworks._run.task import Settings, Task
+from headworks._run.verdict import judge
 from headworks.errors import StoreError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from headworks._digest import Digest
-    from headworks._plan import PlannedSession
+    from headworks._digest.digest import Digest
+    from headworks._plan.plan import PlannedSession
     from headworks._run.task import Surroundings
 
 __all__ = ["Runner"]

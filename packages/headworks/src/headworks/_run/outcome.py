@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from headworks._record import Record
+from headworks._quick.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from headworks._verdict import Verdict
+    from headworks._store.verdict import Verdict
 
 __all__ = ["STATUSES", "Outcome", "exit_code"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from headworks._ignored import refuse_visible_outputs
+from headworks._plan.ignored import refuse_visible_outputs
 from headworks._run.claims import share
 from headworks._run.display import make_display
 from headworks._run.lock import hold, is_inside
@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from headworks._plan import Plan
+    from headworks._plan.plan import Plan
     from headworks._run.claims import Claims
     from headworks._run.display import Display
     from headworks._run.lock import Watchdog

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from headworks._record import Record
+from headworks._quick.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from headworks._audit_watch import Watch
-    from headworks._digest import Digest
-    from headworks._plan import PlannedSession
+    from headworks._audit.watch import Watch
+    from headworks._digest.digest import Digest
+    from headworks._plan.plan import PlannedSession
     from headworks._run.claims import Claims
     from headworks._run.display import Display
     from headworks._run.lock import Watchdog

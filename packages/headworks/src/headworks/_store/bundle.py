@@ -22,8 +22,8 @@ from headworks._store.files import names
 from headworks._store.journal import ENTRY_LIMIT, Journal, read_entry, seal_entry
 from headworks._store.records import RECORD_LIMIT, record_name
 from headworks._store.tree import contents
+from headworks._store.verdict_file import read_verdict, write_verdict
 from headworks._store.writing import publish, unfinished
-from headworks._verdict_file import read_verdict, write_verdict
 from headworks.errors import StoreError
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from headworks._store.blobs import Blobs
     from headworks._store.index import Index
     from headworks._store.records import Records
-    from headworks._verdict import Verdict
+    from headworks._store.verdict import Verdict
 
 __all__ = ["RefusedBundleError", "export", "import_"]
 

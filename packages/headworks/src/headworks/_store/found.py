@@ -10,11 +10,11 @@ import os
 import stat
 import time
 
-from headworks._sha256 import sha256
-from headworks._stamps import are_settled
+from headworks._quick.sha256 import sha256
+from headworks._quick.stamps import are_settled
 from headworks._store.files import read
 from headworks._store.place import private_folder
-from headworks._verdict_file import is_output_path, seal, unseal
+from headworks._store.verdict_file import is_output_path, seal, unseal
 from headworks.errors import StoreError
 
 TYPE_CHECKING = False

@@ -7,13 +7,13 @@ import os
 import time
 from pathlib import Path
 
-from headworks._record import Record
+from headworks._quick.record import Record
 from headworks._store.blobs import Blobs
 from headworks._store.journal import kept_blobs
 from headworks._store.tree import contents
 from headworks._store.uses import forget_uses, last_uses
+from headworks._store.verdict import is_digest
 from headworks._store.writing import is_unfinished
-from headworks._verdict import is_digest
 from headworks.errors import StoreError
 
 TYPE_CHECKING = False

@@ -13,7 +13,7 @@ import zlib
 from _collections_abc import Mapping  # what collections.abc gives, without the 2 ms that importing collections takes
 
 from headworks._store.files import append, read
-from headworks._verdict import Verdict
+from headworks._store.verdict import Verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

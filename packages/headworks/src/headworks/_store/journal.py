@@ -12,7 +12,7 @@ import json
 import os
 
 from headworks._store.files import names, read
-from headworks._verdict_file import seal, unseal
+from headworks._store.verdict_file import seal, unseal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

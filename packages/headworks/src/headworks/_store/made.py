@@ -11,7 +11,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from headworks._sha256 import sha256
+from headworks._quick.sha256 import sha256
 from headworks._store.files import read
 from headworks._store.found import times_of
 from headworks._store.removal import files_of, move, reason, remove

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from headworks._sha256 import sha256
+from headworks._quick.sha256 import sha256
 from headworks._store.files import read
 
 __all__ = ["place_of", "private_folder"]

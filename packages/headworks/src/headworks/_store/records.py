@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 
 from headworks._store.files import names, read
-from headworks._verdict import is_digest
+from headworks._store.verdict import is_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from headworks._verdict import Verdict
+    from headworks._store.verdict import Verdict
 
 __all__ = ["RECORD_LIMIT", "Records", "record_name"]
 
@@ -39,8 +39,8 @@ class Records:
 
     def write(self, verdict: Verdict, place: str) -> bytes:
         """Write the record of a verdict in the place of an older one; return its content."""
+        from headworks._store.verdict_file import write_verdict
         from headworks._store.writing import write_atomically
-        from headworks._verdict_file import write_verdict
 
         data = write_verdict(verdict, place=place)
         path = self.path(verdict.digest, passed=verdict.passed)
@@ -52,13 +52,13 @@ class Records:
         data = read(self.path(digest, passed=passed), RECORD_LIMIT)
         if data is None:
             return None
-        from headworks._verdict_file import read_verdict
+        from headworks._store.verdict_file import read_verdict
 
         return read_verdict(data, digest, passed=passed)
 
     def is_newer(self, digest: str, *, passed: bool) -> bool:
         """Whether a record that cannot be read is one that a newer version wrote."""
-        from headworks._verdict_file import is_newer
+        from headworks._store.verdict_file import is_newer
 
         return is_newer(read(self.path(digest, passed=passed), RECORD_LIMIT) or b"")
 

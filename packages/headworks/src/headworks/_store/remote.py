@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from headworks._store.blobs import Blobs
-    from headworks._verdict import Verdict
+    from headworks._store.verdict import Verdict
 
     T = TypeVar("T")
 

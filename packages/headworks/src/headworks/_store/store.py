@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from headworks._store.gc import Cleared
     from headworks._store.outputs import Outputs
     from headworks._store.remote import Remote
-    from headworks._verdict import Verdict
+    from headworks._store.verdict import Verdict
 
 __all__ = ["Store", "default_folder"]
 
@@ -147,7 +147,7 @@ class Store:
         """Return verdicts that only the remote has, and keep their records here."""
         if self.remote is None:
             return {}
-        from headworks._verdict_file import read_verdict
+        from headworks._store.verdict_file import read_verdict
 
         records = self.remote.passed(digests)
         read = [it for digest, data in records.items() if (it := read_verdict(data, digest, passed=True)) is not None]

@@ -12,9 +12,9 @@ import json
 import os
 import stat
 
+from headworks._store.verdict import is_digest
+from headworks._store.verdict_file import is_plain_path
 from headworks._store.writing import hash_file
-from headworks._verdict import is_digest
-from headworks._verdict_file import is_plain_path
 from headworks.errors import StoreError
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import TypeGuard
 
     from headworks._store.blobs import Blobs
-    from headworks._verdict import Verdict
+    from headworks._store.verdict import Verdict
 
     Row = tuple[str, str, str]
 

@@ -9,7 +9,7 @@ import os
 import time
 
 from headworks._store.files import append, names, read
-from headworks._verdict import is_digest
+from headworks._store.verdict import is_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

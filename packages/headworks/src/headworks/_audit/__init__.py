@@ -1,0 +1,1 @@
+"""Audits: what a session reads, beside what its digest covers."""

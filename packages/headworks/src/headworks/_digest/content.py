@@ -1,0 +1,67 @@
+"""Hashes over the files of a tree, with some patterns left out."""
+
+from __future__ import annotations
+
+from headworks._quick.sha256 import sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from headworks._project.reads import TreeReader
+    from headworks._tree.listing import Listing
+
+    Span = tuple[int, int]
+
+__all__ = ["Content"]
+
+
+class Content:
+    """Cuts slices out of a listing and hashes them; every slice is hashed once."""
+
+    def __init__(self, listing: Listing, reader: TreeReader) -> None:
+        """Take the files, and what finds them by pattern."""
+        self._listing = listing
+        self._reader = reader
+        self._holes: dict[tuple[str, ...], list[Span]] = {}
+
+    def hash(self, spans: Iterable[Span], ignore: tuple[str, ...]) -> str:
+        """Return a hash of some slices, without the files that some patterns name."""
+        raw, function = self._listing.raw, sha256()
+        for start, end in self.kept(spans, ignore):
+            function.update(raw[start:end])
+        text: str = function.hexdigest()
+        return text
+
+    def kept(self, spans: Iterable[Span], ignore: tuple[str, ...]) -> list[Span]:
+        """Return what of some slices is left without the files that some patterns name."""
+        return cut(spans, self._ignored(ignore)) if ignore else [it for it in spans if it[0] < it[1]]
+
+    def _ignored(self, ignore: tuple[str, ...]) -> list[Span]:
+        """Return the slices that some patterns name, in order and without overlap."""
+        if ignore not in self._holes:
+            merged: list[Span] = []
+            for start, end in sorted(span for pattern in ignore for span in self._reader.named(pattern)):
+                if merged and start <= merged[-1][1]:
+                    merged[-1] = merged[-1][0], max(end, merged[-1][1])
+                else:
+                    merged.append((start, end))
+            self._holes[ignore] = merged
+        return self._holes[ignore]
+
+
+def cut(spans: Iterable[Span], holes: list[Span]) -> list[Span]:
+    """Return slices without what lies in some holes, which are in order."""
+    from bisect import bisect_right
+
+    left: list[Span] = []
+    for start, end in spans:
+        position = start
+        for hole_start, hole_end in holes[max(bisect_right(holes, (start, start)) - 1, 0) :]:
+            if hole_start >= end:
+                break
+            if hole_end > position:
+                left.append((position, max(hole_start, position)))
+                position = hole_end
+        left.append((position, end))
+    return [(start, end) for start, end in left if start < end]

@@ -1,0 +1,78 @@
+"""The files in the folders around packages, which configure what is done in them."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from headworks._digest.content import Content
+    from headworks._project.project import Project
+
+__all__ = ["Around"]
+
+_SHARED = ("noxfile.py", "pyproject.toml", "uv.lock")  # files of the project's root that count by their parts
+_ATTRIBUTES = b"/.gitattributes\0"  # decides with which line ends and through which filters a file is checked out
+
+
+class Around:
+    """Finds and hashes what lies around packages.
+
+    Attributes:
+        shared: the files of the project's root that count by their parts instead.
+    """
+
+    def __init__(self, project: Project, content: Content) -> None:
+        """Take the tree."""
+        self._project = project
+        self._content = content
+        self.shared = {project.prefix + name for name in _SHARED}
+        self._hashes: dict[tuple[frozenset[str], tuple[str, ...]], str] = {}
+        self._shallow: dict[str, list[str]] = {}
+        self._attributes: list[str] | None = None
+
+    def hash(self, folders: Iterable[str], ignore: tuple[str, ...]) -> str:
+        """Return a hash of what lies around some packages."""
+        places = frozenset(it.rpartition("/")[0] for it in folders)
+        key = (places, ignore)
+        if key not in self._hashes:
+            spans = [self._project.listing.span(os.fsencode(it)) for it in self._near(places)]
+            self._hashes[key] = self._content.hash(spans, ignore)
+        return self._hashes[key]
+
+    def files(self, folders: Iterable[str]) -> list[str]:
+        """Return the files in the folders around some packages that do not count by their parts."""
+        return self._near(frozenset(it.rpartition("/")[0] for it in folders))
+
+    def _near(self, places: frozenset[str]) -> list[str]:
+        """Return the files in some folders and in those around them, and those anywhere that git heeds."""
+        all_places = {above for it in (self._project.prefix.rstrip("/"), *places) for above in (it, *_above(it))}
+        found = {path for place in all_places for path in self._files(place) if path not in self.shared}
+        return sorted(found.union(self._everywhere()))
+
+    def _files(self, folder: str) -> list[str]:
+        """Return the files that lie in a folder itself."""
+        if folder not in self._shallow:
+            depth = folder.count("/") + bool(folder)
+            beginning = os.fsencode(f"{folder}/" if folder else "")
+            lines = (line for line in self._project.listing.raw.split(b"\0") if line.count(b"/") == depth)
+            paths = (line.partition(b"\t")[2] for line in lines)
+            self._shallow[folder] = [os.fsdecode(path) for path in paths if path and path.startswith(beginning)]
+        return self._shallow[folder]
+
+    def _everywhere(self) -> list[str]:
+        """Return the files by which git decides how it checks out others."""
+        if self._attributes is None:
+            raw, position, self._attributes = self._project.listing.raw, -1, []
+            while (position := raw.find(_ATTRIBUTES, position + 1)) >= 0:
+                start = raw.index(b"\t", raw.rfind(b"\0", 0, position) + 1) + 1
+                self._attributes.append(os.fsdecode(raw[start : position + len(_ATTRIBUTES) - 1]))
+        return self._attributes
+
+
+def _above(folder: str) -> list[str]:
+    """Return the folders around a folder, the top included."""
+    parts = folder.split("/")
+    return ["/".join(parts[:number]) for number in range(len(parts))] if folder else []

@@ -1,0 +1,170 @@
+"""The files that a session depends on, and everything that is said about it in files it shares with others."""
+
+from __future__ import annotations
+
+import os
+
+from headworks._project.requirement import normalised
+from headworks._quick.sha256 import digest_texts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from headworks._digest.content import Content
+    from headworks._digest.packages import Packages
+    from headworks._digest.parent_files import Around
+    from headworks._project.project import Project
+    from headworks._project.session import Session
+
+    Span = tuple[int, int]
+
+__all__ = ["Scope"]
+
+_ALWAYS = "[tool.uv]"  # decides what is installed, whatever tools a session runs
+
+
+class Scope:
+    """Which files and settings of a tree count for which session."""
+
+    def __init__(self, project: Project, content: Content, packages: Packages, around: Around) -> None:
+        """Take the tree."""
+        self._project = project
+        self._content = content
+        self.packages = packages
+        self._around = around
+        self.shared = around.shared
+        self._cache: dict[tuple[object, ...], str] = {}
+        self._pointed: dict[tuple[str, ...] | None, list[str]] = {}
+
+    def hashes(self, session: Session) -> list[str]:
+        """Return hashes that together change whenever anything changes that counts for a session."""
+        ignore, cache = session.ignore, self._cache
+        if session.packages is None:
+            key: tuple[object, ...] = ("all", ignore)
+            if key not in cache:
+                cache[key] = self._content.hash([self._project.listing.below(b"")], ignore)
+            return [cache[key]]
+        key = ("shared", session.function, session.groups, session.tools)
+        if key not in cache:
+            settings = [f"{name}={it}" for name, it in self.settings(session).items()]
+            settings += [self._project.lock.reach("groups", normalised(it))[0] for it in self._groups(session)]
+            cache[key] = digest_texts(settings)
+        found = [cache[key], self._around.hash(session.packages, ignore)]
+        further = (*(session.inputs or ()), *self.pointed(session))
+        for pattern in further:
+            key = ("further", pattern, ignore)
+            if key not in cache:
+                cache[key] = self._content.hash(self._project.reader.named(pattern), ignore)
+            found.append(cache[key])
+        for folder in session.packages:
+            key = ("own", folder, ignore)
+            if key not in cache:
+                cache[key] = self.packages.own(folder, ignore)
+            found.append(cache[key])
+        return found
+
+    def named(self, session: Session) -> dict[str, str]:
+        """Return a hash for each part that counts for a session, by name."""
+        found = {name: self._content.hash(spans, ()) for name, spans in self.kept(session).items() if spans}
+        return found if session.packages is None else self.settings(session) | self.locked(session) | found
+
+    def kept(self, session: Session) -> dict[str, list[Span]]:
+        """Return the slices of the listing with the files that count for a session, by the names of its parts."""
+        return {name: self._content.kept(spans, session.ignore) for name, spans in self.spans(session).items()}
+
+    def spans(self, session: Session) -> dict[str, list[Span]]:
+        """Return the same with the files that the session's row says to ignore."""
+        listing, packages, reader = self._project.listing, self.packages, self._project.reader
+        if session.packages is None:
+            return self._entries("files: ", [listing.below(b"")], "")
+        found = {f"files: {it}": [listing.span(os.fsencode(it))] for it in self.near(session)}
+        found |= {f"files: {it}": reader.named(it) for it in (*(session.inputs or ()), *self.pointed(session))}
+        own = set(session.packages)
+        for folder in (*session.packages, *packages.closure(own)):
+            place = f"package {self._project.workspace.name(folder)}: "
+            found |= self._entries(place, packages.spans(folder, wheel=folder not in own), folder)
+            found |= {f"files: {pattern or '**'}": spans for pattern, spans in packages.outside(folder).items()}
+        return found
+
+    def locked(self, session: Session) -> dict[str, str]:
+        """Return a hash for each locked package that a session can reach."""
+        return {
+            f"uv.lock: {label}": value
+            for kind, name, _ in self.starts(session)
+            for label, value in self._project.lock.entries(kind, name).items()
+        }
+
+    def starts(self, session: Session) -> list[tuple[str, str, str]]:
+        """Return from where a session reaches into the lock: the kind, the folder or group, and a name for people."""
+        own = session.packages or ()
+        workspace = self._project.workspace
+        needed = [("runtime", it, workspace.packages[it].name) for it in self.packages.closure(own)]
+        groups = [("groups", normalised(it), f"the group {it}") for it in self._groups(session)]
+        return [*(("own", it, workspace.packages[it].name) for it in own), *needed, *groups]
+
+    def settings(self, session: Session) -> dict[str, str]:
+        """Return a hash for each part of the shared files that counts for a session, the lock aside."""
+        root, place = self._project.root, "root: pyproject.toml "
+        code = self._project.noxfile.code(session.function)
+        chosen = None if session.tools is None else {_ALWAYS, *(f"[tool.{it}]" for it in session.tools)}
+        tables = {
+            f"{place}{name}": value
+            for name, value in root.tables.items()
+            if chosen is None or name in chosen or not name.startswith("[tool.")
+        }
+        groups = {f"{place}[dependency-groups] {it}": root.groups.get(it, "") for it in self._groups(session)}
+        reads = {f"noxfile.py reads: {_shown(it)}": self._project.reader.content([it]) for it in sorted(code.content)}
+        lists = {f"noxfile.py lists: {_shown(it)}": self._project.reader.names([it]) for it in sorted(code.names)}
+        lacking = {f"uv.lock lacks {it}": "" for it in self._lacking()}
+        return tables | groups | lacking | code.parts | reads | lists
+
+    def near(self, session: Session) -> list[str]:
+        """Return the files around a session's packages, and around those that these need."""
+        own = session.packages or ()
+        return self._around.files((*own, *self.packages.closure(own)))
+
+    def pointed(self, session: Session) -> list[str]:
+        """Return the files and folders that the root's configuration of a session's tools names."""
+        tools = session.tools
+        if tools not in self._pointed:
+            tables = self._project.root.pointed
+            names = tables if tools is None else [f"[tool.{it}]" for it in tools if f"[tool.{it}]" in tables]
+            self._pointed[tools] = sorted({path for name in names for path in self._found(name)})
+        return self._pointed[tools]
+
+    def _found(self, name: str) -> Iterable[str]:
+        """Yield what there is of what a table of the root's configuration names: files, or folders to look into."""
+        listing, prefix = self._project.listing, self._project.prefix
+        for path, is_folder in self._project.root.pointed[name]:
+            place = os.fsencode(prefix + path)
+            start, end = listing.span(place)
+            if start < end and prefix + path not in self.shared and (is_folder or listing.get(place)):
+                yield path
+
+    def _lacking(self) -> list[str]:
+        """Return the packages that the lock lacks."""
+        return self._project.lock.lacking(self._project.workspace.packages)
+
+    def _groups(self, session: Session) -> Iterable[str]:
+        """Return the root's dependency groups that count for a session."""
+        return sorted(self._project.root.groups) if session.groups is None else session.groups
+
+    def _entries(self, place: str, spans: Iterable[Span], folder: str) -> dict[str, list[Span]]:
+        """Return slices cut into those of each entry of a folder."""
+        raw = self._project.listing.raw
+        depth = len(os.fsencode(folder)) + bool(folder)
+        found: dict[str, list[Span]] = {}
+        for start, end in spans:
+            position = start
+            while position < end:
+                after = raw.index(b"\0", position) + 1
+                name = raw[raw.index(b"\t", position) + 1 + depth : after - 1].partition(b"/")[0]
+                found.setdefault(place + os.fsdecode(name), []).append((position, after))
+                position = after
+        return found
+
+
+def _shown(text: str) -> str:
+    """Return a text of the noxfile's as a pattern that people can read."""
+    return text.replace("\0", "*")

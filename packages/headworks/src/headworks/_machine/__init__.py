@@ -1,0 +1,1 @@
+"""What this machine adds to digests: interpreters, programs, nox, environment variables."""

@@ -1,0 +1,144 @@
+"""The nox that is installed: which it is, and which sessions it finds."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from headworks._machine.programs import head
+from headworks._quick.process import Process, complaint
+from headworks.errors import ConfigurationError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from headworks._machine.programs import Programs
+
+    Listed = tuple[str, str, str, tuple[str, ...], tuple[tuple[str, str], ...], bool]
+
+__all__ = ["Nox"]
+
+_MAX_ANSWER = 64 * 2**20  # bytes
+
+
+class Nox:
+    """An installed nox.
+
+    Attributes:
+        path: the program.
+        version: its version; empty where it cannot be told.
+        python: implementation and version of the interpreter that runs it; empty where it cannot be told.
+    """
+
+    def __init__(self, programs: Programs) -> None:
+        """Find nox: the one installed beside Headworks, else the first on PATH.
+
+        Raises:
+            UsageError: there is none.
+        """
+        beside = os.path.join(os.path.dirname(sys.executable), "nox.exe" if os.name == "nt" else "nox")
+        self.path = beside if os.path.isfile(beside) else programs.find("nox")
+        if not self.path:
+            message = (
+                "There is no nox, neither beside Headworks nor on PATH. Install it, for example with `pip install nox`."
+            )
+            raise UsageError(message)
+        interpreter = _interpreter(self.path, programs)
+        self.version = _installed_version(interpreter)
+        self.python = programs.version(interpreter) if interpreter else ""
+
+    def list_sessions(self, root: str, environ: Mapping[str, str]) -> list[Listed]:
+        """Return all sessions of a project, in the order in which nox lists them.
+
+        Each has the name of the instance as nox shows it, the name of its function, the Python it asks for or nothing,
+        its tags, its parameters, and whether nox runs it when it is asked for nothing in particular.
+
+        Args:
+            root: the project's folder.
+            environ: the environment that the noxfile is loaded in.
+
+        Raises:
+            ConfigurationError: nox failed; the message is its own.
+        """
+        command = [self.path, "--noxfile", os.path.join(root, "noxfile.py"), "--list", "--json"]
+        everything = Process([*command, "--keywords", "True"], environ)
+        default = Process(command, environ)
+        chosen = {it[0] for it in _read(default, root)}
+        return [(*it, it[0] in chosen) for it in _read(everything, root)]
+
+
+def _interpreter(path: str, programs: Programs) -> str:
+    """Return the interpreter that runs a program; empty where that cannot be told."""
+    lines = head(path).splitlines()
+    if not lines or not lines[0].startswith(b"#!"):  # a program of Windows, which has its interpreter beside it
+        folder = os.path.dirname(path)
+        beside = (os.path.join(it, "python.exe") for it in (folder, os.path.dirname(folder)))
+        return next(filter(os.path.isfile, beside), "")
+    # Behind `env` stands a name; a path too long for the first line stands in the second, in quotes or not.
+    words = b" ".join(lines[:2]).removeprefix(b"#!").replace(b'"', b" ").replace(b"'", b" ").split()
+    found = os.fsdecode(next((it for it in words if b"python" in it or b"pypy" in it), b""))
+    return found if not found or os.path.isabs(found) else programs.find(found)
+
+
+def _installed_version(interpreter: str) -> str:
+    """Return which nox is installed for an interpreter, from the folder with its metadata."""
+    prefix = os.path.dirname(os.path.dirname(interpreter))
+    places = [os.path.join(os.path.dirname(interpreter), "Lib", "site-packages")]
+    places.append(os.path.join(prefix, "Lib", "site-packages"))
+    library = os.path.join(prefix, "lib")
+    places += [os.path.join(library, name, "site-packages") for name in _names(library) if name.startswith("py")]
+    found = [
+        name for place in places for name in _names(place) if name.startswith("nox-") and name.endswith(".dist-info")
+    ]
+    return ", ".join(name[len("nox-") : -len(".dist-info")] for name in found)
+
+
+def _names(folder: str) -> list[str]:
+    """Return the names in a folder, none where there is no such folder."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _read(process: Process, root: str) -> list[tuple[str, str, str, tuple[str, ...], tuple[tuple[str, str], ...]]]:
+    """Return the sessions that nox lists."""
+    code, output = process.output()
+    if code:
+        message = f"nox cannot list the sessions of {root}:\n{complaint(process)}"
+        raise ConfigurationError(message)
+    # A noxfile may print, so that the list is the last line.
+    line = output.rstrip().rpartition(b"\n")[2]
+    try:
+        return [_session(it) for it in _parsed(line)]
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        message = (
+            f"nox answered for {root} with something else than its sessions: {error}. The answer begins: {line[:80]!r}"
+        )
+        raise ConfigurationError(message) from None
+
+
+def _parsed(line: bytes) -> list[dict[str, Any]]:
+    """Return the parsed list."""
+    import json
+
+    if len(line) > _MAX_ANSWER:
+        message = f"it has {len(line):,} bytes"
+        raise ValueError(message)
+    parsed = json.loads(line)
+    if not isinstance(parsed, list) or not all(isinstance(it, dict) for it in parsed):
+        message = "it is no list of sessions"
+        raise TypeError(message)
+    return parsed
+
+
+def _session(it: dict[str, Any]) -> tuple[str, str, str, tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Return what nox says of one session."""
+    name, function, python, parameters = it["session"], it["name"], it["python"] or "", it["call_spec"]
+    tags = tuple(map(str, it["tags"]))
+    if not (isinstance(name, str) and isinstance(function, str) and isinstance(parameters, dict)):
+        message = f"a session is {it!r}"
+        raise TypeError(message)
+    return name, function, str(python), tags, tuple((str(key), str(value)) for key, value in parameters.items())

@@ -1,0 +1,1 @@
+"""Predictions, and the figures, intervals and conditions that are computed from them."""

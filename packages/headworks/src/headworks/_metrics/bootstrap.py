@@ -1,0 +1,209 @@
+"""A paired bootstrap: both models are judged on the same rows, which count more in one draw and less in another."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from headworks._metrics.metrics import metric
+from headworks._metrics.proportions import Interval
+from headworks._quick.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from headworks._metrics.condition import Condition, Subject
+    from headworks._metrics.metrics import Metric
+    from headworks._metrics.predictions import Predictions
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["Drawn", "bootstrap", "seed_values"]
+
+_AT_ONCE = 4_000_000  # weights held at a time, 32 MB
+
+
+class Drawn(Record):
+    """What the draws say about candidate - factor * base.
+
+    Attributes:
+        interval: where it lies.
+        p_above: how often it is not above the bound's offset.
+        p_below: how often it is not below.
+        seed_error: the standard error that the choice of seeds adds; 0 where none is declared.
+    """
+
+    interval: Interval
+    p_above: float
+    p_below: float
+    seed_error: float
+
+
+def bootstrap(
+    condition: Condition, candidate: Predictions, base: Predictions | None, *, error: float, draws: int
+) -> Drawn:
+    """Weigh rows, or whole groups of rows, at random, and see where the difference of a metric lies.
+
+    For each end of the interval there is one row more than in the file: one that the candidate has as wrong as a row
+    can be, or was seen to be, and the base as right; for the other end the other way round. So a difference that shows
+    in few rows, or in none yet, is not taken for certain.
+
+    Args:
+        condition: gives metric, factor and offset; its subject must be about all rows of the predictions.
+        candidate: predictions of N rows.
+        base: predictions for the same rows; None where the condition does not need them.
+        error: the chance that the difference lies beyond one end of the interval.
+        draws: how many.
+
+    Source:
+        Rubin, "The Bayesian bootstrap", Annals of Statistics 9 (1981) 130-134, for the weights, which are
+        exponential; Gaffke, "Three test statistics for a nonparametric one-sided hypothesis on the mean of a
+        nonnegative variable", Mathematical Methods of Statistics 14 (2005) 451-467, for the row more: the bound that
+        it gives for the mean of a bounded variable is that of Clopper and Pearson where there are two values.
+        Where several seeds are declared, each draw also moves by what other seeds could have given: Student's t times
+        the standard error of the difference of the means, with one variance for both sides.
+    """
+    difference = _Difference(condition, candidate, base)
+    seed_error, freedom = _seed_error(condition, candidate, base)
+    moved = seed_error * np.random.default_rng(1).standard_t(max(freedom, 1), draws)
+    low, high = (it + moved for it in difference.draws(draws))
+    estimate = difference.estimate
+    return Drawn(
+        interval=Interval(
+            low=min(float(np.quantile(low, error)), estimate), high=max(float(np.quantile(high, 1 - error)), estimate)
+        ),
+        p_above=float(((low <= condition.offset).sum() + 1) / (draws + 1)),
+        p_below=float(((high >= condition.offset).sum() + 1) / (draws + 1)),
+        seed_error=seed_error,
+    )
+
+
+class _Difference:
+    """A metric of the candidate, less a multiple of that of the base, as a function of how much each unit counts."""
+
+    def __init__(self, condition: Condition, candidate: Predictions, base: Predictions | None) -> None:
+        """Sum up the rows of each unit."""
+        sides = [(1.0, candidate)]
+        if base is not None and condition.is_relative:
+            sides.append((-condition.factor, base))
+        units = _units(candidate)
+        self._number = int(units.max()) + 1
+        each = [
+            (factor / len(side.seeds), metric(condition.subject, side, seed))
+            for factor, side in sides
+            for seed in range(len(side.seeds))
+        ]
+        more = _more([it for _, it in each], units, self._number)
+        self._parts = [(factor, _Part(it, units, self._number, more)) for factor, it in each]
+        self.estimate = sum(factor * it.estimate for factor, it in self._parts)
+
+    def draws(self, number: int) -> tuple[Floats, Floats]:
+        """Return draws for the lower end of the interval, and for the upper one."""
+        columns = np.concatenate([part.sums for _, part in self._parts], axis=1)
+        blocks = [(it[:, :1].copy(), it[:, 1:] @ columns) for it in _weights(self._number + 1, number)]
+        first, sums = (np.concatenate(it) for it in zip(*blocks, strict=True))
+        low, high, place = np.zeros(number), np.zeros(number), 0
+        for factor, part in self._parts:
+            until = place + part.sums.shape[1]
+            ends = part.ends(first, sums[:, place:until])
+            low += factor * ends[0 if factor > 0 else 1]
+            high += factor * ends[1 if factor > 0 else 0]
+            place = until
+        return low, high
+
+
+def _more(metrics: Sequence[Metric], units: NDArray[np.intp], number: int) -> tuple[Floats, Floats]:
+    """Return what one unit more adds: one that is predicted badly, and one that is predicted well, (C,) each.
+
+    Without groups it is a row. With groups it has as many bad rows as the worst one that was seen, and no fewer than a
+    usual group has rows, if rows are only right or wrong.
+    """
+    at = metrics[0].value
+    worst, best = max(((it.worst, it.best) for it in metrics), key=lambda it: abs(float(np.diff(at(np.stack(it)))[0])))
+    usual = len(units) / number if metrics[0].is_count else 1.0
+    rows = max(usual, *(float(_summed(it.badness, units, number).max()) for it in metrics))
+    return rows * worst, rows * best
+
+
+class _Part:
+    """A metric of one training.
+
+    Attributes:
+        sums: what each unit adds, (units, C).
+        estimate: the metric where every row counts as much.
+    """
+
+    def __init__(self, found: Metric, units: NDArray[np.intp], number: int, more: tuple[Floats, Floats]) -> None:
+        """Take a metric, the unit of each row, and what one unit more adds if it is predicted badly or well."""
+        self._metric = found
+        self._more = sorted(more, key=lambda it: float(found.value(it[None])[0]))
+        self.sums = _summed(found.columns, units, number)
+        self.estimate = self._once(np.zeros(self.sums.shape[1]))
+
+    def _once(self, more: Floats) -> float:
+        """Return the metric where every unit counts as much, and something is added."""
+        return float(self._metric.value((self.sums.sum(axis=0) + more)[None])[0])
+
+    def ends(self, first: Floats, sums: Floats) -> tuple[Floats, Floats]:
+        """Return draws with one unit more that makes the metric small, and with one that makes it large.
+
+        Where draws lie off on average, the metric of the sample may lie off by as much, or by what is known of it.
+
+        Args:
+            first: how much that unit counts, (draws, 1).
+            sums: the sums over all others, (draws, C).
+        """
+        low, high = (self._metric.value(sums + first * it) for it in self._more)
+        off_low, off_high = (it.mean() - self._once(more) for it, more in zip((low, high), self._more, strict=True))
+        low = low - max(0.0, 2 * off_low, off_low + self._metric.excess(sums))
+        return np.maximum(low, 0.0), np.minimum(high + max(0.0, -2 * off_high), self._metric.most)
+
+
+def _summed(values: Floats, units: NDArray[np.intp], number: int) -> Floats:
+    """Return the sums over the rows of each unit."""
+    summed = np.zeros((number, *values.shape[1:]))
+    np.add.at(summed, units, values)
+    return summed
+
+
+def _weights(units: int, draws: int) -> Iterator[Floats]:
+    """Yield how much each unit counts, (some draws, units), until there are enough draws; always the same ones."""
+    step = max(1, _AT_ONCE // units)
+    for number, first in enumerate(range(0, draws, step)):
+        yield _exponential(number, min(step, draws - first), units)
+
+
+@functools.lru_cache(maxsize=4)
+def _exponential(number: int, draws: int, units: int) -> Floats:
+    """Return one block of weights; several conditions about the same rows share it."""
+    return np.random.default_rng([0, number]).standard_exponential((draws, units))
+
+
+def seed_values(subject: Subject, predictions: Predictions) -> list[float]:
+    """Return a metric for every seed."""
+    once = np.ones((1, len(predictions.ids)))
+    return [float(metric(subject, predictions, seed)(once)[0]) for seed in range(len(predictions.seeds))]
+
+
+def _units(predictions: Predictions) -> NDArray[np.intp]:
+    """Return the number of the unit that each row is drawn with: its group, or the row itself, (N,)."""
+    if predictions.groups is None:
+        return np.arange(len(predictions.ids))
+    numbers: NDArray[np.intp] = np.unique(predictions.groups, return_inverse=True)[1]
+    return numbers
+
+
+def _seed_error(condition: Condition, candidate: Predictions, base: Predictions | None) -> tuple[float, int]:
+    """Return the standard error that the choice of seeds adds, and its degrees of freedom."""
+    sides = [(1.0, seed_values(condition.subject, candidate))]
+    if base is not None and condition.is_relative:
+        sides.append((condition.factor, seed_values(condition.subject, base)))
+    freedom = sum(len(values) - 1 for _, values in sides)
+    if not freedom:
+        return 0.0, 0
+    variance = sum((len(values) - 1) * np.var(values, ddof=1) for _, values in sides if len(values) > 1) / freedom
+    return float(np.sqrt(variance * sum(factor**2 / len(values) for factor, values in sides))), freedom

@@ -1,0 +1,171 @@
+"""The columns of a table of predictions as arrays, each checked for what it has to be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute, types
+
+from headworks._metrics.condition import LARGEST
+from headworks._nearest import suggestion
+from headworks.errors import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import NoReturn
+
+    from numpy.typing import NDArray
+
+__all__ = ["Columns"]
+
+
+class Columns:
+    """The columns of one file.
+
+    Attributes:
+        path: the file, for messages.
+        names: the names of all columns.
+    """
+
+    def __init__(self, path: str, table: pa.Table) -> None:
+        """Take the table.
+
+        Raises:
+            ConfigurationError: it has no rows.
+        """
+        self.path = path
+        self.names: list[str] = table.column_names
+        self._table = table
+        self._texts: dict[str, NDArray[np.str_]] = {}
+        if not table.num_rows:
+            self.refuse("there are no rows, and nothing can be said about none")
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Raise an error about the file."""
+        message = f"{self.path}: {reason}."
+        raise ConfigurationError(message.replace("?.", "?").replace("..", "."))
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is such a column."""
+        return name in self.names
+
+    def require(self, whole: Sequence[str], gaps: Sequence[str]) -> None:
+        """Refuse a file that lacks a column, or a value in one of texts that has to be whole."""
+        for name in (*whole, *gaps):
+            if not self.has(name):
+                self.refuse(f"there is no column {name!r}.{suggestion(name, self.names)}")
+        for name in whole:
+            if types.is_string(self._table[name].type) and (self.texts(name) == "").any():
+                self._refuse_missing(name, int(np.argmax(self.texts(name) == "")))
+
+    def is_missing(self, name: str) -> NDArray[np.bool_]:
+        """Return which rows have no value, or one that is no number, (rows,)."""
+        found: NDArray[np.bool_] = compute.is_null(self._table[name].combine_chunks(), nan_is_null=True).to_numpy(
+            zero_copy_only=False
+        )
+        return found
+
+    def texts(self, name: str, *, missing: str | None = None) -> NDArray[np.str_]:
+        """Return a column as texts; a whole number is written without a point.
+
+        Args:
+            name: the column.
+            missing: what stands for a value that is not there; the file is refused for one unless this is given.
+        """
+        if name not in self._texts:
+            column = self._table[name].combine_chunks()
+            if types.is_floating(column.type) and missing is not None:
+                column = compute.if_else(compute.is_nan(column), None, column)
+            if column.null_count and missing is None:
+                self._refuse_nulls(name, column)
+            if types.is_floating(column.type):
+                try:
+                    column = column.cast(pa.int64())
+                except pa.ArrowInvalid:
+                    self.refuse(f"the column {name!r} has numbers that are not whole; it has to have texts")
+            if types.is_dictionary(column.type):
+                column = column.dictionary_decode()
+            texts = self._cast(name, column, pa.string())
+            self._texts[name] = np.array((texts if missing is None else texts.fill_null(missing)).to_pylist(), np.str_)
+        return self._texts[name]
+
+    def numbers(self, name: str, *, missing: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+        """Return a column as finite numbers, of which squares are finite too.
+
+        Args:
+            name: the column.
+            missing: the rows that may have none, and are NaN, (rows,).
+        """
+        column = self._table[name].combine_chunks()
+        if column.null_count and missing is None:
+            self._refuse_nulls(name, column)
+        values: NDArray[np.float64] = self._cast(name, column, pa.float64()).to_numpy(zero_copy_only=False)
+        values = values if missing is None else np.where(missing, np.nan, values)
+        for is_wrong, said in (
+            (~np.isfinite(values) if missing is None else ~np.isfinite(values) & ~missing, ", which is no number"),
+            (np.abs(values) > LARGEST, f", beyond {LARGEST:g}"),
+        ):
+            if is_wrong.any():
+                row = int(is_wrong.argmax())
+                self.refuse(f"the {name} of {str(self.texts('id')[row])!r} is {values[row]:g}{said}")
+        return values
+
+    def shares(self, name: str, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return a column as numbers from 0 to 1; NaN in the rows that may have none, (rows,)."""
+        values = self.numbers(name, missing=missing)
+        is_wrong = (values < 0) | (values > 1)
+        if is_wrong.any():
+            row = int(is_wrong.argmax())
+            self.refuse(f"the {name} of {str(self.texts('id')[row])!r} is {values[row]:g}, which is not from 0 to 1")
+        return values
+
+    def lists(self, name: str, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return a column of lists of one length, (rows, length); NaN in the rows that may have none, (rows,)."""
+        column = self._table[name].combine_chunks()
+        if not _is_list(column.type):
+            self.refuse(f"the column {name!r} has {column.type}; it has to have lists of numbers")
+        column = column.filter(pa.array(~missing))
+        lengths = set(compute.list_value_length(column).to_pylist())
+        if len(lengths) > 1 or not lengths - {None, 0}:
+            self.refuse(f"the lists in the column {name!r} have different lengths, or none")
+        flat = self._cast(name, column.flatten(), pa.float64()).to_numpy(zero_copy_only=False)
+        values = np.full((len(missing), len(flat) // len(column)), np.nan)
+        values[~missing] = flat.reshape(len(column), -1)
+        return values
+
+    def slices(self, others: Iterable[str], prefix: str) -> list[str]:
+        """Return the columns that group rows: those of texts, whole numbers or truths that are nothing else."""
+        known = set(others)
+        return [
+            name
+            for name in self.names
+            if name not in known and not name.startswith(prefix) and _is_slice(self._table[name].type)
+        ]
+
+    def _cast(self, name: str, column: pa.Array, kind: pa.DataType) -> pa.Array:
+        """Return a column in another type."""
+        try:
+            return column.cast(kind)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            self.refuse(f"the column {name!r} is of type {column.type}; it has to be of type {kind}")
+
+    def _refuse_nulls(self, name: str, column: pa.Array) -> NoReturn:
+        """Raise an error about values that are missing."""
+        self._refuse_missing(name, column.is_null().to_pylist().index(True))
+
+    def _refuse_missing(self, name: str, row: int) -> NoReturn:
+        """Raise an error about a value that is missing."""
+        self.refuse(f"the column {name!r} has no value in row {row + 1}")
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    """Tell whether a type is one of lists."""
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+def _is_slice(kind: pa.DataType) -> bool:
+    """Tell whether values of a type can name a group of rows."""
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    checks = (types.is_string, types.is_large_string, types.is_integer, types.is_boolean)
+    return any(check(kind) for check in checks)

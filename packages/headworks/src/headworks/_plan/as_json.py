@@ -1,0 +1,58 @@
+"""A plan as JSON, in the form that plan.schema.json describes."""
+
+from __future__ import annotations
+
+import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from headworks._plan.plan import Plan, PlannedSession
+
+__all__ = ["FORM", "as_data", "as_json"]
+
+FORM = 1
+
+
+def as_json(plan: Plan) -> str:
+    """Return a plan as JSON."""
+    return json.dumps(as_data(plan), indent=2) + "\n"
+
+
+def as_data(plan: Plan) -> dict[str, Any]:
+    """Return a plan as it is written in JSON."""
+    return {
+        "format": FORM,
+        "commit": plan.digester.snapshot.repository.head(),
+        "base": None if plan.base is None else {"commit": plan.base.commit, "name": plan.base.name},
+        "sessions": [_session(it, plan.digester.tree_digest(it.session)) for it in plan.sessions],
+    }
+
+
+def _session(planned: PlannedSession, tree: str) -> dict[str, Any]:
+    """Return what is said about one session."""
+    session, verdict = planned.session, planned.verdict
+    return {
+        "name": session.name,
+        "function": session.function,
+        "python": session.python or None,
+        "parameters": dict(session.parameters),
+        "tags": list(session.tags),
+        "packages": None if session.packages is None else list(session.packages),
+        "state": planned.state,
+        "digest": planned.digest,
+        "tree": tree,
+        "reasons": list(planned.reasons),
+        "needs": list(planned.needs),
+        "outputs": list(planned.outputs),
+        "seconds": planned.seconds,
+        "verdict": verdict
+        and {
+            "finished": verdict.finished,
+            "seconds": verdict.seconds,
+            "commit": verdict.commit,
+            "platform": verdict.platform,
+            "outputs": dict(verdict.outputs),
+        },
+    }

@@ -1,0 +1,121 @@
+"""Everything that one session's digest is made of, and what of it is not as it was."""
+
+from __future__ import annotations
+
+import os
+
+from headworks._plan.difference import difference
+from headworks._plan.plan import plan
+from headworks._quick.record import Record
+from headworks._tree.git import Repository
+from headworks.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Protocol
+
+    from headworks._plan.plan import Plan, PlannedSession, Verdicts
+    from headworks._store.verdict import Verdict
+
+    class History(Verdicts, Protocol):
+        """A store that also knows when a session passed last."""
+
+        def last(self, session: str) -> Verdict | None:
+            """Return the newest passing verdict of a session."""
+            ...
+
+
+__all__ = ["Explanation", "explain"]
+
+_UNKNOWN = "not known before it ran"
+
+
+class Explanation(Record):
+    """An explanation.
+
+    Attributes:
+        planned: what a plan says about the session, the base's reasons included.
+        base: what these compare with, for people; empty where nothing was compared.
+        lost: why nothing was compared although there are reasons to give; empty where something was.
+        parts: the parts of its digest by name: texts, or hashes that are only good for comparing.
+        last: the verdict of when it passed last; None where it never did.
+        since: what changed since then; None where it never passed.
+    """
+
+    planned: PlannedSession
+    base: str
+    lost: str
+    parts: Mapping[str, str]
+    last: Verdict | None
+    since: tuple[str, ...] | None
+
+
+def explain(
+    repo: str | os.PathLike[str],
+    session: str,
+    *,
+    base: str | None = None,
+    store: History | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Explanation:
+    """Return everything that a session's digest is made of.
+
+    Args:
+        repo: a folder of the project.
+        session: its name, as nox takes it; it has to mean one session.
+        base: a revision; what it has in common with HEAD is compared with. By default the branch to be merged into.
+        store: where verdicts are; by default the one of this machine.
+        environ: the environment that decides, by default that of this process.
+
+    Raises:
+        HeadworksError: what `plan` raises, and UsageError where the name means several sessions.
+    """
+    if store is None:
+        from headworks._store.store import Store
+
+        store = Store.default(Repository(os.fspath(repo), environ).root)
+    found = plan(repo, base=base, store=store, environ=environ, sessions=[session])
+    planned = _chosen(found, session)
+    parts = _parts(found, planned)
+    last = store.last(planned.session.name)
+    since = None if last is None else _since(last, planned, parts)
+    base_name = "" if found.base is None else found.base.name
+    return Explanation(planned=planned, base=base_name, lost=found.lost, parts=parts, last=last, since=since)
+
+
+def _chosen(found: Plan, name: str) -> PlannedSession:
+    """Return the one session of a plan that a name means."""
+    chosen = [it for it in found.sessions if it.session.name == name]
+    chosen = chosen or [it for it in found.sessions if name in {it.session.function, _on_python(it)}]
+    if len(chosen) > 1:
+        names = ", ".join(it.session.name for it in chosen)
+        message = f"{name!r} means {len(chosen)} sessions. Name one of them: {names}."
+        raise UsageError(message)
+    return chosen[0]
+
+
+def _on_python(planned: PlannedSession) -> str:
+    """Return the name by which nox takes all instances of a function on one Python."""
+    return f"{planned.session.function}-{planned.session.python}"
+
+
+def _since(last: Verdict, planned: PlannedSession, parts: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what changed since a session passed last.
+
+    Of the environment, records say only which variables were set. Where nothing else differs, one of those does.
+    """
+    found = difference(last.components, parts)
+    variables = [name.removeprefix("env: ") for name, value in parts.items() if (name[:5], value) == ("env: ", "set")]
+    if not found and variables and planned.digest not in {None, last.digest}:
+        found = [f"another value of {' or '.join(variables)}"]
+    return tuple(found)
+
+
+def _parts(found: Plan, planned: PlannedSession) -> dict[str, str]:
+    """Return the parts of a session's digest, those unknown that hang on outputs that are not there yet."""
+    outputs: dict[str, Mapping[str, str]] = {
+        it.session.name: dict.fromkeys(it.outputs, _UNKNOWN) if it.verdict is None else it.verdict.outputs
+        for it in found.sessions
+    }
+    return dict(found.digester.digest(planned.session, outputs).components)

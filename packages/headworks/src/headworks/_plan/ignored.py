@@ -1,0 +1,100 @@
+"""Refuses outputs that git tracks or does not ignore: what lies there is replaced, and would count as a source."""
+
+from __future__ import annotations
+
+import os
+
+from headworks._project.needs import PLACE
+from headworks._quick.process import MAX_INPUT
+from headworks.errors import ConfigurationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from headworks._project.session import Session
+    from headworks._tree.snapshot import Snapshot
+
+__all__ = ["refuse_visible_outputs"]
+
+_WITHIN = "/x"  # a file in an output that is a folder, which a pattern with a slash at its end ignores
+
+
+def refuse_visible_outputs(sessions: Iterable[Session], snapshot: Snapshot) -> None:
+    """Refuse outputs that git sees, before anything that lies there is removed.
+
+    Args:
+        sessions: The sessions that may run, or whose outputs may be put back.
+        snapshot: The work tree.
+
+    Raises:
+        ConfigurationError: Git tracks what lies at an output, or would not ignore what a session writes there.
+    """
+    prefix = snapshot.repository.prefix
+    owners = {prefix + path: session.function for session in sessions for path in session.outputs}
+    for path, owner in owners.items():
+        start, end = snapshot.listing.span(os.fsencode(path))
+        if start < end:
+            [(_, _, seen), *_] = snapshot.listing.records(start, end)
+            _refuse_seen(path, owner, os.fsdecode(seen), snapshot)
+    for path in owners.keys() - _ignored(list(owners), snapshot):
+        message = (
+            f"{PLACE} {owners[path]}: git does not ignore the output {path}, so that what a run writes there would"
+            f" count as a source. Add /{path} to .gitignore, or name a path in a folder that git ignores."
+        )
+        raise ConfigurationError(message)
+
+
+def _refuse_seen(path: str, owner: str, seen: str, snapshot: Snapshot) -> None:
+    """Say which file git sees at an output."""
+    is_tracked = snapshot.repository.run("ls-files", "-z", "--", f":(top,literal){seen}")
+    message = (
+        f"{PLACE} {owner}: git {'tracks' if is_tracked else 'does not ignore'} {seen}, which"
+        f" {'is' if seen == path else 'lies in'} the output{'' if seen == path else f' {path}'}, and a run or a restore"
+        " would replace it. Name a path of the session's own in a folder that .gitignore lists, as in artifacts/."
+    )
+    raise ConfigurationError(message)
+
+
+def _ignored(paths: list[str], snapshot: Snapshot) -> set[str]:
+    """Return those paths that git ignores for a rule outside of them: one within is gone when they are cleared."""
+    found: set[str] = set()
+    top = snapshot.repository.top
+    names = [path + _WITHIN for path in paths if not os.path.islink(os.path.join(top, path))]
+    for chunk in _chunks([*paths, *names]):
+        process = snapshot.repository.start("check-ignore", "-v", "-z", "--stdin", given=chunk)
+        code, output = process.output()
+        if code not in {0, 1}:
+            raise ConfigurationError(_trouble(paths, top))
+        fields = os.fsdecode(output).split("\0")
+        for source, pattern, name in zip(fields[::4], fields[2::4], fields[3::4], strict=False):
+            path = name.removesuffix(_WITHIN)
+            if not pattern.startswith("!") and not source.startswith(f"{path}/"):
+                found.add(path)
+    return found
+
+
+def _chunks(names: Iterable[str]) -> Iterator[bytes]:
+    """Yield names, each with a NUL behind it, in runs that a process can be given."""
+    chunk = b""
+    for name in names:
+        line = os.fsencode(name) + b"\0"
+        if len(chunk) + len(line) > MAX_INPUT:
+            yield chunk
+            chunk = b""
+        chunk += line
+    if chunk:
+        yield chunk
+
+
+def _trouble(paths: list[str], top: str) -> str:
+    """Return why git cannot tell whether it ignores some paths: one lies behind a link, or in a repository within."""
+    for path in paths:
+        *folders, _ = path.split("/")
+        for number in range(1, len(folders) + 1):
+            folder = "/".join(folders[:number])
+            if os.path.islink(os.path.join(top, folder)):
+                return f"{PLACE}: the output {path} lies behind the symbolic link {folder}. Make that a folder."
+            if os.path.lexists(os.path.join(top, folder, ".git")):
+                return f"{PLACE}: the output {path} lies in {folder}, another repository. Name a path outside of it."
+    return f"{PLACE}: git cannot tell whether it ignores {', '.join(paths)}. Name paths below the project's folder."

@@ -1,0 +1,251 @@
+"""The plan: which sessions have to run, which have passed before just as they are, and why."""
+
+from __future__ import annotations
+
+from headworks._digest.digest import Digester
+from headworks._plan.ahead import prepare
+from headworks._quick.record import Record
+from headworks.errors import HeadworksError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping
+    from typing import Literal, Protocol
+
+    from headworks._plan.reasons import Reasons
+    from headworks._project.session import Session
+    from headworks._store.verdict import Verdict
+    from headworks._tree.merge_base import Base
+
+    State = Literal["run", "cached", "waiting"]
+
+    class Verdicts(Protocol):
+        """What a plan asks of a store."""
+
+        def verdicts(self, digests: Iterable[str]) -> dict[str, Verdict]:
+            """Return the passing verdicts that there are, by digest."""
+            ...
+
+        def seconds(self, session: str) -> float | None:
+            """Return how long a session took when it last passed."""
+            ...
+
+        def is_flaky(self, digest: str) -> bool:
+            """Whether a digest has both passed and failed."""
+            ...
+
+
+__all__ = ["Plan", "PlannedSession", "plan", "plan_of"]
+
+
+_NOTIFIES = (
+    "where it has nox run other sessions, nothing is recorded of it; `requires=` of those says the same in advance"
+)
+_SHOWN = 3  # sessions that are named before the rest is counted
+
+
+class PlannedSession(Record):
+    """A session and what is to be done about it.
+
+    Attributes:
+        session: the session.
+        state: `run`; `cached` where it passed before just as it is; `waiting` where sessions that it needs run first,
+            and give it another chance to be cached if their outputs are the same as before.
+        digest: its digest; None while it waits.
+        verdict: the verdict that covers it, where it is cached.
+        reasons: why it is not cached.
+        needs: the names of the sessions that have to pass before.
+        outputs: what it leaves behind, relative to the project's root.
+        seconds: how long it is expected to take; None where it never passed.
+    """
+
+    session: Session
+    state: State
+    digest: str | None
+    verdict: Verdict | None
+    reasons: tuple[str, ...]
+    needs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    seconds: float | None
+
+
+class Plan(Record):
+    """What is to be done.
+
+    Attributes:
+        root: the project's folder.
+        sessions: all sessions that were asked about and those that they need, which come first.
+        base: what the reasons compare with; None where everything is cached, so that nothing was compared.
+        digester: computes digests from the same tree.
+        lost: why there is no base to compare with although there are reasons to give; empty where there is.
+    """
+
+    root: str
+    sessions: tuple[PlannedSession, ...]
+    base: Base | None
+    digester: Digester
+    lost: str = ""
+
+    def of(self, state: State) -> list[PlannedSession]:
+        """Return the sessions in a state, in order."""
+        return [it for it in self.sessions if it.state == state]
+
+
+def plan(
+    repo: str | os.PathLike[str],
+    *,
+    base: str | None = None,
+    store: Verdicts | None = None,
+    environ: Mapping[str, str] | None = None,
+    sessions: Iterable[str] = (),
+) -> Plan:
+    """Return what would run, and why.
+
+    Args:
+        repo: a folder of the project.
+        base: a revision; what it has in common with HEAD gives the reasons. By default the branch to be merged into.
+        store: where verdicts are; by default the one of this machine.
+        environ: the environment that decides, by default that of this process.
+        sessions: names of sessions as nox takes them; by default those of the table and those that a bare nox runs.
+
+    Raises:
+        UsageError: there is no such repository, revision or session, or git or nox is missing.
+        ConfigurationError: the noxfile, a pyproject.toml or the lock says something that cannot be right.
+        CannotDecideError: the files keep changing.
+    """
+    digester = Digester.for_worktree(repo, environ, prepare())
+    if store is None:
+        from headworks._store.store import Store
+
+        store = Store.default(digester.snapshot.repository.root)
+    return plan_of(digester, base, store, sessions)
+
+
+def plan_of(digester: Digester, base: str | None, store: Verdicts, sessions: Iterable[str]) -> Plan:
+    """Return the plan for a work tree that was read before; see `plan`."""
+    from headworks._plan.selection import select
+
+    repository = digester.snapshot.repository
+    chosen = select(digester.sessions(), sessions)
+    states = _States(digester, store)
+    states.decide(chosen)
+    digester.remember()
+    found: Base | None = None
+    lost = ""
+    if base is not None or states.unexplained():
+        from headworks._tree.merge_base import reachable_base
+
+        found, lost = reachable_base(repository, base)
+    if found is not None:
+        try:
+            planned = states.planned(found)
+            return Plan(root=repository.root, sessions=planned, base=found, digester=digester)
+        except HeadworksError as error:
+            lost = f"the base {found.name} cannot be read: {error}"
+    lost = f"Nothing says why sessions run: {lost}" if lost else ""
+    return Plan(root=repository.root, sessions=states.planned(None), base=None, digester=digester, lost=lost)
+
+
+class _States:
+    """Decides for each session what is to be done about it."""
+
+    def __init__(self, digester: Digester, store: Verdicts) -> None:
+        """Take what computes digests, and what knows verdicts."""
+        self._digester = digester
+        self._store = store
+        self._sessions: list[Session] = []
+        self._digests: dict[str, str] = {}
+        self._verdicts: dict[str, Verdict] = {}
+        self._outputs: dict[str, Mapping[str, str]] = {}
+        self._forced: dict[str, str] = {}
+
+    def decide(self, sessions: list[Session]) -> None:
+        """Look up the verdicts of some sessions, those of their needs first."""
+        from headworks._project.needs import in_order
+
+        catalog = {session.name: session for session in sessions}
+        self._sessions = [catalog[name] for name in in_order({session.name: session.needs for session in sessions})]
+        left = self._sessions
+        while ready := [it for it in left if all(name in self._outputs for name in it.needs)]:
+            names = {it.name for it in ready}
+            left = [it for it in left if it.name not in names]
+            self._look_up(ready)
+        self._force()
+
+    def _look_up(self, sessions: list[Session]) -> None:
+        """Look up the verdicts of sessions whose needs are all cached."""
+        digests = {it.name: self._digester.digest(it, self._outputs).value for it in sessions}
+        known = self._store.verdicts(digests[it.name] for it in sessions if it.cache)
+        self._digests |= digests
+        for session in sessions:
+            verdict = known.get(digests[session.name]) if session.cache else None
+            if verdict is not None and verdict.outputs.keys() == set(session.outputs):
+                self._verdicts[session.name] = verdict
+                self._outputs[session.name] = verdict.outputs
+
+    def _force(self) -> None:
+        """Let those run whose effects others need and nothing can restore, since no row says what they leave behind."""
+        for session in reversed(self._sessions):
+            for name in session.needs if session.name not in self._verdicts else ():
+                needed = self._digester.catalog[name]
+                if name in self._verdicts and not needed.is_declared:
+                    del self._verdicts[name]
+                    self._forced[name] = f"{session.name} needs what it leaves behind, and no row says what that is"
+
+    def unexplained(self) -> bool:
+        """Tell whether any session runs for a reason that only the base can tell."""
+        return any(self._state(it) == "run" and it.cache and it.name not in self._forced for it in self._sessions)
+
+    def _state(self, session: Session) -> State:
+        """Return what is to be done about a session."""
+        if session.name in self._verdicts:
+            return "cached"
+        return "run" if session.name in self._digests or session.uncached else "waiting"
+
+    def planned(self, base: Base | None) -> tuple[PlannedSession, ...]:
+        """Return all sessions with what is to be done about each, and why."""
+        reasons: Reasons | None = None
+        if base is not None and base.commit:
+            from headworks._plan.reasons import Reasons as Compared
+
+            reasons = Compared(self._digester, self._digester.for_commit(base.commit), base.name)
+        return tuple(
+            PlannedSession(
+                session=it,
+                state=self._state(it),
+                digest=self._digests.get(it.name),
+                verdict=self._verdicts.get(it.name),
+                reasons=self._reasons(it, reasons, base),
+                needs=it.needs,
+                outputs=it.outputs,
+                seconds=self._verdicts[it.name].seconds if it.name in self._verdicts else self._store.seconds(it.name),
+            )
+            for it in self._sessions
+        )
+
+    def _reasons(self, session: Session, reasons: Reasons | None, base: Base | None) -> tuple[str, ...]:
+        """Return why a session is not cached."""
+        if self._state(session) == "cached":
+            return ()
+        if own := self._own_reason(session):
+            return (own,)
+        if reasons is None:
+            return (f"new: there is only {base.name} to compare with" if base else "has not passed yet as it is",)
+        return (*reasons.of(session, self._outputs), *((_NOTIFIES,) if session.notifies else ()))
+
+    def _own_reason(self, session: Session) -> str:
+        """Return why a session is not cached, whatever it is compared with; empty where only that tells."""
+        if session.uncached:
+            return f"always runs: {session.uncached}"
+        if session.name in self._forced:
+            return self._forced[session.name]
+        if self._state(session) == "waiting":
+            running = [name for name in session.needs if name not in self._verdicts]
+            more = f" and {len(running) - _SHOWN} more" if len(running) > _SHOWN else ""
+            return f"waits for {', '.join(running[:_SHOWN])}{more}"
+        if not self._store.is_flaky(self._digests[session.name]):
+            return ""
+        from headworks._store.verdict import flaky_reason
+
+        return flaky_reason(session.name)

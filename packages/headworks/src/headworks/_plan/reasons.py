@@ -1,0 +1,143 @@
+"""Why a session runs, in words: what differs between two trees in all that counts for it.
+
+What decides is the digest. Reasons only explain it, so they look at what changed first and then for whom it counts,
+which costs little however many sessions there are.
+"""
+
+from __future__ import annotations
+
+import os
+
+from headworks._plan.difference import difference
+from headworks._tree.patterns import is_plain, matcher
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from headworks._digest.digest import Digester, Outputs
+    from headworks._project.session import Session
+
+__all__ = ["Reasons"]
+
+_SHOWN = 3  # files of one place that are named before the rest is counted
+
+
+class Reasons:
+    """What differs between the work tree and its base."""
+
+    def __init__(self, now: Digester, then: Digester, name: str) -> None:
+        """Compare the work tree with its base, which has a name for people."""
+        self._now, self._then, self._name = now, then, name
+        old = {path: it for *it, path in then.project.listing.records()}
+        new = {path: it for *it, path in now.project.listing.records()}
+        self._changed: dict[str, str] = {}
+        self._below: dict[str, list[str]] = {}
+        for path in sorted(it for it in old.keys() | new.keys() if old.get(it) != new.get(it)):
+            self._note(os.fsdecode(path), "is new" if path not in old else "is gone" if path not in new else "changed")
+        self._cache: dict[tuple[object, ...], list[str]] = {}
+        self._patterns: dict[str, list[str]] = {}
+
+    def of(self, session: Session, outputs: Outputs) -> tuple[str, ...]:
+        """Return what of the base counts for a session and is not the same any more.
+
+        Args:
+            session: the session.
+            outputs: the digests of the outputs that it reads, by session and path, as far as they are known.
+        """
+        found = [*self._said(session), *self._shared(session), *self._files(session), *self._locked(session)]
+        if not found and session.needs:
+            found = [f"reads what {', '.join(session.needs[:_SHOWN])} gave"]
+        if not found and self._then.digest(session, outputs).value != self._now.digest(session, outputs).value:
+            old, new = (it.digest(session, outputs).components for it in (self._then, self._now))
+            found = difference(old, new)
+        return tuple(dict.fromkeys(found)) or (
+            f"has not passed yet as it is, though nothing differs from {self._name}",
+        )
+
+    def _note(self, path: str, how: str) -> None:
+        """Note what happened to a file, for all folders that it lies in."""
+        self._changed[path] = how
+        folder = path
+        while folder:
+            folder = folder.rpartition("/")[0]
+            self._below.setdefault(folder, []).append(path)
+
+    def _said(self, session: Session) -> Iterator[str]:
+        """Yield what the noxfile and the table say differently about a session as such."""
+        function, old, new = session.function, self._then.project, self._now.project
+        if function in new.noxfile.sessions() and function not in old.noxfile.sessions():
+            yield f"noxfile.py: {function} is new"
+        if old.root.table.rows.get(function) != new.root.table.rows.get(function):
+            yield f"pyproject.toml: [tool.headworks.sessions] {function} changed"
+
+    def _shared(self, session: Session) -> list[str]:
+        """Return what changed in settings and in the noxfile."""
+        if session.packages is None:
+            return []
+        key = ("shared", session.function, session.groups, session.tools)
+        if key not in self._cache:
+            old, new = (it.parts.scope.settings(session) for it in (self._then, self._now))
+            self._cache[key] = difference(old, new)
+        return self._cache[key]
+
+    def _files(self, session: Session) -> Iterator[str]:
+        """Yield the files that count for a session and changed."""
+        ignored = {path for pattern in session.ignore for path in self._named(self._prefixed(pattern))}
+        if session.packages is None:
+            yield from self._listed(self._changed, ignored, "")
+            return
+        scope, workspace = self._now.parts.scope, self._now.project.workspace
+        for pattern in (*(session.inputs or ()), *scope.pointed(session)):
+            yield from self._listed(self._named(self._prefixed(pattern)), ignored, "")
+        near = {*scope.near(session), *self._then.parts.scope.near(session)}
+        yield from self._listed(self._changed.keys() & near, ignored, "")
+        for folder in session.packages:
+            yield from self._package(folder, ignored, "")
+        for folder in scope.packages.closure(session.packages):
+            names = self._now.project.root.table.wheel_excludes
+            excluded = {path for name in names for path in self._named(f"{folder}/{name}".lstrip("/"))}
+            yield from self._package(folder, ignored | excluded, f", reached through {workspace.packages[folder].name}")
+
+    def _package(self, folder: str, ignored: set[str], through: str) -> Iterator[str]:
+        """Yield the files of a package that changed, and those beyond its folder that it points at."""
+        yield from self._listed(self._below.get(folder, ()), ignored, through)
+        for pattern in self._now.parts.scope.packages.outside(folder):
+            yield from self._listed(self._named(pattern), ignored, through)
+
+    def _locked(self, session: Session) -> Iterator[str]:
+        """Yield the locked packages that a session can reach and that changed."""
+        old, new = self._then.project.lock, self._now.project.lock
+        if old.whole == new.whole or session.packages is None:
+            return
+        seen: set[str] = set()
+        for kind, name, title in self._now.parts.scope.starts(session):
+            key = (kind, name)
+            if key not in self._cache:
+                before, after = ({f"uv.lock: {k}": v for k, v in it.entries(kind, name).items()} for it in (old, new))
+                self._cache[key] = difference(before, after)
+            for text in self._cache[key]:
+                if text not in seen:
+                    seen.add(text)
+                    yield f"{text}, reached through {title}"
+
+    def _prefixed(self, pattern: str) -> str:
+        """Return a pattern of the table relative to the top of the repository."""
+        return self._now.project.prefix + pattern
+
+    def _named(self, pattern: str) -> list[str]:
+        """Return the changed files that a pattern names."""
+        if pattern not in self._patterns:
+            if is_plain(pattern):
+                found = [pattern] if pattern in self._changed else self._below.get(pattern, [])
+            else:
+                found = list(filter(matcher(pattern), self._changed))
+            self._patterns[pattern] = found
+        return self._patterns[pattern]
+
+    def _listed(self, paths: Iterable[str], ignored: set[str], through: str) -> list[str]:
+        """Return what happened to some files, the first few by name."""
+        left = sorted(it for it in paths if it not in ignored)
+        shown = [f"{it} {self._changed[it]}{through}" for it in left[:_SHOWN]]
+        more = len(left) - _SHOWN
+        return [*shown, f"and {more:,} more file{'s' * (more > 1)} like these{through}"] if more > 0 else shown

@@ -1,0 +1,102 @@
+"""The root's pyproject.toml: the table of sessions, and a hash for each part of the rest that a tool may read."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+
+from headworks._project.table import OTHERS, Row, Table, read_table
+from headworks._quick.sha256 import digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from headworks._quick.memory import Memory
+    from headworks._tree.snapshot import Snapshot
+
+__all__ = ["Root"]
+
+_FOLDERS = {"extrapaths", "mypypath", "pythonpath", "stubpath"}  # keys of pyright, mypy and pytest
+_HERE = "$MYPY_CONFIG_FILE_DIR/"
+
+
+class Root:
+    """What the root's pyproject.toml says; nothing where there is none.
+
+    Attributes:
+        key: changes with the file.
+        table: what it says about sessions.
+        tables: a hash for each table that configures anything else, by its name in brackets.
+        groups: a hash for each dependency group.
+        pointed: for each table the paths that it may mean, and whether the tool would look into a folder there.
+    """
+
+    def __init__(self, snapshot: Snapshot, memory: Memory) -> None:
+        """Read the file, or remember what was read.
+
+        Raises:
+            ConfigurationError: it is no TOML, or says something about sessions that cannot be right.
+        """
+        path = os.fsencode(snapshot.repository.prefix + "pyproject.toml")
+        entry = snapshot.listing.get(path)
+        self.key = digest(*entry) if entry else ""
+        remembered = memory.get("root", self.key)
+        if remembered is None:
+            remembered = _read(snapshot.read([path]).get(path, b""))
+            memory.put("root", self.key, remembered)
+        rows, rest, self.tables, self.groups, self.pointed = remembered
+        fields = dict(zip(Table.fields()[1:], rest, strict=True))
+        self.table = Table(rows={name: Row(**row) for name, row in rows.items()}, **fields)
+
+
+def _read(content: bytes) -> tuple[Any, ...]:
+    """Return what the file says in a form that can be remembered."""
+    from headworks._project.toml import parse, table
+
+    data = parse(content, "pyproject.toml")
+    own = table(data, "tool").get("headworks", {})
+    sessions = read_table(own)
+    rows = {name: {key: getattr(row, key) for key in Row.fields()} for name, row in sessions.rows.items()}
+    groups = data.pop("dependency-groups", {})
+    tools = data.pop("tool", {})
+    tables = {f"[{name}]": value for name, value in data.items()}
+    tables |= {f"[tool.{name}]": value for name, value in table(tools).items() if name != "headworks"}
+    # What is said about sessions counts through the digests of those; the rest of the table is read by others.
+    tables |= {f"[tool.headworks.{name}]": value for name, value in own.items() if name in OTHERS}
+    return (
+        rows,
+        tuple(getattr(sessions, key) for key in Table.fields()[1:]),
+        {name: digest(repr(value).encode()) for name, value in tables.items()},
+        {name: digest(repr(_resolved(table(groups), name)).encode()) for name in table(groups)},
+        {name: found for name, value in tables.items() if (found := tuple(sorted(set(_paths(value)))))},
+    )
+
+
+def _paths(value: object, key: str = "") -> Iterator[tuple[str, bool]]:
+    """Yield the paths that a value may mean, and whether its key says that a tool looks into folders there."""
+    if isinstance(value, dict):
+        for name, it in value.items():
+            yield from _paths(it, name)
+    elif isinstance(value, list):
+        for it in value:
+            yield from _paths(it, key)
+    elif isinstance(value, str):
+        for text in value.replace(":", " ").replace(",", " ").split():
+            path = posixpath.normpath(text.removeprefix(_HERE))
+            if not path.startswith((".", "/")):
+                yield path, key.lower().replace("_", "").replace("-", "") in _FOLDERS
+
+
+def _resolved(groups: dict[str, Any], name: str) -> list[object]:
+    """Return what a dependency group holds, with all groups that it includes."""
+    found: dict[str, object] = {}
+    waiting = [name]
+    while waiting:
+        group = waiting.pop()
+        if group not in found:
+            found[group] = value = groups.get(group)
+            entries = value if isinstance(value, list) else []
+            waiting += [str(it.get("include-group")) for it in entries if isinstance(it, dict)]
+    return sorted(found.items(), key=str)

@@ -1,0 +1,74 @@
+"""The sessions of a repository: what nox lists, together with what the table and the noxfile say about each."""
+
+from __future__ import annotations
+
+from headworks._quick.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+__all__ = ["Session"]
+
+
+class Session(Record):
+    """A session as nox runs it: one function, one Python, one set of parameters.
+
+    Attributes:
+        name: its name as nox shows it, as in `tests-3.13(data)`.
+        function: the name that all instances share, as in `tests`.
+        python: the Python that it asks for, as in `3.13`; empty where it runs on nox's own.
+        parameters: the values of its parameters, as text.
+        tags: its tags.
+        packages: folders of the packages that it depends on, relative to the top of the repository; None for all files.
+        inputs: patterns of further files; None where the table does not say.
+        groups: the root's dependency groups that it depends on; None for all.
+        tools: the tables below [tool] that it depends on; None for all.
+        env: environment variables that are declared for it.
+        ignore: patterns of files that it does not depend on.
+        needs: names of the sessions that have to pass before; those whose outputs it can reach through others included.
+        outputs: what it leaves behind, relative to the project's root.
+        uncached: why it always runs; empty where it does not.
+        required: whether it is unproven when nox or pytest skipped something in it.
+        is_untold: whether nox runs other sessions before it, and it cannot be told which.
+        is_declared: whether the table has a row for it.
+        is_planned: whether a plan of nothing in particular has it.
+        is_exclusive: whether nothing may run beside it.
+        notifies: whether it may have nox run other sessions after it.
+    """
+
+    name: str
+    function: str
+    python: str
+    parameters: Mapping[str, str]
+    tags: tuple[str, ...]
+    packages: tuple[str, ...] | None
+    inputs: tuple[str, ...] | None
+    groups: tuple[str, ...] | None
+    tools: tuple[str, ...] | None
+    env: tuple[str, ...]
+    ignore: tuple[str, ...]
+    needs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    uncached: str
+    required: bool
+    is_untold: bool
+    is_declared: bool
+    is_planned: bool
+    is_exclusive: bool
+    notifies: bool
+
+    @property
+    def cache(self) -> bool:
+        """Whether a verdict of it is ever reused."""
+        return not self.uncached
+
+    @property
+    def asked_by(self) -> set[str]:
+        """The names that it can be asked for by, as nox takes them: its own, and those it shares with others."""
+        return {self.name, self.function, f"{self.function}-{self.python}"}
+
+    def pack(self) -> dict[str, Any]:
+        """Return the fields in a form that can be remembered."""
+        return {name: getattr(self, name) for name in self.fields()}

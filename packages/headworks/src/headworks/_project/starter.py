@@ -1,0 +1,114 @@
+"""The table that an existing nox repository can start with."""
+
+from __future__ import annotations
+
+from headworks._project.toml import parse, table
+from headworks.errors import ConfigurationError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from headworks._project.session import Session
+
+__all__ = ["with_table"]
+
+_HEAD = """\
+[tool.headworks]
+# Files that no session depends on which names its packages. Add what only people read.
+ignore = [{ignore}]
+
+# What each session depends on: `headworks plan` shows what follows from it, `headworks explain SESSION` everything.
+#   packages = [ "..." ]  packages, with all that they need; "{{package}}" stands for a parameter; without it, all files
+#   inputs   = [ "..." ]  patterns of further files
+#   needs    = [ "..." ]  sessions that must pass before, whose outputs it reads
+#   outputs  = [ "..." ]  what it leaves behind for others; may have "{{python}}" in it
+#   groups   = [ "..." ]  the dependency groups that it installs; without it, all of them
+#   tools    = [ "..." ]  the [tool.*] tables that count for it; without it, all of them
+#   env      = [ "..." ]  environment variables that it reads; no others reach it, but those every program needs
+#   cache    = false      where time or the network decide how it ends
+[tool.headworks.sessions]
+"""
+_PROSE = (
+    "CHANGELOG",
+    "CHANGES",
+    "CODE_OF_CONDUCT",
+    "CONTRIBUTING",
+    "HISTORY",
+    "LICENSE",
+    "NOTICE",
+    "README",
+    "SECURITY",
+)
+
+
+def with_table(content: bytes, sessions: Iterable[Session], files: Iterable[str]) -> bytes:
+    """Return a pyproject.toml with a table of its sessions at the end, and otherwise as it was.
+
+    Args:
+        content: the file, empty where there is none.
+        sessions: all sessions.
+        files: the names of the files beside it.
+
+    Raises:
+        UsageError: there is such a table already, or none can be added at the end.
+        ConfigurationError: the file is no TOML.
+    """
+    if "headworks" in table(parse(content, "pyproject.toml"), "tool"):
+        message = "pyproject.toml has a table [tool.headworks] already; `headworks plan` shows what follows from it."
+        raise UsageError(message)
+    text = _HEAD.format(ignore=_listed(_prose(files))) + "\n".join(_rows(list(sessions))) + "\n"
+    separator = "" if not content else "\n" if content.endswith(b"\n") else "\n\n"
+    newline = "\r\n" if b"\r\n" in content else "\n"
+    changed = content + (separator + text).replace("\n", newline).encode()
+    _check(changed, text)
+    return changed
+
+
+def _check(changed: bytes, text: str) -> None:
+    """Make sure that a table could be added."""
+    try:
+        parse(changed, "pyproject.toml")
+    except ConfigurationError:
+        message = (
+            f"No table can be added at the end of pyproject.toml, which has `tool = ...`. Put this into it:\n\n{text}"
+        )
+        raise UsageError(message) from None
+
+
+def _rows(sessions: list[Session]) -> list[str]:
+    """Return a line for each function, a comment where somebody has to look at it first."""
+    instances: dict[str, list[Session]] = {}
+    for session in sessions:
+        instances.setdefault(session.function, []).append(session)
+    return [_row(name, found, sessions) for name, found in instances.items()]
+
+
+def _row(name: str, instances: list[Session], sessions: list[Session]) -> str:
+    """Return the line for a function."""
+    settings = ['packages = ["{package}"]'] if all(it.packages for it in instances) else []
+    names = {need for it in instances for need in it.needs}
+    needed = dict.fromkeys(it.function for it in sessions if it.name in names)
+    settings += [f"needs = [{_listed(needed)}]"] if needed else []
+    row = f"{_key(name)} = {{ {', '.join(settings)} }}" if settings else f"{_key(name)} = {{}}"
+    if any(it.is_untold for it in instances):
+        return f"# {row}  # give it the needs that its requires= stands for"
+    return row if any(it.is_planned for it in instances) else f"# {row}  # a bare nox does not run it"
+
+
+def _prose(files: Iterable[str]) -> list[str]:
+    """Return the files that are surely for people alone, those left out whose names TOML may not be able to hold."""
+    return sorted(it for it in files if it.isprintable() and it.partition(".")[0].upper().startswith(_PROSE))
+
+
+def _listed(texts: Iterable[str]) -> str:
+    """Return texts as the inside of an array of TOML."""
+    import json
+
+    return ", ".join(json.dumps(text, ensure_ascii=False) for text in texts)
+
+
+def _key(name: str) -> str:
+    """Return a key of TOML."""
+    is_bare = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+    return name if is_bare else _listed([name])

@@ -1,0 +1,1 @@
+"""Promotion of models: aliases, and the evidence that an alias asks for."""

@@ -1,0 +1,206 @@
+"""Aliases: names such as `production` for the model that they were last moved to.
+
+Every move is an entry in the journal `aliases/NAME` of the store; `content` in it is the SHA-256 of the model's file,
+which lies in `blobs/` under the same digest. The last entry says where the name points now: where that is damaged,
+nothing does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from headworks._nearest import suggestion
+from headworks._quick.record import Record
+from headworks._store.files import names
+from headworks._store.journal import Journal
+from headworks._store.verdict import is_digest
+from headworks.errors import CannotDecideError, StoreError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from headworks._store.store import Store
+
+    Entries = Sequence[dict[str, Any] | None]
+
+__all__ = ["Move", "aliases", "current", "is_held", "move", "moves", "roll_back"]
+
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
+
+
+class Move(Record):
+    """A name that was given to a model.
+
+    Attributes:
+        alias: the name.
+        content: the SHA-256 of the model's file.
+        file: what the file was called.
+        action: `promote`, or `rollback` to what the name meant before.
+        by: who moved it.
+        when: the time, ISO 8601 in UTC.
+        evidence: what it was promoted by: check, state, time and digest of each.
+    """
+
+    alias: str
+    content: str
+    file: str
+    action: str
+    by: str
+    when: str
+    evidence: tuple[dict[str, Any], ...]
+
+
+def aliases(store: Store) -> list[str]:
+    """Return the names of all aliases."""
+    return [it for it in names(os.path.join(store.root, "aliases")) if _NAME.fullmatch(it)]
+
+
+def moves(store: Store, alias: str) -> list[Move | None]:
+    """Return every move of an alias in order, None for one whose entry is damaged or missing.
+
+    Raises:
+        UsageError: it can be no name.
+    """
+    return _read(alias, _journal(store, alias).entries())
+
+
+def _journal(store: Store, alias: str) -> Journal:
+    """Return where the moves of an alias are."""
+    if not _NAME.fullmatch(alias):
+        message = f"{alias!r} can be no alias: small letters, digits and hyphens, as in production."
+        raise UsageError(message)
+    return Journal(store.root, "aliases", alias)
+
+
+def _read(alias: str, entries: Entries) -> list[Move | None]:
+    """Return the moves that entries tell of."""
+    found: list[Move | None] = []
+    for entry in entries:
+        fields: dict[str, Any] = {it: (entry or {}).get(it) for it in Move.fields()} | {"alias": alias}
+        rows = fields.pop("evidence")
+        is_whole = all(isinstance(it, str) for it in fields.values()) and is_digest(fields["content"])
+        is_whole = is_whole and isinstance(rows, list) and all(_is_evidence(it) for it in rows)
+        found.append(Move(**fields, evidence=tuple(rows)) if is_whole else None)
+    return found
+
+
+def _is_evidence(row: object) -> bool:
+    """Tell whether a value is what was known about one check."""
+    return isinstance(row, dict) and all(isinstance(row.get(it), str) for it in ("check", "state", "when"))
+
+
+def current(store: Store, alias: str) -> Move:
+    """Return the move that an alias points by now.
+
+    Raises:
+        UsageError: nothing was promoted to it, or it can be no name.
+        StoreError: the entry that says where it points is damaged.
+    """
+    found = moves(store, alias)
+    if not found:
+        message = (
+            f"Nothing was promoted to {alias!r}.{suggestion(alias, aliases(store))} See `headworks promote --help`."
+        )
+        raise UsageError(message)
+    if found[-1] is None:
+        message = (
+            f"The last entry of {alias}, {len(found)} in {store.root}, is damaged, so that nothing says which model"
+            " it is. `headworks promotions` lists those before;"
+            f" promote one again: `headworks promote MODEL --to {alias}`."
+        )
+        raise StoreError(message)
+    return found[-1]
+
+
+def _stack(found: Sequence[Move | None]) -> list[Move | None]:
+    """Return the moves that a rollback could still go back to, the current one last, None where nobody knows."""
+    stack: list[Move | None] = []
+    for it in found:
+        if it is not None and it.action == "rollback":
+            del stack[-1:]
+            if _content(stack) != it.content:  # a damaged entry hides what this led back to
+                del stack[-1:]
+        if it is None or _content(stack) != it.content:
+            stack.append(it)
+    return stack
+
+
+def _content(stack: Sequence[Move | None]) -> str:
+    """Return which model the last move of a stack led to; empty where there is none, or nobody knows."""
+    return stack[-1].content if stack and stack[-1] is not None else ""
+
+
+def move(store: Store, to: Move) -> bool:
+    """Give a name to a model; tell whether it was another one's before.
+
+    The same model by new evidence is one entry more, and no step for a rollback.
+
+    Raises:
+        UsageError: it can be no name.
+        CannotDecideError: the store does not hold the model.
+        StoreError: the store cannot be written to.
+    """
+    journal = _journal(store, to.alias)
+    if not is_held(store, to.content):
+        message = f"The store {store.root} does not hold the model {to.content[:12]}. Export it by `headworks run`."
+        raise CannotDecideError(message)
+    before: list[Move | None] = []
+
+    def entry(entries: Entries) -> dict[str, Any] | None:
+        before[:] = _read(to.alias, entries)[-1:]
+        is_known = any(it is not None and _same(it) == _same(to) for it in before)
+        return None if is_known else _entry(to)
+
+    journal.append(entry)
+    return _content(before) != to.content
+
+
+def _entry(it: Move) -> dict[str, Any]:
+    """Return the entry of a move."""
+    return {name: getattr(it, name) for name in Move.fields() if name != "alias"} | {"evidence": list(it.evidence)}
+
+
+def _same(it: Move) -> dict[str, Any]:
+    """Return what two moves have to share for the second to say nothing new."""
+    return {"content": it.content, "file": it.file, "evidence": it.evidence}
+
+
+def is_held(store: Store, content: str) -> bool:
+    """Tell whether the store has a model's file, whole."""
+    from headworks._store.writing import hash_file
+
+    path = store.blobs.path(content)
+    return path.is_file() and hash_file(path)[0] == content
+
+
+def roll_back(store: Store, alias: str, *, by: str, when: str) -> Move:
+    """Move an alias to the model that it meant before the current one; return where it points now.
+
+    Raises:
+        UsageError: nothing was promoted to it, or it can be no name.
+        CannotDecideError: there is no model before the current one, or a damaged entry hides which it was.
+        StoreError: the entry that says where it points is damaged.
+    """
+    current(store, alias)
+    back: list[Move] = []
+
+    def entry(entries: Entries) -> dict[str, Any]:
+        stack = _stack(_read(alias, entries))
+        if len(stack) < 2:  # noqa: PLR2004  # the current one and the one before
+            message = f"Before {_content(stack)[:12]}, {alias} was no model: there is nothing to go back to."
+            raise CannotDecideError(message)
+        found = stack[-2]
+        if found is None:
+            message = (
+                f"An entry of {alias} before {_content(stack)[:12]} is damaged, so that nothing says which model that"
+                f" was. `headworks promotions` lists the others: `headworks promote MODEL --to {alias}`."
+            )
+            raise CannotDecideError(message)
+        back[:] = [Move(**vars(found) | {"action": "rollback", "by": by, "when": when})]
+        return _entry(back[0])
+
+    _journal(store, alias).append(entry)
+    return back[0]

@@ -1,0 +1,125 @@
+"""What the store proves about a model: the gate's last outcome, and the sessions that it went through.
+
+Which sessions those are is read off the verdicts. A verdict names the content of every output that its session read, so
+that from the one whose output holds the model's file a way leads up, to the dataset it was made from, and down, to all
+that tested it.
+"""
+
+from __future__ import annotations
+
+from headworks._quick.record import Record
+from headworks._store.journal import Journal
+from headworks._store.tree import MANIFEST_LIMIT, read_manifest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from headworks._store.store import Store
+    from headworks._store.verdict import Verdict
+
+__all__ = ["GATE", "Evidence", "evidence"]
+
+GATE = "gate"
+_WHEN_PRESENT = "?"
+_NEEDS = "needs "
+
+
+class Evidence(Record):
+    """What is known about one check of a model.
+
+    Attributes:
+        check: the name of a session, or `gate`.
+        state: `passed`, `failed`, `missing`, `not run` where it counts only if it ran, or `outdated` where the gate's
+            conditions have changed since.
+        when: when it ended, ISO 8601 in UTC; empty where it did not run.
+        digest: the digest of its verdict; empty for the gate, whose outcomes are kept under the model's own.
+        note: what a pass of the gate rests on: the base, or which conditions had none.
+    """
+
+    check: str
+    state: str
+    when: str = ""
+    digest: str = ""
+    note: str = ""
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether it does not stand in the way of a promotion."""
+        return self.state in {"passed", "not run"}
+
+
+def evidence(store: Store, model: str, checks: Mapping[str, Collection[str]], terms: dict[str, Any]) -> list[Evidence]:
+    """Return what is known about each check of a model.
+
+    Args:
+        store: where verdicts and outcomes are.
+        model: the SHA-256 of its file.
+        checks: each session, all of whose instances count, with their names, and `gate`; one with `?` counts if it ran.
+        terms: what the gate has to have judged by; see `headworks._gate.terms`.
+    """
+    verdicts = store.ls()
+    flaky = {it.digest for it in store.flaky()}
+    linked = list(_linked(store, model, verdicts))
+    found: list[Evidence] = []
+    for name, instances in checks.items():
+        check = name.removesuffix(_WHEN_PRESENT)
+        known = _of_gate(store, model, terms) if check == GATE else list(_of_session(instances, linked, flaky))
+        absent = "not run" if name.endswith(_WHEN_PRESENT) else "missing"
+        found += known or [Evidence(check=check, state=absent)]
+    return found
+
+
+def _of_gate(store: Store, model: str, terms: dict[str, Any]) -> list[Evidence]:
+    """Return the gate's last outcome for a model by these terms; a damaged entry may have been that."""
+    entries = Journal(store.root, "gates", model).entries()
+    same = [it or {} for it in entries if it is None or it.get("terms") == terms]
+    if not same:
+        return [Evidence(check=GATE, state="outdated")] if entries else []
+    last = same[-1]
+    state = "passed" if last.get("outcome") == "passes" else "failed"
+    return [Evidence(check=GATE, state=state, when=str(last.get("when", "")), note=_rests_on(last))]
+
+
+def _rests_on(entry: dict[str, Any]) -> str:
+    """Return what an outcome of the gate rests on."""
+    if unjudged := entry.get("unjudged"):
+        is_first = not entry.get("conditions")
+        return "the first model, judged by nothing" if is_first else f"no base yet for {', '.join(unjudged)}"
+    base = str(entry.get("base", ""))
+    return f"base {base[:12]}" if base else ""
+
+
+def _of_session(instances: Collection[str], verdicts: Iterable[Verdict], flaky: set[str]) -> Iterator[Evidence]:
+    """Yield the last outcome of every instance of a session."""
+    last = {it.session: it for it in verdicts if it.session in instances}
+    for name, it in last.items():
+        state = "passed" if it.passed and it.digest not in flaky else "failed"
+        yield Evidence(check=name, state=state, when=it.finished, digest=it.digest)
+
+
+def _linked(store: Store, model: str, verdicts: Sequence[Verdict]) -> Iterator[Verdict]:
+    """Yield the verdicts of what made a model and of what read it, in the order in which they ended."""
+    first = [it for it in verdicts if any(_holds(store, content, model) for content in it.outputs.values())]
+    chain = list(first)
+    for it in chain:  # grows while it is read
+        chain += [one for one in verdicts if one.passed and one not in chain and _reads(it, one)]
+    chain += [it for it in verdicts if any(_reads(it, one) for one in first)]
+    digests = {it.digest for it in chain}
+    yield from (it for it in verdicts if it.digest in digests)
+
+
+def _reads(reader: Verdict, source: Verdict) -> bool:
+    """Tell whether a session read an output of another, just as that left it."""
+    return any(
+        reader.components.get(f"{_NEEDS}{source.session}: {path}") == content[:16]
+        for path, content in source.outputs.items()
+    )
+
+
+def _holds(store: Store, content: str, model: str) -> bool:
+    """Tell whether an output has a file with a SHA-256."""
+    data = store.blobs.get_bytes(content, MANIFEST_LIMIT)
+    rows = None if data is None else read_manifest(data)
+    return any(kind in {"file", "program"} and value == model for _, kind, value in rows or ())

@@ -1,0 +1,52 @@
+"""A verdict, which records how one session ended."""
+
+from __future__ import annotations
+
+from headworks._quick.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Verdict", "flaky_reason", "is_digest"]
+
+_HEXADECIMAL = frozenset("0123456789abcdef")
+
+
+def is_digest(value: object) -> bool:
+    """Whether a value is a SHA-256 in lower-case hexadecimal, and so also safe as a file name."""
+    return isinstance(value, str) and len(value) == 64 and _HEXADECIMAL.issuperset(value)  # noqa: PLR2004  # 256 / 4
+
+
+def flaky_reason(session: str) -> str:
+    """Return why a session that has both passed and failed for one digest is not covered, and what can be done."""
+    import shlex
+
+    command = shlex.join(["headworks", "store", "forget", session])
+    return f"has both passed and failed just as it is, which proves nothing; `{command}` forgets both"
+
+
+class Verdict(Record):
+    """How one session ended, for one digest.
+
+    Attributes:
+        session: The session's name as nox shows it, as in `tests-3.13(data)`.
+        digest: SHA-256 over everything that the outcome can depend on.
+        passed: Whether it passed. Only a passed verdict is ever reused.
+        finished: When it ended, ISO 8601 in UTC.
+        seconds: How long it ran.
+        commit: The commit that was checked out, or an empty string before the first.
+        platform: Where it ran, as in `linux-x86_64`.
+        outputs: Each declared output path with the SHA-256 of its content.
+        components: Each part of the digest by name, with its hash.
+    """
+
+    session: str
+    digest: str
+    passed: bool
+    finished: str
+    seconds: float
+    commit: str
+    platform: str
+    outputs: Mapping[str, str]
+    components: Mapping[str, str]

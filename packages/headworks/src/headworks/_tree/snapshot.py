@@ -1,0 +1,302 @@
+"""What a tree holds: a commit's, or the work tree with everything in it that git does not ignore.
+
+Git is believed about contents only where it looked at them. What it was told not to look at (assume-unchanged,
+skip-worktree, untracked files hidden from `git status`) is looked at here; a file left out of a sparse checkout is not
+there. A link counts with what it leads to, a submodule with what is checked out in it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from abc import ABC, abstractmethod
+
+from headworks._tree.git import Repository, blob_id
+from headworks._tree.large_files import LARGE, large_hashes
+from headworks._tree.listing import EXECUTABLE, FILE, LINK, SUBMODULE, Listing, record
+from headworks.errors import CannotDecideError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Self
+
+__all__ = ["CommitSnapshot", "Snapshot", "WorkTreeSnapshot"]
+
+_ATTEMPTS = 5
+_SECOND = 1_000_000_000  # nanoseconds
+_SIZE = 2  # the place of a file's size in its stamp
+_LAG = 10_000_000  # nanoseconds by which the time of a file may lag behind the clock: a tick of a slow kernel
+
+
+class Snapshot(ABC):
+    """The files of a tree.
+
+    Attributes:
+        repository: where they are.
+        listing: what they hold; a path is relative to the top of the repository.
+    """
+
+    repository: Repository
+    listing: Listing
+
+    @abstractmethod
+    def read(self, paths: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the contents of those of the files that there are."""
+        ...
+
+    def is_current(self) -> bool:
+        """Tell whether nothing was written to since it was looked at, as nothing ever is to a commit."""
+        return True
+
+    def portable(self) -> Self:
+        """Return the same tree, its links without what they lead to outside git, of which each machine has its own."""
+        if not self._links:
+            return self
+        import copy
+
+        from headworks._tree.links import follow
+
+        found = copy.copy(self)
+        found.listing = follow(self._unfollowed, self._links, None)
+        return found
+
+    def _follow(self, listing: Listing) -> None:
+        """Set the listing, with every link standing for what it leads to."""
+        links = [path for mode, _, path in listing.records() if mode == LINK] if LINK in listing.raw else []
+        self.listing = self._unfollowed = listing
+        self._links = self._targets(links) if links else {}
+        if links:
+            from headworks._tree.links import follow
+
+            self.listing = follow(listing, self._links, self.repository.top)
+
+    @abstractmethod
+    def _targets(self, links: list[bytes]) -> dict[bytes, bytes]:
+        """Return what each link says."""
+        ...
+
+
+class CommitSnapshot(Snapshot):
+    """The tree of a commit."""
+
+    def __init__(self, repository: Repository, commit: str) -> None:
+        """List the tree.
+
+        Raises:
+            UsageError: there is no such commit.
+        """
+        self.repository = repository
+        lines = repository.run("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")[:-1]
+        parts = (line.partition(b"\t") for line in lines)
+        records = [record(head[:6], head[head.rindex(b" ") + 1 :], path) for head, _, path in parts]
+        self._follow(Listing(b"".join(records)))
+
+    def read(self, paths: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the contents of those of the files that there are."""
+        found = {path: self._stored(path, *entry) for path in paths if (entry := self.listing.get(path))}
+        return dict(zip(found, self.repository.contents(list(found.values())), strict=True))
+
+    def _stored(self, path: bytes, mode: bytes, oid: bytes) -> bytes:
+        """Return the id of a file's content; of a link, that of the file which it leads to."""
+        if mode != LINK:
+            return oid
+        from headworks._tree.links import resolve
+
+        mode, oid = self.listing.get(resolve(path, self._links)) or (LINK, b"")
+        if mode in {FILE, EXECUTABLE}:
+            return oid
+        name, target = os.fsdecode(path), os.fsdecode(self._links[path])
+        message = f"{name} is a link to {target}, where this commit has no file. Put the file itself there."
+        raise CannotDecideError(message)
+
+    def _targets(self, links: list[bytes]) -> dict[bytes, bytes]:
+        """Return what each link says, which is its content."""
+        oids = [oid for _, oid in filter(None, map(self.listing.get, links))]
+        return dict(zip(links, self.repository.contents(oids), strict=True))
+
+
+class WorkTreeSnapshot(Snapshot):
+    """The work tree as it is now.
+
+    Attributes:
+        stamps: for each path that git does not know to be as in its index, what changes whenever it is written to.
+        inner: the work trees inside this one, submodules and others.
+    """
+
+    stamps: dict[bytes, tuple[int, ...] | None]
+    inner: dict[bytes, WorkTreeSnapshot]
+
+    def __init__(self, repository: Repository, meanwhile: Iterable[None] = ()) -> None:
+        """Look at the work tree.
+
+        Args:
+            repository: where it is.
+            meanwhile: something useful to do while git looks, in two steps.
+
+        Raises:
+            UsageError: git failed, and says why.
+            CannotDecideError: the work tree keeps changing while it is looked at.
+        """
+        self.repository = repository
+        self._meanwhile = iter(meanwhile)
+        self._began = time.time_ns()
+        for left in reversed(range(_ATTEMPTS)):
+            self.stamps, self.inner = {}, {}
+            before = self._index = repository.index_stamp()
+            try:
+                listing = self._look()
+            except UsageError:  # a file vanished before it was hashed, or cannot be read at all
+                if not left:
+                    raise
+                continue
+            if before == repository.index_stamp():
+                self._follow(listing)
+                return
+        message = f"The files of {repository.top} change while they are read; stop what writes them and try again."
+        raise CannotDecideError(message)
+
+    def read(self, paths: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the contents of those of the files that there are."""
+        found = {}
+        for path in paths:
+            if entry := self.listing.get(path):
+                with open(os.path.join(os.fsencode(self.repository.top), path), "rb") as file:
+                    found[path] = file.read()
+                self._verify(path, *entry, found[path])
+        return found
+
+    def is_current(self) -> bool:
+        """Tell whether nothing was written to since it was looked at, which takes another look."""
+        now = WorkTreeSnapshot(self.repository)
+        return now.listing.raw == self.listing.raw and not now.written_since(self)
+
+    def written_since(self, earlier: WorkTreeSnapshot) -> set[bytes]:
+        """Return the paths that something wrote to since an earlier look, although they hold what they held then.
+
+        A file that was written to no longer fits its entry in git's index, which has its times in seconds. Where the
+        index was written in between, as by `git status`, or just before, only the clock tells.
+        """
+        same = {path for path, stamp in self.stamps.items() if earlier.stamps.get(path) == stamp}
+        found = self.stamps.keys() - same
+        both = {path: (now, earlier.inner[path]) for path, now in self.inner.items() if path in earlier.inner}
+        found |= {path for path, (now, before) in both.items() if now.written_since(before)}
+        if self._index != earlier._index or self._index[:1] >= (earlier._began - _SECOND,):
+            began, now = earlier._began - _LAG, time.time_ns() + _LAG
+            others = set(self.listing.paths()) - same
+            # A time in the future, as an archive may leave it, tells of no change in between.
+            found |= {path for path in others if any(began <= it <= now for it in _times(self._name(path)))}
+        return {path for path in found if self.listing.get(path) == earlier.listing.get(path)}
+
+    def _name(self, path: bytes) -> bytes:
+        """Return the name of a file for the system."""
+        return os.path.join(os.fsencode(self.repository.top), path)
+
+    def _verify(self, path: bytes, mode: bytes, oid: bytes, content: bytes) -> None:
+        """Make sure that a content is the listed one, since what is derived from it is remembered under its id."""
+        if mode != LINK and blob_id(content, oid) != oid and self.repository.hashes([path])[path] != oid:
+            message = f"{os.fsdecode(path)} changed while it was read; try again when it is finished."
+            raise CannotDecideError(message)
+
+    def _look(self) -> Listing:
+        """Return the listing of the work tree."""
+        repository = self.repository
+        # Python writes its caches wherever it imports from, the noxfile's included, and never reads one that is stale.
+        exclude = ("--exclude-standard", "--exclude=__pycache__/")
+        files = repository.start("ls-files", "-s", "-v", "-o", "-z", *exclude)
+        next(self._meanwhile, None)  # beside two, this process would have to wait for a processor where there are two
+        dirty = repository.start("diff-files", "-z", "--no-renames", "--ignore-submodules=all")
+        next(self._meanwhile, None)
+        listing, untracked = _parted(repository.finish(files))
+        modes = _unlooked(listing) | dict.fromkeys(untracked, b"")
+        modes |= _dirty_modes(repository.finish(dirty))
+        return listing.replaced(self._records(modes, listing, untracked)) if modes else listing
+
+    def _records(self, modes: dict[bytes, bytes], listing: Listing, untracked: list[bytes]) -> dict[bytes, bytes]:
+        """Return new records of files, empty for those that are not there; a mode is git's own where it gave one."""
+        records: dict[bytes, bytes] = {}
+        contents: dict[bytes, bytes] = {}
+        for listed, known in modes.items():
+            path = listed.rstrip(b"/")  # git lists a repository inside this one as a folder
+            name = self._name(path)
+            mode, self.stamps[path] = _mode(name)
+            records[path] = b""
+            if mode == LINK:
+                records[path] = record(mode, blob_id(os.readlink(name), listing.raw[9:74].partition(b" ")[0]), path)
+            elif mode == SUBMODULE:
+                self.inner[path] = WorkTreeSnapshot(Repository(os.fsdecode(name), self.repository.environ))
+                records[path] = record(mode, self._checked_out(self.inner[path]), path)
+            elif mode:
+                contents[path] = known if known in {FILE, EXECUTABLE} else mode
+        stamps = {path: stamp for path in contents.keys() & set(untracked) if (stamp := self.stamps[path])}
+        large = {path: stamp for path, stamp in stamps.items() if stamp[_SIZE] >= LARGE}
+        hashes = large_hashes(self.repository, large, self._began) if large else {}
+        hashes |= self.repository.hashes([path for path in contents if path not in hashes])
+        return records | {path: record(mode, hashes[path], path) for path, mode in contents.items()}
+
+    def _checked_out(self, inner: WorkTreeSnapshot) -> bytes:
+        """Return an id of what is checked out in a submodule: its commit's where nothing was changed since."""
+        if LINK in inner.listing.raw:  # what a link leads to may have changed without the commit
+            return blob_id(inner.listing.raw, b"")
+        repository = inner.repository
+        head = repository.head()
+        if head and CommitSnapshot(repository, head).listing.raw == inner.listing.raw:
+            return head.encode()
+        return blob_id(inner.listing.raw, b"")
+
+    def _targets(self, links: list[bytes]) -> dict[bytes, bytes]:
+        """Return what each link says."""
+        top = os.fsencode(self.repository.top)
+        return {path: os.readlink(os.path.join(top, path)) for path in links}
+
+
+def _parted(output: bytes) -> tuple[Listing, list[bytes]]:
+    """Return what `git ls-files -s -v -o` lists of the index, and the untracked paths, which it lists first."""
+    untracked, position = [], 0
+    while output.startswith(b"? ", position):
+        end = output.index(b"\0", position)
+        untracked.append(output[position + 2 : end])
+        position = end + 1
+    return Listing(output[position:]), untracked
+
+
+def _unlooked(listing: Listing) -> dict[bytes, bytes]:
+    """Return the paths that git does not compare with the work tree: hidden ones, in conflict, submodules."""
+    raw = listing.raw
+    is_plain = raw.count(b"\0H ") + raw.startswith(b"H ") == raw.count(b"\0")
+    if is_plain and SUBMODULE not in raw:
+        return {}
+    lines = (line.partition(b"\t") for line in raw.split(b"\0"))
+    return {path: b"" for head, _, path in lines if path and not head.startswith((b"H 100", b"H 120"))}
+
+
+def _dirty_modes(output: bytes) -> dict[bytes, bytes]:
+    """Return the paths that `git diff-files` lists, with the mode that each has now as far as git can tell."""
+    parts = output.split(b"\0")
+    return {path: head.split(b" ")[1] for head, path in zip(parts[::2], parts[1::2], strict=False)}
+
+
+def _mode(name: bytes) -> tuple[bytes, tuple[int, ...] | None]:
+    """Return the mode that git would give to what has a name, empty where git would store nothing, and a stamp."""
+    try:
+        found = os.lstat(name)
+    except (FileNotFoundError, NotADirectoryError):
+        return b"", None
+    mode, stamp = found.st_mode, (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_dev)
+    if stat.S_ISLNK(mode):
+        return LINK, stamp
+    if stat.S_ISDIR(mode):
+        return (SUBMODULE if os.path.lexists(os.path.join(name, b".git")) else b""), None
+    if stat.S_ISREG(mode):
+        return (EXECUTABLE if mode & stat.S_IXUSR else FILE), stamp
+    return b"", stamp
+
+
+def _times(name: bytes) -> tuple[int, ...]:
+    """Return when a file last changed in content and in any way, in nanoseconds since the epoch; none for no file."""
+    try:
+        found = os.lstat(name)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    return found.st_mtime_ns, found.st_ctime_ns
