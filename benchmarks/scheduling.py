@@ -27,6 +27,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from headworks._run.claims import share
 from headworks._run.display import Display
 from headworks._run.lock import hold
 from headworks._run.loop import Runner
@@ -98,7 +99,14 @@ def loop(root: Path, shape: Shape, jobs: int) -> None:
     planned = [
         SimpleNamespace(
             session=SimpleNamespace(
-                name=name, outputs=(), env=(), required=False, cache=True, is_declared=True, is_exclusive=False
+                name=name,
+                outputs=(),
+                env=(),
+                required=False,
+                cache=True,
+                is_declared=True,
+                is_exclusive=False,
+                notifies=False,
             ),
             needs=needs,
             state="run",
@@ -107,7 +115,7 @@ def loop(root: Path, shape: Shape, jobs: int) -> None:
         for name, (seconds, needs) in shape.items()
     ]
     display = Display((root / "said").open("w", encoding="utf-8"))
-    with hold(str(root), {}, display.say) as watchdog:
+    with hold(str(root), {}, display.say) as watchdog, share(str(root), {}) as claims:
         around = Surroundings(
             root=str(root),
             commit="",
@@ -119,6 +127,8 @@ def loop(root: Path, shape: Shape, jobs: int) -> None:
             logs=root,
             watchdog=watchdog,
             digest=digest,
+            claims=claims,
+            is_hasty=lambda: False,
             look=lambda: SimpleNamespace(digest=digest, written=lambda _session: []),  # type: ignore[arg-type,return-value]
         )
         runner: Any = Runner(planned, frozenset(shape), around)  # type: ignore[arg-type]  # stands in for a plan

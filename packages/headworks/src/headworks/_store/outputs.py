@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Outputs"]
 
 _STAGING = ".headworks-"
+_RANDOM = 8  # bytes of a name that goes on so
+_LEFTOVER = _STAGING + "[0-9a-f]" * (2 * _RANDOM)  # which no file of the user's is called by chance
 
 
 class Outputs(Found):
@@ -135,7 +137,7 @@ class Outputs(Found):
         """Remove what a killed process left half-made at some outputs; only for who alone holds the work tree."""
         folders = {self._root, *(self._root.joinpath(path).parent for path in paths)}
         for folder in [*folders, *([self._private / "tmp"] if self._private else [])]:
-            for leftover in folder.glob(f"{_STAGING}*"):
+            for leftover in folder.glob(_LEFTOVER):
                 with contextlib.suppress(OSError):
                     remove(leftover)
 
@@ -146,7 +148,7 @@ class Outputs(Found):
     @contextlib.contextmanager
     def _staging(self, place: Path) -> Iterator[Path]:
         """Give an empty folder, on the file system of an output where that can be, and remove it with all it holds."""
-        folder = self._base(place) / f"{_STAGING}{os.urandom(8).hex()}"
+        folder = self._base(place) / f"{_STAGING}{os.urandom(_RANDOM).hex()}"
         folder.mkdir()
         try:
             yield folder
