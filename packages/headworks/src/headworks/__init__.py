@@ -26,16 +26,16 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Base": "_base",
-    "Explanation": "_explanation",
+    "Base": "_tree.merge_base",
+    "Explanation": "_plan.explanation",
     "GateResult": "_gate.result",
-    "Plan": "_plan",
-    "PlannedSession": "_plan",
-    "Session": "_sessions",
-    "Verdict": "_verdict",
-    "explain": "_explanation",
+    "Plan": "_plan.plan",
+    "PlannedSession": "_plan.plan",
+    "Session": "_project.session",
+    "Verdict": "_store.verdict",
+    "explain": "_plan.explanation",
     "gate": "_gate.compare",
-    "plan": "_plan",
+    "plan": "_plan.plan",
 }
 
 
