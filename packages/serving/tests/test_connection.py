@@ -241,16 +241,24 @@ def test_an_offer_to_change_the_protocol_is_left_at_that(start: Start, model_pat
     assert "event=log" not in server.log
 
 
-def test_refusals_are_counted_and_logged(start: Start, model_path: Path) -> None:
-    """As those of the application are."""
+def test_refusals_are_counted_and_logged_once(start: Start, model_path: Path) -> None:
+    """As those of the application are, which has begun with a request before its body is found to be damaged."""
     server = start(model_path)
+    for sent in (b"nonsense\r\n\r\n", infer(CHUNKED, body=b"x\r\n", length=0)):
+        with connect(server) as raw:
+            raw.sendall(sent)
+            read_all(raw)
     with connect(server) as raw:
-        raw.sendall(b"nonsense\r\n\r\n")
-        read_all(raw)
+        raw.sendall(infer(CHUNKED, target="/nowhere", body=b"x\r\n", length=0))
+        assert read_all(raw).startswith(b"HTTP/1.1 400 ")
     with connect(server) as raw:
         raw.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        assert b'headworks_serving_answers_total{status="400"} 1.0\n' in read_all(raw)
+        found = read_all(raw)
+    assert b'headworks_serving_answers_total{status="400"} 3.0\n' in found
+    assert b'status="404"' not in found
+    assert server.stop() == 0
     assert 'event=refused status=400 error="this is no HTTP request: illegal request line' in server.log
+    assert server.log.count("event=refused") == 3
 
 
 @pytest.fixture

@@ -225,11 +225,16 @@ def test_no_path_or_host_makes_the_server_fail(client: httpx.Client, method: str
 
 def ask_app(app: Starlette, images: NDArray[np.uint8]) -> httpx.Response:
     """Ask an application in this process for predictions."""
+    return ask_for(app, "POST", INFER, json=infer_body(images))
+
+
+def ask_for(app: Starlette, *request: str, **more: Any) -> httpx.Response:  # noqa: ANN401 - what httpx takes
+    """Ask an application in this process for anything."""
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            return await client.post(INFER, json=infer_body(images))
+            return await client.request(*request, **more)
 
     return asyncio.run(ask())
 
@@ -249,10 +254,14 @@ def test_a_fault_of_the_model_is_no_fault_of_the_request(
 def test_a_defect_of_the_server_has_the_form_of_every_error(
     model_path: Path, monkeypatch: pytest.MonkeyPatch, images: NDArray[np.uint8]
 ) -> None:
-    """A client can read even an error that nobody foresaw; its cause stays in the log."""
+    """A client can read even an error that nobody foresaw; its cause stays in the log, and it counts as an answer."""
     monkeypatch.setattr("headworks_serving._api.encode_response", None)
-    found = ask_app(create_app(load_model(model_path)), images[:1])
+    app = create_app(load_model(model_path))
+    app.state.draining = True
+    found = ask_app(app, images[:1])
     assert (found.status_code, found.json()) == (500, {"error": "the server has a defect; its log says more"})
+    assert found.headers["Connection"] == "close"
+    assert 'headworks_serving_answers_total{status="500"} 1.0\n' in ask_for(app, "GET", "/metrics").text
 
 
 def test_requests_beyond_those_that_may_wait_are_refused_at_once(model_path: Path, images: NDArray[np.uint8]) -> None:

@@ -8,12 +8,12 @@ from headworks_serving._api import Api, reply
 from headworks_serving._coding import CODINGS, Compression
 from headworks_serving._config import ServingConfig
 from headworks_serving._log import LOGGER, line
+from headworks_serving._metrics import REFUSED
 from headworks_serving._model import Model
 from headworks_serving.errors import EncodingError, InferenceError, RequestError, SlowBodyError
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -35,19 +35,23 @@ def create_app(model: Model, config: ServingConfig | None = None) -> Starlette:
         asks the client to close the connection.
     """
     api = Api(model, config or ServingConfig())
-    app = Starlette(
-        routes=_routes(api),
-        middleware=[
-            Middleware(api.metrics.counting),
-            Middleware(_CloseWhileDraining),
-            Middleware(Compression, api.pool),
-        ],
-        exception_handlers=dict.fromkeys(_ERRORS, _answer_error),
-    )
+    app = _Application(api)
     app.router.redirect_slashes = False  # A redirect would be an answer that is not part of the protocol.
     app.state.draining = False
     app.state.count_answer = api.metrics.count_answer
     return app
+
+
+class _Application(Starlette):
+    """Starlette, with all that every answer goes through around its own layers: the outermost one answers a defect."""
+
+    def __init__(self, api: Api) -> None:
+        super().__init__(routes=_routes(api), exception_handlers=dict.fromkeys(_ERRORS, _answer_error))
+        self._api = api
+
+    def build_middleware_stack(self) -> ASGIApp:
+        answers = Compression(super().build_middleware_stack(), self._api.pool)
+        return self._api.metrics.counting(_CloseWhileDraining(answers))
 
 
 def _routes(api: Api) -> list[Route]:
@@ -102,5 +106,6 @@ async def _answer_error(request: Request, error: Exception) -> Response:
         case _:
             status, text = HTTPStatus.INTERNAL_SERVER_ERROR, "the server has a defect; its log says more"
     level = logging.ERROR if status == HTTPStatus.INTERNAL_SERVER_ERROR else logging.WARNING
-    LOGGER.log(level, line("refused", status=int(status), method=request.method, path=path, error=text))
+    if REFUSED not in request.scope:
+        LOGGER.log(level, line("refused", status=int(status), method=request.method, path=path, error=text))
     return reply({"error": text}, status, headers)

@@ -1,11 +1,14 @@
 """The settings of the server."""
 
+import math
 from dataclasses import dataclass, field
 
 from headworks_serving._processors import count_processors
 from headworks_serving.errors import ConfigError
 
 _MAX_PORT = 65_535
+_MAX_THREADS = 1024  # of each kind: what is far more than processors is a slip, and takes minutes to start
+_MAX_NUMBER = 2**40  # What is larger counts nothing, and is more than libraries in C can take.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +55,12 @@ class ServingConfig:
         if not 0 <= self.port <= _MAX_PORT:
             msg = f"port is {self.port}; give a number from 0 (any free port) to {_MAX_PORT}"
             raise ConfigError(msg)
-        for name in ("max_batch", "max_body", "max_head", "max_pending", "max_connections", "workers", "threads"):
-            if getattr(self, name) < 1:
-                msg = f"{name} is {getattr(self, name)}; give at least 1"
+        numbers = dict.fromkeys((it for it in vars(self) if it.startswith("max_")), _MAX_NUMBER)
+        for name, most in {**numbers, "workers": _MAX_THREADS, "threads": _MAX_THREADS}.items():
+            if not 1 <= getattr(self, name) <= most:
+                msg = f"{name} is {getattr(self, name)}; give a number from 1 to {most}"
                 raise ConfigError(msg)
         for name in (it for it in vars(self) if it.endswith("_seconds")):
-            if not getattr(self, name) > 0:
-                msg = f"{name} is {getattr(self, name)}; give a time above 0"
+            if not 0 < getattr(self, name) < math.inf:
+                msg = f"{name} is {getattr(self, name)}; give a finite time above 0"
                 raise ConfigError(msg)

@@ -10,6 +10,7 @@ import h11
 import orjson
 from headworks_serving._config import ServingConfig
 from headworks_serving._log import LOGGER, Seldom, line
+from headworks_serving._metrics import REFUSED
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _SLOW_HEADS: Final = Seldom()
@@ -134,8 +135,8 @@ class Connection(H11Protocol):
         try:
             super().handle_events()
         except _Refusal as refusal:
-            LOGGER.warning(line("refused", status=int(refusal.status), error=refusal))
-            self._refuse(refusal.status, str(refusal))
+            if self._refuse(refusal.status, str(refusal)):
+                LOGGER.warning(line("refused", status=int(refusal.status), error=refusal))
 
     def on_response_complete(self) -> None:
         """Go on to the next request."""
@@ -186,23 +187,24 @@ class Connection(H11Protocol):
         if awaited != "answer":
             if awaited == "head" and self.conn.trailing_data[0]:
                 text = f"the head of the request did not arrive within {self._settings.head_seconds:g} s"
-                _SLOW_HEADS.warn("refused", status=int(HTTPStatus.REQUEST_TIMEOUT), error=text)
-                self._refuse(HTTPStatus.REQUEST_TIMEOUT, text)
+                if self._refuse(HTTPStatus.REQUEST_TIMEOUT, text):
+                    _SLOW_HEADS.warn("refused", status=int(HTTPStatus.REQUEST_TIMEOUT), error=text)
             self.transport.close()
         elif self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
             self._watch()
 
-    def _refuse(self, status: int, text: str) -> None:
-        """Answer what the application never gets to see, and close the connection."""
+    def _refuse(self, status: int, text: str) -> bool:
+        """Answer in place of the application, unless it has answered already, and close the connection."""
         self._is_refused = True
         if self.cycle is not None:
             self.cycle.disconnected, self.cycle.waiting_for_100_continue = True, False
             self.cycle.message_event.set()
+            self.cycle.scope[REFUSED] = True  # type: ignore[typeddict-unknown-key]  # an application may add its own
         if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
             self.transport.close()
-            return
+            return False
         self._count(status)
         body = orjson.dumps({"error": text})
         headers = [
@@ -215,3 +217,4 @@ class Connection(H11Protocol):
         for event in (head, h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.write_eof()  # Closed at once, it would be reset, and the client might not get to read.
+        return True
