@@ -6,9 +6,10 @@ import dataclasses
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
+import onnx
 import pytest
 import torch
-from headworks_model import ConvNet, TrainConfig, build_network, errors, export, load_trained, train
+from headworks_model import ConvNet, TrainConfig, build_network, errors, evaluate, export, load_trained, train
 from headworks_model import _network as network_module
 from headworks_model._cli import main
 from headworks_model._trial import try_network
@@ -88,6 +89,69 @@ class Standardised(Plain):
         return self.layer((pixels - pixels.mean(1, keepdim=True)) / pixels.std(1, keepdim=True))
 
 
+class Extra(Plain):
+    """Keeps something that is no tensor."""
+
+    def get_extra_state(self) -> dict[str, int]:
+        """Return what `state_dict` then holds."""
+        return {"version": 1}
+
+
+class Expanded(Plain):
+    """Keeps a buffer all of whose numbers are one in memory."""
+
+    def __init__(self, image_shape: tuple[int, int, int], num_classes: int, *_: object) -> None:
+        """Make the buffer."""
+        super().__init__(image_shape, num_classes)
+        self.register_buffer("mean", torch.zeros(1).expand(3))
+
+
+class Silent(Plain):
+    """Keeps a part of itself frozen, and forgets to return itself."""
+
+    def train(self, mode: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002 - so torch has it, but for the result
+        """Leave the batch normalisation as it is."""
+        super().train(mode)
+        self.scale.eval()
+
+
+class Lazy(nn.Module):
+    """Knows its sizes only when it is asked."""
+
+    def __init__(self, _: object, num_classes: int, *__: object) -> None:
+        """Build layers without sizes."""
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.LazyBatchNorm1d(), nn.LazyLinear(num_classes))
+
+    def forward(self, image: torch.Tensor) -> Any:  # noqa: ANN401 - as above
+        """Return logits."""
+        return self.layers(image.float() / 255)
+
+
+class Counting(Plain):
+    """Puts a new tensor into the place of a buffer."""
+
+    count: torch.Tensor
+
+    def __init__(self, image_shape: tuple[int, int, int], num_classes: int, *_: object) -> None:
+        """Count from 0."""
+        super().__init__(image_shape, num_classes)
+        self.register_buffer("count", torch.zeros(()))
+
+    def forward(self, image: torch.Tensor) -> Any:  # noqa: ANN401 - as above
+        """Return logits, and count one more."""
+        self.count = self.count + 1
+        return super().forward(image)
+
+
+class Lookup(Plain):
+    """Looks pixels up in a table that has only black in it."""
+
+    def forward(self, image: torch.Tensor) -> Any:  # noqa: ANN401 - as above
+        """Return logits."""
+        return super().forward(torch.zeros(1)[image.long()])
+
+
 class Square(Plain):
     """Expects another number of channels."""
 
@@ -131,6 +195,8 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
         (Frozen, r"has no weight that could be trained"),
         (Detached, r"fails on 2 blank images, torch.uint8 \[2, 6, 5, 1\]: RuntimeError: .* does not require grad"),
         (Standardised, r"gives numbers for a blank image that are not finite"),
+        (Extra, r"has state that is no tensor and cannot be kept: _extra_state"),
+        (Expanded, r"the state of network 'own' cannot be loaded again: .*\"mean\""),
         (Square, r"fails on 2 blank images, .*: RuntimeError: "),
         (
             without_weights,
@@ -159,6 +225,21 @@ def test_a_network_that_cannot_be_used_is_one_line_before_the_first_epoch(
     assert not out.exists()
 
 
+def test_what_is_no_file_of_onnx_is_not_written(
+    stages: Path, tiny: Dataset, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the weights are more than a file can hold, which onnx says in errors of several kinds."""
+
+    def refuse(*_: object, **__: object) -> None:
+        msg = "This protobuf of onnx model is too large (>2GiB).\nCall check_model with a path."
+        raise ValueError(msg)
+
+    monkeypatch.setattr(onnx.checker, "check_model", refuse)
+    with pytest.raises(errors.ExportError, match=r"makes no ONNX file, .*: ValueError: .*\(>2GiB\)\.$"):
+        export(tiny, load_trained(stages / "train"), out)
+    assert not out.exists()
+
+
 def test_a_network_is_as_it_was_after_it_was_tried(tiny: Dataset) -> None:
     """Weights, running means, gradients, mode, and what torch draws next."""
     torch.manual_seed(1)
@@ -172,6 +253,34 @@ def test_a_network_is_as_it_was_after_it_was_tried(tiny: Dataset) -> None:
     assert all(torch.equal(it, before[name]) for name, it in network.state_dict().items())
     assert all(it.grad is None for it in network.parameters())
     assert torch.equal(torch.random.get_rng_state(), expected)
+
+
+@pytest.mark.parametrize("factory", [Silent, Lazy, Counting])
+def test_a_network_of_an_odd_kind_is_trained_and_judged(
+    tiny: Dataset, out: Path, register: Callable[[object], None], factory: type[nn.Module]
+) -> None:
+    """What it was given when it was tried leaves no trace in what it keeps."""
+    register(factory)
+    train(tiny, out, config=TrainConfig(network="own", epochs=1, batch_size=64))
+    trained = load_trained(out)
+    assert not any(it.training for it in trained.network.modules())
+    state = {name: it.clone() for name, it in trained.network.state_dict().items()}
+    evaluate(tiny, trained, out, peers="none")
+    if factory is Lazy:
+        assert state["layers.1.num_batches_tracked"] == 1
+    if factory is Counting:
+        assert state["count"] == 2  # the one batch of the epoch, and the validation split
+
+
+def test_a_network_that_fails_later_on_is_one_line(
+    stages: Path, out: Path, capsys: pytest.CaptureFixture[str], register: Callable[[object], None]
+) -> None:
+    """As on pixels that are not those of blank images."""
+    register(Lookup)
+    assert main(["train", str(stages / "dataset"), str(out), *SHORT]) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("headworks_model: the network fails on ")
+    assert "IndexError: " in line
 
 
 def test_a_network_with_some_frozen_weights_is_trained(
@@ -222,9 +331,20 @@ class Paired(nn.Module):
         return image.float().flatten(1)[:, :2] + table[torch.arange(image.shape[0])].unsqueeze(1)
 
 
+class Double(nn.Module):
+    """A network that computes in float64, for which ONNX Runtime has no convolution."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Return two of the pixels of each image."""
+        planes = image.double().permute(0, 3, 1, 2)
+        found = nn.functional.conv2d(planes, planes.new_ones((1, planes.shape[1], 1, 1)))
+        return found.flatten(1)[:, :2].float()
+
+
 @pytest.mark.parametrize(
     ("network", "message"),
     [
+        (Double(), r"ONNX Runtime cannot load the exported graph: .*float32"),
         (Even(), r"gives no finite probabilities for 1 blank image\(s\), so that no server would start"),
         (Paired(), r"fails on 1024 blank image\(s\): .*: not written"),
     ],

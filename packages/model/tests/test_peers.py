@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from headworks_data import Dataset, Split, content_ids
-from headworks_model import _peers, evaluate, load_trained, shortfalls
+from headworks_model import _peers, crossfit, errors, evaluate, load_trained, shortfalls
 from headworks_model._cli import main
 from headworks_model._evaluate import Floors
 from headworks_model._metrics import measure
@@ -59,6 +59,13 @@ def test_peers_can_be_switched_off(stages: Path, tmp_path: Path, capsys: pytest.
     assert "nearest neighbours" not in capsys.readouterr().out
     before = json.loads((stages / "evaluate" / "metrics.json").read_text())
     assert json.loads((tmp_path / "metrics.json").read_text()) == before | {"peers": {}}
+
+
+def test_a_choice_of_peers_that_there_is_not_is_told_at_once(tiny: Dataset, out: Path) -> None:
+    """Before anything is trained or predicted; the command line knows no other choice either."""
+    with pytest.raises(errors.ConfigError, match="unknown choice of peers 'nome': did you mean 'none'"):
+        crossfit(tiny, out, peers="nome")
+    assert not out.exists()
 
 
 def test_the_table_says_why_a_peer_is_left_out(stages: Path, tiny: Dataset, tmp_path: Path) -> None:

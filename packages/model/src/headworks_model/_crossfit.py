@@ -15,7 +15,7 @@ from headworks_model._config import TrainConfig
 from headworks_model._evaluate import predict_test
 from headworks_model._folds import NUM_FOLDS, fold_datasets, joined
 from headworks_model._metrics import measure
-from headworks_model._peers import judge_peers
+from headworks_model._peers import judge_peers, require_choice
 from headworks_model._predictions import Predictions, check_slices, parquet
 from headworks_model._progress import FoldProgress
 from headworks_model._training import train
@@ -84,13 +84,14 @@ def crossfit(
         What `metrics.json` holds: the metrics of the first seed, and the main ones of every seed.
 
     Raises:
-        ConfigError: the settings name an unknown network.
+        ConfigError: the settings name an unknown network or one that fails, or there is no such choice of peers.
         ShapeError: a fold has less than 2 rows, or a slice has the name of another column.
         CheckpointError: an interrupted training is damaged, or was done with other settings, data or torch.
         TrainingError: a loss is no longer a finite number, or a process was killed.
         EvaluationError: the predictions depend on chance or on what is beside a row.
     """
     out, config, progress = Path(out), config or TrainConfig(), progress or FoldProgress()
+    require_choice(peers)
     check_slices(dataset)
     datasets, partial = fold_datasets(dataset), out / _files.PARTIAL
     if not resume:

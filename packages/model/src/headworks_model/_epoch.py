@@ -10,6 +10,7 @@ from headworks_model._augment import augment
 from headworks_model._parallel import Shard
 from headworks_model._runtime import predict
 from headworks_model._state import Epoch
+from headworks_model._trial import ask
 from headworks_model.errors import TrainingError
 from torch.nn import functional
 
@@ -47,7 +48,7 @@ def step(state: State, images: torch.Tensor, labels: torch.Tensor, *, rate: floa
     shard = Shard.current()
     rows = shard.rows(len(labels))
     # The mean over the batch is the sum over the processes of their parts of it.
-    loss = functional.cross_entropy(state.network(images[rows]), labels[rows]) * (len(labels[rows]) / len(labels))
+    loss = functional.cross_entropy(ask(state.network, images[rows]), labels[rows]) * (len(labels[rows]) / len(labels))
     state.optimizer.zero_grad()
     torch.autograd.backward(loss)
     shard.add_gradients(state.network.parameters())

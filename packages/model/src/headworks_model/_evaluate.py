@@ -10,7 +10,7 @@ import numpy as np
 from headworks_model import _files, _settings
 from headworks_model._metrics import measure
 from headworks_model._network import Probabilities
-from headworks_model._peers import judge_peers
+from headworks_model._peers import judge_peers, require_choice
 from headworks_model._predictions import Predictions, check_slices, parquet
 from headworks_model._rows import in_stored_order
 from headworks_model._runtime import predict
@@ -78,10 +78,12 @@ def evaluate(dataset: Dataset, trained: Trained, out: str | Path, *, peers: str 
         What `metrics.json` holds: the metrics of the network, and accuracy and macro F1 of its peers.
 
     Raises:
+        ConfigError: there is no such choice of peers, or the network fails.
         TrainedError: the network was trained on another dataset.
         ShapeError: the test split has less than 2 rows, or a slice has the name of another column.
         EvaluationError: rows were trained on, or the predictions depend on chance or on what is beside a row.
     """
+    require_choice(peers)
     check_slices(dataset)
     found = predict_test(dataset, trained)
     metrics = measure(found.split.labels, found.probabilities, classes=dataset.classes, slices=found.split.slices)
@@ -96,7 +98,7 @@ def predict_test(dataset: Dataset, trained: Trained) -> Predictions:
     """Predict the test split of the dataset that a network was trained on, in the order of ids.
 
     Raises:
-        TrainedError, ShapeError, EvaluationError: as `evaluate` does.
+        ConfigError, TrainedError, ShapeError, EvaluationError: as `evaluate` does.
     """
     trained.check_dataset(dataset)
     split = in_stored_order(dataset.splits["test"])

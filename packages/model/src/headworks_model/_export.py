@@ -14,6 +14,7 @@ import torch
 from headworks_model import _files
 from headworks_model._network import Probabilities
 from headworks_model._runtime import reproducible
+from headworks_model._trial import first_line
 from headworks_model._verify import verify
 from headworks_model.errors import ExportError, ShapeError
 
@@ -60,14 +61,24 @@ def export(dataset: Dataset, trained: Trained, out: str | Path) -> float:
 
 
 def to_onnx(trained: Trained) -> bytes:
-    """Return the ONNX file of a network with its preprocessing and softmax."""
-    model = strip(program_of(trained).model_proto)
+    """Return the ONNX file of a network with its preprocessing and softmax.
+
+    Raises:
+        ExportError: torch cannot translate it, or what it is translated to is no ONNX file.
+    """
     about = {"dataset_digest": trained.dataset_digest, "labels": json.dumps(trained.classes)}
     about["weights_digest"] = trained.weights_digest
-    for key, value in sorted(about.items()):
-        model.metadata_props.add(key=f"headworks.{key}", value=value)
-    onnx.checker.check_model(model, full_check=True)
-    content: bytes = model.SerializeToString(deterministic=True)
+    program = program_of(trained)
+    try:
+        model = strip(program.model_proto)
+        for key, value in sorted(about.items()):
+            model.metadata_props.add(key=f"headworks.{key}", value=value)
+        onnx.checker.check_model(model, full_check=True)
+        content: bytes = model.SerializeToString(deterministic=True)
+    except Exception as error:
+        # The errors of onnx and of protobuf share no other base class.
+        msg = f"network {trained.config.network!r} makes no ONNX file, which holds 2 GiB at most: {first_line(error)}"
+        raise ExportError(msg) from error
     return content
 
 

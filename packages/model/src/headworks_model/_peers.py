@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from headworks_model import _settings
 from headworks_model._metrics import accuracy, macro_f1
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from headworks_data import Dataset
     from numpy.typing import NDArray
 
-__all__ = ["CHOICES", "judge_peers"]
+__all__ = ["judge_peers", "require_choice"]
 
 CHOICES = ("auto", "all", "none")
 # With the settings that scikit-learn has by default but for the scale of C.
@@ -32,6 +33,12 @@ PEERS = {
 # square of the rows, a regression by the number of pixels.
 MOST_ROWS = 10_000
 MOST_PIXELS = 1_000_000
+
+
+def require_choice(peers: str) -> None:
+    """Raise ConfigError for a choice of peers that there is not, before anything takes its time."""
+    if peers not in CHOICES:
+        raise _settings.named(CHOICES, unknown=peers, what="choice of peers")
 
 
 def judge_peers(datasets: Sequence[Dataset], *, peers: str = "auto") -> dict[str, dict[str, float | str]]:

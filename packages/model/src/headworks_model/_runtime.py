@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
+from headworks_model._trial import ask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,13 +43,16 @@ def predict(network: nn.Module, images: NDArray[np.uint8], *, threads: int) -> N
         network: takes uint8 [B, H, W, C], returns float32 [B, K].
         images: uint8 (N, H, W, C), N at least 1.
         threads: processor threads for torch.
+
+    Raises:
+        ConfigError: it fails.
     """
     was_training = network.training
     network.eval()
     try:
         with reproducible(threads=threads), torch.inference_mode():
             batches = (torch.tensor(images[first : first + ROWS]) for first in range(0, len(images), ROWS))
-            outputs: NDArray[np.float32] = torch.cat([network(batch) for batch in batches]).numpy()
+            outputs: NDArray[np.float32] = torch.cat([ask(network, batch) for batch in batches]).numpy()
             return outputs
     finally:
         network.train(was_training)

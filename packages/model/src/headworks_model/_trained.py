@@ -120,7 +120,7 @@ def load_trained(folder: str | Path) -> Trained:
         # A network that is no longer registered, or fails now, is no damage: its error says what to do.
         if isinstance(error, ConfigError):
             raise
-        reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
+        reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else " ".join(str(error).split())
         msg = f"{folder} is damaged ({reason}): train again."
         raise TrainedError(msg) from error
 
@@ -140,8 +140,9 @@ def read_trained(about: dict[str, Any], weights: bytes) -> Trained:
         network = build_network(config, image_shape=shape, num_classes=num_classes)
     network.load_state_dict(safetensors.torch.load(weights))
     try_network(network, config.network, shape, num_classes, trains=False)
+    network.eval()
     return Trained(
-        network=network.eval(),
+        network=network,
         config=config,
         dataset_digest=about["dataset_digest"],
         classes=tuple(about["classes"]),

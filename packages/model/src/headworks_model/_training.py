@@ -56,8 +56,8 @@ def train(
         The network with the weights of the best epoch.
 
     Raises:
-        ConfigError: the settings name an unknown network or one that fails on a blank image, gives no logits or cannot
-            be trained; or a batch is too small for so many processes.
+        ConfigError: the settings name an unknown network or one that fails, gives no logits, or cannot be trained or
+            kept; or a batch is too small for so many processes.
         ShapeError: the network cannot be built for the images of the dataset.
         CheckpointError: the checkpoint is damaged, or was written with other settings, data or torch.
         TrainingError: the loss is no longer a finite number.

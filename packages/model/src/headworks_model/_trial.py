@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
+from headworks_model._state import plain
 from headworks_model.errors import ConfigError, ModelError
 from torch.nn import functional
+from torch.nn.parameter import is_lazy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import nn
 
-__all__ = ["first_line", "try_network"]
+__all__ = ["ask", "first_line", "try_network"]
 
 ROWS = 2
 """One row alone would leave batch normalisation nothing to average over."""
@@ -20,6 +25,41 @@ ROWS = 2
 def first_line(error: Exception) -> str:
     """Return the kind of an error and the first line of what it says."""
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+
+
+def ask(network: nn.Module, images: torch.Tensor) -> Any:  # noqa: ANN401 - whatever a network gives
+    """Return what a network makes of images, [B, H, W, C].
+
+    Raises:
+        ConfigError: it fails.
+    """
+    try:
+        return network(images)
+    except Exception as error:
+        # It is code of others, which may raise anything.
+        msg = f"the network fails on {len(images)} image(s), {images.dtype} {list(images.shape)}: {first_line(error)}"
+        raise ConfigError(msg) from error
+
+
+@contextmanager
+def unchanged(network: nn.Module) -> Iterator[None]:
+    """Let a network have copies of its buffers within the block, and its own ones, as they were, after it.
+
+    Those of a lazy module are first made when it is asked, and stay.
+    """
+    kept = [
+        (module, name, buffer)
+        for module in network.modules()
+        for name, buffer in module.named_buffers(recurse=False)
+        if not is_lazy(buffer)
+    ]
+    for module, name, buffer in kept:
+        setattr(module, name, buffer.clone())
+    try:
+        yield
+    finally:
+        for module, name, buffer in kept:
+            setattr(module, name, buffer)
 
 
 def try_network(
@@ -35,15 +75,21 @@ def try_network(
         trains: whether it is to be trained, and not only to predict.
 
     Raises:
-        ConfigError: it fails, gives something else, or has no weight that could be trained.
+        ConfigError: it fails, gives something else, has no weight that could be trained, or state that is no tensor.
     """
-    was_training, buffers = network.training, [(it, it.clone()) for it in network.buffers()]
+    modes = [(it, it.training) for it in network.modules()]
     blank = torch.zeros((ROWS, *image_shape), dtype=torch.uint8)
     try:
         with torch.random.fork_rng(devices=[]):
-            predicts(network.eval(), name, blank, num_classes)
+            # Not everybody's `eval` and `train` return the network.
+            network.eval()
+            with unchanged(network):
+                predicts(network, name, blank, num_classes)
             if trains:
-                learns(network.train(), name, blank.float(), num_classes)
+                network.train()
+                with unchanged(network):
+                    learns(network, name, blank.float(), num_classes)
+                reloads(network, name)
     except ModelError:
         raise
     except Exception as error:
@@ -51,10 +97,9 @@ def try_network(
         msg = f"network {name!r} fails on {ROWS} blank images, {blank.dtype} {list(blank.shape)}: {first_line(error)}"
         raise ConfigError(msg) from error
     finally:
-        network.train(was_training).zero_grad(set_to_none=True)
-        with torch.no_grad():
-            for buffer, before in buffers:
-                buffer.copy_(before)
+        for module, was_training in modes:
+            module.training = was_training
+        network.zero_grad(set_to_none=True)
 
 
 def predicts(network: nn.Module, name: str, blank: torch.Tensor, num_classes: int) -> None:
@@ -74,6 +119,21 @@ def learns(network: nn.Module, name: str, blank: torch.Tensor, num_classes: int)
         raise ConfigError(msg)
     labels = torch.zeros(len(blank), dtype=torch.int64)
     torch.autograd.backward(functional.cross_entropy(logits_of(network, name, blank, num_classes), labels))
+
+
+def reloads(network: nn.Module, name: str) -> None:
+    """Refuse a network whose state cannot be kept as plain tensors and loaded again, as it is after every epoch."""
+    state = network.state_dict()
+    if odd := [key for key, it in state.items() if not isinstance(it, torch.Tensor)]:
+        msg = f"network {name!r} has state that is no tensor and cannot be kept: {', '.join(odd)}; make buffers of it, "
+        msg += "or leave it out of state_dict."
+        raise ConfigError(msg)
+    try:
+        network.load_state_dict(plain(state))
+    except Exception as error:
+        # As above.
+        msg = f"the state of network {name!r} cannot be loaded again: {' '.join(str(error).split())}"
+        raise ConfigError(msg) from error
 
 
 def logits_of(network: nn.Module, name: str, images: torch.Tensor, num_classes: int) -> torch.Tensor:

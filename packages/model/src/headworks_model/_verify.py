@@ -17,6 +17,7 @@ from headworks_model.errors import ExportError
 if TYPE_CHECKING:
     from headworks_data import Dataset
     from headworks_model._trained import Trained
+    from numpy.typing import NDArray
 
 __all__ = ["TOLERANCE", "verify"]
 
@@ -37,8 +38,9 @@ def verify(content: bytes, trained: Trained, dataset: Dataset) -> float:
         dataset: the one that the network was trained on; there are rows in its test split.
 
     Raises:
-        ExportError: opset, input, output or metadata are not as promised, blank images have no probabilities, one
-            differs by more than 1e-5, or those of a row do not add up to 1.
+        ConfigError: the network fails.
+        ExportError: opset, input, output or metadata are not as promised, ONNX Runtime cannot load or run it, blank
+            images have no probabilities, one differs by more than 1e-5, or those of a row do not add up to 1.
     """
     model = onnx.load_from_string(content)
     require_equal(promised(trained, dataset), declared(model))
@@ -46,8 +48,7 @@ def verify(content: bytes, trained: Trained, dataset: Dataset) -> float:
     try_blank(session, trained.image_shape, len(trained.classes))
     images = dataset.splits["test"].images
     expected = predict(Probabilities(trained.network), images, threads=trained.config.threads)
-    (together,) = session.run(["probabilities"], {"image": np.ascontiguousarray(images)})
-    (alone,) = session.run(["probabilities"], {"image": np.ascontiguousarray(images[:1])})
+    together, alone = (run(session, np.ascontiguousarray(it), "image(s)") for it in (images, images[:1]))
     difference = float(max(np.abs(together - expected).max(), np.abs(alone - expected[:1]).max()))
     off_one = float(np.abs(together.sum(axis=1, dtype=np.float64) - 1).max())
     # Written this way round, so that a difference which is no number fails as well.
@@ -60,6 +61,22 @@ def verify(content: bytes, trained: Trained, dataset: Dataset) -> float:
     return difference
 
 
+def run(session: Any, images: NDArray[np.uint8], what: str) -> NDArray[np.float32]:  # noqa: ANN401 - as below
+    """Return the probabilities that a graph gives for images.
+
+    Raises:
+        ExportError: it fails.
+    """
+    try:
+        (found,) = session.run(["probabilities"], {"image": images})
+    except Exception as error:
+        # The errors of ONNX Runtime share no other base class.
+        msg = f"the exported graph fails on {len(images)} {what}: {first_line(error)}: not written."
+        raise ExportError(msg) from error
+    probabilities: NDArray[np.float32] = found
+    return probabilities
+
+
 def try_blank(session: Any, image_shape: tuple[int, ...], num_classes: int) -> None:  # noqa: ANN401 - as below
     """Ask a graph for what a server asks it for: blank images, in batches from the smallest to the largest.
 
@@ -68,12 +85,7 @@ def try_blank(session: Any, image_shape: tuple[int, ...], num_classes: int) -> N
     """
     largest = max(2, min(MOST_IMAGES, MOST_BYTES // math.prod(image_shape)))
     for batch in (1, 2, largest):
-        try:
-            (found,) = session.run(["probabilities"], {"image": np.zeros((batch, *image_shape), np.uint8)})
-        except Exception as error:
-            # The errors of ONNX Runtime share no other base class.
-            msg = f"the exported graph fails on {batch} blank image(s): {first_line(error)}: not written."
-            raise ExportError(msg) from error
+        found = run(session, np.zeros((batch, *image_shape), np.uint8), "blank image(s)")
         if found.shape != (batch, num_classes) or not np.isfinite(found).all():
             msg = (
                 f"the exported graph gives no finite probabilities for {batch} blank image(s), so that no server would "
@@ -126,11 +138,21 @@ def require_equal(promised: dict[str, object], declared: dict[str, object]) -> N
 
 
 def start_session(content: bytes, *, threads: int) -> Any:  # noqa: ANN401 - onnxruntime ships no types
-    """Load an ONNX file into ONNX Runtime."""
+    """Load an ONNX file into ONNX Runtime.
+
+    Raises:
+        ExportError: it cannot be loaded, as where there is no code for a type such as float64 in one of its operations.
+    """
     onnxruntime = import_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        # As above.
+        msg = f"ONNX Runtime cannot load the exported graph: {first_line(error)}: not written; compute in float32, and "
+        msg += "by operations that it knows."
+        raise ExportError(msg) from error
 
 
 def import_runtime() -> Any:  # noqa: ANN401 - onnxruntime ships no types

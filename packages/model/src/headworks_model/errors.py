@@ -1,7 +1,7 @@
 """What can go wrong, as one tree.
 
 ModelError
-├── ConfigError (ValueError)       a setting is unknown, of the wrong type or out of range
+├── ConfigError (ValueError)       a setting is unknown, of the wrong type or out of range, or its network fails
 ├── ShapeError (ValueError)        no network can be built for, or fed with, such images
 ├── TrainingError (RuntimeError)   training cannot go on
 ├── CheckpointError (RuntimeError) an interrupted training cannot be resumed
@@ -35,7 +35,7 @@ class ModelError(Exception):
 
 
 class ConfigError(ModelError, ValueError):
-    """A setting is unknown, of the wrong type or out of range."""
+    """A setting is unknown, of the wrong type or out of range, or the network that it names fails."""
 
 
 class ShapeError(ModelError, ValueError):
