@@ -40,7 +40,10 @@ def test_metrics_are_those_of_the_predictions(stages: Path) -> None:
     assert metrics["rows"] == len(rows) == 16
     assert metrics["accuracy"] == np.mean(hits)
     low, high = metrics["accuracy_interval"]
-    assert 0 <= low <= metrics["accuracy"] <= high <= 1
+    centre, factor = sum(hits) + 1.959964**2 / 2, 16 + 1.959964**2  # Wilson (1927)
+    spread = 1.959964 * np.sqrt(16 * np.mean(hits) * (1 - np.mean(hits)) + 1.959964**2 / 4)
+    assert [low, high] == pytest.approx([(centre - spread) / factor, (centre + spread) / factor])
+    assert high - low > 0.1
     assert np.sum(metrics["confusion"]) == 16
     assert np.trace(metrics["confusion"]) == sum(hits)
     expected = -np.mean([np.log(row["probabilities"][row["label"]]) for row in rows])
@@ -159,7 +162,8 @@ def test_the_table_shows_peers_and_slices(stages: Path, tmp_path: Path, capsys: 
     assert shown[1:3] == [f"{found['accuracy']:.4f}", str(found["rows"])]
     assert [float(shown[3]), float(shown[5])] == pytest.approx(found["accuracy_interval"], abs=1e-4)
     assert any(line.startswith("nearest neighbours ") for line in lines)
-    assert lines[-1].startswith("accuracy on 16 test rows: ")
+    low, high = metrics["accuracy_interval"]
+    assert lines[-1] == f"accuracy on 16 test rows: {low:.4f} to {high:.4f} (95% score interval)"
 
 
 def test_a_dataset_without_slices_has_no_table_of_them(

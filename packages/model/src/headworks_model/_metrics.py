@@ -39,9 +39,9 @@ def measure(
         slices: columns that group rows, (N,) each.
 
     Returns:
-        Accuracy, macro F1 and log loss (in nats) with bootstrap intervals of 95%, expected calibration error with the
-        bins it was computed from, precision and recall of each class, the confusion matrix (rows are true classes), and
-        the accuracy of every slice with its Wilson interval of 95%. The README of the package explains each key.
+        Accuracy with Wilson's interval of 95%, macro F1 and log loss (in nats) with those of a bootstrap, expected
+        calibration error with the bins it was computed from, precision and recall of each class, the confusion matrix
+        (rows are true classes), and the accuracy of every slice. The README of the package explains each key.
     """
     predicted, known = probabilities.argmax(axis=1), list(range(len(classes)))
     shares = probabilities.astype(np.float64)
@@ -49,7 +49,7 @@ def measure(
     return {
         "rows": len(labels),
         "accuracy": accuracy(labels, predicted),
-        "accuracy_interval": interval(np.mean, labels == predicted),
+        "accuracy_interval": score_interval(labels == predicted),
         "macro_f1": macro_f1(labels, predicted),
         "macro_f1_interval": interval(macro_f1, labels, predicted),
         "log_loss": float(metrics.log_loss(labels, shares, labels=known)),
@@ -75,6 +75,15 @@ def accuracy(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
 def row_losses(labels: NDArray[np.int64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the log loss of each row, whose mean is that of scikit-learn: a share of 0 counts as the smallest step."""
     return -np.log(np.clip(shares[np.arange(len(labels)), labels], np.finfo(np.float64).eps, None))
+
+
+def score_interval(hits: NDArray[np.bool_]) -> list[float]:
+    """Return the score interval of a share of rows, which has a width for few rows and where all are hits as well.
+
+    Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (1927), without correction.
+    """
+    bounds = stats.binomtest(int(hits.sum()), len(hits)).proportion_ci(CONFIDENCE, method="wilson")
+    return [float(bounds.low), float(bounds.high)]
 
 
 def interval(score: Callable[..., Any], *columns: NDArray[Any]) -> list[float]:
@@ -145,14 +154,10 @@ def by_class(
 
 
 def by_slice(hits: NDArray[np.bool_], values: NDArray[np.str_]) -> dict[str, dict[str, Any]]:
-    """Return rows and accuracy of every value of a slice column, with an interval that small slices can bear.
-
-    Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (1927), without correction.
-    """
+    """Return rows and accuracy of every value of a slice column."""
     found = {}
     for value in np.unique(values).tolist():
         group = hits[values == value]
-        bounds = stats.binomtest(int(group.sum()), len(group)).proportion_ci(CONFIDENCE, method="wilson")
-        accuracy_interval = [float(bounds.low), float(bounds.high)]
-        found[value] = {"rows": len(group), "accuracy": float(group.mean()), "accuracy_interval": accuracy_interval}
+        figures = {"accuracy": float(group.mean()), "accuracy_interval": score_interval(group)}
+        found[value] = {"rows": len(group), **figures}
     return found

@@ -26,7 +26,7 @@ def table(metrics: dict[str, Any], *, what: str) -> str:
             for name, it in found.items()
         ]
     low_and_high = between(metrics["accuracy_interval"])
-    return "\n".join([*lines, "", f"accuracy on {metrics['rows']} {what}: {low_and_high} (95% bootstrap)"])
+    return "\n".join([*lines, "", f"accuracy on {metrics['rows']} {what}: {low_and_high} (95% score interval)"])
 
 
 def figures(found: dict[str, Any]) -> str:
