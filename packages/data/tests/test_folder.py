@@ -7,10 +7,11 @@ import os
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from headworks_data import Dataset, errors, load, read_source, write
+from headworks_data import Dataset, _folder, errors, load, read_source, write
 from headworks_data.__main__ import main
 from PIL import Image
 
@@ -125,7 +126,13 @@ def test_what_is_no_image_in_a_class_is_named(pets: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [(b"caf\xe9", "no UTF-8"), (b"a\nb", "control characters"), (b" owl", "a blank"), (b"owl ", "a blank")],
+    [
+        (b"caf\xe9", "no UTF-8"),
+        (b"a\nb", "control characters"),
+        ("a\u2028b".encode(), "line ends"),
+        (b" owl", "a blank"),
+        (b"owl ", "a blank"),
+    ],
 )
 def test_a_name_that_no_class_can_have_is_refused(
     pets: Path, capsys: pytest.CaptureFixture[str], name: bytes, message: str
@@ -139,11 +146,26 @@ def test_a_name_that_no_class_can_have_is_refused(
     assert not (pets.parent / "out").exists()
 
 
-def test_a_line_break_in_the_name_of_a_file_breaks_no_message(pets: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An error is one line, whatever a file is called."""
-    (pets / "cat" / "a\nb.png").touch()
-    assert main(["build", str(pets.parent / "out"), "--source", f"folder:{pets}"]) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1
+@pytest.mark.parametrize(("folder", "code"), [("cat", 2), (".", 0)])
+def test_what_a_file_is_called_is_shown_and_does_nothing(
+    pets: Path, capsys: pytest.CaptureFixture[str], folder: str, code: int
+) -> None:
+    """A line is one line, of an error as of a file that is passed over, and no terminal takes it for a command."""
+    (pets / folder / "a\n\x1b[2J\u202eb.png").touch()
+    assert main(["build", str(pets.parent / "out"), "--source", f"folder:{pets}"]) == code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.isprintable()
+    assert r"a\n\x1b[2J\u202eb.png" in line
+
+
+def test_an_interrupted_build_is_one_line(
+    pets: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the exit code of a shell, and without a dataset."""
+    monkeypatch.setattr(_folder, "read_picture", Mock(side_effect=KeyboardInterrupt))
+    assert main(["build", str(pets.parent / "out"), "--source", f"folder:{pets}"]) == 130
+    assert capsys.readouterr().err == "headworks_data: interrupted; an earlier dataset is unchanged\n"
+    assert not (pets.parent / "out").exists()
 
 
 def test_the_name_of_a_class_is_composed(pets: Path) -> None:

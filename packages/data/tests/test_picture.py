@@ -56,6 +56,19 @@ def test_other_pictures_of_a_known_format_are_read(tmp_path: Path, form: str, mo
     assert read_picture(tmp_path / "picture").mode == {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB"}[mode]
 
 
+def test_no_setting_of_pillow_has_a_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries set them for the whole program when they are imported; afterwards they are what they were."""
+    whole = tmp_path / "whole.png"
+    Image.fromarray(COLOURS).save(whole)
+    (tmp_path / "torn.png").write_bytes(whole.read_bytes()[:-30])
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1)
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    assert (np.asarray(read_picture(whole)) == COLOURS).all()
+    assert refusal(tmp_path / "torn.png") == "broken"
+    assert Image.MAX_IMAGE_PIXELS == 1
+    assert ImageFile.LOAD_TRUNCATED_IMAGES
+
+
 @pytest.mark.parametrize("form", ["ICO", "TGA", "JPEG2000", "SGI", "DDS", "PCX"])
 def test_a_picture_of_another_format_is_refused(tmp_path: Path, form: str) -> None:
     """The formats are a list of this package, not whatever an installation of Pillow knows."""

@@ -14,11 +14,14 @@ from headworks_data._check import check
 from headworks_data._contract import Contract
 from headworks_data._diff import diff
 from headworks_data._diff_text import text
+from headworks_data._progress import note, say
 from headworks_data._settings import BuildSettings, read_settings
 from headworks_data.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+INTERRUPTED = 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,7 +54,7 @@ def run_build(args: argparse.Namespace) -> int:
     given = {key: value for key in ("source", "salt") if (value := getattr(args, key)) is not None}
     dataset = build(args.folder, dataclasses.replace(settings, **given))
     rows = ", ".join(f"{len(split):,} {name}" for name, split in dataset.splits.items())
-    print(f"{args.folder}: {rows} rows of {len(dataset.classes)} classes from {dataset.source}, {dataset.digest[:12]}")
+    say(f"{args.folder}: {rows} rows of {len(dataset.classes)} classes from {dataset.source}, {dataset.digest[:12]}")
     return 0
 
 
@@ -62,10 +65,11 @@ def run_check(args: argparse.Namespace) -> int:
         shown = {"format": 1, "passed": not violations, "violations": [dataclasses.asdict(it) for it in violations]}
         print(json.dumps(shown, indent=2))
     elif violations:
-        print("\n".join(map(str, violations)))
-        print(f"{args.folder} breaks {args.contract} in {len(violations)} ways")
+        for violation in violations:
+            say(str(violation))
+        say(f"{args.folder} breaks {args.contract} in {len(violations)} ways")
     else:
-        print(f"{args.folder} keeps {args.contract}")
+        say(f"{args.folder} keeps {args.contract}")
     return int(bool(violations))
 
 
@@ -75,13 +79,14 @@ def run_diff(args: argparse.Namespace) -> int:
     if args.format == "json":
         print(json.dumps(found.as_dict(), indent=2))
         return int(not found.passed)
-    print("\n".join([*text(found), *map(str, found.violations)]))
+    for line in [*text(found), *map(str, found.violations)]:
+        say(line)
     if not found.limits:
-        print(f"nothing was judged: {args.contract or 'a file given with --contract'} may set limits in a table `diff`")
+        say(f"nothing was judged: {args.contract or 'a file given with --contract'} may set limits in a table `diff`")
     elif found.passed:
-        print(f"{args.new} keeps the limits of {args.contract}")
+        say(f"{args.new} keeps the limits of {args.contract}")
     else:
-        print(f"{args.new} breaks the limits of {args.contract} in {len(found.violations)} ways")
+        say(f"{args.new} breaks the limits of {args.contract} in {len(found.violations)} ways")
     return int(not found.passed)
 
 
@@ -92,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments; those of the process when left out.
 
     Returns:
-        0 passed, 1 the contract does not hold, 2 bad input.
+        0 passed, 1 the contract does not hold, 2 bad input, 130 interrupted.
     """
     with contextlib.suppress(AttributeError):  # of a standard output that is closed, or a stand-in
         # A terminal may not know every letter of a name: show it escaped.
@@ -101,14 +106,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = args.run(args)
     except DataError as error:
-        # A name may hold a line break; an error is one line.
-        print(f"headworks_data: {'?'.join(str(error).splitlines())}", file=sys.stderr)
+        note(str(error))
         return 2
     except MemoryError:
-        print(
-            "headworks_data: the dataset does not fit into memory: scale its images down or take fewer", file=sys.stderr
-        )
+        note("the dataset does not fit into memory: scale its images down or take fewer")
         return 2
+    except KeyboardInterrupt:
+        note("interrupted; an earlier dataset is unchanged")
+        return INTERRUPTED
     return code
 
 

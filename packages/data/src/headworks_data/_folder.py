@@ -117,8 +117,8 @@ def _class_folders(root: Path, passed: list[Path]) -> Mapping[str, Path]:
 def _class_name(folder: Path) -> str:
     """Return the name of a class, in the one form of Unicode that the systems agree on when they exchange files."""
     name = unicodedata.normalize("NFC", folder.name)
-    if {"Cc", "Cs"} & set(map(unicodedata.category, name)):
-        fault = "has bytes that are no UTF-8, or control characters"
+    if {"Cc", "Cs", "Zl", "Zp"} & set(map(unicodedata.category, name)):
+        fault = "has bytes that are no UTF-8, control characters or line ends"
     elif name != name.strip():
         fault = "begins or ends with a blank"
     else:

@@ -14,17 +14,17 @@ README.md has the same rules for people:
 from __future__ import annotations
 
 import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from headworks_data._advice import advice
 from headworks_data.errors import SourceError
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
-
-    from PIL.ImageFile import ImageFile
 
 # Others start programs (EPS), hold other files (ICO), or do not tell how deep their pixels are (AVIF, JPEG 2000).
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -35,6 +35,8 @@ BYTE_BITS = 8
 # Of one picture, 8192 by 8192: less than what Pillow takes for an attack (89 million), more than networks are given.
 MOST_PIXELS = 2**26
 GROUND = "white"
+# What a program can set for all of itself, and many a library does so when it is imported.
+SETTINGS = ((Image, "MAX_IMAGE_PIXELS", MOST_PIXELS), (ImageFile, "LOAD_TRUNCATED_IMAGES", False))
 # How to turn a picture by its EXIF orientation.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -91,8 +93,7 @@ def read_picture(path: Path, first: tuple[Path, tuple[int, int]] | None = None) 
     """
     try:
         _require_plain(path)
-        # Pillow warns of what is refused here, and of faults that leave the pixels as they are.
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as image:
+        with _own_settings(), Image.open(path, formats=FORMATS) as image:
             _require_header(path, image)
             if first:
                 # Whether it is turned is known for sure only when it is decoded.
@@ -108,6 +109,21 @@ def read_picture(path: Path, first: tuple[Path, tuple[int, int]] | None = None) 
     return picture
 
 
+@contextmanager
+def _own_settings() -> Iterator[None]:
+    """Have Pillow read each picture to its end within the block, as large as it may be here, and warn of nothing."""
+    before = [getattr(module, name) for module, name, _ in SETTINGS]
+    try:
+        for module, name, value in SETTINGS:
+            setattr(module, name, value)
+        # It warns of what is refused here, and of faults that leave the pixels as they are.
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        for (module, name, _), value in zip(SETTINGS, before, strict=True):
+            setattr(module, name, value)
+
+
 def _require_plain(path: Path) -> None:
     """Refuse what is no plain file with something in it, before it is opened: a pipe would never end."""
     if path.is_symlink() and not path.exists():
@@ -118,7 +134,7 @@ def _require_plain(path: Path) -> None:
         raise PictureError(rule="empty", what=f"{path} is empty")
 
 
-def _require_header(path: Path, image: ImageFile) -> None:
+def _require_header(path: Path, image: ImageFile.ImageFile) -> None:
     """Refuse a picture by what its header says."""
     width, height = image.size
     if width * height > MOST_PIXELS:
@@ -134,7 +150,7 @@ def _require_header(path: Path, image: ImageFile) -> None:
         )
 
 
-def _is_deep(image: ImageFile) -> bool:
+def _is_deep(image: ImageFile.ImageFile) -> bool:
     """Tell whether values have more than 8 bits, which Pillow would cut off in silence where the image is in colour."""
     if image.mode in DEEP_MODES:
         return True

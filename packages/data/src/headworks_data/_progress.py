@@ -1,4 +1,8 @@
-"""A line that tells how far a long loop is: in place on a terminal, now and then elsewhere."""
+"""Lines for people: how far a long loop is, in place on a terminal or now and then elsewhere, and what there is to say.
+
+Files and classes may be called anything, and a name may hold a line end or what moves a terminal: it is shown and does
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,16 @@ def progress(items: Sequence[T], what: str) -> Iterator[T]:
         yield item
 
 
-def note(text: str) -> None:
-    """Say on standard error what somebody may want to know and no error is."""
-    print(f"headworks_data: {text}", file=sys.stderr)
+def say(line: str) -> None:
+    """Write one line to standard output, whatever is in it."""
+    print(shown(line))
+
+
+def note(line: str) -> None:
+    """Say on standard error, in one line, what went wrong or somebody may want to know."""
+    print(f"headworks_data: {shown(line)}", file=sys.stderr)
+
+
+def shown(line: str) -> str:
+    """Return a line with all that is not printable escaped."""
+    return "".join(it if it.isprintable() else it.encode("unicode_escape").decode() for it in line)
