@@ -17,10 +17,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from headworks._gate.result import Finding, Outcome
+    from headworks._gate.result import Finding
     from headworks._metrics.condition import Subject
     from headworks._metrics.predictions import Pair, Predictions
-    from headworks._project.gate_settings import GateSettings, Wanted
+    from headworks._project.gate_settings import GateSettings, Outcome, Wanted
 
     Measurements = Mapping[str, tuple[float, ...]]
 

@@ -30,9 +30,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from headworks._gate.result import Outcome
     from headworks._metrics.condition import Condition
     from headworks._metrics.predictions import Predictions
+    from headworks._project.gate_settings import Outcome
 
 __all__ = ["decided", "judge"]
 

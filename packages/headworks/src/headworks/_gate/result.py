@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from headworks._metrics.condition import Condition
     from headworks._metrics.proportions import Interval
+    from headworks._project.gate_settings import Outcome
 
-    Outcome = Literal["passes", "fails", "cannot tell"]
     Method = Literal["identical", "score", "exact", "bootstrap", "measured", "t"]
 
 __all__ = ["Comparison", "Finding", "GateResult", "Judged", "together"]

@@ -9,9 +9,11 @@ from headworks.errors import UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Literal
 
-    from headworks._gate.result import Outcome
     from headworks._metrics.condition import Condition
+
+    Outcome = Literal["passes", "fails", "cannot tell"]
 
 __all__ = ["MOST_DRAWS", "GateSettings", "Wanted", "wanted"]
 

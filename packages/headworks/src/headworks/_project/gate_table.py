@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn, TypeVar
 
-    from headworks._gate.result import Outcome
+    from headworks._project.gate_settings import Outcome
 
     T = TypeVar("T")
 

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from headworks._gate.result import Outcome
-    from headworks._project.gate_settings import GateSettings, Wanted
+    from headworks._project.gate_settings import GateSettings, Outcome, Wanted
 
 __all__ = ["check", "other_conditions", "other_measurements", "other_predictions", "unjudged"]
 
