@@ -96,6 +96,8 @@ def install(session: nox.Session, *groups: str, package: str = "", extra: str = 
 
     The wheels are built each time: a reused environment must never keep an old wheel of the same version.
     """
+    # Images for containers often set it. Each of a thousand Pythons would then compile all that it imports.
+    session.env["PYTHONDONTWRITEBYTECODE"] = None
     pinned = f"--constraints={locked(session)}"
     chosen = [f"--resolution={resolution}"] if resolution else [pinned]
     chosen += [f"--group={name}" for name in groups]
@@ -128,15 +130,15 @@ def typecheck(session: nox.Session, package: str) -> None:
     session.run("python", "tests/typecheck.py", package, *session.posargs)
 
 
-def beside_each_other(session: nox.Session) -> list[str]:
+def beside_each_other(session: nox.Session, distribution: str = "worksteal") -> list[str]:
     """Return the options that run tests side by side, on every processor that this process may use.
 
-    Not where other sessions run meanwhile, and not for what was chosen by arguments: to start the workers takes
+    Not where other sessions or tests run meanwhile, and not for what arguments choose: to start the workers takes
     longer than a few tests.
     """
-    if session.posargs or session.parallel or "HEADWORKS_RUN" in os.environ:
+    if session.posargs or session.parallel or not {"HEADWORKS_RUN", "PYTEST_XDIST_WORKER"}.isdisjoint(os.environ):
         return []
-    return ["--numprocesses=auto", "--dist=worksteal"]
+    return ["--numprocesses=auto", f"--dist={distribution}"]
 
 
 def run_tests(session: nox.Session, package: str, data_file: Path) -> None:
@@ -192,7 +194,8 @@ def integration(session: nox.Session) -> None:
     install(session, "test", "tools", "lint", "browser", package="headworks", extra="report")
     # Said here, since what stood in pyproject.toml would count for the tests of every package.
     helpers = "--override-ini=pythonpath=tests tests/faults"
-    session.run("pytest", helpers, "tests", "--ignore=tests/workflows", *session.posargs)
+    side = beside_each_other(session, "loadfile")  # what is made once for a file takes longer than its tests
+    session.run("pytest", helpers, "tests", "--ignore=tests/workflows", *side, *session.posargs)
 
 
 def run_campaign(session: nox.Session, name: str, package: str = "headworks") -> None:
