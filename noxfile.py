@@ -96,6 +96,8 @@ def install(session: nox.Session, *groups: str, package: str = "", extra: str = 
 
     The wheels are built each time: a reused environment must never keep an old wheel of the same version.
     """
+    # Images for containers often set it. Each of a thousand Pythons would then compile all that it imports.
+    session.env["PYTHONDONTWRITEBYTECODE"] = None
     pinned = f"--constraints={locked(session)}"
     chosen = [f"--resolution={resolution}"] if resolution else [pinned]
     chosen += [f"--group={name}" for name in groups]
@@ -111,12 +113,12 @@ def install(session: nox.Session, *groups: str, package: str = "", extra: str = 
     uv(session, "pip", "install", *chosen)
 
 
-@nox.session(allow_parallel=False)  # The hook for types uses the environments of `typecheck`.
+@nox.session
 def lint(session: nox.Session) -> None:
-    """Run every pre-commit hook on all files."""
+    """Run every pre-commit hook on all files, but that for types: `typecheck` checks more than it."""
     install(session, "lint")
-    # The hooks call uv and nox: they shall use this environment as it is, not one of their own.
-    shared = {"UV_PROJECT_ENVIRONMENT": session.virtualenv.location, "UV_NO_SYNC": "1"}
+    # The hooks call uv: it shall use this environment as it is, not one of its own.
+    shared = {"UV_PROJECT_ENVIRONMENT": session.virtualenv.location, "UV_NO_SYNC": "1", "SKIP": "mypy"}
     session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure", *session.posargs, env=shared)
 
 
@@ -125,11 +127,18 @@ def lint(session: nox.Session) -> None:
 def typecheck(session: nox.Session, package: str) -> None:
     """Check the types of a package and its tests with mypy, and once of what belongs to no package."""
     install(session, "typing", package=package)
-    session.run("mypy", f"packages/{package}/src", f"packages/{package}/tests", *session.posargs)
-    if package == "headworks":  # which the tests of the repository import, as they do no other package
-        session.run("mypy", "noxfile.py", "tests")
-        session.run("mypy", "docker", "docs", ".github/programs")
-        session.run("mypy", "scaffold/new_package.py", "scaffold/adopt.py")
+    session.run("python", "tests/typecheck.py", package, *session.posargs)
+
+
+def beside_each_other(session: nox.Session, distribution: str = "worksteal") -> list[str]:
+    """Return the options that run tests side by side, on every processor that this process may use.
+
+    Not where other sessions or tests run meanwhile, and not for what arguments choose: to start the workers takes
+    longer than a few tests.
+    """
+    if session.posargs or session.parallel or not {"HEADWORKS_RUN", "PYTEST_XDIST_WORKER"}.isdisjoint(os.environ):
+        return []
+    return ["--numprocesses=auto", f"--dist={distribution}"]
 
 
 def run_tests(session: nox.Session, package: str, data_file: Path) -> None:
@@ -138,7 +147,9 @@ def run_tests(session: nox.Session, package: str, data_file: Path) -> None:
     for stale in data_file.parent.glob(f"{data_file.name}*"):
         stale.unlink()
     measured = [f"--data-file={data_file}", f"--source={module(package)}"]
-    session.run("coverage", "run", *measured, "-m", "pytest", f"packages/{package}/tests", *session.posargs)
+    named = any(Path(it.partition("::")[0]).exists() for it in session.posargs)  # instead of the whole folder
+    chosen = [*([] if named else [f"packages/{package}/tests"]), *beside_each_other(session), *session.posargs]
+    session.run("coverage", "run", *measured, "-m", "pytest", *chosen)
     # The paths of this environment become those of the sources, so that all environments can be added up.
     renamed = {"COVERED_PACKAGE": package}
     session.run("coverage", "combine", f"--data-file={data_file}", env=renamed, silent=True)
@@ -183,7 +194,8 @@ def integration(session: nox.Session) -> None:
     install(session, "test", "tools", "lint", "browser", package="headworks", extra="report")
     # Said here, since what stood in pyproject.toml would count for the tests of every package.
     helpers = "--override-ini=pythonpath=tests tests/faults"
-    session.run("pytest", helpers, "tests", "--ignore=tests/workflows", *session.posargs)
+    side = beside_each_other(session, "loadfile")  # what is made once for a file takes longer than its tests
+    session.run("pytest", helpers, "tests", "--ignore=tests/workflows", *side, *session.posargs)
 
 
 def run_campaign(session: nox.Session, name: str, package: str = "headworks") -> None:

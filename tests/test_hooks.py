@@ -94,9 +94,30 @@ def test_a_stale_lock_is_answered_with_the_command_that_mends_it(guarded: Scratc
     assert "run `uv lock`" in output
 
 
+def test_types_are_checked_by_nox_only_where_an_environment_has_to_be_made(guarded: Scratch) -> None:
+    """What is there is asked at once; what is older than the lock, or than a package's dependencies, is made anew."""
+    skip = set(HOOKS) - {"mypy"}
+    assert commit(guarded, *BREACHES["mypy"], skip=skip)[0] == 1
+    _, again = commit(guarded, *BREACHES["mypy"], skip=skip)
+    assert "Incompatible types in assignment" in again
+    assert "nox > " not in again
+    (guarded.root / "uv.lock").touch()
+    _, anew = commit(guarded, *BREACHES["mypy"], skip=skip)
+    assert "nox > Session typecheck(headworks) failed" in anew
+    assert "typecheck(data)" not in anew
+
+
+def test_what_belongs_to_no_package_is_typed_too(guarded: Scratch) -> None:
+    """A program of the workflows is no part of any package."""
+    breach = (".github/programs/breach.py", BREACHES["mypy"][1])
+    returncode, output = commit(guarded, *breach, skip=set(HOOKS) - {"mypy"})
+    assert returncode == 1
+    assert ".github/programs/breach.py:3: error: Incompatible types in assignment" in output
+
+
 def test_a_clean_commit_passes_every_hook(guarded: Scratch) -> None:
-    """The hooks refuse breaches, not commits: a good module goes in, past all of them but mypy."""
+    """The hooks refuse breaches, not commits: a good module goes in."""
     returncode, output = commit(
-        guarded, "packages/headworks/src/headworks/good.py", '"""A good module."""\n', skip={"mypy"}
+        guarded, "packages/headworks/src/headworks/good.py", '"""A good module."""\n', skip=set()
     )
     assert returncode == 0, output

@@ -1,6 +1,7 @@
 """A run runs what must run, in an order that makes sense, and records only what can be relied upon.
 
-The sessions are shell scripts, run by a stand-in for nox that costs no time; the command's own tests use the real one.
+The sessions are those of a real plan, but for what a test says of each. What runs of them are shell scripts, started by
+a stand-in for nox that costs no time; the command's own tests use the real one.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ import signal
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from headworks._digest.digest import Digest
 from headworks._run.claims import Claims, share
 from headworks._run.display import Display
 from headworks._run.lock import hold
+from headworks._run.look import Look
 from headworks._run.loop import Runner
 from headworks._run.task import Settings, Surroundings
 from headworks._store.store import Store
@@ -29,6 +31,8 @@ from headworks.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from headworks._plan.plan import PlannedSession, State
+    from headworks._project.session import Session
     from headworks._run.outcome import Outcome
 
 NOX = r"""
@@ -56,11 +60,31 @@ exit $code
 """
 
 
+class ScriptLook(Look):
+    """A look at the scripts, which are all that sessions depend on here, beside what they need."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder of the scripts."""
+        self.folder = folder
+
+    def digest(self, planned: PlannedSession, needs: Mapping[str, Mapping[str, str]]) -> Digest:
+        """Return the digest of a session as its script is now."""
+        script = (self.folder / planned.session.name).read_text()
+        text = repr((planned.session.name, script, sorted((need, dict(its)) for need, its in needs.items())))
+        return Digest(hashlib.sha256(text.encode()).hexdigest(), lambda: {"script": script})
+
+    def written(self, session: Session) -> list[str]:
+        """Return nothing: what was written to and is the same is not what these tests are about."""
+        del session
+        return []
+
+
 class Bench:
     """A work tree with scripts for sessions, and runs of them."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make an empty one."""
+    def __init__(self, folder: Path, sample: PlannedSession) -> None:
+        """Make an empty one, whose sessions are like one of a real plan but for what is said of each."""
+        self.sample = sample
         self.root = folder / "bench"
         (self.root / "scripts").mkdir(parents=True)
         (self.root / ".git").mkdir()
@@ -68,33 +92,32 @@ class Bench:
         self.logs = folder / "logs"
         self.logs.mkdir()
         self.store = Store(folder / "store", repository=self.root)
-        self.sessions: dict[str, Any] = {}
+        self.sessions: dict[str, PlannedSession] = {}
         self.said = io.StringIO()
         self.environ = dict(os.environ)
         self.runner: Any = None
 
     def add(self, name: str, script: str, *needs: str, seconds: float | None = None, **fields: Any) -> None:  # noqa: ANN401  # those of a session
-        """Add a session; its digest follows its script."""
+        """Add a session that waits; its digest follows its script."""
         (self.root / "scripts" / name).write_text(script)
-        known = {"name": name, "outputs": (), "env": (), "required": False, "cache": True}
-        known |= {"is_declared": True, "is_exclusive": False, "notifies": False}
-        session = SimpleNamespace(**known | fields)
-        self.sessions[name] = SimpleNamespace(session=session, needs=needs, seconds=seconds, state="waiting")
+        session = altered(self.sample.session, name=name, needs=needs, **fields)
+        self.sessions[name] = altered(self.sample, session=session, state="waiting", needs=needs, seconds=seconds)
 
-    def digest(self, planned: Any, needs: Mapping[str, Mapping[str, str]]) -> Any:  # noqa: ANN401  # stands in for a plan
-        """Return the digest of a session as it is now."""
-        script = (self.root / "scripts" / planned.session.name).read_text()
-        text = repr((planned.session.name, script, sorted((need, dict(its)) for need, its in needs.items())))
-        return SimpleNamespace(value=hashlib.sha256(text.encode()).hexdigest(), components={"script": script})
+    def declare(self, name: str, *outputs: str) -> None:
+        """Declare other outputs of a session."""
+        planned = self.sessions[name]
+        self.sessions[name] = altered(planned, session=altered(planned.session, outputs=outputs))
 
-    def look(self) -> Any:  # noqa: ANN401  # stands in for a look at the work tree
-        """Return what gives the digest of a session as it is now."""
-        return SimpleNamespace(digest=self.digest, written=lambda _: [])
+    def plan(self, state: State, *names: str) -> None:
+        """Say of all sessions, or of some, what a plan made of them before something happened."""
+        for name in names or self.sessions:
+            self.sessions[name] = altered(self.sessions[name], state=state)
 
     def run(self, *asked: str, **settings: Any) -> dict[str, Outcome]:  # noqa: ANN401  # those of a run
         """Run all sessions, or some with what they need, and return what became of them."""
         self.said = io.StringIO()
         display = Display(self.said)
+        look = ScriptLook(self.root / "scripts")
         root = str(self.root)
         with hold(root, self.environ, display.say) as watchdog, share(root, self.environ) as claims:
             around = Surroundings(
@@ -107,9 +130,9 @@ class Bench:
                 display=display,
                 logs=self.logs,
                 watchdog=watchdog,
-                digest=self.digest,
+                digest=look.digest,
                 claims=claims,
-                look=self.look,
+                look=lambda: look,
                 is_hasty=lambda: False,
             )
             self.runner = Runner(list(self.sessions.values()), frozenset(asked or self.sessions), around)
@@ -134,6 +157,11 @@ class Bench:
         return path.read_text()
 
 
+def altered(record: Any, **fields: Any) -> Any:  # noqa: ANN401  # a record of any class, and its own fields
+    """Return a record with some other fields, which it has to have."""
+    return type(record)(**vars(record) | fields)
+
+
 def is_alive(pid: str) -> bool:
     """Whether a process runs, and is not just waiting to be collected."""
     try:
@@ -143,9 +171,9 @@ def is_alive(pid: str) -> bool:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def bench(tmp_path: Path, sample: PlannedSession) -> Bench:
     """Return an empty bench."""
-    return Bench(tmp_path)
+    return Bench(tmp_path, sample)
 
 
 def stages(bench: Bench, data: str = "one") -> None:
@@ -175,8 +203,7 @@ def test_outputs_are_put_back_before_sessions_that_read_them(bench: Bench) -> No
     (bench.root / "out/data").write_text("changed\n")
     (bench.root / "out/model").unlink()
     bench.add("check", "cat out/data out/model >> ran", "train")
-    for name in ("data", "train"):
-        bench.sessions[name].state = "cached"
+    bench.plan("cached", "data", "train")
     outcomes = bench.run("check")
     assert outcomes["train"].note == "restored out/model"
     assert outcomes["check"].status == "passed"
@@ -201,8 +228,7 @@ def test_what_only_others_need_is_not_put_back(bench: Bench) -> None:
     """Nobody asked for the outputs of a covered session that only covered ones build upon."""
     stages(bench)
     bench.run()
-    for it in bench.sessions.values():
-        it.state = "cached"
+    bench.plan("cached")
     shutil.rmtree(bench.root / "out")
     assert bench.statuses("check") == {"check": "cached", "data": "cached", "train": "cached"}
     assert not (bench.root / "out").exists()
@@ -214,7 +240,7 @@ def test_what_a_plan_says_must_run_runs(bench: Bench) -> None:
     """Whatever verdict there is: others may need what it leaves behind."""
     bench.add("build", "echo build >> ran")
     bench.run()
-    bench.sessions["build"].state = "run"
+    bench.plan("run", "build")
     assert bench.statuses() == {"build": "passed"}
     assert bench.ran() == ["build", "build"]
 
@@ -225,7 +251,7 @@ def test_what_cannot_be_put_back_is_made_anew(bench: Bench) -> None:
     bench.add("use", "echo use >> ran", "build")
     bench.run()
     assert bench.statuses() == {"build": "passed", "use": "cached"}
-    bench.sessions["use"].state = "cached"
+    bench.plan("cached", "use")
     assert bench.statuses() == {"build": "cached", "use": "cached"}
     bench.add("build", "echo build >> ran", outputs=("ran",))
     assert bench.statuses()["build"] == "passed"
@@ -245,11 +271,11 @@ def test_a_verdict_with_more_outputs_than_declared_covers_nothing(bench: Bench) 
     """Only what the row names may be put in place."""
     bench.add("data", "echo data >> ran; echo x > one; echo x > two", outputs=("one", "two"))
     assert bench.statuses() == {"data": "passed"}
-    bench.sessions["data"].session.outputs = ("one",)
+    bench.declare("data", "one")
     (bench.root / "two").write_text("mine")
     assert bench.statuses() == {"data": "passed"}
     assert bench.ran() == ["data", "data"]
-    bench.sessions["data"].session.outputs = ("one", "two")
+    bench.declare("data", "one", "two")
     assert bench.statuses() == {"data": "passed"}
 
 
@@ -305,10 +331,9 @@ def test_outputs_lost_after_all_fail_what_needs_them(bench: Bench) -> None:
     """A session never starts without what it builds upon."""
     stages(bench)
     bench.run()
-    for it in bench.sessions.values():
-        it.state = "cached"
+    bench.plan("cached")
     bench.add("check", "echo new >> ran", "train")
-    bench.sessions["check"].state = "cached"  # as it was when the plan was made
+    bench.plan("cached", "check")  # as it was when the plan was made
     shutil.rmtree(bench.root / "out")
     for blob in Path(bench.store.root).glob("blobs/*/*"):
         blob.unlink()
@@ -427,7 +452,7 @@ def test_extra_arguments_run_and_are_not_recorded(bench: Bench) -> None:
 
 def test_a_session_that_time_decides_always_runs(bench: Bench) -> None:
     """And is never recorded."""
-    bench.add("links", "echo x >> ran", cache=False)
+    bench.add("links", "echo x >> ran", uncached="the table says cache = false")
     for _ in range(2):
         assert bench.run()["links"].note == ""
     assert len(bench.ran()) == 2
@@ -723,7 +748,7 @@ def test_what_runs_in_another_run_is_waited_for(
     (verdict,) = [it for it in bench.store.ls() if it.session == "data"]
     bench.add("lint", "echo lint >> ran # changed")
     bench.store.forget(["data"])
-    bench.sessions["data"].state = "run"  # as it was when the plan was made
+    bench.plan("run", "data")  # as it was when the plan was made
     with share(str(bench.root), bench.environ) as outer:
         bench.environ |= outer.environ(callers)
         assert outer.take("data")
@@ -749,7 +774,7 @@ def test_a_run_refuses_what_called_it(bench: Bench) -> None:
         bench.run()
         with pytest.raises(UsageError, match="data called this run and would be run by it in turn, without end"):
             bench.runner.refuse_callers()
-        bench.sessions["data"].state = "cached"
+        bench.plan("cached", "data")
         bench.run()
         bench.runner.refuse_callers()
 

@@ -1,0 +1,93 @@
+"""Check types with mypy: of a whole package, as its session does, or of what changed files belong to, as the hook does.
+
+In the environment of `nox -s "typecheck(data)"`, `python tests/typecheck.py data` checks all that this session is for.
+From anywhere, `python tests/typecheck.py --changed FILE...` asks the mypy of the session's environment, which the
+session makes where there is none, or where it is older than what it was made from.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final, NamedTuple
+
+
+class Check(NamedTuple):
+    """What one mypy checks, since its parts import each other, or have modules of equal names elsewhere."""
+
+    package: str
+    paths: tuple[str, ...]
+    folders: tuple[str, ...]
+
+
+PACKAGES: Final = sorted(it.parent.name for it in Path("packages").glob("*/pyproject.toml"))
+CHECKS: Final = [
+    *(Check(it, (f"packages/{it}/src", f"packages/{it}/tests"), (f"packages/{it}",)) for it in PACKAGES),
+    # What belongs to no package is checked with the engine, which the tests of the repository import.
+    Check("headworks", ("noxfile.py", "tests"), ("noxfile.py", "tests")),
+    Check("headworks", ("docker", "docs", ".github/programs"), ("docker", "docs", ".github/programs")),
+    Check("headworks", ("scaffold/new_package.py", "scaffold/adopt.py"), ("scaffold",)),
+]
+# What the environment of every package is made from, and how mypy is set.
+SHARED: Final = ("pyproject.toml", "uv.lock")
+MADE: Final = "typecheck.made"  # in an environment, once everything is installed
+
+
+def main(arguments: list[str]) -> int:
+    """Check a package here, or changed files elsewhere."""
+    match arguments:
+        case ["--changed", *files]:
+            return check_changed(files)
+        case [package, *options] if package in PACKAGES:
+            Path(sys.prefix, MADE).touch()
+            return max(mypy(sys.executable, it, *options) for it in CHECKS if it.package == package)
+        case _:
+            sys.stderr.write(f"typecheck: name one of {', '.join(PACKAGES)}, or --changed and files\n")
+            return 2
+
+
+def check_changed(files: list[str]) -> int:
+    """Check what files belong to; where the environment for it has to be made, by the session that makes it."""
+    checks = [it for it in CHECKS if any(belongs(Path(name), it) for name in files)]
+    missing = {it.package for it in checks if not is_made(it.package)}
+    # The environment has the other packages as they were when it was made.
+    sources = os.pathsep.join(f"packages/{it}/src" for it in PACKAGES)
+    codes = [mypy(python(it.package), it, MYPYPATH=sources) for it in checks if it.package not in missing]
+    if missing:
+        sessions = [f"typecheck({it})" for it in sorted(missing)]
+        codes.append(subprocess.run([sys.executable, "-m", "nox", "--session", *sessions], check=False).returncode)
+    return max(codes, default=0)
+
+
+def belongs(file: Path, check: Check) -> bool:
+    """Whether a file is one of those that a check is about."""
+    return file.as_posix() in SHARED or any(file.is_relative_to(it) for it in check.folders)
+
+
+def environment(package: str) -> Path:
+    """Return the folder of the environment of a package's session."""
+    return Path(os.environ.get("NOX_ENVDIR") or ".nox", f"typecheck-{package}")
+
+
+def python(package: str) -> str:
+    """Return the interpreter of that environment, which lies elsewhere on Windows."""
+    return str(environment(package) / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+
+def is_made(package: str) -> bool:
+    """Whether an environment is there, and nothing that it was made from is newer."""
+    made = environment(package) / MADE
+    sources = [*SHARED, *(f"packages/{it}/pyproject.toml" for it in PACKAGES)]
+    return made.exists() and all(Path(it).stat().st_mtime_ns <= made.stat().st_mtime_ns for it in sources)
+
+
+def mypy(interpreter: str, check: Check, *options: str, **environ: str) -> int:
+    """Run the mypy of an environment."""
+    command = [interpreter, "-m", "mypy", *check.paths, *options]
+    return subprocess.run(command, check=False, env=os.environ | environ).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
