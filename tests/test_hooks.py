@@ -23,7 +23,7 @@ HOOKS = {
 BREACHES = {
     "ruff-check": ("packages/data/src/headworks_data/breach.py", '"""Doc."""\n\nimport os\n'),
     "ruff-format": ("packages/data/src/headworks_data/breach.py", '"""Doc."""\n\nx = {  "a":1 }\n'),
-    "mypy": ("packages/headworks/src/headworks/breach.py", '"""Doc."""\n\nCOUNT: int = "one"\n'),
+    "mypy": ("packages/data/src/headworks_data/breach.py", '"""Doc."""\n\nCOUNT: int = "one"\n'),
     "uv-lock": ("packages/data/pyproject.toml", None),
     "trailing-whitespace": ("breach.txt", "a line that ends in a blank \n"),
     "end-of-file": ("breach.txt", "no newline at the end"),
@@ -97,6 +97,6 @@ def test_a_stale_lock_is_answered_with_the_command_that_mends_it(guarded: Scratc
 def test_a_clean_commit_passes_every_hook(guarded: Scratch) -> None:
     """The hooks refuse breaches, not commits: a good module goes in, past all of them but mypy."""
     returncode, output = commit(
-        guarded, "packages/headworks/src/headworks/good.py", '"""A good module."""\n', skip={"mypy"}
+        guarded, "packages/data/src/headworks_data/good.py", '"""A good module."""\n', skip={"mypy"}
     )
     assert returncode == 0, output
