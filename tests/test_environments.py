@@ -71,6 +71,6 @@ def test_a_missing_interpreter_is_an_error_in_ci_and_a_stated_skip_on_a_laptop(
         '"Programming Language :: Python :: 3.99"',
     )
     laptop = scratch.nox("tests-3.99(data)")
-    assert laptop.ended["tests-3.99(data)"] == "skipped: Python interpreter 3.99 not found."
+    assert laptop.ended["tests-3.99(data)"].startswith("skipped: Python interpreter 3.99 not found")
     ci = scratch.nox("tests-3.99(data)", check=False, CI="true")
     assert ci.red == {"tests-3.99(data)"}
