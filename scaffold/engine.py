@@ -101,7 +101,8 @@ def with_release(text: str, requirement: str, sessions: list[str]) -> str:
             row["packages"] = listed([it for it in row["packages"] if it != ENGINE])
     linter = tools["importlinter"]
     linter["root_packages"] = listed([it for it in linter["root_packages"] if it != ENGINE])
-    own = [index for index, it in enumerate(linter["contracts"]) if it.get("source_modules") == [ENGINE]]
+    about = [it.get("source_modules", it.get("containers")) for it in linter["contracts"]]
+    own = [index for index, it in enumerate(about) if it == [ENGINE]]
     for index in reversed(own):
         del linter["contracts"][index]
     return tomlkit.dumps(root)
