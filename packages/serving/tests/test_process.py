@@ -244,8 +244,8 @@ def test_a_port_in_use_is_one_clear_error(server: Server, model_path: Path, capf
         (["--host", "a" * 70], "give another --host or --port"),
         (["--host", "192.0.2.1"], "Cannot assign requested address"),
         (["--port", "70000"], "port is 70000; give a number from 0 (any free port) to 65535"),
-        (["--workers", "0"], "workers is 0; give at least 1"),
-        (["--idle-seconds", "0"], "idle_seconds is 0.0; give a time above 0"),
+        (["--workers", "0"], "workers is 0; give a number from 1 to 1024"),
+        (["--idle-seconds", "0"], "idle_seconds is 0.0; give a finite time above 0"),
     ],
 )
 def test_a_wrong_option_is_one_clear_error(
