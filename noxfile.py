@@ -21,7 +21,7 @@ nox.needs_version = ">=2026.10.20"
 
 PACKAGES = sorted(path.parent.name for path in Path("packages").glob("*/pyproject.toml"))
 METADATA = {name: nox.project.load_toml(f"packages/{name}/pyproject.toml") for name in PACKAGES}
-PYTHONS = nox.project.python_versions(METADATA["headworks"])
+PYTHONS = nox.project.python_versions(METADATA[PACKAGES[0]])  # a test holds all packages to the same ones
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 # What the sessions that read another one's output need.
 NEEDS = {
@@ -94,14 +94,15 @@ def locked(session: nox.Session) -> str:
 def install(session: nox.Session, *groups: str, package: str = "", extra: str = "", resolution: str = "") -> None:
     """Install dependency groups, and a package with the workspace packages that it needs as wheels built now.
 
-    The wheels are built each time: a reused environment must never keep an old wheel of the same version.
+    The wheels are built each time: a reused environment must never keep an old wheel of the same version. The engine
+    comes from the index where it is no package of this repository.
     """
     # Images for containers often set it. Each of a thousand Pythons would then compile all that it imports.
     session.env["PYTHONDONTWRITEBYTECODE"] = None
     pinned = f"--constraints={locked(session)}"
     chosen = [f"--resolution={resolution}"] if resolution else [pinned]
     chosen += [f"--group={name}" for name in groups]
-    if package:
+    if package in PACKAGES:
         uv(session, "pip", "install", pinned, "--group=backend")
         # Without --no-sources uv would install the workspace packages in editable form, not as wheels.
         chosen += ["--no-sources", "--no-build-isolation"]
@@ -110,6 +111,8 @@ def install(session: nox.Session, *groups: str, package: str = "", extra: str = 
         closure = workspace_closure(package)
         chosen += [f"--reinstall-package={METADATA[name]['project']['name']}" for name in closure]
         chosen += [f"packages/{name}{f'[{extra}]' if extra and name == package else ''}" for name in closure]
+    elif package:
+        chosen.append(f"{package}[{extra}]")
     uv(session, "pip", "install", *chosen)
 
 
@@ -198,7 +201,7 @@ def integration(session: nox.Session) -> None:
     session.run("pytest", helpers, "tests", "--ignore=tests/workflows", *side, *session.posargs)
 
 
-def run_campaign(session: nox.Session, name: str, package: str = "headworks") -> None:
+def run_campaign(session: nox.Session, package: str, name: str) -> None:
     """Run one of the long campaigns against a package."""
     install(session, "test", "tools", package=package)
     session.run("python", f"packages/{package}/tests/campaigns/{name}.py", *session.posargs)
@@ -207,19 +210,19 @@ def run_campaign(session: nox.Session, name: str, package: str = "headworks") ->
 @nox.session(default=False)
 def soundness(session: nox.Session) -> None:
     """Change a monorepo hundreds of times and see that the engine misses no session."""
-    run_campaign(session, "soundness")
+    run_campaign(session, "headworks", "soundness")
 
 
 @nox.session(default=False)
 def kills(session: nox.Session) -> None:
     """Kill the engine hundreds of times and see that it leaves nothing false behind."""
-    run_campaign(session, "kill")
+    run_campaign(session, "headworks", "kill")
 
 
 @nox.session(default=False)
 def pictures(session: nox.Session) -> None:
     """Read every picture of Pillow's own tests, and see that each is read or refused by a rule."""
-    run_campaign(session, "pictures", package="data")
+    run_campaign(session, "data", "pictures")
 
 
 @nox.session(requires=NEEDS["coverage"], tags=["pipeline"])

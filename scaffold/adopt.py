@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import ENGINE, FOLDER, check_engine, take_out
 from ownership import check_owner, hand_over, published_elsewhere, source
 from repository import RefusedError, call, check_free, check_word, prefix_of, project_names
 
@@ -27,11 +28,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="nox -s adopt --", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--prefix", help="what the packages' names shall begin with")
     parser.add_argument("--owner", help="who owns the repository on GitHub: @person, or @organisation/team")
+    parser.add_argument(
+        "--engine-from-release", action="store_true", help=f"take {ENGINE} from the index, not from {FOLDER.as_posix()}"
+    )
     chosen = parser.parse_args()
-    if not (chosen.prefix or chosen.owner):
-        parser.error("say what to adopt: --prefix, --owner or both")
+    if not (chosen.prefix or chosen.owner or chosen.engine_from_release):
+        parser.error("say what to adopt: --prefix, --owner, --engine-from-release or several of them")
     try:
-        lines = adopt(chosen.prefix, chosen.owner)
+        lines = adopt(chosen.prefix, chosen.owner, from_release=chosen.engine_from_release)
     except (RefusedError, OSError) as error:
         print(f"adopt: {error}", file=sys.stderr)
         return 2
@@ -39,8 +43,8 @@ def main() -> int:
     return 0
 
 
-def adopt(prefix: str | None, owner: str | None) -> list[str]:
-    """Rename the packages, write down whose they are, and return what there is to say about it.
+def adopt(prefix: str | None, owner: str | None, *, from_release: bool) -> list[str]:
+    """Rename the packages, write down whose they are, take the engine out, and return what there is to say about it.
 
     Raises:
         RefusedError: what is asked for cannot be, the work tree is not clean, or a program that is needed failed.
@@ -53,20 +57,29 @@ def adopt(prefix: str | None, owner: str | None) -> list[str]:
     if owner:
         check_owner(owner)
     address = source() if owner else ""
+    if from_release:
+        check_engine()
     check_clean()
     message = [f"Call the packages {prefix}, where they were called {old}"] if prefix else []
     message += [f"Write down that {owner} owns the repository"] if owner else []
+    message += [f"Take {ENGINE} from the index, where it was a package of this repository"] if from_release else []
     with second_tree() as tree:
         if prefix:
             rename(tree, pattern(old, folders + images()), prefix)
             leave_out(tree, prefix, names)
         if owner:
             hand_over(tree, owner, address)
+        if from_release:
+            take_out(tree)
         commit = committed(tree, "\n\n".join(message))
     call("git", "merge", "--quiet", "--ff-only", commit)
     for folder in folders:
         sweep(Path("packages", folder, "src", f"{old}-{folder}".replace("-", "_")))
-    return told(prefix, old, folders) + told_of_owner(owner, prefix, address)
+    if from_release:
+        sweep(FOLDER)
+    return (
+        told(prefix, old, folders) + told_of_owner(owner, prefix, address) + told_of_engine(from_release=from_release)
+    )
 
 
 @contextlib.contextmanager
@@ -113,12 +126,24 @@ def told(prefix: str | None, old: str, folders: list[str]) -> list[str]:
 
 def told_of_owner(owner: str | None, prefix: str | None, address: str) -> list[str]:
     """Return what there is to say about the owner."""
+    if not owner and not prefix:
+        return []
     if not owner:
         return [f"The teams in .github/CODEOWNERS are those of @{prefix} on GitHub; if yours are others, add --owner."]
     ruleset = "" if "/" in owner else ", with the ruleset of a personal account"
     return [
         f"{owner} owns the repository{ruleset}, and the packages say that their source is {address}.",
         "docs/guides/first-push.md says what is to be set on GitHub itself.",
+    ]
+
+
+def told_of_engine(*, from_release: bool) -> list[str]:
+    """Return what there is to say about the engine."""
+    if not from_release:
+        return []
+    return [
+        f"{ENGINE} comes from the index, and {FOLDER.as_posix()} is gone with all that is about its making.",
+        "`uv lock --upgrade-package headworks` takes a newer release; remove .nox, and run `.ci/run` before you push.",
     ]
 
 

@@ -74,11 +74,10 @@ def write(folder: Path, page: Path, name: str, project: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(filled(source.read_text(encoding="utf-8"), name, project), encoding="utf-8")
     shutil.copyfile("LICENSE", folder / "LICENSE")
-    # The Pythons are those of the other packages, which the noxfile reads from the engine's; that may be left out of
-    # releases.
-    engine = Path("packages/headworks/pyproject.toml").read_text(encoding="utf-8")
-    common = CLASSIFIERS.findall(engine.replace(PRIVATE, ""))
     own = folder / "pyproject.toml"
+    # The Pythons are those of the other packages, one of which may be left out of releases.
+    other = next(it for it in sorted(Path("packages").glob("*/pyproject.toml")) if it != own)
+    common = CLASSIFIERS.findall(other.read_text(encoding="utf-8").replace(PRIVATE, ""))
     own.write_text(CLASSIFIERS.sub(lambda _: common[0], own.read_text(encoding="utf-8")), encoding="utf-8")
     page.write_text(filled((TEMPLATES / "reference.md").read_text(encoding="utf-8"), name, project), encoding="utf-8")
 

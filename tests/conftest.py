@@ -62,6 +62,17 @@ class Scratch:
         command = [sys.executable, "-m", "nox", *selected, "--", *posargs]
         return Result(self.run(*command, check=check, **environ))
 
+    def passes(self, *sessions: str) -> None:
+        """Run sessions, all of which have to pass."""
+        ended = self.nox(*sessions).ended
+        assert {name for name, end in ended.items() if end.startswith("was successful")} == set(sessions)
+
+    def passes_the_hooks(self) -> None:
+        """Run every hook but mypy on all files, with this session's environment as it is."""
+        self.run("git", "add", "--all")
+        environ = {"UV_PROJECT_ENVIRONMENT": sys.prefix, "UV_NO_SYNC": "1", "SKIP": "mypy"}
+        self.run("pre-commit", "run", "--all-files", check=True, **environ)
+
     def replace(self, path: str, old: str, new: str) -> None:
         """Replace a text that stands exactly once in a file."""
         file = self.root / path

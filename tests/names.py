@@ -37,8 +37,10 @@ def strangers(root: Path) -> list[str]:
     tables = _toml(root / "pyproject.toml")["tool"]
     if strange := set(tables["uv"]["sources"]) ^ set(names.values()):
         found.append(f"pyproject.toml: [tool.uv.sources] and the packages differ in {', '.join(sorted(strange))}")
-    if not tables.keys() & names.values():
-        found.append("pyproject.toml: no package has a table of its name; the engine's is [tool.ENGINE]")
+    groups = _toml(root / "pyproject.toml").get("dependency-groups", {})
+    engine = {it[1] for it in map(_WORD.match, map(str, groups.get("engine", ()))) if it}
+    if not tables.keys() & ({*names.values()} | engine):
+        found.append("pyproject.toml: neither a package nor the group `engine` fits a table; that is [tool.ENGINE]")
     extras = {it["name"]: set(it.get("optional-dependencies", {})) for it in projects.values()}
     locked = {it["name"] for it in _toml(root / "uv.lock")["package"]} - extras.keys()
     return found + [it for file in _pages(root) for it in _of_page(root, file, extras, locked | _KNOWN)]

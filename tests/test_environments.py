@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     import pytest
     from conftest import Scratch
 
-TESTS = f"tests-{sys.version_info.major}.{sys.version_info.minor}(headworks)"
+TESTS = f"tests-{sys.version_info.major}.{sys.version_info.minor}(data)"
 PROBE = '''"""A probe."""
 
-import headworks
+import headworks_data
 
 
 def test_probe() -> None:
     """The installed package behaves as its source says."""
-    assert headworks.PROBE == {expected}
+    assert headworks_data.PROBE == {expected}
 '''
 
 
 def test_a_reused_environment_never_keeps_an_old_wheel(scratch: Scratch) -> None:
     """A changed source line of an unchanged version is what the next `nox -s tests` sees."""
-    source = scratch.root / "packages/headworks/src/headworks/__init__.py"
+    source = scratch.root / "packages/data/src/headworks_data/__init__.py"
     original = source.read_text(encoding="utf-8")
-    probe = scratch.root / "packages/headworks/tests/test_probe.py"
+    probe = scratch.root / "packages/data/tests/test_probe.py"
     for expected in (1, 2):
         source.write_text(f"{original}\nPROBE = {expected}\n", encoding="utf-8")
         probe.write_text(PROBE.format(expected=expected), encoding="utf-8")
@@ -81,11 +81,11 @@ def test_a_missing_interpreter_is_an_error_in_ci_and_a_stated_skip_on_a_laptop(
     """Nothing passes silently for want of a Python."""
     monkeypatch.setenv("NOX_DOWNLOAD_PYTHON", "never")
     scratch.replace(
-        "packages/headworks/pyproject.toml",
+        "packages/data/pyproject.toml",
         '"Programming Language :: Python :: 3.14"',
         '"Programming Language :: Python :: 3.99"',
     )
-    laptop = scratch.nox("tests-3.99(headworks)")
-    assert laptop.ended["tests-3.99(headworks)"] == "skipped: Python interpreter 3.99 not found."
-    ci = scratch.nox("tests-3.99(headworks)", check=False, CI="true")
-    assert ci.red == {"tests-3.99(headworks)"}
+    laptop = scratch.nox("tests-3.99(data)")
+    assert laptop.ended["tests-3.99(data)"].startswith("skipped: Python interpreter 3.99 not found")
+    ci = scratch.nox("tests-3.99(data)", check=False, CI="true")
+    assert ci.red == {"tests-3.99(data)"}

@@ -23,7 +23,7 @@ HOOKS = {
 BREACHES = {
     "ruff-check": ("packages/data/src/headworks_data/breach.py", '"""Doc."""\n\nimport os\n'),
     "ruff-format": ("packages/data/src/headworks_data/breach.py", '"""Doc."""\n\nx = {  "a":1 }\n'),
-    "mypy": ("packages/headworks/src/headworks/breach.py", '"""Doc."""\n\nCOUNT: int = "one"\n'),
+    "mypy": ("packages/data/src/headworks_data/breach.py", '"""Doc."""\n\nCOUNT: int = "one"\n'),
     "uv-lock": ("packages/data/pyproject.toml", None),
     "trailing-whitespace": ("breach.txt", "a line that ends in a blank \n"),
     "end-of-file": ("breach.txt", "no newline at the end"),
@@ -103,8 +103,8 @@ def test_types_are_checked_by_nox_only_where_an_environment_has_to_be_made(guard
     assert "nox > " not in again
     (guarded.root / "uv.lock").touch()
     _, anew = commit(guarded, *BREACHES["mypy"], skip=skip)
-    assert "nox > Session typecheck(headworks) failed" in anew
-    assert "typecheck(data)" not in anew
+    assert "nox > Session typecheck(data) failed" in anew
+    assert "typecheck(headworks)" not in anew
 
 
 def test_what_belongs_to_no_package_is_typed_too(guarded: Scratch) -> None:
@@ -118,6 +118,6 @@ def test_what_belongs_to_no_package_is_typed_too(guarded: Scratch) -> None:
 def test_a_clean_commit_passes_every_hook(guarded: Scratch) -> None:
     """The hooks refuse breaches, not commits: a good module goes in."""
     returncode, output = commit(
-        guarded, "packages/headworks/src/headworks/good.py", '"""A good module."""\n', skip=set()
+        guarded, "packages/data/src/headworks_data/good.py", '"""A good module."""\n', skip=set()
     )
     assert returncode == 0, output

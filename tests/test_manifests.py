@@ -85,6 +85,20 @@ def test_probes_ask_for_paths_of_the_protocol(path: Path) -> None:
     assert [it["containerPort"] for it in container["ports"]] == [8000]
 
 
+def test_a_server_gets_the_time_that_it_takes_to_end() -> None:
+    """Twice the time for clients to leave, and then that for requests: only after that may it be killed."""
+    settings = (DOCKER.parent / "packages/serving/src").glob("*/_config.py")
+    text = "".join(it.read_text(encoding="utf-8") for it in settings)
+    drain, stop = (float(re.findall(rf"{name}_seconds: \w+ = ([\d.]+)", text)[0]) for name in ("drain", "stop"))
+    (compose,) = documents(DOCKER / "compose.yaml")
+    given = float(compose["services"]["serving"]["stop_grace_period"].removesuffix("s"))
+    assert given >= 2 * drain + stop
+    for pod in (pod for path in MANIFESTS for pod in pods(path)):
+        arguments = pod["containers"][0]["args"]
+        longer = float(arguments[arguments.index("--drain-seconds") + 1])
+        assert pod.get("terminationGracePeriodSeconds", 30) >= 2 * longer + stop
+
+
 def test_everything_runs_the_image_of_this_version() -> None:
     """Compose and both manifests name the version, never `latest`."""
     version = (DOCKER.parent / "VERSION").read_text(encoding="utf-8").strip()

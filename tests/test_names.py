@@ -78,7 +78,7 @@ def test_what_people_are_told_to_install_is_ours_or_locked(
         ("packages/data/pyproject.toml", '"works-data"', '"works-date"', "does not end as its folder does"),
         ("packages/works/pyproject.toml", "scripts.works", "scripts.other", "its command is other; works fits"),
         ("pyproject.toml", "works-data =", "other-data =", "[tool.uv.sources] and the packages differ in other-data"),
-        ("pyproject.toml", "[tool.works]", "[tool.other]", "no package has a table of its name"),
+        ("pyproject.toml", "[tool.works]", "[tool.other]", "neither a package nor the group `engine` fits a table"),
     ],
 )
 def test_a_name_that_was_changed_in_one_place_only_is_found(

@@ -27,19 +27,6 @@ def kept(make_scratch: MakeScratch) -> Scratch:
     return make_scratch()
 
 
-def passed(scratch: Scratch, *sessions: str) -> None:
-    """Run sessions, all of which have to pass."""
-    ended = scratch.nox(*sessions).ended
-    assert {name for name, end in ended.items() if end.startswith("was successful")} == set(sessions)
-
-
-def passes_the_hooks(scratch: Scratch) -> None:
-    """Run every hook but mypy on all files, with this session's environment as it is."""
-    scratch.run("git", "add", "--all")
-    environ = {"UV_PROJECT_ENVIRONMENT": sys.prefix, "UV_NO_SYNC": "1", "SKIP": "mypy"}
-    scratch.run("pre-commit", "run", "--all-files", check=True, **environ)
-
-
 def planned(scratch: Scratch) -> dict[str, str]:
     """Return the state of every planned session by its name."""
     plan = scratch.run(sys.executable, "-m", "headworks", "plan", "--format", "json").stdout
@@ -50,10 +37,10 @@ def test_a_new_package_passes_everything_at_once(scratch: Scratch) -> None:
     """It is linted, typed, tested to the last branch, built, held to the rules about imports, and planned."""
     scratch.nox("new-package", posargs=["features"])
     wanted = [f"tests-{RUNNING}(features)", "typecheck(features)", "build(features)"]
-    passed(scratch, *wanted, "imports")
+    scratch.passes(*wanted, "imports")
     measured = f"--data-file=artifacts/tests/features-{RUNNING}.coverage"
     scratch.run("coverage", "report", measured, "--fail-under=100")
-    passes_the_hooks(scratch)
+    scratch.passes_the_hooks()
     assert {name: planned(scratch)[name] for name in wanted} == dict.fromkeys(wanted, "run")
     root = nox.project.load_toml(scratch.root / "pyproject.toml")["tool"]
     assert f"{PREFIX}-features" in root["uv"]["sources"]
@@ -125,21 +112,20 @@ def test_another_prefix_is_one_commit_that_passes(scratch: Scratch) -> None:
     assert (scratch.root / f"packages/data/src/{OTHER}_data/py.typed").is_file()
     owners = (scratch.root / ".github/CODEOWNERS").read_text(encoding="utf-8")
     assert set(re.findall(r"@([\w-]+)/", owners)) == {OTHER}
-    private = [
-        it.parent.name for it in scratch.root.glob("packages/*/pyproject.toml") if "Private ::" in it.read_text()
-    ]
-    assert private == ["headworks"], "its name stays, and belongs to another repository"
+    texts = {it.parent.name: it.read_text() for it in scratch.root.glob("packages/*/pyproject.toml")}
+    private = {name for name, text in texts.items() if "Private ::" in text}
+    assert private == {"headworks"} & texts.keys(), "its name stays, and belongs to another repository"
     scratch.run(sys.executable, "tests/names.py")
     scratch.run("uv", "lock", "--check")
-    passes_the_hooks(scratch)
-    passed(scratch, "imports", "typecheck(data)", f"tests-{RUNNING}(data)")
+    scratch.passes_the_hooks()
+    scratch.passes("imports", "typecheck(data)", f"tests-{RUNNING}(data)")
     assert planned(scratch)["dataset"] == "run"
 
 
 @pytest.mark.parametrize(
     ("remote", "arguments", "why"),
     [
-        ("", [], "say what to adopt: --prefix, --owner or both"),
+        ("", [], "say what to adopt: --prefix, --owner, --engine-from-release or several"),
         ("", ["--owner", "me"], "'me' is no owner: name a person, as in @me"),
         ("", ["--owner", "@acme/makers/all"], "is no owner"),
         ("", ["--owner", "@me"], "`origin` is no repository on a server"),
@@ -180,4 +166,4 @@ def test_an_owner_is_one_commit_that_keeps_every_rule(scratch: Scratch, owner: s
     assert rules["pull_request"]["required_approving_review_count"] == int(owner != "@me")
     assert "required_status_checks" in rules
     scratch.run(sys.executable, "tests/workflows/workflow_rules.py")
-    passes_the_hooks(scratch)
+    scratch.passes_the_hooks()

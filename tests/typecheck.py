@@ -25,10 +25,10 @@ class Check(NamedTuple):
 PACKAGES: Final = sorted(it.parent.name for it in Path("packages").glob("*/pyproject.toml"))
 CHECKS: Final = [
     *(Check(it, (f"packages/{it}/src", f"packages/{it}/tests"), (f"packages/{it}",)) for it in PACKAGES),
-    # What belongs to no package is checked with the engine, which the tests of the repository import.
-    Check("headworks", ("noxfile.py", "tests"), ("noxfile.py", "tests")),
-    Check("headworks", ("docker", "docs", ".github/programs"), ("docker", "docs", ".github/programs")),
-    Check("headworks", ("scaffold/new_package.py", "scaffold/adopt.py"), ("scaffold",)),
+    # What belongs to no package is checked once.
+    Check(PACKAGES[0], ("noxfile.py", "tests"), ("noxfile.py", "tests")),
+    Check(PACKAGES[0], ("docker", "docs", ".github/programs"), ("docker", "docs", ".github/programs")),
+    Check(PACKAGES[0], ("scaffold/new_package.py", "scaffold/adopt.py"), ("scaffold",)),
 ]
 # What the environment of every package is made from, and how mypy is set.
 SHARED: Final = ("pyproject.toml", "uv.lock")

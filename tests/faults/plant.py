@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from campaign import Campaign, Finding
 from fault_table import FaultsError, read_table
-from headworks._signals import told_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from types import FrameType
 
     from fault_table import Fault, Table
 
@@ -49,7 +49,7 @@ def main(words: Sequence[str] | None = None) -> int:
         if arguments.list:
             say("\n".join(f"{it.name}: {it.what}" for it in faults))
             return 0
-        with interruptible(), told_to_end(), folder_of(arguments) as folder:
+        with interruptible(), folder_of(arguments) as folder:
             findings = plant(faults, table, arguments, folder)
     except FaultsError as error:
         say(f"faults: {error}")
@@ -144,15 +144,24 @@ def folder_of(arguments: argparse.Namespace) -> Iterator[Path]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Have Ctrl-C interrupt it everywhere.
+    """Have the first signal that ends a process interrupt it everywhere; later ones disturb nobody who clears up.
 
     A shell starts what runs in the background with Ctrl-C ignored; so would be what this starts, tests of it included.
     """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        for number in before:
+            signal.signal(number, lambda *_: None)
+        raise KeyboardInterrupt
+
+    before = {it: signal.getsignal(it) for it in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
+        for number in before:
+            signal.signal(number, end)
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def say(*lines: str) -> None:

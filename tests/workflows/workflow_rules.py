@@ -183,7 +183,8 @@ def _of_pythons(workflow: Workflow, root: Path) -> Iterator[str]:
         used = " ".join(str(step.get("uses", "")) for step in job.get("steps", ()))
         if "setup-uv@" in used and "setup-python@" not in used and not fetched:
             yield f"{name}: it has no Python that uv could run nox with"
-    supported = nox.project.python_versions(nox.project.load_toml(root / "packages/headworks/pyproject.toml"))
+    packages = sorted(root.glob("packages/*/pyproject.toml"))  # all of them support the same ones
+    supported = nox.project.python_versions(nox.project.load_toml(packages[0]))
     running = (root / ".python-version").read_text(encoding="utf-8").split()[0]
     for name, job in workflow["jobs"].items():
         for step in job.get("steps", ()):

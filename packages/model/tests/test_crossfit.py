@@ -23,7 +23,7 @@ from headworks_model import TrainConfig, crossfit, errors
 from headworks_model import _crossfit as crossfit_module
 from headworks_model._cli import main
 from headworks_model._folds import NUM_FOLDS, fold_datasets, fold_numbers
-from headworks_model._progress import folds_on
+from headworks_model._progress import progress_on
 from headworks_model._workers import run_all
 from hypothesis import given, strategies
 from rich.console import Console
@@ -242,7 +242,7 @@ def test_a_dataset_that_is_too_small_is_refused(tiny: Dataset, tmp_path: Path) -
 def test_progress_over_folds_is_shown(*, terminal: bool) -> None:
     """As a bar on a terminal, as a line for each fold elsewhere, with the time left."""
     shown = io.StringIO()
-    with folds_on(Console(file=shown, force_terminal=terminal, width=120)) as progress:
+    with progress_on(Console(file=shown, force_terminal=terminal, width=120)) as progress:
         progress.start(folds=2)
         progress.fold("seed 0, fold 0: fine")
         progress.fold("seed 0, fold 1: fine")

@@ -12,7 +12,7 @@ import headworks_model as api  # which loads torch when it is needed, not before
 from headworks_data import advice, load
 from headworks_data.errors import DataError
 from headworks_model._files import CHECKPOINT, PARTIAL
-from headworks_model._progress import folds_on, progress_on
+from headworks_model._progress import progress_on
 from headworks_model._table import table
 from headworks_model.errors import ModelError
 from rich.console import Console
@@ -105,7 +105,7 @@ def run_crossfit(args: argparse.Namespace) -> int:
     config = api.load_config(args.config, overrides=args.set)
     jobs = args.jobs or max(1, granted() // config.threads)
     chosen = {"config": config, "seeds": args.seeds, "jobs": jobs, "resume": args.resume, "peers": args.peers}
-    with folds_on(Console(stderr=True)) as progress:
+    with progress_on(Console(stderr=True)) as progress:
         metrics = api.crossfit(load(args.dataset), args.out, **chosen, progress=progress)
     say(table(metrics, what="rows, each out of its fold"))
     if args.seeds > 1:

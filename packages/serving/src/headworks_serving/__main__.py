@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         default=default.idle_seconds,
         help="time that a keep-alive connection may be silent",
     )
-    add("--drain-seconds", type=float, default=default.drain_seconds, help="time that idle clients get at the end")
+    add("--drain-seconds", type=float, default=default.drain_seconds, help="time that clients get to leave at the end")
     add("--workers", type=int, default=default.workers, help="inferences that run at a time")
     add("--threads", type=int, default=default.threads, help="threads of one inference")
     return parser

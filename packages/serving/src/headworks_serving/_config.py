@@ -30,7 +30,8 @@ class ServingConfig:
         answer_seconds: Time in which a client must have taken an answer.
         idle_seconds: Time that a connection may be silent between two requests. Proxies keep theirs for 60 s, and the
             one that closes later must be the server: a request may be on its way to a connection that it closes.
-        drain_seconds: Time that open but idle connections are still listened to after a stop was asked for.
+        drain_seconds: Time that connections are still taken after a stop was asked for, while all are told to leave,
+            and that those which are idle are still listened to after that.
         stop_seconds: Time that running requests are given to end after that.
     """
 

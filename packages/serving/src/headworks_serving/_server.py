@@ -122,15 +122,20 @@ class _Server(uvicorn.Server):
         self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop listening, tell clients to leave, wait for them a little, and let uvicorn do the rest."""
+        """Go on for a while and tell clients to leave, stop listening, wait for who is left, and let uvicorn end."""
         connections = self.server_state.connections
         LOGGER.info(line("stopping", connections=len(connections)))
         self._app.state.draining = True
+        await self._drain(lambda: True)
         await self._reception.close()
-        end = time.monotonic() + self._settings.drain_seconds
-        while connections and time.monotonic() < end:  # noqa: ASYNC110 - uvicorn signals no event when one leaves
-            await asyncio.sleep(_TICK)
+        await self._drain(lambda: bool(connections))
         await super().shutdown(sockets)
+
+    async def _drain(self, is_wanted: Callable[[], bool]) -> None:
+        """Give clients their time, unless a second signal says that there is none."""
+        end = time.monotonic() + self._settings.drain_seconds
+        while is_wanted() and not self.force_exit and time.monotonic() < end:  # noqa: ASYNC110 - there are no events
+            await asyncio.sleep(_TICK)
 
     def _make_connection(self, on_end: Callable[[Connection], None]) -> Connection:
         return Connection(

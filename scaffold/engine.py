@@ -1,0 +1,139 @@
+"""Leave the engine to its own repository: its release becomes a dependency, and what only its makers need goes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from repository import RefusedError, call
+
+ENGINE = "headworks"
+FOLDER = Path("packages", ENGINE)
+INDEX = f"https://pypi.org/project/{ENGINE}/"
+# What else is about the making of the engine alone.
+OWN = [
+    *(Path("benchmarks", f"{it}.py") for it in ("edges", "gate", "gate_worlds", "peers", "scheduling", "speed")),
+    Path("benchmarks/workspaces.py"),
+    *(Path("docs", it) for it in ("benchmarks.md", f"reference/{ENGINE}.md", "soundness.md")),
+    *(Path("tests", it) for it in ("test_engine_from_release.py", "test_report.py")),
+]
+CAMPAIGN = f'run_campaign(session, "{ENGINE}"'
+GROUPS = ["browser"]  # of tests that go
+_LINK = re.compile(r"\[([^]]*)\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def check_engine() -> None:
+    """Refuse a repository whose engine is no package of it.
+
+    Raises:
+        RefusedError: it is a dependency already.
+    """
+    if not FOLDER.is_dir():
+        message = f"There is no {FOLDER.as_posix()}: the engine comes from a release already."
+        raise RefusedError(message)
+
+
+def take_out(tree: Path) -> None:
+    """Have a work tree take the engine from the index, and remove what is about its making.
+
+    Args:
+        tree: the work tree.
+    """
+    gone = [FOLDER, *OWN]
+    extras = tomllib.loads((tree / FOLDER / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = f"{ENGINE}[{','.join(sorted(extras['optional-dependencies']))}]"
+    version = (tree / "VERSION").read_text(encoding="utf-8").strip()
+    shutil.rmtree(tree / FOLDER)
+    for path in OWN:
+        (tree / path).unlink(missing_ok=True)
+    noxfile = tree / "noxfile.py"
+    text, sessions = without_campaigns(noxfile.read_text(encoding="utf-8"))
+    noxfile.write_text(text, encoding="utf-8")
+    settings = tree / "pyproject.toml"
+    changed = with_release(settings.read_text(encoding="utf-8"), f"{wanted}>={version}", sessions)
+    settings.write_text(changed, encoding="utf-8")
+    script = tree / ".ci/run"
+    script.write_text(without_steps(script.read_text(encoding="utf-8"), sessions), encoding="utf-8")
+    for name in call("git", "-C", str(tree), "ls-files", "-z", "*.md").split("\0"):
+        page = tree / name
+        if name and page.is_file():
+            page.write_text(with_links(page.read_text(encoding="utf-8"), Path(name).parent, gone), encoding="utf-8")
+
+
+def without_campaigns(text: str) -> tuple[str, list[str]]:
+    """Return a noxfile without the sessions that only the engine's makers run, and the names of these."""
+    blocks = text.split("\n\n\n")
+    campaigns = [it for it in blocks if CAMPAIGN in it]
+    kept = "\n\n\n".join(it for it in blocks if it not in campaigns)
+    for group in GROUPS:
+        kept = kept.replace(f', "{group}"', "")
+    return kept, [re.findall(r"^def (\w+)", it, re.MULTILINE)[0] for it in campaigns]
+
+
+def with_release(text: str, requirement: str, sessions: list[str]) -> str:
+    """Return the root's pyproject.toml with the engine as a dependency.
+
+    Args:
+        text: the file.
+        requirement: what shall be installed.
+        sessions: those that are gone.
+    """
+    root: Any = tomlkit.parse(text)
+    groups, tools = root["dependency-groups"], root["tool"]
+    for group in GROUPS:
+        del groups[group]
+        for members in groups.values():
+            for index in [it for it, member in enumerate(members) if member == {"include-group": group}]:
+                del members[index]
+    groups["engine"] = listed([requirement])
+    groups["dev"].append(tomlkit.value('{ include-group = "engine" }'))
+    del tools["uv"]["sources"][ENGINE]
+    for name, row in [*tools[ENGINE]["sessions"].items()]:
+        if name in sessions:
+            del tools[ENGINE]["sessions"][name]
+        elif ENGINE in row.get("packages", ()):
+            row["packages"] = listed([it for it in row["packages"] if it != ENGINE])
+    linter = tools["importlinter"]
+    linter["root_packages"] = listed([it for it in linter["root_packages"] if it != ENGINE])
+    about = [it.get("source_modules", it.get("containers")) for it in linter["contracts"]]
+    own = [index for index, it in enumerate(about) if it == [ENGINE]]
+    for index in reversed(own):
+        del linter["contracts"][index]
+    return tomlkit.dumps(root)
+
+
+def listed(texts: list[str]) -> Any:  # noqa: ANN401 - an item of tomlkit
+    """Return a list of texts as this repository writes it."""
+    return tomlkit.value(f"[ {', '.join(map(json.dumps, texts))} ]" if texts else "[  ]")
+
+
+def without_steps(script: str, sessions: list[str]) -> str:
+    """Return a script without the steps that run one of the sessions, or prepare what went with the groups."""
+    gone = re.compile("|".join([*(rf"\bnox -s {it}\b" for it in sessions), "in a real browser"]))
+    return "\n\n".join(it for it in script.split("\n\n") if not gone.search(it))
+
+
+def with_links(text: str, folder: Path, gone: list[Path]) -> str:
+    """Return a page that leads to the engine's own page where it led to what is gone.
+
+    Args:
+        text: the page.
+        folder: where it lies.
+        gone: what is not there any more.
+    """
+
+    def led(found: re.Match[str]) -> str:
+        target = Path(os.path.normpath(folder / found[2]))
+        if not any(target.is_relative_to(it) for it in gone):
+            return found[0]
+        return f"[{'Headworks' if '/' in found[1] else found[1]}]({INDEX})"
+
+    lines = [it for it in text.splitlines(keepends=True) if not it.startswith(f"| `{FOLDER.as_posix()}` |")]
+    called = "".join(lines).replace(f"uv run --package {ENGINE} ", "uv run --only-group engine ")
+    return _LINK.sub(led, called)
