@@ -187,8 +187,8 @@ class Connection(H11Protocol):
         if awaited != "answer":
             if awaited == "head" and self.conn.trailing_data[0]:
                 text = f"the head of the request did not arrive within {self._settings.head_seconds:g} s"
-                if self._refuse(HTTPStatus.REQUEST_TIMEOUT, text):
-                    _SLOW_HEADS.warn("refused", status=int(HTTPStatus.REQUEST_TIMEOUT), error=text)
+                _SLOW_HEADS.warn("refused", status=int(HTTPStatus.REQUEST_TIMEOUT), error=text)
+                self._refuse(HTTPStatus.REQUEST_TIMEOUT, text)
             self.transport.close()
         elif self.transport.get_write_buffer_size():
             self.transport.abort()

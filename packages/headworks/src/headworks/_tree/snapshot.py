@@ -13,7 +13,6 @@ import time
 from abc import ABC, abstractmethod
 
 from headworks._tree.git import Repository, blob_id
-from headworks._tree.large_files import LARGE, large_hashes
 from headworks._tree.listing import EXECUTABLE, FILE, LINK, SUBMODULE, Listing, record
 from headworks.errors import CannotDecideError, UsageError
 
@@ -230,8 +229,12 @@ class WorkTreeSnapshot(Snapshot):
             elif mode:
                 contents[path] = known if known in {FILE, EXECUTABLE} else mode
         stamps = {path: stamp for path in contents.keys() & set(untracked) if (stamp := self.stamps[path])}
-        large = {path: stamp for path, stamp in stamps.items() if stamp[_SIZE] >= LARGE}
-        hashes = large_hashes(self.repository, large, self._began) if large else {}
+        hashes: dict[bytes, bytes] = {}
+        if stamps:
+            from headworks._tree.large_files import LARGE, large_hashes
+
+            large = {path: stamp for path, stamp in stamps.items() if stamp[_SIZE] >= LARGE}
+            hashes = large_hashes(self.repository, large, self._began) if large else {}
         hashes |= self.repository.hashes([path for path in contents if path not in hashes])
         return records | {path: record(mode, hashes[path], path) for path, mode in contents.items()}
 
