@@ -131,7 +131,8 @@ def test_empty_folders_are_nobodys_own(stage: Stage) -> None:
 
 
 def test_of_each_name_the_last_is_kept(stage: Stage, outputs: Outputs) -> None:
-    """Who runs plain nox in between, which writes the same files, does not fill the disk."""
+    """Who runs plain nox in between, which writes the same files, does not fill the disk; what goes is said."""
+    lines = said(outputs)
     for content in ("two", "three", "four"):
         stage.write({"out/a": content, "out/deep/b": content})
         if content == "two":
@@ -139,6 +140,11 @@ def test_of_each_name_the_last_is_kept(stage: Stage, outputs: Outputs) -> None:
         outputs.clear("out")
     assert kept(stage) == {"1/out/notes.md": "mine", "3/out/a": "four", "3/out/deep/b": "four"}
     assert not (stage.root / ".git/headworks/kept/2/out").exists()
+    endings = [it.rpartition("kept/")[2] for it in lines]
+    assert endings == [
+        "1/out",
+        *(f"{it}/out, in the place of 2 of the same names that were kept before" for it in "23"),
+    ]
 
 
 def test_an_output_that_is_one_file_is_kept_as_one(stage: Stage) -> None:

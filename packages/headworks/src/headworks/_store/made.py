@@ -80,10 +80,9 @@ class Made:
             move(Path(self._found.place(path)), kept)
         except OSError as error:
             raise StoreError(_refusal(path, f"they cannot be moved to {kept} ({reason(error)})")) from error
-        for older in self._kept(path):
-            if older != kept:
-                _drop(older, kept)
-        say(f"{path} held files that no run is known to have left so; they are kept in {kept}")
+        dropped = sum(_drop(older, kept) for older in self._kept(path) if older != kept)
+        instead = f", in the place of {dropped:,} of the same names that were kept before" if dropped else ""
+        say(f"{path} held files that no run is known to have left so; they are kept in {kept}{instead}")
 
     @staticmethod
     def _note(private: Path, path: str) -> Path:
@@ -117,10 +116,11 @@ def _refusal(path: str, why: str) -> str:
     )
 
 
-def _drop(older: Path, newer: Path) -> None:
-    """Remove of what was kept earlier the files that are kept again under the same name."""
-    names = files_of(newer)
-    for name in names & files_of(older):
+def _drop(older: Path, newer: Path) -> int:
+    """Remove of what was kept earlier the files that are kept again under the same name, and return how many."""
+    names = files_of(newer) & files_of(older)
+    for name in names:
         (older / name).unlink()
     if os.path.lexists(older) and not files_of(older):
         remove(older)
+    return len(names)
