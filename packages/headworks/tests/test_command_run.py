@@ -548,7 +548,7 @@ def test_no_session_runs_in_two_runs_at_once(demo: Scratch, asked: tuple[str, ..
 
 def test_a_run_within_a_run_leaves_the_outer_ones_parts_alone(demo: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the one that holds the work tree may clear away what killed ones left."""
-    part = demo.root / ".git/headworks/tmp/.headworks-part"
+    part = demo.root / ".git/headworks/tmp/.headworks-0123456789abcdef"
     part.mkdir(parents=True)
     monkeypatch.setenv("HEADWORKS_RUN", str(demo.root))
     assert main(["run", "one"]) == 0
