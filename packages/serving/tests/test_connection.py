@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 from unittest.mock import AsyncMock, Mock
 
 import pytest
+import uvicorn
+from headworks_serving._config import ServingConfig
+from headworks_serving._connection import Connection
 from headworks_serving._reception import Reception
 
 if TYPE_CHECKING:
@@ -343,3 +346,27 @@ def test_a_connection_that_cannot_be_set_up_takes_no_room(monkeypatch: pytest.Mo
             return len(reception._open)
 
     assert asyncio.run(attempt()) == 0
+
+
+def test_a_refusal_is_logged_where_its_client_does_not_wait_for_it(caplog: pytest.LogCaptureFixture) -> None:
+    """A connection that was reset cannot be ended in one direction any more."""
+
+    async def refuse() -> None:
+        config = uvicorn.Config(lambda _scope, _receive, _send: None, http="h11", interface="asgi3", log_config=None)
+        config.load()
+        connection = Connection(
+            ServingConfig(),
+            count=Mock(),
+            on_end=Mock(),
+            config=config,
+            server_state=uvicorn.Server(config).server_state,
+            app_state={},
+        )
+        transport = Mock(get_extra_info=lambda *_: None, get_write_buffer_size=lambda: 0, is_closing=lambda: False)
+        transport.write_eof.side_effect = OSError
+        connection.connection_made(transport)
+        connection.data_received(b"nonsense\r\n\r\n")
+        connection.connection_lost(None)
+
+    asyncio.run(refuse())
+    assert [it.getMessage().partition(" error")[0] for it in caplog.records] == ["event=refused status=400"]

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -216,5 +217,6 @@ class Connection(H11Protocol):
         head = h11.Response(status_code=status, headers=headers, reason=HTTPStatus(status).phrase.encode())
         for event in (head, h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
-        self.transport.write_eof()  # Closed at once, it would be reset, and the client might not get to read.
+        with suppress(OSError):  # The client did not wait for the rest.
+            self.transport.write_eof()  # Closed at once, it would be reset, and the client might not get to read.
         return True
