@@ -74,6 +74,7 @@ def test_what_git_ignores_is_taken(scratch: Scratch, rule: str, output: str) -> 
     refuse(scratch, output)
     scratch.write({f"{output}/file" if not output.endswith(".txt") else output: ""})
     refuse(scratch, output)
+    assert scratch.git("ls-files", "--others", "--exclude-standard") == ""
 
 
 @pytest.mark.parametrize("rule", ["", "other", "out/x.txt", "*.txt\n!out", "/docs/out"])
