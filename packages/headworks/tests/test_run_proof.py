@@ -77,11 +77,17 @@ def test_a_pytest_that_ran_nothing_is_seen(tmp_path: Path, kinds: str, options: 
         assert judged(tmp_path, printed) == why
 
 
+# There, one skipped test and one that passed are "Ran 1 test" with "skipped=1", as one skipped test is elsewhere.
+COUNTED = pytest.mark.skipif(
+    sys.version_info[:3] == (3, 12, 1), reason="Python 3.12.1 alone counts no skipped test as run"
+)
+
+
 @pytest.mark.parametrize(
     ("kinds", "why"),
     [
         ("unittest", "unittest skipped all its tests"),
-        ("unittest passing", ""),
+        pytest.param("unittest passing", "", marks=COUNTED),
         ("none", "unittest ran no test"),
     ],
 )
