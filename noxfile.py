@@ -478,7 +478,8 @@ def pipeline(session: nox.Session) -> None:
     install(session, "tools", package="headworks", extra="live")
     session.run("headworks", "run", *NEEDS["pipeline"], *session.posargs)
     metrics = json.loads(Path("artifacts/evaluate/metrics.json").read_text(encoding="utf-8"))
-    session.log(f"accuracy on the test split: {metrics['accuracy']:.4f}")
+    low, high = metrics["accuracy_interval"]
+    session.log(f"accuracy on {metrics['rows']} test rows: {metrics['accuracy']:.4f}, {low:.4f} to {high:.4f} at 95%")
 
 
 @nox.session(tags=["pipeline"])
