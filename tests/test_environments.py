@@ -32,7 +32,7 @@ def test_a_reused_environment_never_keeps_an_old_wheel(scratch: Scratch) -> None
     for expected in (1, 2):
         source.write_text(f"{original}\nPROBE = {expected}\n", encoding="utf-8")
         probe.write_text(PROBE.format(expected=expected), encoding="utf-8")
-        result = scratch.nox(TESTS, posargs=["packages/headworks/tests/test_probe.py"])
+        result = scratch.nox(TESTS, posargs=["packages/data/tests/test_probe.py"])
         assert "1 passed" in result.output
         assert "collected 1 item" in result.output
     assert "Reusing existing virtual environment" in result.output
@@ -41,9 +41,9 @@ def test_a_reused_environment_never_keeps_an_old_wheel(scratch: Scratch) -> None
 def test_tests_run_side_by_side_where_nothing_else_runs(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
     """One process is enough for what arguments choose, and beside other sessions."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
-    for file in scratch.root.glob("packages/headworks/tests/test_*.py"):
+    for file in scratch.root.glob("packages/data/tests/test_*.py"):
         file.unlink()
-    probe = scratch.root / "packages/headworks/tests/test_probe.py"
+    probe = scratch.root / "packages/data/tests/test_probe.py"
     probe.write_text('"""A probe."""\n\n\ndef test_probe() -> None:\n    """It passes."""\n', encoding="utf-8")
     shared = re.compile(r"\d+ workers? \[1 item\]")
     assert shared.search(scratch.nox(TESTS).output)
