@@ -180,15 +180,6 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_plain_arguments_import_no_argparse() -> None:
-    """What everybody types all day starts without the modules that start slowly; coverage would import them."""
-    script = "import sys; from headworks import _cli; _cli.main(['--help']); print(*sys.modules)"
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    command = [sys.executable, "-c", script]
-    shown = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
-    assert not {"argparse", "dataclasses", "inspect", "pathlib", "re", "typing"} & set(shown.split())
-
-
 @pytest.mark.parametrize(
     ("first", "arguments", "code", "said"),
     [

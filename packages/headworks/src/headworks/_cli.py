@@ -11,14 +11,13 @@ import gc
 import os
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from headworks._lines import complain, say, shown
 from headworks.errors import CannotDecideError, HeadworksError, UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, NoReturn, Protocol
 
     class Command(Protocol):
         """What the module of a command holds."""

@@ -10,8 +10,8 @@ a line end in a name is `\n`. Escapes have a form that is good in JSON as well, 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
+from typing import TYPE_CHECKING, TypeVar
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
 
     Value = TypeVar("Value")
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from headworks._quick.record import Record
-
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -22,7 +21,8 @@ _SIGNS = ("CACHEDIR.TAG", "pyvenv.cfg")
 _CACHES = {".git", ".hypothesis", ".nox", "__pycache__"}  # those that have no such sign
 
 
-class Findings(Record):
+@dataclass(frozen=True, kw_only=True)
+class Findings:
     """What an audit found; all paths are relative to the top of the repository.
 
     Attributes:

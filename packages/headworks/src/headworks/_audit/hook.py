@@ -8,10 +8,7 @@ from __future__ import annotations
 import os
 import runpy
 import sys
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from typing import Any
 
 __all__ = ["go_on", "watch"]
 

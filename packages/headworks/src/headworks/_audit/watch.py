@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 import sys
+from typing import TYPE_CHECKING
 
 from headworks._audit import hook as _audit_hook
 from headworks._store.files import read
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING, Any
 
 from headworks._lines import complain, say, shown, text_of
 from headworks._plan.plan import plan
@@ -16,10 +17,7 @@ from headworks._store.store import Store
 from headworks._tree.git import Repository
 from headworks.errors import UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from headworks._audit.compare import Findings
     from headworks._audit.watch import Watch
     from headworks._plan.plan import Plan

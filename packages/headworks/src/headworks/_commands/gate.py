@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from typing import TYPE_CHECKING, Any
 
 from headworks._lines import complain, say
 from headworks.errors import UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from headworks._gate.result import GateResult
     from headworks._project.gate_settings import GateSettings

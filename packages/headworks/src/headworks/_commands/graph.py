@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from headworks._commands.plan import add_selection, rendered
 from headworks._lines import complain, say
 from headworks._plan.plan import plan
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

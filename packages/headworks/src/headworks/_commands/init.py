@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from headworks._digest.digest import Digester
 from headworks._lines import say, shown
 from headworks._project.starter import with_table
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

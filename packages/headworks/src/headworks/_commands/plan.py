@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from headworks._digest.digest import Digester
 from headworks._lines import complain, say
 from headworks._plan.ahead import prepare
 from headworks._quantities import option_value
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 

@@ -6,14 +6,13 @@ What must have passed stands in the table: [tool.headworks.gate] promote = { pro
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
 
 from headworks._lines import say, text_of
 from headworks.errors import CannotDecideError, ConfigurationError, UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from headworks._promote.evidence import Evidence
     from headworks._store.store import Store

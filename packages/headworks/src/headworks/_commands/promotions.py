@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 from headworks._lines import say, text_of
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from headworks._promote.alias import Move
     from headworks._store.store import Store
 

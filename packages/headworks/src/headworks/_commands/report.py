@@ -6,14 +6,11 @@ It judges nothing and runs no session: what is not there, the page says. Its fir
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from headworks._lines import say, text_of
 from headworks._output_file import write_output
 from headworks.errors import UsageError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 __all__ = ["add_arguments", "run"]
 

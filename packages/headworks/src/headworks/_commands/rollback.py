@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from headworks._lines import say, text_of
+from typing import Any
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from headworks._lines import say, text_of
 
 __all__ = ["add_arguments", "run"]
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import os
 import time
+from typing import TYPE_CHECKING, Any
 
 from headworks._digest.digest import Digester
 from headworks._lines import complain, say
 from headworks._plan.ahead import prepare
 from headworks.errors import UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import Any
 
     from headworks._plan.plan import Plan
     from headworks._run.outcome import Outcome

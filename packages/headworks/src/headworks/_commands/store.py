@@ -6,16 +6,15 @@ The store is the folder in HEADWORKS_STORE, or `headworks` in the platform's fol
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
 
 from headworks._lines import complain, say, shown, text_of
 from headworks._quantities import age_of, count_text, duration_text, option_value, size_of, size_text
 from headworks._store.store import Store
 from headworks.errors import UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from headworks._store.verdict import Verdict
 

@@ -7,15 +7,14 @@ its sessions unproven, so that no rule of a CI about such jobs can make this pas
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
 
 from headworks._lines import say, text_of
 from headworks._quantities import count_text, duration_text
 from headworks.errors import UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from headworks._plan.verify import Proof
 

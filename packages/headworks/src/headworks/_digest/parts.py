@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from headworks._digest.content import Content
 from headworks._digest.packages import Packages
 from headworks._digest.parent_files import Around
@@ -9,7 +11,6 @@ from headworks._digest.scope import Scope
 from headworks._machine.machine import UNSET
 from headworks._quick.sha256 import digest_texts
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

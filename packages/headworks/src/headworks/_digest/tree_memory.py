@@ -8,11 +8,11 @@ beside them, and is compared before anything is believed.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from headworks._project.session import Session
 from headworks._quick.sha256 import digest
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -43,7 +43,7 @@ class TreeMemory:
         (pythons, variables), facts, rows, cores = remembered
         if facts != self._facts(pythons, variables):
             return None
-        return list(map(Session.from_values, rows)), cores
+        return [Session(**row) for row in rows], cores
 
     def keep(self, sessions: Collection[Session], variables: Iterable[str], cores: dict[str, str]) -> None:
         """Remember what was found.
@@ -53,7 +53,7 @@ class TreeMemory:
             variables: the environment variables that the noxfile was loaded with.
             cores: the cores that are known, by the names of their sessions.
         """
-        rows = [tuple(session.pack().values()) for session in sessions]
+        rows = [vars(session) for session in sessions]
         pythons = sorted({session.python for session in sessions})
         names = sorted({*variables, *(name for session in sessions for name in session.env)})
         self._memory.put(_KIND, self._key, ((pythons, names), self._facts(pythons, names), rows, cores))

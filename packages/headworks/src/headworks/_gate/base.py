@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 from headworks._digest.digest import Digester
 from headworks._gate.earlier import FIRST_COMMIT, earlier, is_itself
@@ -17,7 +18,6 @@ from headworks._run.lock import INSIDE
 from headworks._tree.merge_base import find_base
 from headworks.errors import CannotDecideError, ConfigurationError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 

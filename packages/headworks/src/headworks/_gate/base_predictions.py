@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headworks._gate.base import NoBaseError
 from headworks._gate.baselines import Baselines
@@ -11,7 +12,6 @@ from headworks._gate.predict import predict_anew
 from headworks._store.writing import hash_file
 from headworks.errors import ConfigurationError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from headworks._gate.base import BaseTree
     from headworks._project.gate_settings import GateSettings

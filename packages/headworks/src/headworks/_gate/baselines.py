@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headworks._store.journal import Journal
 from headworks._store.place import place_of
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from headworks._store.store import Store
 

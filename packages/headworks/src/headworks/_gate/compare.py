@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from headworks._gate.judge import decided, judge
 from headworks._gate.measurements import judge_measurement
 from headworks._gate.result import Comparison, GateResult, Judged, together
@@ -10,10 +13,8 @@ from headworks._metrics.pair import few
 from headworks._metrics.predictions import pair
 from headworks._project.gate_settings import wanted
 from headworks._project.gate_table import read_settings
-from headworks._quick.record import Record
 from headworks.errors import CannotDecideError, UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Compared", "compare", "gate", "judge_all", "names_needed", "subjects_on"]
 
 
-class Compared(Record):
+@dataclass(frozen=True, kw_only=True)
+class Compared:
     """Predictions of a candidate, with those of the base where there is one.
 
     Attributes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from headworks._tree.merge_base import Base
 from headworks.errors import CannotDecideError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from headworks._tree.git import Repository
 

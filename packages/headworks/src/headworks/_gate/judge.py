@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import special
@@ -26,10 +27,7 @@ from headworks._metrics.subjects import rows_of, subjects_of
 from headworks._project.gate_settings import MOST_DRAWS
 from headworks.errors import CannotDecideError, ConfigurationError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from headworks._metrics.condition import Condition
     from headworks._metrics.predictions import Predictions
     from headworks._project.gate_settings import Outcome

@@ -9,11 +9,12 @@ Source:
 
 from __future__ import annotations
 
-from headworks._quick.record import Record
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from headworks._store.journal import Journal, read_entry, seal_entry
 from headworks.errors import CannotDecideError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Charge", "charge"]
 
 
-class Charge(Record):
+@dataclass(frozen=True, kw_only=True)
+class Charge:
     """What asking a test set cost.
 
     Attributes:

@@ -7,6 +7,7 @@ import math
 import os
 import reprlib
 from statistics import fmean, variance
+from typing import TYPE_CHECKING
 
 from scipy import special
 
@@ -15,7 +16,6 @@ from headworks._metrics.condition import LARGEST, MEASUREMENTS
 from headworks._metrics.proportions import Interval
 from headworks.errors import ConfigurationError, UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

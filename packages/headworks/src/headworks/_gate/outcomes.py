@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headworks._gate.base import NoBaseError
 from headworks._gate.terms import terms
@@ -11,7 +12,6 @@ from headworks._store.journal import Journal
 from headworks._store.writing import hash_file
 from headworks.errors import ConfigurationError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from headworks._gate.base import BaseTree
     from headworks._gate.result import GateResult

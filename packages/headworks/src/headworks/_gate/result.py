@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from headworks._quick.record import Record
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Literal
 
     from headworks._metrics.condition import Condition
     from headworks._metrics.proportions import Interval
@@ -20,7 +19,8 @@ __all__ = ["Comparison", "Finding", "GateResult", "Judged", "together"]
 _EXIT_CODES = {"passes": 0, "fails": 1, "cannot tell": 3}
 
 
-class Finding(Record):
+@dataclass(frozen=True, kw_only=True)
+class Finding:
     """What was found about one metric on one set of rows.
 
     Attributes:
@@ -66,7 +66,8 @@ class Finding(Record):
     seed_error: float = 0.0
 
 
-class Judged(Record):
+@dataclass(frozen=True, kw_only=True)
+class Judged:
     """A condition and what became of it.
 
     Attributes:
@@ -86,7 +87,8 @@ class Judged(Record):
     outcome: Outcome
 
 
-class Comparison(Record):
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
     """Two sets of predictions that were compared.
 
     Attributes:
@@ -114,7 +116,8 @@ class Comparison(Record):
     seeds: int
 
 
-class GateResult(Record):
+@dataclass(frozen=True, kw_only=True)
+class GateResult:
     """What the gate found about a candidate.
 
     Attributes:

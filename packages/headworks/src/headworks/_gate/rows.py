@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from headworks._gate.compare import names_needed
 from headworks._metrics.file import read_predictions
 from headworks._metrics.subjects import rows_of, subjects_of
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
 from headworks._lines import text_of
 from headworks._metrics.sizes import bennett, hoeffding, score_rows
-from headworks._quick.record import Record
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
 
     from headworks._project.gate_settings import GateSettings, Wanted
 
@@ -18,7 +18,8 @@ __all__ = ["Need", "as_data", "as_text", "needs"]
 _SHARES = frozenset({"accuracy", "recall"})
 
 
-class Need(Record):
+@dataclass(frozen=True, kw_only=True)
+class Need:
     """The rows that one condition needs: of its class or slice, where it is about one.
 
     Attributes:

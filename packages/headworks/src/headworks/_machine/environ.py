@@ -12,7 +12,8 @@ digest could be used to try guesses of a short secret: a session that reads one 
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
+from typing import TYPE_CHECKING
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from headworks._machine.environ import covered_variables, session_environment
 from headworks._machine.nox import Nox
 from headworks._machine.programs import Programs
 from headworks._quick.sha256 import digest
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 

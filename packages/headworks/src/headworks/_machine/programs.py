@@ -8,10 +8,10 @@ other script in an interpreter's place is asked each time.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from headworks._quick.process import Process
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

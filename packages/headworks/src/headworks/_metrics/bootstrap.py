@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from headworks._metrics.metrics import metric
 from headworks._metrics.proportions import Interval
-from headworks._quick.record import Record
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -27,7 +27,8 @@ __all__ = ["Drawn", "bootstrap", "seed_values"]
 _AT_ONCE = 4_000_000  # weights held at a time, 32 MB
 
 
-class Drawn(Record):
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
     """What the draws say about candidate - factor * base.
 
     Attributes:

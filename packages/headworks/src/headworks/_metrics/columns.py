@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NoReturn
+
 import numpy as np
 import pyarrow as pa
 from pyarrow import compute, types
@@ -10,10 +12,8 @@ from headworks._metrics.condition import LARGEST
 from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import NoReturn
 
     from numpy.typing import NDArray
 

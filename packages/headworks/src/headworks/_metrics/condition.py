@@ -13,14 +13,11 @@ A text stands in double quotes, with `\"` for a quote in it and `\\` for a backs
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from headworks._nearest import suggestion
-from headworks._quick.record import Record
 from headworks.errors import ConfigurationError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import NoReturn
 
 __all__ = ["ERRORS", "LARGEST", "MEASUREMENTS", "METRICS", "PER_CLASS", "Condition", "Subject", "parse_condition"]
 
@@ -36,7 +33,8 @@ _TOKEN = re.compile(
 )
 
 
-class Subject(Record):
+@dataclass(frozen=True, kw_only=True)
+class Subject:
     """A metric, and the rows that it is about.
 
     Attributes:
@@ -67,7 +65,8 @@ class Subject(Record):
         return rows + self.metric + (f"[{_quoted(self.label)}]" if self.label else "")
 
 
-class Condition(Record):
+@dataclass(frozen=True, kw_only=True)
+class Condition:
     """What the candidate must reach: subject >= factor * base + offset, or <=.
 
     Attributes:
@@ -91,8 +90,7 @@ class Condition(Record):
 
     def of(self, subject: Subject) -> Condition:
         """Return the same for another subject."""
-        fields = {name: getattr(self, name) for name in self.fields()}
-        return Condition(**fields | {"subject": subject})
+        return replace(self, subject=subject)
 
 
 def _quoted(text: str) -> str:

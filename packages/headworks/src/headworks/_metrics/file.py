@@ -10,6 +10,7 @@ without an error, a model has no answer.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +21,8 @@ from headworks._metrics.predictions import Predictions
 from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError, UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from numpy.typing import NDArray
 

@@ -5,13 +5,14 @@ Every metric here is a function of weighted sums over the rows, so that the rows
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from headworks._metrics.condition import ERRORS
-from headworks._quick.record import Record
 from headworks.errors import ConfigurationError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -33,7 +34,8 @@ def hits(metric_name: str, predictions: Predictions) -> NDArray[np.bool_] | None
     return predictions.predicted == predictions.labels if metric_name in SHARES else None
 
 
-class Metric(Record):
+@dataclass(frozen=True, kw_only=True)
+class Metric:
     """A metric of one training, as a function of sums over the rows.
 
     Attributes:

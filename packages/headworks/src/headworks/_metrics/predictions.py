@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from headworks._metrics.pair import check_asked
-from headworks._quick.record import Record
 from headworks.errors import CannotDecideError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Pair", "Predictions", "pair"]
 
 
-class Predictions(Record):
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
     """What a model predicted; N rows, S seeds, K classes.
 
     A row that a seed lacks a prediction for has an empty text as its class there, and NaN for its numbers.
@@ -55,7 +55,7 @@ class Predictions(Record):
 
     def take(self, rows: NDArray[np.intp]) -> Predictions:
         """Return some of the rows."""
-        changed: dict[str, Any] = {name: getattr(self, name) for name in self.fields()}
+        changed = dict(vars(self))
         changed |= {"ids": self.ids[rows], "slices": {name: values[rows] for name, values in self.slices.items()}}
         changed["groups"] = None if self.groups is None else self.groups[rows]
         changed["labels"] = self.labels[rows] if self.labels.size else self.labels
@@ -84,7 +84,7 @@ class Predictions(Record):
         nothing = np.full(number, "")
         ids = np.concatenate([self.ids, more.ids])
         new = [] if self.errors is not None else [it for it in np.unique(more.labels) if it not in self.classes]
-        changed: dict[str, Any] = {name: getattr(self, name) for name in self.fields()}
+        changed = dict(vars(self))
         changed |= {"ids": ids, "classes": (*self.classes, *map(str, new))}
         has_labels = self.labels.size and more.labels.size  # of a regression, either may have none
         changed["labels"] = np.concatenate([self.labels, more.labels]) if has_labels else self.labels[:0]
@@ -152,7 +152,8 @@ class Predictions(Record):
         return digest
 
 
-class Pair(Record):
+@dataclass(frozen=True, kw_only=True)
+class Pair:
     """Predictions of two models for the rows of the base, in the same order.
 
     Attributes:

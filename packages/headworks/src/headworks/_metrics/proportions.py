@@ -7,13 +7,12 @@ base has right, and the difference of their accuracies is (wins - losses) / rows
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
 
-from headworks._quick.record import Record
-
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -26,7 +25,8 @@ _NUISANCE = 60  # points at which the chance of a loss is tried
 _REACH = 9.0  # standard deviations beyond which no probability is left
 
 
-class Interval(Record):
+@dataclass(frozen=True, kw_only=True)
+class Interval:
     """An interval, both ends included.
 
     Attributes:

@@ -9,10 +9,10 @@ tracks stands.
 from __future__ import annotations
 
 import ast
+from typing import TYPE_CHECKING
 
 from headworks._noxfile.paths import HOLE, dotted, normal
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from headworks._quick.record import Record
 from headworks._quick.sha256 import digest, digest_texts
 from headworks.errors import UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any
 
     from headworks._quick.memory import Memory
     from headworks._tree.snapshot import Snapshot
@@ -24,7 +23,8 @@ __all__ = ["Noxfile", "SessionCode"]
 _FILE = "noxfile.py"
 
 
-class SessionCode(Record):
+@dataclass(frozen=True, kw_only=True)
+class SessionCode:
     """What a session owes to the noxfile.
 
     Attributes:

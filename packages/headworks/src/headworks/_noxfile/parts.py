@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
+from typing import TYPE_CHECKING, Any
 
 from headworks._noxfile.paths import HOLE
 from headworks._noxfile.scan import Scan
 from headworks._quick.sha256 import digest
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
 
     from headworks._noxfile.calls import Reads
 

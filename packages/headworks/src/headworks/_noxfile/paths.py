@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ast
 import posixpath
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

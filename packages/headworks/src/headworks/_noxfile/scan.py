@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import sys
+from typing import TYPE_CHECKING
 
 from headworks._noxfile.calls import is_plain, read_calls
 from headworks._noxfile.paths import PathReader, dotted
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 

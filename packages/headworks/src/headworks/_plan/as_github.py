@@ -17,11 +17,10 @@ from __future__ import annotations
 import json
 import math
 import shlex
+from typing import TYPE_CHECKING, TypeAlias
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import TypeAlias
 
     from headworks._plan.plan import Plan, PlannedSession
     from headworks._project.session import Session

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from headworks._lines import shown, text_of
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from headworks._plan.plan import Plan
 

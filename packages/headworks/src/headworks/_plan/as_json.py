@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from headworks._plan.plan import Plan, PlannedSession
 
 __all__ = ["FORM", "as_data", "as_json"]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from headworks._plan.difference import difference
 from headworks._plan.plan import plan
-from headworks._quick.record import Record
 from headworks._tree.git import Repository
 from headworks.errors import UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Protocol
 
     from headworks._plan.plan import Plan, PlannedSession, Verdicts
     from headworks._store.verdict import Verdict
@@ -31,7 +30,8 @@ __all__ = ["Explanation", "explain"]
 _UNKNOWN = "not known before it ran"
 
 
-class Explanation(Record):
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
     """An explanation.
 
     Attributes:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
 from headworks._digest.digest import Digester
 from headworks._plan.ahead import prepare
-from headworks._quick.record import Record
 from headworks.errors import HeadworksError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
-    from typing import Literal, Protocol
 
     from headworks._plan.reasons import Reasons
     from headworks._project.session import Session
@@ -45,7 +45,8 @@ _NOTIFIES = (
 _SHOWN = 3  # sessions that are named before the rest is counted
 
 
-class PlannedSession(Record):
+@dataclass(frozen=True, kw_only=True)
+class PlannedSession:
     """A session and what is to be done about it.
 
     Attributes:
@@ -70,7 +71,8 @@ class PlannedSession(Record):
     seconds: float | None
 
 
-class Plan(Record):
+@dataclass(frozen=True, kw_only=True)
+class Plan:
     """What is to be done.
 
     Attributes:

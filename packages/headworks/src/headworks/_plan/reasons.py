@@ -7,11 +7,11 @@ which costs little however many sessions there are.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from headworks._plan.difference import difference
 from headworks._tree.patterns import is_plain, matcher
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 

@@ -7,14 +7,13 @@ on it, whatever lies there beside what is committed. What machines add to a dige
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from headworks._plan.as_github import RUNNERS
-from headworks._quick.record import Record
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
 
 __all__ = ["Proof", "prove"]
 
@@ -23,7 +22,8 @@ _BETTER = ("", "covered", "ran")
 _SHOWN = 12  # digits of a commit or a digest
 
 
-class Proof(Record):
+@dataclass(frozen=True, kw_only=True)
+class Proof:
     """What became of one session on one system.
 
     Attributes:

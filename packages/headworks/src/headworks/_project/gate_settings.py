@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
 from headworks._metrics.condition import parse_condition
-from headworks._quick.record import Record
 from headworks.errors import UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Literal
 
     from headworks._metrics.condition import Condition
 
@@ -20,7 +20,8 @@ __all__ = ["MOST_DRAWS", "GateSettings", "Wanted", "wanted"]
 MOST_DRAWS = 1_000_000  # of a bootstrap
 
 
-class Wanted(Record):
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
     """A condition of the table.
 
     Attributes:
@@ -36,7 +37,8 @@ class Wanted(Record):
     cannot_tell: Outcome = "cannot tell"
 
 
-class GateSettings(Record):
+@dataclass(frozen=True, kw_only=True)
+class GateSettings:
     """All that the table says.
 
     Attributes:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from headworks._metrics.condition import parse_condition
 from headworks._nearest import suggestion
 from headworks._project.gate_settings import MOST_DRAWS, GateSettings, Wanted
 from headworks.errors import ConfigurationError, UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn, TypeVar
-
     from headworks._project.gate_settings import Outcome
 
     T = TypeVar("T")
@@ -100,7 +99,7 @@ class _Table:
     def __init__(self, data: dict[str, Any]) -> None:
         """Refuse keys that mean nothing."""
         self._data = data
-        known = {it.replace("_", "-") for it in GateSettings.fields()}
+        known = {it.name.replace("_", "-") for it in fields(GateSettings)}
         for key in data.keys() - known:
             message = f"{_PLACE}: there is no key {key!r}.{suggestion(key, known)}"
             raise ConfigurationError(message)

@@ -8,14 +8,13 @@ the edge are reached. Members of the workspace end the way: each has a part of i
 from __future__ import annotations
 
 import posixpath
+from typing import TYPE_CHECKING, Any
 
 from headworks._project.toml import table
 from headworks._quick.sha256 import digest
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any
 
     Node = tuple[int, str]  # the position of a package, and an extra of it or nothing
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from headworks._project.session import Session
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from headworks.errors import ConfigurationError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from headworks._project.session import Session
 
 __all__ = ["PLACE", "in_order", "with_needs"]
 
@@ -43,7 +46,7 @@ def with_needs(sessions: list[Session]) -> list[Session]:
     for name in in_order(direct):
         found = [it for need in direct[name] for it in (need, *(() if outputs[need] else reached[need]))]
         reached[name] = tuple(dict.fromkeys(found))
-    return [Session(**session.pack() | {"needs": reached[session.name]}) for session in sessions]
+    return [replace(session, needs=reached[session.name]) for session in sessions]
 
 
 def in_order(needs: Mapping[str, Iterable[str]]) -> list[str]:

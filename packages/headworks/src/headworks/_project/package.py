@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from headworks._project.requirement import is_requirement, normalised, required_name
 from headworks._project.toml import strings, table
-from headworks._quick.record import Record
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import Any
 
 __all__ = ["Package", "read_packages"]
 
 
-class Package(Record):
+@dataclass(frozen=True, kw_only=True)
+class Package:
     """A package of the repository; folders are relative to the top of the repository.
 
     Attributes:
@@ -32,16 +32,6 @@ class Package(Record):
     runtime: tuple[str, ...]
     own: tuple[str, ...]
     outside: tuple[str, ...]
-
-    def pack(self) -> tuple[object, ...]:
-        """Return the fields in a form that can be remembered."""
-        return self.folder, self.name, self.runtime, self.own, self.outside
-
-    @classmethod
-    def unpack(cls, packed: tuple[Any, ...]) -> Package:
-        """Return the package that was packed."""
-        folder, name, runtime, own, outside = packed
-        return cls(folder=folder, name=name, runtime=runtime, own=own, outside=outside)
 
 
 def read_packages(parsed: Mapping[str, dict[str, Any] | None]) -> list[Package]:

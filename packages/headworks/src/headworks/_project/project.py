@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from headworks._noxfile.module import Noxfile
 from headworks._project.lock import Lock
 from headworks._project.pyproject import Root
@@ -11,7 +13,6 @@ from headworks._project.workspace import find_workspace
 from headworks._quick.sha256 import digest_texts
 from headworks.errors import ConfigurationError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from headworks._machine.machine import Machine
     from headworks._machine.nox import Listed
@@ -101,5 +102,5 @@ class Project:
         sessions = read_sessions(listed, root, noxfile, workspace, self.reader, self.prefix)
         self._is_stale = not self.snapshot.is_current()  # nox reads the files as they are when it reads them
         if not self._is_stale:
-            self._memory.put("sessions", key, [session.pack() for session in sessions])
+            self._memory.put("sessions", key, [vars(session) for session in sessions])
         return sessions

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import posixpath
+from typing import TYPE_CHECKING, Any
 
 from headworks._project.table import OTHERS, Row, Table, read_table
 from headworks._quick.sha256 import digest
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from headworks._quick.memory import Memory
     from headworks._tree.snapshot import Snapshot
@@ -47,8 +46,7 @@ class Root:
             remembered = _read(snapshot.read([path]).get(path, b""))
             memory.put("root", self.key, remembered)
         rows, rest, self.tables, self.groups, self.pointed = remembered
-        fields = dict(zip(Table.fields()[1:], rest, strict=True))
-        self.table = Table(rows={name: Row(**row) for name, row in rows.items()}, **fields)
+        self.table = Table(rows={name: Row(**row) for name, row in rows.items()}, **rest)
 
 
 def _read(content: bytes) -> tuple[Any, ...]:
@@ -58,7 +56,6 @@ def _read(content: bytes) -> tuple[Any, ...]:
     data = parse(content, "pyproject.toml")
     own = table(data, "tool").get("headworks", {})
     sessions = read_table(own)
-    rows = {name: {key: getattr(row, key) for key in Row.fields()} for name, row in sessions.rows.items()}
     groups = data.pop("dependency-groups", {})
     tools = data.pop("tool", {})
     tables = {f"[{name}]": value for name, value in data.items()}
@@ -66,8 +63,8 @@ def _read(content: bytes) -> tuple[Any, ...]:
     # What is said about sessions counts through the digests of those; the rest of the table is read by others.
     tables |= {f"[tool.headworks.{name}]": value for name, value in own.items() if name in OTHERS}
     return (
-        rows,
-        tuple(getattr(sessions, key) for key in Table.fields()[1:]),
+        {name: vars(row) for name, row in sessions.rows.items()},
+        {name: value for name, value in vars(sessions).items() if name != "rows"},
         {name: digest(repr(value).encode()) for name, value in tables.items()},
         {name: digest(repr(_resolved(table(groups), name)).encode()) for name in table(groups)},
         {name: found for name, value in tables.items() if (found := tuple(sorted(set(_paths(value)))))},

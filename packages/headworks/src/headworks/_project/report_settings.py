@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
 from headworks._nearest import suggestion
-from headworks._quick.record import Record
 from headworks.errors import ConfigurationError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
 __all__ = ["ReportSettings", "report_settings"]
 
 _PLACE = "[tool.headworks.report]"
 
 
-class ReportSettings(Record):
+@dataclass(frozen=True, kw_only=True)
+class ReportSettings:
     """Files relative to the project's folder; each may be missing, which the report then says.
 
     Attributes:
@@ -47,7 +48,7 @@ def report_settings(data: Mapping[str, Any]) -> ReportSettings:
     Raises:
         ConfigurationError: a key or value cannot be right.
     """
-    known = {name.replace("_", "-") for name in ReportSettings.fields()}
+    known = {it.name.replace("_", "-") for it in fields(ReportSettings)}
     values: dict[str, Any] = {}
     for key, value in data.items():
         if key not in known:

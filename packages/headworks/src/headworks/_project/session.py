@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from headworks._quick.record import Record
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
 __all__ = ["Session"]
 
 
-class Session(Record):
+@dataclass(frozen=True, kw_only=True)
+class Session:
     """A session as nox runs it: one function, one Python, one set of parameters.
 
     Attributes:
@@ -68,7 +68,3 @@ class Session(Record):
     def asked_by(self) -> set[str]:
         """The names that it can be asked for by, as nox takes them: its own, and those it shares with others."""
         return {self.name, self.function, f"{self.function}-{self.python}"}
-
-    def pack(self) -> dict[str, Any]:
-        """Return the fields in a form that can be remembered."""
-        return {name: getattr(self, name) for name in self.fields()}

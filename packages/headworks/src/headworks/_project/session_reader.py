@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from headworks._nearest import suggestion
 from headworks._project.needs import PLACE, with_needs
@@ -10,7 +11,6 @@ from headworks._project.session import Session
 from headworks._project.table import Row, project_path
 from headworks.errors import ConfigurationError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

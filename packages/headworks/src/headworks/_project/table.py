@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import posixpath
+from dataclasses import dataclass
+from typing import Any
 
-from headworks._quick.record import Record
 from headworks.errors import ConfigurationError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 __all__ = ["KEYS", "OTHERS", "Row", "Table", "project_path", "read_table"]
 
@@ -21,7 +18,8 @@ KEYS = frozenset({"sessions", "ignore", "env", "wheel-excludes", *OTHERS})  # of
 _PLACE = "pyproject.toml: [tool.headworks"
 
 
-class Row(Record):
+@dataclass(frozen=True, kw_only=True)
+class Row:
     """What the table says about a session; a field that it does not set is None, or has its default.
 
     Attributes:
@@ -49,7 +47,8 @@ class Row(Record):
     required: bool = False
 
 
-class Table(Record):
+@dataclass(frozen=True, kw_only=True)
+class Table:
     """All that is said.
 
     Attributes:

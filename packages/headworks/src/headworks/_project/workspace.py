@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+from typing import TYPE_CHECKING, Any
 
 from headworks._project.package import Package, read_packages
 from headworks._project.toml import parse, strings, table
@@ -12,10 +13,8 @@ from headworks._tree.listing import LINK
 from headworks._tree.patterns import matcher
 from headworks.errors import CannotDecideError, ConfigurationError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any
 
     from headworks._quick.memory import Memory
     from headworks._tree.snapshot import Snapshot
@@ -82,7 +81,7 @@ def find_workspace(snapshot: Snapshot, memory: Memory) -> Workspace:
     if remembered is None:
         remembered = _read(snapshot, prefix, [line[line.index(b"\t") + 1 : -1] for line in files])
         memory.put("workspace", key, remembered)
-    return Workspace((Package.unpack(it) for it in remembered), key)
+    return Workspace((Package(**it) for it in remembered), key)
 
 
 def _files(raw: bytes, prefix: bytes) -> list[bytes]:
@@ -99,7 +98,7 @@ def _files(raw: bytes, prefix: bytes) -> list[bytes]:
     return sorted(found, key=lambda line: line[line.index(b"\t") :])
 
 
-def _read(snapshot: Snapshot, prefix: bytes, paths: list[bytes]) -> list[tuple[object, ...]]:
+def _read(snapshot: Snapshot, prefix: bytes, paths: list[bytes]) -> list[dict[str, object]]:
     """Return the packages, each in the form that can be remembered."""
     top = prefix + _FILE[1:-1]
     root = parse(snapshot.read([top]).get(top, b""), "pyproject.toml")
@@ -116,9 +115,7 @@ def _read(snapshot: Snapshot, prefix: bytes, paths: list[bytes]) -> list[tuple[o
             parsed[_folder(path)] = None
     # Within a package that is a fixture of its tests; elsewhere it may be a package, which then may need any other.
     fixtures = [it for it, data in parsed.items() if data is None and any(map(parsed.get, _above(it)))]
-    return [
-        package.pack() for package in read_packages({it: data for it, data in parsed.items() if it not in fixtures})
-    ]
+    return [vars(package) for package in read_packages({it: data for it, data in parsed.items() if it not in fixtures})]
 
 
 def _contents(snapshot: Snapshot, paths: list[bytes]) -> dict[bytes, bytes]:

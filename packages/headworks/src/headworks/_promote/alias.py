@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from headworks._nearest import suggestion
-from headworks._quick.record import Record
 from headworks._store.files import names
 from headworks._store.journal import Journal
 from headworks._store.verdict import is_digest
 from headworks.errors import CannotDecideError, StoreError, UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from headworks._store.store import Store
 
@@ -31,7 +30,8 @@ __all__ = ["Move", "aliases", "current", "is_held", "move", "moves", "roll_back"
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
-class Move(Record):
+@dataclass(frozen=True, kw_only=True)
+class Move:
     """A name that was given to a model.
 
     Attributes:
@@ -79,11 +79,11 @@ def _read(alias: str, entries: Entries) -> list[Move | None]:
     """Return the moves that entries tell of."""
     found: list[Move | None] = []
     for entry in entries:
-        fields: dict[str, Any] = {it: (entry or {}).get(it) for it in Move.fields()} | {"alias": alias}
-        rows = fields.pop("evidence")
-        is_whole = all(isinstance(it, str) for it in fields.values()) and is_digest(fields["content"])
+        values: dict[str, Any] = {it.name: (entry or {}).get(it.name) for it in fields(Move)} | {"alias": alias}
+        rows = values.pop("evidence")
+        is_whole = all(isinstance(it, str) for it in values.values()) and is_digest(values["content"])
         is_whole = is_whole and isinstance(rows, list) and all(_is_evidence(it) for it in rows)
-        found.append(Move(**fields, evidence=tuple(rows)) if is_whole else None)
+        found.append(Move(**values, evidence=tuple(rows)) if is_whole else None)
     return found
 
 
@@ -160,7 +160,7 @@ def move(store: Store, to: Move) -> bool:
 
 def _entry(it: Move) -> dict[str, Any]:
     """Return the entry of a move."""
-    return {name: getattr(it, name) for name in Move.fields() if name != "alias"} | {"evidence": list(it.evidence)}
+    return {name: value for name, value in vars(it).items() if name != "alias"} | {"evidence": list(it.evidence)}
 
 
 def _same(it: Move) -> dict[str, Any]:

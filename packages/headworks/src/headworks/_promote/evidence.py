@@ -7,14 +7,14 @@ that tested it.
 
 from __future__ import annotations
 
-from headworks._quick.record import Record
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
 from headworks._store.journal import Journal
 from headworks._store.tree import MANIFEST_LIMIT, read_manifest
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from typing import Any
 
     from headworks._store.store import Store
     from headworks._store.verdict import Verdict
@@ -26,7 +26,8 @@ _WHEN_PRESENT = "?"
 _NEEDS = "needs "
 
 
-class Evidence(Record):
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
     """What is known about one check of a model.
 
     Attributes:

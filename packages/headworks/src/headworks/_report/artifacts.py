@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 from headworks._gate.measurements import measurements_of
 from headworks._quantities import size_text
@@ -12,10 +13,8 @@ from headworks._report.measured import measured_here
 from headworks._report.page import Column, Lines, Section, Series, Table, Text
 from headworks._report.source import NotThereError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from headworks._project.gate_settings import GateSettings
     from headworks._report.page import Block

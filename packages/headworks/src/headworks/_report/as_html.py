@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
@@ -14,7 +15,6 @@ from headworks._report.page import Intervals, Lines, Matrix
 from headworks._report.source import ODD
 from headworks._report.states import mark, tone
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

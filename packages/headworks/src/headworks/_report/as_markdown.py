@@ -5,11 +5,12 @@ Charts and images are left to the HTML file; the numbers of each are in a table 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from headworks._report.escape import code, fenced, mermaid, plain
 from headworks._report.page import Code, Graph, Matrix, Table, Text
 from headworks._report.states import mark
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import tempfile
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from headworks._metrics.file import read_predictions
 from headworks._metrics.predictions import pair
@@ -27,7 +27,6 @@ from headworks._tree.git import Repository
 from headworks._tree.merge_base import reachable_base
 from headworks.errors import HeadworksError, UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from headworks._metrics.predictions import Predictions
     from headworks._plan.plan import Plan

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from headworks._quantities import count_text
 from headworks._report.page import Column, Section, Table, Text
 from headworks._report.source import NotThereError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
 
     from headworks._project.report_settings import ReportSettings
     from headworks._report.page import Block, Outcome

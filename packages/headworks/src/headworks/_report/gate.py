@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from headworks._quantities import count_text
 from headworks._report.judged import check, other_conditions, other_measurements, other_predictions, unjudged
 from headworks._report.measured import measured_here
 from headworks._report.page import Column, Section, Table, Text
 from headworks._report.source import NotThereError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import Any
 
     from headworks._project.gate_settings import GateSettings
     from headworks._report.page import Block, Outcome

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 from headworks._gate.result import together
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
     from headworks._project.gate_settings import GateSettings, Outcome, Wanted
 

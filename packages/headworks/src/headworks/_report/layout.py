@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from headworks._quick.record import Record
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from headworks._report.page import Graph
 
@@ -15,7 +15,8 @@ _HEIGHT = 40
 _GAP = (36, 14)  # between columns, and between rows
 
 
-class Place(Record):
+@dataclass(frozen=True, kw_only=True)
+class Place:
     """Where a node is drawn.
 
     Attributes:
@@ -35,7 +36,8 @@ class Place(Record):
     height: float
 
 
-class Layout(Record):
+@dataclass(frozen=True, kw_only=True)
+class Layout:
     """Where a graph is drawn.
 
     Attributes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from headworks._gate.measurements import measurements_of
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from headworks._project.gate_settings import GateSettings
     from headworks._report.source import Sources

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,6 @@ from pyarrow import compute, parquet
 from headworks._report.model import mistakes
 from headworks._report.page import Column, Gallery, Picture, Section, Table, Text
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 

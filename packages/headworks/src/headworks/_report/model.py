@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from headworks._metrics.proportions import exact_interval
-from headworks._quick.record import Record
 from headworks._report.page import Column, Intervals, Matrix, Reliability, Section, Side, Table, Text
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -29,7 +29,8 @@ _MOST_VALUES = 50  # of a column; one with more tells rows apart rather than gro
 _MOST_PAIRS = 20
 
 
-class Mistake(Record):
+@dataclass(frozen=True, kw_only=True)
+class Mistake:
     """A row that the candidate gets wrong.
 
     Attributes:

@@ -5,12 +5,11 @@ All texts are plain: whoever renders them escapes them. Both renderers draw from
 
 from __future__ import annotations
 
-from headworks._quick.record import Record
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Literal, TypeAlias
 
     Kind = Literal["text", "code", "number", "state"]
     Outcome = Literal["failed", "cannot tell", "unproven", "passed"]
@@ -36,7 +35,8 @@ __all__ = [
 ]
 
 
-class Text(Record):
+@dataclass(frozen=True, kw_only=True)
+class Text:
     """A paragraph.
 
     Attributes:
@@ -46,7 +46,8 @@ class Text(Record):
     text: str
 
 
-class Code(Record):
+@dataclass(frozen=True, kw_only=True)
+class Code:
     """Lines to run, or that were printed, shown as they are.
 
     Attributes:
@@ -60,7 +61,8 @@ class Code(Record):
     folded: bool = False
 
 
-class Column(Record):
+@dataclass(frozen=True, kw_only=True)
+class Column:
     """A column of a table.
 
     Attributes:
@@ -72,7 +74,8 @@ class Column(Record):
     kind: Kind = "text"
 
 
-class Table(Record):
+@dataclass(frozen=True, kw_only=True)
+class Table:
     """A table.
 
     Attributes:
@@ -88,7 +91,8 @@ class Table(Record):
     folded: bool = False
 
 
-class Node(Record):
+@dataclass(frozen=True, kw_only=True)
+class Node:
     """A node of a graph.
 
     Attributes:
@@ -100,7 +104,8 @@ class Node(Record):
     state: str
 
 
-class Graph(Record):
+@dataclass(frozen=True, kw_only=True)
+class Graph:
     """A graph without cycles.
 
     Attributes:
@@ -114,7 +119,8 @@ class Graph(Record):
     edges: tuple[tuple[int, int], ...]
 
 
-class Matrix(Record):
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
     """Counts of rows by label and prediction.
 
     Attributes:
@@ -130,7 +136,8 @@ class Matrix(Record):
     signed: bool = False
 
 
-class Series(Record):
+@dataclass(frozen=True, kw_only=True)
+class Series:
     """A line of a chart.
 
     Attributes:
@@ -144,7 +151,8 @@ class Series(Record):
     is_base: bool = False
 
 
-class Lines(Record):
+@dataclass(frozen=True, kw_only=True)
+class Lines:
     """A chart of lines.
 
     Attributes:
@@ -162,7 +170,8 @@ class Lines(Record):
     is_log: bool = False
 
 
-class Intervals(Record):
+@dataclass(frozen=True, kw_only=True)
+class Intervals:
     """A chart of values with the intervals they lie in.
 
     Attributes:
@@ -180,7 +189,8 @@ class Intervals(Record):
     base: tuple[tuple[float, float, float], ...] = ()
 
 
-class Side(Record):
+@dataclass(frozen=True, kw_only=True)
+class Side:
     """What a model was sure of and how often it was right, in bins of confidence.
 
     Attributes:
@@ -194,7 +204,8 @@ class Side(Record):
     is_base: bool = False
 
 
-class Reliability(Record):
+@dataclass(frozen=True, kw_only=True)
+class Reliability:
     """A reliability diagram.
 
     Attributes:
@@ -206,7 +217,8 @@ class Reliability(Record):
     sides: tuple[Side, ...]
 
 
-class Picture(Record):
+@dataclass(frozen=True, kw_only=True)
+class Picture:
     """An image and what is said of it.
 
     Attributes:
@@ -220,7 +232,8 @@ class Picture(Record):
     lines: tuple[str, ...]
 
 
-class Gallery(Record):
+@dataclass(frozen=True, kw_only=True)
+class Gallery:
     """Images side by side.
 
     Attributes:
@@ -232,7 +245,8 @@ class Gallery(Record):
     pictures: tuple[Picture, ...]
 
 
-class Section(Record):
+@dataclass(frozen=True, kw_only=True)
+class Section:
     """A part of the page.
 
     Attributes:
@@ -248,7 +262,8 @@ class Section(Record):
     reasons: tuple[str, ...] = ()
 
 
-class Page(Record):
+@dataclass(frozen=True, kw_only=True)
+class Page:
     """The whole page.
 
     Attributes:

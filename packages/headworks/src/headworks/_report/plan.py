@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from headworks._quantities import count_text, duration_text
-from headworks._quick.record import Record
 from headworks._report.log import log_end
 from headworks._report.page import Code, Column, Graph, Node, Section, Table, Text
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -27,7 +27,8 @@ _REASONS = 4
 _MOST_NODES = 60
 
 
-class SessionFacts(Record):
+@dataclass(frozen=True, kw_only=True)
+class SessionFacts:
     """A session and how it ended.
 
     Attributes:

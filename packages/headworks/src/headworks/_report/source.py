@@ -6,18 +6,17 @@ import glob
 import json
 import os
 import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from headworks._project.needs import in_order
-from headworks._quick.record import Record
 from headworks._report.page import Section, Text
 from headworks.errors import HeadworksError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
 
     from headworks._digest.digest import Digester
     from headworks._project.session import Session
@@ -111,7 +110,8 @@ def _holds(output: str, path: str) -> bool:
     return path == output or path.startswith(f"{output}/")
 
 
-class Sources(Record):
+@dataclass(frozen=True, kw_only=True)
+class Sources:
     """Where facts are read.
 
     Attributes:

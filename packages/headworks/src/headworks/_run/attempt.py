@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from headworks._machine.environ import session_environment
-from headworks._quick.record import Record
 from headworks._run.interruption import interruption
 from headworks._run.logs import log_name
 from headworks._run.nox_report import nox_names, nox_results, split_log
 from headworks._run.process import SessionProcess
 from headworks._store.files import read
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
     from pathlib import Path
@@ -25,7 +26,8 @@ _BAD = {"failed", "aborted"}
 _PASSED_ON = {"HEADWORKS_STORE", "HEADWORKS_REMOTE", "NOX_DOWNLOAD_PYTHON"}  # where the store is, what nox may fetch
 
 
-class Result(Record):
+@dataclass(frozen=True, kw_only=True)
+class Result:
     """What nox says of one session.
 
     Attributes:

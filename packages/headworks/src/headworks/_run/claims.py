@@ -11,12 +11,12 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headworks._run.file_lock import FileLock
 from headworks._run.lock import INSIDE, is_inside
 from headworks._run.logs import log_name
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 

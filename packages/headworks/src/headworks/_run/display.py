@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
+from typing import TYPE_CHECKING, TextIO
 
 from headworks._lines import shown, text_of
 from headworks._quantities import duration_text
 from headworks._run.logs import log_end
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import TextIO
 
     from headworks._run.outcome import Outcome
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import signal
+from typing import TYPE_CHECKING
 
 from headworks._run.logs import log_tail
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 

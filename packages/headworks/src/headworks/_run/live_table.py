@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.live import Live as RichLive
@@ -13,10 +14,8 @@ from headworks._lines import shown
 from headworks._quantities import duration_text
 from headworks._run.display import Display
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import TextIO
 
     from headworks._run.display import Row
 

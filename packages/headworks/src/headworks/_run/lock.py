@@ -8,12 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headworks._run import watchdog
 from headworks._run.file_lock import FileLock
 from headworks._store.place import private_folder
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from graphlib import TopologicalSorter
+from typing import TYPE_CHECKING
 
 from headworks._run.attempt import Attempt
 from headworks._run.order import chains, expected, time_left
@@ -14,7 +15,6 @@ from headworks._run.task import Settings, Task
 from headworks._run.verdict import judge
 from headworks.errors import StoreError, UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from headworks._quick.record import Record
-
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
@@ -20,7 +19,8 @@ SYSTEMS = {"darwin": "macos", "win32": "windows"}  # Python's name for a system,
 FORM = 2
 
 
-class State(Record):
+@dataclass(frozen=True, kw_only=True)
+class State:
     """What outcomes are about, by which they are told from those of another state.
 
     Attributes:

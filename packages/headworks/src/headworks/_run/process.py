@@ -8,12 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from typing import IO, TYPE_CHECKING, Any
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
-    from typing import IO, Any
 
     from headworks._run.lock import Watchdog
 

@@ -9,8 +9,8 @@ wherever it comes from, that counts no test that ran. A session that runs no tes
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from headworks._plan.ignored import refuse_visible_outputs
 from headworks._run.claims import share
@@ -14,7 +15,6 @@ from headworks._run.loop import Runner
 from headworks._run.task import Surroundings
 from headworks._signals import told_to_end
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

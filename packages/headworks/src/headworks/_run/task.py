@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from headworks._quick.record import Record
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Settings", "Surroundings", "Task"]
 
 
-class Settings(Record):
+@dataclass(frozen=True, kw_only=True)
+class Settings:
     """What the person who runs wants.
 
     Attributes:
@@ -46,7 +47,8 @@ class Settings(Record):
     watch: Watch | None = None
 
 
-class Surroundings(Record):
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
     """What all sessions of a run share.
 
     Attributes:
@@ -80,7 +82,8 @@ class Surroundings(Record):
     is_hasty: Callable[[], bool]
 
 
-class Task(Record):
+@dataclass(frozen=True, kw_only=True)
+class Task:
     """A session that is to be run.
 
     Attributes:

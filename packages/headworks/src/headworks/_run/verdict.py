@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import platform
 import sys
+from typing import TYPE_CHECKING
 
 from headworks._run.outcome import Outcome
 from headworks._run.proof import unproven
@@ -12,7 +13,6 @@ from headworks._store.verdict import Verdict, flaky_reason
 from headworks._store.writing import UnwritableError
 from headworks.errors import HeadworksError, StoreError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

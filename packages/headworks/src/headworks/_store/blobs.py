@@ -6,10 +6,10 @@ import contextlib
 import hashlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headworks._store.writing import copy_hashed, hash_file, publish, unfinished, write_atomically
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from headworks._store.remote import Remote
 

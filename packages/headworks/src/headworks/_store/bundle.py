@@ -16,6 +16,7 @@ import re
 import shutil
 import tarfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from headworks._store.blobs import blob_name
 from headworks._store.files import names
@@ -26,10 +27,8 @@ from headworks._store.verdict_file import read_verdict, write_verdict
 from headworks._store.writing import publish, unfinished
 from headworks.errors import StoreError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any, BinaryIO
 
     from headworks._store.blobs import Blobs
     from headworks._store.index import Index

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import time
+from typing import TYPE_CHECKING
 
 from headworks._quick.sha256 import sha256
 from headworks._quick.stamps import are_settled
@@ -17,7 +18,6 @@ from headworks._store.place import private_folder
 from headworks._store.verdict_file import is_output_path, seal, unseal
 from headworks.errors import StoreError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

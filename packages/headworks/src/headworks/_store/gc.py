@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from headworks._quick.record import Record
 from headworks._store.blobs import Blobs
 from headworks._store.journal import kept_blobs
 from headworks._store.tree import contents
@@ -16,7 +17,6 @@ from headworks._store.verdict import is_digest
 from headworks._store.writing import is_unfinished
 from headworks.errors import StoreError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -28,7 +28,8 @@ __all__ = ["Cleared", "drop", "gc"]
 _GRACE = 3_600.0  # seconds; a blob this young may belong to a verdict that is still being written
 
 
-class Cleared(Record):
+@dataclass(frozen=True, kw_only=True)
+class Cleared:
     """What `gc` did.
 
     Attributes:

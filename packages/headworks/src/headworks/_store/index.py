@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import zlib
-from _collections_abc import Mapping  # what collections.abc gives, without the 2 ms that importing collections takes
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from headworks._store.files import append, read
 from headworks._store.verdict import Verdict
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import json
 import os
+from typing import TYPE_CHECKING, Any
 
 from headworks._store.files import names, read
 from headworks._store.verdict_file import seal, unseal
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
 
     Entry = dict[str, Any]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headworks._quick.sha256 import sha256
 from headworks._store.files import read
@@ -17,7 +18,6 @@ from headworks._store.found import times_of
 from headworks._store.removal import files_of, move, reason, remove
 from headworks.errors import StoreError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

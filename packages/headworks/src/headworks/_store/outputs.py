@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headworks._store.found import Found
 from headworks._store.made import Made
@@ -12,7 +13,6 @@ from headworks._store.removal import put, reason, remove
 from headworks._store.tree import MANIFEST_LIMIT, build, manifest_of, read_manifest
 from headworks.errors import StoreError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 

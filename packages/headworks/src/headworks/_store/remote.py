@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import re
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from headworks._store.blobs import blob_name
 from headworks._store.patience import Patience
@@ -18,11 +19,9 @@ except ModuleNotFoundError as error:
     _REASON = "A remote store needs the package fsspec: pip install 'headworks[remote]'."
     raise ConfigurationError(_REASON) from error
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
-    from typing import Any, TypeVar
 
     from headworks._store.blobs import Blobs
     from headworks._store.verdict import Verdict

@@ -21,15 +21,14 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING, Self
 
 from headworks._store.index import Index
 from headworks._store.records import Records
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
-    from typing import Self
 
     from headworks._store.blobs import Blobs
     from headworks._store.gc import Cleared

@@ -11,17 +11,16 @@ from __future__ import annotations
 import json
 import os
 import stat
+from typing import TYPE_CHECKING, TypeGuard
 
 from headworks._store.verdict import is_digest
 from headworks._store.verdict_file import is_plain_path
 from headworks._store.writing import hash_file
 from headworks.errors import StoreError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-    from typing import TypeGuard
 
     from headworks._store.blobs import Blobs
     from headworks._store.verdict import Verdict

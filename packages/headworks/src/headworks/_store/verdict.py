@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from headworks._quick.record import Record
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,7 +26,8 @@ def flaky_reason(session: str) -> str:
     return f"has both passed and failed just as it is, which proves nothing; `{command}` forgets both"
 
 
-class Verdict(Record):
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
     """How one session ended, for one digest.
 
     Attributes:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from headworks._quick.sha256 import sha256
 from headworks._store.verdict import Verdict, is_digest
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 __all__ = ["is_newer", "is_output_path", "is_plain_path", "read_verdict", "seal", "unseal", "write_verdict"]
 

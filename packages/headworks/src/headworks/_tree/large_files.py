@@ -7,11 +7,11 @@ content counts byte by byte, without the filters that git would send it through.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from headworks._quick.memory import Memory
 from headworks._quick.stamps import are_settled
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -7,7 +7,8 @@ folder's content. At 5,000 files the whole is 400 kB, and taking it apart into o
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
+from typing import TYPE_CHECKING
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 

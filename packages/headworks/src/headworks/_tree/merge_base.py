@@ -8,14 +8,12 @@ reached, there are no reasons, and all else is the same.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from headworks._quick.record import Record
 from headworks.errors import CannotDecideError, HeadworksError, UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from headworks._tree.git import Repository
 
 __all__ = ["Base", "find_base", "reachable_base"]
@@ -26,7 +24,8 @@ _DEEPER = ("--deepen=100", "--deepen=2000", "--unshallow")
 _MAX_EVENT = 64 * 2**20  # bytes
 
 
-class Base(Record):
+@dataclass(frozen=True, kw_only=True)
+class Base:
     """A base.
 
     Attributes:

@@ -6,7 +6,8 @@ letters of one name, `[...]` for one letter of a choice, and `**` for any number
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
+from typing import TYPE_CHECKING
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -11,15 +11,14 @@ import os
 import stat
 import time
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Self
 
 from headworks._tree.git import Repository, blob_id
 from headworks._tree.listing import EXECUTABLE, FILE, LINK, SUBMODULE, Listing, record
 from headworks.errors import CannotDecideError, UsageError
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Self
 
 __all__ = ["CommitSnapshot", "Snapshot", "WorkTreeSnapshot"]
 
