@@ -167,8 +167,8 @@ def without_weights(*_: object) -> nn.Module:
 
 def unfit(*_: object) -> nn.Module:
     """Refuse the images in the words of this package."""
-    msg = "too small for me"
-    raise errors.ShapeError(msg)
+    message = "too small for me"
+    raise errors.ShapeError(message)
 
 
 @pytest.fixture
@@ -231,8 +231,8 @@ def test_what_is_no_file_of_onnx_is_not_written(
     """As where the weights are more than a file can hold, which onnx says in errors of several kinds."""
 
     def refuse(*_: object, **__: object) -> None:
-        msg = "This protobuf of onnx model is too large (>2GiB).\nCall check_model with a path."
-        raise ValueError(msg)
+        message = "This protobuf of onnx model is too large (>2GiB).\nCall check_model with a path."
+        raise ValueError(message)
 
     monkeypatch.setattr(onnx.checker, "check_model", refuse)
     with pytest.raises(errors.ExportError, match=r"makes no ONNX file, .*: ValueError: .*\(>2GiB\)\.$"):

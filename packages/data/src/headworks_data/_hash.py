@@ -25,7 +25,7 @@ def perceptual_hashes(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the bits of the hash of every image.
 
     Args:
-        images: uint8 of shape (N, H, W, C).
+        images: Pixels, uint8 of shape (N, H, W, C).
 
     Returns:
         Zeros and ones, uint8 of shape (N, 63).
@@ -36,7 +36,7 @@ def perceptual_hashes(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _hash(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     from PIL import Image  # noqa: PLC0415 - most comparisons need no hash, and so neither library
-    from scipy.fft import dctn  # noqa: PLC0415
+    from scipy.fft import dctn  # noqa: PLC0415 - as above
 
     grey = Image.fromarray(image.squeeze(axis=2) if image.shape[2] == 1 else image).convert("L")
     small = np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.float64)

@@ -30,7 +30,7 @@ def properties(images: NDArray[np.uint8]) -> dict[str, NDArray[np.float64]]:
       "Visual pattern recognition by moment invariants", 1962).
 
     Args:
-        images: uint8 of shape (N, H, W, C), at least one.
+        images: Pixels, uint8 of shape (N, H, W, C), at least one.
 
     Returns:
         Name to (N,) numbers.

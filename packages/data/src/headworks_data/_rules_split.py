@@ -27,7 +27,7 @@ class Columns:
     Attributes:
         ids: What the file gives as ids, (N,).
         hashes: What the ids must be: the content hash of each image, (N,).
-        images: uint8 of shape (N, H, W, C).
+        images: Pixels, uint8 of shape (N, H, W, C).
         labels: int64 of shape (N,).
         slices: Name to (N,) strings.
     """

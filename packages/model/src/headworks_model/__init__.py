@@ -61,8 +61,8 @@ if not TYPE_CHECKING:  # pragma: no branch - for type checkers, which know the n
     def __getattr__(name: str) -> object:
         """Import a public name from the module that defines it, as PEP 562 provides."""
         if name not in _HOME:
-            msg = f"module {__name__!r} has no attribute {name!r}"
-            raise AttributeError(msg)
+            message = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(message)
         return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
 
 

@@ -10,17 +10,15 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from headworks_model._config import TrainConfig
 
-__all__ = ["augment"]
-
 
 def augment(images: torch.Tensor, *, config: TrainConfig, brightest: float, generator: torch.Generator) -> torch.Tensor:
     """Move, turn, scale and blur images with noise, each by its own random amount.
 
     Args:
-        images: uint8 [B, H, W, C].
-        config: says how much of each.
-        brightest: the value of which `config.noise` is a share.
-        generator: source of every random number.
+        images: Pixels, uint8 [B, H, W, C].
+        config: Says how much of each.
+        brightest: The value of which `config.noise` is a share.
+        generator: Source of every random number.
 
     Returns:
         Images on the same scale, float32 [B, H, W, C]; what comes into sight at the edges is 0.

@@ -146,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        argv: arguments; those of the process when left out.
+        argv: Arguments; those of the process when left out.
 
     Returns:
         0 passed, 1 a check failed, 2 bad input, 130 interrupted.

@@ -13,8 +13,6 @@ from headworks_model._settings import Range
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["TrainConfig", "load_config"]
-
 POSITIVE = Range(least=1)
 SHARE = Range(least=0, below=1)
 
@@ -24,7 +22,7 @@ class TrainConfig:
     """How a network is built and trained.
 
     Raises:
-        ConfigError: a value is of the wrong type or out of range.
+        ConfigError: A value is of the wrong type or out of range.
     """
 
     network: str = "conv"
@@ -71,10 +69,10 @@ def load_config(path: str | Path | None = None, *, overrides: Iterable[str] = ()
     """Read the settings of a training.
 
     Args:
-        path: a TOML file; without one, the defaults hold.
+        path: A TOML file; without one, the defaults hold.
         overrides: `key=value` texts that go before the file.
 
     Raises:
-        ConfigError: the file cannot be read; or a setting is unknown, of the wrong type or out of range.
+        ConfigError: The file cannot be read; or a setting is unknown, of the wrong type or out of range.
     """
     return _settings.override(_settings.read(TrainConfig, None if path is None else Path(path)), overrides)

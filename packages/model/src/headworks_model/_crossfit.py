@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from headworks_data import Dataset
 
-__all__ = ["crossfit"]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
@@ -70,25 +68,25 @@ def crossfit(
     An earlier result in the folder stays until the new one is finished.
 
     Args:
-        dataset: all rows of all splits are predicted, and learnt in the folds that they are not in.
-        out: folder for both files, which are the same bytes when made again, by any number of jobs.
-        config: settings of every training; without them, the defaults.
-        seeds: how many seeds, from that of the settings on; there are five trainings for each.
-        jobs: processes that train side by side. For more than one, a script must guard its main module by
+        dataset: All rows of all splits are predicted, and learnt in the folds that they are not in.
+        out: Folder for both files, which are the same bytes when made again, by any number of jobs.
+        config: Settings of every training; without them, the defaults.
+        seeds: How many seeds, from that of the settings on; there are five trainings for each.
+        jobs: Processes that train side by side. For more than one, a script must guard its main module by
             `if __name__ == "__main__":`, as Python's multiprocessing asks for.
-        resume: go on with the trainings that an interrupted run left, with the same result as without a break.
+        resume: Go on with the trainings that an interrupted run left, with the same result as without a break.
         peers: `all`, `none`, or `auto` for all where fitting them takes seconds.
-        progress: is told of every fold.
+        progress: Is told of every fold.
 
     Returns:
         What `metrics.json` holds: the metrics of the first seed, and the main ones of every seed.
 
     Raises:
-        ConfigError: the settings name an unknown network or one that fails, or there is no such choice of peers.
-        ShapeError: a fold has less than 2 rows, or a slice has the name of another column.
-        CheckpointError: an interrupted training is damaged, or was done with other settings, data or torch.
-        TrainingError: a loss is no longer a finite number, or a process was killed.
-        EvaluationError: the predictions depend on chance or on what is beside a row.
+        ConfigError: The settings name an unknown network or one that fails, or there is no such choice of peers.
+        ShapeError: A fold has less than 2 rows, or a slice has the name of another column.
+        CheckpointError: An interrupted training is damaged, or was done with other settings, data or torch.
+        TrainingError: A loss is no longer a finite number, or a process was killed.
+        EvaluationError: The predictions depend on chance or on what is beside a row.
     """
     out, config, progress = Path(out), config or TrainConfig(), progress or FoldProgress()
     require_choice(peers)

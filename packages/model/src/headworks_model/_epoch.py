@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from headworks_model._progress import Progress
     from headworks_model._state import State
 
-__all__ = ["judge", "learning_rate", "train_epoch"]
-
 
 def train_epoch(state: State, split: Split, config: TrainConfig, progress: Progress) -> float:
     """Go once over the train split and return the mean loss."""
@@ -74,6 +72,8 @@ def judge(state: State, split: Split, config: TrainConfig, train_loss: float) ->
     number = len(state.history) + 1
     epoch = Epoch(epoch=number, train_loss=train_loss, validation_loss=loss, validation_accuracy=accuracy)
     if not math.isfinite(train_loss + epoch.validation_loss):
-        msg = f"the loss is no finite number in epoch {epoch.epoch}: lower learning_rate, now {config.learning_rate:g}."
-        raise TrainingError(msg)
+        message = (
+            f"the loss is no finite number in epoch {epoch.epoch}: lower learning_rate, now {config.learning_rate:g}."
+        )
+        raise TrainingError(message)
     return epoch

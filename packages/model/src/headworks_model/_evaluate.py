@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from headworks_model._trained import Trained
     from numpy.typing import NDArray
 
-__all__ = ["Floors", "evaluate", "load_floors", "predict_test", "shortfalls"]
-
 TOLERANCE = 1e-5
 PROBABILITY = Range(least=0, most=1)
 
@@ -33,7 +31,7 @@ class Floors:
     """What a model must reach to be worth exporting.
 
     Raises:
-        ConfigError: a value is of the wrong type or no share.
+        ConfigError: A value is of the wrong type or no share.
     """
 
     accuracy: Annotated[float, PROBABILITY] = 0.0
@@ -50,7 +48,7 @@ def load_floors(path: str | Path | None) -> Floors:
     """Read the floors from a TOML file, or return those that everything reaches.
 
     Raises:
-        ConfigError: the file cannot be read, or a value in it is wrong.
+        ConfigError: The file cannot be read, or a value in it is wrong.
     """
     return _settings.read(Floors, None if path is None else Path(path))
 
@@ -69,19 +67,19 @@ def evaluate(dataset: Dataset, trained: Trained, out: str | Path, *, peers: str 
     """Predict the test split and write `predictions.parquet` and `metrics.json`.
 
     Args:
-        dataset: the one that the network was trained on.
-        trained: the network.
-        out: folder for both files, which are the same bytes when made again.
+        dataset: The one that the network was trained on.
+        trained: The network.
+        out: Folder for both files, which are the same bytes when made again.
         peers: `all`, `none`, or `auto` for all where fitting them takes seconds.
 
     Returns:
         What `metrics.json` holds: the metrics of the network, and accuracy and macro F1 of its peers.
 
     Raises:
-        ConfigError: there is no such choice of peers, or the network fails.
-        TrainedError: the network was trained on another dataset.
-        ShapeError: the test split has less than 2 rows, or a slice has the name of another column.
-        EvaluationError: rows were trained on, or the predictions depend on chance or on what is beside a row.
+        ConfigError: There is no such choice of peers, or the network fails.
+        TrainedError: The network was trained on another dataset.
+        ShapeError: The test split has less than 2 rows, or a slice has the name of another column.
+        EvaluationError: Rows were trained on, or the predictions depend on chance or on what is beside a row.
     """
     require_choice(peers)
     check_slices(dataset)
@@ -98,18 +96,18 @@ def predict_test(dataset: Dataset, trained: Trained) -> Predictions:
     """Predict the test split of the dataset that a network was trained on, in the order of ids.
 
     Raises:
-        ConfigError, TrainedError, ShapeError, EvaluationError: as `evaluate` does.
+        ConfigError, TrainedError, ShapeError, EvaluationError: As `evaluate` does.
     """
     trained.check_dataset(dataset)
     split = in_stored_order(dataset.splits["test"])
     if len(split) < 2:  # noqa: PLR2004 - an interval can be told from no less
-        msg = f"the test split has {len(split)} row(s), at least 2 are needed: build a dataset that has more."
-        raise ShapeError(msg)
+        message = f"the test split has {len(split)} row(s), at least 2 are needed: build a dataset that has more."
+        raise ShapeError(message)
     learnt = np.concatenate([dataset.splits[name].ids for name in ("train", "validation")])
     if seen := int(np.isin(split.ids, learnt).sum()):
-        msg = f"{seen} of the {len(split)} rows to judge were trained on: judge the test split, and see that the "
-        msg += "dataset keeps its contract (`python -m headworks_data check`)."
-        raise EvaluationError(msg)
+        message = f"{seen} of the {len(split)} rows to judge were trained on: judge the test split, and see that the "
+        message += "dataset keeps its contract (`python -m headworks_data check`)."
+        raise EvaluationError(message)
     return Predictions(split=split, probabilities=steady(trained, split.images))
 
 
@@ -117,14 +115,14 @@ def steady(trained: Trained, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the probabilities of images, (N, K), after predicting them once more in another order.
 
     Raises:
-        EvaluationError: the two differ by more than 1e-5.
+        EvaluationError: The two differ by more than 1e-5.
     """
     network = Probabilities(trained.network)
     threads = trained.config.threads
     there, back = predict(network, images, threads=threads), predict(network, images[::-1].copy(), threads=threads)
     difference = float(np.abs(there - back[::-1]).max())
     if not difference <= TOLERANCE:  # this way round, so that what is no number fails as well
-        msg = f"a probability differs by {difference:.2g} when rows are predicted in another order: at inference, "
-        msg += "dropout and what normalises by batch must be off."
-        raise EvaluationError(msg)
+        message = f"a probability differs by {difference:.2g} when rows are predicted in another order: at inference, "
+        message += "dropout and what normalises by batch must be off."
+        raise EvaluationError(message)
     return there

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from headworks_data import Dataset
     from headworks_model._trained import Trained
 
-__all__ = ["export"]
-
 OPSET = 18
 
 
@@ -37,23 +35,23 @@ def export(dataset: Dataset, trained: Trained, out: str | Path) -> float:
     depend on graph, weights and metadata only: names of source files, stack traces and times are left out.
 
     Args:
-        dataset: the one that the network was trained on; its test split is what both are compared on.
-        trained: the network.
-        out: folder for `model.onnx`.
+        dataset: The one that the network was trained on; its test split is what both are compared on.
+        trained: The network.
+        out: Folder for `model.onnx`.
 
     Returns:
         The largest difference between any two probabilities.
 
     Raises:
-        TrainedError: the network was trained on another dataset.
-        ShapeError: the test split has no rows.
-        ExportError: opset, input, output or metadata are not as promised, or a probability differs by more than 1e-5;
+        TrainedError: The network was trained on another dataset.
+        ShapeError: The test split has no rows.
+        ExportError: Opset, input, output or metadata are not as promised, or a probability differs by more than 1e-5;
             nothing is written.
     """
     trained.check_dataset(dataset)
     if not len(dataset.splits["test"]):
-        msg = "the test split has no rows to compare the exported graph on: build a dataset that has some."
-        raise ShapeError(msg)
+        message = "the test split has no rows to compare the exported graph on: build a dataset that has some."
+        raise ShapeError(message)
     content = to_onnx(trained)
     difference = verify(content, trained, dataset)
     _files.replace(Path(out), {"model.onnx": content})
@@ -64,7 +62,7 @@ def to_onnx(trained: Trained) -> bytes:
     """Return the ONNX file of a network with its preprocessing and softmax.
 
     Raises:
-        ExportError: torch cannot translate it, or what it is translated to is no ONNX file.
+        ExportError: Torch cannot translate it, or what it is translated to is no ONNX file.
     """
     about = {"dataset_digest": trained.dataset_digest, "labels": json.dumps(trained.classes)}
     about["weights_digest"] = trained.weights_digest
@@ -77,8 +75,10 @@ def to_onnx(trained: Trained) -> bytes:
         content: bytes = model.SerializeToString(deterministic=True)
     except Exception as error:
         # The errors of onnx and of protobuf share no other base class.
-        msg = f"network {trained.config.network!r} makes no ONNX file, which holds 2 GiB at most: {first_line(error)}"
-        raise ExportError(msg) from error
+        message = (
+            f"network {trained.config.network!r} makes no ONNX file, which holds 2 GiB at most: {first_line(error)}"
+        )
+        raise ExportError(message) from error
     return content
 
 
@@ -86,7 +86,7 @@ def program_of(trained: Trained) -> torch.onnx.ONNXProgram:
     """Have torch translate a network, for batches of any size.
 
     Raises:
-        ExportError: torch cannot translate it.
+        ExportError: Torch cannot translate it.
     """
     example = torch.zeros((2, *trained.image_shape), dtype=torch.uint8)
     try:
@@ -105,11 +105,11 @@ def program_of(trained: Trained) -> torch.onnx.ONNXProgram:
     except torch.onnx.OnnxExporterError as error:
         # What torch says is a page that advises on how to report to it; its cause is the line that tells.
         reason = str(error.__cause__ or error).strip().splitlines()[0]
-        msg = f"torch cannot export network {trained.config.network!r} for batches of any size: {reason}"
-        raise ExportError(msg) from error
+        message = f"torch cannot export network {trained.config.network!r} for batches of any size: {reason}"
+        raise ExportError(message) from error
     if program is None:  # pragma: no cover - only the older exporter returns nothing
-        msg = "torch returned no program: report this with the version of torch."
-        raise ExportError(msg)
+        message = "torch returned no program: report this with the version of torch."
+        raise ExportError(message)
     return program
 
 

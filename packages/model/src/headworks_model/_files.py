@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["CHECKPOINT", "PARTIAL", "replace", "to_json"]
-
 PARTIAL = "partial"
 """Folder inside the output of a training that holds checkpoint and log until it is finished."""
 CHECKPOINT = "checkpoint.safetensors"

@@ -12,8 +12,6 @@ from headworks_model.errors import ShapeError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NUM_FOLDS", "fold_datasets", "fold_numbers", "joined"]
-
 NUM_FOLDS = 5
 FEWEST = 2
 """Rows of a fold, as many as an evaluation needs of a test split."""
@@ -26,8 +24,8 @@ def fold_numbers(ids: NDArray[np.str_], *, salt: str) -> NDArray[np.int64]:
     in one fold both times. The price is that folds are of nearly equal size only.
 
     Args:
-        ids: content hash of each row, (N,).
-        salt: the one of the dataset; the word in front keeps folds apart from splits.
+        ids: Content hash of each row, (N,).
+        salt: The one of the dataset; the word in front keeps folds apart from splits.
     """
     digests = (hashlib.sha256(f"fold\n{salt}\n{it}".encode()).digest() for it in ids)
     return np.array([int.from_bytes(it, "big") % NUM_FOLDS for it in digests], dtype=np.int64)
@@ -52,14 +50,16 @@ def fold_datasets(dataset: Dataset) -> list[Dataset]:
     That gives the shares of the committed splits, so that each network is trained like the one that is exported.
 
     Raises:
-        ShapeError: a fold would have less than 2 rows.
+        ShapeError: A fold would have less than 2 rows.
     """
     rows = joined(list(dataset.splits.values()))
     folds = fold_numbers(rows.ids, salt=dataset.salt)
     sizes = np.bincount(folds, minlength=NUM_FOLDS)
     if sizes.min() < FEWEST:
-        msg = f"fold {sizes.argmin()} has {sizes.min()} row(s), at least {FEWEST} are needed: build a larger dataset."
-        raise ShapeError(msg)
+        message = (
+            f"fold {sizes.argmin()} has {sizes.min()} row(s), at least {FEWEST} are needed: build a larger dataset."
+        )
+        raise ShapeError(message)
     found = []
     for fold in range(NUM_FOLDS):
         masks = {"test": folds == fold, "validation": folds == (fold + 1) % NUM_FOLDS}

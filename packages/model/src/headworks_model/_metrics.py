@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["accuracy", "macro_f1", "measure"]
-
 BINS = 15
 """As many as in the paper that the calibration error is from."""
 RESAMPLES = 1000
@@ -33,10 +31,10 @@ def measure(
     """Return the metrics of predictions.
 
     Args:
-        labels: true classes, (N,).
-        probabilities: of each class, (N, K).
+        labels: True classes, (N,).
+        probabilities: Of each class, (N, K).
         classes: K names.
-        slices: columns that group rows, (N,) each.
+        slices: Columns that group rows, (N,) each.
 
     Returns:
         Accuracy with Wilson's interval of 95%, macro F1 and log loss (in nats) with those of a bootstrap, expected
@@ -90,8 +88,8 @@ def interval(score: Callable[..., Any], *columns: NDArray[Any]) -> list[float]:
     """Return the percentile bootstrap interval of a score over rows drawn with replacement, from a fixed seed.
 
     Args:
-        score: takes the columns of drawn rows; `numpy.mean` is computed for many drawings at once.
-        columns: one value for each row, (N,), N at least 2.
+        score: Takes the columns of drawn rows; `numpy.mean` is computed for many drawings at once.
+        columns: One value for each row, (N,), N at least 2.
     """
     drawn = stats.bootstrap(
         columns,

@@ -17,8 +17,6 @@ from torch import nn
 if TYPE_CHECKING:
     from headworks_model._config import TrainConfig
 
-__all__ = ["ConvNet", "NetworkFactory", "Probabilities", "build_network"]
-
 GROUP = "headworks_model.networks"
 BRIGHTEST = 255
 LARGEST_MAP = 4
@@ -40,13 +38,13 @@ class ConvNet(nn.Module):
     images as they are stored.
 
     Args:
-        image_shape: height, width (both at least 2) and channels (1 or 3).
-        num_classes: at least 2.
-        width: channels of the first convolution.
-        dropout: share of features dropped before the last layer while training.
+        image_shape: Height, width (both at least 2) and channels (1 or 3).
+        num_classes: At least 2.
+        width: Channels of the first convolution.
+        dropout: Share of features dropped before the last layer while training.
 
     Raises:
-        ShapeError: there can be no such image, or nothing to tell apart.
+        ShapeError: There can be no such image, or nothing to tell apart.
     """
 
     def __init__(
@@ -71,11 +69,11 @@ class ConvNet(nn.Module):
         """Return logits, float32 [B, K], of images whose pixels are 0 to 255, uint8 or float32 [B, H, W, C].
 
         Raises:
-            ShapeError: the images are not of the shape the network was built for.
+            ShapeError: The images are not of the shape the network was built for.
         """
         if tuple(image.shape[1:]) != self.image_shape:
-            msg = f"images of shape {list(self.image_shape)} expected, got a batch of {list(image.shape)}."
-            raise ShapeError(msg)
+            message = f"images of shape {list(self.image_shape)} expected, got a batch of {list(image.shape)}."
+            raise ShapeError(message)
         planes = image.permute(0, 3, 1, 2).float() / BRIGHTEST  # float32 [B, C, H, W]
         return cast("torch.Tensor", self.layers(planes))
 
@@ -90,27 +88,27 @@ def check_shape(image_shape: tuple[int, int, int], num_classes: int) -> None:
     """Raise ShapeError unless there can be such images, and at least two classes of them."""
     smallest = 2  # below that, one image alone leaves batch normalisation nothing to average over
     if len(image_shape) != len("HWC") or min(image_shape[:2]) < smallest or image_shape[2] not in {1, 3}:
-        msg = (
+        message = (
             f"image shape {list(image_shape)} cannot be used: "
             "it must be height and width of at least 2 pixels, and 1 or 3 channels."
         )
-        raise ShapeError(msg)
+        raise ShapeError(message)
     if num_classes < smallest:
-        msg = f"{num_classes} class(es) leave nothing to tell apart: at least 2 are needed."
-        raise ShapeError(msg)
+        message = f"{num_classes} class(es) leave nothing to tell apart: at least 2 are needed."
+        raise ShapeError(message)
 
 
 def build_network(config: TrainConfig, *, image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
     """Build the network that a configuration names.
 
     Args:
-        config: names the network, and holds its width and dropout.
-        image_shape: height, width, channels.
-        num_classes: number of logits.
+        config: Names the network, and holds its width and dropout.
+        image_shape: Height, width, channels.
+        num_classes: Number of logits.
 
     Raises:
-        ConfigError: no network of that name is built in or registered, or what is registered fails.
-        ShapeError: the network cannot be built for such images.
+        ConfigError: No network of that name is built in or registered, or what is registered fails.
+        ShapeError: The network cannot be built for such images.
     """
     if config.network == "conv":
         return ConvNet(image_shape, num_classes, width=config.width, dropout=config.dropout)
@@ -124,12 +122,14 @@ def build_network(config: TrainConfig, *, image_shape: tuple[int, int, int], num
         raise
     except Exception as error:
         # It is code of others, which may raise anything.
-        msg = f"network {config.network!r} ({registered[config.network].value}) cannot be built for images of shape "
-        msg += f"{list(image_shape)} and {num_classes} classes: {first_line(error)}"
-        raise ConfigError(msg) from error
+        message = (
+            f"network {config.network!r} ({registered[config.network].value}) cannot be built for images of shape "
+        )
+        message += f"{list(image_shape)} and {num_classes} classes: {first_line(error)}"
+        raise ConfigError(message) from error
     if not isinstance(network, nn.Module):
-        msg = f"network {config.network!r} is a {type(network).__name__}, and must be a torch.nn.Module."
-        raise ConfigError(msg)
+        message = f"network {config.network!r} is a {type(network).__name__}, and must be a torch.nn.Module."
+        raise ConfigError(message)
     return network
 
 

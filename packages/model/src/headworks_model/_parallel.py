@@ -19,8 +19,6 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Shard", "joined", "share_layers"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from headworks_data import Dataset
     from numpy.typing import NDArray
 
-__all__ = ["judge_peers", "require_choice"]
-
 CHOICES = ("auto", "all", "none")
 # With the settings that scikit-learn has by default but for the scale of C.
 PEERS = {
@@ -45,7 +43,7 @@ def judge_peers(datasets: Sequence[Dataset], *, peers: str = "auto") -> dict[str
     """Fit each peer on every train split, and return how good it is on all test splits together.
 
     Args:
-        datasets: one, or those of all folds.
+        datasets: One, or those of all folds.
         peers: `all`, `none`, or `auto` for all where that takes seconds.
 
     Returns:

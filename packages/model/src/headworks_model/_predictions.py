@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from headworks_data import Dataset, Split
     from numpy.typing import NDArray
 
-__all__ = ["COLUMNS", "Predictions", "check_slices", "parquet"]
-
 COLUMNS = ("id", "label", "prediction", "probabilities", "fold", "seed")
 """What no slice may be called."""
 
@@ -38,8 +36,8 @@ class Predictions:
 def check_slices(dataset: Dataset) -> None:
     """Raise ShapeError if a slice has the name of another column."""
     if clashing := sorted(set(dataset.slices).intersection(COLUMNS)):
-        msg = f"a slice is called {clashing[0]!r}, as a column of the predictions is: give the slice another name."
-        raise ShapeError(msg)
+        message = f"a slice is called {clashing[0]!r}, as a column of the predictions is: give the slice another name."
+        raise ShapeError(message)
 
 
 def parquet(parts: Sequence[Predictions]) -> bytes:

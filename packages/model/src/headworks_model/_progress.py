@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from headworks_model._state import Epoch
     from rich.console import Console
 
-__all__ = ["Bar", "FoldProgress", "Lines", "Progress", "progress_on"]
-
 
 class _Shown:
     """Is shown while its block runs."""

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from headworks_data import Split
 
-__all__ = ["in_stored_order"]
-
 
 def in_stored_order(split: Split) -> Split:
     """Return a split with its rows in the order in which a dataset stores them: by id, then label, then slices.

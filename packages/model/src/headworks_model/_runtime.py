@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-__all__ = ["predict", "reproducible"]
-
 ROWS = 256
 """Rows per batch at inference: always as many, because the last bits of a sum may depend on it."""
 
@@ -40,12 +38,12 @@ def predict(network: nn.Module, images: NDArray[np.uint8], *, threads: int) -> N
     """Return what a network makes of images, in inference mode.
 
     Args:
-        network: takes uint8 [B, H, W, C], returns float32 [B, K].
-        images: uint8 (N, H, W, C), N at least 1.
-        threads: processor threads for torch.
+        network: Takes uint8 [B, H, W, C], returns float32 [B, K].
+        images: Pixels, uint8 (N, H, W, C), N at least 1.
+        threads: Processor threads for torch.
 
     Raises:
-        ConfigError: it fails.
+        ConfigError: It fails.
     """
     was_training = network.training
     network.eval()

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from _typeshed import DataclassInstance
 
-__all__ = ["Range", "named", "override", "read", "validate"]
-
 Config = TypeVar("Config", bound="DataclassInstance")
 
 
@@ -57,7 +55,7 @@ def read(kind: type[Config], path: Path | None) -> Config:
     """Build settings from a TOML file, or from the defaults where there is none.
 
     Raises:
-        ConfigError: the file cannot be read, or a setting in it is not as it must be; the message names the file.
+        ConfigError: The file cannot be read, or a setting in it is not as it must be; the message names the file.
     """
     if path is None:
         return kind()
@@ -66,22 +64,22 @@ def read(kind: type[Config], path: Path | None) -> Config:
         return _build(kind, tomllib.loads(path.read_text("utf-8-sig")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError, ConfigError) as error:
         reason = f"{error.strerror}: {advice(error)}" if isinstance(error, OSError) else error
-        msg = f"{path}: {reason}"
-        raise ConfigError(msg) from error
+        message = f"{path}: {reason}"
+        raise ConfigError(message) from error
 
 
 def override(config: Config, assignments: Iterable[str]) -> Config:
     """Return settings changed by `key=value` texts, whose values are written as in TOML (quotes may be left out).
 
     Raises:
-        ConfigError: a text has no equals sign, names no setting, or gives a value that the setting cannot take.
+        ConfigError: A text has no equals sign, names no setting, or gives a value that the setting cannot take.
     """
     values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals:
-            msg = f"{assignment!r} is no setting: write key=value, such as epochs=20."
-            raise ConfigError(msg)
+            message = f"{assignment!r} is no setting: write key=value, such as epochs=20."
+            raise ConfigError(message)
         values[key.strip()] = _value(text.strip())
     return _build(type(config), values)
 
@@ -107,7 +105,7 @@ def validate(config: DataclassInstance) -> None:
     """Check every field of a frozen dataclass against its annotation; whole numbers become floats where due.
 
     Raises:
-        ConfigError: a value is of the wrong type or out of range.
+        ConfigError: A value is of the wrong type or out of range.
     """
     for name, hint in typing.get_type_hints(type(config), include_extras=True).items():
         kind, *limits = typing.get_args(hint) if hasattr(hint, "__metadata__") else (hint,)
@@ -117,12 +115,12 @@ def validate(config: DataclassInstance) -> None:
             value = float(value)
             object.__setattr__(config, name, value)
         if type(value) is not kind:  # exactly: true and false are no numbers
-            msg = f"{name} must be {_WORDS[kind]}, not {value!r}."
-            raise ConfigError(msg)
+            message = f"{name} must be {_WORDS[kind]}, not {value!r}."
+            raise ConfigError(message)
         for limit in limits:
             if value not in limit:
-                msg = f"{name} must be {limit}, not {value!r}."
-                raise ConfigError(msg)
+                message = f"{name} must be {limit}, not {value!r}."
+                raise ConfigError(message)
 
 
 _WORDS: Mapping[object, str] = {int: "a whole number", float: "a number", str: "a text"}

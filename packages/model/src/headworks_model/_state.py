@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-__all__ = ["Epoch", "State", "load_checkpoint", "plain", "save_checkpoint"]
-
 Tensors = dict[str, torch.Tensor]
 
 
@@ -75,9 +73,9 @@ def save_checkpoint(folder: Path, state: State, *, origin: dict[str, object]) ->
     """Write the state of a training into a folder, in place of the one before.
 
     Args:
-        folder: where `checkpoint.safetensors` shall lie.
-        state: after a whole epoch.
-        origin: settings, data and version of torch; a later run must have the same to go on from here.
+        folder: Where `checkpoint.safetensors` shall lie.
+        state: After a whole epoch.
+        origin: Settings, data and version of torch; a later run must have the same to go on from here.
     """
     sections: dict[str, Tensors] = {
         "best": state.best,
@@ -99,7 +97,7 @@ def load_checkpoint(folder: Path, state: State, *, origin: dict[str, object]) ->
     """Put a fresh state, of the same settings, where the checkpoint left off, torch's default generator included.
 
     Raises:
-        CheckpointError: the checkpoint is damaged, or was written by a run with other settings, data or torch.
+        CheckpointError: The checkpoint is damaged, or was written by a run with other settings, data or torch.
     """
     path = folder / _files.CHECKPOINT
     try:
@@ -114,8 +112,8 @@ def load_checkpoint(folder: Path, state: State, *, origin: dict[str, object]) ->
     except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         if isinstance(error, CheckpointError):
             raise
-        msg = f"{path} is damaged ({error}): train again without --resume."
-        raise CheckpointError(msg) from error
+        message = f"{path} is damaged ({error}): train again without --resume."
+        raise CheckpointError(message) from error
 
 
 def read_sections(path: Path) -> tuple[dict[str, Any], dict[str, Tensors]]:
@@ -123,7 +121,7 @@ def read_sections(path: Path) -> tuple[dict[str, Any], dict[str, Tensors]]:
     sections: dict[str, Tensors] = {"best": {}, "weights": {}, "optimizer": {}, "random": {}}
     with safetensors.safe_open(path, framework="pt") as file:
         about: dict[str, Any] = json.loads(file.metadata()["headworks"])
-        for key in file.keys():  # noqa: SIM118  the reader is no mapping and cannot be iterated over
+        for key in file.keys():  # noqa: SIM118 - the reader is no mapping and cannot be iterated over
             section, _, name = key.partition("/")
             sections[section][name] = file.get_tensor(key)
     return about, sections
@@ -146,8 +144,8 @@ def check_origin(then: dict[str, object], now: dict[str, object], *, path: Path)
         if then.get(name) != now.get(name)
     ]
     if differing:
-        msg = (
+        message = (
             f"{path} comes from another run: {'; '.join(differing)}. "
             "Resume with what it was, or train again without --resume."
         )
-        raise CheckpointError(msg)
+        raise CheckpointError(message)

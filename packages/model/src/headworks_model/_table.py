@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["table"]
-
 
 def table(metrics: dict[str, Any], *, what: str) -> str:
     """Return the metrics, those of the peers, and the accuracy of every slice as two small tables.
 
     Args:
-        metrics: what `metrics.json` holds.
-        what: the rows that were judged, such as "test rows".
+        metrics: What `metrics.json` holds.
+        what: The rows that were judged, such as "test rows".
     """
     rows = [("this network", metrics), *metrics["peers"].items()]
     lines = [f"{'':<20} {'accuracy':>9} {'macro F1':>9}"]

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from headworks_model._state import Epoch, State
     from torch import nn
 
-__all__ = ["Trained", "load_trained", "origin_of", "save_trained"]
-
 FORMAT = 1
 
 
@@ -56,17 +54,17 @@ class Trained:
     def check_dataset(self, dataset: Dataset) -> None:
         """Raise TrainedError unless the network was trained on this very dataset."""
         if dataset.digest != self.dataset_digest:
-            msg = (
+            message = (
                 f"the network was trained on dataset {self.dataset_digest[:12]}, this is {dataset.digest[:12]}: "
                 "rows of its test split may have been trained on. Train again on this dataset."
             )
-            raise TrainedError(msg)
+            raise TrainedError(message)
         if dataset.classes != self.classes:
-            msg = (
+            message = (
                 f"the classes of the network, {', '.join(self.classes)}, are not those of its dataset, "
                 f"{', '.join(dataset.classes)}: its train.json was changed. Train again."
             )
-            raise TrainedError(msg)
+            raise TrainedError(message)
 
 
 def origin_of(dataset: Dataset, config: TrainConfig) -> dict[str, object]:
@@ -104,15 +102,17 @@ def load_trained(folder: str | Path) -> Trained:
     """Read what a training wrote.
 
     Args:
-        folder: holds `train.json` and `weights.safetensors`.
+        folder: Holds `train.json` and `weights.safetensors`.
 
     Raises:
-        TrainedError: one of them is missing or damaged, or they do not belong together.
+        TrainedError: One of them is missing or damaged, or they do not belong together.
     """
     folder = Path(folder)
     if not (folder / "train.json").is_file():
-        msg = f"{folder} holds no finished training (there is no train.json): run `python -m headworks_model train`."
-        raise TrainedError(msg)
+        message = (
+            f"{folder} holds no finished training (there is no train.json): run `python -m headworks_model train`."
+        )
+        raise TrainedError(message)
     try:
         about = json.loads((folder / "train.json").read_bytes())
         return read_trained(about, (folder / "weights.safetensors").read_bytes())
@@ -121,18 +121,18 @@ def load_trained(folder: str | Path) -> Trained:
         if isinstance(error, ConfigError):
             raise
         reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else " ".join(str(error).split())
-        msg = f"{folder} is damaged ({reason}): train again."
-        raise TrainedError(msg) from error
+        message = f"{folder} is damaged ({reason}): train again."
+        raise TrainedError(message) from error
 
 
 def read_trained(about: dict[str, Any], weights: bytes) -> Trained:
     """Build the network that a `train.json` describes, and load its weights."""
     if about["format"] != FORMAT:
-        msg = f"train.json is of format {about['format']}, this version reads {FORMAT}"
-        raise ValueError(msg)
+        message = f"train.json is of format {about['format']}, this version reads {FORMAT}"
+        raise ValueError(message)
     if hashlib.sha256(weights).hexdigest() != about["weights_digest"]:
-        msg = "weights.safetensors is not the file that train.json describes"
-        raise ValueError(msg)
+        message = "weights.safetensors is not the file that train.json describes"
+        raise ValueError(message)
     config = TrainConfig(**about["config"])
     height, width, channels = about["image_shape"]
     shape, num_classes = (height, width, channels), len(about["classes"])

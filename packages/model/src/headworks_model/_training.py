@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from headworks_data import Dataset
     from headworks_model._trained import Trained
 
-__all__ = ["train"]
-
 LOG = "log.jsonl"
 
 
@@ -45,22 +43,22 @@ def train(
     the last bits; the first one writes, and all must see the same folder.
 
     Args:
-        dataset: its train split is learnt, its validation split decides when to stop and which weights are kept.
-        out: folder for `weights.safetensors`, `train.json` and `log.jsonl`.
-        config: settings; without them, the defaults.
-        resume: go on from the checkpoint in the folder, with the same result as without a break. Where there is none,
+        dataset: Its train split is learnt, its validation split decides when to stop and which weights are kept.
+        out: Folder for `weights.safetensors`, `train.json` and `log.jsonl`.
+        config: Settings; without them, the defaults.
+        resume: Go on from the checkpoint in the folder, with the same result as without a break. Where there is none,
             training starts at the first epoch, or is not repeated if it was finished.
-        progress: is told of every step and epoch.
+        progress: Is told of every step and epoch.
 
     Returns:
         The network with the weights of the best epoch.
 
     Raises:
-        ConfigError: the settings name an unknown network or one that fails, gives no logits, or cannot be trained or
+        ConfigError: The settings name an unknown network or one that fails, gives no logits, or cannot be trained or
             kept; or a batch is too small for so many processes.
-        ShapeError: the network cannot be built for the images of the dataset.
-        CheckpointError: the checkpoint is damaged, or was written with other settings, data or torch.
-        TrainingError: the loss is no longer a finite number.
+        ShapeError: The network cannot be built for the images of the dataset.
+        CheckpointError: The checkpoint is damaged, or was written with other settings, data or torch.
+        TrainingError: The loss is no longer a finite number.
     """
     out, config, progress = Path(out), config or TrainConfig(), progress or Progress()
     origin, shard = origin_of(dataset, config), Shard.current()
@@ -94,8 +92,8 @@ def start(dataset: Dataset, config: TrainConfig) -> State:
     """Return the state before the first epoch, and seed torch's default generator."""
     for name in ("train", "validation"):
         if not len(dataset.splits[name].labels):
-            msg = f"the {name} split has no rows: build a dataset that has some."
-            raise ShapeError(msg)
+            message = f"the {name} split has no rows: build a dataset that has some."
+            raise ShapeError(message)
     check_batches(len(dataset.splits["train"]), config, Shard.current())
     torch.manual_seed(config.seed)
     network = build_network(config, image_shape=dataset.image_shape, num_classes=len(dataset.classes))
@@ -110,9 +108,9 @@ def check_batches(rows: int, config: TrainConfig, shard: Shard) -> None:
     """Raise ConfigError unless every process has a row of every batch."""
     smallest = rows // math.ceil(rows / config.batch_size)
     if smallest < shard.size:
-        msg = f"a batch of {smallest} row(s) cannot be shared by {shard.size} processes: raise batch_size, now "
-        msg += f"{config.batch_size}, or use fewer processes."
-        raise ConfigError(msg)
+        message = f"a batch of {smallest} row(s) cannot be shared by {shard.size} processes: raise batch_size, now "
+        message += f"{config.batch_size}, or use fewer processes."
+        raise ConfigError(message)
 
 
 def finished_before(out: Path, origin: dict[str, object]) -> Trained:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-__all__ = ["ask", "first_line", "try_network"]
-
 ROWS = 2
 """One row alone would leave batch normalisation nothing to average over."""
 
@@ -31,14 +29,16 @@ def ask(network: nn.Module, images: torch.Tensor) -> Any:  # noqa: ANN401 - what
     """Return what a network makes of images, [B, H, W, C].
 
     Raises:
-        ConfigError: it fails.
+        ConfigError: It fails.
     """
     try:
         return network(images)
     except Exception as error:
         # It is code of others, which may raise anything.
-        msg = f"the network fails on {len(images)} image(s), {images.dtype} {list(images.shape)}: {first_line(error)}"
-        raise ConfigError(msg) from error
+        message = (
+            f"the network fails on {len(images)} image(s), {images.dtype} {list(images.shape)}: {first_line(error)}"
+        )
+        raise ConfigError(message) from error
 
 
 @contextmanager
@@ -68,14 +68,14 @@ def try_network(
     """Refuse a network that does not give logits, and leave it as it was.
 
     Args:
-        network: should take uint8 or float32 [B, H, W, C] and return float32 [B, K].
-        name: what it is called.
-        image_shape: height, width, channels.
+        network: Should take uint8 or float32 [B, H, W, C] and return float32 [B, K].
+        name: What it is called.
+        image_shape: Height, width, channels.
         num_classes: K.
-        trains: whether it is to be trained, and not only to predict.
+        trains: Whether it is to be trained, and not only to predict.
 
     Raises:
-        ConfigError: it fails, gives something else, has no weight that could be trained, or state that is no tensor.
+        ConfigError: It fails, gives something else, has no weight that could be trained, or state that is no tensor.
     """
     modes = [(it, it.training) for it in network.modules()]
     blank = torch.zeros((ROWS, *image_shape), dtype=torch.uint8)
@@ -94,8 +94,10 @@ def try_network(
         raise
     except Exception as error:
         # It is code of others, which may raise anything.
-        msg = f"network {name!r} fails on {ROWS} blank images, {blank.dtype} {list(blank.shape)}: {first_line(error)}"
-        raise ConfigError(msg) from error
+        message = (
+            f"network {name!r} fails on {ROWS} blank images, {blank.dtype} {list(blank.shape)}: {first_line(error)}"
+        )
+        raise ConfigError(message) from error
     finally:
         for module, was_training in modes:
             module.training = was_training
@@ -107,16 +109,18 @@ def predicts(network: nn.Module, name: str, blank: torch.Tensor, num_classes: in
     with torch.no_grad():
         logits = logits_of(network, name, blank, num_classes)
     if not logits.isfinite().all():
-        msg = f"network {name!r} gives numbers for a blank image that are not finite, so that no server would start "
-        msg += "with it: see whether it divides by what is 0 in an even image."
-        raise ConfigError(msg)
+        message = (
+            f"network {name!r} gives numbers for a blank image that are not finite, so that no server would start "
+        )
+        message += "with it: see whether it divides by what is 0 in an even image."
+        raise ConfigError(message)
 
 
 def learns(network: nn.Module, name: str, blank: torch.Tensor, num_classes: int) -> None:
     """Refuse a network through which no gradient flows to any weight."""
     if not any(it.requires_grad for it in network.parameters()):
-        msg = f"network {name!r} has no weight that could be trained: set requires_grad of some."
-        raise ConfigError(msg)
+        message = f"network {name!r} has no weight that could be trained: set requires_grad of some."
+        raise ConfigError(message)
     labels = torch.zeros(len(blank), dtype=torch.int64)
     torch.autograd.backward(functional.cross_entropy(logits_of(network, name, blank, num_classes), labels))
 
@@ -125,15 +129,17 @@ def reloads(network: nn.Module, name: str) -> None:
     """Refuse a network whose state cannot be kept as plain tensors and loaded again, as it is after every epoch."""
     state = network.state_dict()
     if odd := [key for key, it in state.items() if not isinstance(it, torch.Tensor)]:
-        msg = f"network {name!r} has state that is no tensor and cannot be kept: {', '.join(odd)}; make buffers of it, "
-        msg += "or leave it out of state_dict."
-        raise ConfigError(msg)
+        message = (
+            f"network {name!r} has state that is no tensor and cannot be kept: {', '.join(odd)}; make buffers of it, "
+        )
+        message += "or leave it out of state_dict."
+        raise ConfigError(message)
     try:
         network.load_state_dict(plain(state))
     except Exception as error:
         # As above.
-        msg = f"the state of network {name!r} cannot be loaded again: {' '.join(str(error).split())}"
-        raise ConfigError(msg) from error
+        message = f"the state of network {name!r} cannot be loaded again: {' '.join(str(error).split())}"
+        raise ConfigError(message) from error
 
 
 def logits_of(network: nn.Module, name: str, images: torch.Tensor, num_classes: int) -> torch.Tensor:
@@ -144,7 +150,9 @@ def logits_of(network: nn.Module, name: str, images: torch.Tensor, num_classes: 
     if not is_tensor or (logits.dtype, list(logits.shape)) != expected:
         given = f"{logits.dtype} {list(logits.shape)}" if is_tensor else f"a {type(logits).__name__}"
         mode = "training" if network.training else "inference"
-        msg = f"network {name!r} gives {given} in {mode}, and must give logits, {expected[0]} {expected[1]}: one for "
-        msg += f"each image and each of the {num_classes} classes."
-        raise ConfigError(msg)
+        message = (
+            f"network {name!r} gives {given} in {mode}, and must give logits, {expected[0]} {expected[1]}: one for "
+        )
+        message += f"each image and each of the {num_classes} classes."
+        raise ConfigError(message)
     return cast("torch.Tensor", logits)

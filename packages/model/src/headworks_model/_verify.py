@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from headworks_model._trained import Trained
     from numpy.typing import NDArray
 
-__all__ = ["TOLERANCE", "verify"]
-
 TOLERANCE = 1e-5
 PROMISED_OPSET = 18
 """Written down apart from what the exporter is asked for, so that a slip there is found here."""
@@ -33,13 +31,13 @@ def verify(content: bytes, trained: Trained, dataset: Dataset) -> float:
     """Return how far ONNX Runtime is from torch at most, on all test images at once and on the first one alone.
 
     Args:
-        content: an ONNX file.
-        trained: the network that it was made of.
-        dataset: the one that the network was trained on; there are rows in its test split.
+        content: An ONNX file.
+        trained: The network that it was made of.
+        dataset: The one that the network was trained on; there are rows in its test split.
 
     Raises:
-        ConfigError: the network fails.
-        ExportError: opset, input, output or metadata are not as promised, ONNX Runtime cannot load or run it, blank
+        ConfigError: The network fails.
+        ExportError: Opset, input, output or metadata are not as promised, ONNX Runtime cannot load or run it, blank
             images have no probabilities, one differs by more than 1e-5, or those of a row do not add up to 1.
     """
     model = onnx.load_from_string(content)
@@ -53,11 +51,13 @@ def verify(content: bytes, trained: Trained, dataset: Dataset) -> float:
     off_one = float(np.abs(together.sum(axis=1, dtype=np.float64) - 1).max())
     # Written this way round, so that a difference which is no number fails as well.
     if not difference <= TOLERANCE:
-        msg = f"the exported graph differs from the network by {difference:.2g}, allowed is {TOLERANCE:g}: not written."
-        raise ExportError(msg)
+        message = (
+            f"the exported graph differs from the network by {difference:.2g}, allowed is {TOLERANCE:g}: not written."
+        )
+        raise ExportError(message)
     if not off_one <= TOLERANCE:
-        msg = f"the probabilities of a row differ from a sum of 1 by {off_one:.2g}: not written."
-        raise ExportError(msg)
+        message = f"the probabilities of a row differ from a sum of 1 by {off_one:.2g}: not written."
+        raise ExportError(message)
     return difference
 
 
@@ -65,14 +65,14 @@ def run(session: Any, images: NDArray[np.uint8], what: str) -> NDArray[np.float3
     """Return the probabilities that a graph gives for images.
 
     Raises:
-        ExportError: it fails.
+        ExportError: It fails.
     """
     try:
         (found,) = session.run(["probabilities"], {"image": images})
     except Exception as error:
         # The errors of ONNX Runtime share no other base class.
-        msg = f"the exported graph fails on {len(images)} {what}: {first_line(error)}: not written."
-        raise ExportError(msg) from error
+        message = f"the exported graph fails on {len(images)} {what}: {first_line(error)}: not written."
+        raise ExportError(message) from error
     probabilities: NDArray[np.float32] = found
     return probabilities
 
@@ -81,17 +81,17 @@ def try_blank(session: Any, image_shape: tuple[int, ...], num_classes: int) -> N
     """Ask a graph for what a server asks it for: blank images, in batches from the smallest to the largest.
 
     Raises:
-        ExportError: it fails, or does not give finite probabilities for each image.
+        ExportError: It fails, or does not give finite probabilities for each image.
     """
     largest = max(2, min(MOST_IMAGES, MOST_BYTES // math.prod(image_shape)))
     for batch in (1, 2, largest):
         found = run(session, np.zeros((batch, *image_shape), np.uint8), "blank image(s)")
         if found.shape != (batch, num_classes) or not np.isfinite(found).all():
-            msg = (
+            message = (
                 f"the exported graph gives no finite probabilities for {batch} blank image(s), so that no server would "
             )
-            msg += "start with it: see whether the network divides by what is 0 in an even image: not written."
-            raise ExportError(msg)
+            message += "start with it: see whether the network divides by what is 0 in an even image: not written."
+            raise ExportError(message)
 
 
 def promised(trained: Trained, dataset: Dataset) -> dict[str, object]:
@@ -133,15 +133,15 @@ def require_equal(promised: dict[str, object], declared: dict[str, object]) -> N
         if promised.get(name) != declared.get(name)
     ]
     if differing:
-        msg = f"the exported graph is not what servers expect: {'; '.join(differing)}: not written."
-        raise ExportError(msg)
+        message = f"the exported graph is not what servers expect: {'; '.join(differing)}: not written."
+        raise ExportError(message)
 
 
 def start_session(content: bytes, *, threads: int) -> Any:  # noqa: ANN401 - onnxruntime ships no types
     """Load an ONNX file into ONNX Runtime.
 
     Raises:
-        ExportError: it cannot be loaded, as where there is no code for a type such as float64 in one of its operations.
+        ExportError: It cannot be loaded, as where there is no code for a type such as float64 in one of its operations.
     """
     onnxruntime = import_runtime()
     options = onnxruntime.SessionOptions()
@@ -150,9 +150,11 @@ def start_session(content: bytes, *, threads: int) -> Any:  # noqa: ANN401 - onn
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         # As above.
-        msg = f"ONNX Runtime cannot load the exported graph: {first_line(error)}: not written; compute in float32, and "
-        msg += "by operations that it knows."
-        raise ExportError(msg) from error
+        message = (
+            f"ONNX Runtime cannot load the exported graph: {first_line(error)}: not written; compute in float32, and "
+        )
+        message += "by operations that it knows."
+        raise ExportError(message) from error
 
 
 def import_runtime() -> Any:  # noqa: ANN401 - onnxruntime ships no types

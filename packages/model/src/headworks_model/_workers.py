@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.context import ForkServerContext, SpawnContext
 
-__all__ = ["run_all"]
-
 # What every process needs, loaded once; the first optimizer would load torch._dynamo.
 PRELOADED = ["headworks_model._crossfit", "torch._dynamo"]
 Argument = TypeVar("Argument")
@@ -29,12 +27,12 @@ def run_all(function: Callable[[Argument], Result], arguments: Sequence[Argument
     """Yield what a function returns for each argument, in the order in which they are done.
 
     Args:
-        function: one of a module.
-        arguments: can be pickled, as what is returned must be.
-        jobs: how many processes; with 1, all is done in this one, in the order given.
+        function: One of a module.
+        arguments: Can be pickled, as what is returned must be.
+        jobs: How many processes; with 1, all is done in this one, in the order given.
 
     Raises:
-        TrainingError: a process was killed.
+        TrainingError: A process was killed.
     """
     if jobs == 1:
         yield from map(function, arguments)
@@ -50,8 +48,8 @@ def run_all(function: Callable[[Argument], Result], arguments: Sequence[Argument
                 process.terminate()
             if not isinstance(error, BrokenProcessPool):
                 raise
-            msg = "a process that trained was killed, for lack of memory perhaps: use --resume and fewer --jobs."
-            raise TrainingError(msg) from error
+            message = "a process that trained was killed, for lack of memory perhaps: use --resume and fewer --jobs."
+            raise TrainingError(message) from error
 
 
 def context() -> ForkServerContext | SpawnContext:

@@ -23,6 +23,6 @@ _MODULES: Final = {
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used, so that a command can listen to signals before it imports all."""
     if name not in _MODULES:
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -35,8 +35,10 @@ def find_model(given: str, environ: Mapping[str, str] = os.environ) -> tuple[Pat
         return Path(given), Path(given).stem
     store, name = environ.get("HEADWORKS_STORE", ""), given.removeprefix(_PREFIX)
     if not store or not _NAME.fullmatch(name):
-        msg = f"cannot find the model {given}: set HEADWORKS_STORE to the store's folder, and name one of its aliases"
-        raise ModelError(msg)
+        message = (
+            f"cannot find the model {given}: set HEADWORKS_STORE to the store's folder, and name one of its aliases"
+        )
+        raise ModelError(message)
     content, file = _last_entry(Path(store, "aliases", name), given)
     path = Path(store, "blobs", content[:2], content[2:])
     try:
@@ -45,8 +47,8 @@ def find_model(given: str, environ: Mapping[str, str] = os.environ) -> tuple[Pat
         is_whole = False
     if not is_whole:
         remedy = f"go back with `headworks rollback {name}`"
-        msg = f"the model {content[:12]} of {given} is missing or damaged in {store}; {remedy}"
-        raise ModelError(msg)
+        message = f"the model {content[:12]} of {given} is missing or damaged in {store}; {remedy}"
+        raise ModelError(message)
     return path, Path(file).stem
 
 
@@ -55,17 +57,17 @@ def _last_entry(folder: Path, given: str) -> tuple[str, str]:
     try:
         newest = max((path for path in folder.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))
     except (OSError, ValueError) as error:
-        msg = (
+        message = (
             f"cannot find the model {given}: nothing was promoted to it in {folder.parents[1]}; see `headworks promote`"
         )
-        raise ModelError(msg) from error
+        raise ModelError(message) from error
     head, _, data = newest.read_bytes().partition(b"\n") if newest.is_file() else (b"", b"", b"")
     entry = _unsealed(head, data)
     content, file = entry.get("content"), entry.get("file")
     if isinstance(content, str) and _DIGEST.fullmatch(content) and isinstance(file, str):
         return content, file
-    msg = f"cannot find the model {given}: its entry {newest} is damaged; promote a model again"
-    raise ModelError(msg)
+    message = f"cannot find the model {given}: its entry {newest} is damaged; promote a model again"
+    raise ModelError(message)
 
 
 def _unsealed(head: bytes, data: bytes) -> dict[str, Any]:

@@ -67,8 +67,8 @@ class Api:
         start = time.perf_counter()
         self._require_model(request)
         if self._pending >= self._config.max_pending:
-            msg = f"{self._pending} requests are waiting for an answer already; try again later"
-            raise OverloadError(msg)
+            message = f"{self._pending} requests are waiting for an answer already; try again later"
+            raise OverloadError(message)
         self._pending += 1
         try:
             codings = read_codings(request.headers)
@@ -85,11 +85,11 @@ class Api:
     def _require_model(self, request: Request) -> None:
         name, version = request.path_params["name"], request.path_params.get("version", VERSION)
         if (name, version) != (self._model.name, VERSION):
-            msg = (
+            message = (
                 f'there is no model "{name[:100]}" of version "{version[:100]}" here; '
                 f'this server has "{self._model.name}" of version "{VERSION}"'
             )
-            raise UnknownModelError(msg)
+            raise UnknownModelError(message)
 
     async def _read_body(self, request: Request) -> bytes:
         self._limit(_number(request, "Content-Length") or 0)
@@ -100,14 +100,14 @@ class Api:
                     body += chunk
                     self._limit(len(body))
         except TimeoutError as error:
-            msg = f"the body did not arrive within {self._config.body_seconds:g} s"
-            raise SlowBodyError(msg) from error
+            message = f"the body did not arrive within {self._config.body_seconds:g} s"
+            raise SlowBodyError(message) from error
         return bytes(body)
 
     def _limit(self, size: int) -> None:
         if size > self._config.max_body:
-            msg = f"the body has {size} bytes or more; at most {self._config.max_body} are taken in one request"
-            raise TooLargeError(msg)
+            message = f"the body has {size} bytes or more; at most {self._config.max_body} are taken in one request"
+            raise TooLargeError(message)
 
     def _answer(self, body: bytes, codings: list[str], json_length: int | None) -> tuple[int, Response]:
         """Do all the work of one request, in a thread of the pool."""
@@ -139,8 +139,8 @@ def _number(request: Request, header: str) -> int | None:
         return None
     text = ", ".join(sorted(found))
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
-        msg = f"the header {header} must be a number of bytes, got {text[:100]!r}"
-        raise RequestError(msg)
+        message = f"the header {header} must be a number of bytes, got {text[:100]!r}"
+        raise RequestError(message)
     return int(text)
 
 

@@ -30,8 +30,8 @@ def read_codings(headers: Headers) -> list[str]:
     unknown = [name for name in codings if name not in _WINDOWS]
     if unknown or len(codings) > _MAX_CODINGS:
         reason = f"{unknown[0][:100]!r} is not supported" if unknown else f"{len(codings)} codings are too many"
-        msg = f"Content-Encoding: {reason}; send the body as it is, or by {' or '.join(CODINGS.split(', '))}"
-        raise EncodingError(msg)
+        message = f"Content-Encoding: {reason}; send the body as it is, or by {' or '.join(CODINGS.split(', '))}"
+        raise EncodingError(message)
     return codings
 
 
@@ -60,20 +60,20 @@ def _expand(body: bytes, coding: str, limit: int) -> bytes:
         try:
             parts.append(expander.decompress(body, room))
         except zlib.error as error:
-            msg = f"the body is no {coding} data: {error}"
-            raise RequestError(msg) from error
+            message = f"the body is no {coding} data: {error}"
+            raise RequestError(message) from error
         room -= len(parts[-1])
         if not room:
-            msg = f"the body expands to more than {limit} bytes; at most {limit} are taken in one request"
-            raise TooLargeError(msg)
+            message = f"the body expands to more than {limit} bytes; at most {limit} are taken in one request"
+            raise TooLargeError(message)
         if not expander.eof:
-            msg = f"the body ends before its {coding} data does"
-            raise RequestError(msg)
+            message = f"the body ends before its {coding} data does"
+            raise RequestError(message)
         body = expander.unused_data
         if not body:
             return b"".join(parts)
-    msg = f"{len(body)} bytes follow the {coding} data of the body"
-    raise RequestError(msg)
+    message = f"{len(body)} bytes follow the {coding} data of the body"
+    raise RequestError(message)
 
 
 def choose_coding(accepted: str) -> str:

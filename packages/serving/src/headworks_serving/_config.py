@@ -54,14 +54,14 @@ class ServingConfig:
     def __post_init__(self) -> None:
         """Refuse values that no server could work with."""
         if not 0 <= self.port <= _MAX_PORT:
-            msg = f"port is {self.port}; give a number from 0 (any free port) to {_MAX_PORT}"
-            raise ConfigError(msg)
+            message = f"port is {self.port}; give a number from 0 (any free port) to {_MAX_PORT}"
+            raise ConfigError(message)
         numbers = dict.fromkeys((it for it in vars(self) if it.startswith("max_")), _MAX_NUMBER)
         for name, most in {**numbers, "workers": _MAX_THREADS, "threads": _MAX_THREADS}.items():
             if not 1 <= getattr(self, name) <= most:
-                msg = f"{name} is {getattr(self, name)}; give a number from 1 to {most}"
-                raise ConfigError(msg)
+                message = f"{name} is {getattr(self, name)}; give a number from 1 to {most}"
+                raise ConfigError(message)
         for name in (it for it in vars(self) if it.endswith("_seconds")):
             if not 0 < getattr(self, name) < math.inf:
-                msg = f"{name} is {getattr(self, name)}; give a finite time above 0"
-                raise ConfigError(msg)
+                message = f"{name} is {getattr(self, name)}; give a finite time above 0"
+                raise ConfigError(message)

@@ -54,11 +54,11 @@ class _Parser(h11.Connection):
         if size > self._max_head:
             raise self._too_large()
         if request.http_version not in _VERSIONS:
-            msg = f"HTTP/{request.http_version.decode()} is not spoken here, only HTTP/1.1 is"
-            raise _Refusal(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, msg)
+            message = f"HTTP/{request.http_version.decode()} is not spoken here, only HTTP/1.1 is"
+            raise _Refusal(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, message)
         if {b"content-length", b"transfer-encoding"} <= {name for name, _ in request.headers}:
-            msg = "a request has either Content-Length or Transfer-Encoding, not both"  # RFC 9112, 6.1: an attack
-            raise _Refusal(HTTPStatus.BAD_REQUEST, msg)
+            message = "a request has either Content-Length or Transfer-Encoding, not both"  # RFC 9112, 6.1: an attack
+            raise _Refusal(HTTPStatus.BAD_REQUEST, message)
         target = _origin_form(request.target)
         if target == request.target:
             return request

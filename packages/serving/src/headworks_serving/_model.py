@@ -47,15 +47,15 @@ class Model:
         try:
             (found,) = self.session.run([OUTPUT], {INPUT: images})
         except Exception as error:  # The errors of ONNX Runtime share no other base class.
-            msg = f'model "{self.name}" cannot compute: {_first_line(error)}'
-            raise InferenceError(msg) from error
+            message = f'model "{self.name}" cannot compute: {_first_line(error)}'
+            raise InferenceError(message) from error
         probabilities: NDArray[np.float32] = found
         if probabilities.shape != (len(images), len(self.labels)) or not np.isfinite(probabilities).all():
-            msg = (
+            message = (
                 f'model "{self.name}" gave no {len(self.labels)} finite probabilities for each of {len(images)} '
                 f"images, but an output of shape {list(probabilities.shape)}"
             )
-            raise InferenceError(msg)
+            raise InferenceError(message)
         return probabilities
 
 
@@ -103,8 +103,8 @@ def _open_session(path: Path, threads: int) -> Any:  # noqa: ANN401 - onnxruntim
     try:
         content = path.read_bytes()
     except OSError as error:
-        msg = f"cannot read the model {path}: {error.strerror}; {_REMEDY}, or correct the path"
-        raise ModelError(msg) from error
+        message = f"cannot read the model {path}: {error.strerror}; {_REMEDY}, or correct the path"
+        raise ModelError(message) from error
     ort = _import_runtime()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -115,8 +115,8 @@ def _open_session(path: Path, threads: int) -> Any:  # noqa: ANN401 - onnxruntim
     try:
         return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # The errors of ONNX Runtime share no other base class.
-        msg = f"{path} is no ONNX model that ONNX Runtime can load ({_first_line(error)}); {_REMEDY}"
-        raise ModelError(msg) from error
+        message = f"{path} is no ONNX model that ONNX Runtime can load ({_first_line(error)}); {_REMEDY}"
+        raise ModelError(message) from error
 
 
 def _read_metadata(path: Path, session: Any) -> dict[str, str]:  # noqa: ANN401 - onnxruntime ships no types
@@ -124,8 +124,8 @@ def _read_metadata(path: Path, session: Any) -> dict[str, str]:  # noqa: ANN401 
     needed = ("headworks.labels", "headworks.dataset_digest", "headworks.weights_digest")
     missing = [name for name in needed if not found.get(name)]
     if missing:
-        msg = f"{path} lacks the metadata {', '.join(missing)}; {_REMEDY}"
-        raise ModelError(msg)
+        message = f"{path} lacks the metadata {', '.join(missing)}; {_REMEDY}"
+        raise ModelError(message)
     return {name: value for name, value in sorted(found.items()) if name.startswith("headworks.")}
 
 
@@ -135,11 +135,11 @@ def _read_labels(path: Path, metadata: dict[str, str]) -> tuple[str, ...]:
     except (ValueError, RecursionError):
         labels = None
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
-        msg = f"the metadata headworks.labels of {path} is no JSON list of class names; {_REMEDY}"
-        raise ModelError(msg)
+        message = f"the metadata headworks.labels of {path} is no JSON list of class names; {_REMEDY}"
+        raise ModelError(message)
     if len(set(labels)) < len(labels):
-        msg = f"the metadata headworks.labels of {path} names a class twice; {_REMEDY}"
-        raise ModelError(msg)
+        message = f"the metadata headworks.labels of {path} names a class twice; {_REMEDY}"
+        raise ModelError(message)
     return tuple(labels)
 
 
@@ -152,11 +152,11 @@ def _read_image_shape(path: Path, session: Any) -> tuple[int, int, int]:  # noqa
         ):
             if outputs.get(OUTPUT) == "tensor(float)":
                 return height, width, channels
-    msg = (
+    message = (
         f"{path} takes {inputs} and gives {outputs}; a served model takes one input {INPUT!r}, tensor(uint8), "
         f"[batch, H, W, C] with a free batch, and gives {OUTPUT!r}, tensor(float); {_REMEDY}"
     )
-    raise ModelError(msg)
+    raise ModelError(message)
 
 
 def _warm_up(path: Path, model: Model) -> None:
@@ -165,8 +165,8 @@ def _warm_up(path: Path, model: Model) -> None:
         for batch in (1, 2):
             model.predict(np.zeros((batch, *model.image_shape), np.uint8))
     except InferenceError as error:
-        msg = f"{path} fails on blank images: {error}; {_REMEDY}"
-        raise ModelError(msg) from error
+        message = f"{path} fails on blank images: {error}; {_REMEDY}"
+        raise ModelError(message) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -58,8 +58,8 @@ def parse_request(
     """
     length = len(body) if json_length is None else json_length
     if length > len(body):
-        msg = f"Inference-Header-Content-Length is {length}, but the body has only {len(body)} bytes"
-        raise RequestError(msg)
+        message = f"Inference-Header-Content-Length is {length}, but the body has only {len(body)} bytes"
+        raise RequestError(message)
     document, raw = _parse_json(body[:length]), body[length:]
     parameters = _member(document, "parameters", dict) or {}
     image = _only_input(document)
@@ -75,11 +75,11 @@ def _parse_json(text: bytes) -> dict[str, object]:
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        msg = f"the body is no JSON: {error}"
-        raise RequestError(msg) from error
+        message = f"the body is no JSON: {error}"
+        raise RequestError(message) from error
     if not isinstance(document, dict):
-        msg = f"the body must be a JSON object, got {reprlib.repr(document)}"
-        raise RequestError(msg)
+        message = f"the body must be a JSON object, got {reprlib.repr(document)}"
+        raise RequestError(message)
     return document
 
 
@@ -88,23 +88,23 @@ def _member(container: dict[str, object], key: str, kind: type[_Kind]) -> _Kind 
     value = container.get(key)
     if value is None or type(value) is kind:
         return value
-    msg = f'"{key}" must be {_KINDS[kind]}, got {reprlib.repr(value)}'
-    raise RequestError(msg)
+    message = f'"{key}" must be {_KINDS[kind]}, got {reprlib.repr(value)}'
+    raise RequestError(message)
 
 
 def _required(container: dict[str, object], key: str, kind: type[_Kind]) -> _Kind:
     value = _member(container, key, kind)
     if value is None:
-        msg = f'"{key}" is missing; it must be {_KINDS[kind]}'
-        raise RequestError(msg)
+        message = f'"{key}" is missing; it must be {_KINDS[kind]}'
+        raise RequestError(message)
     return value
 
 
 def _objects(values: list[object], key: str) -> list[dict[str, object]]:
     found = [value for value in values if isinstance(value, dict)]
     if len(found) < len(values):
-        msg = f'"{key}" must be a list of objects, got {reprlib.repr(values)}'
-        raise RequestError(msg)
+        message = f'"{key}" must be a list of objects, got {reprlib.repr(values)}'
+        raise RequestError(message)
     return found
 
 
@@ -112,12 +112,12 @@ def _only_input(document: dict[str, object]) -> dict[str, object]:
     inputs = _objects(_required(document, "inputs", list), "inputs")
     names = [_required(it, "name", str) for it in inputs]
     if names != [INPUT]:
-        msg = f'"inputs" must hold exactly one tensor, named "{INPUT}", got {reprlib.repr(names)}'
-        raise RequestError(msg)
+        message = f'"inputs" must hold exactly one tensor, named "{INPUT}", got {reprlib.repr(names)}'
+        raise RequestError(message)
     datatype = _required(inputs[0], "datatype", str)
     if datatype != "UINT8":
-        msg = f'input "{INPUT}" must have the datatype "UINT8", got {reprlib.repr(datatype)}'
-        raise RequestError(msg)
+        message = f'input "{INPUT}" must have the datatype "UINT8", got {reprlib.repr(datatype)}'
+        raise RequestError(message)
     return inputs[0]
 
 
@@ -125,14 +125,14 @@ def _read_shape(image: dict[str, object], image_shape: tuple[int, int, int], max
     shape = _required(image, "shape", list)
     batch = shape[0] if shape else None
     if type(batch) is not int or shape[1:] != list(image_shape) or not set(map(type, shape)) <= {int}:
-        msg = f'input "{INPUT}" must have the shape {[-1, *image_shape]} (-1: the batch), got {reprlib.repr(shape)}'
-        raise RequestError(msg)
+        message = f'input "{INPUT}" must have the shape {[-1, *image_shape]} (-1: the batch), got {reprlib.repr(shape)}'
+        raise RequestError(message)
     if batch < 1:
-        msg = f'input "{INPUT}" has a batch of {batch}; send at least one image'
-        raise RequestError(msg)
+        message = f'input "{INPUT}" has a batch of {batch}; send at least one image'
+        raise RequestError(message)
     if batch > max_batch:
-        msg = f'input "{INPUT}" has a batch of {batch}; at most {max_batch} images are taken in one request'
-        raise TooLargeError(msg)
+        message = f'input "{INPUT}" has a batch of {batch}; at most {max_batch} images are taken in one request'
+        raise TooLargeError(message)
     return batch, *image_shape
 
 
@@ -142,16 +142,16 @@ def _read_pixels(image: dict[str, object], shape: tuple[int, ...], raw: bytes) -
     size = _member(parameters, "binary_data_size", int)
     if size is None:
         if raw:
-            msg = f'{len(raw)} bytes follow the JSON object, but input "{INPUT}" has no "binary_data_size"'
-            raise RequestError(msg)
+            message = f'{len(raw)} bytes follow the JSON object, but input "{INPUT}" has no "binary_data_size"'
+            raise RequestError(message)
         pixels = _flatten(_required(image, "data", list), shape)
     else:
         if "data" in image or not len(raw) == size == math.prod(shape):
-            msg = (
+            message = (
                 f'input "{INPUT}" of shape {list(shape)} as raw data needs no "data", a "binary_data_size" of '
                 f"{math.prod(shape)} and as many bytes after the JSON object; got {size} and {len(raw)} bytes"
             )
-            raise RequestError(msg)
+            raise RequestError(message)
         pixels = raw
     return np.frombuffer(pixels, np.uint8).reshape(shape)
 
@@ -164,14 +164,16 @@ def _flatten(data: list[object], shape: tuple[int, ...]) -> bytes:
         if not rows:
             break
         if len(rows) < len(values) or {*map(len, rows)} != {size}:
-            msg = f'"data" of input "{INPUT}" is ragged: it must be one flat list, or nested as the shape {list(shape)}'
-            raise RequestError(msg)
+            message = (
+                f'"data" of input "{INPUT}" is ragged: it must be one flat list, or nested as the shape {list(shape)}'
+            )
+            raise RequestError(message)
         values = list(chain.from_iterable(rows))
     if len(values) != math.prod(shape):
-        msg = (
+        message = (
             f'"data" of input "{INPUT}" has {len(values)} values, but its shape {list(shape)} needs {math.prod(shape)}'
         )
-        raise RequestError(msg)
+        raise RequestError(message)
     return _to_bytes(values)
 
 
@@ -183,24 +185,24 @@ def _to_bytes(values: list[object]) -> bytes:
     except ValueError:  # One of them is below 0 or above 255.
         pass
     wrong = next(value for value in values if type(value) is not int or not 0 <= value <= _MAX_PIXEL)
-    msg = f'"data" of input "{INPUT}" must be whole numbers from 0 to {_MAX_PIXEL}, got {reprlib.repr(wrong)}'
-    raise RequestError(msg)
+    message = f'"data" of input "{INPUT}" must be whole numbers from 0 to {_MAX_PIXEL}, got {reprlib.repr(wrong)}'
+    raise RequestError(message)
 
 
 def _read_outputs(document: dict[str, object], *, binary: bool) -> tuple[RequestedOutput, ...]:
     wanted = _objects(_member(document, "outputs", list) or [], "outputs")
     found = [_read_output(it, binary=binary) for it in wanted]
     if len({it.name for it in found}) < len(found):
-        msg = f'"outputs" names an output twice: {[it.name for it in found]}'
-        raise RequestError(msg)
+        message = f'"outputs" names an output twice: {[it.name for it in found]}'
+        raise RequestError(message)
     return tuple(found or (RequestedOutput(name=name, binary=binary) for name in OUTPUTS))
 
 
 def _read_output(wanted: dict[str, object], *, binary: bool) -> RequestedOutput:
     name = _required(wanted, "name", str)
     if name not in OUTPUTS:
-        msg = f"there is no output {reprlib.repr(name)}; the model gives {', '.join(OUTPUTS)}"
-        raise RequestError(msg)
+        message = f"there is no output {reprlib.repr(name)}; the model gives {', '.join(OUTPUTS)}"
+        raise RequestError(message)
     parameters = _member(wanted, "parameters", dict) or {}
     _refuse_unknown(parameters, "binary_data")
     own = _member(parameters, "binary_data", bool)
@@ -211,5 +213,5 @@ def _refuse_unknown(parameters: dict[str, object], known: str) -> None:
     """Refuse what would change the answer and is not done here, such as shared memory or classification."""
     for name in parameters:
         if name != known:
-            msg = f'the tensor parameter {reprlib.repr(name)} is not supported, only "{known}" is'
-            raise RequestError(msg)
+            message = f'the tensor parameter {reprlib.repr(name)} is not supported, only "{known}" is'
+            raise RequestError(message)

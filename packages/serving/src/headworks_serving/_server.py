@@ -71,8 +71,8 @@ def _address_errors(config: ServingConfig) -> Iterator[None]:
         yield
     except (OSError, UnicodeError) as error:  # UnicodeError: a name that cannot be one of a host
         reason = getattr(error, "strerror", None) or error
-        msg = f"cannot listen on {config.host} port {config.port}: {reason}; give another --host or --port"
-        raise AddressError(msg) from error
+        message = f"cannot listen on {config.host} port {config.port}: {reason}; give another --host or --port"
+        raise AddressError(message) from error
 
 
 def _bind(config: ServingConfig) -> socket.socket:

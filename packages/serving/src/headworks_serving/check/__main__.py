@@ -59,15 +59,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _address(text: str) -> str:
     if not re.fullmatch(r"[^/\s]+:[0-9]+", text):
-        msg = f"{text!r} is not of the form HOST:PORT, such as 127.0.0.1:8000"
-        raise argparse.ArgumentTypeError(msg)
+        message = f"{text!r} is not of the form HOST:PORT, such as 127.0.0.1:8000"
+        raise argparse.ArgumentTypeError(message)
     return text
 
 
 def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= _MOST_REQUESTS:
-        msg = f"{text!r} is no whole number from 1 to {_MOST_REQUESTS:,}"
-        raise argparse.ArgumentTypeError(msg)
+        message = f"{text!r} is no whole number from 1 to {_MOST_REQUESTS:,}"
+        raise argparse.ArgumentTypeError(message)
     return int(text)
 
 

@@ -33,11 +33,11 @@ def wait_until_ready(address: str, name: str, *, seconds: float) -> None:
     end = time.monotonic() + seconds
     while not _is_ready(address, name):
         if time.monotonic() > end:
-            msg = (
+            message = (
                 f'no server at {address} is ready to predict with a model "{name}" after {seconds:g} s; '
                 "read its log, and check the address and the name"
             )
-            raise ServerFaultError(msg)
+            raise ServerFaultError(message)
         time.sleep(_TICK)
 
 
@@ -68,8 +68,8 @@ def predict(address: str, name: str, images: NDArray[np.uint8], *, binary: bool)
     try:
         return _run_apart(partial(_predict, address, name, images, binary=binary))
     except Exception as error:  # Whatever is wrong with an answer is what the check is there to find.
-        msg = f'the server does not predict with the model "{name}": {type(error).__name__}: {error}'
-        raise ServerFaultError(msg) from error
+        message = f'the server does not predict with the model "{name}": {type(error).__name__}: {error}'
+        raise ServerFaultError(message) from error
 
 
 def time_requests(address: str, name: str, images: NDArray[np.uint8], *, number: int) -> list[float]:
@@ -87,8 +87,8 @@ def time_requests(address: str, name: str, images: NDArray[np.uint8], *, number:
     try:
         return _run_apart(partial(_time_requests, address, name, images, number=number))
     except Exception as error:  # As above: the server answered a moment ago.
-        msg = f'the server ceased to predict with the model "{name}": {type(error).__name__}: {error}'
-        raise ServerFaultError(msg) from error
+        message = f'the server ceased to predict with the model "{name}": {type(error).__name__}: {error}'
+        raise ServerFaultError(message) from error
 
 
 def _time_requests(address: str, name: str, images: NDArray[np.uint8], *, number: int) -> list[float]:

@@ -50,11 +50,11 @@ def _wait_for_address(process: subprocess.Popen[bytes], log: IO[str], seconds: f
         status = process.poll()
         if status is not None:
             kind = CheckInputError if status == _BAD_INPUT else ServerFaultError
-            msg = f"the server ended with exit code {status} before it was ready:\n{_read(log).strip()}"
-            raise kind(msg)
+            message = f"the server ended with exit code {status} before it was ready:\n{_read(log).strip()}"
+            raise kind(message)
         if time.monotonic() > end:
-            msg = f"the server was not ready after {seconds:g} s; its log:\n{_read(log).strip()}"
-            raise ServerFaultError(msg)
+            message = f"the server was not ready after {seconds:g} s; its log:\n{_read(log).strip()}"
+            raise ServerFaultError(message)
         time.sleep(_TICK)
     return found[1]
 
@@ -64,11 +64,11 @@ def _stop(process: subprocess.Popen[bytes], log: IO[str]) -> None:
     try:
         status = process.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired as error:
-        msg = f"the server still ran {_STOP_SECONDS:g} s after SIGTERM; its log:\n{_read(log).strip()}"
-        raise ServerFaultError(msg) from error
+        message = f"the server still ran {_STOP_SECONDS:g} s after SIGTERM; its log:\n{_read(log).strip()}"
+        raise ServerFaultError(message) from error
     if status and os.name == "posix":  # Elsewhere a process cannot be asked to end, only be ended.
-        msg = f"the server ended with exit code {status} after SIGTERM; its log:\n{_read(log).strip()}"
-        raise ServerFaultError(msg)
+        message = f"the server ended with exit code {status} after SIGTERM; its log:\n{_read(log).strip()}"
+        raise ServerFaultError(message)
 
 
 def _read(log: IO[str]) -> str:

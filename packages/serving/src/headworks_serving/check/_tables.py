@@ -45,16 +45,18 @@ def read_split(dataset: Path, split: str) -> Split:
     try:
         document = json.loads(about.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        msg = f"cannot read {about}: {error}; build the dataset again"
-        raise CheckInputError(msg) from error
+        message = f"cannot read {about}: {error}; build the dataset again"
+        raise CheckInputError(message) from error
     classes = document.get("classes") if isinstance(document, dict) else None
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        msg = f"{about} has no list of the names of classes; build the dataset again"
-        raise CheckInputError(msg)
+        message = f"{about} has no list of the names of classes; build the dataset again"
+        raise CheckInputError(message)
     column = table["image"]
     if not isinstance(column.type, pa.FixedShapeTensorType) or column.type.value_type != pa.uint8():
-        msg = f"the column image of {path} is {column.type}, not a fixed-shape tensor of uint8; build the dataset again"
-        raise CheckInputError(msg)
+        message = (
+            f"the column image of {path} is {column.type}, not a fixed-shape tensor of uint8; build the dataset again"
+        )
+        raise CheckInputError(message)
     shape = tuple(column.type.shape)
     images = np.empty((0, *shape), np.uint8) if not len(column) else column.combine_chunks().to_numpy_ndarray()
     return Split(ids=table["id"].to_pylist(), images=images, classes=classes)
@@ -76,11 +78,13 @@ def read_predictions(path: Path, *, num_classes: int) -> Predictions:
         flat = np.array(table["probabilities"].to_pylist(), np.float32)
         probabilities = flat.reshape(len(predicted), num_classes)
     except (ValueError, TypeError, OverflowError) as error:
-        msg = f"{path} does not hold {num_classes} probabilities for each row ({error}); evaluate on this dataset again"
-        raise CheckInputError(msg) from error
+        message = (
+            f"{path} does not hold {num_classes} probabilities for each row ({error}); evaluate on this dataset again"
+        )
+        raise CheckInputError(message) from error
     if ((predicted < 0) | (predicted >= num_classes)).any():
-        msg = f"{path} predicts classes outside 0..{num_classes - 1}; evaluate on this dataset again"
-        raise CheckInputError(msg)
+        message = f"{path} predicts classes outside 0..{num_classes - 1}; evaluate on this dataset again"
+        raise CheckInputError(message)
     return Predictions(ids=table["id"].to_pylist(), predicted=predicted, probabilities=probabilities)
 
 
@@ -93,13 +97,13 @@ def _read(path: Path, columns: list[str]) -> Any:  # noqa: ANN401 - pyarrow ship
             missing = [name for name in columns if name not in found]
             table = None if missing else file.read(columns)
     except (OSError, pa.ArrowException) as error:
-        msg = f"cannot read {path}: {error}; make it again"
-        raise CheckInputError(msg) from error
+        message = f"cannot read {path}: {error}; make it again"
+        raise CheckInputError(message) from error
     if table is None:
-        msg = f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(found)}"
-        raise CheckInputError(msg)
+        message = f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(found)}"
+        raise CheckInputError(message)
     gaps = [name for name in columns if table[name].null_count]
     if gaps or len(set(table["id"].to_pylist())) < len(table):
-        msg = f"{path} has " + (f"gaps in {', '.join(gaps)}" if gaps else "an id twice") + "; make it again"
-        raise CheckInputError(msg)
+        message = f"{path} has " + (f"gaps in {', '.join(gaps)}" if gaps else "an id twice") + "; make it again"
+        raise CheckInputError(message)
     return table
