@@ -31,7 +31,7 @@ from headworks._run.claims import share
 from headworks._run.display import Display
 from headworks._run.lock import hold
 from headworks._run.loop import Runner
-from headworks._run.task import Settings, Surroundings
+from headworks._run.task import Settings, SharedState
 from headworks._store.store import Store
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def loop(root: Path, shape: Shape, jobs: int) -> None:
     ]
     display = Display((root / "said").open("w", encoding="utf-8"))
     with hold(str(root), {}, display.say) as watchdog, share(str(root), {}) as claims:
-        around = Surroundings(
+        shared = SharedState(
             root=str(root),
             commit="",
             nox=NOX,
@@ -131,7 +131,7 @@ def loop(root: Path, shape: Shape, jobs: int) -> None:
             is_hasty=lambda: False,
             look=lambda: SimpleNamespace(digest=digest, written=lambda _session: []),  # type: ignore[arg-type,return-value]
         )
-        runner: Any = Runner(planned, frozenset(shape), around)  # type: ignore[arg-type]  # stands in for a plan
+        runner: Any = Runner(planned, frozenset(shape), shared)  # type: ignore[arg-type]  # stands in for a plan
         runner.run()
     if any(outcome.status != "passed" for outcome in runner.outcomes.values()):
         raise SystemExit((root / "said").read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from hypothesis import settings
 
-from headworks._machine.nox import Nox
+from headworks._machine.nox import ListedSession, Nox
 from headworks._machine.programs import Programs
 from headworks._plan.plan import plan
 from headworks._store.store import Store
@@ -316,18 +316,18 @@ class Monorepo:
         (self.root / name).write_text(content.replace(old, new))
 
 
-def _listed(source: str) -> list[Any]:
+def _listed(source: str) -> list[ListedSession]:
     """Return what nox would list for the noxfile of a monorepo, whose decorators are simple enough."""
-    found: list[Any] = []
+    found = []
     for name in source.split("def ")[1:]:
         function = name.partition("(")[0]
         if function == "tests":
             for python in ("3.11", "3.13"):
                 for package in ("base", "app", "solo"):
-                    parameters = (("package", package),)
-                    found.append((f"tests-{python}({package})", "tests", python, (), parameters, True))
+                    instance, parameters = f"tests-{python}({package})", (("package", package),)
+                    found.append(ListedSession(name=instance, function="tests", python=python, parameters=parameters))
         else:
-            found.append((function, function, "", (), (), True))
+            found.append(ListedSession(name=function, function=function))
     return found
 
 
@@ -335,7 +335,7 @@ def _listed(source: str) -> list[Any]:
 def monorepo(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Monorepo:
     """Return a monorepo, for which neither nox nor another Python need be started."""
 
-    def listed(_nox: Nox, root: str, _environ: object) -> list[Any]:
+    def listed(_nox: Nox, root: str, _environ: object) -> list[ListedSession]:
         return _listed((Path(root) / "noxfile.py").read_text())
 
     monkeypatch.setattr(Nox, "list_sessions", listed)

@@ -15,7 +15,7 @@ import pytest
 from pyarrow import parquet
 
 from headworks import _cli
-from headworks._machine.nox import Nox
+from headworks._machine.nox import ListedSession, Nox
 from headworks._metrics.exported import predict_rows
 from headworks._metrics.file import read_predictions
 from headworks._plan.plan import plan
@@ -137,8 +137,8 @@ def demo(scratch: Scratch, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
     monkeypatch.chdir(scratch.root)
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.delenv("HEADWORKS_RUN", raising=False)
-    names = ("evaluate", "crossfit")
-    monkeypatch.setattr(Nox, "list_sessions", lambda *_: [(it, it, "", (), (), True) for it in names])
+    listed = [ListedSession(name=it, function=it) for it in ("evaluate", "crossfit")]
+    monkeypatch.setattr(Nox, "list_sessions", lambda *_: listed)
     return Demo(scratch, capfd)
 
 

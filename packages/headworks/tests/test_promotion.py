@@ -11,7 +11,7 @@ import pytest
 
 from headworks import _cli
 from headworks._gate.terms import terms
-from headworks._machine.nox import Nox
+from headworks._machine.nox import ListedSession, Nox
 from headworks._project.gate_table import project_settings
 from headworks._store.journal import Journal
 
@@ -93,9 +93,10 @@ def release(
     scratch.commit({"pyproject.toml": TABLE, "noxfile.py": "import nox\n"})
     monkeypatch.chdir(scratch.root)
     functions = ("dataset", "train", "export", "gate", "serve-check", "serve")
-    listed: list[Any] = [(it, it, "", (), (), True) for it in functions]
-    listed.append(("test-images(serving)", "test-images", "", (), (("image", "serving"),), True))
-    listed.append(("tests-3.13", "tests", "3.13", (), (), True))
+    listed = [ListedSession(name=it, function=it) for it in functions]
+    image = (("image", "serving"),)
+    listed.append(ListedSession(name="test-images(serving)", function="test-images", parameters=image))
+    listed.append(ListedSession(name="tests-3.13", function="tests", python="3.13"))
     monkeypatch.setattr(Nox, "list_sessions", lambda *_: listed)
     return Release(stage, capsys)
 

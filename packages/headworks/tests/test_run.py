@@ -24,7 +24,7 @@ from headworks._run.display import Display
 from headworks._run.lock import hold
 from headworks._run.look import Look
 from headworks._run.loop import Runner
-from headworks._run.task import Settings, Surroundings
+from headworks._run.task import Settings, SharedState
 from headworks._store.store import Store
 from headworks.errors import UsageError
 
@@ -120,7 +120,7 @@ class Bench:
         look = ScriptLook(self.root / "scripts")
         root = str(self.root)
         with hold(root, self.environ, display.say) as watchdog, share(root, self.environ) as claims:
-            around = Surroundings(
+            shared = SharedState(
                 root=str(self.root),
                 commit="c0ffee",
                 nox=("sh", "nox"),
@@ -135,7 +135,7 @@ class Bench:
                 look=lambda: look,
                 is_hasty=lambda: False,
             )
-            self.runner = Runner(list(self.sessions.values()), frozenset(asked or self.sessions), around)
+            self.runner = Runner(list(self.sessions.values()), frozenset(asked or self.sessions), shared)
             self.runner.run()
         outcomes: dict[str, Outcome] = self.runner.outcomes
         return outcomes

@@ -1,8 +1,8 @@
 """The command line: finds the module of a command and runs it.
 
 A command NAME is a module `_commands.NAME` with `add_arguments(parser)` and `run(arguments) -> int`; its docstring's
-first line is its help. Where it says `takes_more = True`, it gets what follows `--` as `more`. Only the module of the
-command that was asked for is imported, and argparse only where the arguments are not plain ones.
+first line is its help. Where it says `accepts_extra_args = True`, it gets what follows `--` as `extra`. Only the module
+of the command that was asked for is imported, and argparse only where the arguments are not plain ones.
 """
 
 from __future__ import annotations
@@ -120,13 +120,13 @@ def _run(arguments: list[str]) -> int:
         say(f"headworks {version('headworks')}")
         return 0
     command = _command(name)
-    more = None
-    if getattr(command, "takes_more", False):
+    extra = None
+    if getattr(command, "accepts_extra_args", False):
         dashes = rest.index("--") if "--" in rest else len(rest)
-        rest, more = rest[:dashes], rest[dashes + 1 :]
+        rest, extra = rest[:dashes], rest[dashes + 1 :]
     values = _parse(name, command, rest)
-    if more is not None:
-        values.more = more
+    if extra is not None:
+        values.extra = extra
     return command.run(values)
 
 

@@ -104,7 +104,7 @@ def _settings(arguments: Any, way: str) -> GateSettings:  # noqa: ANN401  # argp
 def _plan(arguments: Any, settings: GateSettings) -> str:  # noqa: ANN401  # argparse's
     """Return how many rows the conditions need."""
     from headworks._gate.rows_needed import as_data, as_text, needs
-    from headworks._project.gate_settings import wanted
+    from headworks._project.gate_settings import named_conditions
 
     if arguments.rows is not None and arguments.rows <= 0:
         message = f"--rows is {arguments.rows}; it has to be 1 or more."
@@ -112,7 +112,7 @@ def _plan(arguments: Any, settings: GateSettings) -> str:  # noqa: ANN401  # arg
     if arguments.rows is not None and arguments.candidate:
         message = "--rows stands in for the rows of --candidate. Give one of the two."
         raise UsageError(message)
-    conditions = wanted(arguments.condition) if arguments.condition else settings.conditions
+    conditions = named_conditions(arguments.condition) if arguments.condition else settings.conditions
     at_hand = {it.name: arguments.rows for it in conditions if not it.condition.subject.is_measurement}
     if arguments.rows is None:
         files = _files(arguments.candidate) if arguments.candidate else dict(settings.predictions)
@@ -158,10 +158,10 @@ def _judge(arguments: Any, settings: GateSettings, way: str) -> GateResult:  # n
 def _in_repository(arguments: Any, settings: GateSettings) -> GateResult:  # noqa: ANN401  # argparse's
     """Return what the gate finds about the work tree."""
     from headworks._gate.repository import gate_repository
-    from headworks._project.gate_settings import wanted
+    from headworks._project.gate_settings import named_conditions
 
     return gate_repository(
-        wanted(arguments.condition) if arguments.condition else settings.conditions,
+        named_conditions(arguments.condition) if arguments.condition else settings.conditions,
         settings,
         base=arguments.base,
         bootstrap=arguments.bootstrap,

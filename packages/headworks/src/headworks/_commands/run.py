@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
-takes_more = True  # arguments after `--`
+accepts_extra_args = True  # arguments after `--`
 
 
 def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
@@ -61,7 +61,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     complain(planned.lost)
     told: list[str] = []
     _warn(store, told)
-    outcomes = None if arguments.force or arguments.more else covered(planned, asked)
+    outcomes = None if arguments.force or arguments.extra else covered(planned, asked)
     is_ended = False
     if outcomes is None:
         from headworks._run.session import run_plan
@@ -109,7 +109,7 @@ def _write_outcomes(
     from headworks._output_file import write_output
     from headworks._run.outcomes_file import as_outcomes
 
-    extra = asked if arguments.more else ()
+    extra = asked if arguments.extra else ()
     write_output(arguments.outcomes, as_outcomes(outcomes, state, extra=extra, is_forced=arguments.force))
 
 
@@ -130,7 +130,7 @@ def _settings(arguments: Any) -> Settings:  # noqa: ANN401  # argparse's, or wha
         force=arguments.force,
         keep_going=arguments.keep_going,
         retries=arguments.retry,
-        arguments=tuple(arguments.more),
+        arguments=tuple(arguments.extra),
         is_ci=_is_ci(),
     )
 
@@ -155,7 +155,7 @@ def _check(arguments: Any) -> None:  # noqa: ANN401  # argparse's, or what stand
     if arguments.retry < 0:
         message = f"--retry is {arguments.retry}; it has to be 0 or more."
         raise UsageError(message)
-    if arguments.more and not arguments.sessions:
+    if arguments.extra and not arguments.sessions:
         message = "Arguments after `--` go to sessions that are named, as in `headworks run tests -- -x`. Name some."
         raise UsageError(message)
 

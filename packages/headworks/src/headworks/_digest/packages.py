@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from headworks._digest.content import Content
-    from headworks._digest.parent_files import Around
+    from headworks._digest.parent_files import ParentFiles
     from headworks._project.project import Project
 
     Span = tuple[int, int]
@@ -29,11 +29,11 @@ class Packages:
     number of packages and not with their pairs.
     """
 
-    def __init__(self, project: Project, content: Content, around: Around) -> None:
+    def __init__(self, project: Project, content: Content, parent_files: ParentFiles) -> None:
         """Take the tree."""
         self._project = project
         self._content = content
-        self._around = around
+        self._parent_files = parent_files
         self._packages = project.workspace.packages
         folders = {folder: os.fsencode(folder) for folder in self._packages}
         spans = project.listing.spans(name for name in folders.values() if name)
@@ -112,8 +112,8 @@ class Packages:
     def _wheel(self, folder: str, ignore: tuple[str, ...]) -> str:
         """Return a hash of what a package's wheel contains, and of what of the lock it reaches."""
         content = self._content.hash(self.spans(folder, wheel=True), ignore)
-        around, outside = self._around.hash((folder,), ignore), self._outside(folder, ignore)
-        return digest_texts([folder, content, self._project.lock.reach("runtime", folder)[0], around, outside])
+        above, outside = self._parent_files.hash((folder,), ignore), self._outside(folder, ignore)
+        return digest_texts([folder, content, self._project.lock.reach("runtime", folder)[0], above, outside])
 
 
 def _accumulated(alone: Mapping[str, str], needs: Mapping[str, list[str]]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The files in the folders around packages, which configure what is done in them."""
+"""Files in the folders above a package (conftest.py, setup.cfg, .gitattributes …) that configure its tools."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from headworks._digest.content import Content
     from headworks._project.project import Project
 
-__all__ = ["Around"]
+__all__ = ["ParentFiles"]
 
 _SHARED = ("noxfile.py", "pyproject.toml", "uv.lock")  # files of the project's root that count by their parts
 _ATTRIBUTES = b"/.gitattributes\0"  # decides with which line ends and through which filters a file is checked out
 
 
-class Around:
-    """Finds and hashes what lies around packages.
+class ParentFiles:
+    """Finds and hashes the files in the folders above packages.
 
     Attributes:
         shared: the files of the project's root that count by their parts instead.
@@ -34,7 +34,7 @@ class Around:
         self._attributes: list[str] | None = None
 
     def hash(self, folders: Iterable[str], ignore: tuple[str, ...]) -> str:
-        """Return a hash of what lies around some packages."""
+        """Return a hash of the files above some packages."""
         places = frozenset(it.rpartition("/")[0] for it in folders)
         key = (places, ignore)
         if key not in self._hashes:
@@ -43,11 +43,11 @@ class Around:
         return self._hashes[key]
 
     def files(self, folders: Iterable[str]) -> list[str]:
-        """Return the files in the folders around some packages that do not count by their parts."""
+        """Return the files above some packages that do not count by their parts."""
         return self._near(frozenset(it.rpartition("/")[0] for it in folders))
 
     def _near(self, places: frozenset[str]) -> list[str]:
-        """Return the files in some folders and in those around them, and those anywhere that git heeds."""
+        """Return the files in some folders and in those above them, and those anywhere that git heeds."""
         all_places = {above for it in (self._project.prefix.rstrip("/"), *places) for above in (it, *_above(it))}
         found = {path for place in all_places for path in self._files(place) if path not in self.shared}
         return sorted(found.union(self._everywhere()))
@@ -73,6 +73,6 @@ class Around:
 
 
 def _above(folder: str) -> list[str]:
-    """Return the folders around a folder, the top included."""
+    """Return the folders above a folder, the top included."""
     parts = folder.split("/")
     return ["/".join(parts[:number]) for number in range(len(parts))] if folder else []

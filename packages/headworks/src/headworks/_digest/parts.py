@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from headworks._digest.content import Content
 from headworks._digest.packages import Packages
-from headworks._digest.parent_files import Around
+from headworks._digest.parent_files import ParentFiles
 from headworks._digest.scope import Scope
 from headworks._machine.machine import UNSET
 from headworks._quick.sha256 import digest_texts
@@ -32,8 +32,8 @@ class Components:
         self._machine = machine
         self._prefix = project.prefix
         self._content = Content(project.listing, project.reader)
-        around = Around(project, self._content)
-        self.scope = Scope(project, self._content, Packages(project, self._content, around), around)
+        parent_files = ParentFiles(project, self._content)
+        self.scope = Scope(project, self._content, Packages(project, self._content, parent_files), parent_files)
         self._variables: dict[tuple[str, ...], str] = {}
 
     def core(self, session: Session) -> str:

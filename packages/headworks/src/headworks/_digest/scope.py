@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from headworks._digest.content import Content
     from headworks._digest.packages import Packages
-    from headworks._digest.parent_files import Around
+    from headworks._digest.parent_files import ParentFiles
     from headworks._project.project import Project
     from headworks._project.session import Session
 
@@ -27,13 +27,13 @@ _ALWAYS = "[tool.uv]"  # decides what is installed, whatever tools a session run
 class Scope:
     """Which files and settings of a tree count for which session."""
 
-    def __init__(self, project: Project, content: Content, packages: Packages, around: Around) -> None:
+    def __init__(self, project: Project, content: Content, packages: Packages, parent_files: ParentFiles) -> None:
         """Take the tree."""
         self._project = project
         self._content = content
         self.packages = packages
-        self._around = around
-        self.shared = around.shared
+        self._parent_files = parent_files
+        self.shared = parent_files.shared
         self._cache: dict[tuple[object, ...], str] = {}
         self._pointed: dict[tuple[str, ...] | None, list[str]] = {}
 
@@ -50,7 +50,7 @@ class Scope:
             settings = [f"{name}={it}" for name, it in self.settings(session).items()]
             settings += [self._project.lock.reach("groups", normalised(it))[0] for it in self._groups(session)]
             cache[key] = digest_texts(settings)
-        found = [cache[key], self._around.hash(session.packages, ignore)]
+        found = [cache[key], self._parent_files.hash(session.packages, ignore)]
         further = (*(session.inputs or ()), *self.pointed(session))
         for pattern in further:
             key = ("further", pattern, ignore)
@@ -120,9 +120,9 @@ class Scope:
         return tables | groups | lacking | code.parts | reads | lists
 
     def near(self, session: Session) -> list[str]:
-        """Return the files around a session's packages, and around those that these need."""
+        """Return the files above a session's packages, and above those that these need."""
         own = session.packages or ()
-        return self._around.files((*own, *self.packages.closure(own)))
+        return self._parent_files.files((*own, *self.packages.closure(own)))
 
     def pointed(self, session: Session) -> list[str]:
         """Return the files and folders that the root's configuration of a session's tools names."""

@@ -11,7 +11,7 @@ from headworks._gate.result import Comparison, GateResult, Judged, together
 from headworks._metrics.file import read_predictions
 from headworks._metrics.pair import few
 from headworks._metrics.predictions import pair
-from headworks._project.gate_settings import wanted
+from headworks._project.gate_settings import named_conditions
 from headworks._project.gate_table import read_settings
 from headworks.errors import CannotDecideError, UsageError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from headworks._gate.result import Finding
     from headworks._metrics.condition import Subject
     from headworks._metrics.predictions import Pair, Predictions
-    from headworks._project.gate_settings import GateSettings, Outcome, Wanted
+    from headworks._project.gate_settings import GateSettings, NamedCondition, Outcome
 
     Measurements = Mapping[str, tuple[float, ...]]
 
@@ -72,7 +72,7 @@ def gate(
             lacks rows that a metric has to know.
     """
     chosen = settings or read_settings()
-    asked = chosen.conditions if conditions is None else wanted(conditions)
+    asked = chosen.conditions if conditions is None else named_conditions(conditions)
     compared: dict[str, Compared] = {}
     for name in names_needed(asked, chosen):
         base = None if baseline is None else _file(baseline, name, "baseline")
@@ -80,13 +80,13 @@ def gate(
     return judge_all(asked, compared, chosen, measurements or {}, base_measurements)
 
 
-def names_needed(conditions: Sequence[Wanted], settings: GateSettings) -> list[str]:
+def names_needed(conditions: Sequence[NamedCondition], settings: GateSettings) -> list[str]:
     """Return the names of all predictions that conditions read, in their order."""
     reading = [settings.reads(it) for it in conditions if not it.condition.subject.is_measurement]
     return list(dict.fromkeys(reading))
 
 
-def subjects_on(name: str, conditions: Sequence[Wanted], settings: GateSettings) -> list[Subject]:
+def subjects_on(name: str, conditions: Sequence[NamedCondition], settings: GateSettings) -> list[Subject]:
     """Return what is judged on the predictions of a name."""
     return [it.condition.subject for it in conditions if name in names_needed([it], settings)]
 
@@ -113,7 +113,7 @@ def compare(candidate: str, baseline: str | None, settings: GateSettings, subjec
 
 
 def judge_all(
-    conditions: Sequence[Wanted],
+    conditions: Sequence[NamedCondition],
     compared: Mapping[str, Compared],
     settings: GateSettings,
     measurements: Measurements,
@@ -149,7 +149,7 @@ def judge_all(
 
 
 def _findings(
-    it: Wanted,
+    it: NamedCondition,
     compared: Compared | None,
     settings: GateSettings,
     measurements: Measurements,
@@ -172,7 +172,7 @@ def _findings(
     return judge(condition, found.candidate, found.base, error=settings.error, draws=settings.resamples, is_same=same)
 
 
-def _judged(it: Wanted, on: str, findings: list[Finding]) -> Judged:
+def _judged(it: NamedCondition, on: str, findings: list[Finding]) -> Judged:
     """Return a condition with its outcome."""
     found = together([finding.outcome for finding in findings])
     outcome: Outcome = it.cannot_tell if found == "cannot tell" else found

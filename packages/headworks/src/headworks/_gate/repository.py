@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from headworks._gate.compare import Measurements
     from headworks._metrics.condition import Subject
     from headworks._metrics.predictions import Predictions
-    from headworks._project.gate_settings import GateSettings, Wanted
+    from headworks._project.gate_settings import GateSettings, NamedCondition
 
 __all__ = ["RESULT", "gate_repository"]
 
@@ -41,7 +41,7 @@ RESULT = "gate.json"
 
 
 def gate_repository(
-    conditions: Sequence[Wanted],
+    conditions: Sequence[NamedCondition],
     settings: GateSettings,
     *,
     base: str | None = None,
@@ -105,7 +105,7 @@ class _Gating:
         self._notes: list[str] = []
         self._read_last: dict[str, str] = {}
 
-    def result(self, conditions: Sequence[Wanted], *, bootstrap: bool) -> GateResult:
+    def result(self, conditions: Sequence[NamedCondition], *, bootstrap: bool) -> GateResult:
         """Return what the gate finds."""
         names = names_needed(conditions, self._settings)
         mine = {name: self._candidate(name) for name in names}
@@ -198,7 +198,7 @@ class _Gating:
             self._notes.append(f"{len(gone):,} rows of {name} that the base had are asked no more: {few(gone)}")
         return now
 
-    def _after_first(self, conditions: Sequence[Wanted]) -> list[Wanted]:
+    def _after_first(self, conditions: Sequence[NamedCondition]) -> list[NamedCondition]:
         """Record what has no base yet as the first one; return the conditions that can be judged all the same."""
         asked = []
         for it in conditions:
@@ -215,7 +215,7 @@ class _Gating:
             self._base.record_first(name, self._when)
         return asked
 
-    def _charge(self, name: str, compared: Compared, conditions: Sequence[Wanted]) -> None:
+    def _charge(self, name: str, compared: Compared, conditions: Sequence[NamedCondition]) -> None:
         """Note that a test set is asked, unless the answer is known: that of the base."""
         if compared.pair is not None and compared.pair.is_same:
             self._notes.append(f"not one prediction of {name} differs, which costs no budget")
@@ -234,7 +234,7 @@ class _Gating:
         before = "" if cost.is_new else ", as it did before"
         self._notes.append(f"model {cost.step} of {cost.budget} asks the test set of {name}{before}")
 
-    def _measured(self, find: Callable[[str], str], conditions: Sequence[Wanted]) -> Measurements | None:
+    def _measured(self, find: Callable[[str], str], conditions: Sequence[NamedCondition]) -> Measurements | None:
         """Return what conditions need that was measured of a model; None where they need nothing."""
         files = self._files(conditions)
         if not files:
@@ -242,7 +242,7 @@ class _Gating:
         paths = [find(it) if it in files else "" for it in (self._settings.measurements, self._settings.model)]
         return measurements_of(paths[0], paths[1])
 
-    def _files(self, conditions: Sequence[Wanted]) -> set[str]:
+    def _files(self, conditions: Sequence[NamedCondition]) -> set[str]:
         """Return the files of the work tree that conditions about measurements read."""
         settings = self._settings
         names = {it.condition.subject.metric for it in conditions if it.condition.subject.is_measurement}

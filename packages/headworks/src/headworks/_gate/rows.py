@@ -12,13 +12,13 @@ from headworks._metrics.subjects import rows_of, subjects_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from headworks._project.gate_settings import GateSettings, Wanted
+    from headworks._project.gate_settings import GateSettings, NamedCondition
 
 __all__ = ["rows_at_hand"]
 
 
 def rows_at_hand(
-    conditions: Sequence[Wanted], files: str | Mapping[str, str], settings: GateSettings
+    conditions: Sequence[NamedCondition], files: str | Mapping[str, str], settings: GateSettings
 ) -> dict[str, int]:
     """Return how many rows there are for each condition by its name: of its class, and of the smallest of its slices.
 

@@ -11,7 +11,7 @@ from headworks._metrics.sizes import bennett, hoeffding, score_rows
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from headworks._project.gate_settings import GateSettings, Wanted
+    from headworks._project.gate_settings import GateSettings, NamedCondition
 
 __all__ = ["Need", "as_data", "as_text", "needs"]
 
@@ -43,7 +43,7 @@ class Need:
     at_hand: int | None
 
 
-def needs(conditions: Sequence[Wanted], settings: GateSettings, at_hand: Mapping[str, int]) -> list[Need]:
+def needs(conditions: Sequence[NamedCondition], settings: GateSettings, at_hand: Mapping[str, int]) -> list[Need]:
     """Return what each condition needs.
 
     Args:
@@ -54,7 +54,7 @@ def needs(conditions: Sequence[Wanted], settings: GateSettings, at_hand: Mapping
     return [_need(it, settings, at_hand.get(it.name)) for it in conditions]
 
 
-def _need(it: Wanted, settings: GateSettings, at_hand: int | None) -> Need:
+def _need(it: NamedCondition, settings: GateSettings, at_hand: int | None) -> Need:
     """Return what one condition needs."""
     condition, error, share = it.condition, settings.error, settings.disagreement
     if condition.subject.metric not in _SHARES or condition.factor not in {0, 1}:

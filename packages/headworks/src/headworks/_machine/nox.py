@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from headworks._machine.programs import head
@@ -15,11 +16,30 @@ if TYPE_CHECKING:
 
     from headworks._machine.programs import Programs
 
-    Listed = tuple[str, str, str, tuple[str, ...], tuple[tuple[str, str], ...], bool]
-
-__all__ = ["Nox"]
+__all__ = ["ListedSession", "Nox"]
 
 _MAX_ANSWER = 64 * 2**20  # bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedSession:
+    """A session as nox lists it.
+
+    Attributes:
+        name: the name of the instance as nox shows it.
+        function: the name of its function, which all instances share.
+        python: the Python that it asks for; empty where it runs on nox's own.
+        tags: its tags.
+        parameters: the values of its parameters, as text.
+        is_default: whether a bare `nox` runs it.
+    """
+
+    name: str
+    function: str
+    python: str = ""
+    tags: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+    is_default: bool = True
 
 
 class Nox:
@@ -48,11 +68,8 @@ class Nox:
         self.version = _installed_version(interpreter)
         self.python = programs.version(interpreter) if interpreter else ""
 
-    def list_sessions(self, root: str, environ: Mapping[str, str]) -> list[Listed]:
+    def list_sessions(self, root: str, environ: Mapping[str, str]) -> list[ListedSession]:
         """Return all sessions of a project, in the order in which nox lists them.
-
-        Each has the name of the instance as nox shows it, the name of its function, the Python it asks for or nothing,
-        its tags, its parameters, and whether nox runs it when it is asked for nothing in particular.
 
         Args:
             root: the project's folder.
@@ -64,8 +81,8 @@ class Nox:
         command = [self.path, "--noxfile", os.path.join(root, "noxfile.py"), "--list", "--json"]
         everything = Process([*command, "--keywords", "True"], environ)
         default = Process(command, environ)
-        chosen = {it[0] for it in _read(default, root)}
-        return [(*it, it[0] in chosen) for it in _read(everything, root)]
+        chosen = {fields["name"] for fields in _read(default, root)}
+        return [ListedSession(**fields, is_default=fields["name"] in chosen) for fields in _read(everything, root)]
 
 
 def _interpreter(path: str, programs: Programs) -> str:
@@ -102,8 +119,8 @@ def _names(folder: str) -> list[str]:
         return []
 
 
-def _read(process: Process, root: str) -> list[tuple[str, str, str, tuple[str, ...], tuple[tuple[str, str], ...]]]:
-    """Return the sessions that nox lists."""
+def _read(process: Process, root: str) -> list[dict[str, Any]]:
+    """Return the fields of the sessions that nox lists, but for `is_default`."""
     code, output = process.output()
     if code:
         message = f"nox cannot list the sessions of {root}:\n{complaint(process)}"
@@ -133,11 +150,15 @@ def _parsed(line: bytes) -> list[dict[str, Any]]:
     return parsed
 
 
-def _session(it: dict[str, Any]) -> tuple[str, str, str, tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """Return what nox says of one session."""
-    name, function, python, parameters = it["session"], it["name"], it["python"] or "", it["call_spec"]
-    tags = tuple(map(str, it["tags"]))
+def _session(listed: dict[str, Any]) -> dict[str, Any]:
+    name, function, parameters = listed["session"], listed["name"], listed["call_spec"]
     if not (isinstance(name, str) and isinstance(function, str) and isinstance(parameters, dict)):
-        message = f"a session is {it!r}"
+        message = f"a session is {listed!r}"
         raise TypeError(message)
-    return name, function, str(python), tags, tuple((str(key), str(value)) for key, value in parameters.items())
+    return {
+        "name": name,
+        "function": function,
+        "python": str(listed["python"] or ""),
+        "tags": tuple(map(str, listed["tags"])),
+        "parameters": tuple((str(key), str(value)) for key, value in parameters.items()),
+    }

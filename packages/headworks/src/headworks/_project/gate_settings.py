@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     Outcome = Literal["passes", "fails", "cannot tell"]
 
-__all__ = ["MOST_DRAWS", "GateSettings", "Wanted", "wanted"]
+__all__ = ["MOST_DRAWS", "GateSettings", "NamedCondition", "named_conditions"]
 
 MOST_DRAWS = 1_000_000  # of a bootstrap
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class NamedCondition:
     """A condition of the table.
 
     Attributes:
@@ -63,7 +63,7 @@ class GateSettings:
             Parquet file with the rows, which ONNX Runtime then gives to the model.
     """
 
-    conditions: tuple[Wanted, ...]
+    conditions: tuple[NamedCondition, ...]
     reliability: float = 0.99
     predictions: dict[str, str]
     measurements: str = ""
@@ -82,7 +82,7 @@ class GateSettings:
     predict: dict[str, str | tuple[str, ...]]
     rows: dict[str, tuple[str, ...]]
 
-    def reads(self, condition: Wanted) -> str:
+    def reads(self, condition: NamedCondition) -> str:
         """Return the name of the predictions that a condition reads: by default the first."""
         return condition.on or next(iter(self.predictions), "")
 
@@ -92,14 +92,14 @@ class GateSettings:
         return 1 - self.reliability
 
 
-def wanted(conditions: Iterable[str]) -> tuple[Wanted, ...]:
+def named_conditions(conditions: Iterable[str]) -> tuple[NamedCondition, ...]:
     """Return conditions as those of a table.
 
     Raises:
         UsageError: there are none, which every model would reach.
         ConfigurationError: one of them is no condition.
     """
-    found = tuple(Wanted(name=text, condition=parse_condition(text)) for text in conditions)
+    found = tuple(NamedCondition(name=text, condition=parse_condition(text)) for text in conditions)
     if not found:
         message = "There are no conditions to judge a model by. Name one, or leave them out for those of the settings."
         raise UsageError(message)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from headworks._metrics.condition import parse_condition
 from headworks._nearest import suggestion
-from headworks._project.gate_settings import MOST_DRAWS, GateSettings, Wanted
+from headworks._project.gate_settings import MOST_DRAWS, GateSettings, NamedCondition
 from headworks.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class _Table:
             if not _NAME.fullmatch(name):  # it becomes part of a file's name
                 self._refuse("predictions", name, "named by letters, digits, `_`, `-` and `.` alone")
         conditions = self._get("conditions", list, "a list of conditions", [_DEFAULT])
-        found = tuple(self._wanted(it, predictions) for it in conditions)
+        found = tuple(self._condition(it, predictions) for it in conditions)
         names = [it.name for it in found]
         if not found or len(set(names)) < len(names):
             message = f"{_PLACE}: conditions are missing, or two have the same name. Give each a `name` of its own."
@@ -203,7 +203,7 @@ class _Table:
                 self._refuse(f"{key} {name}", command, 'a Parquet file, or a list of texts of which one has "{out}"')
         return {name: it if isinstance(it, str) else tuple(it) for name, it in value.items()}
 
-    def _wanted(self, value: object, predictions: dict[str, str]) -> Wanted:
+    def _condition(self, value: object, predictions: dict[str, str]) -> NamedCondition:
         """Return a condition, which is a text or a table."""
         row = {"condition": value} if isinstance(value, str) else value
         if not isinstance(row, dict) or not all(isinstance(it, str) for it in row.values()) or "condition" not in row:
@@ -219,7 +219,9 @@ class _Table:
             self._refuse("cannot-tell", mapped, 'one of "fail" and "pass"')
         text = row["condition"]
         outcome = _MAPPED.get(mapped, "cannot tell")
-        return Wanted(name=str(row.get("name", text)), condition=parse_condition(text), on=on, cannot_tell=outcome)
+        return NamedCondition(
+            name=str(row.get("name", text)), condition=parse_condition(text), on=on, cannot_tell=outcome
+        )
 
     def _refuse(self, key: str, value: object, what: str) -> NoReturn:
         """Raise an error about a value."""

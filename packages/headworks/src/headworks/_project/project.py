@@ -15,7 +15,7 @@ from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from headworks._machine.machine import Machine
-    from headworks._machine.nox import Listed
+    from headworks._machine.nox import ListedSession
     from headworks._quick.memory import Memory
     from headworks._tree.snapshot import Snapshot
 
@@ -57,7 +57,7 @@ class Project:
         """Whether its sessions come from this tree alone: neither from the clock or others, nor from a later tree."""
         return not self._is_stale and self._is_known()
 
-    def _listed(self, machine: Machine) -> list[Listed]:
+    def _listed(self, machine: Machine) -> list[ListedSession]:
         """Return what nox lists; where the noxfile asks for a variable that it did not get, the message says which."""
         environ = machine.environment(self.root.table.env)
         try:

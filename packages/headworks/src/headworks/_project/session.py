@@ -31,7 +31,7 @@ class Session:
         outputs: what it leaves behind, relative to the project's root.
         uncached: why it always runs; empty where it does not.
         required: whether it is unproven when nox or pytest skipped something in it.
-        is_untold: whether nox runs other sessions before it, and it cannot be told which.
+        has_unknown_needs: whether nox runs other sessions before it, and it cannot be told which.
         is_declared: whether the table has a row for it.
         is_planned: whether a plan of nothing in particular has it.
         is_exclusive: whether nothing may run beside it.
@@ -53,7 +53,7 @@ class Session:
     outputs: tuple[str, ...]
     uncached: str
     required: bool
-    is_untold: bool
+    has_unknown_needs: bool
     is_declared: bool
     is_planned: bool
     is_exclusive: bool

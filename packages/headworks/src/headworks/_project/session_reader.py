@@ -14,7 +14,7 @@ from headworks.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from headworks._machine.nox import Listed
+    from headworks._machine.nox import ListedSession
     from headworks._noxfile.module import Noxfile, SessionCode
     from headworks._project.pyproject import Root
     from headworks._project.reads import TreeReader
@@ -24,14 +24,14 @@ __all__ = ["read_sessions"]
 
 
 def read_sessions(
-    listed: list[Listed], root: Root, noxfile: Noxfile, workspace: Workspace, reader: TreeReader, prefix: str
+    listed: list[ListedSession], root: Root, noxfile: Noxfile, workspace: Workspace, reader: TreeReader, prefix: str
 ) -> list[Session]:
     """Return all sessions, in the order in which nox lists them.
 
     Raises:
         ConfigurationError: the table names something that is not there, or its needs go in a circle.
     """
-    functions = dict.fromkeys(it[1] for it in listed)
+    functions = dict.fromkeys(it.function for it in listed)
     for name in root.table.rows.keys() - functions:
         message = f"{PLACE} {name}: nox knows no such session.{suggestion(name, functions)}"
         raise ConfigurationError(message)
@@ -53,22 +53,22 @@ class _Maker:
         self._codes = {name: noxfile.code(name) for name in noxfile.sessions()}
         self._unknown = noxfile.code("")
 
-    def session(self, listed: Listed) -> Session:
+    def session(self, listed: ListedSession) -> Session:
         """Return one session."""
-        name, function, python, tags, parameters, is_default = listed
+        function, python, parameters = listed.function, listed.python, dict(listed.parameters)
         table, code = self._root.table, self._codes.get(function, self._unknown)
         row = table.rows.get(function)
         said = row or Row()
-        fill = _Filler(f"{PLACE} {function}", dict(parameters), python)
+        fill = _Filler(f"{PLACE} {function}", parameters, python)
         packages = self._packages(row, fill)
         ignore = said.ignore if said.ignore is not None else table.ignore if packages else ()
         requires = (text.replace("{py}", python).replace("{python}", python) for text in code.requires or ())
         return Session(
-            name=name,
+            name=listed.name,
             function=function,
             python=python,
-            parameters=dict(parameters),
-            tags=tags,
+            parameters=parameters,
+            tags=listed.tags,
             packages=packages,
             inputs=self._inputs(said, fill),
             groups=self._known("groups", said.groups, self._root.groups, fill),
@@ -79,9 +79,9 @@ class _Maker:
             outputs=fill.paths("outputs", said.outputs or ()),
             uncached=self._uncached(code, row),
             required=said.required,
-            is_untold=code.requires is None and row is None,
+            has_unknown_needs=code.requires is None and row is None,
             is_declared=row is not None,
-            is_planned=is_default or (row is not None and code.is_default),
+            is_planned=listed.is_default or (row is not None and code.is_default),
             is_exclusive=code.is_exclusive or code.notifies,  # nox then runs sessions that nobody knows beforehand
             notifies=code.notifies,
         )

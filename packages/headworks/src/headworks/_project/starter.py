@@ -92,7 +92,7 @@ def _row(name: str, instances: list[Session], sessions: list[Session]) -> str:
     needed = dict.fromkeys(it.function for it in sessions if it.name in names)
     settings += [f"needs = [{_listed(needed)}]"] if needed else []
     row = f"{_key(name)} = {{ {', '.join(settings)} }}" if settings else f"{_key(name)} = {{}}"
-    if any(it.is_untold for it in instances):
+    if any(it.has_unknown_needs for it in instances):
         return f"# {row}  # give it the needs that its requires= stands for"
     return row if any(it.is_planned for it in instances) else f"# {row}  # a bare nox does not run it"
 

@@ -10,7 +10,7 @@ from headworks._gate.result import together
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from headworks._project.gate_settings import GateSettings, Outcome, Wanted
+    from headworks._project.gate_settings import GateSettings, NamedCondition, Outcome
 
 __all__ = ["check", "other_conditions", "other_measurements", "other_predictions", "unjudged"]
 
@@ -62,7 +62,7 @@ def other_conditions(data: Mapping[str, Any], settings: GateSettings) -> list[st
     return [
         it["condition"]
         for it in data["conditions"]
-        if not is_sure or not any(_is_of(it, wanted, settings) for wanted in settings.conditions)
+        if not is_sure or not any(_is_of(it, named, settings) for named in settings.conditions)
     ]
 
 
@@ -77,14 +77,12 @@ def other_measurements(data: Mapping[str, Any], here: Mapping[str, tuple[float, 
 def unjudged(data: Mapping[str, Any], settings: GateSettings) -> list[str]:
     """Return the names of the table's conditions that were not judged, as where there is no base yet."""
     return [
-        wanted.name
-        for wanted in settings.conditions
-        if not any(_is_of(it, wanted, settings) for it in data["conditions"])
+        named.name for named in settings.conditions if not any(_is_of(it, named, settings) for it in data["conditions"])
     ]
 
 
-def _is_of(judged: Mapping[str, Any], wanted: Wanted, settings: GateSettings) -> bool:
+def _is_of(judged: Mapping[str, Any], named: NamedCondition, settings: GateSettings) -> bool:
     """Tell whether a condition of the table is what was judged; what either is called does not matter."""
-    on = None if wanted.condition.subject.is_measurement else settings.reads(wanted) or None
-    outcome = wanted.cannot_tell if judged["found"] == "cannot tell" else judged["found"]
-    return (judged["condition"], judged["on"], judged["outcome"]) == (wanted.condition.text, on, outcome)
+    on = None if named.condition.subject.is_measurement else settings.reads(named) or None
+    outcome = named.cannot_tell if judged["found"] == "cannot tell" else judged["found"]
+    return (judged["condition"], judged["on"], judged["outcome"]) == (named.condition.text, on, outcome)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from headworks._run.nox_report import Results
-    from headworks._run.task import Surroundings, Task
+    from headworks._run.task import SharedState, Task
 
 __all__ = ["Attempt", "Result"]
 
@@ -52,7 +52,7 @@ class Result:
 class Attempt:
     """Sessions being run, one after the other, by one nox."""
 
-    def __init__(self, tasks: Sequence[Task], around: Surroundings) -> None:
+    def __init__(self, tasks: Sequence[Task], shared: SharedState) -> None:
         """Clear away what an earlier run of them left, and start nox.
 
         Raises:
@@ -60,10 +60,10 @@ class Attempt:
             OSError: Where nox cannot be started.
         """
         self.tasks = list(tasks)
-        self._around = around
-        self._logs = [around.logs / log_name(task.name) for task in tasks]
+        self._shared = shared
+        self._logs = [shared.logs / log_name(task.name) for task in tasks]
         self._report = self._logs[0].with_suffix(".json")
-        self._outputs = around.store.outputs(around.root)
+        self._outputs = shared.store.outputs(shared.root)
         paths = [path for task in tasks for path in task.planned.session.outputs]
         for path in paths if not tasks[0].arguments else ():
             self._outputs.clear(path)
@@ -72,7 +72,7 @@ class Attempt:
         self._own = self._outputs.not_foreign(paths)
         self._report.unlink(missing_ok=True)
         self.process = SessionProcess(
-            self._command(), folder=around.root, environ=self._environ(), log=self._logs[0], watchdog=around.watchdog
+            self._command(), folder=shared.root, environ=self._environ(), log=self._logs[0], watchdog=shared.watchdog
         )
 
     @property
@@ -83,8 +83,8 @@ class Attempt:
     def _command(self) -> list[str]:
         """Return the command that runs the sessions."""
         alone = [] if self.notifies else ["--no-dependencies"]
-        command = [*self._around.nox, *alone, "--no-stop-on-first-error", f"--report={self._report}"]
-        if self._around.settings.is_ci:
+        command = [*self._shared.nox, *alone, "--no-stop-on-first-error", f"--report={self._report}"]
+        if self._shared.settings.is_ci:
             command.append("--error-on-missing-interpreters")  # as nox does itself where it sees that it is in CI
         command += ["--sessions", *(task.name for task in self.tasks)]
         command += ["--", *self.tasks[0].arguments] if self.tasks[0].arguments else []
@@ -93,10 +93,10 @@ class Attempt:
 
     def _environ(self) -> dict[str, str]:
         """Return the environment of the sessions: what their digest covers, and what leads back here."""
-        environ = self._around.environ
+        environ = self._shared.environ
         passed_on = {name: value for name, value in environ.items() if name in _PASSED_ON}
         declared = session_environment(environ, self.tasks[0].planned.session.env)
-        called = self._around.claims.environ(task.name for task in self.tasks)
+        called = self._shared.claims.environ(task.name for task in self.tasks)
         watched = {} if self.tasks[0].watch is None else self.tasks[0].watch.environ
         return declared | passed_on | watched | called | {"PYTHONUNBUFFERED": "1"}
 
@@ -121,7 +121,7 @@ class Attempt:
         code = self.process.poll() or 0
         self.note()
         found = nox_results(self._said())
-        tasks, logs = [*self.tasks, *joined], [*self._logs, *(self._around.logs / log_name(it.name) for it in joined)]
+        tasks, logs = [*self.tasks, *joined], [*self._logs, *(self._shared.logs / log_name(it.name) for it in joined)]
         if len(tasks) > 1:
             split_log(self._logs[0], dict(zip((task.name for task in tasks), logs, strict=True)))
         bad = [it for it in others if found[it][0] in _BAD]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from headworks._digest.digest import Digest
     from headworks._plan.plan import PlannedSession
-    from headworks._run.task import Surroundings
+    from headworks._run.task import SharedState
 
 __all__ = ["Runner"]
 
@@ -38,17 +38,17 @@ class Runner:
     upon, everything after it stays covered.
     """
 
-    def __init__(self, planned: Sequence[PlannedSession], asked: frozenset[str], around: Surroundings) -> None:
+    def __init__(self, planned: Sequence[PlannedSession], asked: frozenset[str], shared: SharedState) -> None:
         """Take what is to be run.
 
         Args:
             planned: The sessions; each comes with all that it needs.
             asked: The names of those that were asked for; the others are only there because those need them.
-            around: What all share.
+            shared: What all share.
         """
         self._planned = {it.session.name: it for it in planned}
         self._asked = asked
-        self._around = around
+        self._shared = shared
         self._needs = {name: list(it.needs) for name, it in self._planned.items()}
         self._built_upon = {it for name, its in self._needs.items() if self._may_run(name) for it in its}
         self._sorter = TopologicalSorter(self._needs)
@@ -68,7 +68,7 @@ class Runner:
         Raises:
             UsageError: There are some.
         """
-        called = [name for name in self._planned if name in self._around.claims.callers and self._may_run(name)]
+        called = [name for name in self._planned if name in self._shared.claims.callers and self._may_run(name)]
         if called:
             message = (
                 f"{', '.join(called)} called this run and would be run by it in turn, without end. "
@@ -78,7 +78,7 @@ class Runner:
 
     def run(self) -> None:
         """Run until every session has an outcome. Whatever ends it early, no session stays behind."""
-        self._around.display.expect(sum(self._may_run(name) for name in self._planned))
+        self._shared.display.expect(sum(self._may_run(name) for name in self._planned))
         self._sorter.prepare()
         try:
             while self._sorter.is_active():
@@ -88,19 +88,19 @@ class Runner:
                 self._wait()
         except KeyboardInterrupt:
             if self._running:
-                self._around.display.say("Ending what runs; told so again, it ends at once.")
+                self._shared.display.say("Ending what runs; told so again, it ends at once.")
             raise
         finally:
-            end_all([attempt.process for attempt in self._running], self._around.is_hasty)
+            end_all([attempt.process for attempt in self._running], self._shared.is_hasty)
             for attempt in self._running:
                 attempt.note()
-            self._around.display.close()
+            self._shared.display.close()
             for name in self._planned.keys() - self.outcomes.keys():
                 self.outcomes[name] = Outcome(session=name, status="stopped")
 
     def _is_wanted(self, name: str) -> bool:
         """Whether a session shall run even if a verdict covers it."""
-        settings = self._around.settings
+        settings = self._shared.settings
         return name in self._asked and bool(settings.force or settings.arguments)
 
     def _may_run(self, name: str) -> bool:
@@ -117,10 +117,10 @@ class Runner:
             self._end(Outcome(session=name, status="stopped" if is_stopped else "blocked", note=note))
             return
         needs = {need: self.outcomes[need].outputs or {} for need in planned.needs}
-        digest = self._around.digest(planned, needs)
+        digest = self._shared.digest(planned, needs)
         covered = self._covered(planned, digest)
         if covered is None:
-            settings = self._around.settings if name in self._asked else Settings()
+            settings = self._shared.settings if name in self._asked else Settings()
             task = Task(planned=planned, digest=digest, needs=needs, arguments=settings.arguments, watch=settings.watch)
             self._queue.put(task)
         else:
@@ -133,7 +133,7 @@ class Runner:
         is_looked_up = planned.session.cache and is_new and not self._is_wanted(name)
         # What no row of the table declares may leave behind something that cannot be put back.
         is_whole = planned.session.is_declared or name not in self._built_upon
-        verdict = self._around.store.verdict(digest.value) if is_looked_up and is_whole else None
+        verdict = self._shared.store.verdict(digest.value) if is_looked_up and is_whole else None
         if verdict is None or verdict.outputs.keys() != set(planned.session.outputs):
             return None
         outcome = Outcome(
@@ -149,12 +149,12 @@ class Runner:
         if outcome.verdict is None or not outcome.verdict.outputs:
             return ""
         try:
-            restored = self._around.store.restore(outcome.verdict, self._around.root)
+            restored = self._shared.store.restore(outcome.verdict, self._shared.root)
         except (StoreError, OSError) as error:
-            self._around.display.say(f"{outcome.session}: {error}")
+            self._shared.display.say(f"{outcome.session}: {error}")
             return None
         if restored is None:
-            self._around.display.say(f"{outcome.session}: its outputs are missing or damaged in the store")
+            self._shared.display.say(f"{outcome.session}: its outputs are missing or damaged in the store")
             return None
         return f"restored {', '.join(restored)}" if restored else ""
 
@@ -173,13 +173,13 @@ class Runner:
         next_one = self._queue.first
         if self._running and any(it.planned.session.is_exclusive for it in (next_one, *self._running[0].tasks)):
             return 0
-        return self._around.settings.jobs - sum(it.process.poll() != 0 for it in self._running)
+        return self._shared.settings.jobs - sum(it.process.poll() != 0 for it in self._running)
 
     def _is_free(self, task: Task) -> bool:
         """Whether a session runs in no other run; where it did, that one's verdict may cover it now."""
-        if not self._around.claims.take(task.name):
+        if not self._shared.claims.take(task.name):
             if task.name not in self._waited:
-                self._around.display.say(f"{task.name}: runs in another run already; waiting for it to end")
+                self._shared.display.say(f"{task.name}: runs in another run already; waiting for it to end")
             self._waited.add(task.name)
             self._waiting.append(task)
             return False
@@ -199,9 +199,9 @@ class Runner:
     def _start(self, tasks: list[Task]) -> None:
         """Start sessions in one process."""
         for task in tasks:
-            self._around.display.started(task.name, task.planned.seconds)
+            self._shared.display.started(task.name, task.planned.seconds)
         try:
-            self._running += [Attempt(tasks, self._around)] if tasks else []
+            self._running += [Attempt(tasks, self._shared)] if tasks else []
         except (StoreError, OSError) as error:
             for task in tasks:
                 self._end(Outcome(session=task.name, status="failed", note=f"it could not be started: {error}"))
@@ -225,21 +225,21 @@ class Runner:
     def _try_again(self) -> None:
         """Queue what waits for other runs; what they wait for in turn has failed."""
         waiting, self._waiting = self._waiting, []
-        circle = self._around.claims.circle()
+        circle = self._shared.claims.circle()
         for task in waiting:
             if task.name in circle:
-                note = f"it runs in another run, which waits for {', '.join(self._around.claims.callers)} in turn"
+                note = f"it runs in another run, which waits for {', '.join(self._shared.claims.callers)} in turn"
                 self._end(Outcome(session=task.name, status="failed", note=note))
             else:
                 self._queue.put(task)
 
     def _settle(self, attempt: Attempt) -> None:
         """See what became of the sessions of a process that has ended."""
-        now = self._around.look()
+        now = self._shared.look()
         others = attempt.others(self._needed_by(attempt.tasks)) if attempt.notifies else []
         joined = self._queue.take_named(others)
         for result in attempt.results(others, joined):
-            judged = judge(result, self._around, now)
+            judged = judge(result, self._shared, now)
             if isinstance(judged, Outcome):
                 self._end(judged)
             else:
@@ -265,18 +265,18 @@ class Runner:
         for attempt in self._running:
             loads[attempt.tasks[0].name] = max(loads[attempt.tasks[0].name] - (now - attempt.process.started), 0.0)
         is_known = any(it.seconds for it in self._planned.values())
-        left = time_left(self._needs, loads, self._around.settings.jobs) if is_known else None
-        self._around.display.tick(rows, len(self._planned) - len(self.outcomes) - len(rows), left)
+        left = time_left(self._needs, loads, self._shared.settings.jobs) if is_known else None
+        self._shared.display.tick(rows, len(self._planned) - len(self.outcomes) - len(rows), left)
 
     def _end(self, outcome: Outcome) -> None:
         """Take note of what became of a session."""
-        self._around.claims.give(outcome.session)
+        self._shared.claims.give(outcome.session)
         self.outcomes[outcome.session] = outcome
         self._sorter.done(outcome.session)
         if outcome.status != "cached" or outcome.note:
-            self._around.display.ended(outcome)
-        if outcome.status == "failed" and not self._around.settings.keep_going and not self._is_stopping:
+            self._shared.display.ended(outcome)
+        if outcome.status == "failed" and not self._shared.settings.keep_going and not self._is_stopping:
             self._is_stopping = True
             tasks = [task.name for attempt in self._running for task in attempt.tasks]
             if running := [name for name in tasks if name not in self.outcomes]:
-                self._around.display.say(f"Waiting for {', '.join(running)}; nothing else is started after a failure.")
+                self._shared.display.say(f"Waiting for {', '.join(running)}; nothing else is started after a failure.")

@@ -12,7 +12,7 @@ from headworks._run.lock import hold, is_inside
 from headworks._run.logs import make_log_folder
 from headworks._run.look import Look
 from headworks._run.loop import Runner
-from headworks._run.task import Surroundings
+from headworks._run.task import SharedState
 from headworks._signals import told_to_end
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def run_plan(
         if not is_inside(planned.root, os.environ):
             outputs.remove_leftovers(path for it in sessions for path in it.outputs)
         _ = planned.digester.parts  # read before anything runs and could edit it
-        around = _surroundings(planned, store, settings, display, watchdog, claims, is_hasty)
-        runner = Runner(planned.sessions, asked, around)
+        shared = _shared_state(planned, store, settings, display, watchdog, claims, is_hasty)
+        runner = Runner(planned.sessions, asked, shared)
         runner.refuse_callers()
         is_ended = False
         try:
@@ -85,7 +85,7 @@ def run_plan(
         return runner.outcomes, is_ended
 
 
-def _surroundings(
+def _shared_state(
     planned: Plan,
     store: Store,
     settings: Settings,
@@ -93,11 +93,11 @@ def _surroundings(
     watchdog: Watchdog,
     claims: Claims,
     is_hasty: Callable[[], bool],
-) -> Surroundings:
+) -> SharedState:
     """Return what all sessions share."""
     digester = planned.digester
 
-    return Surroundings(
+    return SharedState(
         root=planned.root,
         commit=digester.snapshot.repository.head(),
         nox=(digester.machine.nox.path,),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Outputs = Mapping[str, Mapping[str, str]]
     Digests = Callable[[PlannedSession, Outputs], Digest]
 
-__all__ = ["Settings", "Surroundings", "Task"]
+__all__ = ["Settings", "SharedState", "Task"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class SharedState:
     """What all sessions of a run share.
 
     Attributes:

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
     from headworks._run.attempt import Result
     from headworks._run.look import Look
-    from headworks._run.task import Surroundings, Task
+    from headworks._run.task import SharedState, Task
 
 __all__ = ["judge"]
 
 
-def judge(result: Result, around: Surroundings, now: Look) -> Outcome | Task:
+def judge(result: Result, shared: SharedState, now: Look) -> Outcome | Task:
     """Return what became of a session, its verdict recorded; or the task to be tried again.
 
     Args:
         result: What nox says.
-        around: What all sessions share.
+        shared: What all sessions share.
         now: The work tree as it was when this one had ended.
     """
     task = result.task
@@ -39,9 +39,9 @@ def judge(result: Result, around: Surroundings, now: Look) -> Outcome | Task:
     if result.word == "skipped":
         return _outcome(ran, result, "unproven" if required else "skipped", result.reason or "nox skipped it")
     if result.word != "success":
-        return _failed(ran, result, around, now)
+        return _failed(ran, result, shared, now)
     unseen = _unproven(result) if required else ""
-    return _outcome(ran, result, "unproven", unseen) if unseen else _passed(ran, result, around, now)
+    return _outcome(ran, result, "unproven", unseen) if unseen else _passed(ran, result, shared, now)
 
 
 def _unproven(result: Result) -> str:
@@ -58,45 +58,45 @@ def _outcome(task: Task, result: Result, status: str, note: str, outputs: Mappin
     return Outcome(session=task.name, status=status, seconds=task.seconds, outputs=outputs, note=note, log=log)
 
 
-def _failed(task: Task, result: Result, around: Surroundings, now: Look) -> Outcome | Task:
+def _failed(task: Task, result: Result, shared: SharedState, now: Look) -> Outcome | Task:
     """Record a failure, unless the machine is at fault; try again if that was asked for."""
     why = (
         f"{result.interruption}; not recorded, since that says nothing of it" if result.interruption else result.reason
     )
     if not result.interruption:
-        _record(task, result, around, now, passed=False, outputs={})
+        _record(task, result, shared, now, passed=False, outputs={})
     count = {"interruptions": task.interruptions + 1} if result.interruption else {"failures": task.failures + 1}
     task = type(task)(**vars(task) | count)
     times = task.failures + task.interruptions
-    if times <= around.settings.retries:
-        retry = f"trying again ({times} of {around.settings.retries})"
-        around.display.say(f"{task.name}: FAILED{': ' if why else ''}{why}; {retry}")
+    if times <= shared.settings.retries:
+        retry = f"trying again ({times} of {shared.settings.retries})"
+        shared.display.say(f"{task.name}: FAILED{': ' if why else ''}{why}; {retry}")
         return task
     return _outcome(task, result, "failed", ", ".join([*([why] if why else []), *([f"{times} times"] * (times > 1))]))
 
 
-def _passed(task: Task, result: Result, around: Surroundings, now: Look) -> Outcome:
+def _passed(task: Task, result: Result, shared: SharedState, now: Look) -> Outcome:
     """Record a pass, unless there is nothing to show for it."""
     outputs: dict[str, str] = {}
     for path in task.planned.session.outputs:
         try:
-            content = around.store.outputs(around.root).content(path)
+            content = shared.store.outputs(shared.root).content(path)
         except (StoreError, OSError) as error:
             return _outcome(task, result, "failed", str(error))
         if content is not None:
             outputs[path] = content
         elif not task.arguments:
             return _outcome(task, result, "failed", f"it passed, but did not write its output {path}")
-    note = _record(task, result, around, now, passed=True, outputs=outputs)
+    note = _record(task, result, shared, now, passed=True, outputs=outputs)
     if not task.failures:
-        note = note or (flaky_reason(task.name) if around.store.is_flaky(task.digest.value) else "")
+        note = note or (flaky_reason(task.name) if shared.store.is_flaky(task.digest.value) else "")
         return _outcome(task, result, "passed", note, outputs)
     times = f"it failed {task.failures} times before" if task.failures > 1 else "it failed before"
     return _outcome(task, result, "flaky", "; ".join(filter(None, [times, note])), outputs)
 
 
 def _record(
-    task: Task, result: Result, around: Surroundings, now: Look, *, passed: bool, outputs: Mapping[str, str]
+    task: Task, result: Result, shared: SharedState, now: Look, *, passed: bool, outputs: Mapping[str, str]
 ) -> str:
     """Record a verdict if it can be relied upon; return why not, or an empty text."""
     if task.arguments or result.others:
@@ -105,7 +105,7 @@ def _record(
     if task.watch is not None or not task.planned.session.cache:
         return ""
     try:
-        if changed := _changed(task, around, now):
+        if changed := _changed(task, shared, now):
             return f"not recorded, since this changed while it ran: {changed}"
         verdict = Verdict(
             session=task.name,
@@ -113,12 +113,12 @@ def _record(
             passed=passed,
             finished=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             seconds=round(result.seconds, 3),
-            commit=around.commit,
+            commit=shared.commit,
             platform=f"{sys.platform}-{platform.machine()}",
             outputs=outputs,
             components=task.digest.components,
         )
-        around.store.record(verdict, around.root)
+        shared.store.record(verdict, shared.root)
     except UnwritableError as error:  # which the store's problems tell of once, for all sessions
         return f"not recorded: the store cannot be written ({error.reason})"
     except (HeadworksError, OSError) as error:  # a broken noxfile, say, cannot be looked at again
@@ -126,7 +126,7 @@ def _record(
     return ""
 
 
-def _changed(task: Task, around: Surroundings, now: Look) -> str:
+def _changed(task: Task, shared: SharedState, now: Look) -> str:
     """Return what is no longer as it was when the session started."""
     digest = now.digest(task.planned, task.needs)
     if digest.value != task.digest.value:
@@ -135,6 +135,6 @@ def _changed(task: Task, around: Surroundings, now: Look) -> str:
         return ", ".join(names or ["a variable of the environment"])
     if written := now.written(task.planned.session):
         return f"{', '.join(written)} (written to, and now as before)"
-    found = around.store.outputs(around.root)
+    found = shared.store.outputs(shared.root)
     outputs = [(need, path, content) for need, its in task.needs.items() for path, content in its.items()]
     return ", ".join(f"{path} of {need}" for need, path, content in outputs if found.content(path) != content)
