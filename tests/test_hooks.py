@@ -33,6 +33,7 @@ BREACHES = {
     "merge-conflict": ("breach.txt", "<<<<<<< ours\na\n=======\nb\n>>>>>>> theirs\n"),
     "large-files": ("breach.bin", "0123456789abcdef" * 40_000),
     "private-key": ("breach.txt", "-----BEGIN " + "RSA PRIVATE KEY-----\n"),
+    "artifacts": ("artifacts/proof/breach.tar", "a proof of what never ran"),
     "spelling": ("breach.txt", "rec" + "ieve the message\n"),
     "hadolint": ("docker/breach.Dockerfile", "FROM python:latest\nRUN cd /tmp\n"),
     "compose": ("docker/compose.yaml", "services: {serving: {image: x, prots: [80]}}\n"),
@@ -63,9 +64,10 @@ def commit(scratch: Scratch, path: str, content: str | None, *, skip: set[str]) 
     file = scratch.root / path
     if content is None:
         content = file.read_text(encoding="utf-8").replace("dependencies = [ ", 'dependencies = [ "attrs", ')
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(content, encoding="utf-8")
     scratch.run("git", "add", "--all")
+    scratch.run("git", "add", "--force", path)
     # The hooks shall use this session's environment as it is.
     environ = {"UV_PROJECT_ENVIRONMENT": sys.prefix, "UV_NO_SYNC": "1", "SKIP": ",".join(sorted(skip))}
     done = scratch.run("git", "commit", "--message=Try", check=False, **environ)

@@ -75,12 +75,18 @@ def body(report: str, run: dict[str, Any]) -> str:
     return f"{MARK}\n**CI: {result}** for {commit}, {url}\n\n{fence}text\n{text or 'It wrote no report.'}\n{fence}\n"
 
 
+def beginning(report: Path) -> str:
+    """Return as much of a report as a comment could hold, and read no more of it, however large it is."""
+    with report.open("rb") as file:
+        return file.read(4 * _LIMIT).decode(errors="replace")
+
+
 def main(report: Path) -> int:
     """Post or update the comment of the run that the event tells of."""
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
     run = event["workflow_run"]
     github = GitHub()
-    text = report.read_bytes()[: 4 * _LIMIT].decode(errors="replace") if report.is_file() else ""
+    text = beginning(report) if report.is_file() else ""
     try:
         numbers = pull_requests(github, run)
         for number in numbers:

@@ -105,12 +105,13 @@ def get(url: str, accept: str = "*/*") -> bytes | None:
         raise NotOursError(message)
     host = place.netloc.rpartition("@")[2]
     shown = place._replace(netloc=host).geturl()
-    headers = {"Accept": accept, "User-Agent": "release"}
-    if place.username:
-        login = f"{urllib.parse.unquote(place.username)}:{urllib.parse.unquote(place.password or '')}"
-        headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
     try:
+        headers = {"Accept": accept, "User-Agent": "release"}
         request = urllib.request.Request(shown, headers=headers)  # noqa: S310 - the index that people install from
+        if place.username:
+            login = f"{urllib.parse.unquote(place.username)}:{urllib.parse.unquote(place.password or '')}"
+            # Where the index sends one on to another server, the password stays behind.
+            request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - the same
             return bytes(answer.read())
     except (OSError, ValueError, http.client.HTTPException) as error:

@@ -114,9 +114,9 @@ class Job:
     def checkout(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
         """Clone the commit of the run, with its history where that is asked for."""
         is_shallow = self.run.is_shallow or self.run.is_cut_off or given.get("fetch-depth", 1) != 0
-        # As the action does it: the commit alone, or all branches; files of other commits only where they are read.
+        # As the action does it: the commit alone, or all branches and tags; others' files only where they are read.
         depth = ["--depth=1"] if is_shallow else [f"--filter={given['filter']}"] if "filter" in given else []
-        refs = [self.run.commit] if is_shallow else ["+refs/heads/*:refs/remotes/origin/*"]
+        refs = [self.run.commit] if is_shallow else ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"]
         self._git("init", "--quiet")
         self._git("remote", "add", "origin", f"file://{self.run.origin}")
         self._git("fetch", "--quiet", *depth, "origin", *refs)

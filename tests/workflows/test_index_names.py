@@ -65,7 +65,12 @@ class Handler(BaseHTTPRequestHandler):
         is_page = self.path.startswith("/simple/")
         assert not is_page or self.headers["Accept"] == "application/vnd.pypi.simple.v1+json"
         page = self.server.pages.get(self.path)
-        self.send_response(404 if page is None else 503 if page == b"down" else 200)
+        if page and page.startswith(b"http"):
+            self.send_response(302)
+            self.send_header("Location", page.decode())
+            page = b""
+        else:
+            self.send_response(404 if page is None else 503 if page == b"down" else 200)
         self.send_header("Content-Length", str(len(page or b"")))
         self.end_headers()
         self.wfile.write(page or b"")
@@ -188,6 +193,14 @@ def test_a_package_has_to_say_whose_it_is(repository: Path, index: Index) -> Non
     file.write_text(file.read_text().replace("Typing :: Typed", "Private :: Do Not Upload"))
     index.add("works", "Author: A stranger")
     assert check(repository) == (0, "works-data is free.\n")
+
+
+def test_a_password_is_for_the_index_alone(repository: Path, index: Index) -> None:
+    """Another server, to which it sends one on for a page, does not get it."""
+    index.pages["/simple/works/"] = f"{index.url.replace('127.0.0.1', 'localhost')}/simple/other/".encode()
+    check(repository, UV_PUBLISH_CHECK_URL=index.url.replace("//", "//me:secret@") + "/simple")
+    assert [path for path, login in index.asked if login] == ["/simple/works/", "/simple/works-data/"]
+    assert ("/simple/other/", "") in index.asked
 
 
 def test_another_index_is_asked_where_one_is_published_to(repository: Path, index: Index) -> None:

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 CI = ".github/workflows/ci.yml"
 NIGHTLY = ".github/workflows/nightly.yml"
 RELEASE = ".github/workflows/release.yml"
+UPDATE = ".github/workflows/update.yml"
 RULESET = ".github/rulesets/main.json"
 
 # What is planted: the file, the text that is replaced where it first stands, what replaces it, and what is told of it.
@@ -37,7 +38,57 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "  other:\n    name: other",
         "there is no job `required`",
     ),
-    "the merge queue is left out": (CI, "  merge_group:\n", "", "in the merge queue"),
+    "the merge queue is left out": (CI, "  merge_group:\n", "", "does not run for merge_group"),
+    "a filter leaves pull requests out": (
+        CI,
+        "  pull_request:\n",
+        "  pull_request:\n    paths-ignore: [docs/**]\n",
+        "what a filter of pull_request leaves out waits",
+    ),
+    "required does not count where it may": (
+        CI,
+        "      - name: Fail unless every",
+        "      - if: github.event_name == 'push'\n        name: Fail unless every",
+        "required: a step that is left out",
+    ),
+    "required passes although it counts too few": (
+        CI,
+        "      - name: Fail unless every",
+        "      - continue-on-error: true\n        name: Fail unless every",
+        "required: it passes although a step fails",
+    ),
+    "a job passes whatever fails": (
+        CI,
+        "    timeout-minutes: 60\n",
+        "    timeout-minutes: 60\n    continue-on-error: true\n",
+        "session: it passes whatever fails in it",
+    ),
+    "a failure is swallowed": (
+        CI,
+        '--summary "$GITHUB_STEP_SUMMARY"\n',
+        '--summary "$GITHUB_STEP_SUMMARY" || true\n',
+        "required: a failure is swallowed",
+    ),
+    "a push ends the run of the one before": (
+        CI,
+        "cancel-in-progress: ${{ github.event_name == 'pull_request' }}",
+        "cancel-in-progress: true",
+        "a push cancels",
+    ),
+    "pushes wait for each other": (CI, " || github.run_id }}", " }}", "GitHub keeps the newest only"),
+    "releases wait for each other": (RELEASE, "release-${{ github.ref }}", "release", "GitHub keeps the newest only"),
+    "an engine of another commit plans": (
+        CI,
+        "tools nox -s headworks -- plan\n",
+        "tools nox -R -s headworks -- plan\n",
+        "plan: `nox -R -s headworks --` may find",
+    ),
+    "what was just published may write": (
+        UPDATE,
+        "      contents: read\n",
+        "      contents: write\n",
+        "update: it may write contents",
+    ),
     "an action is not pinned": (
         CI,
         re.compile(r"actions/checkout@\w+ # v[\d.]+"),
@@ -213,15 +264,27 @@ def test_the_workflows_keep_every_rule(sessions: set[str]) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_told(
-    fault: str, copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """By the program that the session runs, in words that name it."""
+def test_a_planted_fault_is_told(fault: str, copy: Path, sessions: set[str]) -> None:
+    """In words that name it."""
     name, old, new, part = FAULTS[fault]
-    text = (copy / name).read_text(encoding="utf-8")
-    planted = old.sub(new, text, count=1) if isinstance(old, re.Pattern) else text.replace(old, new, 1)
-    assert planted != text
-    (copy / name).write_text(planted, encoding="utf-8")
+    plant(copy / name, old, new)
+    told = breaches(copy, listed_sessions(copy) if name == "noxfile.py" else sessions)
+    assert part in "\n".join(told)
+
+
+def test_the_program_tells_every_breach(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the session runs it."""
+    plant(copy / CI, "    if: always()\n", "")
     monkeypatch.chdir(copy)
     assert main() == 1
-    assert part in capsys.readouterr().out
+    assert "a skipped job counts as passed" in capsys.readouterr().out
+
+
+def plant(file: Path, old: str | re.Pattern[str], new: str) -> None:
+    """Replace a text where it first stands in a file."""
+    text = file.read_text(encoding="utf-8")
+    planted = old.sub(new, text, count=1) if isinstance(old, re.Pattern) else text.replace(old, new, 1)
+    assert planted != text
+    file.write_text(planted, encoding="utf-8")

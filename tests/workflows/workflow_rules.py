@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import nox.project
 import yaml
+from github_expressions import filled, is_true
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 Workflow: TypeAlias = "dict[Any, Any]"  # `on` is a key that YAML reads as True
 
@@ -38,8 +39,12 @@ WRITERS: Final = {
     ("release.yml", "publish-packages"): {"id-token", "attestations"},
     ("release.yml", "publish-images"): {"id-token", "attestations", "packages"},
     ("release.yml", "publish-release"): {"contents"},
-    ("update.yml", "update"): {"contents", "pull-requests"},
+    ("update.yml", "propose"): {"contents", "pull-requests"},
 }
+# The only jobs in which a step may fail, after which another one says what that means.
+TOLERANT: Final = {("ci.yml", "report"), ("report.yml", "comment")}
+_SWALLOWED: Final = re.compile(r"\|\|\s*(?:true|:|exit 0)\b|\bset \+e\b")
+_ENGINE: Final = re.compile(r"\bnox( -R)? -s headworks -- ")
 
 
 def listed_sessions(root: Path) -> set[str]:
@@ -58,24 +63,24 @@ def breaches(root: Path, sessions: set[str]) -> list[str]:
         root: the repository.
         sessions: the names that nox knows there.
     """
-    files = sorted((root / ".github/workflows").glob("*.yml"))
-    found = [] if files else ["there is no workflow"]
-    for file in files:
-        text = file.read_text(encoding="utf-8")
-        found += [f"{file.name}: {it}" for it in _of_workflow(file.name, text, sessions)]
-        found += [f"{file.name}: {it}" for it in _of_pythons(yaml.safe_load(text), root)]
+    texts = {file.name: file.read_text(encoding="utf-8") for file in sorted((root / ".github/workflows").glob("*.yml"))}
+    workflows: dict[str, Workflow] = {name: yaml.safe_load(text) for name, text in texts.items()}
+    found = [] if workflows else ["there is no workflow"]
+    for name, workflow in workflows.items():
+        found += [f"{name}: {it}" for it in _of_workflow(name, texts[name], workflow, sessions)]
+        found += [f"{name}: {it}" for it in _of_pythons(workflow, root)]
     found += [f"pyproject.toml: {it}" for it in _of_promotion(nox.project.load_toml(root / "pyproject.toml"))]
-    found += [f"release.yml: {it}" for it in _of_release(root / ".github/workflows/release.yml")]
-    found += _of_caches(files)
-    ci = yaml.safe_load((root / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
-    found += [f"ci.yml: {it}" for it in _of_required(ci)]
-    found += [f"rulesets/main.json: {it}" for it in _of_ruleset(root / ".github/rulesets/main.json", ci)]
+    found += [f"release.yml: {it}" for it in _of_release(workflows["release.yml"]["jobs"])]
+    found += _of_caches(workflows)
+    found += [f"ci.yml: {it}" for it in _of_required(workflows["ci.yml"])]
+    found += [
+        f"rulesets/main.json: {it}" for it in _of_ruleset(root / ".github/rulesets/main.json", workflows["ci.yml"])
+    ]
     return found
 
 
-def _of_workflow(name: str, text: str, sessions: set[str]) -> Iterator[str]:
+def _of_workflow(name: str, text: str, workflow: Workflow, sessions: set[str]) -> Iterator[str]:
     """Yield what is wrong with one workflow."""
-    workflow = yaml.safe_load(text)
     yield from (
         f"{it} is not pinned by SHA with its version" for it in _USES.findall(text) if not _PINNED.fullmatch(it)
     )
@@ -84,9 +89,50 @@ def _of_workflow(name: str, text: str, sessions: set[str]) -> Iterator[str]:
         yield "the top has no `permissions: {}`"
     if "pull_request_target" in workflow[True]:
         yield "pull_request_target gives a pull request's code the rights of main"
+    yield from _of_concurrency(workflow)
     for job, content in workflow["jobs"].items():
         yield from (f"{job}: {it}" for it in _of_permissions(content, WRITERS.get((name, job), set())))
         yield from (f"{job}: {it}" for it in _of_job(content, sessions))
+        yield from (f"{job}: {it}" for it in _of_failures(content, is_tolerant=(name, job) in TOLERANT))
+        yield from (f"{job}: {it}" for it in _of_engine(content))
+
+
+def _of_concurrency(workflow: Workflow) -> Iterator[str]:
+    """Yield why a push may end or replace the run of another one."""
+    triggers, given = workflow[True], workflow.get("concurrency")
+    if given is None or not isinstance(triggers, dict) or "push" not in triggers:
+        return
+    is_tagged = "tags" in triggers["push"]
+    refs = ("refs/tags/v1", "refs/tags/v2") if is_tagged else ("refs/heads/main", "refs/heads/main")
+    pushes = [
+        {"github": {"workflow": "", "event_name": "push", "ref": ref, "run_id": run}} for run, ref in enumerate(refs, 1)
+    ]
+    first, second = (filled(given, it) for it in pushes)
+    if first["group"] == second["group"]:
+        yield "of the pushes that wait in one group, GitHub keeps the newest only"
+    if is_true(first.get("cancel-in-progress")):
+        yield "a push cancels the run of the one before"
+
+
+def _of_failures(job: Mapping[str, Any], *, is_tolerant: bool) -> Iterator[str]:
+    """Yield what would turn a red job green."""
+    if "continue-on-error" in job:
+        yield "it passes whatever fails in it"
+    for step in job.get("steps", ()):
+        if "continue-on-error" in step and not is_tolerant:
+            yield "it passes although a step fails"
+        if _SWALLOWED.search(str(step.get("run", ""))):
+            yield f"a failure is swallowed: {step['run'].strip()!r}"
+
+
+def _of_engine(job: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the calls of an engine that was installed for another commit, on a runner that keeps its environments."""
+    is_installed = False
+    for step in job.get("steps", ()):
+        for found in _ENGINE.finditer(str(step.get("run", ""))):
+            if found[1] and not is_installed:
+                yield f"`{found[0].strip()}` may find the engine of another commit: leave out -R in the first call"
+            is_installed |= not found[1] and "if" not in step
 
 
 def _of_comments(text: str) -> Iterator[str]:
@@ -150,14 +196,13 @@ def _of_step(step: Mapping[str, Any], sessions: set[str]) -> Iterator[str]:
         yield "a cache is saved by other runs than those of main"
 
 
-def _of_caches(files: Iterable[Path]) -> Iterator[str]:
+def _of_caches(workflows: Mapping[str, Workflow]) -> Iterator[str]:
     """Yield the caches that are restored and that no job saves: GitHub finds one by its path and how its key begins."""
     caches: dict[str, list[tuple[str, Mapping[str, Any]]]] = {"restore": [], "save": []}
-    for file in files:
-        for job in yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"].values():
-            for step in job.get("steps", ()):
-                if found := re.match(r"actions/cache/(restore|save)@", str(step.get("uses", ""))):
-                    caches[found[1]].append((file.name, step["with"]))
+    for name, workflow in workflows.items():
+        for step in (step for job in workflow["jobs"].values() for step in job.get("steps", ())):
+            if found := re.match(r"actions/cache/(restore|save)@", str(step.get("uses", ""))):
+                caches[found[1]].append((name, step["with"]))
     for name, given in caches["restore"]:
         for start in str(given.get("restore-keys", given["key"])).split("\n"):
             if not any(it["path"] == given["path"] and it["key"].startswith(start.strip()) for _, it in caches["save"]):
@@ -210,13 +255,17 @@ def _of_required(ci: Workflow) -> Iterator[str]:
         "headworks -- verify" in " ".join(str(it.get("run", "")).split()).replace("\\ ", "") for it in required["steps"]
     ):
         yield "required: nothing counts the sessions"
-    if {"pull_request", "merge_group"} - set(ci[True]):
-        yield "required: it does not run for pull requests and in the merge queue"
+    if any("continue-on-error" in it or "if" in it for it in required["steps"]):
+        yield "required: a step that is left out or may fail proves nothing"
+    for trigger in ("pull_request", "merge_group"):
+        if trigger not in ci[True]:
+            yield f"required: it does not run for {trigger}, which waits for it without end"
+        elif ci[True][trigger]:
+            yield f"required: what a filter of {trigger} leaves out waits for it without end"
 
 
-def _of_release(file: Path) -> Iterator[str]:
+def _of_release(jobs: Mapping[str, Any]) -> Iterator[str]:
     """Yield what would let something be published that has not passed."""
-    jobs = yaml.safe_load(file.read_text(encoding="utf-8"))["jobs"]
     for name, job in jobs.items():
         before: set[str] = set()
         left = [name]
