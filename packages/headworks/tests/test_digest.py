@@ -255,7 +255,7 @@ def test_a_digest_names_its_parts(monorepo: Monorepo) -> None:
     files = {f"package {name}: {it}" for name in ("app", "base") for it in ("pyproject.toml", "src")}
     files |= {"package app: tests", "files: .gitignore", "files: conftest.py"}
     root = {f"root: pyproject.toml [tool.{it}]" for it in ("pytest", "ruff", "uv")}
-    locked = {"uv.lock: in general", "uv.lock: numpy 2.0", "uv.lock: torch 2.9"}
+    locked = {"uv.lock in general", "uv.lock: numpy 2.0", "uv.lock: torch 2.9"}
     assert parts["model"] == always | code | files | root | locked | {"env: SEED", "needs data: artifacts/data"}
     assert {"uv.lock: pytest 9.0", "root: pyproject.toml [dependency-groups] test"} <= parts["tests-3.11(solo)"]
     assert {it for it in parts["lint"] if it.startswith("files")} == {

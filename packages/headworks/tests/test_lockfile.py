@@ -1,23 +1,25 @@
-"""Of uv.lock, each package and group gets the part that it can reach."""
+"""Each package and dependency group gets the part of the lock that it can reach."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from headworks._project.lock import Lock
-from headworks._project.lock_uv import LockReader
-from headworks._project.toml import parse
+from headworks._project.lock import _KINDS, Lock
+from headworks._project.lock_uv import UvLock
 from headworks._quick.memory import Memory
 from headworks._tree.git import Repository
 from headworks._tree.snapshot import WorkTreeSnapshot
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conftest import Scratch
 
 LOCK = """
@@ -113,8 +115,8 @@ def lock(scratch: Scratch) -> Lock:
 def reached(scratch: Scratch, kind: str, name: str) -> set[str]:
     """Return the locked packages that something reaches; what is said of none in particular is always reached."""
     found = set(lock(scratch).entries(kind, name))
-    assert "in general" in found
-    return found - {"in general"}
+    assert "uv.lock in general" in found
+    return {it.removeprefix("uv.lock: ") for it in found - {"uv.lock in general"}}
 
 
 def test_each_start_reaches_its_part(scratch: Scratch) -> None:
@@ -126,7 +128,6 @@ def test_each_start_reaches_its_part(scratch: Scratch) -> None:
     assert reached(scratch, "own", "packages/b") == {"forked 1", "forked 2"}
     assert reached(scratch, "groups", "test") == {"tester 1"}
     assert reached(scratch, "groups", "lint") == (wheel | {"linter 1"}) - {"forked 2"}
-    assert lock(scratch).groups() == ["lint", "test"]
 
 
 def test_members_are_reached_through_what_is_locked(scratch: Scratch) -> None:
@@ -173,13 +174,11 @@ def test_without_a_lock_nothing_is_reached(scratch: Scratch) -> None:
     """The packages' own files still say what they need."""
     assert lock(scratch).reach("own", "packages/a") == ("", ())
     assert lock(scratch).entries("own", "packages/a") == {}
-    assert lock(scratch).groups() == []
 
 
 def test_the_groups_of_a_root_package_are_its_own(scratch: Scratch) -> None:
     """A root that is a package has its groups in its entry."""
     scratch.write({"uv.lock": LOCK.replace('editable = "packages/a"', 'editable = "."')})
-    assert lock(scratch).groups() == ["dev", "lint", "test"]
     assert reached(scratch, "own", "") == reached(scratch, "runtime", "") | {"tester 1"}
 
 
@@ -187,8 +186,33 @@ def test_the_lock_is_read_once(scratch: Scratch, monkeypatch: pytest.MonkeyPatch
     """Until it changes, its parts and their details are remembered."""
     scratch.write({"uv.lock": LOCK})
     before = reached(scratch, "own", "packages/a"), lock(scratch).reach("own", "packages/a")
-    monkeypatch.setattr("headworks._project.lock.parse", None)
+    monkeypatch.setattr("headworks._project.lock_uv.parse", None)
     assert (reached(scratch, "own", "packages/a"), lock(scratch).reach("own", "packages/a")) == before
+
+
+class OtherLock:
+    """A lock of another tool, which has one package that one group reaches."""
+
+    table = "[tool.other]"
+    general = "0"
+
+    def __init__(self, content: bytes, prefix: str) -> None:
+        """Take the version from the file."""
+        self.labels = [(f"{prefix}base {content.decode()}", "1")]
+
+    def reaches(self) -> Iterator[tuple[str, str, set[int], set[str]]]:
+        """Yield the group."""
+        yield "groups", "test", {0}, set()
+
+
+def test_a_lock_of_another_tool_is_one_row(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file gives each part its name; of two locks, that of the first row counts."""
+    monkeypatch.setitem(_KINDS, "other.lock", OtherLock)
+    scratch.write({"other.lock": "3"})
+    assert lock(scratch).entries("groups", "test") == {"other.lock in general": "0", "other.lock: base 3": "1"}
+    assert lock(scratch).lacking(["packages/a"]) == {"other.lock lacks packages/a": ""}
+    scratch.write({"uv.lock": LOCK})
+    assert lock(scratch).file == "uv.lock"
 
 
 def test_a_broken_lock_is_named(scratch: Scratch) -> None:
@@ -207,8 +231,8 @@ def test_any_lock_is_read_or_refused(data: st.DataObject) -> None:
         place = data.draw(st.integers(0, len(pieces) - 1))
         pieces[place] = data.draw(st.sampled_from(["", "a", "b", "forked", "1", ".", "= 1 #", "= [1] #", "\n[x]\n"]))
     with contextlib.suppress(ConfigurationError):
-        reader = LockReader(parse('"'.join(pieces).encode(), "uv.lock"), "")
-        assert all(numbers <= set(range(len(reader.labels))) for _, _, numbers, _ in reader.parts())
+        reader = UvLock('"'.join(pieces).encode(), "")
+        assert all(numbers <= set(range(len(reader.labels))) for _, _, numbers, _ in reader.reaches())
 
 
 KEYS = ["package", "manifest", "version", "name", "source", "dependencies", "dev-dependencies", "editable", "extra"]
@@ -223,5 +247,12 @@ VALUES = st.recursive(
 @example({"package": ["x", {"source": {"editable": "."}, "dependencies": [1, {"name": "x", "extra": 1}, {}]}]})
 def test_any_structure_is_read(data: dict[str, object]) -> None:
     """Values of the wrong kind are as good as none."""
-    reader = LockReader(data, "")
-    assert all(numbers <= set(range(len(reader.labels))) for _, _, numbers, _ in reader.parts())
+    reader = UvLock("".join(f"{key} = {toml(value)}\n" for key, value in (data | {"version": 1}).items()).encode(), "")
+    assert all(numbers <= set(range(len(reader.labels))) for _, _, numbers, _ in reader.reaches())
+
+
+def toml(value: object) -> str:
+    """Return a value in TOML, on one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {toml(it)}" for key, it in value.items()) + "}"
+    return "[" + ", ".join(map(toml, value)) + "]" if isinstance(value, list) else json.dumps(value)

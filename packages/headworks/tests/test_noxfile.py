@@ -56,7 +56,7 @@ def noxfile(scratch: Scratch) -> Noxfile:
 
 def code(source: str, session: str = "tests") -> SessionCode:
     """Return what a session owes to a noxfile that is alone in its repository."""
-    found = read_module(source.encode(), "noxfile.py")
+    found = read_module(source.encode(), "noxfile.py", ["pyproject.toml", "uv.lock"])
     part = found["sessions"][session]
     content, names, unstable = part["reads"]
     assert not found["dynamic"]
@@ -208,7 +208,7 @@ def test_a_function_that_is_called_on_loading_is_read_as_such() -> None:
 
 
 def test_what_a_session_names_is_read_when_it_runs() -> None:
-    """Only files that stand there as they are; pyproject.toml and uv.lock are in every digest in another way."""
+    """Only files that stand there as they are; pyproject.toml and the lock are in every digest in another way."""
     body = (
         "open('a/b')\n    open('uv.lock')\n    load('pyproject.toml')\n    helper(ROOT, 'c')\n    subprocess.run('x')\n"
     )

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ParentFiles"]
 
-_SHARED = ("noxfile.py", "pyproject.toml", "uv.lock")  # files of the project's root that count by their parts
 _ATTRIBUTES = b"/.gitattributes\0"  # decides with which line ends and through which filters a file is checked out
 
 
@@ -28,7 +27,7 @@ class ParentFiles:
         """Take the tree."""
         self._project = project
         self._content = content
-        self.shared = {project.prefix + name for name in _SHARED}
+        self.shared = {project.prefix + name for name in ("noxfile.py", "pyproject.toml", project.lock.file) if name}
         self._hashes: dict[tuple[frozenset[str], tuple[str, ...]], str] = {}
         self._shallow: dict[str, list[str]] = {}
         self._attributes: list[str] | None = None

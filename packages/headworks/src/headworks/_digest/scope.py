@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from headworks._project.lock import INSTALLER_TABLES
 from headworks._project.requirement import normalised
 from headworks._quick.sha256 import digest_texts
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     Span = tuple[int, int]
 
 __all__ = ["Scope"]
-
-_ALWAYS = "[tool.uv]"  # decides what is installed, whatever tools a session runs
 
 
 class Scope:
@@ -89,11 +88,10 @@ class Scope:
 
     def locked(self, session: Session) -> dict[str, str]:
         """Return a hash for each locked package that a session can reach."""
-        return {
-            f"uv.lock: {label}": value
-            for kind, name, _ in self.starts(session)
-            for label, value in self._project.lock.entries(kind, name).items()
-        }
+        found: dict[str, str] = {}
+        for kind, name, _ in self.starts(session):
+            found |= self._project.lock.entries(kind, name)
+        return found
 
     def starts(self, session: Session) -> list[tuple[str, str, str]]:
         """Return from where a session reaches into the lock: the kind, the folder or group, and a name for people."""
@@ -107,7 +105,7 @@ class Scope:
         """Return a hash for each part of the shared files that counts for a session, the lock aside."""
         root, place = self._project.root, "root: pyproject.toml "
         code = self._project.noxfile.code(session.function)
-        chosen = None if session.tools is None else {_ALWAYS, *(f"[tool.{it}]" for it in session.tools)}
+        chosen = None if session.tools is None else {*INSTALLER_TABLES, *(f"[tool.{it}]" for it in session.tools)}
         tables = {
             f"{place}{name}": value
             for name, value in root.tables.items()
@@ -116,7 +114,7 @@ class Scope:
         groups = {f"{place}[dependency-groups] {it}": root.groups.get(it, "") for it in self._groups(session)}
         reads = {f"noxfile.py reads: {_shown(it)}": self._project.reader.content([it]) for it in sorted(code.content)}
         lists = {f"noxfile.py lists: {_shown(it)}": self._project.reader.names([it]) for it in sorted(code.names)}
-        lacking = {f"uv.lock lacks {it}": "" for it in self._lacking()}
+        lacking = self._project.lock.lacking(self._project.workspace.packages)
         return tables | groups | lacking | code.parts | reads | lists
 
     def near(self, session: Session) -> list[str]:
@@ -141,10 +139,6 @@ class Scope:
             start, end = listing.span(place)
             if start < end and prefix + path not in self.shared and (is_folder or listing.get(place)):
                 yield path
-
-    def _lacking(self) -> list[str]:
-        """Return the packages that the lock lacks."""
-        return self._project.lock.lacking(self._project.workspace.packages)
 
     def _groups(self, session: Session) -> Iterable[str]:
         """Return the root's dependency groups that count for a session."""

@@ -53,7 +53,6 @@ _PURE_METHODS = _words(
     "strip swapcase symmetric_difference title translate union upper values with_name with_stem with_suffix zfill"
 )
 _CHANGES = _words("add append clear discard extend insert pop popitem remove reverse setdefault sort update")
-_COVERED = {"pyproject.toml", "uv.lock"}  # of these, every session has its part
 
 
 class Reads:
@@ -79,15 +78,9 @@ class Reads:
         elif kind is self.content:
             self.unstable = self.unstable or f"reads {text}"
 
-    def merge(self, other: Reads) -> None:
-        """Add what other code reads."""
-        self.content |= other.content
-        self.names |= other.names
-        self.unstable = self.unstable or other.unstable
-
 
 def read_calls(
-    code: Iterable[ast.AST], paths: PathReader, full_name: Callable[[str], str], local: Container[str], *, on_load: bool
+    code: Iterable[ast.AST], paths: PathReader, full_name: Callable[[str], str], local: Container[str]
 ) -> Reads:
     """Return what code reads.
 
@@ -96,8 +89,6 @@ def read_calls(
         paths: reads the paths in it.
         full_name: gives the name of something with the module that it was imported from.
         local: the names that the module itself defines; what they stand for is read on its own.
-        on_load: whether the code is executed when the noxfile is loaded. What runs in a session reads whatever it is
-            told to; of that, only the files count that it names as they are.
     """
     reads = Reads()
     for piece in code:
@@ -111,10 +102,6 @@ def read_calls(
         others = (it for it in ast.walk(piece) if isinstance(it, (ast.Name, ast.Attribute)) and id(it) not in called)
         if any(_kind(full_name(dotted(it))) == "content" for it in others):
             reads.content.add(HOLE)
-    if not on_load:
-        reads.content = {it for it in reads.content if HOLE not in it} - _COVERED
-        reads.names = set()
-        reads.unstable = ""
     return reads
 
 

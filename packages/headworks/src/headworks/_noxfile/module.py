@@ -55,8 +55,13 @@ class Noxfile:
         key: changes with any of the files that make it up.
     """
 
-    def __init__(self, snapshot: Snapshot, memory: Memory) -> None:
+    def __init__(self, snapshot: Snapshot, memory: Memory, covered: Iterable[str] = ()) -> None:
         """Read the noxfile and what it imports, or remember what was read.
+
+        Args:
+            snapshot: the tree.
+            memory: remembers what was read.
+            covered: files of which every session has its part already.
 
         Raises:
             UsageError: there is no noxfile.
@@ -64,6 +69,7 @@ class Noxfile:
         self._snapshot = snapshot
         self._memory = memory
         self._prefix = snapshot.repository.prefix
+        self._covered = sorted(covered)
         if snapshot.listing.get(os.fsencode(self._prefix + _FILE)) is None:
             message = (
                 f"There is no noxfile.py in {snapshot.repository.root} that git knows: it is missing or ignored. "
@@ -118,12 +124,12 @@ class Noxfile:
         name = os.fsencode(path)
         mode, oid = self._snapshot.listing.get(name) or (b"", b"")
         self._ids[path] = oid.decode()
-        key = digest(name, mode, oid)
+        key = digest(name, mode, oid, *map(os.fsencode, self._covered))
         found: dict[str, Any] | None = self._memory.get("module", key)
         if found is None:
             from headworks._noxfile.parts import read_module
 
-            found = read_module(self._snapshot.read([name])[name], path.removeprefix(self._prefix))
+            found = read_module(self._snapshot.read([name])[name], path.removeprefix(self._prefix), self._covered)
             self._memory.put("module", key, found)
         return found
 

@@ -21,12 +21,13 @@ __all__ = ["read_module"]
 _SETTINGS = "settings"  # the name of what holds for all sessions
 
 
-def read_module(source: bytes, path: str) -> dict[str, Any]:
+def read_module(source: bytes, path: str, covered: Iterable[str] = ()) -> dict[str, Any]:
     """Return what a module says.
 
     Args:
         source: its content.
         path: where it is, relative to the noxfile's folder.
+        covered: files of which every session has its part already.
 
     Returns:
         `imports` are the modules that it imports; `dynamic` is why it cannot be told what its code reaches, empty where
@@ -35,7 +36,7 @@ def read_module(source: bytes, path: str) -> dict[str, Any]:
         have nox run other sessions.
     """
     try:
-        scan = Scan(source, path)
+        scan = Scan(source, path, covered)
     except (SyntaxError, ValueError, RecursionError) as error:
         everything: PackedReads = ([HOLE], [], "")
         unread = {"imports": [], "dynamic": f"it cannot be parsed: {error}", "sessions": {}, "notifies": False}

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from headworks._noxfile.calls import is_plain, read_calls
-from headworks._noxfile.paths import PathReader, dotted
+from headworks._noxfile.paths import HOLE, PathReader, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,14 +49,20 @@ class Scan:
         load_parts: the code that is executed when the module is loaded.
     """
 
-    def __init__(self, source: bytes, path: str) -> None:
+    def __init__(self, source: bytes, path: str, covered: Iterable[str] = ()) -> None:
         """Parse a module.
+
+        Args:
+            source: its content.
+            path: where it is, relative to the noxfile's folder.
+            covered: files of which every session has its part already, so that a session may read them.
 
         Raises:
             SyntaxError: this Python cannot parse it.
             ValueError: it is no text.
         """
         body = ast.parse(source).body
+        self._covered = frozenset(covered)
         self._origins: dict[str, str] = {}
         self.imports: set[str] = set()
         self.dynamic = ""
@@ -96,8 +102,10 @@ class Scan:
                 is_later = isinstance(statement, _FUNCTIONS) and name not in self._on_load
                 on_load += _load_part(statement) if is_later else [statement]
                 later += [statement] if is_later else []
-        reads = read_calls(on_load, self._paths, self.full_name, self.definitions, on_load=True)
-        reads.merge(read_calls(later, self._paths, self.full_name, self.definitions, on_load=False))
+        reads = read_calls(on_load, self._paths, self.full_name, self.definitions)
+        # What runs in a session reads whatever it is told to; of that, only the files count that it names as they are.
+        named = read_calls(later, self._paths, self.full_name, self.definitions).content
+        reads.content |= {path for path in named if HOLE not in path} - self._covered
         return reads
 
     def _inspect(self, body: list[ast.stmt]) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from headworks._project.lock import LOCK_FILES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["difference"]
 
-_LOCK = "uv.lock: "
+_LOCKS = tuple(f"{file}: " for file in LOCK_FILES)
 _PLAIN = ("nox", "platform", "python")  # parts that are short texts for people, not hashes
 
 
@@ -19,8 +21,8 @@ def difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     A locked package whose version changed is one change, as in `uv.lock: numpy 2.4.6 → 2.5.5`.
     """
     changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    locked = [name for name in changed if name.startswith(_LOCK)]
-    found = [_described(name, old, new) for name in changed if not name.startswith(_LOCK)]
+    locked = [name for name in changed if name.startswith(_LOCKS)]
+    found = [_described(name, old, new) for name in changed if not name.startswith(_LOCKS)]
     return found + _versions({name for name in locked if name in old}, {name for name in locked if name in new})
 
 
@@ -32,18 +34,20 @@ def _described(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> str
 
 
 def _versions(old: set[str], new: set[str]) -> list[str]:
-    """Return what happened to locked packages, whose parts are named by name and version."""
-    found = [f"{name} is the same version from another file" for name in old & new]
-    names = {label.split(" ")[1] for label in old ^ new}
-    for name in names:
+    """Return what happened to locked packages, whose parts are named by lock, name and version."""
+    found = [f"{label} is the same version from another file" for label in old & new]
+    for name in {_locked_name(label) for label in old ^ new}:
         before, after = (
-            ", ".join(
-                sorted(it.split(" ", 2)[2] for it in labels if it.split(" ")[1] == name and " " in it[len(_LOCK) :])
-            )
+            ", ".join(sorted(it[len(name) + 1 :] for it in labels if _locked_name(it) == name and len(it) > len(name)))
             for labels in (old - new, new - old)
         )
         if before and after:
-            found.append(f"{_LOCK}{name} {before} → {after}")
+            found.append(f"{name} {before} → {after}")
         else:
-            found.append(f"{_LOCK}{name} {before or after} is {'gone' if before else 'new'}")
+            found.append(f"{name} {before or after} is {'gone' if before else 'new'}")
     return sorted(found)
+
+
+def _locked_name(label: str) -> str:
+    """Return a label without the version, as in `uv.lock: numpy`."""
+    return " ".join(label.split(" ")[:2])

@@ -114,8 +114,7 @@ class Reasons:
         for kind, name, title in self._now.parts.scope.starts(session):
             key = (kind, name)
             if key not in self._cache:
-                before, after = ({f"uv.lock: {k}": v for k, v in it.entries(kind, name).items()} for it in (old, new))
-                self._cache[key] = difference(before, after)
+                self._cache[key] = difference(old.entries(kind, name), new.entries(kind, name))
             for text in self._cache[key]:
                 if text not in seen:
                     seen.add(text)

@@ -1,57 +1,89 @@
-"""Which part of uv.lock each package and each dependency group can reach; what cannot be told reaches all of it."""
+"""The lock of a project: which locked packages each package and each dependency group can reach.
+
+A kind of lock is a module with a `LockReader` and a row of `_KINDS`; the rest of the engine asks only `Lock`.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
-from headworks._project.toml import parse
+from headworks._project.lock_uv import UvLock
 from headworks._quick.sha256 import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from headworks._quick.memory import Memory
     from headworks._tree.snapshot import Snapshot
 
-__all__ = ["Lock"]
+__all__ = ["INSTALLER_TABLES", "LOCK_FILES", "Lock"]
 
-_FILE = "uv.lock"
+
+class LockReader(Protocol):
+    """A parsed lock.
+
+    Attributes:
+        table: the table of pyproject.toml that decides what its tool installs.
+        labels: for every locked package its name with its version, and a hash of its entry.
+        general: a hash of the rest of the lock, such as the Pythons that it is for.
+    """
+
+    table: ClassVar[str]
+    labels: list[tuple[str, str]]
+    general: str
+
+    def __init__(self, content: bytes, prefix: str) -> None:
+        """Parse a lock, which is in a folder given relative to the top of the repository.
+
+        Raises:
+            ConfigurationError: it cannot be parsed.
+        """
+
+    def reaches(self) -> Iterator[tuple[str, str, set[int], set[str]]]:
+        """Yield a kind, a name, the positions of the packages reached, and the folders of the members reached.
+
+        The kinds are those of `Lock.reach`; a start that is left out reaches the whole lock.
+        """
+
+
+_KINDS: Final[dict[str, type[LockReader]]] = {"uv.lock": UvLock}  # the first that a project has is its lock
+LOCK_FILES: Final = tuple(_KINDS)
+INSTALLER_TABLES: Final = frozenset(kind.table for kind in _KINDS.values())
 
 
 class Lock:
     """The lock of a project, which may have none.
 
     Attributes:
-        whole: a hash of all of it, empty where there is none.
+        file: its name; empty where there is none.
+        whole: a hash of the file; empty where there is none.
     """
 
     def __init__(self, snapshot: Snapshot, memory: Memory) -> None:
-        """Find the lock, and remember or read what its parts are.
+        """Find the lock, and remember or read its parts.
 
         Raises:
-            ConfigurationError: it is no TOML.
+            ConfigurationError: it cannot be parsed.
         """
         self._snapshot = snapshot
         self._memory = memory
-        self._path = os.fsencode(snapshot.repository.prefix + _FILE)
-        entry = snapshot.listing.get(self._path)
-        self.whole = digest(self._path, *entry) if entry else ""
+        self._prefix = snapshot.repository.prefix
+        locks = {name: entry for name in _KINDS if (entry := snapshot.listing.get(self._path(name)))}
+        self.file = next(iter(locks), "")
+        self.whole = digest(self._path(self.file), *locks[self.file]) if locks else ""
         self._parts: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {}
         self._details: dict[str, Any] = {}
-        if entry:
+        if self.file:
             self._parts = memory.get("lock", self.whole) or self._read()[0]
 
-    def groups(self) -> list[str]:
-        """Return the names of the dependency groups of the project's root."""
-        return sorted(self._parts.get("groups", {}))
-
-    def lacking(self, folders: Iterable[str]) -> list[str]:
-        """Return those of the workspace's packages that the lock lacks, for whose sake uv refuses all work with it."""
-        return sorted(set(folders) - self._parts.get("runtime", {}).keys()) if self.whole else []
+    def lacking(self, folders: Iterable[str]) -> dict[str, str]:
+        """Return a part of a digest for each workspace package that the lock lacks: uv then refuses all work."""
+        missing = sorted(set(folders) - self._parts.get("runtime", {}).keys()) if self.file else []
+        return {f"{self.file} lacks {folder}": "" for folder in missing}
 
     def reach(self, kind: str, name: str) -> tuple[str, tuple[str, ...]]:
-        """Return a hash over the packages that something reaches, and the folders of members that it reaches.
+        """Return a hash over the locked packages that can be reached, and the folders of the members reached.
 
         Args:
             kind: `runtime` for what comes with a package's wheel, `own` for that and its dependency groups, both with
@@ -61,24 +93,25 @@ class Lock:
         return self._parts.get(kind, {}).get(name) or (self.whole, ())
 
     def entries(self, kind: str, name: str) -> dict[str, str]:
-        """Return the locked packages that something reaches: name with version, and a hash of what the lock says."""
-        if not self.whole:
+        """Return a part of a digest for each locked package reached: the lock, name and version, and a hash."""
+        if not self.file:
             return {}
         self._details = self._details or self._memory.get("lock-details", self.whole) or self._read()[1]
         labels = self._details["labels"]
         reached = self._details["reached"].get(kind, {}).get(name, range(len(labels)))
-        return {"in general": self._details["general"]} | dict(labels[number] for number in reached)
+        locked = {f"{self.file}: {label}": value for label, value in (labels[number] for number in reached)}
+        return {f"{self.file} in general": self._details["general"]} | locked
+
+    def _path(self, name: str) -> bytes:
+        return os.fsencode(self._prefix + name)
 
     def _read(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Read the lock, and return its parts and their details."""
-        from headworks._project.lock_uv import LockReader
-
-        reader = LockReader(
-            parse(self._snapshot.read([self._path])[self._path], _FILE), self._snapshot.repository.prefix
-        )
+        path = self._path(self.file)
+        reader = _KINDS[self.file](self._snapshot.read([path])[path], self._prefix)
         parts: dict[str, Any] = {}
         reached: dict[str, Any] = {}
-        for kind, name, numbers, members in reader.parts() if reader.is_known else ():
+        for kind, name, numbers, members in reader.reaches():
             labels = sorted(" ".join(reader.labels[number]) for number in numbers)
             hashed = digest("\n".join([reader.general, *labels]).encode())
             parts.setdefault(kind, {})[name] = hashed, tuple(sorted(members))

@@ -1,133 +1,127 @@
-"""Reads uv.lock once, when it changed.
+"""The lock of uv, version 1 (https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile).
 
-The form is uv's (https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile), version 1. Every edge is followed,
-whatever its marker says, with the extras that it asks for; where a name is locked in several versions, all that fit
-the edge are reached. Members of the workspace end the way: each has a part of its own.
+Every edge is followed, whatever its marker, with the extras that it asks for; where a name is locked in several
+versions, all that fit the edge are reached. No edge is followed past a member of the workspace: each is a start itself.
 """
 
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from headworks._project.toml import table
+from headworks._project.toml import parse, table
 from headworks._quick.sha256 import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    Node = tuple[int, str]  # the position of a package, and an extra of it or nothing
+__all__ = ["UvLock"]
 
-__all__ = ["LockReader"]
+_FORM = 1
+_CHOICE = {"version", "source"}  # keys of an edge that tell the versions of one name apart
+_PARTS = {"members", "dependency-groups"}  # of the manifest, which count where they are reached
+_FOLDER_KEYS = ("editable", "virtual", "directory")  # of a source that is a folder of the repository, not a download
 
-_FORM = 1  # the version of the form that is understood
 
-
-class LockReader:
-    """A parsed lock, and what each place in it can reach.
+class UvLock:
+    """A parsed uv.lock.
 
     Attributes:
-        is_known: whether the lock has the form that is understood.
-        labels: for every locked package its name with its version, and a hash of what the lock says of it.
-        general: a hash of what the lock says of no package, such as which Pythons it is for.
+        labels: for every locked package its name with its version, and a hash of its entry.
+        general: a hash of the rest of the lock, such as the Pythons that it is for.
     """
 
-    def __init__(self, data: dict[str, Any], prefix: str) -> None:
-        """Take the lock, and the folder it is in, relative to the top of the repository."""
-        self.is_known = data.get("version") == _FORM
-        self._data = data
-        self._packages = list(_tables(data.get("package")))
-        self._members = {number: _folder(it, prefix) for number, it in enumerate(self._packages) if _is_member(it)}
-        self._by_name: dict[str, list[int]] = {}
-        for number, it in enumerate(self._packages):
-            self._by_name.setdefault(str(it.get("name")), []).append(number)
-        self.general = digest(repr(_general(data)).encode())
-        self.labels = [(_label(it), digest(repr(it).encode())) for it in self._packages]
+    table: ClassVar[str] = "[tool.uv]"
 
-    def parts(self) -> Iterator[tuple[str, str, set[int], set[str]]]:
-        """Yield for every start its kind and name, the positions of packages and the members that it reaches.
+    def __init__(self, content: bytes, prefix: str) -> None:
+        """Parse a lock, which is in a folder given relative to the top of the repository.
 
-        The kinds are `runtime` and `own` of each member, by folder, and `groups` of the project's root.
+        Raises:
+            ConfigurationError: it is not TOML.
         """
+        self._data = parse(content, "uv.lock")
+        self._packages = list(_tables(self._data.get("package")))
+        folders = {number: _folder(package, prefix) for number, package in enumerate(self._packages)}
+        self._members = {number: folder for number, folder in folders.items() if folder is not None}
+        self._by_name: dict[str, list[int]] = {}
+        for number, package in enumerate(self._packages):
+            self._by_name.setdefault(str(package.get("name")), []).append(number)
+        self.general = digest(repr(_general(self._data)).encode())
+        self.labels = [(_label(package), digest(repr(package).encode())) for package in self._packages]
+
+    def reaches(self) -> Iterator[tuple[str, str, set[int], set[str]]]:
+        """Yield for every start its kind and name, the positions of packages and the members that it reaches."""
+        if self._data.get("version") != _FORM:
+            return
         for number, folder in self._members.items():
             package = self._packages[number]
-            needs = [*_tables(package.get("dependencies")), *_all_tables(package, "optional-dependencies")]
-            yield "runtime", folder, *self._reach(needs)
-            yield "own", folder, *self._reach([*needs, *_all_tables(package, "dev-dependencies")])
+            edges = [*_tables(package.get("dependencies")), *_all_tables(package, "optional-dependencies")]
+            yield "runtime", folder, *self._reach(edges)
+            yield "own", folder, *self._reach([*edges, *_all_tables(package, "dev-dependencies")])
             if package.get("source") in ({"virtual": "."}, {"editable": "."}):
                 yield from self._groups(table(package, "dev-dependencies"))
         yield from self._groups(table(self._data, "manifest", "dependency-groups"))
 
     def _groups(self, groups: dict[str, Any]) -> Iterator[tuple[str, str, set[int], set[str]]]:
-        """Yield what each dependency group of the root reaches."""
-        for name, needed in groups.items():
-            yield "groups", name, *self._reach(_tables(needed))
+        for name, edges in groups.items():
+            yield "groups", name, *self._reach(_tables(edges))
 
-    def _reach(self, needed: Iterable[dict[str, Any]]) -> tuple[set[int], set[str]]:
-        """Return what can be reached from some edges: packages, and members that end the way."""
-        waiting = [node for it in needed for node in self._nodes(it)]
+    def _reach(self, edges: Iterable[dict[str, Any]]) -> tuple[set[int], set[str]]:
+        """Return the packages that edges lead to, directly or not, and the members at which that ends."""
+        waiting = [node for edge in edges for node in self._nodes(edge)]
         seen = set(waiting)
         while waiting:
             number, extra = waiting.pop()
             package = self._packages[number]
             if number not in self._members:
-                needs = table(package, "optional-dependencies").get(extra) if extra else package.get("dependencies")
-                new = {node for it in _tables(needs) for node in self._nodes(it)} - seen
+                further = table(package, "optional-dependencies").get(extra) if extra else package.get("dependencies")
+                new = {node for edge in _tables(further) for node in self._nodes(edge)} - seen
                 seen |= new
                 waiting += new
         numbers = {number for number, _ in seen}
-        return numbers - self._members.keys(), {self._members[it] for it in numbers & self._members.keys()}
+        members = numbers & self._members.keys()
+        return numbers - members, {self._members[number] for number in members}
 
-    def _nodes(self, edge: dict[str, Any]) -> Iterator[Node]:
-        """Yield the packages that an edge leads to, once for each extra that it asks for."""
+    def _nodes(self, edge: dict[str, Any]) -> Iterator[tuple[int, str]]:
+        """Yield the position of each package that an edge leads to with no extra, and with each that it asks for."""
         numbers = self._by_name.get(str(edge.get("name")), [])
-        exact = [it for it in numbers if all(self._packages[it].get(key) == edge[key] for key in _CHOICE & edge.keys())]
-        extras = edge.get("extra", edge.get("extras", []))
+        given = _CHOICE & edge.keys()
+        exact = [number for number in numbers if all(self._packages[number].get(key) == edge[key] for key in given)]
+        extras = edge.get("extra", edge.get("extras", []))  # `extras` in a dependency group of the manifest
         for number in exact or numbers:
             yield number, ""
             for extra in extras if isinstance(extras, list) else []:
                 yield number, str(extra)
 
 
-_CHOICE = {"version", "source"}
-_PARTS = {"members", "dependency-groups"}  # of the manifest, which count where they are reached
-
-
 def _general(data: dict[str, Any]) -> dict[str, Any]:
-    """Return what a lock says of no package in particular."""
     manifest = {key: value for key, value in table(data, "manifest").items() if key not in _PARTS}
     others = {key: value for key, value in data.items() if key not in {"manifest", "package", "revision"}}
     return others | {"manifest": manifest}
 
 
 def _tables(value: object) -> Iterator[dict[str, Any]]:
-    """Yield the tables of an array, leaving out what is none."""
-    for it in value if isinstance(value, list) else []:
-        if isinstance(it, dict):
-            yield it
+    """Yield the tables of an array, and skip everything else."""
+    for element in value if isinstance(value, list) else []:
+        if isinstance(element, dict):
+            yield element
 
 
 def _all_tables(package: dict[str, Any], key: str) -> Iterator[dict[str, Any]]:
-    """Yield the tables of all arrays under a key of a package."""
     for value in table(package, key).values():
         yield from _tables(value)
 
 
-def _is_member(package: dict[str, Any]) -> bool:
-    """Tell whether a locked package is a folder of the repository instead of something to download."""
-    return any(isinstance(table(package, "source").get(key), str) for key in ("editable", "virtual", "directory"))
-
-
-def _folder(package: dict[str, Any], prefix: str) -> str:
-    """Return the folder of a member, relative to the top of the repository."""
+def _folder(package: dict[str, Any], prefix: str) -> str | None:
+    """Return the folder of a member, relative to the top of the repository; None for any other package."""
     source = table(package, "source")
-    path = next(source[key] for key in ("editable", "virtual", "directory") if key in source)
-    folder = posixpath.normpath(prefix + path)
+    path = next((source[key] for key in _FOLDER_KEYS if isinstance(source.get(key), str)), None)
+    folder = None if path is None else posixpath.normpath(prefix + path)
     return "" if folder == "." else folder
 
 
 def _label(package: dict[str, Any]) -> str:
     """Return name and version of a package, with its source where that is not a registry."""
     source = table(package, "source")
-    place = "" if "registry" in source else "".join(f" ({it})" for it in source.values())
+    place = "" if "registry" in source else "".join(f" ({value})" for value in source.values())
     return f"{package.get('name')} {package.get('version', '')}".strip() + place

@@ -46,10 +46,10 @@ class Project:
         self.prefix = snapshot.repository.prefix
         self._memory = memory
         self._is_stale = False
-        self.noxfile = Noxfile(snapshot, memory)
+        self.lock = Lock(snapshot, memory)
+        self.noxfile = Noxfile(snapshot, memory, {"pyproject.toml", self.lock.file})
         self.root = Root(snapshot, memory)
         self.workspace = find_workspace(snapshot, memory)
-        self.lock = Lock(snapshot, memory)
         self.reader = TreeReader(self.listing, self.prefix)
 
     @property
