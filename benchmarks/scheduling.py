@@ -27,9 +27,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from headworks._run.claims import share
 from headworks._run.display import Display
-from headworks._run.lock import hold
+from headworks._run.lock import hold, share
 from headworks._run.loop import Runner
 from headworks._run.task import Settings, SharedState
 from headworks._store.store import Store

@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from headworks._digest.digest import Digest
-from headworks._run.claims import Claims, share
 from headworks._run.display import Display
-from headworks._run.lock import hold
-from headworks._run.look import Look
+from headworks._run.lock import Claims, hold, share
 from headworks._run.loop import Runner
 from headworks._run.task import Settings, SharedState
+from headworks._run.verdict import Look
 from headworks._store.store import Store
 from headworks.errors import UsageError
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._run.display import Display, Live, make_display
+from headworks._run.display import Display, Live, make_display, summary
 from headworks._run.live_table import RichDisplay
 from headworks._run.outcome import STATUSES, Outcome
-from headworks._run.summary import summary
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headworks._run.order import chains, expected, time_left
+from headworks._run.queue import chains, expected, time_left
 
 
 def test_a_chain_is_what_waits_one_after_the_other() -> None:

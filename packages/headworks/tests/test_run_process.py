@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._run.claims import share
-from headworks._run.file_lock import FileLock
-from headworks._run.lock import INSIDE, Watchdog, hold, is_inside
-from headworks._run.process import _GATE, _STEPS, SessionProcess, end_all
+from headworks._run.lock import INSIDE, FileLock, hold, is_inside, share
+from headworks._run.process import _GATE, _STEPS, SessionProcess, Watchdog, end_all
 from headworks._run.watchdog import watch
 
 if TYPE_CHECKING:
@@ -291,7 +289,7 @@ def test_another_users_lock_is_respected(tmp_path: Path, monkeypatch: pytest.Mon
     path = tmp_path / "run.lock"
     if is_there:
         path.touch()
-    monkeypatch.setattr("headworks._run.file_lock.os.open", as_another_user)
+    monkeypatch.setattr("headworks._run.lock.os.open", as_another_user)
     first, second = FileLock(path, tmp_path / "none", tmp_path), FileLock(path, tmp_path)
     assert first.take()
     assert not second.take()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._run.nox_report import nox_names, nox_results, split_log
+from headworks._run.attempt import nox_names, nox_results, split_log
 from headworks._run.outcome import STATUSES, Outcome, exit_code
 
 if TYPE_CHECKING:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -261,13 +259,3 @@ def test_the_default_store_is_named_by_the_environment(tmp_path: Path, monkeypat
 def test_the_default_folder_is_the_platforms(platform: str, environ: dict[str, str], folder: str) -> None:
     """Caches lie where people and their backups expect them."""
     assert default_folder(environ, platform) == folder
-
-
-def test_a_lookup_imports_little() -> None:
-    """A plan looks verdicts up, and needs neither json nor pathlib nor anything else that is slow to start for it."""
-    imported = "from headworks._store.store import Store"
-    code = f"import sys; sys.path += sys.argv[1:]; {imported}; Store('x').verdicts(['0' * 64])"
-    command = [sys.executable, "-ISc", f"{code}; print(*sys.modules)", *sys.path]
-    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    assert "headworks._store.index" in loaded
-    assert not {"json", "pathlib", "re", "subprocess", "shutil", "contextlib", "hashlib"} & set(loaded)

@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headworks._store.bundle import RefusedBundleError
+from headworks._store.files import seal
 from headworks._store.journal import Journal
+from headworks._store.records import write_verdict
 from headworks._store.store import Store
-from headworks._store.verdict_file import seal, write_verdict
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:

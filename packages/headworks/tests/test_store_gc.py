@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from headworks._store.files import seal
 from headworks._store.store import Store
-from headworks._store.verdict_file import seal
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:

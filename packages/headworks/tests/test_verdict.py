@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headworks._store.verdict import Verdict, is_digest
-from headworks._store.verdict_file import is_output_path, read_verdict, seal, unseal, write_verdict
+from headworks._store.files import seal, unseal
+from headworks._store.records import read_verdict, write_verdict
+from headworks._store.verdict import Verdict, is_digest, is_output_path
 
 DIGEST = "ab" * 32
 VERDICT = Verdict(

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from headworks._cli import main
 from headworks._plan.verify import prove
-from headworks._run.outcome import STATUSES, Outcome
-from headworks._run.outcomes_file import State, as_outcomes
+from headworks._run.outcome import STATUSES, Outcome, State, as_outcomes
 
 if TYPE_CHECKING:
     from pathlib import Path

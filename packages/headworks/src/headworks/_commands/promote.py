@@ -108,7 +108,7 @@ def _model(store: Store, given: str) -> tuple[str, str]:
     from pathlib import Path
 
     from headworks._promote.alias import current
-    from headworks._store.writing import hash_file
+    from headworks._store.files import hash_file
 
     if given.startswith("alias:"):
         found = current(store, given.removeprefix("alias:"))

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from headworks._plan.plan import Plan
-    from headworks._run.outcome import Outcome
-    from headworks._run.outcomes_file import State
+    from headworks._run.outcome import Outcome, State
     from headworks._run.task import Settings
     from headworks._store.store import Store
 
@@ -49,8 +48,8 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     digester = Digester.for_worktree(os.curdir, meanwhile=_prepare())
     from headworks._plan.plan import plan, plan_of
     from headworks._run.covered import covered
+    from headworks._run.display import summary
     from headworks._run.outcome import exit_code
-    from headworks._run.summary import summary
     from headworks._store.store import Store
 
     root = digester.snapshot.repository.root
@@ -84,17 +83,17 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
 def _prepare() -> Iterator[None]:
     """Import what comes next while git looks at the work tree, in two steps."""
     yield from prepare()
-    from headworks._run import covered, summary
-    from headworks._store import uses
+    from headworks._run import covered, display
+    from headworks._store import gc
 
-    del covered, summary, uses
+    del covered, display, gc
 
 
 def _state(arguments: Any, planned: Plan) -> State | None:  # noqa: ANN401  # argparse's, or what stands in for it
     """Return what the outcomes will be about, or None where nobody asked for a file of them."""
     if arguments.outcomes is None:
         return None
-    from headworks._run.outcomes_file import state_of
+    from headworks._run.outcome import state_of
 
     return state_of(planned)
 
@@ -107,7 +106,7 @@ def _write_outcomes(
 ) -> None:
     """Write the file of outcomes."""
     from headworks._output_file import write_output
-    from headworks._run.outcomes_file import as_outcomes
+    from headworks._run.outcome import as_outcomes
 
     extra = asked if arguments.extra else ()
     write_output(arguments.outcomes, as_outcomes(outcomes, state, extra=extra, is_forced=arguments.force))

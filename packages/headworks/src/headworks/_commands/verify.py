@@ -41,7 +41,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     """Count, tell, and return 0 only if nothing is left open."""
     from headworks._plan.as_json import FORM as PLAN_FORM
     from headworks._plan.verify import prove
-    from headworks._run.outcomes_file import FORM
+    from headworks._run.outcome import FORM
 
     if arguments.plan is None:
         message = "Name the plan with --plan, as `headworks plan --format json --output plan.json` wrote it."

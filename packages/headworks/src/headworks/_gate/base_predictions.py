@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from headworks._gate.base import NoBaseError
 from headworks._gate.baselines import Baselines
 from headworks._gate.predict import predict_anew
-from headworks._store.writing import hash_file
+from headworks._store.files import hash_file
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from headworks._gate.base import NoBaseError
 from headworks._gate.terms import terms
 from headworks._promote.evidence import GATE, evidence
+from headworks._store.files import hash_file
 from headworks._store.journal import Journal
-from headworks._store.writing import hash_file
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:

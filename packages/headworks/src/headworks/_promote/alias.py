@@ -170,7 +170,7 @@ def _same(it: Move) -> dict[str, Any]:
 
 def is_held(store: Store, content: str) -> bool:
     """Tell whether the store has a model's file, whole."""
-    from headworks._store.writing import hash_file
+    from headworks._store.files import hash_file
 
     path = store.blobs.path(content)
     return path.is_file() and hash_file(path)[0] == content

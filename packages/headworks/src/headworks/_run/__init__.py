@@ -1,1 +1,1 @@
-"""A run: the sessions of a plan that have no verdict, carried out through nox."""
+"""Runs the sessions of a plan that no verdict covers, through nox."""

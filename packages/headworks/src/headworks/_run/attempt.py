@@ -1,29 +1,44 @@
-"""A process that runs one session, or several short ones: what is made ready before it, and what it says after."""
+"""One start of nox, for one session or several short ones: its command, its environment, and its results.
+
+Results come from nox's report. Where the machine ended nox or a program that it ran, the result counts as an
+interruption: it says nothing about the session.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import re
+import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headworks._machine.environ import session_environment
-from headworks._run.interruption import interruption
-from headworks._run.logs import log_name
-from headworks._run.nox_report import nox_names, nox_results, split_log
+from headworks._run.logs import log_name, log_tail
 from headworks._run.process import SessionProcess
 from headworks._store.files import read
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from pathlib import Path
 
-    from headworks._run.nox_report import Results
     from headworks._run.task import SharedState, Task
 
-__all__ = ["Attempt", "Result"]
+__all__ = ["Attempt", "Result", "Results", "interruption", "nox_names", "nox_results", "split_log"]
 
 _REPORT_LIMIT = 64 << 20  # bytes
 _BAD = {"failed", "aborted"}
 _PASSED_ON = {"HEADWORKS_STORE", "HEADWORKS_REMOTE", "NOX_DOWNLOAD_PYTHON"}  # where the store is, what nox may fetch
+_START = re.compile(rb"nox > Running session (.*?)\r?\n")
+_PIECE = 1 << 16  # bytes; of a line that is longer, the rest is read after it
+# For each session, by each name that it has: nox's word for what became of it, its reason, and how long it ran.
+Results = dict[str, tuple[str, str, float]]
+_SHELL = 128  # a shell and nox itself add this to the number of the signal that ended something
+_NOT_STARTED = {126, 127}  # what a shell says of a program that it cannot start
+_ENDING = {it.value for it in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM))}
+# A program that kills itself with SIGSEGV or SIGABRT is at fault itself; one that was told to end or killed is not.
+_COMMAND = re.compile(r" failed with exit code (-?\d+):?\r?$", re.MULTILINE)
+_SAID = re.compile(r"No space left on device|Disk quota exceeded|Cannot allocate memory")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,3 +168,91 @@ class Attempt:
                 word, reason = "failed", f"nox ended with {code}"
         why = interruption(code, log, is_reported=task.name in found) if word in _BAD else ""
         return Result(task=task, word=word, reason=reason, seconds=seconds, log=log, interruption=why)
+
+
+def nox_results(report: bytes | None) -> Results:
+    """Return what nox says became of the sessions that it ran.
+
+    Args:
+        report: The content of the file that `nox --report` wrote, or None where there is none.
+
+    Returns:
+        `success`, `failed`, `aborted` or `skipped` with nox's reason, which may be empty, and the seconds. None of a
+        report that cannot be read.
+    """
+    results: Results = {}
+    try:
+        for session in json.loads(report or b"")["sessions"]:
+            result = str(session["result"]), str(session.get("reason") or ""), float(session["duration"])
+            results.update(dict.fromkeys(session["signatures"], result))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {}
+    return results
+
+
+def nox_names(report: bytes | None) -> list[str]:
+    """Return the names of the sessions that nox ran, as it shows them, in order; none where that cannot be read."""
+    if not nox_results(report):
+        return []
+    return [session["signatures"][0] for session in json.loads(report or b"")["sessions"] if session["signatures"]]
+
+
+def split_log(log: Path, parts: Mapping[str, Path]) -> None:
+    """Write what nox printed of each session into a log of its own, however long it is.
+
+    Args:
+        log: What nox printed. It is gone then, unless it is one of the logs that are written.
+        parts: The log to write for each session, by the name that nox shows.
+    """
+    whole = log.with_suffix(".all")
+    log.replace(whole)
+    with contextlib.ExitStack() as stack:
+        files = {name: stack.enter_context(path.open("wb")) for name, path in parts.items()}
+        source = stack.enter_context(whole.open("rb"))
+        file, is_start = None, True
+        while piece := source.readline(_PIECE):
+            start = _START.match(piece) if is_start else None
+            # Each starts once: what a session prints of a nox of its own starts none.
+            if start and (name := start[1].decode("utf-8", "replace")) in files:
+                file = files.pop(name)
+            if file is not None:
+                file.write(piece)
+            is_start = piece.endswith(b"\n")
+    whole.unlink()
+
+
+def interruption(code: int | None, log: Path, *, is_reported: bool) -> str:
+    """Return in words what the machine did to a session that did not pass; empty where it did nothing.
+
+    Args:
+        code: What nox ended with.
+        log: What the session printed.
+        is_reported: Whether nox said what became of the session.
+    """
+    code = code or 0
+    if code < 0:
+        return f"nox was ended by {_name(-code)}"
+    if not is_reported and code in _NOT_STARTED:
+        return "nox could not be started"
+    if not is_reported and code - _SHELL in _ENDING:
+        return f"nox was ended by {_name(code - _SHELL)}"
+    try:
+        text, _ = log_tail(str(log))
+    except OSError:
+        return ""
+    for found in _COMMAND.finditer(text):
+        number = abs(int(found[1]))
+        number -= _SHELL if number > _SHELL else 0
+        if number in _ENDING and found[1] != str(number):  # an exit code as small as that is no signal
+            return f"what it ran was ended by {_name(number)}"
+    said = _SAID.search(text)
+    return said[0] if said else ""
+
+
+def _name(number: int) -> str:
+    """Return the name of a signal, and what it mostly means."""
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+    return f"{name}, as where memory runs out" if name == "SIGKILL" else name

@@ -1,4 +1,4 @@
-"""What a person sees of a run while it goes on: lines, and on a terminal a table that changes in place."""
+"""Progress of a run, as lines or as a line that changes in place, and its closing table."""
 
 from __future__ import annotations
 
@@ -19,9 +19,22 @@ if TYPE_CHECKING:
     # A session that runs: its name, since when it does, and how long it should take.
     Row = tuple[str, float, float | None]
 
-__all__ = ["Display", "Live", "describe", "make_display"]
+
+__all__ = ["Display", "Live", "describe", "make_display", "summary"]
 
 _TAIL = 200  # lines of a failed session's output
+_MANY = 30  # covered sessions; more are counted, not listed
+# Each status with the word for it in the last line, the worst first.
+_WORDS = {
+    "failed": "failed",
+    "flaky": "flaky",
+    "unproven": "unproven",
+    "blocked": "not run",
+    "stopped": "stopped",
+    "skipped": "skipped",
+    "passed": "passed",
+    "cached": "covered by earlier verdicts",
+}
 
 
 class Display:
@@ -145,3 +158,34 @@ def make_display(stream: TextIO | None = None) -> Display:
     except ImportError:
         return Live(stream)
     return RichDisplay(stream)
+
+
+def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
+    """Return the table.
+
+    Args:
+        outcomes: What became of each session.
+        seconds: How long the run took.
+    """
+    covered = [it for it in outcomes if it.status == "cached"]
+    listed = [it for it in outcomes if it.status != "cached"]
+    listed += covered if len(covered) <= _MANY else []
+    width = max((len(shown(it.session)) for it in listed), default=0)
+    lines = [f"{shown(it.session):{width}}  {_proof(it)}" for it in listed]
+    if len(covered) > _MANY:
+        lines.append(f"{len(covered):,} more are covered by earlier verdicts; `headworks explain SESSION` shows one")
+    statuses = [it.status for it in outcomes]
+    counts = ", ".join(f"{number:,} {word}" for it, word in _WORDS.items() if (number := statuses.count(it)))
+    saved = sum(it.saved for it in outcomes)
+    times = f"took {duration_text(seconds)}" + (f", saved about {duration_text(saved)}" if saved >= 1 else "")
+    return text_of([*lines, *([""] if lines else []), f"{counts or 'no session'}; {times}"])
+
+
+def _proof(outcome: Outcome) -> str:
+    """Return what became of a session, and on what that rests."""
+    verdict = outcome.verdict
+    if verdict is None:
+        return describe(outcome)
+    commit = f" at {verdict.commit[:10]}" if verdict.commit else ""
+    note = f" ({outcome.note})" if outcome.note else ""
+    return f"covered by the verdict of {verdict.finished[:16].replace('T', ' ')}{commit}, {verdict.digest[:12]}{note}"

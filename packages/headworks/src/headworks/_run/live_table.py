@@ -1,4 +1,4 @@
-"""The live table, where rich is installed."""
+"""A live table of running sessions. It needs rich, which is optional."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Where a work tree keeps what its sessions last printed, and how such a log ends.
+"""The logs of sessions: their folder, their names, and their last lines.
 
-That is beside its history, on the disk that the sessions work on: a store whose disk is full cannot fail a session.
+The folder lies in git's folder of the work tree, not in the store: a store on a full disk must not fail a session.
 """
 
 from __future__ import annotations

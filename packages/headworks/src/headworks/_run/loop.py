@@ -1,4 +1,4 @@
-"""Runs what a plan says must run: a loop over the graph of sessions, each session one nox in a process of its own."""
+"""The scheduler: a loop over the graph of sessions, each session one nox in a process of its own."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from headworks._run.attempt import Attempt
-from headworks._run.order import chains, expected, time_left
 from headworks._run.outcome import Outcome
 from headworks._run.process import end_all
-from headworks._run.queue import Queue
+from headworks._run.queue import Queue, chains, expected, time_left
 from headworks._run.task import Settings, Task
 from headworks._run.verdict import judge
 from headworks.errors import StoreError, UsageError

@@ -1,16 +1,19 @@
-"""What became of each session of a run."""
+"""The outcome of a session in a run, and the file of outcomes that `headworks verify` reads."""
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
+    from headworks._plan.plan import Plan
     from headworks._store.verdict import Verdict
 
-__all__ = ["STATUSES", "Outcome", "exit_code"]
+__all__ = ["FORM", "STATUSES", "SYSTEMS", "Outcome", "State", "as_outcomes", "exit_code", "state_of"]
 
 # With the exit code that a run ends with where the worst of its sessions is such.
 STATUSES = {
@@ -23,6 +26,8 @@ STATUSES = {
     "stopped": 3,  # not run, or not to its end
     "failed": 1,
 }
+SYSTEMS = {"darwin": "macos", "win32": "windows"}  # Python's name for a system, and its tag in a noxfile
+FORM = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,3 +67,51 @@ def exit_code(outcomes: Iterable[Outcome], *, is_ci: bool) -> int:
     if is_ci and "unproven" in statuses:
         codes.add(3)
     return 1 if 1 in codes else max(codes, default=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """What outcomes are about, by which they are told from those of another state.
+
+    Attributes:
+        commit: What is checked out; empty before the first commit.
+        trees: For each session, the part of its digest that is the same on every machine.
+    """
+
+    commit: str
+    trees: Mapping[str, str]
+
+
+def state_of(plan: Plan) -> State:
+    """Return what the sessions of a plan are about, which has to be asked before one of them runs."""
+    digester = plan.digester
+    trees = {it.session.name: digester.tree_digest(it.session) for it in plan.sessions}
+    return State(commit=digester.snapshot.repository.head(), trees=trees)
+
+
+def as_outcomes(
+    outcomes: Iterable[Outcome], state: State, *, extra: Collection[str] = (), is_forced: bool = False
+) -> str:
+    """Return outcomes as JSON: for each session status, seconds, a note, the path of its log, and what it is about.
+
+    Args:
+        outcomes: What became of the sessions.
+        state: What they are about.
+        extra: The sessions that ran with arguments after `--`, which prove nothing about them as they are.
+        is_forced: Whether what verdicts cover ran all the same.
+    """
+    sessions = [
+        {
+            "name": it.session,
+            "tree": state.trees[it.session],
+            "extra_arguments": it.session in extra,
+            "status": it.status,
+            "seconds": round(it.seconds, 3),
+            "note": it.note,
+            "log": it.log,
+        }
+        for it in outcomes
+    ]
+    system = SYSTEMS.get(sys.platform, "linux")
+    content = {"format": FORM, "system": system, "commit": state.commit, "forced": is_forced, "sessions": sessions}
+    return json.dumps(content, indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""A session's process: in a group of its own, so that all it starts can be ended with it."""
+"""Processes of sessions, each in a process group, so that everything that it starts ends with it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,49 @@ import sys
 import time
 from typing import IO, TYPE_CHECKING, Any
 
+from headworks._run import watchdog
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from headworks._run.lock import Watchdog
 
-__all__ = ["SessionProcess", "end_all"]
+__all__ = ["SessionProcess", "Watchdog", "end_all"]
 
 # A session first hears what Ctrl-C would tell it, so that it can put things right, then is told to end, then ended.
 _STEPS = ((signal.SIGINT, 2.0), (signal.SIGTERM, 1.5))  # each with the seconds until the next
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no stronger one
 # A shell waits for the word that the watchdog knows of it: a process that nobody could end never starts.
 _GATE = 'read -r word && exec "$@" </dev/null'
+
+
+class Watchdog:
+    """Knows which process groups belong to this run, and ends them should the run be killed."""
+
+    def __init__(self, lock: int | None) -> None:
+        """Start the process that watches; it keeps the lock open."""
+        self._process: subprocess.Popen[bytes] | None = None
+        if sys.platform == "win32":  # pragma: no cover  # there are no process groups to kill
+            return
+        self._process = subprocess.Popen(  # noqa: S603  # this interpreter and a file of this package
+            [sys.executable, "-IS", watchdog.__file__],
+            stdin=subprocess.PIPE,
+            pass_fds=() if lock is None else (lock,),
+            start_new_session=True,
+        )
+
+    def tell(self, sign: str, group: int) -> None:
+        """Say that a process group starts (`+`) or has ended (`-`)."""
+        if self._process is not None and self._process.stdin is not None:  # pragma: no branch  # not on Windows
+            with contextlib.suppress(BrokenPipeError):  # Somebody killed it: then it watches no more.
+                self._process.stdin.write(b"%c%d\n" % (sign.encode(), group))
+                self._process.stdin.flush()
+
+    def close(self) -> None:
+        """End the process, which kills what was not said to have ended."""
+        if self._process is not None:  # pragma: no branch  # there is none on Windows
+            with contextlib.suppress(BrokenPipeError):
+                self._process.communicate()
 
 
 class SessionProcess:

@@ -1,4 +1,4 @@
-"""A run of a plan from its beginning to its end: the lock, the signals, the sessions."""
+"""A run from its start to its end: lock, signals, sessions."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ import os
 from typing import TYPE_CHECKING
 
 from headworks._plan.ignored import refuse_visible_outputs
-from headworks._run.claims import share
 from headworks._run.display import make_display
-from headworks._run.lock import hold, is_inside
+from headworks._run.lock import hold, is_inside, share
 from headworks._run.logs import make_log_folder
-from headworks._run.look import Look
 from headworks._run.loop import Runner
 from headworks._run.task import SharedState
+from headworks._run.verdict import Look
 from headworks._signals import told_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from headworks._plan.plan import Plan
-    from headworks._run.claims import Claims
     from headworks._run.display import Display
-    from headworks._run.lock import Watchdog
+    from headworks._run.lock import Claims
     from headworks._run.outcome import Outcome
+    from headworks._run.process import Watchdog
     from headworks._run.task import Settings
     from headworks._store.store import Store
 

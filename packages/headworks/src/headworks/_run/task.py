@@ -1,4 +1,4 @@
-"""What is known of a session that is to be run, and what all sessions of a run share."""
+"""A session that is to be run, and the state that all sessions of a run share."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from headworks._audit.watch import Watch
     from headworks._digest.digest import Digest
     from headworks._plan.plan import PlannedSession
-    from headworks._run.claims import Claims
     from headworks._run.display import Display
-    from headworks._run.lock import Watchdog
-    from headworks._run.look import Look
+    from headworks._run.lock import Claims
+    from headworks._run.process import Watchdog
+    from headworks._run.verdict import Look
     from headworks._store.store import Store
 
     Outputs = Mapping[str, Mapping[str, str]]

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headworks._store.writing import copy_hashed, hash_file, publish, unfinished, write_atomically
+from headworks._store.files import copy_hashed, hash_file, publish, unfinished, write_atomically
 
 if TYPE_CHECKING:
     from headworks._store.remote import Remote

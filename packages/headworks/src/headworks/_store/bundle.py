@@ -19,12 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from headworks._store.blobs import blob_name
-from headworks._store.files import names
+from headworks._store.files import names, publish, unfinished
 from headworks._store.journal import ENTRY_LIMIT, Journal, read_entry, seal_entry
-from headworks._store.records import RECORD_LIMIT, record_name
+from headworks._store.records import RECORD_LIMIT, read_verdict, record_name, write_verdict
 from headworks._store.tree import contents
-from headworks._store.verdict_file import read_verdict, write_verdict
-from headworks._store.writing import publish, unfinished
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:

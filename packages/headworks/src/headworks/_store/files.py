@@ -1,10 +1,39 @@
-"""Files of a store read and appended to, with nothing imported that a plan does not need."""
+"""Files of a store: read within a limit, sealed by their hash, appended to, and written whole or not at all."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
-__all__ = ["append", "names", "read"]
+from headworks.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "UnwritableError",
+    "append",
+    "copy_hashed",
+    "hash_file",
+    "is_unfinished",
+    "names",
+    "publish",
+    "read",
+    "seal",
+    "storing",
+    "unfinished",
+    "unseal",
+    "write_atomically",
+]
+
+_MAGIC = b"headworks 1 "
+_CHUNK = 1 << 20  # bytes
+_RANDOM = 8  # bytes of the name of a file that is being written
+_FICLONE = 0x40049409  # Linux's ioctl that makes one file share the blocks of another
 
 
 def read(path: str, limit: int) -> bytes | None:
@@ -33,3 +62,126 @@ def names(folder: str) -> list[str]:
         return sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+class UnwritableError(StoreError):
+    """The store's folder takes nothing: its disk is full or read-only, or it is no folder.
+
+    Attributes:
+        reason: What the system says.
+    """
+
+    def __init__(self, what: str, root: str, error: OSError) -> None:
+        """Say what could not be written to the store at `root`."""
+        self.reason = error.strerror or str(error)
+        super().__init__(
+            f"{what} could not be written to the store {root}: {self.reason}."
+            " Free space with `headworks store gc`, or name another folder in HEADWORKS_STORE."
+        )
+
+
+@contextlib.contextmanager
+def storing(what: str, root: str) -> Iterator[None]:
+    """Turn what the system says about a store that cannot be written into a message for people."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        raise UnwritableError(what, root, error) from error
+
+
+def hash_file(path: Path) -> tuple[str, int]:
+    """Return the SHA-256 and the size in bytes of a file."""
+    with path.open("rb") as file:
+        return _pump(file, None)
+
+
+@contextlib.contextmanager
+def unfinished(temporary: Path) -> Iterator[Path]:
+    """Give a path for a file to be written, and remove the file unless it was published."""
+    temporary.mkdir(parents=True, exist_ok=True)
+    path = temporary / os.urandom(_RANDOM).hex()
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a path has a name that `unfinished` gives, so that nobody else's file is taken for one."""
+    return len(path.name) == 2 * _RANDOM and not path.name.strip("0123456789abcdef")
+
+
+def publish(path: Path, final: Path) -> None:
+    """Force a written file to the disk, then give it its name in one step, and force that too."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+    final.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(final)
+    _sync_folder(final.parent)
+
+
+def write_atomically(final: str | Path, data: bytes, *, temporary: str | Path) -> None:
+    """Write a file that others see whole or not at all; `temporary` is a folder on the same file system."""
+    with unfinished(Path(temporary)) as path:
+        path.write_bytes(data)
+        publish(path, Path(final))
+
+
+def copy_hashed(old: BinaryIO, target: Path) -> tuple[str, int]:
+    """Copy an open file's content to a new file, sharing its blocks where the file system can.
+
+    Returns:
+        The SHA-256 and the size in bytes of what the copy holds, even if the source changed meanwhile.
+    """
+    with target.open("xb+") as new:
+        return _pump(new, None) if _clone(old, new) else _pump(old, new)
+
+
+def _clone(old: BinaryIO, new: BinaryIO) -> bool:
+    """Make the new file share the blocks of the old one; False where that cannot be done."""
+    if sys.platform != "linux":  # pragma: no cover  # measured on Linux
+        return False
+    import fcntl  # there is no such module on Windows
+
+    try:
+        fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
+    except OSError:
+        return False
+    return True
+
+
+def _pump(source: BinaryIO, target: BinaryIO | None) -> tuple[str, int]:
+    """Read a file to its end, copying it where a target is given; return SHA-256 and size in bytes."""
+    digest = hashlib.sha256()
+    size = 0
+    while chunk := source.read(_CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+        if target is not None:
+            target.write(chunk)
+    return digest.hexdigest(), size
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force the names in a folder to the disk."""
+    if sys.platform == "win32":  # pragma: no cover  # folders cannot be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def seal(data: bytes) -> bytes:
+    """Return data under a first line that names the format and the data's SHA-256."""
+    text = hashlib.sha256(data).hexdigest()
+    return _MAGIC + text.encode() + b"\n" + data
+
+
+def unseal(sealed: bytes) -> bytes | None:
+    """Return the data of a sealed file, or None where a bit of it is not what was written."""
+    head, _, data = sealed.partition(b"\n")
+    return data if head + b"\n" + data == seal(data) else None

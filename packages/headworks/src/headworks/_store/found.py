@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from headworks._quick.sha256 import sha256
 from headworks._quick.stamps import are_settled
-from headworks._store.files import read
+from headworks._store.files import read, seal, unseal
 from headworks._store.place import private_folder
-from headworks._store.verdict_file import is_output_path, seal, unseal
+from headworks._store.verdict import is_output_path
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Found:
     def save(self) -> None:
         """Write down what was found, for the next process; a folder that cannot be written to is let be."""
         if self._is_changed and self._folder is not None:
-            from headworks._store.writing import write_atomically
+            from headworks._store.files import write_atomically
 
             temporary, data = os.path.join(self._folder, "tmp"), seal(_lines(self._load()))
             try:

@@ -1,4 +1,8 @@
-"""Clearing a store of what was not used for long, while others read from it and write to it."""
+"""Clears a store of verdicts that were not used for long, while others read from it and write to it.
+
+Uses are noted in one file a day that names the digests used on it. A file per verdict would be as many writes as there
+are sessions, in a run that has nothing to do.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,63 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headworks._store.blobs import Blobs
+from headworks._store.files import append, is_unfinished, names, read
 from headworks._store.journal import kept_blobs
 from headworks._store.tree import contents
-from headworks._store.uses import forget_uses, last_uses
 from headworks._store.verdict import is_digest
-from headworks._store.writing import is_unfinished
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from headworks._store.index import Index
     from headworks._store.records import Records
 
-__all__ = ["Cleared", "drop", "gc"]
+__all__ = ["Cleared", "drop", "forget_uses", "gc", "last_uses", "mark_used"]
 
+_LIMIT = 1 << 30  # bytes
 _GRACE = 3_600.0  # seconds; a blob this young may belong to a verdict that is still being written
+
+
+def mark_used(root: str, digests: Iterable[str]) -> None:
+    """Note that verdicts were of use today; a store that cannot be written to is let be."""
+    path = os.path.join(root, "used", time.strftime("%Y-%m-%d", time.gmtime()))
+    noted = set((read(path, _LIMIT) or b"").split())
+    new = [digest.encode() for digest in digests if digest.encode() not in noted]
+    if new:
+        try:
+            append(path, b"".join(digest + b"\n" for digest in new))
+        except OSError:
+            return
+
+
+def last_uses(root: str) -> dict[str, float]:
+    """Return when digests were last used: the end of that day, in seconds since the epoch."""
+    uses: dict[str, float] = {}
+    for path, day_end in _days(root):
+        digests = (read(path, _LIMIT) or b"").decode("ascii", "replace").split()
+        uses.update((digest, day_end) for digest in digests if is_digest(digest))
+    return uses
+
+
+def forget_uses(root: str, before: float) -> None:
+    """Remove what was noted on days that ended before a time, in seconds since the epoch."""
+    for path, day_end in _days(root):
+        if day_end < before:
+            os.unlink(path)
+
+
+def _days(root: str) -> Iterator[tuple[str, float]]:
+    """Yield the file of each day with the time at which the day ends, in order."""
+    import calendar
+
+    folder = os.path.join(root, "used")
+    for name in names(folder):
+        try:
+            day = time.strptime(name, "%Y-%m-%d")
+        except ValueError:
+            continue
+        yield os.path.join(folder, name), calendar.timegm(day) + 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -119,7 +119,7 @@ class Index:
 
     def _write(self, content: bytes) -> None:
         """Replace the index."""
-        from headworks._store.writing import write_atomically
+        from headworks._store.files import write_atomically
 
         write_atomically(self._path, content, temporary=self._temporary)
 

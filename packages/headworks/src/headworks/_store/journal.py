@@ -12,8 +12,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from headworks._store.files import names, read
-from headworks._store.verdict_file import seal, unseal
+from headworks._store.files import names, read, seal, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -82,7 +81,7 @@ class Journal:
         Raises:
             StoreError: it cannot be written.
         """
-        from headworks._store.writing import storing
+        from headworks._store.files import storing
 
         with storing(f"An entry of {self.folder}", self._root):
             while True:
@@ -95,7 +94,7 @@ class Journal:
         """Write an entry; False where its number was taken meanwhile."""
         from pathlib import Path
 
-        from headworks._store.writing import unfinished
+        from headworks._store.files import unfinished
 
         with unfinished(Path(self._root, "tmp")) as path:
             with path.open("xb") as file:

@@ -146,7 +146,7 @@ class Store:
         """Return verdicts that only the remote has, and keep their records here."""
         if self.remote is None:
             return {}
-        from headworks._store.verdict_file import read_verdict
+        from headworks._store.records import read_verdict
 
         records = self.remote.passed(digests)
         read = [it for digest, data in records.items() if (it := read_verdict(data, digest, passed=True)) is not None]
@@ -182,7 +182,7 @@ class Store:
 
     def mark_used(self, digests: Iterable[str]) -> None:
         """Note that verdicts were of use, for `gc`."""
-        from headworks._store.uses import mark_used
+        from headworks._store.gc import mark_used
 
         mark_used(self.root, digests)
 
@@ -206,8 +206,8 @@ class Store:
             StoreError: Where it cannot be written here, or an output is not what the verdict says. Where the remote
                 cannot be written, that is among the problems.
         """
+        from headworks._store.files import UnwritableError, storing
         from headworks._store.place import place_of
-        from headworks._store.writing import UnwritableError, storing
 
         place = place_of(os.fspath(root))
         try:
@@ -269,8 +269,8 @@ class Store:
 
     def forget(self, sessions: Iterable[str]) -> int:
         """Remove all verdicts of some sessions, so that those run again; return how many that were."""
+        from headworks._store.files import storing
         from headworks._store.gc import drop
-        from headworks._store.writing import storing
 
         names = set(sessions)
         found = [verdict for verdict in self.ls() if verdict.session in names]
@@ -285,8 +285,8 @@ class Store:
             max_size: How many bytes the outputs may take, or None for any number.
             max_age: How many seconds ago a verdict may have been used last, or None for any time.
         """
+        from headworks._store.files import storing
         from headworks._store.gc import gc
-        from headworks._store.writing import storing
 
         with storing("What is left", self.root):
             return gc(self.root, self._records, self._index, max_size=max_size, max_age=max_age)
@@ -307,7 +307,7 @@ class Store:
             StoreError: Where there is no such file, or the store cannot be written.
         """
         from headworks._store.bundle import import_
-        from headworks._store.writing import storing
+        from headworks._store.files import storing
 
         with storing(f"The bundle {path}", self.root):
             return import_(path, self._records, self.blobs, self._index)

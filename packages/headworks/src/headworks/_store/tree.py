@@ -13,9 +13,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, TypeGuard
 
-from headworks._store.verdict import is_digest
-from headworks._store.verdict_file import is_plain_path
-from headworks._store.writing import hash_file
+from headworks._store.files import hash_file
+from headworks._store.verdict import is_digest, is_plain_path
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Verdict", "flaky_reason", "is_digest"]
+__all__ = ["Verdict", "flaky_reason", "is_digest", "is_output_path", "is_plain_path"]
 
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
@@ -16,6 +16,16 @@ _HEXADECIMAL = frozenset("0123456789abcdef")
 def is_digest(value: object) -> bool:
     """Whether a value is a SHA-256 in lower-case hexadecimal, and so also safe as a file name."""
     return isinstance(value, str) and len(value) == 64 and _HEXADECIMAL.issuperset(value)  # noqa: PLR2004  # 256 / 4
+
+
+def is_plain_path(path: str) -> bool:
+    """Whether a path names something below the folder it is joined to, on every platform."""
+    return not ("\\" in path or "\0" in path or path[1:2] == ":" or {"", ".", ".."} & set(path.split("/")))
+
+
+def is_output_path(path: str) -> bool:
+    """Whether a path names something below the repository's root, other than git's own files."""
+    return is_plain_path(path) and path.partition("/")[0].lower() != ".git"
 
 
 def flaky_reason(session: str) -> str:
