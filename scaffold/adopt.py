@@ -13,8 +13,9 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import tomlkit
 from engine import ENGINE, FOLDER, check_engine, take_out
 from ownership import check_owner, hand_over, published_elsewhere, source
 from repository import RefusedError, call, check_free, check_word, prefix_of, project_names
@@ -211,11 +212,26 @@ def committed(tree: Path, message: str) -> str:
     call("uv", "lock", "--quiet", "--project", place)
     call("ruff", "check", "--quiet", "--fix", "--exit-zero", place)
     call("ruff", "format", "--quiet", place)
+    allow_long_texts(tree)
     call("ruff", "check", "--quiet", place)
     call("git", "-C", place, "add", "--all")
+    if not call("git", "-C", place, "status", "--porcelain"):
+        message = "The repository is as you ask for already: there is nothing to commit."
+        raise RefusedError(message)
     # The hooks are those of a work tree that has its tools: this one has none.
     call("git", "-C", place, "commit", "--quiet", "--no-verify", f"--message={message}")
     return call("git", "-C", place, "rev-parse", "HEAD").strip()
+
+
+def allow_long_texts(tree: Path) -> None:
+    """Raise the limit for lines that longer names have made too long: comments and texts, which ruff does not fold."""
+    found = call("ruff", "check", "--select=E501", "--exit-zero", "--output-format=concise", str(tree))
+    lengths = [int(it) for it in re.findall(r"Line too long \((\d+) > ", found)]
+    if lengths:
+        settings = tree / "pyproject.toml"
+        root: Any = tomlkit.parse(settings.read_text(encoding="utf-8"))
+        root["tool"]["ruff"]["lint"]["pycodestyle"] = {"max-line-length": max(lengths)}
+        settings.write_text(tomlkit.dumps(root), encoding="utf-8")
 
 
 def sweep(folder: Path) -> None:

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 WORD = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-LONGEST = 30  # letters of a name: lines of code that have it still fit
+LONGEST = 30  # letters of a name
 
 
 class RefusedError(Exception):

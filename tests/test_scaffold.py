@@ -122,6 +122,13 @@ def test_another_prefix_is_one_commit_that_passes(scratch: Scratch) -> None:
     assert planned(scratch)["dataset"] == "run"
 
 
+def test_the_longest_prefix_fits(scratch: Scratch) -> None:
+    """Lines that only longer names made too long are no mistake, now and later."""
+    scratch.nox("adopt", posargs=["--prefix", "a" * 30])
+    assert scratch.run("git", "rev-list", "--count", "HEAD").stdout.strip() == "2"
+    scratch.run("ruff", "check", ".")
+
+
 @pytest.mark.parametrize(
     ("remote", "arguments", "why"),
     [
@@ -167,3 +174,4 @@ def test_an_owner_is_one_commit_that_keeps_every_rule(scratch: Scratch, owner: s
     assert "required_status_checks" in rules
     scratch.run(sys.executable, "tests/workflows/workflow_rules.py")
     scratch.passes_the_hooks()
+    assert "there is nothing to commit" in scratch.nox("adopt", check=False, posargs=["--owner", owner]).output
