@@ -153,8 +153,12 @@ def test_a_clean_main_branch_is_no_evidence_for_itself(release: Release) -> None
     assert "Compare with an older one, as by `headworks gate --base HEAD^`" in found
     assert "gate has not run" in release.promote()
     assert "the commit before, there being no release yet" in release.run("gate", code=1)
-    release.scratch.write({"notes.txt": "a change of something else"})
-    assert "nothing is recorded for a promotion" in release.run("gate")
+    release.scratch.write({"notes.txt": "what some tool left behind"})
+    assert "the commit before, there being no release yet" in release.run("gate", code=1)
+    release.scratch.write({"weak.toml": f"{WEAK}# a change of something else"})
+    found = release.run("gate")
+    assert "the base is the last commit, and what was changed since leaves its model as it is, so that a pass" in found
+    assert "nothing is recorded for a promotion" in found
     assert "gate failed" in release.promote()
 
 
@@ -249,8 +253,14 @@ def test_the_first_model_is_listed_as_judged_by_nothing(release: Release) -> Non
     release.replace("- 0.03", "- 0.02")
     release.scratch.git("commit", "--quiet", "--amend", "--all", "--no-edit")
     assert "the base, the first one, has this very model" in release.run("gate")
+    release.scratch.write({"inputs/model.txt": BETTER})
+    release.scratch.git("commit", "--quiet", "--amend", "--all", "--no-edit")
+    release.stages()
+    assert "the base of evaluate is the first one" in release.run("gate")
+    assert "gate passed (base: the first predictions of evaluate)" in release.promote(0)
     entries = json.loads(release.run("promotions", "--format", "json"))["promotions"]
     assert [it["evidence"][0]["note"] for it in entries] == [
         "the first model, judged by nothing",
         "no base yet for fast",
+        "base: the first predictions of evaluate",
     ]

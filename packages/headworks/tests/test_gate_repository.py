@@ -104,11 +104,15 @@ class Demo:
         files["model.bin"] = model or f"model {wrong}" + "x" * wrong
         self.scratch.write({f"artifacts/evaluate/{name}": content for name, content in files.items()})
         self.scratch.write({"inputs/model.txt": f"{wrong} {rows}{other}"})
+        self.passed("evaluate")
+
+    def passed(self, session: str) -> None:
+        """Record that a session left what lies in its outputs now."""
         store, root = Store.default(), Path.cwd()
-        (planned,) = plan(root, store=store, sessions=["evaluate"]).sessions
+        (planned,) = (it for it in plan(root, store=store, sessions=[session]).sessions if it.session.name == session)
         outputs = {path: store.outputs(root).content(path) or "" for path in planned.outputs}
         fields: dict[str, Any] = {
-            "session": "evaluate",
+            "session": session,
             "digest": planned.digest or "",
             "passed": True,
             "seconds": 1.5,
@@ -267,6 +271,19 @@ def test_the_first_base_is_recorded_where_there_is_none(scratch: Scratch, demo: 
     assert "recorded the" not in demo.gate("--bootstrap", code=1)
 
 
+def test_first_predictions_stand_in_for_one_base_alone(demo: Demo) -> None:
+    """A later base whose stage fails is no base, though there was a first one long ago."""
+    demo.scratch.commit({"inputs/model.txt": "-1 800"})
+    demo.branch()
+    demo.train(5)
+    demo.gate("--bootstrap")
+    demo.scratch.git("checkout", "--quiet", "--force", "main")
+    demo.scratch.commit({"inputs/model.txt": "-1 801"})
+    demo.train(6)
+    assert "evaluate does not pass at the base" in demo.gate(code=3)
+    assert "recorded the predictions of evaluate as the first base" in demo.gate("--bootstrap")
+
+
 def test_a_base_without_predictions_may_be_named_once(demo: Demo) -> None:
     """By its id in the table, which stands for no later one; what it does have is compared all the same."""
     demo.scratch.commit({"inputs/model.txt": "-1 800"})
@@ -294,6 +311,16 @@ def test_equal_labels_are_told_apart_by_the_model(demo: Demo) -> None:
     assert "not one label of artifacts/evaluate/predictions.csv differs, which many models have in common" in found
     assert "(score interval" in found
     assert "model 1 of 2 asks the test set of evaluate\n" in found
+
+
+@pytest.mark.parametrize("model", ["artifacts/evaluate/later.csv", "inputs/model.txt"])
+def test_a_model_that_the_base_does_not_have_is_another_one(demo: Demo, model: str) -> None:
+    """So that a change may introduce the file, and one that no session writes may be named: the rows decide."""
+    demo.train()
+    demo.replace("artifacts/evaluate/model.bin", model)
+    demo.branch()
+    demo.train(other=" ", later="a model")
+    assert "(score interval" in demo.gate()
 
 
 def test_without_a_model_all_that_the_predictions_come_from_tells(demo: Demo) -> None:
@@ -332,6 +359,11 @@ def test_rows_that_the_dataset_has_no_more_are_not_lost(demo: Demo) -> None:
     found = demo.gate(*condition, code=1)
     assert "has no prediction for 20 rows, which count as mistakes" in found
     assert "note: 10 rows of evaluate that the base had are asked no more" in found
+    new = "id" + "".join(f"\nrow{it}" for it in range(30, 805))
+    demo.train(predictions=f"id,label,prediction{kept}", dataset=new, other="    ")
+    said = "no prediction for 5 rows of the dataset that the base does not have either: row800, row801, row802 and 2"
+    assert said in demo.gate(*condition, code=3)
+    assert said in demo.gate("--condition", "accuracy >= 0.5", code=3)
     demo.replace("dataset.csv", "none.csv")
     assert "There is no artifacts/evaluate/none.csv to judge" in demo.gate(*condition, code=3)
     demo.train(predictions=f"id,label,prediction{kept}", none="row\nrow1", other="   ")
@@ -465,6 +497,18 @@ def test_another_dataset_is_predicted_by_the_exported_model(demo: Demo, tmp_path
     assert "of the base, predicted anew have different labels for 1,000 rows" in demo.gate(code=3)
     demo.replace('model = "artifacts/evaluate/model.bin"\n', "")
     assert "names no `model` that could predict its rows" in demo.gate(code=2)
+
+
+def test_rows_that_no_session_left_so_are_not_predicted(demo: Demo) -> None:
+    """Those that were taken out of the file would be missing of the base, and so be no mistakes of the candidate."""
+    demo.replace("budget = 2", 'budget = 2\npredict = { evaluate = "artifacts/crossfit/rows.parquet" }')
+    demo.train()
+    demo.branch()
+    demo.train(10, 1000)
+    demo.scratch.write({"artifacts/crossfit/rows.parquet": "all rows"})
+    demo.passed("crossfit")
+    demo.scratch.write({"artifacts/crossfit/rows.parquet": "some"})
+    assert "artifacts/crossfit/rows.parquet is not what crossfit gives as it is now." in demo.gate(code=3)
 
 
 def test_measurements_are_those_of_both_trees(demo: Demo) -> None:

@@ -96,7 +96,7 @@ def release(
     listed = [ListedSession(name=it, function=it) for it in functions]
     image = (("image", "serving"),)
     listed.append(ListedSession(name="test-images(serving)", function="test-images", parameters=image))
-    listed.append(ListedSession(name="tests-3.13", function="tests", python="3.13"))
+    listed += [ListedSession(name=f"tests-{it}", function="tests", python=it) for it in ("3.12", "3.13")]
     monkeypatch.setattr(Nox, "list_sessions", lambda *_: listed)
     return Release(stage, capsys)
 
@@ -149,7 +149,7 @@ def test_a_verdict_for_another_model_is_no_evidence(release: Release) -> None:
     assert "serve-check failed" in release.run("promote", file, "--to", "staging", code=3)
 
 
-def test_every_instance_of_a_session_counts_where_it_ran(release: Release) -> None:
+def test_what_counts_only_where_it_ran_has_to_pass_there(release: Release) -> None:
     """The smoke test of an image is asked for only where there is one, and then has to pass."""
     file = release.ready("one")
     release.passed("test-images(serving)", "dataset", "export", passed=False)
@@ -179,7 +179,10 @@ def test_a_session_is_known_by_its_own_name(release: Release) -> None:
     assert "serve has not run, tests has not run for exactly this file. Run `headworks run serve tests`." in said
     release.passed("serve", "export")
     release.passed("tests-3.13", "export")
-    assert ": serve passed, tests-3.13 passed\n" in release.run("promote", file, "--to", "staging")
+    said = release.run("promote", file, "--to", "staging", code=3)
+    assert ": tests-3.12 has not run for exactly this file. Run `headworks run tests-3.12`." in said
+    release.passed("tests-3.12", "export")
+    assert ": serve passed, tests-3.13 passed, tests-3.12 passed\n" in release.run("promote", file, "--to", "staging")
 
 
 @pytest.mark.parametrize("name", ["serve-chek", "serve-chek?"])

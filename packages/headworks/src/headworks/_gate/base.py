@@ -52,6 +52,7 @@ class BaseTree:
         base: the commit; its id is empty where there is none.
         notes: how the outputs came about, for people.
         unproven: files of the work tree that were asked about, of which no verdict says who wrote them.
+        is_head: whether it is the last commit, with changes in the work tree that are not committed yet.
     """
 
     def __init__(
@@ -79,8 +80,10 @@ class BaseTree:
         self.notes: list[str] = []
         self.unproven: list[str] = []
         found = find_base(self._repository, asked)
-        is_asked = asked is not None
-        self.base = self._apart(found, releases, is_asked=is_asked) if is_itself(self._repository, found) else found
+        is_same = is_itself(self._repository, found)
+        self.base = self._apart(found, releases, is_asked=asked is not None) if is_same else found
+        head = self._repository.ask("rev-parse", "--verify", "--quiet", "HEAD")
+        self.is_head = not is_same and self.base.commit == head
 
     def _apart(self, itself: Base, releases: str, *, is_asked: bool) -> Base:
         """Return another base than the work tree itself, unless somebody asked for that, and note it."""
@@ -130,9 +133,16 @@ class BaseTree:
             raise NoBaseError(message)
         return place
 
+    def is_output(self, path: str) -> bool:
+        """Tell whether a session says that it writes a file."""
+        return bool(self._writers(path))
+
+    def _writers(self, path: str) -> list[Session]:
+        return [it for it in self._sessions.values() if any(_holds(output, path) for output in it.outputs)]
+
     def _writer(self, path: str) -> Session:
         """Return the session that writes a file."""
-        found = [it for it in self._sessions.values() if any(_holds(output, path) for output in it.outputs)]
+        found = self._writers(path)
         if len(found) != 1:
             message = (
                 f"[tool.headworks.gate] reads {path}, which {len(found)} sessions write. Name its folder in the"

@@ -38,6 +38,11 @@ class BasePredictions:
         self._firsts: dict[str, str] = {}  # the model's SHA-256 by the names of recorded first predictions
         self.notes: list[str] = []
 
+    @property
+    def firsts(self) -> list[str]:
+        """The names whose base are the recorded first predictions."""
+        return list(self._firsts)
+
     def file(self, name: str) -> str:
         """Return the predictions of the merge base, or where it has none, the recorded first ones.
 
@@ -56,7 +61,8 @@ class BasePredictions:
 
     def _first(self, name: str) -> str:
         """Return the recorded first predictions; empty where there are none that can be relied upon."""
-        file, day, model = self._baselines.restore(name, self._settings.predictions[name])
+        base = self._tree.base
+        file, day, model = self._baselines.restore(name, self._settings.predictions[name], base.commit or base.name)
         if file:
             self._firsts[name] = model
             self.notes.append(f"the base of {name} is the first one, recorded on {day}")
@@ -65,7 +71,8 @@ class BasePredictions:
     def record_first(self, name: str, when: str) -> None:
         """Keep what the work tree predicted as the first predictions of a name."""
         file = os.path.join(self._root, self._settings.predictions[name])
-        self._baselines.record(name, file, when, self._model())
+        base = self._tree.base
+        self._baselines.record(name, file, when, self._model(), base.commit or base.name)
         self.notes.append(f"recorded the predictions of {name} as the first base")
 
     def is_same_model(self, name: str) -> bool:
@@ -75,7 +82,10 @@ class BasePredictions:
             return bool(mine) and self._firsts[name] == mine
         if self._tree.is_unchanged(self._settings.predictions[name]):
             return True
-        return bool(mine) and hash_file(Path(self._tree.find(self._settings.model)))[0] == mine
+        try:
+            return bool(mine) and hash_file(Path(self._tree.find(self._settings.model)))[0] == mine
+        except (ConfigurationError, NoBaseError):  # the base has no such file, or no session writes it
+            return False
 
     def _model(self) -> str:
         """Return the SHA-256 of the work tree's model; empty where none is named, or there is none."""
@@ -96,6 +106,8 @@ class BasePredictions:
         # A command writes what it writes for the work tree, ONNX Runtime a table.
         ending = ".parquet" if isinstance(how, str) else os.path.splitext(self._settings.predictions[name])[1]
         out = os.path.join(self._folder, f"predicted-{name}{ending}")
+        if isinstance(how, str) and self._tree.is_output(how):
+            self._tree.check_current(how)  # rows that are missing there would be missing of the base
         model = self._tree.find(self._settings.model)
         self.notes.append(f"the dataset has changed: the base's model predicted the rows of {name} anew")
         predict_anew(how, model, out, self._root)

@@ -24,28 +24,30 @@ class Baselines:
         self._folder = folder
         self._journal = Journal(store.root, "baselines", place_of(root))
 
-    def restore(self, name: str, path: str) -> tuple[str, str, str]:
+    def restore(self, name: str, path: str, base: str) -> tuple[str, str, str]:
         """Return where the first predictions of a name lie, the day on which they were recorded, and of which model.
 
         Args:
             name: what people call them.
             path: the file that the work tree has for them.
+            base: the commit that they stand in for; they say nothing about a later one.
 
         Returns:
             Three texts, the last one the SHA-256 of the model's file, or empty where that is not known. All are empty
             where there are no predictions that can be relied upon.
         """
-        entries = [it for it in self._journal.entries() if it is not None and it["on"] == name]
+        mine = {"on": name, "base": base}
+        entries = [it for it in self._journal.entries() if it is not None and mine.items() <= it.items()]
         place = Path(self._folder, f"first-{name}{os.path.splitext(path)[1]}")
         if not entries or not self._store.blobs.copy_out(entries[0]["content"], place):
             return "", "", ""
         return str(place), entries[0]["when"][:10], str(entries[0].get("model", ""))
 
-    def record(self, name: str, file: str, when: str, model: str) -> None:
-        """Keep a file as the first predictions of a name, by a model whose file has a SHA-256.
+    def record(self, name: str, file: str, when: str, model: str, base: str) -> None:
+        """Keep a file as the first predictions of a name, by a model whose file has a SHA-256, in place of a base.
 
         Raises:
             StoreError: the store cannot be written.
         """
         content = self._store.blobs.put_file(Path(file))
-        self._journal.note({"on": name, "content": content, "when": when, "model": model})
+        self._journal.note({"on": name, "content": content, "when": when, "model": model, "base": base})

@@ -17,9 +17,13 @@ _UNKNOWN = "the last one, and nothing says which branch it is to be merged into.
 
 
 def is_itself(repository: Repository, base: Base) -> bool:
-    """Whether a base is the last commit, to which the work tree adds nothing."""
+    """Whether a base is the last commit, of which the work tree changes no file.
+
+    A file that git does not know yet changes none: in CI, tools leave reports and logs behind.
+    """
     ask = repository.ask
-    return base.commit == ask("rev-parse", "--verify", "--quiet", "HEAD") and ask("status", "--porcelain") == ""
+    changed = ("status", "--porcelain", "--untracked-files=no")
+    return base.commit == ask("rev-parse", "--verify", "--quiet", "HEAD") and ask(*changed) == ""
 
 
 def earlier(repository: Repository, itself: Base, releases: str) -> Base:

@@ -13,6 +13,8 @@ from headworks._store.journal import Journal
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from headworks._gate.base import BaseTree
     from headworks._gate.result import GateResult
     from headworks._project.gate_settings import GateSettings
@@ -24,8 +26,9 @@ __all__ = ["Outcomes"]
 class Outcomes:
     """What is noted about the exported model of a work tree."""
 
-    def __init__(self, root: str, store: Store, settings: GateSettings, tree: BaseTree) -> None:
-        """Take where everything is, and the table of the project."""
+    def __init__(self, root: str, store: Store, settings: GateSettings, tree: BaseTree, firsts: Sequence[str]) -> None:
+        """Take where everything is, the table of the project, and the names whose base are first predictions."""
+        self._firsts = list(firsts)
         self._path = Path(root, settings.model)
         self._store = store
         self._settings = settings
@@ -56,6 +59,7 @@ class Outcomes:
         rows = [{"condition": it.condition.text, "on": it.on, "outcome": it.outcome} for it in found.conditions]
         left_out = list(found.unjudged)
         entry = {"outcome": found.outcome, "base": base, "conditions": rows, "unjudged": left_out, "when": when}
+        entry |= {"first": self._firsts} if self._firsts else {}
         Journal(self._store.root, "gates", model).note(entry | {"terms": terms(self._settings)})
         return ""
 

@@ -30,6 +30,8 @@ from headworks.errors import CannotDecideError, ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from headworks._gate.compare import Measurements
     from headworks._metrics.condition import Subject
     from headworks._metrics.predictions import Predictions
@@ -118,6 +120,12 @@ class _Gating:
         }
         for name in names_needed(asked, self._settings):
             self._charge(name, compared[name], asked)
+        pairs = [it.pair for it in compared.values() if it.pair is not None]
+        if self._tree.is_head and pairs and all(it.is_same for it in pairs):
+            self._notes.append(
+                "the base is the last commit, and what was changed since leaves its model as it is, so that a pass says"
+                " nothing: name an older one, as by `--base HEAD^`"
+            )
         measured = self._measured(self._current, asked) or {}
         base_measured = self._measured(self._tree.find, reading)
         if base_measured and base_measured.keys() - {SIZE}:
@@ -129,7 +137,7 @@ class _Gating:
 
     def noted(self, found: GateResult) -> GateResult:
         """Record a result for the exported model; return it with a note where it was not recorded."""
-        outcomes = Outcomes(self._root, self._store, self._settings, self._tree)
+        outcomes = Outcomes(self._root, self._store, self._settings, self._tree, self._base.firsts)
         note = outcomes.note(found, self._when)
         return GateResult(**vars(found) | {"notes": (*found.notes, note)}) if note else found
 
@@ -175,7 +183,10 @@ class _Gating:
 
     def _compared(self, name: str, mine: Predictions, subjects: Sequence[Subject], *, has_base: bool) -> Compared:
         """Return a candidate's predictions, paired with those of the base where a condition needs that."""
+        files = self._settings.rows.get(name, ())
+        ids = np.concatenate([mine.ids[:0], *(read_ids(self._current(it)) for it in files)])
         if not has_base:
+            self._check_asked(name, ids, mine.ids)
             return Compared(candidate=mine, pair=None)
         source = f"{self._settings.predictions[name]} of the base"
         file = self._base.file(name)
@@ -183,14 +194,23 @@ class _Gating:
         if name in self._settings.predict and not is_asked_the_same(subjects, mine, theirs):
             file = self._base.anew(name)
             theirs = self._asked(name, theirs, self._read(file, f"{source}, predicted anew"))
-        elif name in self._settings.rows:
-            ids = np.concatenate([read_ids(self._current(it)) for it in self._settings.rows[name]])
+        elif files:
+            self._check_asked(name, ids, np.concatenate([mine.ids, theirs.ids]))
             theirs = self._asked(name, theirs, theirs.take(np.flatnonzero(np.isin(theirs.ids, ids))))
         self._read_last[name] = file
         shared = pair(mine, theirs, least=self._settings.min_shared, subjects=subjects)
         if shared.is_level and not shared.is_same and self._base.is_same_model(name):
             shared = Pair(**vars(shared) | {"is_same_model": True})
         return Compared(candidate=mine, pair=shared)
+
+    def _check_asked(self, name: str, ids: NDArray[np.str_], known: NDArray[np.str_]) -> None:
+        """Refuse rows of the dataset that nothing is known of: neither their labels nor their slices."""
+        if lacking := ids[~np.isin(ids, known)].tolist():
+            message = (
+                f"{self._settings.predictions[name]} has no prediction for {len(lacking):,} rows of the dataset that"
+                f" the base does not have either: {few(lacking)}. Let the candidate predict these rows as well."
+            )
+            raise CannotDecideError(message)
 
     def _asked(self, name: str, before: Predictions, now: Predictions) -> Predictions:
         """Return what the base says of the rows that are asked now, and note which are asked no more."""

@@ -57,7 +57,8 @@ def evidence(store: Store, model: str, checks: Mapping[str, Collection[str]], te
     Args:
         store: where verdicts and outcomes are.
         model: the SHA-256 of its file.
-        checks: each session, all of whose instances count, with their names, and `gate`; one with `?` counts if it ran.
+        checks: `gate`, and each session with the names of its instances, of which every one counts; with `?` those
+            that ran.
         terms: what the gate has to have judged by; see `headworks._gate.terms`.
     """
     verdicts = store.ls()
@@ -67,8 +68,12 @@ def evidence(store: Store, model: str, checks: Mapping[str, Collection[str]], te
     for name, instances in checks.items():
         check = name.removesuffix(_WHEN_PRESENT)
         known = _of_gate(store, model, terms) if check == GATE else list(_of_session(instances, linked, flaky))
-        absent = "not run" if name.endswith(_WHEN_PRESENT) else "missing"
-        found += known or [Evidence(check=check, state=absent)]
+        found += known
+        if name.endswith(_WHEN_PRESENT):
+            found += [] if known else [Evidence(check=check, state="not run")]
+        else:
+            absent = sorted(set(instances) - {it.check for it in known}) if known else [check]
+            found += [Evidence(check=it, state="missing") for it in absent]
     return found
 
 
@@ -88,6 +93,8 @@ def _rests_on(entry: dict[str, Any]) -> str:
     if unjudged := entry.get("unjudged"):
         is_first = not entry.get("conditions")
         return "the first model, judged by nothing" if is_first else f"no base yet for {', '.join(unjudged)}"
+    if first := entry.get("first"):
+        return f"base: the first predictions of {', '.join(first)}"
     base = str(entry.get("base", ""))
     return f"base {base[:12]}" if base else ""
 
