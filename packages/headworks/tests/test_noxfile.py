@@ -55,7 +55,7 @@ def noxfile(scratch: Scratch) -> Noxfile:
 
 
 def code(source: str, session: str = "tests") -> SessionCode:
-    """Return what a session owes to a noxfile that is alone in its repository."""
+    """Return the code that a session uses of a noxfile that is alone in its repository."""
     found = read_module(source.encode(), "noxfile.py", ["pyproject.toml", "uv.lock"])
     part = found["sessions"][session]
     content, names, unstable = part["reads"]
@@ -309,7 +309,7 @@ def test_a_noxfile_that_is_imported_itself_counts_as_a_whole(scratch: Scratch, h
 
 @pytest.mark.parametrize("place", ["noxfile.py", "helper.py"])
 @pytest.mark.parametrize("call", ["importlib.import_module('x')", "exec(x)", "runpy.run_path(x)"])
-def test_code_that_may_come_from_anywhere_owes_to_all_files(scratch: Scratch, place: str, call: str) -> None:
+def test_code_that_may_come_from_anywhere_depends_on_all_files(scratch: Scratch, place: str, call: str) -> None:
     """Even if it is run by a session only, in the noxfile or in what that imports."""
     files = {"noxfile.py": "import helper\n" + NOXFILE, "helper.py": ""}
     files[place] += f"\ndef load():\n    import importlib, runpy\n    {call}\n"

@@ -1,1 +1,1 @@
-"""What each session owes to the noxfile, told from its code without running it."""
+"""Static analysis of the noxfile: the code that each session uses, found without running it."""

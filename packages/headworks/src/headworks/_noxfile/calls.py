@@ -1,14 +1,14 @@
-"""What the calls in a noxfile read.
+"""The files that the calls in a noxfile read.
 
-A noxfile is executed before any session runs, and what it reads then can decide about every session. Each call is of
-one kind: it reads the content of files, it lists files, it is known to do neither, it only changes a list or a dict, it
-may read anything, or its outcome is up to time, chance, the network or another program, for which nothing that git
-tracks stands.
+nox executes a noxfile before any session, so a file that it reads then can decide about every session. A call reads the
+content of files, lists files, does neither, changes a list or a dict, may read anything, or depends on time, chance,
+the network or another program: on nothing that git tracks.
 """
 
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from headworks._noxfile.paths import HOLE, dotted, normal
@@ -22,7 +22,6 @@ __all__ = ["Reads", "is_plain", "read_calls"]
 
 
 def _words(text: str) -> frozenset[str]:
-    """Return the words of a text."""
     return frozenset(text.split())
 
 
@@ -52,74 +51,81 @@ _PURE_METHODS = _words(
     "removesuffix replace resolve rfind rindex rjust rpartition rsplit rstrip session split splitlines startswith "
     "strip swapcase symmetric_difference title translate union upper values with_name with_stem with_suffix zfill"
 )
+_NAMES = (ast.Name, ast.Attribute)
 _CHANGES = _words("add append clear discard extend insert pop popitem remove reverse setdefault sort update")
 
 
+@dataclass
 class Reads:
-    """What some code reads.
+    """The files that some code reads; a hole in a path stands for anything.
 
     Attributes:
-        content: texts that stand for the files whose content is read; a hole in one stands for anything.
-        names: texts that stand for the files that are listed.
-        unstable: the first thing that nothing in the repository decides; empty where there is none.
+        content: the paths whose content is read.
+        names: the paths that are listed.
+        unstable: the first read that nothing in the repository decides; empty where there is none.
     """
 
-    def __init__(self) -> None:
-        """Start with nothing read."""
-        self.content: set[str] = set()
-        self.names: set[str] = set()
-        self.unstable = ""
+    content: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+    unstable: str = ""
 
-    def add(self, path: str, kind: set[str]) -> None:
-        """Note that a path is read; of the machine outside the repository only the content of files is of interest."""
-        text = normal(path)
-        if not text.startswith(("/", "~")):
-            kind.add(text)
-        elif kind is self.content:
-            self.unstable = self.unstable or f"reads {text}"
+    def add_content(self, path: str) -> None:
+        """Note that the content of a path is read."""
+        path = normal(path)
+        if path.startswith(("/", "~")):
+            self.unstable = self.unstable or f"reads {path}"
+        else:
+            self.content.add(path)
+
+    def add_names(self, path: str) -> None:
+        """Note that a path is listed; outside the repository, a name alone decides nothing."""
+        path = normal(path)
+        if not path.startswith(("/", "~")):
+            self.names.add(path)
 
 
 def read_calls(
     code: Iterable[ast.AST], paths: PathReader, full_name: Callable[[str], str], local: Container[str]
 ) -> Reads:
-    """Return what code reads.
+    """Return the files that code reads.
 
     Args:
         code: pieces of code.
         paths: reads the paths in it.
-        full_name: gives the name of something with the module that it was imported from.
-        local: the names that the module itself defines; what they stand for is read on its own.
+        full_name: gives a name with the module that it was imported from.
+        local: the names that the module itself defines; their definitions are read on their own.
     """
     reads = Reads()
     for piece in code:
         paths.enter(piece)
-        calls = [it for it in ast.walk(piece) if isinstance(it, ast.Call)]
+        calls = [node for node in ast.walk(piece) if isinstance(node, ast.Call)]
         for call in calls:
             if (name := full_name(dotted(call.func))) not in local:
-                _classify(call, name, paths, reads)
+                _add_call(reads, call, name, paths)
         # A function that reads may also be handed on, to be called elsewhere.
         called = {id(call.func) for call in calls}
-        others = (it for it in ast.walk(piece) if isinstance(it, (ast.Name, ast.Attribute)) and id(it) not in called)
-        if any(_kind(full_name(dotted(it))) == "content" for it in others):
+        others = (node for node in ast.walk(piece) if isinstance(node, _NAMES) and id(node) not in called)
+        if any(_kind(full_name(dotted(node))) == "content" for node in others):
             reads.content.add(HOLE)
     return reads
 
 
 def is_plain(value: ast.AST, full_name: Callable[[str], str], local: Container[str], functions: Container[str]) -> bool:
-    """Tell whether nothing but its value comes from an expression, as far as can be told from the calls in it.
+    """Tell whether an expression has no side effect, as far as its calls show.
 
     Args:
         value: the expression.
-        full_name: gives the name of something with the module that it was imported from.
+        full_name: gives a name with the module that it was imported from.
         local: the names that the module itself defines.
-        functions: those of them that are functions or classes, which a call may hand on to be called.
+        functions: the functions and classes among them, which a call may hand on to be called.
     """
-    calls = [it for it in ast.walk(value) if isinstance(it, ast.Call)]
-    names = [full_name(dotted(it.func)) for it in calls]
-    handed = [it for call in calls for given in (*call.args, *call.keywords) for it in ast.walk(given)]
-    handed_names = [dotted(it) for it in handed if isinstance(it, (ast.Name, ast.Attribute))]
-    is_handed = any(it in functions or ("." in it and it.rpartition(".")[2] in _CHANGES) for it in handed_names)
-    return not is_handed and all(name not in local and _kind(name) not in {"changes", "unknown"} for name in names)
+    calls = [node for node in ast.walk(value) if isinstance(node, ast.Call)]
+    arguments = [node for call in calls for given in (*call.args, *call.keywords) for node in ast.walk(given)]
+    handed_on = [dotted(node) for node in arguments if isinstance(node, _NAMES)]
+    if any(name in functions or ("." in name and name.rpartition(".")[2] in _CHANGES) for name in handed_on):
+        return False
+    names = [full_name(dotted(call.func)) for call in calls]
+    return all(name not in local and _kind(name) not in {"changes", "unknown"} for name in names)
 
 
 def _kind(name: str) -> str:
@@ -130,27 +136,28 @@ def _kind(name: str) -> str:
         return "content"
     if last in _LISTING | _CHECKS:
         return "names"
-    if name.partition(".")[0] in _UNSTABLE_MODULES or any(f".{name}".endswith(f".{it}") for it in _UNSTABLE):
+    if name.partition(".")[0] in _UNSTABLE_MODULES or f".{name}".endswith(tuple(f".{call}" for call in _UNSTABLE)):
         return "unstable"
     if is_method and last in _CHANGES:
         return "changes"
-    is_module = any(name.startswith(f"{it}.") for it in _PURE_MODULES)
-    is_pure = is_module or name in _PURE or (is_method and last in _PURE_METHODS)
+    is_of_module = any(name.startswith(f"{module}.") for module in _PURE_MODULES)
+    is_pure = is_of_module or name in _PURE or (is_method and last in _PURE_METHODS)
     return "pure" if is_pure or last.endswith(("Error", "Exception")) else "unknown"
 
 
-def _classify(call: ast.Call, name: str, paths: PathReader, reads: Reads) -> None:
-    """Add what one call reads."""
-    kind = _kind(name)
-    if kind == "content":
-        reads.add(_subject(call, name, paths), reads.content)
-    elif kind == "names":
-        is_check = name.rpartition(".")[2] in _CHECKS
-        reads.add(_subject(call, name, paths) if is_check else paths.listed(call), reads.names)
-    elif kind == "unstable":
-        reads.unstable = reads.unstable or f"calls {name} in line {call.lineno}"
-    elif kind == "unknown":
-        reads.content.add(HOLE)
+def _add_call(reads: Reads, call: ast.Call, name: str, paths: PathReader) -> None:
+    match _kind(name):
+        case "content":
+            reads.add_content(_subject(call, name, paths))
+        case "names":
+            is_check = name.rpartition(".")[2] in _CHECKS
+            reads.add_names(_subject(call, name, paths) if is_check else paths.listed(call))
+        case "unstable":
+            reads.unstable = reads.unstable or f"calls {name} in line {call.lineno}"
+        case "unknown":
+            reads.content.add(HOLE)
+        case _:  # "pure" and "changes" read nothing
+            pass
 
 
 def _subject(call: ast.Call, name: str, paths: PathReader) -> str:

@@ -1,4 +1,4 @@
-"""The noxfile, and the files of the repository that it imports: what each session owes to them."""
+"""The noxfile and the files of the repository that it imports: the code in them that each session uses."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _FILE = "noxfile.py"
 
 @dataclass(frozen=True, kw_only=True)
 class SessionCode:
-    """What a session owes to the noxfile.
+    """The code of the noxfile that a session uses.
 
     Attributes:
         parts: a hash for each part of the noxfile that it reaches, by the part's name.
-        content: texts for the files whose content that code reads; NUL in one stands for anything.
-        names: texts for the files that it lists.
-        unstable: what in it nothing in the repository decides; empty where there is nothing like that.
-        requires: the sessions that nox runs before it; None where that cannot be told.
-        is_default: False where nox runs it only when asked to.
-        is_exclusive: whether it says that nothing may run beside it.
+        content: the paths whose content that code reads; NUL in one stands for anything.
+        names: the paths that it lists.
+        unstable: the first thing in it that nothing in the repository decides; empty where there is none.
+        requires: the sessions that nox runs before it; None where they are not written out.
+        is_default: whether a bare nox runs it.
+        is_exclusive: whether nothing may run beside it.
         notifies: whether it may have nox run other sessions after it.
     """
 
@@ -56,11 +56,11 @@ class Noxfile:
     """
 
     def __init__(self, snapshot: Snapshot, memory: Memory, covered: Iterable[str] = ()) -> None:
-        """Read the noxfile and what it imports, or remember what was read.
+        """Read the noxfile and its imports, or remember them.
 
         Args:
             snapshot: the tree.
-            memory: remembers what was read.
+            memory: remembers the facts about each module.
             covered: files of which every session has its part already.
 
         Raises:
@@ -83,55 +83,52 @@ class Noxfile:
         self.key = digest_texts(f"{path}\n{oid}" for path, oid in self._ids.items())
 
     def sessions(self) -> dict[str, bool]:
-        """Return the names of the sessions that can be told, and whether nox runs each when asked for nothing."""
-        return {name: found["default"] for name, found in self._main["sessions"].items() if name}
+        """Return the names of the sessions that are written out, and whether a bare nox runs each."""
+        return {name: session["default"] for name, session in self._main["sessions"].items() if name}
 
     def on_load(self) -> SessionCode:
-        """Return what the list of sessions owes to the noxfile."""
+        """Return the code that decides about the list of sessions."""
         return self._code({}, [self._main["load"]], {})
 
     def code(self, name: str) -> SessionCode:
-        """Return what a session owes to the noxfile, by the name that nox knows its function by."""
-        found = self._main["sessions"].get(name)
-        if found is None or found["notifies"] or self._main["dynamic"] or self._is_imported:
-            return self._code(
-                {_FILE: self._ids[self._prefix + _FILE]},
-                [self._main["all"]],
-                (found or {}) | {"notifies": self._main["notifies"]},
-            )
-        parts = {f"{_FILE}: {part}": value for part, value in found["parts"].items()}
-        return self._code(parts, [found["reads"]], found)
+        """Return the code that a session uses, by the name that nox knows its function by."""
+        session = self._main["sessions"].get(name)
+        if session is None or session["notifies"] or self._main["dynamic"] or self._is_imported:
+            whole = {_FILE: self._ids[self._prefix + _FILE]}
+            return self._code(whole, [self._main["all"]], (session or {}) | {"notifies": self._main["notifies"]})
+        parts = {f"{_FILE}: {part}": value for part, value in session["parts"].items()}
+        return self._code(parts, [session["reads"]], session)
 
-    def _code(self, parts: dict[str, str], reads: list[Packed], found: dict[str, Any]) -> SessionCode:
-        """Return what was found out, with what the imported files add."""
+    def _code(self, parts: dict[str, str], reads: list[Packed], session: dict[str, Any]) -> SessionCode:
+        """Return code of the noxfile together with all code of the imported files."""
         main = self._prefix + _FILE
         helpers = {f"{_FILE} imports {path}": oid for path, oid in self._ids.items() if path != main}
         reads = [*reads, *(helper["all"] for helper in self._helpers)]
-        requires = found.get("requires")
+        requires = session.get("requires")
         return SessionCode(
             parts=parts | helpers,
-            content=frozenset(it for content, _, _ in reads for it in content),
-            names=frozenset(it for _, names, _ in reads for it in names),
-            unstable=next((it for _, _, it in reads if it), ""),
+            content=frozenset(path for content, _, _ in reads for path in content),
+            names=frozenset(path for _, names, _ in reads for path in names),
+            unstable=next((unstable for _, _, unstable in reads if unstable), ""),
             requires=None if requires is None else tuple(requires),
-            is_default=found.get("default", True),
-            is_exclusive=found.get("exclusive", False),
-            notifies=found.get("notifies", False) or any(it["notifies"] for it in self._helpers),
+            is_default=session.get("default", True),
+            is_exclusive=session.get("exclusive", False),
+            notifies=session.get("notifies", False) or any(helper["notifies"] for helper in self._helpers),
         )
 
     def _read(self, path: str) -> dict[str, Any]:
-        """Return what a module says."""
+        """Return the facts about a module."""
         name = os.fsencode(path)
         mode, oid = self._snapshot.listing.get(name) or (b"", b"")
         self._ids[path] = oid.decode()
         key = digest(name, mode, oid, *map(os.fsencode, self._covered))
-        found: dict[str, Any] | None = self._memory.get("module", key)
-        if found is None:
+        facts: dict[str, Any] | None = self._memory.get("module", key)
+        if facts is None:
             from headworks._noxfile.parts import read_module
 
-            found = read_module(self._snapshot.read([name])[name], path.removeprefix(self._prefix), self._covered)
-            self._memory.put("module", key, found)
-        return found
+            facts = read_module(self._snapshot.read([name])[name], path.removeprefix(self._prefix), self._covered)
+            self._memory.put("module", key, facts)
+        return facts
 
     def _imported(self) -> Iterator[str]:
         """Yield every file of the repository that is imported, directly or by another one."""
@@ -139,15 +136,15 @@ class Noxfile:
         waiting = [(self._prefix + _FILE, self._main)]
         while waiting:
             importer, module = waiting.pop()
-            for path in [it for name in module["imports"] for it in self._files(name, importer)]:
-                self._is_imported |= path == self._prefix + _FILE  # then its names are reached from there as well
+            for path in [path for name in module["imports"] for path in self._files(name, importer)]:
+                self._is_imported |= path == self._prefix + _FILE  # an importer may use any name of it
                 if path not in seen:
                     seen.add(path)
                     waiting.append((path, self._read(path)))
                     yield path
 
     def _files(self, name: str, importer: str) -> Iterator[str]:
-        """Yield the files that the import of a module executes, wherever in the repository they may be found."""
+        """Yield every file of the repository that the import of a module may execute."""
         level = len(name) - len(name.lstrip("."))
         parts = name[level:].split(".")
         if not level and parts[0] in sys.stdlib_module_names | {"nox"}:
@@ -161,8 +158,8 @@ class Noxfile:
                 elif not level:
                     yield from self._anywhere(file)
 
-    def _anywhere(self, file: str) -> Iterable[str]:
-        """Return the files of a name in any folder, since a noxfile can put folders on Python's path."""
+    def _anywhere(self, file: str) -> Iterator[str]:
+        """Yield the files of a name in any folder, since a noxfile can put folders on Python's path."""
         raw, mark, position = self._snapshot.listing.raw, os.fsencode(f"/{file}\0"), -1
         while (position := raw.find(mark, position + 1)) >= 0:
             start = raw.rfind(b"\0", 0, position) + 1

@@ -1,4 +1,4 @@
-"""What of a module concerns each session in it, in a form that can be remembered."""
+"""The parts of a module that each session in it uses, in a form that can be remembered."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["read_module"]
 
-_SETTINGS = "settings"  # the name of what holds for all sessions
+_SETTINGS = "settings"  # the name of the part that every session has
 
 
 def read_module(source: bytes, path: str, covered: Iterable[str] = ()) -> dict[str, Any]:
-    """Return what a module says.
+    """Return the facts about a module.
 
     Args:
         source: its content.
@@ -30,10 +30,10 @@ def read_module(source: bytes, path: str, covered: Iterable[str] = ()) -> dict[s
         covered: files of which every session has its part already.
 
     Returns:
-        `imports` are the modules that it imports; `dynamic` is why it cannot be told what its code reaches, empty where
-        it can; `load` is what is read when it is loaded, `all` what any of its code reads; `sessions` has for each
-        session, by the name that nox knows it by, what `_session` returns; `notifies` tells whether any code in it may
-        have nox run other sessions.
+        `imports`: the modules that it imports; `dynamic`: why its code may reach any name, empty where it may not;
+        `load`: the files read when it is loaded; `all`: the files that any of its code reads; `sessions`: the facts of
+        `_session`, by the name that nox knows the session by; `notifies`: whether any of its code may have nox run
+        other sessions.
     """
     try:
         scan = Scan(source, path, covered)
@@ -46,13 +46,13 @@ def read_module(source: bytes, path: str, covered: Iterable[str] = ()) -> dict[s
         "dynamic": scan.dynamic,
         "load": _packed(scan.reads(scan.load_parts, scan.reach(scan.load_parts))),
         "all": ([HOLE], [], "") if scan.is_loading else _packed(scan.reads(scan.load_parts, scan.definitions)),
-        "notifies": _notifies(it for tops in scan.definitions.values() for it in tops),
+        "notifies": _notifies(statement for name in scan.definitions for statement in scan.definitions[name]),
         "sessions": {_title(name, settings): _session(scan, name, settings) for name, settings in scan.sessions},
     }
 
 
 def _title(name: str, settings: dict[str | None, ast.expr]) -> str:
-    """Return the name that nox knows a session by; empty where that cannot be told."""
+    """Return the name that nox knows a session by; empty where it is not written out."""
     value = settings.get("name")
     if value is None:
         return "" if None in settings else name
@@ -60,59 +60,58 @@ def _title(name: str, settings: dict[str | None, ast.expr]) -> str:
 
 
 def _session(scan: Scan, name: str, settings: dict[str | None, ast.expr]) -> dict[str, Any]:
-    """Return what concerns one session.
+    """Return the facts about one session.
 
-    `parts` has a hash for each name reached, `reads` is what that code reads, `requires` are the sessions that nox runs
-    before it, None where that cannot be told, `default` is False where nox runs it only when asked to, `exclusive`
-    tells whether nothing may run beside it, and `notifies` whether it may make nox run others.
+    `parts`: a hash for each name reached; `reads`: the files that this code reads; `requires`: the sessions that nox
+    runs before it, None where they are not written out; `default`: False where a bare nox does not run it; `exclusive`:
+    whether nothing may run beside it; `notifies`: whether it may have nox run other sessions.
     """
     names = scan.reach([*scan.definitions[name], *scan.always]) | {name}
     return {
-        "parts": {it: _hash(scan.definitions[it]) for it in sorted(names)} | {_SETTINGS: _hash(scan.always)},
+        "parts": {part: _hash(scan.definitions[part]) for part in sorted(names)} | {_SETTINGS: _hash(scan.always)},
         "reads": _packed(scan.reads(scan.always, names)),
         "requires": _requires(settings),
         "default": not _is_false(settings.get("default")),
         "exclusive": _is_false(settings.get("allow_parallel")),
-        "notifies": _notifies(it for reached in names for it in scan.definitions[reached]),
+        "notifies": _notifies(statement for part in names for statement in scan.definitions[part]),
     }
 
 
 def _notifies(code: Iterable[ast.AST]) -> bool:
-    """Tell whether code may have nox run other sessions."""
-    return any(isinstance(it, ast.Attribute) and it.attr == "notify" for top in code for it in ast.walk(top))
+    nodes = (node for piece in code for node in ast.walk(piece))
+    return any(isinstance(node, ast.Attribute) and node.attr == "notify" for node in nodes)
 
 
 def _packed(reads: Reads) -> PackedReads:
-    """Return what is read in a form that can be remembered."""
     return sorted(reads.content), sorted(reads.names), reads.unstable
 
 
 def _requires(settings: dict[str | None, ast.expr]) -> list[str] | None:
-    """Return the sessions that a decorator names as required before, or None where it does not say so plainly."""
+    """Return the sessions that a decorator requires, or None where they are not written out."""
     value = settings.get("requires", settings.get(None))
     if value is None:
         return []
-    elements = value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value]
-    texts = [it.value for it in elements if isinstance(it, ast.Constant) and isinstance(it.value, str)]
-    return texts if isinstance(value, (ast.List, ast.Tuple)) and len(texts) == len(elements) else None
+    if not isinstance(value, (ast.List, ast.Tuple)):
+        return None
+    names = [name.value for name in value.elts if isinstance(name, ast.Constant) and isinstance(name.value, str)]
+    return names if len(names) == len(value.elts) else None
 
 
 def _is_false(value: ast.expr | None) -> bool:
-    """Tell whether an expression is plainly False."""
     return isinstance(value, ast.Constant) and value.value is False
 
 
 def _hash(code: Iterable[ast.AST]) -> str:
-    """Return a hash of some code, whatever its layout and comments are."""
-    return digest(*(_dump(it).encode("utf-8", "surrogatepass") for it in code))
+    """Return a hash of code that layout and comments do not change."""
+    return digest(*(_dump(piece).encode("utf-8", "surrogatepass") for piece in code))
 
 
 def _dump(node: object) -> str:
-    """Return the syntax tree as text, the same under every Python: without positions and without what is empty."""
+    """Return a syntax tree as text without positions and empty fields: Python 3.12 added an empty `type_params`."""
     if isinstance(node, list):
         return "[" + ",".join(map(_dump, node)) + "]"
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = ((name, getattr(node, name, None)) for name in node._fields if name not in {"ctx", "kind", "type_comment"})
-    said = (f"{name}={_dump(it)}" for name, it in fields if it is not None and it != [])
-    return f"{type(node).__name__}({','.join(said)})"
+    filled = (f"{name}={_dump(value)}" for name, value in fields if value is not None and value != [])
+    return f"{type(node).__name__}({','.join(filled)})"

@@ -1,7 +1,7 @@
-"""What paths an expression in a noxfile can stand for.
+"""The paths that an expression in a noxfile can evaluate to.
 
-A text stands for one path; `HOLE` in it stands for anything. An expression that cannot be followed is nothing but a
-hole, so that whatever is found is never too little.
+A path is a text in which `HOLE` stands for anything. An expression that cannot be followed is a single hole, so that no
+file is ever missed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LISTS = {"sorted", "list", "tuple", "set", "reversed", "frozenset"}
 
 
 def dotted(node: ast.AST) -> str:
-    """Return the dotted name of an expression, with a leading dot where it starts with anything else than a name."""
+    """Return the dotted name of an expression, with a leading dot where it does not start with a name."""
     names = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)
@@ -33,7 +33,7 @@ def dotted(node: ast.AST) -> str:
 
 
 def normal(path: str) -> str:
-    """Return a path without detours; what stands before a way up from a hole cannot be told."""
+    """Return a path without detours; the part before a `..` above a hole is unknown, and becomes a hole."""
     if ".." in path and HOLE in path.rpartition("..")[0]:
         return HOLE + path.rpartition("..")[2].lstrip("/")
     text = posixpath.normpath(path)
@@ -46,7 +46,7 @@ class PathReader:
     """Evaluates path expressions over the names that a module assigns."""
 
     def __init__(self, assigned: Mapping[str, ast.expr], file: str) -> None:
-        """Take what each name that is assigned exactly once stands for, and the path of the module itself."""
+        """Take the value of each name that is assigned exactly once, and the path of the module itself."""
         self._assigned = assigned
         self._file = file
         self._bound: dict[str, str] = {}
@@ -56,22 +56,23 @@ class PathReader:
     def enter(self, code: ast.AST) -> None:
         """Start on a piece of code, inside which a function's own names hide those of the module."""
         self._bound, self._hidden = {}, set()
+        nodes = list(ast.walk(code))
         if isinstance(code, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            names = (it for it in ast.walk(code) if isinstance(it, ast.Name) and isinstance(it.ctx, ast.Store))
-            self._hidden = {it.arg for it in ast.walk(code) if isinstance(it, ast.arg)} | {it.id for it in names}
-        for node in ast.walk(code):
+            assigned = (node for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+            self._hidden = {node.arg for node in nodes if isinstance(node, ast.arg)} | {node.id for node in assigned}
+        for node in nodes:
             if isinstance(node, (ast.comprehension, ast.For)):
                 self._bind(node.target, node.iter)
 
     def _bind(self, target: ast.expr, iterable: ast.expr) -> None:
-        """Note what a loop's variable stands for; one that is used for two loops stands for anything."""
+        """Bind the variables of a loop; one that two loops share may be anything."""
         for node in ast.walk(target):
             if isinstance(node, ast.Name):
-                text = self.read(iterable, element=True) if node is target else HOLE
-                self._bound[node.id] = HOLE if node.id in self._bound else text
+                path = self.read(iterable, element=True) if node is target else HOLE
+                self._bound[node.id] = HOLE if node.id in self._bound else path
 
     def read(self, node: ast.expr | None, *, element: bool = False) -> str:
-        """Return the path that an expression stands for, or that each element of it does."""
+        """Return the path that an expression evaluates to, or that each element of it does."""
         if node is None or self._depth > _MAX_DEPTH:
             return HOLE
         self._depth += 1
@@ -81,7 +82,7 @@ class PathReader:
             self._depth -= 1
 
     def listed(self, call: ast.Call) -> str:
-        """Return what a call of `glob`, `rglob`, `iterdir`, or of a function like them, lists."""
+        """Return the pattern that a call of `glob`, `rglob`, `iterdir` or `listdir` lists."""
         owner, _, name = dotted(call.func).rpartition(".")
         first = self.read(call.args[0]) if call.args else HOLE
         if name in {"glob", "iglob"} and (owner == "glob" or isinstance(call.func, ast.Name)):
@@ -92,7 +93,7 @@ class PathReader:
         return _joined(folder, {"iterdir": HOLE, "rglob": HOLE + _opened(first)}.get(name, _opened(first)))
 
     def _elements(self, node: ast.expr) -> str:
-        """Return what each element of a list of paths stands for."""
+        """Return the pattern for the elements of a list of paths."""
         match node:
             case ast.Call(func=ast.Name(id=name), args=[inner]) if name in _LISTS:
                 return self.read(inner, element=True)
@@ -104,31 +105,29 @@ class PathReader:
                 return HOLE
 
     def _path(self, node: ast.expr) -> str:
-        """Return the path that an expression stands for."""
-        text = HOLE
+        path = HOLE
         match node:
             case ast.Constant(value=str(constant)):
-                text = constant
+                path = constant
             case ast.JoinedStr(values=values):
-                text = "".join(self.read(it) for it in values)
+                path = "".join(map(self.read, values))
             case ast.FormattedValue(value=value, format_spec=None, conversion=-1):
-                text = self.read(value)
+                path = self.read(value)
             case ast.Name(id=name):
-                text = self._name(name)
+                path = self._name(name)
             case ast.BinOp(left=left, op=ast.Div(), right=right):
-                text = _joined(self.read(left), self.read(right))
+                path = _joined(self.read(left), self.read(right))
             case ast.BinOp(left=left, op=ast.Add(), right=right):
-                text = self.read(left) + self.read(right)
+                path = self.read(left) + self.read(right)
             case ast.Attribute(value=value, attr="parent"):
-                text = _parent(self.read(value))
+                path = _parent(self.read(value))
             case ast.Call():
-                text = self._call(node)
+                path = self._call(node)
             case _:
                 pass
-        return text
+        return path
 
     def _name(self, name: str) -> str:
-        """Return the path that a name stands for."""
         if name == "__file__":
             return self._file
         if name in self._bound:
@@ -136,9 +135,8 @@ class PathReader:
         return HOLE if name in self._hidden else self.read(self._assigned.get(name))
 
     def _call(self, call: ast.Call) -> str:
-        """Return the path that a call gives."""
         owner, _, name = dotted(call.func).rpartition(".")
-        arguments = [self.read(it) for it in call.args]
+        arguments = list(map(self.read, call.args))
         if isinstance(call.func, ast.Attribute) and name in _SAME:
             return self.read(call.func.value)
         if isinstance(call.func, ast.Attribute) and name in {"joinpath", "with_name"}:
@@ -155,23 +153,19 @@ class PathReader:
 
 
 def _joined(left: str, right: str) -> str:
-    """Return one path below another."""
     if right.startswith("/") or left in {"", "."}:
         return right
     return left + right if left.endswith(HOLE) else f"{left.rstrip('/')}/{right}"
 
 
 def _opened(pattern: str) -> str:
-    """Return a glob pattern with one hole for all between its first and its last mark."""
-    first = min((pattern.find(it) for it in "*?[" if it in pattern), default=-1)
+    """Return a glob pattern with one hole from its first wildcard to its last."""
+    first = min((pattern.find(mark) for mark in "*?[" if mark in pattern), default=-1)
     if first < 0:
         return pattern
-    return pattern[:first] + HOLE + pattern[max(pattern.rfind(it) for it in "*?]") + 1 :]
+    return pattern[:first] + HOLE + pattern[max(pattern.rfind(mark) for mark in "*?]") + 1 :]
 
 
 def _parent(path: str) -> str:
-    """Return the folder of a path."""
-    head, found, tail = path.rpartition("/")
-    if HOLE in tail:
-        return head + HOLE
-    return head if found else ""
+    head, _, name = path.rpartition("/")
+    return head + HOLE if HOLE in name else head

@@ -1,4 +1,4 @@
-"""Takes a noxfile apart: which names its code reaches, and what of it does more than to give a name its meaning."""
+"""The structure of one module: the names that its code uses, and the statements in it that have side effects."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ __all__ = ["Scan"]
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
-_WHEN = {"requires", "default", "allow_parallel"}  # settings of a session that say when it runs, not what it does
+_ORDER = {"requires", "default", "allow_parallel"}  # settings of a session that decide when it runs, not how it ends
 _DYNAMIC = {"globals", "vars", "locals", "sys.modules"}
 _LOADING = {"exec", "eval", "compile", "__import__", "runpy.run_path", "runpy.run_module"}  # run code from anywhere
-_LOADING |= {f"importlib.{it}" for it in ("import_module", "reload", "util", "machinery")}
+_LOADING |= {f"importlib.{name}" for name in ("import_module", "reload", "util", "machinery")}
+_KNOWN_MODULES = sys.stdlib_module_names | {"nox"}
 _DECORATORS = (
     "nox.",
     "functools.",
@@ -41,11 +42,11 @@ class Scan:
 
     Attributes:
         imports: the modules that it imports, with a dot in front for each level of a relative import.
-        dynamic: why it cannot be told which names are reached; empty where it can.
-        is_loading: whether it runs code that cannot be told where it comes from.
+        dynamic: why its code may reach any name; empty where it may not.
+        is_loading: whether it may run code from any file.
         sessions: the name of each function that a decorator makes a session, with the settings in that decorator.
-        definitions: the statements that give each name its meaning.
-        always: the statements that do more than that.
+        definitions: the statements that define each name.
+        always: the statements with side effects.
         load_parts: the code that is executed when the module is loaded.
     """
 
@@ -55,11 +56,11 @@ class Scan:
         Args:
             source: its content.
             path: where it is, relative to the noxfile's folder.
-            covered: files of which every session has its part already, so that a session may read them.
+            covered: files of which every session has its part already.
 
         Raises:
             SyntaxError: this Python cannot parse it.
-            ValueError: it is no text.
+            ValueError: it is not text.
         """
         body = ast.parse(source).body
         self._covered = frozenset(covered)
@@ -68,15 +69,15 @@ class Scan:
         self.dynamic = ""
         self.is_loading = False
         self._inspect(body)
-        self.load_parts = [it for statement in body for it in _load_part(statement)]
-        self.sessions = [it for statement in body for it in self._sessions(statement)]
+        self.load_parts = [part for statement in body for part in _load_part(statement)]
+        self.sessions = [session for statement in body for session in self._sessions(statement)]
         self.definitions: dict[str, list[ast.stmt]] = {}
         for statement in body:
             for name in _bound_names(statement):
                 self.definitions.setdefault(name, []).append(statement)
-        self.always = [it for it in body if not self._is_definition(it)]
-        single = {name: _value(found[0]) for name, found in self.definitions.items() if len(found) == 1}
-        self._paths = PathReader({name: value for name, value in single.items() if value}, path)
+        self.always = [statement for statement in body if not self._is_definition(statement)]
+        once = {name: _value(statements[0]) for name, statements in self.definitions.items() if len(statements) == 1}
+        self._paths = PathReader({name: value for name, value in once.items() if value}, path)
         self._on_load = self.reach(self.load_parts)
 
     def full_name(self, name: str) -> str:
@@ -86,16 +87,17 @@ class Scan:
 
     def reach(self, code: Iterable[ast.AST]) -> set[str]:
         """Return the module's names that some code reaches, directly or through others."""
-        found: set[str] = set()
+        reached: set[str] = set()
         waiting = list(code)
         while waiting:
-            names = {it.id for it in ast.walk(waiting.pop()) if isinstance(it, ast.Name)} & self.definitions.keys()
-            waiting += [it for name in names - found for it in self.definitions[name]]
-            found |= names
-        return found
+            names = {node.id for node in ast.walk(waiting.pop()) if isinstance(node, ast.Name)}
+            new = (names & self.definitions.keys()) - reached
+            waiting += [statement for name in new for statement in self.definitions[name]]
+            reached |= new
+        return reached
 
     def reads(self, code: Iterable[ast.AST], names: Iterable[str]) -> Reads:
-        """Return what some code reads that is executed on loading, and what the definitions of some names read."""
+        """Return the files that code executed on loading reads, and those that the definitions of some names read."""
         on_load, later = list(code), []
         for name in names:
             for statement in self.definitions[name]:
@@ -103,19 +105,19 @@ class Scan:
                 on_load += _load_part(statement) if is_later else [statement]
                 later += [statement] if is_later else []
         reads = read_calls(on_load, self._paths, self.full_name, self.definitions)
-        # What runs in a session reads whatever it is told to; of that, only the files count that it names as they are.
+        # A session may read any file that it is told to; here, only those count that its code names in full.
         named = read_calls(later, self._paths, self.full_name, self.definitions).content
         reads.content |= {path for path in named if HOLE not in path} - self._covered
         return reads
 
     def _inspect(self, body: list[ast.stmt]) -> None:
-        """Drop what only people read, and note imports and what reaches names in ways that cannot be told."""
-        for node in (it for statement in body for it in ast.walk(statement)):
+        """Drop docstrings, and note imports and code that may reach any name."""
+        for node in _walk(body):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 self._note_import(node)
             elif isinstance(node, _DEFINITIONS) and ast.get_docstring(node, clean=False) is not None:
                 del node.body[0]
-        for node in (it for statement in body for it in ast.walk(statement)):
+        for node in _walk(body):
             if isinstance(node, (ast.Name, ast.Attribute)):
                 name = self.full_name(dotted(node))
                 self.is_loading = self.is_loading or name in _LOADING
@@ -123,49 +125,47 @@ class Scan:
                     self.dynamic = self.dynamic or f"line {node.lineno} uses {name}"
 
     def _note_import(self, node: ast.Import | ast.ImportFrom) -> None:
-        """Note what is imported, and under which names."""
         if isinstance(node, ast.Import):
-            for it in node.names:
-                first = it.name.partition(".")[0]
-                self.imports.add(it.name)
-                self._origins[it.asname or first] = it.name if it.asname else first
+            for alias in node.names:
+                first = alias.name.partition(".")[0]
+                self.imports.add(alias.name)
+                self._origins[alias.asname or first] = alias.name if alias.asname else first
             return
         module = "." * node.level + (node.module or "")
-        for it in node.names:
-            inner = f"{module}.{it.name}" if node.module else module + it.name
+        for alias in node.names:
+            inner = f"{module}.{alias.name}" if node.module else module + alias.name
             self.imports |= {module, inner}
-            self._origins[it.asname or it.name] = inner
-            if it.name == "*":
+            self._origins[alias.asname or alias.name] = inner
+            if alias.name == "*":
                 self.dynamic = self.dynamic or f"line {node.lineno} imports everything from {module}"
 
     def _sessions(self, statement: ast.stmt) -> Iterator[tuple[str, Settings]]:
-        """Yield the name of a session's function with its settings, and remove from these what is no part of the work.
+        """Yield the name of a session's function with its settings, and remove those of `_ORDER` from the decorator.
 
-        When a session runs, and after which others, is in its digest in another way and does not change how it ends.
+        The order of sessions is in their digests in another way.
         """
         if not isinstance(statement, _FUNCTIONS):
             return
-        for it in statement.decorator_list:
-            name = self.full_name(dotted(it.func if isinstance(it, ast.Call) else it))
+        for decorator in statement.decorator_list:
+            name = self.full_name(dotted(decorator.func if isinstance(decorator, ast.Call) else decorator))
             if name.rpartition(".")[2] == "session":
-                keywords = it.keywords if isinstance(it, ast.Call) else []
+                keywords = decorator.keywords if isinstance(decorator, ast.Call) else []
                 yield statement.name, {keyword.arg: keyword.value for keyword in keywords}
-                keywords[:] = [keyword for keyword in keywords if keyword.arg not in _WHEN]
+                keywords[:] = [keyword for keyword in keywords if keyword.arg not in _ORDER]
 
     def _is_definition(self, statement: ast.stmt) -> bool:
-        """Tell whether a statement does nothing but to give a name its meaning."""
+        """Tell whether a statement only defines a name, without a side effect."""
+        if isinstance(statement, _DEFINITIONS) and not all(map(self._is_known_decorator, statement.decorator_list)):
+            return False
         if isinstance(statement, _FUNCTIONS):
-            is_plain_call = all(self._is_plain(it) for it in _load_part(statement)[len(statement.decorator_list) :])
-            return is_plain_call and all(map(self._is_known_decorator, statement.decorator_list))
+            return all(map(self._is_plain, _load_part(statement)[len(statement.decorator_list) :]))
         if isinstance(statement, ast.ClassDef):
-            is_plain_class = all(self._is_plain(it) for it in (*statement.bases, *statement.keywords))
-            is_known = all(map(self._is_known_decorator, statement.decorator_list))
-            return is_plain_class and is_known and all(map(self._is_definition, statement.body))
+            is_plain_head = all(map(self._is_plain, (*statement.bases, *statement.keywords)))
+            return is_plain_head and all(map(self._is_definition, statement.body))
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            names = (
-                [it.name for it in statement.names] if isinstance(statement, ast.Import) else [statement.module or ""]
-            )
-            return {it.partition(".")[0] for it in names} <= sys.stdlib_module_names | {"nox"}
+            names = [alias.name for alias in statement.names]
+            modules = names if isinstance(statement, ast.Import) else [statement.module or ""]
+            return {module.partition(".")[0] for module in modules} <= _KNOWN_MODULES
         value = _value(statement)
         if value is None:
             is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
@@ -173,31 +173,33 @@ class Scan:
         return self._is_plain(value)
 
     def _is_plain(self, value: ast.AST) -> bool:
-        """Tell whether nothing but its value comes from an expression."""
-        functions = {name for name, its in self.definitions.items() if isinstance(its[0], _DEFINITIONS)}
+        functions = {name for name, (first, *_) in self.definitions.items() if isinstance(first, _DEFINITIONS)}
         return is_plain(value, self.full_name, self.definitions, functions)
 
     def _is_known_decorator(self, node: ast.expr) -> bool:
-        """Tell whether a decorator does nothing but what nox and the standard library say."""
+        """Tell whether a decorator is one of nox or of the standard library, under any name."""
         function = node.func if isinstance(node, ast.Call) else node
-        if isinstance(function, ast.Name) and len(found := self.definitions.get(function.id, [])) == 1:
-            value = _value(found[0])
+        if isinstance(function, ast.Name) and len(statements := self.definitions.get(function.id, [])) == 1:
+            value = _value(statements[0])
             function = value.func if isinstance(value, ast.Call) else function
         name = self.full_name(dotted(function))
         return name.startswith(_DECORATORS) or name.rpartition(".")[2] in {"session", "parametrize"}
 
 
+def _walk(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    return (node for statement in body for node in ast.walk(statement))
+
+
 def _load_part(statement: ast.AST) -> list[ast.AST]:
-    """Return what of a statement is executed when the module is loaded."""
+    """Return the part of a statement that is executed when the module is loaded."""
     if isinstance(statement, _FUNCTIONS):
-        arguments = statement.args
-        return [*statement.decorator_list, *arguments.defaults, *(it for it in arguments.kw_defaults if it)]
+        return [*statement.decorator_list, *statement.args.defaults, *filter(None, statement.args.kw_defaults)]
     return [statement]
 
 
 def _value(statement: ast.stmt) -> ast.expr | None:
-    """Return what a statement assigns, where it assigns to names alone."""
-    if isinstance(statement, ast.Assign) and all(isinstance(it, ast.Name) for it in statement.targets):
+    """Return the value that a statement assigns to names, and to nothing else."""
+    if isinstance(statement, ast.Assign) and all(isinstance(target, ast.Name) for target in statement.targets):
         return statement.value
     if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
         return statement.value
@@ -205,21 +207,17 @@ def _value(statement: ast.stmt) -> ast.expr | None:
 
 
 def _bound_names(statement: ast.stmt) -> set[str]:
-    """Return the names that a statement gives a meaning."""
-    if isinstance(statement, _DEFINITIONS):
-        return {statement.name}
-    if isinstance(statement, (ast.Import, ast.ImportFrom)):
-        return {it.asname or it.name.partition(".")[0] for it in statement.names}
-    found: set[str] = set()
+    """Return the names that a statement defines."""
+    names: set[str] = set()
     waiting: list[ast.AST] = [statement]
     while waiting:
         node = waiting.pop()
         if isinstance(node, _DEFINITIONS):
-            found.add(node.name)
+            names.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
-        elif isinstance(node, ast.ImportFrom | ast.Import):
-            found |= _bound_names(node)
-        elif not isinstance(node, (ast.comprehension, ast.Lambda)):  # which have variables of their own
+            names.add(node.id)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+        elif not isinstance(node, (ast.comprehension, ast.Lambda)):  # these have variables of their own
             waiting += ast.iter_child_nodes(node)
-    return found
+    return names
