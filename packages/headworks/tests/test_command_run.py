@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -151,13 +152,17 @@ def store() -> Store:
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
-    """Start the command as people do."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "headworks", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    """Start the command as people do, deaf to no signal: under `nohup` these tests themselves ignore a hang-up."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "headworks", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_second_run_runs_nothing(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -439,7 +444,7 @@ def test_a_second_signal_asks_only_for_haste(demo: Scratch, first: str, more: st
         time.sleep(0.01)
     process.send_signal(getattr(signal, f"SIG{first}"))
     assert process.stdout is not None
-    lines = list(iter(process.stdout.readline, "Ending what runs; told so again, it ends at once.\n"))
+    lines = list(itertools.takewhile(lambda line: not line.startswith("Ending what runs; "), process.stdout))
     for name in more.split():
         process.send_signal(getattr(signal, f"SIG{name}"))
     output = "".join([*lines, process.communicate()[0]])
