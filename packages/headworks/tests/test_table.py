@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headworks._project.pyproject import Root
+from headworks._project.pyproject import Pyproject
 from headworks._project.table import Row, read_table
 from headworks._quick.memory import Memory
 from headworks._tree.git import Repository
@@ -40,18 +40,18 @@ links = { cache = false, required = true, wheel = 1 }
 """
 
 
-def root(scratch: Scratch) -> Root:
+def pyproject(scratch: Scratch) -> Pyproject:
     """Read the root of the work tree."""
     repository = Repository(str(scratch.root))
-    return Root(WorkTreeSnapshot(repository), Memory(repository.git_folder() + "/headworks"))
+    return Pyproject(WorkTreeSnapshot(repository), Memory(repository.git_folder() + "/headworks"))
 
 
 def test_rows_say_what_a_session_depends_on(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not said is not set, paths are in their normal form, and all is remembered until the file changes."""
     scratch.commit({"pyproject.toml": ROOT.replace(", wheel = 1", "")})
-    first = root(scratch).table
+    first = pyproject(scratch).table
     monkeypatch.setattr("headworks._project.toml.parse", None)
-    table = root(scratch).table
+    table = pyproject(scratch).table
     assert table == first
     assert table.rows["tests"] == Row(packages=("{package}",), outputs=("artifacts/tests/{package}",))
     assert table.rows["lint"] == Row()
@@ -61,11 +61,11 @@ def test_rows_say_what_a_session_depends_on(scratch: Scratch, monkeypatch: pytes
 
 def test_without_a_table_nothing_is_said(scratch: Scratch) -> None:
     """Neither without pyproject.toml."""
-    assert root(scratch).table.rows == {}
-    assert root(scratch).tables == {}
+    assert pyproject(scratch).table.rows == {}
+    assert pyproject(scratch).tables == {}
     scratch.write({"pyproject.toml": "[tool.pytest]\n"})
-    assert root(scratch).table.rows == {}
-    assert set(root(scratch).tables) == {"[tool.pytest]"}
+    assert pyproject(scratch).table.rows == {}
+    assert set(pyproject(scratch).tables) == {"[tool.pytest]"}
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_without_a_table_nothing_is_said(scratch: Scratch) -> None:
 def test_a_change_concerns_its_table_or_group(scratch: Scratch, old: str, new: str, changed: set[str]) -> None:
     """Groups change with those that they include; rows of sessions are no setting of a tool."""
     scratch.write({"pyproject.toml": ROOT.replace(", wheel = 1", "")})
-    before = root(scratch).tables | root(scratch).groups
+    before = pyproject(scratch).tables | pyproject(scratch).groups
     scratch.write({"pyproject.toml": ROOT.replace(", wheel = 1", "").replace(old, new)})
-    after = root(scratch).tables | root(scratch).groups
+    after = pyproject(scratch).tables | pyproject(scratch).groups
     assert {name for name in before if before[name] != after[name]} == changed
 
 
@@ -92,7 +92,7 @@ def test_an_error_of_the_file_is_shown(scratch: Scratch) -> None:
     """As the command would."""
     scratch.write({"pyproject.toml": ROOT})
     with pytest.raises(ConfigurationError, match=r"\[tool.headworks.sessions\] links: there is no key 'wheel'"):
-        root(scratch)
+        pyproject(scratch)
 
 
 @pytest.mark.parametrize(

@@ -194,8 +194,8 @@ def test_any_pyproject_is_read_or_refused(one: dict[str, Any], other: dict[str, 
     assert set(_members(other, b"", paths)) <= set(paths)
     with pytest.MonkeyPatch.context() as patch, contextlib.suppress(ConfigurationError):
         patch.setattr("headworks._project.toml.parse", lambda _content, _place: dict(other))
-        _, _, tables, _, pointed = _read(b"")
-        assert pointed.keys() <= tables.keys()
+        _, _, tables, _, paths = _read(b"")
+        assert paths.keys() <= tables.keys()
 
 
 def test_a_broken_member_of_the_uv_workspace_is_named(scratch: Scratch) -> None:

@@ -62,7 +62,7 @@ def _one(planned: Plan, names: list[str]) -> str:
     """Return the name of the one session that was asked for."""
     wanted = set(names)
     sessions = [it.session for it in planned.sessions]
-    found = [it.name for it in sessions if wanted & it.asked_by]
+    found = [it.name for it in sessions if wanted & it.selectors]
     if len(found) != 1:
         choice = f"one of {', '.join(found[:5])}" if found else "it as `nox --list` shows it"
         message = f"An audit takes one session, not {len(found)}. Name {choice}."

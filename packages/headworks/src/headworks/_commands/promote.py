@@ -70,7 +70,7 @@ def _instances(alias: str, checks: Sequence[str]) -> dict[str, set[str]]:
     is_asked = set(bare.values()) != {GATE}
     known: dict[str, set[str]] = {GATE: set()}
     for session in Digester.for_worktree(os.curdir).sessions() if is_asked else ():
-        for name in session.asked_by - {GATE}:
+        for name in session.selectors - {GATE}:
             known.setdefault(name, set()).add(session.name)
     for name in bare.values():
         if name not in known:

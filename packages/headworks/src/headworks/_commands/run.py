@@ -165,7 +165,7 @@ def _asked(planned: Plan, names: list[str]) -> frozenset[str]:
     if not names:
         return frozenset(it.name for it in sessions if it.is_planned)
     wanted = set(names)
-    return frozenset(it.name for it in sessions if wanted & it.asked_by)
+    return frozenset(it.name for it in sessions if wanted & it.selectors)
 
 
 def _in_order(planned: Plan, outcomes: Mapping[str, Outcome]) -> list[Outcome]:

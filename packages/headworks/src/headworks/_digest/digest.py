@@ -140,7 +140,7 @@ class Digester:
     def remember(self) -> None:
         """Remember the sessions and the cores of their digests, so that the same tree need not be read again."""
         if self._tree is not None and self._is_new and self.project.is_repeatable:
-            self._tree.keep(self.catalog.values(), self.project.root.table.env, self._cores)
+            self._tree.keep(self.catalog.values(), self.project.pyproject.table.env, self._cores)
 
     def digest(self, session: Session, outputs: Outputs) -> Digest:
         """Return the digest of a session.

@@ -39,7 +39,7 @@ class Packages:
         spans = project.listing.spans(name for name in folders.values() if name)
         spans[b""] = project.listing.below(b"")
         self._spans = {folder: spans[name] for folder, name in folders.items()}
-        self._excludes = [os.fsencode(name) for name in project.root.table.wheel_excludes]
+        self._excludes = [os.fsencode(name) for name in project.pyproject.table.wheel_excludes]
         self._wheels: dict[tuple[str, ...], dict[str, str]] = {}
 
     def own(self, folder: str, ignore: tuple[str, ...]) -> str:

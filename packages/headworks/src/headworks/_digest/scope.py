@@ -34,7 +34,7 @@ class Scope:
         self._parent_files = parent_files
         self.shared = parent_files.shared
         self._cache: dict[tuple[object, ...], str] = {}
-        self._pointed: dict[tuple[str, ...] | None, list[str]] = {}
+        self._configured: dict[tuple[str, ...] | None, list[str]] = {}
 
     def hashes(self, session: Session) -> list[str]:
         """Return hashes that together change whenever anything changes that counts for a session."""
@@ -50,7 +50,7 @@ class Scope:
             settings += [self._project.lock.reach("groups", normalised(it))[0] for it in self._groups(session)]
             cache[key] = digest_texts(settings)
         found = [cache[key], self._parent_files.hash(session.packages, ignore)]
-        further = (*(session.inputs or ()), *self.pointed(session))
+        further = (*(session.inputs or ()), *self.configured(session))
         for pattern in further:
             key = ("further", pattern, ignore)
             if key not in cache:
@@ -78,7 +78,7 @@ class Scope:
         if session.packages is None:
             return self._entries("files: ", [listing.below(b"")], "")
         found = {f"files: {it}": [listing.span(os.fsencode(it))] for it in self.near(session)}
-        found |= {f"files: {it}": reader.named(it) for it in (*(session.inputs or ()), *self.pointed(session))}
+        found |= {f"files: {it}": reader.named(it) for it in (*(session.inputs or ()), *self.configured(session))}
         own = set(session.packages)
         for folder in (*session.packages, *packages.closure(own)):
             place = f"package {self._project.workspace.name(folder)}: "
@@ -103,15 +103,15 @@ class Scope:
 
     def settings(self, session: Session) -> dict[str, str]:
         """Return a hash for each part of the shared files that counts for a session, the lock aside."""
-        root, place = self._project.root, "root: pyproject.toml "
+        pyproject, place = self._project.pyproject, "root: pyproject.toml "
         code = self._project.noxfile.code(session.function)
         chosen = None if session.tools is None else {*INSTALLER_TABLES, *(f"[tool.{it}]" for it in session.tools)}
         tables = {
             f"{place}{name}": value
-            for name, value in root.tables.items()
+            for name, value in pyproject.tables.items()
             if chosen is None or name in chosen or not name.startswith("[tool.")
         }
-        groups = {f"{place}[dependency-groups] {it}": root.groups.get(it, "") for it in self._groups(session)}
+        groups = {f"{place}[dependency-groups] {it}": pyproject.groups.get(it, "") for it in self._groups(session)}
         reads = {f"noxfile.py reads: {_shown(it)}": self._project.reader.content([it]) for it in sorted(code.content)}
         lists = {f"noxfile.py lists: {_shown(it)}": self._project.reader.names([it]) for it in sorted(code.names)}
         lacking = self._project.lock.lacking(self._project.workspace.packages)
@@ -122,19 +122,19 @@ class Scope:
         own = session.packages or ()
         return self._parent_files.files((*own, *self.packages.closure(own)))
 
-    def pointed(self, session: Session) -> list[str]:
+    def configured(self, session: Session) -> list[str]:
         """Return the files and folders that the root's configuration of a session's tools names."""
         tools = session.tools
-        if tools not in self._pointed:
-            tables = self._project.root.pointed
+        if tools not in self._configured:
+            tables = self._project.pyproject.paths
             names = tables if tools is None else [f"[tool.{it}]" for it in tools if f"[tool.{it}]" in tables]
-            self._pointed[tools] = sorted({path for name in names for path in self._found(name)})
-        return self._pointed[tools]
+            self._configured[tools] = sorted({path for name in names for path in self._found(name)})
+        return self._configured[tools]
 
     def _found(self, name: str) -> Iterable[str]:
         """Yield what there is of what a table of the root's configuration names: files, or folders to look into."""
         listing, prefix = self._project.listing, self._project.prefix
-        for path, is_folder in self._project.root.pointed[name]:
+        for path, is_folder in self._project.pyproject.paths[name]:
             place = os.fsencode(prefix + path)
             start, end = listing.span(place)
             if start < end and prefix + path not in self.shared and (is_folder or listing.get(place)):
@@ -142,7 +142,7 @@ class Scope:
 
     def _groups(self, session: Session) -> Iterable[str]:
         """Return the root's dependency groups that count for a session."""
-        return sorted(self._project.root.groups) if session.groups is None else session.groups
+        return sorted(self._project.pyproject.groups) if session.groups is None else session.groups
 
     def _entries(self, place: str, spans: Iterable[Span], folder: str) -> dict[str, list[Span]]:
         """Return slices cut into those of each entry of a folder."""

@@ -68,7 +68,7 @@ class Reasons:
         function, old, new = session.function, self._then.project, self._now.project
         if function in new.noxfile.sessions() and function not in old.noxfile.sessions():
             yield f"noxfile.py: {function} is new"
-        if old.root.table.rows.get(function) != new.root.table.rows.get(function):
+        if old.pyproject.table.rows.get(function) != new.pyproject.table.rows.get(function):
             yield f"pyproject.toml: [tool.headworks.sessions] {function} changed"
 
     def _shared(self, session: Session) -> list[str]:
@@ -88,14 +88,14 @@ class Reasons:
             yield from self._listed(self._changed, ignored, "")
             return
         scope, workspace = self._now.parts.scope, self._now.project.workspace
-        for pattern in (*(session.inputs or ()), *scope.pointed(session)):
+        for pattern in (*(session.inputs or ()), *scope.configured(session)):
             yield from self._listed(self._named(self._prefixed(pattern)), ignored, "")
         near = {*scope.near(session), *self._then.parts.scope.near(session)}
         yield from self._listed(self._changed.keys() & near, ignored, "")
         for folder in session.packages:
             yield from self._package(folder, ignored, "")
         for folder in scope.packages.closure(session.packages):
-            names = self._now.project.root.table.wheel_excludes
+            names = self._now.project.pyproject.table.wheel_excludes
             excluded = {path for name in names for path in self._named(f"{folder}/{name}".lstrip("/"))}
             yield from self._package(folder, ignored | excluded, f", reached through {workspace.packages[folder].name}")
 

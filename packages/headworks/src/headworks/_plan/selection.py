@@ -31,7 +31,7 @@ def select(sessions: list[Session], names: Iterable[str]) -> list[Session]:
     if given:
         known: dict[str, list[str]] = {}
         for session in sessions:
-            for name in session.asked_by:
+            for name in session.selectors:
                 known.setdefault(name, []).append(session.name)
         for name in given:
             if name not in known:

@@ -28,7 +28,7 @@ def with_needs(sessions: list[Session]) -> list[Session]:
     """
     names: dict[str, list[str]] = {}
     for session in sessions:
-        for name in session.asked_by:
+        for name in session.selectors:
             names.setdefault(name, []).append(session.name)
     direct = {}
     for session in sessions:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from headworks._noxfile.module import Noxfile
 from headworks._project.lock import Lock
-from headworks._project.pyproject import Root
+from headworks._project.pyproject import Pyproject
 from headworks._project.reads import TreeReader
 from headworks._project.session import Session
 from headworks._project.workspace import find_workspace
@@ -27,7 +27,7 @@ class Project:
 
     Attributes:
         snapshot: the tree.
-        root: the root's pyproject.toml.
+        pyproject: the root's pyproject.toml.
         workspace: the packages.
         lock: the lock.
         noxfile: the noxfile.
@@ -48,7 +48,7 @@ class Project:
         self._is_stale = False
         self.lock = Lock(snapshot, memory)
         self.noxfile = Noxfile(snapshot, memory, {"pyproject.toml", self.lock.file})
-        self.root = Root(snapshot, memory)
+        self.pyproject = Pyproject(snapshot, memory)
         self.workspace = find_workspace(snapshot, memory)
         self.reader = TreeReader(self.listing, self.prefix)
 
@@ -59,7 +59,7 @@ class Project:
 
     def _listed(self, machine: Machine) -> list[ListedSession]:
         """Return what nox lists; where the noxfile asks for a variable that it did not get, the message says which."""
-        environ = machine.environment(self.root.table.env)
+        environ = machine.environment(self.pyproject.table.env)
         try:
             return machine.nox.list_sessions(self.snapshot.repository.root, environ)
         except ConfigurationError as error:
@@ -87,11 +87,11 @@ class Project:
         Raises:
             ConfigurationError: nox or the table has an error.
         """
-        root, noxfile, workspace = self.root, self.noxfile, self.workspace
+        pyproject, noxfile, workspace = self.pyproject, self.noxfile, self.workspace
         reads = noxfile.on_load()
-        parts = [noxfile.key, root.key, workspace.key, machine.nox.path, machine.nox.version, machine.nox.python]
+        parts = [noxfile.key, pyproject.key, workspace.key, machine.nox.path, machine.nox.version, machine.nox.python]
         parts += [self.reader.content(reads.content), self.reader.names(reads.names), self.prefix]
-        parts += [f"{name}={value}" for name, value in sorted(machine.environment(root.table.env).items())]
+        parts += [f"{name}={value}" for name, value in sorted(machine.environment(pyproject.table.env).items())]
         key = digest_texts(parts)
         remembered = self._memory.get("sessions", key) if self._is_known() else None
         if remembered is not None:
@@ -99,7 +99,7 @@ class Project:
         from headworks._project.session_reader import read_sessions
 
         listed = self._listed(machine)
-        sessions = read_sessions(listed, root, noxfile, workspace, self.reader, self.prefix)
+        sessions = read_sessions(listed, pyproject, noxfile, workspace, self.reader, self.prefix)
         self._is_stale = not self.snapshot.is_current()  # nox reads the files as they are when it reads them
         if not self._is_stale:
             self._memory.put("sessions", key, [vars(session) for session in sessions])

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from headworks._quick.memory import Memory
     from headworks._tree.snapshot import Snapshot
 
-__all__ = ["Root"]
+__all__ = ["Pyproject"]
 
 _FOLDERS = {"extrapaths", "mypypath", "pythonpath", "stubpath"}  # keys of pyright, mypy and pytest
 _HERE = "$MYPY_CONFIG_FILE_DIR/"
 
 
-class Root:
+class Pyproject:
     """What the root's pyproject.toml says; nothing where there is none.
 
     Attributes:
@@ -29,7 +29,7 @@ class Root:
         table: what it says about sessions.
         tables: a hash for each table that configures anything else, by its name in brackets.
         groups: a hash for each dependency group.
-        pointed: for each table the paths that it may mean, and whether the tool would look into a folder there.
+        paths: for each table the paths that it may name, and whether the tool would look into a folder there.
     """
 
     def __init__(self, snapshot: Snapshot, memory: Memory) -> None:
@@ -41,11 +41,11 @@ class Root:
         path = os.fsencode(snapshot.repository.prefix + "pyproject.toml")
         entry = snapshot.listing.get(path)
         self.key = digest(*entry) if entry else ""
-        remembered = memory.get("root", self.key)
+        remembered = memory.get("pyproject", self.key)
         if remembered is None:
             remembered = _read(snapshot.read([path]).get(path, b""))
-            memory.put("root", self.key, remembered)
-        rows, rest, self.tables, self.groups, self.pointed = remembered
+            memory.put("pyproject", self.key, remembered)
+        rows, rest, self.tables, self.groups, self.paths = remembered
         self.table = Table(rows={name: Row(**row) for name, row in rows.items()}, **rest)
 
 

@@ -65,6 +65,6 @@ class Session:
         return not self.uncached
 
     @property
-    def asked_by(self) -> set[str]:
+    def selectors(self) -> set[str]:
         """The names that it can be asked for by, as nox takes them: its own, and those it shares with others."""
         return {self.name, self.function, f"{self.function}-{self.python}"}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from headworks._machine.nox import ListedSession
     from headworks._noxfile.module import Noxfile, SessionCode
-    from headworks._project.pyproject import Root
+    from headworks._project.pyproject import Pyproject
     from headworks._project.reads import TreeReader
     from headworks._project.workspace import Workspace
 
@@ -24,7 +24,12 @@ __all__ = ["read_sessions"]
 
 
 def read_sessions(
-    listed: list[ListedSession], root: Root, noxfile: Noxfile, workspace: Workspace, reader: TreeReader, prefix: str
+    listed: list[ListedSession],
+    pyproject: Pyproject,
+    noxfile: Noxfile,
+    workspace: Workspace,
+    reader: TreeReader,
+    prefix: str,
 ) -> list[Session]:
     """Return all sessions, in the order in which nox lists them.
 
@@ -32,10 +37,10 @@ def read_sessions(
         ConfigurationError: the table names something that is not there, or its needs go in a circle.
     """
     functions = dict.fromkeys(it.function for it in listed)
-    for name in root.table.rows.keys() - functions:
+    for name in pyproject.table.rows.keys() - functions:
         message = f"{PLACE} {name}: nox knows no such session.{suggestion(name, functions)}"
         raise ConfigurationError(message)
-    maker = _Maker(root, noxfile, workspace, reader, prefix)
+    maker = _Maker(pyproject, noxfile, workspace, reader, prefix)
     sessions = [maker.session(it) for it in listed]
     _check_outputs(sessions)
     return with_needs(sessions)
@@ -44,9 +49,11 @@ def read_sessions(
 class _Maker:
     """Makes a session of each that is listed; its needs are still as they were written."""
 
-    def __init__(self, root: Root, noxfile: Noxfile, workspace: Workspace, reader: TreeReader, prefix: str) -> None:
+    def __init__(
+        self, pyproject: Pyproject, noxfile: Noxfile, workspace: Workspace, reader: TreeReader, prefix: str
+    ) -> None:
         """Take what everything is read from."""
-        self._root = root
+        self._pyproject = pyproject
         self._workspace = workspace
         self._reader = reader
         self._prefix = prefix
@@ -56,7 +63,7 @@ class _Maker:
     def session(self, listed: ListedSession) -> Session:
         """Return one session."""
         function, python, parameters = listed.function, listed.python, dict(listed.parameters)
-        table, code = self._root.table, self._codes.get(function, self._unknown)
+        table, code = self._pyproject.table, self._codes.get(function, self._unknown)
         row = table.rows.get(function)
         said = row or Row()
         fill = _Filler(f"{PLACE} {function}", parameters, python)
@@ -71,7 +78,7 @@ class _Maker:
             tags=listed.tags,
             packages=packages,
             inputs=self._inputs(said, fill),
-            groups=self._known("groups", said.groups, self._root.groups, fill),
+            groups=self._known("groups", said.groups, self._pyproject.groups, fill),
             tools=self._known("tools", said.tools, self._tools(), fill),
             env=tuple(dict.fromkeys((*table.env, *(said.env or ())))),
             ignore=fill.paths("ignore", ignore),
@@ -124,7 +131,7 @@ class _Maker:
 
     def _tools(self) -> set[str]:
         """Return the names of all tools that the root's pyproject.toml configures."""
-        return {name[len("[tool.") : -1] for name in self._root.tables if name.startswith("[tool.")}
+        return {name[len("[tool.") : -1] for name in self._pyproject.tables if name.startswith("[tool.")}
 
     def _uncached(self, code: SessionCode, row: Row | None) -> str:
         """Return why a session always runs; empty where it does not."""
