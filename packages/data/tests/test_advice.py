@@ -85,8 +85,8 @@ def test_a_settings_file_of_windows_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('salt = "s"'.encode("utf-16"), "it is no UTF-8, as TOML must be: save it as UTF-8"),
-        (b'salt = "caf\xe9"', "it is no UTF-8"),
+        ('salt = "s"'.encode("utf-16"), "it is not UTF-8, as TOML must be: save it as UTF-8"),
+        (b'salt = "caf\xe9"', "it is not UTF-8"),
         (None, "No such file or directory: correct the name"),
     ],
 )

@@ -20,6 +20,7 @@ def test_the_public_names_are_pinned() -> None:
         "DatasetDiff",
         "DiffLimits",
         "NearDuplicates",
+        "Range",
         "Rows",
         "Shares",
         "Split",
@@ -32,9 +33,13 @@ def test_the_public_names_are_pinned() -> None:
         "diff",
         "errors",
         "load",
+        "parse_settings",
         "read_settings",
         "read_source",
+        "replace_files",
         "split_rows",
+        "unknown_name",
+        "validate",
         "write",
     ]
     assert all(hasattr(headworks_data, name) for name in headworks_data.__all__)

@@ -29,9 +29,9 @@ from headworks_data import (
     read_source,
     write,
 )
-from headworks_data.__main__ import main
 from headworks_data._changes import row_changes
-from headworks_data._properties import properties
+from headworks_data._cli import main
+from headworks_data._drift import properties
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -485,9 +485,9 @@ def test_a_dataset_that_is_not_there_is_bad_input(
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"max_moved": -1}, "'max_moved' must be 0 or more, not -1"),
-        ({"max_pixel_drift": 1.0}, "'max_pixel_drift' must be 0 or more and below 1, not 1.0"),
-        ({"max_label_drift": float("nan")}, "'max_label_drift' must be 0 or more and below 1, not nan"),
+        ({"max_moved": -1}, "'max_moved' must be at least 0, not -1"),
+        ({"max_pixel_drift": 1.0}, "'max_pixel_drift' must be at least 0 and below 1, not 1.0"),
+        ({"max_label_drift": float("nan")}, "'max_label_drift' must be a finite number, not nan"),
         ({"significance": 0.0}, "'significance' must be above 0 and at most 1, not 0.0"),
     ],
 )

@@ -12,7 +12,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 from headworks_data import Dataset, _folder, errors, load, read_source, write
-from headworks_data.__main__ import main
+from headworks_data._cli import main
 from PIL import Image
 
 if TYPE_CHECKING:
@@ -74,7 +74,16 @@ def test_a_folder_inside_itself_is_refused(pets: Path) -> None:
     """A circle of links, of whatever length, ends with a message."""
     (pets / "cat" / "dogs").symlink_to(pets / "dog")
     (pets / "dog" / "cats").symlink_to(pets / "cat")
-    assert "is a link to a folder that it lies in" in refusal(pets)
+    assert "are the same folder: remove one of the links to it" in refusal(pets)
+
+
+def test_links_that_fan_out_are_refused_and_not_followed_along_every_way(pets: Path) -> None:
+    """With two links in each of 40 folders, one folder would be read 2 ** 40 times."""
+    layers = [images(pets.parent / f"layer{number}", count=1) for number in range(40)]
+    for one, other in zip([pets / "cat", *layers], layers, strict=False):
+        for name in ("a", "b"):
+            (one / name).symlink_to(other)
+    assert f"{pets / 'cat' / 'b'} and {pets / 'cat' / 'a'} are the same folder" in refusal(pets)
 
 
 def test_hidden_entries_and_files_of_no_class_are_named(pets: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,7 +136,7 @@ def test_what_is_no_image_in_a_class_is_named(pets: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        (b"caf\xe9", "no UTF-8"),
+        (b"caf\xe9", "not UTF-8"),
         (b"a\nb", "control characters"),
         ("a\u2028b".encode(), "line ends"),
         (b" owl", "a blank"),

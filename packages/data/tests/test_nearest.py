@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from headworks_data import NearDuplicates, content_ids, read_source
 from headworks_data import _nearest as module
-from headworks_data._hash import perceptual_hashes
-from headworks_data._nearest import between_splits, nearest, prepare
+from headworks_data._nearest import between_splits, nearest, perceptual_hashes, prepare
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image

@@ -2,7 +2,7 @@
 
 from headworks_data import errors
 from headworks_data._advice import advice
-from headworks_data._build import build, split_rows
+from headworks_data._build import BuildSettings, build, split_rows
 from headworks_data._check import check
 from headworks_data._content import content_ids
 from headworks_data._contract import Contract
@@ -11,9 +11,10 @@ from headworks_data._diff import DatasetDiff, diff
 from headworks_data._diff_limits import DiffLimits
 from headworks_data._files import load, write
 from headworks_data._nearest import NearDuplicates
-from headworks_data._settings import BuildSettings, read_settings
+from headworks_data._settings import Range, parse_settings, read_settings, unknown_name, validate
 from headworks_data._source import Rows, read_source
 from headworks_data._splits import Shares, assign
+from headworks_data._staging import replace_files
 from headworks_data._violation import Violation
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "DatasetDiff",
     "DiffLimits",
     "NearDuplicates",
+    "Range",
     "Rows",
     "Shares",
     "Split",
@@ -36,8 +38,12 @@ __all__ = [
     "diff",
     "errors",
     "load",
+    "parse_settings",
     "read_settings",
     "read_source",
+    "replace_files",
     "split_rows",
+    "unknown_name",
+    "validate",
     "write",
 ]

@@ -1,4 +1,4 @@
-"""What to do about an error of the operating system."""
+"""Remedies for errors of the operating system."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ADVICE = {
     errno.ENOSPC: "free space there or choose another folder",
     errno.EDQUOT: "free space within the quota or choose another folder",
     errno.EFBIG: "raise the limit on the size of a file or choose another folder",
-    errno.ENOENT: "correct the name, or make what is missing",
+    errno.ENOENT: "correct the name, or make the missing file or folder",
     errno.EEXIST: _FILE_IN_THE_WAY,
     errno.ENOTDIR: _FILE_IN_THE_WAY,
     errno.EISDIR: "a folder stands where a file must be: choose another name",
@@ -24,10 +24,10 @@ ADVICE = {
 
 
 def advice(error: BaseException, otherwise: str = "choose another place") -> str:
-    """Return what to do about an error of the operating system.
+    """Return the remedy for an error of the operating system.
 
     Args:
         error: The error.
-        otherwise: What to do where it is another error, its number is unknown, or it has none.
+        otherwise: The remedy for other errors.
     """
     return ADVICE.get(getattr(error, "errno", None) or 0, otherwise)

@@ -1,4 +1,4 @@
-"""Which rows and which columns differ between two datasets."""
+"""Differences between two datasets in rows and columns."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class SchemaChange:
 
     Attributes:
         what: `classes`, `columns` (their names and order) or `column NAME`.
-        base: What it is in the base, None where there is no such column.
-        new: What it is in the new dataset, likewise.
+        base: Its value in the base, None where there is no such column.
+        new: Its value in the new dataset, likewise.
     """
 
     what: str
@@ -36,7 +36,7 @@ class Changed:
     """Rows that differ in one way.
 
     Attributes:
-        count: How many.
+        count: Number of rows.
         rows: Ids of up to five.
         groups: Their number by split (added, removed), by `OLD to NEW` (moved, relabelled) or by column (resliced).
     """
@@ -48,13 +48,13 @@ class Changed:
 
 @dataclass(frozen=True, kw_only=True)
 class RowChanges:
-    """All rows that differ, by their ids, which are the content of their images.
+    """All rows that differ, told apart by their ids, which are the content of their images.
 
     Attributes:
-        added: Rows that the base does not have, or does not have so often.
-        removed: Rows that the new dataset does not have, or does not have so often.
-        relabelled: Rows of both that have another class.
-        moved: Rows of both that are in another split.
+        added: Rows that the base lacks, or has fewer times.
+        removed: Rows that the new dataset lacks, or has fewer times.
+        relabelled: Rows of both with another class.
+        moved: Rows of both in another split.
         resliced: Rows of both with another value in a slice column of both; that of `class` changes with the label.
     """
 
@@ -67,7 +67,7 @@ class RowChanges:
 
 @dataclass(frozen=True, kw_only=True)
 class _Row:
-    """What is said of an image; each in the order of its occurrences."""
+    """All occurrences of one image, in order."""
 
     splits: list[str]
     classes: list[str]
@@ -76,11 +76,11 @@ class _Row:
 
 def schema_changes(base: Dataset, new: Dataset) -> Iterator[SchemaChange]:
     """Compare classes and columns."""
-    sides = [schema_text(it.image_shape, it.slices) for it in (base, new)]
+    sides = [schema_text(side.image_shape, side.slices) for side in (base, new)]
     texts: dict[str, list[str | None]] = {
-        "classes": [", ".join(it.classes) for it in (base, new)],
-        "columns": [", ".join(it) for it in sides],
-        **{f"column {name}": [it.get(name) for it in sides] for name in sides[0] | sides[1]},
+        "classes": [", ".join(side.classes) for side in (base, new)],
+        "columns": [", ".join(side) for side in sides],
+        **{f"column {name}": [side.get(name) for side in sides] for name in sides[0] | sides[1]},
     }
     for what, (one, other) in texts.items():
         if one != other:
@@ -103,43 +103,43 @@ def row_changes(base: Dataset, new: Dataset) -> RowChanges:
 
 
 def _between(one: list[str], other: list[str]) -> list[str]:
-    """Return `OLD to NEW`, or nothing where an image that occurs several times is the same things as before."""
-    old, new = ("+".join(sorted(set(it))) for it in (one, other))
+    """Return `OLD to NEW`, or nothing where all occurrences of an image together have the same values as before."""
+    old, new = ("+".join(sorted(set(side))) for side in (one, other))
     return [f"{old} to {new}"] if old != new else []
 
 
 def _resliced(one: _Row, other: _Row, columns: list[str]) -> list[str]:
-    """Return the slice columns that differ; `class` follows the label, which is told already."""
-    differing = [name for name in columns if {it[name] for it in one.slices} != {it[name] for it in other.slices}]
+    """Return the slice columns that differ; `class` follows the label, which is reported already."""
+    differing = [name for name in columns if {row[name] for row in one.slices} != {row[name] for row in other.slices}]
     return [name for name in differing if name != "class" or set(one.classes) == set(other.classes)]
 
 
 def _index(dataset: Dataset) -> dict[str, _Row]:
-    found: defaultdict[str, _Row] = defaultdict(lambda: _Row(splits=[], classes=[], slices=[]))
+    rows: defaultdict[str, _Row] = defaultdict(lambda: _Row(splits=[], classes=[], slices=[]))
     for name, split in dataset.splits.items():
         for row_id, label, *slices in split.records():
-            row = found[row_id]
+            row = rows[row_id]
             row.splits.append(name)
             row.classes.append(dataset.classes[label])
             row.slices.append(dict(zip(dataset.slices, slices, strict=True)))
-    return dict(found)
+    return dict(rows)
 
 
 def _surplus(more: Mapping[str, _Row], less: Mapping[str, _Row]) -> Changed:
-    """Return the rows that occur more often on the one side, each time with its split."""
-    found: dict[str, list[str]] = {}
+    """Return the rows that occur more often on one side, with the split of each extra occurrence."""
+    extra: dict[str, list[str]] = {}
     for row_id in sorted(more):
         before = less[row_id].splits if row_id in less else []
         count = len(more[row_id].splits) - len(before)
         if count > 0:
-            found[row_id] = [*(Counter(more[row_id].splits) - Counter(before)).elements()][:count]
-    groups = Counter(name for names in found.values() for name in names)
+            extra[row_id] = [*(Counter(more[row_id].splits) - Counter(before)).elements()][:count]
+    groups = Counter(name for names in extra.values() for name in names)
     by_split = {name: groups[name] for name in SPLITS if name in groups}
-    return Changed(count=groups.total(), rows=some(found), groups=by_split)
+    return Changed(count=groups.total(), rows=some(extra), groups=by_split)
 
 
-def _changed(found: Mapping[str, list[str]]) -> Changed:
-    """Return the rows for which something was found, each under all that it belongs to."""
-    groups = Counter(group for names in found.values() for group in names)
-    rows = [row for row, names in found.items() if names]
+def _changed(changes: Mapping[str, list[str]]) -> Changed:
+    """Return the rows with changes, counted by the names of their changes."""
+    groups = Counter(change for names in changes.values() for change in names)
+    rows = [row for row, names in changes.items() if names]
     return Changed(count=len(rows), rows=some(rows), groups=dict(sorted(groups.items())))

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 def check(folder: str | os.PathLike[str], contract: Contract) -> list[Violation]:
     """Hold a dataset against a contract.
 
-    The rows are read as they are; dataset.json is believed in nothing, and must agree with them. Where a file has
-    other columns than the contract says, that is the violation, and rules about its rows are not judged.
+    The rows are read as they are; dataset.json is not trusted, and must agree with them. Where the columns of a file
+    differ from the contract, that is the violation, and its rows are not judged.
 
     Args:
         folder: The dataset.
-        contract: What must hold.
+        contract: The rules.
 
     Returns:
-        Every violation, an empty list if the contract holds.
+        All violations; none where the contract holds.
 
     Raises:
         DatasetMissingError: There is no dataset, or a file of it is gone.
@@ -70,7 +70,7 @@ def _judge(columns: Mapping[str, Columns], summary: Summary, contract: Contract)
 
 
 def _disagreement(folder: Path, summary: Summary, columns: Mapping[str, Columns]) -> Iterator[Violation]:
-    """Say that dataset.json disagrees with the rows; where a rule is broken, that explains it already."""
+    """Yield a violation where dataset.json disagrees with the rows; broken rules explain that already."""
     try:
         join(folder, summary, {name: split.as_split() for name, split in columns.items()})
     except DatasetInvalidError as error:

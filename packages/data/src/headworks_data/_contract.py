@@ -1,51 +1,51 @@
-"""The data contract: what must hold for a dataset before anything is trained on it."""
+"""The data contract: the rules that a dataset must keep before anything is trained on it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from headworks_data._dataset import COLUMNS, SPLITS, is_shape
+from headworks_data._dataset import COLUMNS, is_shape
 from headworks_data._diff_limits import DiffLimits
-from headworks_data._expect import expect
 from headworks_data._nearest import NearDuplicates  # noqa: TC002 - settings are read by the types of their fields
+from headworks_data._settings import Range, expect, validate
 from headworks_data._splits import Shares
 
 BYTE = 255
+_Count = Annotated[int, Range(least=0)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
     """A smallest number for each split."""
 
-    train: int = 1
-    validation: int = 1
-    test: int = 1
+    train: _Count = 1
+    validation: _Count = 1
+    test: _Count = 1
 
     def __post_init__(self) -> None:
-        """Refuse a number that nothing could fall below."""
-        found = [getattr(self, name) for name in SPLITS]
-        expect(min(found) >= 0, f"a smallest number must be 0 or more, not {min(found)}")
+        """Refuse negative numbers, which nothing could fall below."""
+        validate(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """What must hold for a dataset; a TOML file gives these keys.
+    """The rules for a dataset; a TOML file gives these keys.
 
     Attributes:
         classes: Names of all classes, in order; each must occur in every split.
         image_shape: (H, W, C) of every image.
         value_range: Smallest and largest value a pixel may have.
-        mean_range: For each channel, smallest and largest mean that the pixels of a split may have; not judged where
-            it is empty.
+        mean_range: For each channel, smallest and largest mean of a split's pixels; not judged where it is empty.
         slices: Names of the slice columns, in order. `class` must be the name of each row's class.
-        shares: Share of the rows that each split has.
-        share_tolerance: How far a share may be off.
+        shares: Share of the rows in each split.
+        share_tolerance: Largest difference between a share and its rule.
         min_rows: Smallest number of rows in each split.
         min_rows_per_class: Smallest number of rows of each class in each split.
-        max_duplicates: How many rows may repeat the content of an earlier one of their split.
-        near_duplicates: Which rows of two splits are too much alike; not judged if left out.
+        max_duplicates: Most rows that may repeat the content of an earlier row of their split.
+        near_duplicates: Limits for rows of two splits that look alike; not judged if left out.
         split_by_content: Whether every row must be in the split that its content, the salt and the shares give it.
-        diff: How much may differ from another dataset, which only a comparison with it judges.
+        diff: Limits for the differences to another dataset, which only a comparison judges.
     """
 
     classes: tuple[str, ...]
@@ -54,23 +54,21 @@ class Contract:
     mean_range: tuple[tuple[float, ...], ...] = ()
     slices: tuple[str, ...] = ("class",)
     shares: Shares = field(default_factory=Shares)
-    share_tolerance: float = 0.05
+    share_tolerance: Annotated[float, Range(least=0, below=1)] = 0.05
     min_rows: Counts = field(default_factory=Counts)
     min_rows_per_class: Counts = field(default_factory=Counts)
-    max_duplicates: int = 0
+    max_duplicates: _Count = 0
     near_duplicates: NearDuplicates | None = None
     split_by_content: bool = True
     diff: DiffLimits = field(default_factory=DiffLimits)
 
     def __post_init__(self) -> None:
-        """Refuse a contract that nothing could meet, or nothing could break."""
+        """Refuse rules that no dataset could keep, or that none could break."""
+        validate(self)
         shape = list(self.image_shape)
         expect(is_shape(shape), f"'image_shape' must be [H, W, C], not {shape}")
         expect(_is_range(self.value_range), f"'value_range' must be {_RANGE}, not {list(self.value_range)}")
         self._expect_mean_range()
-        tolerance, most = self.share_tolerance, self.max_duplicates
-        expect(0 <= tolerance < 1, f"'share_tolerance' must be 0 or more and below 1, not {tolerance}")
-        expect(most >= 0, f"'max_duplicates' must be 0 or more, not {most}")
         reserved = sorted({"", *COLUMNS}.intersection(self.slices))
         expect(not reserved, f"'slices' cannot name a column {', '.join(map(repr, reserved))}")
         for key in ("classes", "slices"):
@@ -80,7 +78,7 @@ class Contract:
 
     def _expect_mean_range(self) -> None:
         ranges, channels = self.mean_range, self.image_shape[2]
-        shown = [list(it) for it in ranges]
+        shown = [list(bounds) for bounds in ranges]
         expect(len(ranges) in {0, channels}, f"'mean_range' must have a range for each of {channels} channels: {shown}")
         expect(all(map(_is_range, ranges)), f"'mean_range' must hold {_RANGE} for each channel, not {shown}")
 

@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 COLUMNS = ("id", "image", "label")
 CHANNELS = (1, 3)
-MOST_VALUES = 2**31 - 1  # of an image, which is as many as a column of Parquet holds in a row
+MOST_VALUES = 2**31 - 1  # of an image: as many as a column of Parquet holds in a row
 
 
 def is_shape(shape: Sequence[int]) -> bool:
-    """Tell whether these are (H, W, C) of an image that can be stored."""
+    """Tell whether (H, W, C) is the shape of an image that can be stored."""
     return len(shape) == len("HWC") and min(shape) >= 1 and math.prod(shape) <= MOST_VALUES
 
 
-def require(condition: bool, message: str) -> None:  # noqa: FBT001 - a condition and what to say reads best in order
+def require(condition: bool, message: str) -> None:  # noqa: FBT001 - a condition and its message read best in order
     """Raise DatasetInvalidError with a message unless a condition holds."""
     if not condition:
         raise DatasetInvalidError(message)
 
 
 def is_text(value: str) -> bool:
-    """Tell whether a string can be written down: bytes of a file's name that are no UTF-8 cannot."""
+    """Tell whether a string can be written down: bytes of a file's name that are not UTF-8 cannot."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -78,6 +78,15 @@ class Split:
         """Return the order in which rows are stored: by id, then label, then slices."""
         return np.lexsort([*reversed(list(self.slices.values())), self.labels, self.ids])
 
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Split:
+        """Return some of the rows.
+
+        Args:
+            rows: Their numbers in the order wanted, or a mask of all rows, (N,).
+        """
+        slices = {name: values[rows] for name, values in self.slices.items()}
+        return Split(ids=self.ids[rows], images=self.images[rows], labels=self.labels[rows], slices=slices)
+
     def records(self) -> Iterator[list[Any]]:
         """Yield id, label and slices of each row in stored order."""
         order = self.order()
@@ -86,7 +95,7 @@ class Split:
 
 
 def require_images(images: object) -> None:
-    """Refuse anything that is no array of images, uint8 of shape (N, H, W, C)."""
+    """Refuse anything but an array of images, uint8 of shape (N, H, W, C)."""
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
         message = "images must be an array of uint8"
         raise DatasetInvalidError(message)
@@ -102,13 +111,13 @@ def _require_column(name: str, values: object, kind: str, length: int) -> None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """Labelled images in three splits, with what says where they come from.
+    """Labelled images in three splits, and their origin.
 
     Attributes:
         classes: Names of the classes; a label is an index into them.
         image_shape: (H, W, C) of every image.
-        source: Name of the source the rows were read from.
-        salt: What the content of a row was hashed with to choose its split.
+        source: Name of the source of the rows.
+        salt: Text that was hashed with the content of each row to choose its split.
         splits: The rows of each split of `SPLITS`.
         digest: SHA-256 over all rows and the classes. Computed when left out, verified when given.
     """
@@ -121,7 +130,7 @@ class Dataset:
     digest: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse splits that do not fit together, and a digest that is not theirs."""
+        """Refuse splits that do not match, and a digest of other rows."""
         require(tuple(self.splits) == SPLITS, f"splits must be {', '.join(SPLITS)}, in this order")
         require(len(set(self.classes)) == len(self.classes) > 0, "classes must be names, each given once")
         require(is_text("".join(self.classes)), f"classes must be text, not other bytes: {self.classes}")

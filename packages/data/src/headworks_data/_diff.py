@@ -1,4 +1,4 @@
-"""What differs between two datasets."""
+"""The comparison of two datasets."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetDiff:
-    """What differs between two datasets.
+    """Differences between two datasets.
 
     Attributes:
-        base: The dataset that was.
-        new: The dataset that is.
+        base: The dataset before.
+        new: The dataset now.
         schema: Differences in classes and columns.
         rows: Rows added, removed, relabelled, moved and resliced.
-        labels: For each split its labels on both sides, and how far they drifted.
-        pixels: For each split and each property of its images, how far it drifted; of a split without rows, nothing.
+        labels: For each split its labels on both sides, and their drift.
+        pixels: The drift of each property of the images of each split; empty for a split without rows.
         near_duplicates: Near-duplicates across splits.
-        limits: The limits that were judged; where there are none, the comparison informs only.
-        violations: Every limit that is broken.
+        limits: The limits that were judged; without any, the comparison informs only.
+        violations: All broken limits.
     """
 
     base: Side
@@ -75,7 +75,7 @@ class DatasetDiff:
         return not self.violations
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all of it in the form of `diff.schema.json`."""
+        """Return the comparison in the form of `diff.schema.json`."""
         return {"format": FORMAT, "passed": self.passed, **asdict(self)}
 
 
@@ -83,17 +83,17 @@ def diff(base: str | os.PathLike[str], new: str | os.PathLike[str], contract: Co
     """Compare two datasets.
 
     Args:
-        base: The folder of the dataset that was.
-        new: The folder of the dataset that is.
-        contract: Says which rows are near-duplicates, and how much may differ; without it nothing is judged.
+        base: The folder of the dataset before.
+        new: The folder of the dataset now.
+        contract: Limits for near-duplicates and differences; without it nothing is judged.
 
     Raises:
         DatasetMissingError: There is no dataset in a folder, or a file of it is gone.
-        DatasetInvalidError: A file cannot be read, or its rows are not what dataset.json says.
+        DatasetInvalidError: A file cannot be read, or dataset.json disagrees with its rows.
     """
     one, other = load(base), load(new)
     settings = (contract and contract.near_duplicates) or NearDuplicates()
-    found = DatasetDiff(
+    compared = DatasetDiff(
         base=_side(one),
         new=_side(other),
         schema=tuple(schema_changes(one, other)),
@@ -104,7 +104,7 @@ def diff(base: str | os.PathLike[str], new: str | os.PathLike[str], contract: Co
         limits=contract.diff.stated() if contract else {},
         violations=(),
     )
-    return replace(found, violations=tuple(judge(found, contract.diff))) if contract else found
+    return replace(compared, violations=tuple(judge(compared, contract.diff))) if contract else compared
 
 
 def _side(dataset: Dataset) -> Side:

@@ -1,4 +1,4 @@
-"""The handwritten digits that the scikit-learn wheel holds: 1,797 real ones, 8 by 8 pixels, nothing to download.
+"""The handwritten digits in the scikit-learn wheel: 1,797 real ones, 8 by 8 pixels, nothing to download.
 
 They are the test part of E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
 Repository, 1998.
@@ -10,10 +10,10 @@ import numpy as np
 from headworks_data._source import Rows
 from headworks_data.errors import SourceError
 
-# Pixels count from 0 to 16 how many points of a 4 by 4 block were inked; they are scaled to the range of a byte.
+# A pixel is the number of inked points in a block of 4 by 4, scaled here to the range of a byte.
 FULL_INK = 16
-# Mean brightness that parts thin from medium and medium from thick strokes. It is fixed, at about the thirds of
-# the digits, so that rows which are added or removed leave the slice of every other row as it is.
+# Mean brightness between thin and medium, and between medium and thick strokes. It is fixed, at about the thirds of
+# the digits, so that added or removed rows change the slice of no other row.
 STROKES = (73.0, 82.0)
 STROKE_NAMES = np.array(["thin", "medium", "thick"])
 
@@ -21,7 +21,7 @@ STROKE_NAMES = np.array(["thin", "medium", "thick"])
 def read(argument: str) -> Rows:
     """Return the digits, with their stroke weight as a slice."""
     if argument:
-        message = f"the source 'digits' takes no argument, and got {argument!r}"
+        message = f"the source 'digits' takes no argument, and got {argument!r}: leave out the colon and what follows"
         raise SourceError(message)
     from sklearn.datasets import load_digits  # noqa: PLC0415 - it takes a second, and only this function needs it
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILES = (SUMMARY, *(f"{name}.parquet" for name in SPLITS))
-# How many pixels a row group holds (4 MiB), and how many are read at once: Parquet has no type for a single byte, so
-# that Arrow takes ten times as much while it packs and unpacks them.
+# Pixels in a row group (4 MiB), and pixels that are read at once: Parquet has no type for a single byte, so that Arrow
+# takes ten times as much memory while it packs and unpacks them.
 GROUP_BYTES, READ_BYTES = 2**22, 2**19
 
 
@@ -33,12 +33,12 @@ def write(folder: str | os.PathLike[str], dataset: Dataset) -> None:
     """Write a dataset to a folder, in one step that replaces an earlier dataset there.
 
     Args:
-        folder: Where to; it is made, or must be empty or hold a dataset.
-        dataset: What to write. Its rows are stored in the order of their ids.
+        folder: The dataset's folder; it is made, or must be empty or hold a dataset.
+        dataset: The dataset. Its rows are stored in the order of their ids.
 
     Raises:
         DatasetInvalidError: An id is not the content hash of its image.
-        WriteError: The folder cannot be written, or holds what is no dataset.
+        WriteError: The folder cannot be written, or holds something else than a dataset.
     """
     with staged(Path(folder), FILES) as stage:
         write_files(stage, dataset)
@@ -63,7 +63,7 @@ def arrow_schema(shape: tuple[int, int, int], slices: list[str]) -> pa.Schema:
 def _write_split(path: Path, split: Split, schema: pa.Schema) -> None:
     order = split.order()
     step = _rows_of(GROUP_BYTES, schema)
-    # Only columns that repeat values gain by a dictionary.
+    # Only columns with repeated values gain by a dictionary.
     repeated = ["label", *split.slices]
     with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated) as writer:
         for start in range(0, max(1, len(order)), step):
@@ -71,7 +71,7 @@ def _write_split(path: Path, split: Split, schema: pa.Schema) -> None:
 
 
 def _rows_of(size: int, schema: pa.Schema) -> int:
-    """Return how many rows have about so many pixels, at least one."""
+    """Return the number of rows with about so many pixels, at least one."""
     sizes: list[int] = [
         math.prod(field.type.shape) for field in schema if isinstance(field.type, pa.FixedShapeTensorType)
     ]
@@ -93,14 +93,14 @@ def load(folder: str | os.PathLike[str]) -> Dataset:
     Every id is computed again from its image, and dataset.json must say what the rows say.
 
     Args:
-        folder: Where `write` or ``headworks_data build`` put it.
+        folder: The folder that `write` or ``headworks_data build`` wrote.
 
     Returns:
         The dataset, its rows in the order of their ids.
 
     Raises:
         DatasetMissingError: There is no dataset, or a file of it is gone.
-        DatasetInvalidError: A file cannot be read, or its rows are not what dataset.json says.
+        DatasetInvalidError: A file cannot be read, or dataset.json disagrees with its rows.
     """
     folder = Path(folder)
     summary = read_summary(folder)
@@ -109,10 +109,10 @@ def load(folder: str | os.PathLike[str]) -> Dataset:
 
 
 def join(folder: Path, summary: Summary, splits: Mapping[str, Split]) -> Dataset:
-    """Return the dataset that the splits of a folder are, verified against its dataset.json.
+    """Return the splits of a folder as a dataset, verified against its dataset.json.
 
     Raises:
-        DatasetInvalidError: The rows are not what dataset.json says.
+        DatasetInvalidError: dataset.json disagrees with the rows.
     """
     try:
         return _join(summary, splits)
@@ -137,7 +137,7 @@ def _join(summary: Summary, splits: Mapping[str, Split]) -> Dataset:
 
 
 def differences(summary: Summary, dataset: Dataset) -> list[str]:
-    """Return the keys of dataset.json that say something else than the rows do."""
+    """Return the keys of dataset.json that disagree with the rows."""
     computed = describe(dataset)
     return sorted(key for key in computed.keys() | summary.raw.keys() if computed.get(key) != summary.raw.get(key))
 
@@ -150,10 +150,10 @@ def read_table(path: Path) -> pa.Table:
         DatasetInvalidError: It cannot be read as Parquet.
     """
     try:
-        # One file is read, so that the name of its folder is never taken for a partition.
+        # A ParquetFile is one file, so that the name of its folder is never taken for a partition.
         with pq.ParquetFile(path) as file:
             step = _rows_of(READ_BYTES, file.schema_arrow)
-            # Arrow holds on to all that an iteration has passed; each row group has one of its own.
+            # Arrow keeps all that an iteration has read, so each row group has an iteration of its own.
             groups = (file.iter_batches(step, row_groups=[group]) for group in range(file.num_row_groups))
             return pa.Table.from_batches(chain.from_iterable(groups), file.schema_arrow)
     except FileNotFoundError as error:

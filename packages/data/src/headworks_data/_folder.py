@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Folders of data that somebody else has split already, in small letters.
+# Names of splits that somebody else made, in small letters.
 SPLIT_NAMES = frozenset({"dev", "eval", "test", "testing", "train", "training", "val", "valid", "validation"})
 
 
 def read(argument: str) -> Rows:
     """Return the images of a folder, which are all grey or all in colour.
 
-    The name of the folder that an image lies in is its class; folders inside it belong to it. Links are followed.
-    `_picture` has the rules for each file. What desktops leave behind is passed over, and so are hidden files and
-    folders and files beside the class folders, which a line on standard error names.
+    Each folder inside is a class, with all files and folders in it. Links are followed, to each folder once a class.
+    `_picture` has the rules for each file. Leftovers of desktops are passed over, and so are hidden entries and files
+    beside the class folders, which a line on standard error names.
 
-    A mixture is refused: were one coloured image to turn all others into colour, it would change the content of every
-    row, and with it each one's id and split.
+    A mixture is refused: if one coloured image turned all others into colour, it would change the content of every
+    row, and so its id and its split.
 
     Args:
         argument: The path of the folder.
 
     Raises:
-        SourceError: There is no such folder, no class, an empty class, a name that is no class, folders of splits, or
-            an image that is refused, or of another size or kind than the first one.
+        SourceError: There is no such folder, no class, an empty class, a name that no class can have, a folder of
+            splits, a folder that links lead to twice, or an image that is refused or unlike the first one.
     """
     return _read(argument, "folder", "")
 
@@ -80,10 +80,10 @@ def _rows(root: Path, source: str, mode: str) -> Rows:
 
 
 def _entries(folder: Path, passed: list[Path]) -> list[Path]:
-    """Return what is in a folder in order, and put what is hidden to what is passed over."""
-    found = sorted(path for path in folder.iterdir() if not is_litter(path.name))
-    passed += [path for path in found if path.name.startswith(".")]
-    visible = [path for path in found if not path.name.startswith(".")]
+    """Return the visible entries of a folder in order, and add the hidden ones to those passed over."""
+    entries = sorted(path for path in folder.iterdir() if not is_litter(path.name))
+    passed += [path for path in entries if path.name.startswith(".")]
+    visible = [path for path in entries if not path.name.startswith(".")]
     if len({path.name.casefold() for path in visible if path.is_dir()} & SPLIT_NAMES) > 1:
         names = " and ".join(path.name for path in visible if path.name.casefold() in SPLIT_NAMES)
         message = f"{folder} holds {names}, which are splits, not classes: put all images of a class into one folder, "
@@ -93,7 +93,7 @@ def _entries(folder: Path, passed: list[Path]) -> list[Path]:
 
 def _class_folders(root: Path, passed: list[Path]) -> Mapping[str, Path]:
     """Return the folder of each class by its name, in order."""
-    found: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     alike: dict[str, Path] = {}
     for path in _entries(root, passed):
         if path.is_dir():
@@ -102,23 +102,23 @@ def _class_folders(root: Path, passed: list[Path]) -> Mapping[str, Path]:
             if other != path:
                 message = f"{other} and {path} have one name on many systems: rename one, or put their files together"
                 raise SourceError(message)
-            found[name] = path
+            folders[name] = path
         elif path.is_symlink() and not path.exists():
             message = f"{path} is a link to {path.readlink()}, where nothing is: mend or remove it"
             raise SourceError(message)
         else:
             passed.append(path)
-    if not found:
+    if not folders:
         message = f"{root} holds no folder: put the images of each class into a folder of its own there"
         raise SourceError(message)
-    return dict(sorted(found.items()))
+    return dict(sorted(folders.items()))
 
 
 def _class_name(folder: Path) -> str:
-    """Return the name of a class, in the one form of Unicode that the systems agree on when they exchange files."""
+    """Return the name of a class, in the form of Unicode that systems exchange files in."""
     name = unicodedata.normalize("NFC", folder.name)
     if {"Cc", "Cs", "Zl", "Zp"} & set(map(unicodedata.category, name)):
-        fault = "has bytes that are no UTF-8, control characters or line ends"
+        fault = "has bytes that are not UTF-8, control characters or line ends"
     elif name != name.strip():
         fault = "begins or ends with a blank"
     else:
@@ -128,25 +128,28 @@ def _class_name(folder: Path) -> str:
 
 
 def _files(folder: Path, passed: list[Path]) -> list[Path]:
-    """Return all files of a class, those in folders inside its own among them."""
-    found: list[Path] = []
-    pending: list[tuple[Path, tuple[Path, ...]]] = [(folder, ())]
-    for here, above in pending:  # grows while it is read
-        real = here.resolve()
-        if real in above:
-            message = f"{here} is a link to a folder that it lies in: remove it"
+    """Return all files of a class, also from folders inside.
+
+    A folder counts once: links could lead to it in circles, or along 2 ** 20 ways through 20 folders of two links.
+    """
+    files: list[Path] = []
+    pending, known = [folder], dict[Path, Path]()
+    for here in pending:  # grows while it is read
+        other = known.setdefault(here.resolve(), here)
+        if other != here:
+            message = f"{here} and {other} are the same folder: remove one of the links to it"
             raise SourceError(message)
         entries = _entries(here, passed)
-        pending += [(path, (*above, real)) for path in entries if path.is_dir()]
-        found += [path for path in entries if not path.is_dir()]
-    if not found:
+        pending += [path for path in entries if path.is_dir()]
+        files += [path for path in entries if not path.is_dir()]
+    if not files:
         message = f"{folder} holds no file: put images of its class there, or remove the folder"
         raise SourceError(message)
-    return found
+    return files
 
 
 def _stack(paths: Sequence[Path], mode: str) -> NDArray[np.uint8]:
-    """Read all images in a mode, or in their own if it is empty."""
+    """Read all images in a mode, or in their own where it is empty."""
     first = read_picture(paths[0])
     kind = mode or first.mode
     try:
@@ -157,7 +160,7 @@ def _stack(paths: Sequence[Path], mode: str) -> NDArray[np.uint8]:
     for number, path in enumerate(progress(paths, "reading images")):
         image = read_picture(path, (paths[0], first.size))
         if not mode and image.mode != kind:
-            kinds = [{"L": "grey", "RGB": "in colour"}[it] for it in (kind, image.mode)]
+            kinds = [{"L": "grey", "RGB": "in colour"}[found] for found in (kind, image.mode)]
             message = f"{paths[0]} is {kinds[0]} and {path} is {kinds[1]}: convert one of them, or name the source "
             raise SourceError(message + "folder-grey:PATH or folder-rgb:PATH, which converts every image")
         images[number] = np.asarray(image.convert(kind)).reshape(images.shape[1:])

@@ -1,14 +1,14 @@
-"""What desktops and archives leave in every folder; whoever reads or replaces a folder passes over it."""
+"""Files that desktops and archives leave in folders, and that readers and writers of a folder ignore."""
 
 from __future__ import annotations
 
-# In small letters, since a file that was copied from Windows may be written either way.
+# In small letters, since Windows does not tell the two cases apart.
 LITTER = frozenset(
     {".directory", ".ds_store", "__macosx", "desktop.ini", "ehthumbs.db", "ehthumbs_vista.db", "thumbs.db"}
 )
-APPLE_DOUBLE = "._"  # what macOS keeps beside a file where the file system has no place for it
+APPLE_DOUBLE = "._"  # the prefix of files in which macOS keeps attributes that a file system has no place for
 
 
 def is_litter(name: str) -> bool:
-    """Tell whether a file or folder of this name is nobody's data."""
+    """Tell whether the name is that of a leftover."""
     return name.casefold() in LITTER or name.startswith(APPLE_DOUBLE)

@@ -1,4 +1,4 @@
-"""Which near-duplicates across splits a dataset has that another one does not have; an exact copy is the nearest."""
+"""Near-duplicates across splits that are new in a dataset; an exact copy is the nearest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class NearPair:
     Attributes:
         splits: The earlier split, and that of the row.
         rows: Ids of the nearest row and of the row, in this order.
-        distance: How far apart they are: grey levels (`pixels`) or bits (`hash`).
+        distance: Distance of the two: grey levels (`pixels`) or bits (`hash`).
     """
 
     splits: tuple[str, str]
@@ -36,7 +36,7 @@ class NearAdded:
     """Rows that newly have a near-duplicate.
 
     Attributes:
-        count: How many.
+        count: Number of rows.
         pairs: Up to five, the closest first.
     """
 
@@ -49,11 +49,11 @@ class NearChanges:
     """Near-duplicates across splits on both sides.
 
     Attributes:
-        measure: How images of the new dataset are compared: `pixels` or `hash`.
-        distance: How far apart near-duplicates may be.
-        base: How many rows of the base have a near-duplicate or an exact copy in an earlier split, once for each.
-        new: How many rows of the new dataset have one.
-        added: Those that have none in the base.
+        measure: Measure for images of the new dataset: `pixels` or `hash`.
+        distance: Largest distance of near-duplicates.
+        base: Number of rows of the base with a near-duplicate or exact copy in an earlier split, once for each split.
+        new: The same for the new dataset.
+        added: Rows without one in the base.
         closest: The closest pair in the new dataset, near-duplicates or not; None where there is no pair.
     """
 
@@ -67,10 +67,10 @@ class NearChanges:
 
 def near_changes(base: Dataset, new: Dataset, settings: NearDuplicates) -> NearChanges:
     """Compare the near-duplicates of two datasets."""
-    found = _nearest(new, settings)
-    before = found if base.digest == new.digest else _nearest(base, settings)
+    nearest = _nearest(new, settings)
+    before = nearest if base.digest == new.digest else _nearest(base, settings)
     old = _pairs(before, settings.distance_for(base.image_shape))
-    now = _pairs(found, settings.distance_for(new.image_shape))
+    now = _pairs(nearest, settings.distance_for(new.image_shape))
     known = {(pair.splits, pair.rows[1]) for pair in old}
     added = [pair for pair in now if (pair.splits, pair.rows[1]) not in known]
     return NearChanges(
@@ -79,30 +79,31 @@ def near_changes(base: Dataset, new: Dataset, settings: NearDuplicates) -> NearC
         base=len(old),
         new=len(now),
         added=NearAdded(count=len(added), pairs=tuple(added[:MAX_ROWS_SHOWN])),
-        closest=next(iter(_pairs(found, math.inf)), None),
+        closest=next(iter(_pairs(nearest, math.inf)), None),
     )
 
 
 def _nearest(dataset: Dataset, settings: NearDuplicates) -> list[tuple[tuple[str, str], Nearest]]:
-    """Return what is nearest to each row of a later split in every earlier one, exact copies among it."""
+    """Return the nearest row in every earlier split for each row of a later one, exact copies among them."""
     ids = {name: split.ids for name, split in dataset.splits.items()}
     images = {name: split.images for name, split in dataset.splits.items()}
-    found = between_splits(ids, images, settings.measure_for(dataset.image_shape))
-    copies = ((splits, _copies(ids[splits[0]], ids[splits[1]])) for splits in found)
-    return [*found.items(), *copies]
+    nearest = between_splits(ids, images, settings.measure_for(dataset.image_shape))
+    copies = ((splits, _copies(ids[splits[0]], ids[splits[1]])) for splits in nearest)
+    return [*nearest.items(), *copies]
 
 
 def _copies(earlier: NDArray[np.str_], later: NDArray[np.str_]) -> Nearest:
-    """Return the rows of the later split whose very image is in the earlier one."""
+    """Return the rows of the later split whose image is also in the earlier one."""
     both = later[np.isin(later, earlier)]
     return Nearest(ids=both, others=both, distances=np.zeros(len(both)))
 
 
-def _pairs(found: list[tuple[tuple[str, str], Nearest]], distance: float) -> list[NearPair]:
-    """Return all pairs that are at most so far apart, the closest first."""
+def _pairs(nearest_rows: list[tuple[tuple[str, str], Nearest]], distance: float) -> list[NearPair]:
+    """Return all pairs within a distance, the closest first."""
     pairs = []
-    for splits, nearest in found:
+    for splits, nearest in nearest_rows:
         near = nearest.within(distance)
-        columns = near.others.tolist(), near.ids.tolist(), near.distances.tolist()
-        pairs += [NearPair(splits=splits, rows=(one, it), distance=far) for one, it, far in zip(*columns, strict=True)]
+        rows = zip(near.others.tolist(), near.ids.tolist(), strict=True)
+        distances = near.distances.tolist()
+        pairs += [NearPair(splits=splits, rows=pair, distance=far) for pair, far in zip(rows, distances, strict=True)]
     return sorted(pairs, key=lambda pair: (pair.distance, pair.splits, pair.rows))

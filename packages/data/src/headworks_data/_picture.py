@@ -1,14 +1,14 @@
-"""One picture file becomes pixels, or is refused: no default of Pillow decides, and no file starts a program.
+"""A picture file becomes pixels, or is refused: no default of Pillow decides, and no file starts a program.
 
-README.md has the same rules for people:
+README.md has the same rules for users:
 
-- The content says which of `FORMATS` a file has, not its name.
-- The size is looked at before anything is decoded.
-- `KINDS` says which modes are read, and whether they are grey or in colour.
+- The content tells which of `FORMATS` a file has, not its name.
+- The size is checked before anything is decoded.
+- `KINDS` lists the modes that are read as grey or in colour.
 - Pixels are those that people see: turned upright as the file says, and laid on `GROUND` where they are transparent.
 - Values are taken as they are stored: colour profiles and gamma are not applied.
 - Further pictures that a camera adds to a JPEG (MPO: previews, depth) are passed over; the first one is the photo.
-- Whatever `RULES` names is refused.
+- `RULES` lists the reasons for a refusal.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 # Others start programs (EPS), hold other files (ICO), or do not tell how deep their pixels are (AVIF, JPEG 2000).
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 KINDS = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGB": "RGB", "RGBA": "RGB"}
-# Deeper than a byte: to squeeze such pixels in is a decision that the owner of the data has to take.
+# Deeper than a byte: only the owner of the data can decide how to squeeze such pixels in.
 DEEP_MODES = frozenset({"F", "I", "I;16", "I;16B", "I;16L", "I;16N"})
 BYTE_BITS = 8
-# Of one picture, 8192 by 8192: less than what Pillow takes for an attack (89 million), more than networks are given.
+# Of one picture, 8192 by 8192: below the limit at which Pillow suspects an attack (89 million).
 MOST_PIXELS = 2**26
 GROUND = "white"
-# What a program can set for all of itself, and many a library does so when it is imported.
+# Global settings of Pillow, which some libraries change when they are imported.
 SETTINGS = ((Image, "MAX_IMAGE_PIXELS", MOST_PIXELS), (ImageFile, "LOAD_TRUNCATED_IMAGES", False))
 # How to turn a picture by its EXIF orientation.
 UPRIGHT = {
@@ -47,9 +47,9 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Why a file is refused, and what to do about it.
+# Reasons for a refusal, and remedies.
 RULES = {
-    "link": "fetch what it leads to, as with `dvc pull` or `git annex get`, or remove it",
+    "link": "fetch its target, as with `dvc pull` or `git annex get`, or remove it",
     "special": "remove it",
     "empty": "fetch it again or remove it",
     "pointer": "fetch its content, as with `git lfs pull` or `git annex get`",
@@ -57,11 +57,11 @@ RULES = {
     "broken": "replace or remove it",
     "large": "scale it down",
     "size": "bring all images to one size",
-    "pages": "save the picture that counts as a file of its own",
+    "pages": "save the picture that counts to a file of its own",
     "depth": "convert it to 8 bits",
     "colours": "convert it to grey or to RGB",
 }
-# How files begin that stand for one whose content is elsewhere.
+# First bytes of files that stand for content stored elsewhere.
 POINTERS = (b"version https://git-lfs", b"/annex/objects/")
 
 
@@ -73,7 +73,7 @@ class PictureError(SourceError):
     """
 
     def __init__(self, *, rule: str, what: str, remedy: str = "") -> None:
-        """Add what to do to what was found."""
+        """Join the fault and its remedy."""
         super().__init__(f"{what}: {remedy or RULES[rule]}")
         self.rule = rule
 
@@ -111,12 +111,12 @@ def read_picture(path: Path, first: tuple[Path, tuple[int, int]] | None = None) 
 
 @contextmanager
 def _own_settings() -> Iterator[None]:
-    """Have Pillow read each picture to its end within the block, as large as it may be here, and warn of nothing."""
+    """Within the block, Pillow reads pictures to their end, up to the size limit here, and warns of nothing."""
     before = [getattr(module, name) for module, name, _ in SETTINGS]
     try:
         for module, name, value in SETTINGS:
             setattr(module, name, value)
-        # It warns of what is refused here, and of faults that leave the pixels as they are.
+        # It warns of files that are refused here, and of faults that leave the pixels as they are.
         with warnings.catch_warnings(action="ignore"):
             yield
     finally:
@@ -125,17 +125,17 @@ def _own_settings() -> Iterator[None]:
 
 
 def _require_plain(path: Path) -> None:
-    """Refuse what is no plain file with something in it, before it is opened: a pipe would never end."""
+    """Refuse anything but a plain file with content before it is opened: a pipe would never end."""
     if path.is_symlink() and not path.exists():
         raise PictureError(rule="link", what=f"{path} is a link to {path.readlink()}, where nothing is")
     if not path.is_file():
-        raise PictureError(rule="special", what=f"{path} is no plain file")
+        raise PictureError(rule="special", what=f"{path} is a pipe, a socket or a device")
     if not path.stat().st_size:
         raise PictureError(rule="empty", what=f"{path} is empty")
 
 
 def _require_header(path: Path, image: ImageFile.ImageFile) -> None:
-    """Refuse a picture by what its header says."""
+    """Refuse a picture by its header."""
     width, height = image.size
     if width * height > MOST_PIXELS:
         raise PictureError(rule="large", what=f"{path} has {width} x {height} pixels, more than {MOST_PIXELS:,}")
@@ -156,7 +156,7 @@ def _is_deep(image: ImageFile.ImageFile) -> bool:
         return True
     if isinstance(image, TiffImageFile):
         return bool(max(image.tag_v2.get(BITSPERSAMPLE, (1,))) > BYTE_BITS)
-    # How the file lays its values out: with PNG the layout alone, with PPM it may have the largest value beside it.
+    # The layout of the values in the file; for PPM it may be a pair with the largest value.
     layout = image.tile[0][3] if image.tile else ""
     if image.format == "PPM" and isinstance(layout, tuple):
         return bool(layout[1] >= 2**BYTE_BITS)
@@ -175,7 +175,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _flat(image: Image.Image) -> Image.Image:
-    """Return a picture in its kind, without transparency: what nobody sees must not count as content."""
+    """Return a picture in its kind, without transparency: invisible pixels must not count as content."""
     kind = KINDS[image.mode]
     if image.has_transparency_data:
         ground = Image.new("RGBA", image.size, GROUND)
@@ -184,14 +184,14 @@ def _flat(image: Image.Image) -> Image.Image:
 
 
 def _refusal(path: Path, error: Exception) -> PictureError:
-    """Say what was raised as the rule that it comes to."""
+    """Return the rule behind an error of Pillow."""
     if isinstance(error, Image.DecompressionBombError):
         return PictureError(rule="large", what=f"{path} has far more than {MOST_PIXELS:,} pixels")
     if isinstance(error, UnidentifiedImageError):
         with path.open("rb") as file:
             start = file.read(max(map(len, POINTERS)))
         if start.startswith(POINTERS):
-            return PictureError(rule="pointer", what=f"{path} only says where its content is")
-        return PictureError(rule="format", what=f"{path} is no image that can be read ({', '.join(FORMATS)})")
+            return PictureError(rule="pointer", what=f"{path} only names the place of its content")
+        return PictureError(rule="format", what=f"{path} is not an image of a known format ({', '.join(FORMATS)})")
     why = " ".join(str(error).split()) or type(error).__name__
     return PictureError(rule="broken", what=f"cannot read {path} as an image: {why}", remedy=advice(error, ""))

@@ -1,11 +1,11 @@
-"""Lines for people: how far a long loop is, in place on a terminal or now and then elsewhere, and what there is to say.
+"""Lines for people: the progress of a long loop, in place on a terminal or now and then elsewhere, and messages.
 
-Files and classes may be called anything, and a name may hold a line end or what moves a terminal: it is shown and does
-nothing.
+The name of a file or class may hold line ends or commands of a terminal; they are shown escaped, and do nothing.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from typing import TYPE_CHECKING, TypeVar
@@ -19,7 +19,7 @@ INTERVAL = 5.0
 
 
 def progress(items: Sequence[T], what: str) -> Iterator[T]:
-    """Yield items and say on standard error how many are done; a loop that is over at once says nothing."""
+    """Yield items, and count them on standard error; a short loop says nothing."""
     terminal = sys.stderr.isatty()
     interval, end = (0.1, "\r") if terminal else (INTERVAL, "\n")
     said = time.monotonic()
@@ -31,15 +31,19 @@ def progress(items: Sequence[T], what: str) -> Iterator[T]:
 
 
 def say(line: str) -> None:
-    """Write one line to standard output, whatever is in it."""
+    """Write one line to standard output."""
     print(shown(line))
 
 
+def say_json(document: object) -> None:
+    print(json.dumps(document, indent=2))
+
+
 def note(line: str) -> None:
-    """Say on standard error, in one line, what went wrong or somebody may want to know."""
+    """Write one line to standard error: an error or a remark."""
     print(f"headworks_data: {shown(line)}", file=sys.stderr)
 
 
 def shown(line: str) -> str:
-    """Return a line with all that is not printable escaped."""
-    return "".join(it if it.isprintable() else it.encode("unicode_escape").decode() for it in line)
+    """Return a line with all unprintable characters escaped."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)

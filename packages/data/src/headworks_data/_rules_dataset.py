@@ -1,4 +1,4 @@
-"""Rules of the contract that are about the splits together."""
+"""Rules of the contract for all splits together."""
 
 from __future__ import annotations
 
@@ -19,28 +19,25 @@ if TYPE_CHECKING:
     from headworks_data._nearest import NearDuplicates
     from headworks_data._rules_split import Columns
 
-_SEEN = "remove the copies: the model would be judged on what it has seen"
+_SEEN = "remove the copies: the model would be judged on rows that it has seen"
 
 
 def shares(columns: Mapping[str, Columns], contract: Contract) -> Iterator[Violation]:
-    """Judge how the rows are spread over the splits."""
+    """Judge the share of the rows in each split."""
     total = sum(len(split.ids) for split in columns.values())
     if len(columns) < len(SPLITS) or not total:
         return
     for name, split in columns.items():
-        wanted, found = getattr(contract.shares, name), len(split.ids) / total
-        if abs(found - wanted) > contract.share_tolerance:
+        wanted, share = getattr(contract.shares, name), len(split.ids) / total
+        if abs(share - wanted) > contract.share_tolerance:
             bounds = f"{wanted:.1%}, give or take {contract.share_tolerance:.1%}"
-            what = f"it has {found:.1%} of the rows and must have {bounds}"
-            remedy = "mend what assigns rows to splits, or change the contract"
+            what = f"it has {share:.1%} of the rows and must have {bounds}"
+            remedy = "correct the shares of the build, or change the contract"
             yield Violation(rule="share", where=name, what=what, count=1, remedy=remedy)
 
 
 def shared_content(columns: Mapping[str, Columns]) -> Iterator[Violation]:
-    """Find images that are in two splits.
-
-    The content is hashed again: an id that was tampered with must not hide a copy.
-    """
+    """Find images that are in two splits, by their content: a wrong id must not hide a copy."""
     what = "images are in both splits"
     for one, other in combinations(columns, 2):
         shared = np.intersect1d(columns[one].hashes, columns[other].hashes)
@@ -55,8 +52,8 @@ def near_duplicates(columns: Mapping[str, Columns], limits: NearDuplicates) -> I
     measure, distance = limits.measure_for(shape), limits.distance_for(shape)
     hashes = {name: split.hashes for name, split in columns.items()}
     images = {name: split.images for name, split in columns.items()}
-    for (one, other), found in between_splits(hashes, images, measure).items():
-        near = found.within(distance)
+    for (one, other), nearest in between_splits(hashes, images, measure).items():
+        near = nearest.within(distance)
         if len(near.ids) > limits.max_rows:
             what = f"rows have a near-duplicate in {one} by {measure}, the closest {near.others[0]} at "
             what += f"{near.distances[0]:.3g}, where {distance:g} is too close"
@@ -69,17 +66,15 @@ def conflicts(columns: Mapping[str, Columns]) -> Iterator[Violation]:
     for split in columns.values():
         for row, label in zip(split.hashes.tolist(), split.labels.tolist(), strict=True):
             labels[row].add(label)
-    torn = sorted(row for row, found in labels.items() if len(found) > 1)
+    torn = sorted(row for row, given in labels.items() if len(given) > 1)
     what, remedy = "images have two different labels", "decide which label is right, in the source"
     yield from about_rows("conflict", "all", torn, what, remedy)
 
 
 def moved(columns: Mapping[str, Columns], salt: str, contract: Contract) -> Iterator[Violation]:
-    """Find rows that were moved from the split that their content gives them."""
-    what, remedy = (
-        "rows belong to another split by their content",
-        "build the dataset again, with the contract's shares",
-    )
+    """Find rows outside of the split that their content gives them."""
+    what = "rows belong to another split by their content"
+    remedy = "build the dataset again, with the contract's shares"
     for name, split in columns.items():
         stray = np.delete(split.hashes, assign(split.hashes, salt=salt, shares=contract.shares)[name])
         yield from about_rows("moved", name, stray, what, remedy)

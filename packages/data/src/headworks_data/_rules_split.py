@@ -1,4 +1,4 @@
-"""Rules of the contract that are about one split: its columns, and the rows in it."""
+"""Rules of the contract for one split: its columns and its rows."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Columns:
     """The columns of one split as they stand in its file.
 
     Attributes:
-        ids: What the file gives as ids, (N,).
-        hashes: What the ids must be: the content hash of each image, (N,).
+        ids: The ids in the file, (N,).
+        hashes: The ids as they must be: the content hash of each image, (N,).
         images: Pixels, uint8 of shape (N, H, W, C).
         labels: int64 of shape (N,).
         slices: Name to (N,) strings.
@@ -39,12 +39,12 @@ class Columns:
     slices: Mapping[str, NDArray[np.str_]]
 
     def as_split(self) -> Split:
-        """Return the columns as a split of a dataset, which refuses what cannot be one."""
+        """Return the columns as a split of a dataset."""
         return Split(ids=self.ids, images=self.images, labels=self.labels, slices=self.slices)
 
 
 def read_columns(table: pa.Table, contract: Contract) -> Columns:
-    """Return the columns of a table that `schema` finds nothing wrong with."""
+    """Return the columns of a table without a violation of `schema`."""
     images = pixels(table["image"])
     return Columns(
         ids=texts(table["id"]),
@@ -56,11 +56,11 @@ def read_columns(table: pa.Table, contract: Contract) -> Columns:
 
 
 def schema(name: str, table: pa.Table, contract: Contract) -> Iterator[Violation]:
-    """Judge names and types of the columns, and whether values are missing."""
+    """Judge names and types of the columns, and missing values."""
     height, width, channels = contract.image_shape
     expected = arrow_schema((height, width, channels), list(contract.slices))
     names = table.schema.names
-    if missing := [it for it in expected.names if it not in names]:
+    if missing := [column for column in expected.names if column not in names]:
         what = f"columns are missing: {', '.join(missing)}"
         yield Violation(rule="schema", where=name, what=what, count=len(missing), remedy=REBUILD)
     elif names != expected.names:
@@ -72,10 +72,10 @@ def schema(name: str, table: pa.Table, contract: Contract) -> Iterator[Violation
 
 
 def _column(name: str, table: pa.Table, expected: pa.Field) -> Iterator[Violation]:
-    found = table.schema.field(expected.name).type
-    if found != expected.type:
+    kind = table.schema.field(expected.name).type
+    if kind != expected.type:
         rule = "shape" if expected.name == "image" else "dtype"
-        what = f"column {expected.name} is {found} and must be {expected.type}"
+        what = f"column {expected.name} is {kind} and must be {expected.type}"
         yield Violation(rule=rule, where=name, what=what, count=1, remedy=REBUILD)
     elif nulls := table[expected.name].null_count:
         what = f"column {expected.name} has {nulls} missing values"
@@ -96,7 +96,7 @@ def rows(name: str, split: Columns, contract: Contract) -> Iterator[Violation]:
 
 
 def pixel_values(name: str, split: Columns, contract: Contract) -> Iterator[Violation]:
-    """Judge every pixel, and their mean in each channel: data on another scale can keep to the range of pixels."""
+    """Judge every pixel, and their mean in each channel, which finds another scale within the range of pixels."""
     remedy = "mend the source's scale, or the contract's range"
     low, high = contract.value_range
     outside = split.ids[((split.images < low) | (split.images > high)).any(axis=(1, 2, 3))]
@@ -109,13 +109,13 @@ def pixel_values(name: str, split: Columns, contract: Contract) -> Iterator[Viol
 
 
 def labels(name: str, split: Columns, contract: Contract) -> Iterator[Violation]:
-    """Judge labels, the slice that repeats them, and how many rows each class has."""
+    """Judge labels, the slice that repeats them, and the number of rows of each class."""
     known = (split.labels >= 0) & (split.labels < len(contract.classes))
     what = f"labels are outside 0..{len(contract.classes) - 1}"
     yield from about_rows("label", name, split.ids[~known], what, "mend the source")
     if "class" in split.slices:
-        said = np.array(contract.classes, dtype=np.str_)[split.labels[known]]
-        torn = split.ids[known][said != split.slices["class"][known]]
+        names = np.array(contract.classes, dtype=np.str_)[split.labels[known]]
+        torn = split.ids[known][names != split.slices["class"][known]]
         what, remedy = "slices 'class' name another class than the label", "build the dataset again"
         yield from about_rows("slice", name, torn, what, remedy)
     least = getattr(contract.min_rows, name)
@@ -127,10 +127,10 @@ def labels(name: str, split: Columns, contract: Contract) -> Iterator[Violation]
 
 def _classes(name: str, counts: list[int], contract: Contract) -> Iterator[Violation]:
     remedy = "add rows of each, or another salt"
-    if absent := [it for it, count in zip(contract.classes, counts, strict=True) if not count]:
+    if absent := [label for label, count in zip(contract.classes, counts, strict=True) if not count]:
         what = f"classes have no row: {', '.join(absent)}"
         yield Violation(rule="classes", where=name, what=what, count=len(absent), remedy=remedy)
     least = getattr(contract.min_rows_per_class, name)
-    if few := [f"{it} ({n})" for it, n in zip(contract.classes, counts, strict=True) if 0 < n < least]:
+    if few := [f"{label} ({n})" for label, n in zip(contract.classes, counts, strict=True) if 0 < n < least]:
         what = f"classes have fewer than {least} rows: {', '.join(few)}"
         yield Violation(rule="rows-per-class", where=name, what=what, count=len(few), remedy=remedy)

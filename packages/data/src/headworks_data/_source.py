@@ -1,14 +1,14 @@
-"""Datasets by name: what a source gives, and who gives it."""
+"""Sources of datasets by name: the rows that they give, and their readers."""
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from headworks_data._dataset import require_images
+from headworks_data._settings import unknown_name
 from headworks_data.errors import DatasetInvalidError, SourceError, UnknownSourceError
 
 if TYPE_CHECKING:
@@ -29,15 +29,15 @@ MIN_CLASSES = 2
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rows:
-    """What a source gives: labelled images that are not split yet.
+    """Rows of a source: labelled images before the split.
 
     Attributes:
         images: Pixels, uint8 of shape (N, H, W, C).
         labels: Index of each row's class, int64 of shape (N,).
         classes: Names of the classes.
         slices: Columns beside `class`, which is added to every dataset: name to (N,) strings.
-        source: What the dataset names as its source, in place of what was asked for. A reader whose argument is a
-            place gives its name alone, so that the same data is the same dataset wherever it lies.
+        source: Name of the source in the dataset, if other than the one asked for. A reader whose argument is a place
+            gives its name alone, so that the same data is the same dataset wherever it lies.
     """
 
     images: NDArray[np.uint8]
@@ -53,7 +53,8 @@ class Rows:
         except DatasetInvalidError as error:
             raise SourceError(str(error)) from error
         if len(self.classes) < MIN_CLASSES:
-            message = f"a dataset needs at least {MIN_CLASSES} classes, and there is only {', '.join(self.classes)}"
+            known = f"{len(self.classes)} ({', '.join(self.classes)})"
+            message = f"a dataset needs at least {MIN_CLASSES} classes, and has {known}: add another"
             raise SourceError(message)
 
 
@@ -61,7 +62,7 @@ def sources() -> dict[str, Callable[[str], Rows]]:
     """Return the readers by the name of their source.
 
     Those of this package come first; other packages add theirs as entry points of the group
-    ``headworks_data.datasets``. A reader takes what follows the colon in ``name:argument`` (else an empty string).
+    ``headworks_data.datasets``. A reader takes the argument in ``name:argument``, or an empty string.
     """
     added = {point.name: point.load for point in entry_points(group=ENTRY_POINTS)}
     own = {name: _loader(target) for name, target in BUILT_IN.items()}
@@ -90,13 +91,10 @@ def read_source(source: str) -> Rows:
 
     Raises:
         UnknownSourceError: No source has this name.
-        SourceError: What the source holds cannot become a dataset.
+        SourceError: Its data cannot become a dataset.
     """
     name, _, argument = source.partition(":")
     known = sources()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(known))}"
-        message = f"there is no source {name!r}: {hint}"
-        raise UnknownSourceError(message)
+        raise UnknownSourceError(unknown_name("source", name, known))
     return known[name](argument)

@@ -1,17 +1,17 @@
-"""Replace a folder in one step, so that no build that fails, is killed or meets another one costs the earlier folder.
+"""Replace a folder, or files in one, so that a build that fails or is killed never costs the earlier content.
 
-Written in place, a folder would be half a dataset for as long as the build takes, and for good where that is killed.
-What closes which window:
+Written in place, a folder would be half a dataset during each build, and for good after a kill. `staged` closes these
+windows:
 
-- The new content is written to a hidden sibling: a reader finds the earlier folder until the new one is whole.
-- A build that is killed leaves its sibling behind; the next one removes it. A sibling in use is told from a leftover by
-  a lock on it, which the system drops when its owner dies, so that two builds at once both end.
-- The two folders are exchanged by one call. With a rename of each there is none in between: of 60,000 reads beside
-  3,000 builds, 740 found no folder, and with the exchange none did. A kill in between would leave none either; where a
-  file system cannot exchange, the next build mends that.
+- The new content goes to a hidden sibling: a reader finds the earlier folder until the new one is whole.
+- A killed build leaves its sibling behind; the next build removes it. A lock, which the system drops when its owner
+  dies, tells a sibling in use from a leftover, so that two builds at once both end.
+- One call exchanges the two folders. Between two renames there is no folder: of 60,000 reads beside 3,000 builds, 740
+  found none, and with the exchange every one did. Where a file system cannot exchange, a kill between the renames
+  leaves no folder, and the next build puts the earlier one back.
 
-One window stays open: who reads several files may get some of the earlier folder and some of the new one. `load` sees
-that by the digest, and refuses them.
+One window stays open: a reader of several files may get some of the earlier folder and some of the new one. `load`
+refuses such a mixture by its digest.
 """
 
 from __future__ import annotations
@@ -34,18 +34,46 @@ if sys.platform != "win32":  # pragma: no branch - the tests run where this hold
     import fcntl
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
+
+
+def replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Put files into a folder, which is made if need be; other files in it stay.
+
+    All are written beside their places first and then renamed in the order given: whatever stops this, each file is the
+    old one or the new one.
+
+    Args:
+        folder: The folder.
+        contents: Name and content of each file.
+
+    Raises:
+        OSError: A file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = {folder / name: folder / f".{name}.partial" for name in contents}
+    try:
+        for path, content in zip(partial.values(), contents.values(), strict=True):
+            with path.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for target, path in partial.items():
+            path.replace(target)
+    finally:
+        for path in partial.values():
+            path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def staged(folder: Path, files: Collection[str]) -> Iterator[Path]:
-    """Give a new folder to write to, and put it in the place of another one when the block ends without an error.
+    """Give a new folder to write to, and put it in the place of an earlier one when the block ends without an error.
 
     Args:
-        folder: What is made or replaced. What stands there must be an empty folder or hold all that `files` names
-            first and nothing that it does not name.
-        files: Names that a folder may hold which is replaced; the first one marks it as ours.
+        folder: The folder that is made or replaced. An earlier one must be empty, or hold the first of `files` and
+            nothing else than `files`.
+        files: Names of all files that a replaced folder may hold.
 
     Raises:
         WriteError: The folder cannot be replaced or written; what stood there is unchanged.
@@ -74,21 +102,21 @@ def _explain(folder: Path, error: OSError) -> str:
 
 
 def _require_ours(target: Path, files: Collection[str]) -> None:
-    """Refuse to replace a file, or a folder that holds anything but what was written here earlier."""
+    """Refuse to replace a file, or a folder with anything but an earlier dataset."""
     if not target.exists():
         return
     if not target.is_dir():
         message = f"cannot write {target}: it is a file: choose the name of a folder"
         raise WriteError(message)
-    found = {path.name for path in target.iterdir() if not is_litter(path.name)}
-    foreign = sorted(found.difference(files))
-    if found and (foreign or next(iter(files)) not in found):
-        message = f"cannot replace {target}: it holds {(foreign or sorted(found))[0]!r} and is no dataset: "
+    names = {path.name for path in target.iterdir() if not is_litter(path.name)}
+    foreign = sorted(names.difference(files))
+    if names and (foreign or next(iter(files)) not in names):
+        message = f"cannot replace {target}: it holds {(foreign or sorted(names))[0]!r} and is no dataset: "
         raise WriteError(message + "choose another folder or empty this one")
 
 
 def _siblings(target: Path) -> list[Path]:
-    """Return the folders that builds of a target left or are writing now."""
+    """Return the folders that builds of a target left behind or are writing now."""
     pattern = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{16}}\.(partial|earlier)")
     return [path for path in target.parent.iterdir() if pattern.fullmatch(path.name)]
 
@@ -98,7 +126,7 @@ def _sibling(target: Path, kind: str) -> Path:
 
 
 def _clean(target: Path) -> None:
-    """Remove what killed builds left; an earlier dataset that one had moved aside goes back to its place."""
+    """Remove the leftovers of killed builds; an earlier dataset that one had moved aside goes back to its place."""
     for path in _siblings(target):
         lock = _lock(path, wait=False)
         if lock is None:
@@ -123,7 +151,7 @@ def _claim(target: Path) -> tuple[Path, int | None]:
 
 
 def _lock(path: Path, *, wait: bool) -> int | None:
-    """Return a descriptor that holds the lock on a folder, None where it is taken, gone or cannot be locked."""
+    """Return a descriptor that holds the lock on a folder, or None where it is taken, gone or impossible."""
     if sys.platform == "win32":  # pragma: no cover - folders cannot be opened there: leftovers stay
         return None
     try:
@@ -144,13 +172,13 @@ def _unlock(lock: int | None) -> None:
 
 
 def _put(stage: Path, target: Path) -> None:
-    """Move a finished folder to its place; an earlier one is then gone, or left in the place of the stage."""
+    """Move a finished folder to its place; an earlier one is then gone, or in the place of the stage."""
     while not (_rename(stage, target) or _exchange(stage, target) or _replace(stage, target)):
         pass  # Another build put or moved a folder between two of these steps.
 
 
 def _rename(stage: Path, target: Path) -> bool:
-    """Rename a folder to nothing or to an empty one; return False where another one stands."""
+    """Rename a folder to a free name or over an empty folder; return False where another folder stands."""
     try:
         stage.rename(target)
     except OSError as error:
@@ -167,7 +195,7 @@ def _exchange(one: Path, other: Path) -> bool:
     library = ctypes.CDLL(None)
     names = os.fsencode(one), os.fsencode(other)
     if hasattr(library, "renameat2"):
-        # Linux: paths are absolute, so that the two folder descriptors are not looked at. 2 is RENAME_EXCHANGE.
+        # Linux: the two folder descriptors do not matter for absolute paths. 2 is RENAME_EXCHANGE.
         return bool(library.renameat2(0, names[0], 0, names[1], 2) == 0)
     # macOS: 2 is RENAME_SWAP.
     return hasattr(library, "renamex_np") and bool(
@@ -176,7 +204,7 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def _replace(stage: Path, target: Path) -> bool:
-    """Move an earlier folder aside, then the new one to its place: two steps, between which `_clean` can mend."""
+    """Move an earlier folder aside, then the new one to its place: after a kill between the two, `_clean` mends."""
     earlier = _sibling(target, "earlier")
     try:
         target.rename(earlier)

@@ -1,4 +1,4 @@
-"""dataset.json: what a dataset holds, for people and for checks."""
+"""dataset.json: the content of a dataset, for people and for checks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORMAT = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What dataset.json says beyond counts.
+    """The content of dataset.json except for the counts.
 
     Attributes:
         classes: Names of the classes.
@@ -32,7 +32,7 @@ class Summary:
         salt: Salt of the splits.
         slices: Names of the slice columns.
         digest: SHA-256 over all rows and the classes.
-        raw: All of it, as it was read.
+        raw: The whole document.
     """
 
     classes: tuple[str, ...]
@@ -66,14 +66,14 @@ def _count(split: Split, num_classes: int) -> dict[str, Any]:
 
 
 def pixel_means(images: NDArray[np.uint8]) -> list[float]:
-    """Return the mean of the pixels in each channel, the same on every machine; of no image, an empty list."""
-    # Sums of integers are exact in whatever order they are added.
+    """Return the mean of the pixels in each channel, the same on every machine; an empty list without images."""
+    # Sums of integers are exact in any order.
     sums: list[int] = images.sum(axis=(0, 1, 2), dtype=np.int64).tolist()
-    return [it / (images.size // len(sums)) for it in sums] if len(images) else []
+    return [total / (images.size // len(sums)) for total in sums] if len(images) else []
 
 
 def schema_text(shape: tuple[int, int, int], slices: list[str]) -> dict[str, str]:
-    """Return the name and type of every column, in words that do not depend on a library's version."""
+    """Return the name and type of every column, in words of this package, which no library's version changes."""
     image = f"fixed_shape_tensor<uint8>[{', '.join(map(str, shape))}]"
     return {"id": "string", "image": image, "label": "int64"} | dict.fromkeys(slices, "string")
 
@@ -113,7 +113,7 @@ def _parse(raw: Any) -> Summary:  # noqa: ANN401 - whatever JSON can hold
         require(isinstance(raw.get(key), str), f"'{key}' must be a string")
     for key, kind in {"classes": str, "slices": str, "image_shape": int}.items():
         values = raw.get(key)
-        require(isinstance(values, list) and all(type(it) is kind for it in values), f"'{key}' must be a list")
+        require(isinstance(values, list) and all(type(value) is kind for value in values), f"'{key}' must be a list")
     require(is_shape(raw["image_shape"]), "'image_shape' must be [H, W, C]")
     require(
         isinstance(raw.get("splits"), dict) and list(raw["splits"]) == list(SPLITS), "'splits' must name each split"

@@ -1,4 +1,4 @@
-"""A rule of the contract that does not hold, in the one form that every command reports it in."""
+"""Violations of the contract, in the form that every command reports."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ REBUILD = "build the dataset again, or change the contract if this is meant"
 
 @dataclass(frozen=True, kw_only=True)
 class Violation:
-    """A rule that does not hold.
+    """A broken rule.
 
     Attributes:
         rule: Name of the rule.
         where: The split or file.
-        what: What was found, in words.
-        count: How many rows, classes or values break the rule.
-        remedy: What to do.
+        what: The fault in words.
+        count: Number of rows, classes or values that break the rule.
+        remedy: The next step.
         rows: Ids of up to five of the rows.
     """
 
@@ -33,7 +33,7 @@ class Violation:
     rows: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Return the line that people read."""
+        """Return the line for people."""
         rows = f" (rows {', '.join(self.rows)})" if self.rows else ""
         return f"{self.rule}: {self.where}: {self.count} x {self.what}{rows}; {self.remedy}"
 
@@ -44,7 +44,7 @@ def some(ids: Iterable[str]) -> tuple[str, ...]:
 
 
 def about_rows(rule: str, where: str, ids: Iterable[str], what: str, remedy: str) -> Iterator[Violation]:
-    """Yield a violation for the rows that break a rule, nothing where there is none."""
+    """Yield a violation if any rows break a rule."""
     broken = list(ids)
     if broken:
         yield Violation(rule=rule, where=where, what=what, count=len(broken), remedy=remedy, rows=some(broken))

@@ -1,12 +1,12 @@
-"""What can go wrong with data, as one tree.
+"""All errors of this package, as one tree.
 
     DataError
     ├── SettingsError (ValueError)              a settings or contract file, or a value in it, is wrong
     ├── SourceError (ValueError)                the data of a source cannot become a dataset
     │   └── UnknownSourceError (LookupError)    no source is registered under the name
     ├── DatasetMissingError (FileNotFoundError) there is no dataset in the folder, or a file of it is gone
-    ├── DatasetInvalidError (ValueError)        rows that contradict each other, their types or dataset.json
-    └── WriteError (OSError)                    a dataset could not be put in its place; an earlier one is whole
+    ├── DatasetInvalidError (ValueError)        rows contradict each other, their types or dataset.json
+    └── WriteError (OSError)                    a dataset cannot be written; an earlier one there is whole
 
 Each message says what happened, where, and what to do next. Each error also is the builtin it refines.
 """
@@ -23,7 +23,7 @@ __all__ = [
 
 
 class DataError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error of this package."""
 
 
 class SettingsError(DataError, ValueError):
@@ -47,4 +47,4 @@ class DatasetInvalidError(DataError, ValueError):
 
 
 class WriteError(DataError, OSError):
-    """A dataset could not be put in its place; an earlier one there is whole."""
+    """A dataset cannot be written; an earlier one there is whole."""
