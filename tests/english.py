@@ -2,8 +2,8 @@
 
 Call `python tests/english.py` in the root; it prints each as `file:line: phrase: what to write` and exits with 1 if
 there are any. Arguments name files or folders; without them, it reads everything that git tracks: the docstrings,
-comments and messages of Python, Markdown, JSON, and the comments of settings, workflows and scripts. A new rule is a new
-row in PHRASES, OPENINGS or NAMES.
+comments and messages of Python, Markdown, JSON, and the comments of settings, workflows and scripts. A new rule is a
+new row in PHRASES, OPENINGS or NAMES.
 """
 
 from __future__ import annotations
@@ -137,7 +137,11 @@ def _name(node: ast.AST) -> str:
 
 def main() -> int:
     """Tell every phrase and name that has a better one; return 1 if there is any."""
-    parser = argparse.ArgumentParser(prog="python tests/english.py", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python tests/english.py",
+        description=(__doc__ or "").partition("\n")[0],
+        epilog="Try it on what you change: `python tests/english.py packages/data docs/gate.md`.",
+    )
     parser.add_argument("path", nargs="*", help="files or folders that git tracks; without any, all of them")
     found = breaches(Path.cwd(), parser.parse_args().path)
     sys.stdout.write("".join(f"{it}\n" for it in found) or "No phrase or name in the table was found.\n")
