@@ -17,7 +17,7 @@ from headworks._metrics.condition import parse_condition
 from headworks._metrics.file import read_predictions
 from headworks._metrics.metrics import metric
 from headworks._metrics.pair import is_asked_the_same
-from headworks._project.gate_table import read_settings
+from headworks._project.gate_table import gate_settings
 from headworks.errors import CannotDecideError, ConfigurationError, UsageError
 
 if TYPE_CHECKING:
@@ -71,9 +71,7 @@ def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def judged(candidate: Model, base: Model, *conditions: str) -> GateResult:
     """Return what the gate finds about two models."""
     files = saved("candidate.parquet", candidate.columns()), saved("base.parquet", base.columns())
-    return headworks.gate(
-        *files, conditions=conditions or (ACCURACY,), settings=read_settings(data={"resamples": 2000})
-    )
+    return headworks.gate(*files, conditions=conditions or (ACCURACY,), settings=gate_settings({"resamples": 2000}))
 
 
 def only(result: GateResult) -> Finding:
@@ -211,7 +209,7 @@ def test_rows_of_a_group_are_drawn_together() -> None:
     columns = [it.columns() | {"patient": [str(row // 20) for row in range(600)]} for it in (candidate, base)]
     files = [saved(f"{number}.parquet", it) for number, it in enumerate(columns)]
     for group, method, outcome in (("", "score", "passes"), ("patient", "bootstrap", "cannot tell")):
-        settings = read_settings(data={"group": group})
+        settings = gate_settings({"group": group})
         result = headworks.gate(*files, conditions=["accuracy >= base.accuracy - 0.06"], settings=settings)
         assert (only(result).method, result.outcome) == (method, outcome)
 
@@ -224,7 +222,7 @@ def with_seeds(name: str, *models: Model) -> str:
 def test_the_spread_over_seeds_counts() -> None:
     """Two models that are equal on average pass; where seeds differ by more than the margin, it cannot be told."""
     base = Model()
-    quick = read_settings(data={"resamples": 2000})
+    quick = gate_settings({"resamples": 2000})
     near = [base.worse(0.002, seed=seed) for seed in range(4)]
     far = [base.worse(share, seed=seed) for seed, share in enumerate((0, 0.02, 0.04))]
     alike = headworks.gate(with_seeds("a.parquet", *near), with_seeds("b.parquet", *near[::-1]), settings=quick)
@@ -371,7 +369,7 @@ def test_errors_of_any_size_are_judged(size: float) -> None:
     sides = [{"id": [str(it) for it in range(50)], "error": generator.normal(size=50) * size} for _ in range(2)]
     files = [saved(f"{name}.parquet", side) for name, side in zip("ab", sides, strict=True)]
     conditions = ["mae <= base.mae * 1.01", "rmse <= base.rmse * 1.01"]
-    result = headworks.gate(*files, conditions=conditions, settings=read_settings(data={"resamples": 2000}))
+    result = headworks.gate(*files, conditions=conditions, settings=gate_settings({"resamples": 2000}))
     assert [it.outcome for it in result.conditions] == ["cannot tell"] * 2
 
 
@@ -379,7 +377,7 @@ def test_more_values_than_draws_can_tell_apart_are_refused() -> None:
     """And nothing is drawn before."""
     rows = {"id": ["a"], "label": ["x"], "prediction": ["x"]}
     file = saved("x.parquet", rows)
-    settings = read_settings(data={"reliability": 0.9999999})
+    settings = gate_settings({"reliability": 0.9999999})
     with pytest.raises(ConfigurationError, match=r"0\.9999999 for each of 1 values takes more than 1,000,000 draws"):
         headworks.gate(file, file, conditions=["macro_f1 >= 0.5"], settings=settings)
 
@@ -445,7 +443,7 @@ def test_conditions_read_the_predictions_that_they_name() -> None:
     base = Model(400)
     files = {"test": saved("a.parquet", base.columns()), "all": saved("b.parquet", Model().columns())}
     rows = [{"condition": ACCURACY, "on": "all", "cannot-tell": "fail", "name": "overall"}, "accuracy >= 0.5"]
-    settings = read_settings(data={"predictions": dict.fromkeys(files, "x.parquet"), "conditions": rows})
+    settings = gate_settings({"predictions": dict.fromkeys(files, "x.parquet"), "conditions": rows})
     result = headworks.gate(files, files, settings=settings)
     assert [(it.name, it.on) for it in result.conditions] == [("overall", "all"), ("accuracy >= 0.5", "test")]
     assert [it.rows for it in result.comparisons] == [1797, 400]
@@ -457,7 +455,7 @@ def test_conditions_read_the_predictions_that_they_name() -> None:
 def test_what_cannot_be_told_counts_as_the_table_says(mapped: str, outcome: str) -> None:
     """By the condition, and what was found is kept."""
     row = {"condition": ACCURACY} | ({"cannot-tell": mapped} if mapped else {})
-    settings = read_settings(data={"conditions": [row]})
+    settings = gate_settings({"conditions": [row]})
     base = Model(40)
     other = base.worse(0)
     other.confidence[3] -= 0.01
@@ -469,7 +467,7 @@ def test_what_cannot_be_told_counts_as_the_table_says(mapped: str, outcome: str)
 def compared(conditions: list[str], candidate: dict[str, Any], base: dict[str, Any], group: str = "") -> GateResult:
     """Return what the gate finds about two files."""
     files = saved("candidate.parquet", candidate), saved("base.parquet", base)
-    return headworks.gate(*files, conditions=conditions, settings=read_settings(data={"group": group}))
+    return headworks.gate(*files, conditions=conditions, settings=gate_settings({"group": group}))
 
 
 def test_a_slice_column_that_only_the_candidate_has_otherwise_decides_nothing() -> None:

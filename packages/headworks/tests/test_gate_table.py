@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from headworks._project.gate_table import read_settings
+from headworks._project.gate_file import read_settings
+from headworks._project.gate_table import gate_settings
 from headworks.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def test_a_table_is_read(tmp_path: Path) -> None:
     ]
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
     default = read_settings(str(tmp_path / "pyproject.toml"))
-    assert default == read_settings()
+    assert default == gate_settings({})
     assert [it.name for it in default.conditions] == ["accuracy >= base.accuracy - 0.03"]
 
 
@@ -83,7 +84,7 @@ def test_a_table_is_read(tmp_path: Path) -> None:
 def test_a_table_that_makes_no_sense_is_refused(data: dict[str, Any], words: str) -> None:
     """With the place, and the name that may have been meant."""
     with pytest.raises(ConfigurationError) as caught:
-        read_settings(data=data)
+        gate_settings(data)
     assert words in str(caught.value)
 
 
@@ -106,7 +107,7 @@ def test_a_file_that_was_named_says_something_about_the_gate(tmp_path: Path, tex
         read_settings(str(path), is_named=True)
     assert words in str(caught.value)
     path.write_text("[tool.headworks.gate]\n")
-    assert read_settings(str(path), is_named=True) == read_settings()
+    assert read_settings(str(path), is_named=True) == gate_settings({})
     project = tmp_path / "pyproject.toml"
     project.write_text("[tool.headworks.gates]\nbudget = 8\n")
     with pytest.raises(ConfigurationError, match="Did you mean 'gate'"):
@@ -116,4 +117,4 @@ def test_a_file_that_was_named_says_something_about_the_gate(tmp_path: Path, tex
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """With what to do."""
     with pytest.raises(UsageError, match=r"x\.toml cannot be read: .*--config"):
-        read_settings(str(tmp_path / "x.toml"))
+        read_settings(str(tmp_path / "x.toml"), is_named=True)

@@ -14,7 +14,7 @@ import pytest
 from pyarrow import parquet
 
 from headworks._metrics.file import read_predictions
-from headworks._project.gate_table import read_settings
+from headworks._project.gate_table import gate_settings
 from headworks._project.report_settings import ReportSettings, report_settings
 from headworks._report.artifacts import images_section, measurements_section, training_section
 from headworks._report.data import contract_section, diff_section
@@ -227,7 +227,7 @@ def condition(name: str, outcome: str, *findings: Mapping[str, object], found: s
 
 
 HERE = {"test": ("m", "t")}  # digests of the predictions that are here, and of their rows
-TABLE = read_settings(data={"conditions": ["accuracy >= 0.9"], "predictions": {"test": "predictions.csv"}})
+TABLE = gate_settings({"conditions": ["accuracy >= 0.9"], "predictions": {"test": "predictions.csv"}})
 
 
 def asked(
@@ -307,7 +307,7 @@ def test_a_gate_that_was_not_asked_is_no_pass(sources: Sources) -> None:
 )
 def test_an_outcome_by_other_conditions_does_not_count(sources: Sources, table: dict[str, Any]) -> None:
     """Than those of the table: easier ones, of other predictions, less sure."""
-    settings = read_settings(data={"predictions": {"test": "a"}} | table)
+    settings = gate_settings({"predictions": {"test": "a"}} | table)
     found = asked(sources, PASSED, settings=settings)
     assert (found.outcome, found.reasons) == ("cannot tell", ("the gate judged by other conditions",))
     assert "than those that are here now (accuracy >= 0.9). Ask the gate again." in said(found)
@@ -318,7 +318,7 @@ def test_an_outcome_of_another_model_does_not_count(sources: Sources) -> None:
     """Which its size tells, where the condition reads no predictions."""
     size = finding(subject="model_bytes", candidate=5.0, base=None, interval=None, outcome="passes")
     data = gated("passes", condition("size", "passes", size) | {"on": None, "condition": "model_bytes <= 9"})
-    settings = read_settings(data={"conditions": ["model_bytes <= 9"], "model": "m.onnx"})
+    settings = gate_settings({"conditions": ["model_bytes <= 9"], "model": "m.onnx"})
     contents = {"12345": "passed", "1234": "cannot tell"}
     assert asked(sources, data | {"comparisons": []}, settings=settings).outcome == "cannot tell"
     for content, outcome in contents.items():
@@ -331,18 +331,18 @@ def test_what_cannot_be_told_counts_as_the_table_says(sources: Sources) -> None:
     """And as it says now, not as it said when the gate was asked."""
     counted = gated("passes", condition("overall", "passes", finding(), found="cannot tell"))
     lenient = {"conditions": [{"condition": "accuracy >= 0.9", "cannot-tell": "pass"}], "predictions": {"test": "a"}}
-    assert asked(sources, counted, settings=read_settings(data=lenient)).outcome == "passed"
+    assert asked(sources, counted, settings=gate_settings(lenient)).outcome == "passed"
     assert asked(sources, counted).outcome == "cannot tell"
 
 
 def test_a_condition_that_was_not_judged_is_unproven(sources: Sources) -> None:
     """As at the first commit, where there is no base; what failed has failed."""
     data = {"conditions": ["accuracy >= 0.9", "accuracy >= base.accuracy - 0.1"], "predictions": {"test": "a"}}
-    found = asked(sources, PASSED, settings=read_settings(data=data))
+    found = asked(sources, PASSED, settings=gate_settings(data))
     assert (found.outcome, found.reasons) == ("unproven", ("the gate did not judge 1 condition",))
     assert said(found).startswith("Not judged: accuracy >= base.accuracy - 0.1.")
     failed = gated("fails", condition("overall", "fails", finding(outcome="fails")))
-    assert asked(sources, failed, settings=read_settings(data=data)).outcome == "failed"
+    assert asked(sources, failed, settings=gate_settings(data)).outcome == "failed"
 
 
 @pytest.mark.parametrize(
@@ -580,11 +580,11 @@ def test_images_are_shown_layer_by_layer(sources: Sources) -> None:
 
 def test_measurements_are_shown(sources: Sources) -> None:
     """Of the candidate and the base, those that a gate can judge."""
-    settings = read_settings(data={"measurements": "m.json", "model": "m.onnx"})
+    settings = gate_settings({"measurements": "m.json", "model": "m.onnx"})
     with pytest.raises(NotThereError, match=r"there is no m.json and no m.onnx"):
         measurements_section(sources, settings)
     with pytest.raises(NotThereError, match="No measurements are declared"):
-        measurements_section(sources, read_settings())
+        measurements_section(sources, gate_settings({}))
     write(sources, "m.json", {"latency_p99_ms": "fast"})
     odd = guarded("Latency and size", lambda: measurements_section(sources, settings))
     assert (odd.outcome, odd.reasons) == ("cannot tell", ("latency and size cannot be read",))

@@ -92,12 +92,12 @@ def _way(arguments: Any) -> str:  # noqa: ANN401  # argparse's
 
 def _settings(arguments: Any, way: str) -> GateSettings:  # noqa: ANN401  # argparse's
     """Return the table: of the file that was named, of the working folder, or of the project that it is in."""
-    from headworks._project.gate_table import project_settings, read_settings
+    from headworks._project.gate_file import project_settings, read_settings
 
     if arguments.config is not None:
         return read_settings(arguments.config, is_named=True)
     if way != "work tree":
-        return read_settings(_CONFIG if os.path.isfile(_CONFIG) else None)
+        return read_settings(_CONFIG)
     return project_settings()
 
 

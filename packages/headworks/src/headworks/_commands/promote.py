@@ -32,7 +32,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     """Promote and say so."""
     from headworks._gate.terms import terms
     from headworks._nearest import suggestion
-    from headworks._project.gate_table import project_settings
+    from headworks._project.gate_file import project_settings
     from headworks._promote.alias import Move, move
     from headworks._promote.evidence import evidence
     from headworks._store.store import Store

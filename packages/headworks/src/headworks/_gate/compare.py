@@ -12,7 +12,7 @@ from headworks._metrics.file import read_predictions
 from headworks._metrics.pair import few
 from headworks._metrics.predictions import pair
 from headworks._project.gate_settings import named_conditions
-from headworks._project.gate_table import read_settings
+from headworks._project.gate_table import gate_settings
 from headworks.errors import CannotDecideError, UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def gate(
         CannotDecideError: there is no base, too few rows are shared, labels, groups or slices differ, or the candidate
             lacks rows that a metric has to know.
     """
-    chosen = settings or read_settings()
+    chosen = settings or gate_settings({})
     asked = chosen.conditions if conditions is None else named_conditions(conditions)
     compared: dict[str, Compared] = {}
     for name in names_needed(asked, chosen):

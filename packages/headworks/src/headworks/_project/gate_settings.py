@@ -1,4 +1,4 @@
-"""What a candidate has to reach, and how sure one has to be."""
+"""The settings of the gate: conditions on a candidate, and how reliable their outcomes have to be."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class NamedCondition:
     """A condition of the table.
 
     Attributes:
-        name: what people call it; the condition itself where it has no name.
+        name: its name for people; by default its text.
         condition: the condition.
         on: the name of the predictions that it reads; empty for the first.
-        cannot_tell: what counts where it cannot be told.
+        cannot_tell: the outcome that counts where the condition cannot be decided.
     """
 
     name: str
@@ -39,28 +39,28 @@ class NamedCondition:
 
 @dataclass(frozen=True, kw_only=True)
 class GateSettings:
-    """All that the table says.
+    """The table [tool.headworks.gate].
 
     Attributes:
-        conditions: what the candidate has to reach.
+        conditions: the conditions that the candidate has to pass.
         reliability: how often, at least, an outcome other than `cannot tell` has to be right.
         predictions: files of predictions in the repository, by the names that conditions use.
-        measurements: a JSON file in the repository with what was measured of the model; empty for none.
+        measurements: a JSON file in the repository with measurements of the model; empty for none.
         model: the exported model in the repository; empty for none.
         min_shared: the share of rows that both sides must have.
-        resamples: how many draws of a bootstrap, at least.
+        resamples: the least number of draws of a bootstrap.
         group: the column whose equal values say that rows are not independent; empty for none.
         columns: the files' own names of columns.
-        releases: a pattern of the names of tags, of which the last one is the base where nothing else is.
+        releases: a pattern of the names of tags; the last one is the base where there is no other.
         bootstrap: the id of a commit that has nothing to compare with, or how it begins; empty for none.
         budget: how many models one test set may judge.
         adaptive: whether the outcome for one model may decide about the next.
-        tolerance: what `--plan` takes for a condition that has no margin.
-        disagreement: the share of rows on which `--plan` takes two models to disagree.
-        rows: files with the rows that the dataset has, by the predictions' names; what is not among them is not asked.
-        promote: what must have passed for a model to get an alias, by alias: names of sessions, and `gate`.
-        predict: how a base's model predicts the rows of another dataset, by the predictions' names: a command, or the
+        tolerance: the margin that `--plan` assumes for a condition without one.
+        disagreement: the share of rows on which `--plan` assumes that two models disagree.
+        promote: the sessions, and `gate`, that must have passed before a model gets an alias, by alias.
+        predict: how a base's model predicts the rows of another dataset, by the names of predictions: a command, or a
             Parquet file with the rows, which ONNX Runtime then gives to the model.
+        rows: files with the rows of the dataset, by the names of predictions; other rows are not judged.
     """
 
     conditions: tuple[NamedCondition, ...]
@@ -83,7 +83,7 @@ class GateSettings:
     rows: dict[str, tuple[str, ...]]
 
     def reads(self, condition: NamedCondition) -> str:
-        """Return the name of the predictions that a condition reads: by default the first."""
+        """Return the name of the predictions that a condition reads."""
         return condition.on or next(iter(self.predictions), "")
 
     @property
@@ -93,14 +93,14 @@ class GateSettings:
 
 
 def named_conditions(conditions: Iterable[str]) -> tuple[NamedCondition, ...]:
-    """Return conditions as those of a table.
+    """Return conditions that are named by their texts.
 
     Raises:
-        UsageError: there are none, which every model would reach.
-        ConfigurationError: one of them is no condition.
+        UsageError: there are none, so that every model would pass.
+        ConfigurationError: a text is not a condition.
     """
-    found = tuple(NamedCondition(name=text, condition=parse_condition(text)) for text in conditions)
-    if not found:
+    named = tuple(NamedCondition(name=text, condition=parse_condition(text)) for text in conditions)
+    if not named:
         message = "There are no conditions to judge a model by. Name one, or leave them out for those of the settings."
         raise UsageError(message)
-    return found
+    return named

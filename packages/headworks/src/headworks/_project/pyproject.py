@@ -1,4 +1,4 @@
-"""The root's pyproject.toml: the table of sessions, and a hash for each part of the rest that a tool may read."""
+"""The root's pyproject.toml: [tool.headworks], and a hash for each other table that a tool may read."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _HERE = "$MYPY_CONFIG_FILE_DIR/"
 
 
 class Pyproject:
-    """What the root's pyproject.toml says; nothing where there is none.
+    """The root's pyproject.toml; empty where there is none.
 
     Attributes:
         key: changes with the file.
-        table: what it says about sessions.
+        table: the table [tool.headworks].
         tables: a hash for each table that configures anything else, by its name in brackets.
         groups: a hash for each dependency group.
         paths: for each table the paths that it may name, and whether the tool would look into a folder there.
     """
 
     def __init__(self, snapshot: Snapshot, memory: Memory) -> None:
-        """Read the file, or remember what was read.
+        """Read the file, or remember it.
 
         Raises:
-            ConfigurationError: it is no TOML, or says something about sessions that cannot be right.
+            ConfigurationError: it is not TOML, or a key or value of [tool.headworks] cannot be right.
         """
         path = os.fsencode(snapshot.repository.prefix + "pyproject.toml")
         entry = snapshot.listing.get(path)
@@ -50,7 +50,7 @@ class Pyproject:
 
 
 def _read(content: bytes) -> tuple[Any, ...]:
-    """Return what the file says in a form that can be remembered."""
+    """Return the contents of the file in a form that can be remembered."""
     from headworks._project.toml import parse, table
 
     data = parse(content, "pyproject.toml")
@@ -60,25 +60,25 @@ def _read(content: bytes) -> tuple[Any, ...]:
     tools = data.pop("tool", {})
     tables = {f"[{name}]": value for name, value in data.items()}
     tables |= {f"[tool.{name}]": value for name, value in table(tools).items() if name != "headworks"}
-    # What is said about sessions counts through the digests of those; the rest of the table is read by others.
+    # The rows of sessions are in the digests of these already.
     tables |= {f"[tool.headworks.{name}]": value for name, value in own.items() if name in OTHERS}
     return (
         {name: vars(row) for name, row in sessions.rows.items()},
         {name: value for name, value in vars(sessions).items() if name != "rows"},
         {name: digest(repr(value).encode()) for name, value in tables.items()},
         {name: digest(repr(_resolved(table(groups), name)).encode()) for name in table(groups)},
-        {name: found for name, value in tables.items() if (found := tuple(sorted(set(_paths(value)))))},
+        {name: paths for name, value in tables.items() if (paths := tuple(sorted(set(_paths(value)))))},
     )
 
 
 def _paths(value: object, key: str = "") -> Iterator[tuple[str, bool]]:
-    """Yield the paths that a value may mean, and whether its key says that a tool looks into folders there."""
+    """Yield the paths that a value may name, and whether its key says that a tool looks into folders there."""
     if isinstance(value, dict):
-        for name, it in value.items():
-            yield from _paths(it, name)
+        for name, part in value.items():
+            yield from _paths(part, name)
     elif isinstance(value, list):
-        for it in value:
-            yield from _paths(it, key)
+        for part in value:
+            yield from _paths(part, key)
     elif isinstance(value, str):
         for text in value.replace(":", " ").replace(",", " ").split():
             path = posixpath.normpath(text.removeprefix(_HERE))
@@ -87,13 +87,13 @@ def _paths(value: object, key: str = "") -> Iterator[tuple[str, bool]]:
 
 
 def _resolved(groups: dict[str, Any], name: str) -> list[object]:
-    """Return what a dependency group holds, with all groups that it includes."""
-    found: dict[str, object] = {}
+    """Return a dependency group with all groups that it includes."""
+    reached: dict[str, object] = {}
     waiting = [name]
     while waiting:
         group = waiting.pop()
-        if group not in found:
-            found[group] = value = groups.get(group)
+        if group not in reached:
+            reached[group] = value = groups.get(group)
             entries = value if isinstance(value, list) else []
-            waiting += [str(it.get("include-group")) for it in entries if isinstance(it, dict)]
-    return sorted(found.items(), key=str)
+            waiting += [str(entry.get("include-group")) for entry in entries if isinstance(entry, dict)]
+    return sorted(reached.items(), key=str)

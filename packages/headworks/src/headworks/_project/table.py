@@ -1,4 +1,4 @@
-"""The table [tool.headworks] of the root's pyproject.toml: what people say about their sessions."""
+"""The table [tool.headworks] of the root's pyproject.toml: the dependencies of sessions, and settings."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import posixpath
 from dataclasses import dataclass
 from typing import Any
 
+from headworks._project.gate_table import gate_settings
+from headworks._project.report_settings import report_settings
+from headworks._project.toml import check_keys
 from headworks.errors import ConfigurationError
 
 __all__ = ["KEYS", "OTHERS", "Row", "Table", "project_path", "read_table"]
@@ -13,25 +16,25 @@ __all__ = ["KEYS", "OTHERS", "Row", "Table", "project_path", "read_table"]
 _LISTS = ("packages", "needs", "inputs", "outputs", "groups", "env", "ignore", "tools")
 _FLAGS = {"cache", "required"}
 _PATHS = {"inputs", "outputs", "ignore", "wheel-excludes"}
-OTHERS = ("gate", "images", "report")  # tables of other commands, and of the project's own programs
+OTHERS = ("gate", "images", "report")  # tables of other commands and of the project's own programs
 KEYS = frozenset({"sessions", "ignore", "env", "wheel-excludes", *OTHERS})  # of [tool.headworks]
 _PLACE = "pyproject.toml: [tool.headworks"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What the table says about a session; a field that it does not set is None, or has its default.
+    """A row of [tool.headworks.sessions]; a key that it does not have is None, or has its default.
 
     Attributes:
         packages: the packages that it depends on, with everything that these need.
         needs: sessions that must have passed before, whose outputs it reads.
         inputs: patterns of further files that it depends on.
-        outputs: what it leaves behind, for others to read.
+        outputs: the files and folders that it writes for others.
         groups: the root's dependency groups that it installs.
         env: environment variables that it reads.
         ignore: patterns of files that it does not depend on.
         tools: the tables below [tool] of the root's pyproject.toml that it depends on.
-        cache: False where time or the network decide about it.
+        cache: False where time or the network decide how it ends.
         required: whether it is unproven when nox or pytest skipped something in it.
     """
 
@@ -49,13 +52,13 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """All that is said.
+    """The table [tool.headworks], but for the tables of `OTHERS`.
 
     Attributes:
-        rows: what is said about each session, by the name of its function.
+        rows: the row of each session, by the name of its function.
         ignore: patterns of files that sessions with packages do not depend on.
         env: environment variables that every session reads.
-        wheel_excludes: folders of a package, relative to it, that its wheel does not contain.
+        wheel_excludes: the folders of a package that its wheel does not contain, relative to the package.
     """
 
     rows: dict[str, Row]
@@ -65,7 +68,7 @@ class Table:
 
 
 def read_table(data: object) -> Table:
-    """Return what [tool.headworks] says.
+    """Return the contents of [tool.headworks].
 
     Args:
         data: the table; empty where there is none.
@@ -76,7 +79,7 @@ def read_table(data: object) -> Table:
     if not isinstance(data, dict):
         message = f"{_PLACE}] is no table but {data!r}."
         raise ConfigurationError(message)
-    _check_keys(data, KEYS, f"{_PLACE}]")
+    check_keys(data, KEYS, f"{_PLACE}]")
     _check_others(data)
     sessions = data.get("sessions", {})
     if not isinstance(sessions, dict):
@@ -93,28 +96,21 @@ def read_table(data: object) -> Table:
 
 
 def _check_others(data: dict[str, Any]) -> None:
-    """Refuse now what another command would refuse in its table, perhaps after hours."""
-    for name in ("gate", "report"):
-        if not isinstance(data.get(name, {}), dict):
-            message = f"{_PLACE}.{name}] is no table but {data[name]!r}."
+    """Refuse errors in the tables of other commands now, not when these are run, perhaps after hours."""
+    for name, read in (("gate", gate_settings), ("report", report_settings)):
+        table = data.get(name, {})
+        if not isinstance(table, dict):
+            message = f"{_PLACE}.{name}] is no table but {table!r}."
             raise ConfigurationError(message)
-    if "gate" in data:
-        from headworks._project.gate_table import read_settings
-
-        read_settings(data=data["gate"])
-    if "report" in data:
-        from headworks._project.report_settings import report_settings
-
-        report_settings(data["report"])
+        read(table)
 
 
 def _row(name: str, data: object) -> Row:
-    """Return what one row says."""
     place = f"{_PLACE}.sessions] {name}"
     if not isinstance(data, dict):
         message = f"{place} is no table; write {name} = {{}} where there is nothing to say."
         raise ConfigurationError(message)
-    _check_keys(data, {*_LISTS, *_FLAGS}, place)
+    check_keys(data, {*_LISTS, *_FLAGS}, place)
     fields: dict[str, Any] = {key: _texts(data, key, place) for key in _LISTS}
     for key in _FLAGS & data.keys():
         fields[key] = data[key]
@@ -124,35 +120,26 @@ def _row(name: str, data: object) -> Row:
     return Row(**fields)
 
 
-def _check_keys(data: dict[str, Any], known: set[str] | frozenset[str], place: str) -> None:
-    """Refuse a key that means nothing."""
-    from headworks._nearest import suggestion
-
-    for key in data.keys() - known:
-        message = f"{place}: there is no key {key!r}.{suggestion(key, known)}"
-        raise ConfigurationError(message)
-
-
 def _texts(data: dict[str, Any], key: str, place: str) -> tuple[str, ...] | None:
-    """Return a list of texts, paths in their normal form, or None where the key is not set."""
+    """Return a list of texts, with paths in their normal form, or None where the key is not set."""
     value = data.get(key)
     if value is None:
         return None
-    if not isinstance(value, list) or not all(isinstance(it, str) and it for it in value):
+    if not isinstance(value, list) or not all(isinstance(text, str) and text for text in value):
         message = f'{place}: {key} is {value!r}; it has to be a list of texts, as in {key} = [ "..." ].'
         raise ConfigurationError(message)
-    texts = tuple(project_path(it, key, place) if key in _PATHS else it for it in value)
+    texts = tuple(project_path(text, key, place) if key in _PATHS else text for text in value)
     for text in texts if key == "outputs" else ():
         _check_output(text, place)
     return texts
 
 
 def _check_output(path: str, place: str) -> None:
-    """Refuse a pattern, the project's folder and git's own as an output, which is replaced as a whole."""
+    """Refuse a pattern, the project's folder and git's: an output is cleared and restored as a whole."""
     if any(letter in path for letter in "*?["):
         message = (
-            f"{place}: outputs has {path!r}, a pattern. An output is one file or one folder with all that is in"
-            " it: name the folder."
+            f"{place}: outputs has {path!r}, a pattern. An output is one file, or one folder with everything in it:"
+            " name the folder."
         )
         raise ConfigurationError(message)
     if path == "." or path.partition("/")[0].lower() == ".git":

@@ -1,17 +1,18 @@
-"""TOML that people wrote, and what can be wrong with it."""
+"""TOML that people wrote, with an error for each way in which it can be wrong."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["MAX_SIZE", "parse", "strings", "table"]
+__all__ = ["MAX_SIZE", "check_keys", "parse", "strings", "table"]
 
-MAX_SIZE = 64 * 2**20  # bytes; the lock of the largest workspaces in public takes a few percent of that
+MAX_SIZE = 64 * 2**20  # bytes; the locks of the largest public workspaces take a few percent of it
 
 
 def parse(content: bytes, place: str) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def parse(content: bytes, place: str) -> dict[str, Any]:
         place: its name, for the message.
 
     Raises:
-        ConfigurationError: it is no TOML, or absurdly large or deep.
+        ConfigurationError: it is not TOML, or absurdly large or deep.
     """
     import tomllib
 
@@ -38,7 +39,7 @@ def parse(content: bytes, place: str) -> dict[str, Any]:
 
 
 def table(value: object, *keys: str) -> dict[str, Any]:
-    """Return the table under a path of keys, empty where there is none or something else is there."""
+    """Return the table under a path of keys; empty where there is none, or something other than a table."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}
@@ -48,11 +49,21 @@ def strings(value: object) -> Iterator[str]:
     """Yield every string in a value, keys included."""
     waiting = [value]
     while waiting:
-        it = waiting.pop()
-        if isinstance(it, str):
-            yield it
-        elif isinstance(it, dict):
-            waiting += it.keys()
-            waiting += it.values()
-        elif isinstance(it, list):
-            waiting += it
+        part = waiting.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, dict):
+            waiting += [*part.keys(), *part.values()]
+        elif isinstance(part, list):
+            waiting += part
+
+
+def check_keys(data: Iterable[str], known: Iterable[str], place: str) -> None:
+    """Refuse a table with an unknown key, and name the nearest known one.
+
+    Raises:
+        ConfigurationError: a key is unknown.
+    """
+    for key in set(data).difference(known):
+        message = f"{place}: there is no key {key!r}.{suggestion(key, known)}"
+        raise ConfigurationError(message)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from headworks._metrics.file import read_predictions
 from headworks._metrics.predictions import pair
 from headworks._plan.plan import plan
-from headworks._project.gate_table import read_settings
+from headworks._project.gate_table import gate_settings
 from headworks._project.report_settings import report_settings
 from headworks._project.toml import parse, table
 from headworks._report.artifacts import images_section, measurements_section, training_section
@@ -91,7 +91,7 @@ def _tables(root: str) -> _Tables:
             data = parse(file.read(), _CONFIG)
     gate = table(data, "tool", "headworks", "gate")
     report = report_settings(table(data, "tool", "headworks", "report"))
-    return _Tables(report=report, gate=read_settings(data=gate), has_gate=bool(gate))
+    return _Tables(report=report, gate=gate_settings(gate), has_gate=bool(gate))
 
 
 def _base(repository: Repository | None, asked: str | None) -> tuple[Base | None, str]:
