@@ -64,7 +64,10 @@ def test_a_session_that_is_not_there_is_named(ended: Stage, capsys: pytest.Captu
     assert main(["store", "ls", "lnit"]) == 2
     assert f"The store {ended.store.root} has no verdict of 'lnit'. Did you mean 'lint'?" in capsys.readouterr().err
     assert main(["store", "forget", "zzz"]) == 2
-    assert "has no verdict of 'zzz'. See `headworks store ls`" in capsys.readouterr().err
+    assert (
+        "has no verdict of 'zzz'. There are: build, lint, tests-3.13(data). See `headworks store ls`"
+        in capsys.readouterr().err
+    )
 
 
 def test_forget_makes_sessions_run_again(ended: Stage, capsys: pytest.CaptureFixture[str]) -> None:

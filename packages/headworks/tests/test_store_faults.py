@@ -105,6 +105,15 @@ def test_a_kill_at_any_moment_leaves_the_store_right(stage: Stage) -> None:
     assert Store(stage.store.root).gc().kept > 0
 
 
+def test_many_files_reach_the_disk_before_their_names(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By one sync of all, which is much faster than one for each; the record that names them comes last."""
+    named: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "sync", lambda: named.append((len(stage.blobs()), len(stage.store.ls()))))
+    stage.write({f"out/{number}": str(number) for number in range(300)})
+    stage.record("build", outputs=["out"])
+    assert named == [(0, 0), (300, 0)]
+
+
 def test_many_may_write_at_once(stage: Stage) -> None:
     """Processes that record, restore and clear the same store never see anything false."""
     workers = [start(stage, seed) for seed in range(3)]

@@ -1,4 +1,4 @@
-"""What somebody may have meant."""
+"""The name that somebody may have meant."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 __all__ = ["suggestion"]
 
-_FEW = 12
+_FEW = 12  # choices that fit into one line
 
 
 def suggestion(name: str, choices: Iterable[str]) -> str:
-    """Return a sentence that names the choice nearest to a name, or all of them where there are few; with a space."""
+    """Return a sentence, a space before it, that names the nearest choice, or all choices where they are few."""
     from difflib import get_close_matches
 
     known = sorted(set(choices))

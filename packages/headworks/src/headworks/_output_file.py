@@ -1,40 +1,58 @@
-"""Files that a command was asked to write."""
+"""Files written at a path that somebody named: whole or not at all."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+from typing import TYPE_CHECKING
 
 from headworks.errors import UsageError
 
-__all__ = ["append_output", "write_output"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["append_output", "replace_file", "write_output"]
+
+
+def replace_file(path: str, content: bytes) -> None:
+    """Write a file whole or not at all, with the mode of the file that it replaces."""
+    part = f"{path}.{os.getpid()}.part"
+    try:
+        with open(part, "wb") as file:
+            file.write(content)
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(part, os.stat(path).st_mode)
+        os.replace(part, path)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
 
 
 def write_output(path: str, content: str) -> None:
-    """Write a file whole or not at all, its folder as well.
+    """Write a text file whole or not at all, its folder as well.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: It cannot be written.
     """
-    try:
-        os.makedirs(os.path.dirname(path) or os.curdir, exist_ok=True)
-        with open(f"{path}.part", "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(content)
-        os.replace(f"{path}.part", path)
-    except OSError as error:
-        message = f"{path} cannot be written: {error.strerror}. Name another place with --output."
-        raise UsageError(message) from None
+    with _writing(path, "Name another place with --output."):
+        replace_file(path, content.encode(errors="backslashreplace"))
 
 
 def append_output(path: str, content: str) -> None:
-    """Add to the end of a file, as GitHub wants it of the files that it names; make its folder as well.
+    """Append to a text file, as GitHub asks for the files that it names; make its folder as well.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: It cannot be written.
     """
+    with _writing(path, "Name another file."), open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def _writing(path: str, advice: str) -> Iterator[None]:
     try:
         os.makedirs(os.path.dirname(path) or os.curdir, exist_ok=True)
-        with open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(content)
+        yield
     except OSError as error:
-        message = f"{path} cannot be written: {error.strerror}. Name another file."
+        message = f"{path} cannot be written: {error.strerror}. {advice}"
         raise UsageError(message) from None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from headworks.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,22 +18,20 @@ _AGES = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 def option_value(read: Callable[[str], Value], text: str | None, option: str, rule: str) -> Value | None:
-    """Return what the text of an option stands for; None where it was not given.
+    """Return the value of an option; None where it was not given.
 
     Args:
-        read: returns what a text stands for, and raises ValueError where it stands for nothing.
-        text: the text.
-        option: the option.
-        rule: what to write instead of a text that stands for nothing.
+        read: Parses the text; raises ValueError.
+        text: The text.
+        option: The option's name.
+        rule: The advice of the error message.
 
     Raises:
-        UsageError: the text stands for nothing.
+        UsageError: The text cannot be parsed.
     """
     try:
         return None if text is None else read(text)
     except ValueError:
-        from headworks.errors import UsageError
-
         message = f"{option} is {text!r}; {rule}."
         raise UsageError(message) from None
 
@@ -40,39 +40,31 @@ def size_of(text: str) -> int:
     """Return the bytes of a size such as `5GB` or `300 MB`; a bare number counts bytes.
 
     Raises:
-        ValueError: Where it is no size.
+        ValueError: It is not a size.
     """
     number = text.rstrip("BKMGTbkmgt").rstrip()
-    return int(_number(number) * _SIZES[_unit(text[len(number) :].strip().upper(), _SIZES)])
+    return int(_product(number, text[len(number) :].strip().upper(), _SIZES))
 
 
 def age_of(text: str) -> float:
     """Return the seconds of an age such as `30d`, `12h` or `2w`.
 
     Raises:
-        ValueError: Where it is no age.
+        ValueError: It is not an age.
     """
-    return _number(text[:-1]) * _AGES[_unit(text[-1:], _AGES)]
+    return _product(text[:-1], text[-1:], _AGES)
 
 
-def _number(text: str) -> float:
-    """Return a number that is finite and not negative."""
+def _product(text: str, unit: str, units: dict[str, int]) -> float:
     number = float(text)
-    if not 0 <= number < float("inf"):
+    if unit not in units or not 0 <= number < float("inf"):
         raise ValueError(text)
-    return number
-
-
-def _unit(text: str, units: dict[str, int]) -> str:
-    """Return a unit that is known."""
-    if text not in units:
-        raise ValueError(text)
-    return text
+    return number * units[unit]
 
 
 def size_text(size: int) -> str:
     """Return a size in bytes for people, as in `4.1 MB`."""
-    unit, factor = next(((it, by) for it, by in reversed(_SIZES.items()) if it and size >= by), ("B", 1))
+    unit, factor = next((row for row in reversed(_SIZES.items()) if row[0] and size >= row[1]), ("B", 1))
     return f"{size} B" if factor == 1 else f"{size / factor:.1f} {unit}"
 
 

@@ -10,33 +10,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-__all__ = ["told_to_end"]
+__all__ = ["interrupt_on_sigterm"]
 
 
 @contextlib.contextmanager
-def told_to_end() -> Iterator[Callable[[], bool]]:
-    """Have the first signal that ends a process do what Ctrl-C does, so that nothing stays behind.
+def interrupt_on_sigterm() -> Iterator[Callable[[], bool]]:
+    """Raise KeyboardInterrupt on the first SIGINT, SIGTERM or SIGHUP, so that nothing stays behind.
 
-    Each further one only asks for haste, and disturbs nobody who clears up. What whoever started this process has it
-    ignore, as `nohup` does, stays ignored.
+    Each further signal only asks for haste, and does not disturb the clean-up. A signal that the parent process has
+    this one ignore, as `nohup` does, stays ignored.
 
     Yields:
         Whether haste is asked for.
     """
-    told: list[int] = []
+    received: list[int] = []
 
-    def end(number: int, _frame: FrameType | None) -> None:
-        told.append(number)
-        if len(told) == 1:
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        if len(received) == 1:
             raise KeyboardInterrupt
 
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = [(number, signal.getsignal(number)) for number in numbers]
-    heard = [(number, handler) for number, handler in before if handler is not signal.SIG_IGN]
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    handled = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
     try:
-        for number, _ in heard:
-            signal.signal(number, end)
-        yield lambda: len(told) > 1
+        for number in handled:
+            signal.signal(number, interrupt)
+        yield lambda: len(received) > 1
     finally:
-        for number, handler in heard:
+        for number, handler in handled.items():
             signal.signal(number, handler)

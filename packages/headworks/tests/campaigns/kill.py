@@ -25,20 +25,21 @@ from typing import NoReturn
 
 from headworks._store.store import Store
 
-SIZE = 300_000  # bytes of each output: enough for a kill to hit its writing
+SIZE = 300_000  # bytes of each large file: enough for a kill to hit its writing
+SIZES = [SIZE] * 3 + [99] * 97  # of the files of each output: enough for a store to force them to the disk together
 NOXFILE = f"""
 import hashlib, pathlib, time
 import nox
 
 def make(session, name, *needs):
     inputs = [pathlib.Path(f"inputs/{{name}}.txt").read_bytes()]
-    inputs += [pathlib.Path(f"artifacts/{{need}}/part1").read_bytes() for need in needs]
+    inputs += [pathlib.Path(f"artifacts/{{need}}/part01").read_bytes() for need in needs]
     key = hashlib.sha256(b"".join(inputs)).hexdigest()
     folder = pathlib.Path("artifacts", name)
     folder.mkdir(parents=True)
-    for part in range(3):
-        (folder / f"part{{part}}").write_text((f"{{key}} {{part}} " * {SIZE})[:{SIZE}])
-        time.sleep(0.02)
+    for part, size in enumerate({SIZES}):
+        (folder / f"part{{part:02}}").write_text((f"{{key}} {{part}} " * {SIZE})[:size])
+        time.sleep(size * 1e-7)
 
 @nox.session(venv_backend="none")
 def data(session):
@@ -193,7 +194,7 @@ def parts(folder: Path) -> str:
     names = sorted(it.name for it in folder.iterdir())
     texts = [(folder / name).read_text(encoding="utf-8") for name in names]
     key = texts[0][:64] if texts else ""
-    if texts != [(f"{key} {part} " * SIZE)[:SIZE] for part in range(3)]:
+    if texts != [(f"{key} {part} " * SIZE)[:size] for part, size in enumerate(SIZES)]:
         fail(f"{folder} holds something that no session made: {names}")
     return key
 

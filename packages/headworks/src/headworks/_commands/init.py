@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from headworks._digest.digest import Digester
 from headworks._lines import say, shown
+from headworks._output_file import replace_file
 from headworks._project.starter import with_table
 
 if TYPE_CHECKING:
@@ -35,11 +36,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.is_shown:
         sys.stdout.write(changed.decode())  # a file, to be kept as it is
         return 0
-    temporary = f"{path}.{os.getpid()}"
-    with open(temporary, "wb") as file:
-        file.write(changed)
-    if content:
-        os.chmod(temporary, os.stat(path).st_mode)
-    os.replace(temporary, path)
+    replace_file(path, changed)
     say(f"Wrote [tool.headworks] into {shown(path)}. `headworks plan` shows what follows from it.")
     return 0

@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from headworks._lines import complain, say, shown, text_of
+from headworks._nearest import suggestion
 from headworks._quantities import age_of, count_text, duration_text, option_value, size_of, size_text
 from headworks._store.store import Store
 from headworks.errors import UsageError
@@ -145,12 +146,11 @@ def _forget(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
 
 def _check_names(store: Store, sessions: list[str]) -> None:
     """Refuse a session of which the store has no verdict, with the name that may have been meant."""
-    from difflib import get_close_matches
-
-    known = sorted({it.session for it in store.ls()})
+    known = {it.session for it in store.ls()}
     for session in sessions:
         if session not in known:
-            near = get_close_matches(session, known, n=1)
-            meant = f" Did you mean {near[0]!r}?" if near else ""
-            message = f"The store {store.root} has no verdict of {session!r}.{meant} See `headworks store ls`."
+            message = (
+                f"The store {store.root} has no verdict of {session!r}.{suggestion(session, known)}"
+                " See `headworks store ls`."
+            )
             raise UsageError(message)

@@ -22,7 +22,8 @@ from headworks._gate.result import GateResult
 from headworks._metrics.file import read_ids, read_predictions
 from headworks._metrics.pair import few, is_asked_the_same
 from headworks._metrics.predictions import Pair, pair
-from headworks._signals import told_to_end
+from headworks._output_file import replace_file
+from headworks._signals import interrupt_on_sigterm
 from headworks._store.store import Store
 from headworks._tree.git import Repository
 from headworks.errors import CannotDecideError, ConfigurationError
@@ -75,7 +76,7 @@ def gate_repository(
     """
     root = Repository(os.curdir).root
     store = Store.default(root, remote=remote, write_remote=write_remote)
-    with told_to_end(), tempfile.TemporaryDirectory(prefix="headworks-") as folder:
+    with interrupt_on_sigterm(), tempfile.TemporaryDirectory(prefix="headworks-") as folder:
         tree = BaseTree(root, store, folder, asked=base, releases=settings.releases, say=say)
         try:
             gating = _Gating(root, store, settings, tree, folder)
@@ -146,9 +147,7 @@ class _Gating:
         folder.mkdir(parents=True, exist_ok=True)
         for name, file in self._read_last.items():
             shutil.copyfile(file, folder / f"base-{name}{os.path.splitext(file)[1]}")
-        part = folder / f"{RESULT}.part"
-        part.write_text(as_json(found), encoding="utf-8")
-        part.replace(folder / RESULT)
+        replace_file(str(folder / RESULT), as_json(found).encode())
 
     def _place(self, path: str) -> str:
         """Return where a file of the work tree lies."""

@@ -12,6 +12,7 @@ import os
 import sys
 import zlib
 
+from headworks._output_file import replace_file
 from headworks._quick.sha256 import digest
 
 TYPE_CHECKING = False
@@ -50,13 +51,10 @@ class Memory:
         """Remember a value, if that is possible here."""
         path = self._path(kind, key)
         data = marshal.dumps(value)
-        temporary = f"{path}.{os.getpid()}"
         try:
             os.makedirs(self._folder, exist_ok=True)
             self._forget(kind)
-            with open(temporary, "wb") as file:
-                file.write(zlib.crc32(data).to_bytes(4, "big") + data)
-            os.replace(temporary, path)
+            replace_file(path, zlib.crc32(data).to_bytes(4, "big") + data)
         except OSError:
             return  # another process forgot the same fact, or nothing can be written here
 

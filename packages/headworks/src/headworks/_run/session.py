@@ -12,7 +12,7 @@ from headworks._run.logs import make_log_folder
 from headworks._run.loop import Runner
 from headworks._run.task import SharedState
 from headworks._run.verdict import Look
-from headworks._signals import told_to_end
+from headworks._signals import interrupt_on_sigterm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ def run_plan(
         display.say(text)
 
     with (
-        told_to_end() as is_hasty,
+        interrupt_on_sigterm() as is_hasty,
         hold(planned.root, os.environ, say) as watchdog,
         share(planned.root, os.environ) as claims,
     ):

@@ -1,4 +1,4 @@
-"""Contents by their SHA-256: whatever comes out is what went in, or nothing."""
+"""Contents by their SHA-256. A blob that is not whole is never returned."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from headworks._store.files import copy_hashed, hash_file, publish, unfinished, write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from headworks._store.remote import Remote
 
 __all__ = ["Blobs", "blob_name"]
@@ -22,31 +24,47 @@ def blob_name(content: str) -> str:
 
 
 class Blobs:
-    """The blobs of one store, fetched from the remote where they are not at hand.
+    """The blobs of one store; those that it lacks are fetched from the remote.
 
     Attributes:
-        root: the store's folder.
+        root: The store's folder.
     """
 
     def __init__(self, root: str, remote: Remote | None = None) -> None:
         """Look below `root`, then in `remote`."""
         self.root = root
-        self._root = Path(root)
-        self._temporary = self._root / "tmp"
+        self._temporary = Path(root, "tmp")
         self._remote = remote
 
     def path(self, content: str) -> Path:
-        """Return where a blob lies, whether it is there or not."""
-        return self._root / blob_name(content)
+        """Return the file of a blob, which need not be there."""
+        return Path(self.root, blob_name(content))
+
+    @contextlib.contextmanager
+    def storing_files(self) -> Iterator[Callable[[Path], str]]:
+        """Give a function that stores a file and returns its SHA-256; none of the blobs is there before the end.
+
+        Together they are forced to the disk much faster than each by itself.
+        """
+        written: dict[str, Path] = {}
+
+        def put(source: Path) -> str:
+            content, size = hash_file(source)
+            if content not in written and not self._is_kept(content, size):
+                path = stack.enter_context(unfinished(self._temporary))
+                with source.open("rb") as file:
+                    content, _ = copy_hashed(file, path)
+                written[content] = path
+            return content
+
+        with contextlib.ExitStack() as stack:
+            yield put
+            publish({path: self.path(content) for content, path in written.items()})
 
     def put_file(self, source: Path) -> str:
         """Store a file's content; return its SHA-256."""
-        content, size = hash_file(source)
-        if not self._is_kept(content, size):
-            with unfinished(self._temporary) as path, source.open("rb") as file:
-                content, _ = copy_hashed(file, path)
-                publish(path, self.path(content))
-        return content
+        with self.storing_files() as put:
+            return put(source)
 
     def put_bytes(self, data: bytes) -> str:
         """Store data; return its SHA-256."""
@@ -56,7 +74,7 @@ class Blobs:
         return content
 
     def _is_kept(self, content: str, size: int) -> bool:
-        """Whether a blob is there in full length; it is made young, so that no clearing takes it now."""
+        """Whether a blob is there in full length; its time is set to now, so that `gc` does not take it meanwhile."""
         path = self.path(content)
         try:
             is_there = path.stat().st_size == size
@@ -64,18 +82,18 @@ class Blobs:
         except FileNotFoundError:
             return False
         except PermissionError:
-            pass  # Another user's blob serves as well, with the age that it has.
+            pass  # another user's blob serves as well, with the age that it has
         return is_there
 
     def get_bytes(self, content: str, limit: int) -> bytes | None:
-        """Return a blob of at most `limit` bytes, or None where it is missing, damaged or longer."""
+        """Return a blob of at most `limit` bytes; None where it is missing, damaged or longer."""
         data = self._read(content, limit + 1)
         if data is None and self._fetch(content):
             data = self._read(content, limit + 1)
         return None if data is None or len(data) > limit else data
 
     def _read(self, content: str, limit: int) -> bytes | None:
-        """Return the first `limit` bytes of a blob; None where it is missing, or short enough to be seen as damaged."""
+        """Return the first `limit` bytes of a blob; None where it is missing, or is shorter and damaged."""
         try:
             with self.path(content).open("rb") as file:
                 data = file.read(limit)
@@ -88,7 +106,6 @@ class Blobs:
         return self._copy(content, target) or (self._fetch(content) and self._copy(content, target))
 
     def _copy(self, content: str, target: Path) -> bool:
-        """Copy a blob that is at hand to a new file; False, and no file, where it is missing or damaged."""
         try:
             source = self.path(content).open("rb")
         except OSError:
@@ -100,16 +117,16 @@ class Blobs:
         return copied == content
 
     def _fetch(self, content: str) -> bool:
-        """Remove a blob that is not right, and take it from the remote instead; False where that has none."""
+        """Replace a missing or damaged blob by the remote's; False where that has none."""
         with contextlib.suppress(OSError):
             self.path(content).unlink(missing_ok=True)
         return self._remote is not None and self._remote.fetch_blob(content, self)
 
     def adopt(self, path: Path, content: str) -> bool:
-        """Take a finished file from this store's temporary folder as a blob if it has the hash that was promised."""
+        """Take a file from this store's temporary folder as a blob if it has the hash that was promised."""
         if hash_file(path)[0] != content:
             return False
-        publish(path, self.path(content))
+        publish({path: self.path(content)})
         return True
 
     def unfinished(self) -> contextlib.AbstractContextManager[Path]:

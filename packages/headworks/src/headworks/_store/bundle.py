@@ -51,7 +51,7 @@ def export(path: str | Path, records: Records, blobs: Blobs) -> int:
         with unfinished(target.parent) as part:
             with tarfile.open(part, "x:", format=tarfile.PAX_FORMAT) as archive:
                 count = _fill(archive, part.with_name(f"{part.name}-blob"), records, blobs)
-            publish(part, target)
+            publish({part: target})
     except OSError as error:
         message = f"The bundle {path} could not be written: {error.strerror or error}. Name a file that can be."
         raise StoreError(message) from error

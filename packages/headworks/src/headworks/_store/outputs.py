@@ -160,7 +160,11 @@ class Outputs(Found):
         """
         for path, content in outputs.items():
             place = self._locate(path)
-            found = blobs.put_bytes(manifest_of(place, blobs.put_file)) if os.path.lexists(place) else None
+            found = None
+            if os.path.lexists(place):
+                with blobs.storing_files() as put_blob:
+                    manifest = manifest_of(place, put_blob)
+                found = blobs.put_bytes(manifest)
             if found != content:
                 message = f"The output {path} changed while it was being stored. Run its session again."
                 raise StoreError(message)
