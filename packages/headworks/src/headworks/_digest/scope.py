@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from headworks._project.lock import INSTALLER_TABLES
-from headworks._project.requirement import normalised
+from headworks._project.package import normalised
 from headworks._quick.sha256 import digest_texts
 
 if TYPE_CHECKING:

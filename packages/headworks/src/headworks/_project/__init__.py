@@ -1,1 +1,1 @@
-"""What the files of a repository say: packages, the table of sessions, the lock, the sessions themselves."""
+"""The files that describe a repository: pyproject.toml, the lock, packages, and the sessions made of them."""

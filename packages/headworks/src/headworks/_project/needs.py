@@ -1,8 +1,9 @@
-"""Which sessions have to pass before which."""
+"""The order of sessions: needs with the names of instances, and needs before the sessions that need them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from headworks.errors import ConfigurationError
@@ -20,11 +21,11 @@ PLACE = "pyproject.toml: [tool.headworks.sessions]"
 def with_needs(sessions: list[Session]) -> list[Session]:
     """Return the sessions with the names of instances as their needs.
 
-    A need may name one instance, all instances of a function, or those on one Python, as in `tests-3.13`. Where it
-    leaves nothing behind, the needs of the needed are added, since their outputs can reach through it.
+    A need may name one instance, all instances of a function, or those on one Python, as in `tests-3.13`. Where a
+    needed session has no outputs, its own needs are added, since their outputs can reach through it.
 
     Raises:
-        ConfigurationError: a need is not there, or needs go in a circle.
+        ConfigurationError: a need is unknown, or sessions need each other in a circle.
     """
     names: dict[str, list[str]] = {}
     for session in sessions:
@@ -40,39 +41,35 @@ def with_needs(sessions: list[Session]) -> list[Session]:
                     f"{PLACE} {session.function}: needs {need!r}, which nox does not know.{suggestion(need, names)}"
                 )
                 raise ConfigurationError(message)
-        direct[session.name] = tuple(dict.fromkeys(it for need in session.needs for it in names[need]))
+        direct[session.name] = tuple(dict.fromkeys(name for need in session.needs for name in names[need]))
     outputs = {session.name: bool(session.outputs) for session in sessions}
     reached: dict[str, tuple[str, ...]] = {}
     for name in in_order(direct):
-        found = [it for need in direct[name] for it in (need, *(() if outputs[need] else reached[need]))]
-        reached[name] = tuple(dict.fromkeys(found))
+        through = [(need, *(() if outputs[need] else reached[need])) for need in direct[name]]
+        reached[name] = tuple(dict.fromkeys(chain.from_iterable(through)))
     return [replace(session, needs=reached[session.name]) for session in sessions]
 
 
 def in_order(needs: Mapping[str, Iterable[str]]) -> list[str]:
-    """Return all names in an order in which needs come first, and which otherwise keeps theirs.
+    """Return all names in their order, but each after its needs.
 
     Raises:
-        ConfigurationError: they go in a circle.
+        ConfigurationError: sessions need each other in a circle.
     """
     done: dict[str, None] = {}
     for first in needs:
-        path: dict[str, None] = {}
-        waiting = [first]
-        while waiting:
-            name = waiting[-1]
-            missing = [] if name in done else [it for it in needs[name] if it not in done]
-            circle = [it for it in missing if it in path or it == name]
-            path[name] = None
-            if circle:
-                names = list(path)
-                way = " → ".join([*names[names.index(circle[0]) :], circle[0]])
-                message = f"{PLACE}: sessions need each other in a circle: {way}. Take one of these needs out."
-                raise ConfigurationError(message)
-            if missing:
-                waiting.append(missing[0])
-            else:
-                waiting.pop()
-                path.pop(name)
+        path = {first: None}
+        while path:
+            name = next(reversed(path))
+            missing = None if name in done else next((need for need in needs[name] if need not in done), None)
+            if missing is None:
+                path.popitem()
                 done[name] = None
+            elif missing in path:
+                names = list(path)
+                circle = " → ".join([*names[names.index(missing) :], missing])
+                message = f"{PLACE}: sessions need each other in a circle: {circle}. Take one of these needs out."
+                raise ConfigurationError(message)
+            else:
+                path[missing] = None
     return list(done)

@@ -1,4 +1,4 @@
-"""Everything that a tree says."""
+"""A tree with everything that its files say."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ __all__ = ["Project"]
 
 
 class Project:
-    """A tree of a repository with what its files say.
+    """A tree of a repository, with everything that its files say about packages and sessions.
 
     Attributes:
         snapshot: the tree.
-        pyproject: the root's pyproject.toml.
-        workspace: the packages.
         lock: the lock.
         noxfile: the noxfile.
-        reader: finds files by what code or tables say.
+        pyproject: the root's pyproject.toml.
+        workspace: the packages.
+        reader: finds the files of a path in the noxfile, or of a pattern in the table.
     """
 
     def __init__(self, snapshot: Snapshot, memory: Memory) -> None:
-        """Read a tree, or remember what was read.
+        """Read a tree, or remember it.
 
         Raises:
             UsageError: there is no noxfile.
-            ConfigurationError: a file says something that cannot be right.
+            ConfigurationError: a file cannot be parsed, or a key or value in it cannot be right.
         """
         self.snapshot = snapshot
         self.listing = snapshot.listing
@@ -54,16 +54,16 @@ class Project:
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether its sessions come from this tree alone: neither from the clock or others, nor from a later tree."""
+        """Whether its sessions come from this tree alone, not from the clock, other files or a later tree."""
         return not self._is_stale and self._is_known()
 
     def _listed(self, machine: Machine) -> list[ListedSession]:
-        """Return what nox lists; where the noxfile asks for a variable that it did not get, the message says which."""
+        """Return the list of nox; an error about an environment variable that a session lacks names the variable."""
         environ = machine.environment(self.pyproject.table.env)
         try:
             return machine.nox.list_sessions(self.snapshot.repository.root, environ)
         except ConfigurationError as error:
-            missing = [it for it in machine.environ.keys() - environ if f"KeyError: {it!r}" in str(error)]
+            missing = [name for name in machine.environ.keys() - environ if f"KeyError: {name!r}" in str(error)]
             if not missing:
                 raise
             message = (
@@ -74,32 +74,30 @@ class Project:
             raise ConfigurationError(message) from None
 
     def _is_known(self) -> bool:
-        """Whether all that the noxfile reads while it is loaded is of this tree.
+        """Whether every file that the noxfile reads while it is loaded is of this tree.
 
-        What git does not list, such as an ignored file or one behind a link or in a submodule, may change unseen.
+        A file that git does not list, such as an ignored one or one behind a link or in a submodule, may change unseen.
         """
         reads = self.noxfile.on_load()
         return not reads.unstable and all(map(self.reader.slices, (*reads.content, *reads.names)))
 
     def sessions(self, machine: Machine) -> list[Session]:
-        """Return all sessions, asking nox only where something changed that its answer was read from.
+        """Return all sessions; nox is asked only where something changed that its answer depends on.
 
         Raises:
             ConfigurationError: nox or the table has an error.
         """
-        pyproject, noxfile, workspace = self.pyproject, self.noxfile, self.workspace
-        reads = noxfile.on_load()
-        parts = [noxfile.key, pyproject.key, workspace.key, machine.nox.path, machine.nox.version, machine.nox.python]
+        nox, reads = machine.nox, self.noxfile.on_load()
+        parts = [self.noxfile.key, self.pyproject.key, self.workspace.key, nox.path, nox.version, nox.python]
         parts += [self.reader.content(reads.content), self.reader.names(reads.names), self.prefix]
-        parts += [f"{name}={value}" for name, value in sorted(machine.environment(pyproject.table.env).items())]
+        parts += [f"{name}={value}" for name, value in sorted(machine.environment(self.pyproject.table.env).items())]
         key = digest_texts(parts)
         remembered = self._memory.get("sessions", key) if self._is_known() else None
         if remembered is not None:
-            return [Session(**packed) for packed in remembered]
+            return [Session(**fields) for fields in remembered]
         from headworks._project.session_reader import read_sessions
 
-        listed = self._listed(machine)
-        sessions = read_sessions(listed, pyproject, noxfile, workspace, self.reader, self.prefix)
+        sessions = read_sessions(self._listed(machine), self)
         self._is_stale = not self.snapshot.is_current()  # nox reads the files as they are when it reads them
         if not self._is_stale:
             self._memory.put("sessions", key, [vars(session) for session in sessions])

@@ -1,4 +1,4 @@
-"""What of a tree the code of a noxfile reads."""
+"""The files of a tree that a path in a noxfile or a pattern of the table stands for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import posixpath
 from typing import TYPE_CHECKING
 
+from headworks._noxfile.paths import HOLE
 from headworks._quick.sha256 import digest
 
 if TYPE_CHECKING:
@@ -15,59 +16,55 @@ if TYPE_CHECKING:
 
 __all__ = ["TreeReader"]
 
-_HOLE = "\0"
-
 
 class TreeReader:
-    """Finds what texts stand for in a listing; a hole in a text stands for anything."""
+    """Finds files in a listing; a hole in a path stands for anything."""
 
     def __init__(self, listing: Listing, prefix: str) -> None:
-        """Take the files, and the folder that texts are relative to, empty or with a slash at its end."""
+        """Take the files, and the folder that paths are relative to, empty or with a slash at its end."""
         self._listing = listing
         self._prefix = prefix
         self._patterns: dict[str, list[tuple[int, int]]] = {}
-        self._found: dict[str, list[tuple[int, int]]] = {}
-        self._named: dict[str, list[bytes]] = {}
+        self._slices: dict[str, list[tuple[int, int]]] = {}
+        self._names: dict[str, list[bytes]] = {}  # of a path with a hole they can be as many as the packages
 
-    def slices(self, text: str) -> list[tuple[int, int]]:
-        """Return the slices of the listing with the files that a text stands for."""
-        if text not in self._found:
-            self._found[text] = self._find(text)
-        return self._found[text]
+    def slices(self, path: str) -> list[tuple[int, int]]:
+        """Return the slices of the listing with the files of a path."""
+        if path not in self._slices:
+            self._slices[path] = self._find(path)
+        return self._slices[path]
 
-    def content(self, texts: Iterable[str]) -> str:
-        """Return a hash of the files that some texts stand for."""
+    def content(self, paths: Iterable[str]) -> str:
+        """Return a hash of the files of some paths."""
         raw = self._listing.raw
-        return digest(*(raw[start:end] for text in sorted(texts) for start, end in self.slices(text)))
+        return digest(*(raw[start:end] for path in sorted(paths) for start, end in self.slices(path)))
 
-    def names(self, texts: Iterable[str]) -> str:
-        """Return a hash of the names of the files that some texts stand for."""
-        return digest(*(path for text in sorted(texts) for path in self._paths(text)))
+    def names(self, paths: Iterable[str]) -> str:
+        """Return a hash of the names of the files of some paths."""
+        return digest(*(name for path in sorted(paths) for name in self._names_of(path)))
 
-    def _paths(self, text: str) -> list[bytes]:
-        """Return the names of the files that a text stands for; those of a pattern can be as many as the packages."""
-        if text not in self._named:
+    def _names_of(self, path: str) -> list[bytes]:
+        if path not in self._names:
             raw = self._listing.raw
-            lines = (line for start, end in self.slices(text) for line in raw[start:end].split(b"\0")[:-1])
-            self._named[text] = [line.partition(b"\t")[2] for line in lines]
-        return self._named[text]
+            lines = (line for start, end in self.slices(path) for line in raw[start:end].split(b"\0")[:-1])
+            self._names[path] = [line.partition(b"\t")[2] for line in lines]
+        return self._names[path]
 
     def named(self, pattern: str) -> list[tuple[int, int]]:
-        """Return the slices of the listing with the files that a pattern of a table names."""
+        """Return the slices of the listing with the files of a pattern of the table."""
         from headworks._tree.patterns import slices
 
         if pattern not in self._patterns:
             self._patterns[pattern] = slices(self._listing, self._prefix, pattern)
         return self._patterns[pattern]
 
-    def is_outside(self, text: str) -> bool:
-        """Tell whether a text leads out of the repository."""
-        return posixpath.normpath(self._prefix + text.partition(_HOLE)[0]).startswith("..")
+    def is_outside(self, path: str) -> bool:
+        """Tell whether a path leads out of the repository."""
+        return posixpath.normpath(self._prefix + path.partition(HOLE)[0]).startswith("..")
 
-    def _find(self, text: str) -> list[tuple[int, int]]:
-        """Return the slices of the listing with the files that a text stands for."""
+    def _find(self, path: str) -> list[tuple[int, int]]:
         raw = self._listing.raw
-        before, hole, rest = text.partition(_HOLE)
+        before, hole, rest = path.partition(HOLE)
         if not hole:
             start, end = self._listing.span(os.fsencode(_normal(self._prefix + before)))
             return [(start, end)] if start < end else []
@@ -75,15 +72,15 @@ class TreeReader:
         folder = _normal(self._prefix + folder)
         start, end = self._listing.below(os.fsencode(folder))
         beginning = os.fsencode(f"{folder}/{name}" if folder else name)
-        ending = os.fsencode(rest.rpartition(_HOLE)[2]) + b"\0"
-        found = []
+        ending = os.fsencode(rest.rpartition(HOLE)[2]) + b"\0"
+        slices = []
         while (after := raw.find(ending, start, end)) >= 0:
             after += len(ending)
             first = max(raw.rfind(b"\0", 0, after - 1) + 1, 0)
             if raw.startswith(beginning, raw.index(b"\t", first) + 1):
-                found.append((first, after))
+                slices.append((first, after))
             start = after
-        return found
+        return slices
 
 
 def _normal(path: str) -> str:

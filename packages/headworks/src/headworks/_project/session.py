@@ -1,4 +1,4 @@
-"""The sessions of a repository: what nox lists, together with what the table and the noxfile say about each."""
+"""The sessions of a repository, as nox lists them, with their rows of the table and the facts of the noxfile."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class Session:
         parameters: the values of its parameters, as text.
         tags: its tags.
         packages: folders of the packages that it depends on, relative to the top of the repository; None for all files.
-        inputs: patterns of further files; None where the table does not say.
+        inputs: patterns of further files; None where the table does not list any.
         groups: the root's dependency groups that it depends on; None for all.
         tools: the tables below [tool] that it depends on; None for all.
         env: environment variables that are declared for it.
         ignore: patterns of files that it does not depend on.
-        needs: names of the sessions that have to pass before; those whose outputs it can reach through others included.
-        outputs: what it leaves behind, relative to the project's root.
+        needs: names of the sessions that have to pass before, with those whose outputs reach it through others.
+        outputs: the files and folders that it writes for others, relative to the project's root.
         uncached: why it always runs; empty where it does not.
         required: whether it is unproven when nox or pytest skipped something in it.
-        has_unknown_needs: whether nox runs other sessions before it, and it cannot be told which.
+        has_unknown_needs: whether nox may run other sessions before it that are written out nowhere.
         is_declared: whether the table has a row for it.
-        is_planned: whether a plan of nothing in particular has it.
+        is_planned: whether `headworks plan` without names has it.
         is_exclusive: whether nothing may run beside it.
         notifies: whether it may have nox run other sessions after it.
     """
@@ -66,5 +66,5 @@ class Session:
 
     @property
     def selectors(self) -> set[str]:
-        """The names that it can be asked for by, as nox takes them: its own, and those it shares with others."""
+        """The names that nox selects it by: its own, and those that it shares with others."""
         return {self.name, self.function, f"{self.function}-{self.python}"}

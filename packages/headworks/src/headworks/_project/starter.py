@@ -44,7 +44,7 @@ _PROSE = (
 
 
 def with_table(content: bytes, sessions: Iterable[Session], files: Iterable[str]) -> bytes:
-    """Return a pyproject.toml with a table of its sessions at the end, and otherwise as it was.
+    """Return a pyproject.toml with a table of its sessions added at the end.
 
     Args:
         content: the file, empty where there is none.
@@ -53,7 +53,7 @@ def with_table(content: bytes, sessions: Iterable[Session], files: Iterable[str]
 
     Raises:
         UsageError: there is such a table already, or none can be added at the end.
-        ConfigurationError: the file is no TOML.
+        ConfigurationError: the file is not TOML.
     """
     if "headworks" in table(parse(content, "pyproject.toml"), "tool"):
         message = "pyproject.toml has a table [tool.headworks] already; `headworks plan` shows what follows from it."
@@ -67,7 +67,6 @@ def with_table(content: bytes, sessions: Iterable[Session], files: Iterable[str]
 
 
 def _check(changed: bytes, text: str) -> None:
-    """Make sure that a table could be added."""
     try:
         parse(changed, "pyproject.toml")
     except ConfigurationError:
@@ -78,38 +77,36 @@ def _check(changed: bytes, text: str) -> None:
 
 
 def _rows(sessions: list[Session]) -> list[str]:
-    """Return a line for each function, a comment where somebody has to look at it first."""
-    instances: dict[str, list[Session]] = {}
+    """Return a line for each function, as a comment where somebody has to look at it first."""
+    functions: dict[str, list[Session]] = {}
     for session in sessions:
-        instances.setdefault(session.function, []).append(session)
-    return [_row(name, found, sessions) for name, found in instances.items()]
+        functions.setdefault(session.function, []).append(session)
+    return [_row(name, instances, sessions) for name, instances in functions.items()]
 
 
 def _row(name: str, instances: list[Session], sessions: list[Session]) -> str:
-    """Return the line for a function."""
-    settings = ['packages = ["{package}"]'] if all(it.packages for it in instances) else []
-    names = {need for it in instances for need in it.needs}
-    needed = dict.fromkeys(it.function for it in sessions if it.name in names)
+    settings = ['packages = ["{package}"]'] if all(session.packages for session in instances) else []
+    needs = {need for session in instances for need in session.needs}
+    needed = dict.fromkeys(session.function for session in sessions if session.name in needs)
     settings += [f"needs = [{_listed(needed)}]"] if needed else []
     row = f"{_key(name)} = {{ {', '.join(settings)} }}" if settings else f"{_key(name)} = {{}}"
-    if any(it.has_unknown_needs for it in instances):
+    if any(session.has_unknown_needs for session in instances):
         return f"# {row}  # give it the needs that its requires= stands for"
-    return row if any(it.is_planned for it in instances) else f"# {row}  # a bare nox does not run it"
+    return row if any(session.is_planned for session in instances) else f"# {row}  # a bare nox does not run it"
 
 
 def _prose(files: Iterable[str]) -> list[str]:
-    """Return the files that are surely for people alone, those left out whose names TOML may not be able to hold."""
-    return sorted(it for it in files if it.isprintable() and it.partition(".")[0].upper().startswith(_PROSE))
+    """Return the files that are surely for people alone, but for those whose names TOML may not be able to hold."""
+    return sorted(name for name in files if name.isprintable() and name.partition(".")[0].upper().startswith(_PROSE))
 
 
 def _listed(texts: Iterable[str]) -> str:
-    """Return texts as the inside of an array of TOML."""
+    """Return the elements of an array of TOML."""
     import json
 
     return ", ".join(json.dumps(text, ensure_ascii=False) for text in texts)
 
 
 def _key(name: str) -> str:
-    """Return a key of TOML."""
     is_bare = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
     return name if is_bare else _listed([name])

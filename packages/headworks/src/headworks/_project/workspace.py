@@ -1,4 +1,4 @@
-"""The packages of a repository and what each needs from the others, from nothing but its pyproject.toml files."""
+"""The packages of a repository and the needs between them, from its pyproject.toml files alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import posixpath
 from typing import TYPE_CHECKING, Any
 
-from headworks._project.package import Package, read_packages
+from headworks._project.package import Package, normalised, read_packages
 from headworks._project.toml import parse, strings, table
 from headworks._quick.sha256 import digest
 from headworks._tree.listing import LINK
@@ -34,26 +34,23 @@ class Workspace:
     """
 
     def __init__(self, packages: Iterable[Package], key: str) -> None:
-        """Take the packages."""
+        """Index the packages by folder."""
         self.key = key
         self.packages = {package.folder: package for package in packages}
         self._by_name: dict[str, list[str]] = {}
 
     def find(self, name: str, prefix: str) -> list[str]:
         """Return the folders of the packages that a name means: a folder, its last part or a distribution's name."""
-        from headworks._project.requirement import normalised
-
         for candidate in (prefix + name.removeprefix("./").rstrip("/"), name, normalised(name)):
-            if found := self._named(candidate):
-                return found
+            if folders := self._named(candidate):
+                return folders
         return []
 
     def _named(self, name: str) -> list[str]:
-        """Return the folders of the packages that have a name; names are sorted out when the first is asked for."""
         if not self._by_name:
             for package in self.packages.values():
-                for it in {package.name, os.path.basename(package.folder), package.folder}:
-                    self._by_name.setdefault(it, []).append(package.folder)
+                for alias in {package.name, os.path.basename(package.folder), package.folder}:
+                    self._by_name.setdefault(alias, []).append(package.folder)
         return self._by_name.get(name, [])
 
     def names(self) -> list[str]:
@@ -69,10 +66,10 @@ class Workspace:
 def find_workspace(snapshot: Snapshot, memory: Memory) -> Workspace:
     """Return the packages of a snapshot.
 
-    They are the members of the uv workspace; else all below `packages`; else all not far below the project's root.
+    They are the members of the uv workspace; else all below `packages`; else all in the two levels below the root.
 
     Raises:
-        ConfigurationError: the pyproject.toml of the root or of a member of the uv workspace is no TOML.
+        ConfigurationError: the pyproject.toml of the root or of a member of the uv workspace is not TOML.
     """
     prefix = os.fsencode(snapshot.repository.prefix)
     files = _files(snapshot.listing.raw, prefix)
@@ -81,21 +78,20 @@ def find_workspace(snapshot: Snapshot, memory: Memory) -> Workspace:
     if remembered is None:
         remembered = _read(snapshot, prefix, [line[line.index(b"\t") + 1 : -1] for line in files])
         memory.put("workspace", key, remembered)
-    return Workspace((Package(**it) for it in remembered), key)
+    return Workspace((Package(**fields) for fields in remembered), key)
 
 
 def _files(raw: bytes, prefix: bytes) -> list[bytes]:
-    """Return the records of all pyproject.toml files of the project."""
-    found = []
+    """Return the listing entries of all pyproject.toml files of the project."""
+    lines = []
     end = -1
-    root = raw.find(b"\t" + prefix + _FILE[1:])
     while (end := raw.find(_FILE, end + 1)) >= 0:
         start = raw.rfind(b"\0", 0, end) + 1
         if raw.startswith(prefix, raw.index(b"\t", start) + 1):
-            found.append(raw[start : end + len(_FILE)])
-    if root >= 0 and not prefix:
-        found.append(raw[raw.rfind(b"\0", 0, root) + 1 : root + len(_FILE)])
-    return sorted(found, key=lambda line: line[line.index(b"\t") :])
+            lines.append(raw[start : end + len(_FILE)])
+    if not prefix and (root := raw.find(b"\t" + _FILE[1:])) >= 0:
+        lines.append(raw[raw.rfind(b"\0", 0, root) + 1 : root + len(_FILE)])
+    return sorted(lines, key=lambda line: line[line.index(b"\t") :])
 
 
 def _read(snapshot: Snapshot, prefix: bytes, paths: list[bytes]) -> list[dict[str, object]]:
@@ -104,30 +100,31 @@ def _read(snapshot: Snapshot, prefix: bytes, paths: list[bytes]) -> list[dict[st
     root = parse(snapshot.read([top]).get(top, b""), "pyproject.toml")
     chosen = _members(root, prefix, paths)
     contents = _contents(snapshot, chosen)
-    is_said = bool(table(root, "tool", "uv", "workspace"))
+    has_members = bool(table(root, "tool", "uv", "workspace"))
     parsed: dict[str, dict[str, Any] | None] = {}
     for path in contents:
         try:
             parsed[_folder(path)] = parse(contents[path], os.fsdecode(path))
         except ConfigurationError:
-            if is_said:  # uv refuses such a member as well
+            if has_members:  # uv refuses such a member as well
                 raise
             parsed[_folder(path)] = None
-    # Within a package that is a fixture of its tests; elsewhere it may be a package, which then may need any other.
-    fixtures = [it for it, data in parsed.items() if data is None and any(map(parsed.get, _above(it)))]
-    return [vars(package) for package in read_packages({it: data for it, data in parsed.items() if it not in fixtures})]
+    # Inside a package, a broken file is a fixture of its tests; elsewhere, it may be of a package that needs any other.
+    fixtures = {folder for folder, data in parsed.items() if data is None and any(map(parsed.get, _above(folder)))}
+    packages = read_packages({folder: data for folder, data in parsed.items() if folder not in fixtures})
+    return [vars(package) for package in packages]
 
 
 def _contents(snapshot: Snapshot, paths: list[bytes]) -> dict[bytes, bytes]:
-    """Return the contents of files; links that lead to no file are left out, as those in fixtures may."""
+    """Return the contents of files, but for links that lead to no file, as some in fixtures do."""
     from contextlib import suppress
 
     links = [path for path in paths if (snapshot.listing.get(path) or (b"",))[0] == LINK]
-    found = snapshot.read([path for path in paths if path not in links])
+    contents = snapshot.read([path for path in paths if path not in links])
     for link in links:
         with suppress(OSError, CannotDecideError):
-            found |= snapshot.read([link])
-    return {path: found[path] for path in paths if path in found}
+            contents |= snapshot.read([link])
+    return {path: contents[path] for path in paths if path in contents}
 
 
 def _above(folder: str) -> Iterator[str]:
@@ -137,7 +134,6 @@ def _above(folder: str) -> Iterator[str]:
 
 
 def _folder(path: bytes) -> str:
-    """Return the folder of a pyproject.toml."""
     return os.fsdecode(path[: 1 - len(_FILE)].rstrip(b"/"))
 
 
@@ -147,12 +143,12 @@ def _members(root: dict[str, Any], prefix: bytes, paths: list[bytes]) -> list[by
     below = {path: _folder(path[len(prefix) :]) for path in paths}
     if workspace:
         # uv takes "./packages/*" and "packages/*/" as well.
-        wanted, unwanted = (
-            [matcher(posixpath.normpath(it), exact=True) for it in strings(workspace.get(key, []))]
+        members, excluded = (
+            [matcher(posixpath.normpath(pattern), exact=True) for pattern in strings(workspace.get(key, []))]
             for key in ("members", "exclude")
         )
-        chosen = {path for path, folder in below.items() if any(it(folder) for it in wanted)}
-        chosen -= {path for path, folder in below.items() if any(it(folder) for it in unwanted)}
+        chosen = {path for path, folder in below.items() if any(matches(folder) for matches in members)}
+        chosen -= {path for path, folder in below.items() if any(matches(folder) for matches in excluded)}
     else:
         chosen = {path for path, folder in below.items() if folder.startswith("packages/")}
         chosen = chosen or {path for path, folder in below.items() if folder and folder.count("/") < _MAX_DEPTH}
