@@ -1,4 +1,4 @@
-"""Build an image with the engine that answers, and record what it is.
+"""Build an image with the container engine that answers, and record its digests, layers and contents.
 
 python docker/build.py serving            build it and write artifacts/build-images/serving
 python docker/build.py serving --restore  bring the recorded image back into an engine that does not have it
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 ARTIFACTS = ROOT / "artifacts/build-images"
 IMAGES = sorted(path.name.removesuffix(".Dockerfile") for path in (ROOT / "docker").glob("*.Dockerfile"))
-# A server's image is kept with its record, so that what was tested is what is deployed. The training image is large,
-# and what a stage gives is tested itself.
+# A server's image is kept with its record, so that the tested image is the deployed one. The training image is large,
+# and the outputs of its stages are tested themselves.
 KEPT = {"serving"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build or restore an image, and return the exit code: 0, or 1 with one line that says why."""
+    """Build or restore an image, and return the exit code: 0, or 1 after one line with the reason."""
     parser = argparse.ArgumentParser(description="Build an image and record what it is.")
     parser.add_argument("image", choices=IMAGES)
     recorded = parser.add_mutually_exclusive_group()
@@ -65,24 +65,24 @@ def build_image(engine: str, image: str, folder: Path, options: Sequence[str]) -
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """Return what was recorded about an image.
+    """Return the record of an image.
 
     Raises:
-        ImageError: Nothing was.
+        ImageError: There is none.
     """
     path = folder / "image.json"
     if not path.is_file():
-        msg = f"{path.relative_to(ROOT)} is not there: run `nox -s build-images` first"
-        raise ImageError(msg)
+        message = f"{path.relative_to(ROOT)} is not there: run `nox -s build-images` first"
+        raise ImageError(message)
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
 def restore(engine: str, folder: Path) -> None:
-    """Bring the recorded image into the engine's store: from its layers, or else by building it as it was built.
+    """Load the recorded image into the engine's store: from its layers, or by a build with its recorded variables.
 
     Raises:
-        ImageError: There is no record, or what comes back is another image.
+        ImageError: There is no record, or the restored image has another id.
     """
     record = read_record(folder)
     name = record["tags"][-1]
@@ -93,15 +93,15 @@ def restore(engine: str, folder: Path) -> None:
     else:
         build(engine, record["image"], record["variables"])
     if not is_there(engine, name, record["id"]):
-        msg = f"{name} came back as another image than was recorded: run `nox -s build-images` again"
-        raise ImageError(msg)
+        message = f"{name} came back as another image than was recorded: run `nox -s build-images` again"
+        raise ImageError(message)
 
 
 def build_again(engine: str, folder: Path) -> None:
-    """Build the recorded image once more, using no layer of an earlier build, and compare what the two hold.
+    """Build the recorded image once more, without cached layers, and compare the contents of the two.
 
     Raises:
-        ImageError: There is no record, or the second image is another one.
+        ImageError: There is no record, or the second image differs.
     """
     record = read_record(folder)
     build(engine, record["image"], record["variables"], options=["--no-cache"])
@@ -114,8 +114,8 @@ def build_again(engine: str, folder: Path) -> None:
             numbers = differing(one, other)
         if numbers:
             names = ", ".join(record["layers"][number]["name"] for number in numbers)
-            msg = f"a second build gives {again['Id']}, not {record['id']}; layers that differ: {names}"
-            raise ImageError(msg)
+            message = f"a second build gives {again['Id']}, not {record['id']}; layers that differ: {names}"
+            raise ImageError(message)
     sys.stdout.write(f"{record['tags'][-1]}: a second build gives the same image\n")
 
 

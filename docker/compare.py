@@ -1,7 +1,7 @@
-"""Whether two images hold the same, whatever order their engine has written the files of a layer in.
+"""Compares two images by the files in their layers, whatever the order of the files.
 
-An engine may compare folders to find what a layer adds, or take a layer as it lies there; which of the two depends on
-what it has in its store already. The order of the files, and with it the layer's digest, differs between the two.
+An engine may compute a layer from two folders, or reuse one from its store. The order of the files, and with it the
+layer's digest, can differ between the two ways.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def differing(one: Path, other: Path) -> list[int]:
-    """Return the numbers of the layers that do not hold the same files, of two images that `save_layers` wrote.
+    """Return the numbers of the layers whose files differ between two images that `save_layers` wrote.
 
-    An image whose configuration is another one, or that has more layers, differs in each of them.
+    Images with different configurations or numbers of layers differ in all of them.
     """
     found, others = _manifest(one), _manifest(other)
     if _configuration(one, found) != _configuration(other, others) or len(found["Layers"]) != len(others["Layers"]):
@@ -28,19 +28,19 @@ def differing(one: Path, other: Path) -> list[int]:
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
-    """Return where the configuration and the layers of an image lie."""
+    """Return the manifest of a saved image: the paths of its configuration and its layers."""
     found: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))[0]
     return found
 
 
 def _configuration(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return an image's configuration without the digests of its layers, and without when and by what it was made."""
+    """Return an image's configuration without the digests of its layers and without its history."""
     found: dict[str, Any] = json.loads((folder / manifest["Config"]).read_text(encoding="utf-8"))
     return {key: it for key, it in found.items() if key not in {"rootfs", "history"}}
 
 
 def files(layer: Path) -> set[tuple[object, ...]]:
-    """Return what a layer holds: of each file its path, kind, rights, owner, time, target and content."""
+    """Return the files of a layer, each with path, kind, mode, owner, time, link target and content."""
     with tarfile.open(layer) as archive:
         return {
             (it.name, it.type, it.mode, it.uid, it.gid, it.mtime, it.linkname, _content(archive, it)) for it in archive
@@ -48,6 +48,6 @@ def files(layer: Path) -> set[tuple[object, ...]]:
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
-    """Return the digest of a file's content; empty where it has none of its own."""
+    """Return the digest of a file's content; empty for a folder or a link."""
     file = archive.extractfile(member) if member.isreg() else None
     return hashlib.sha256(file.read()).hexdigest() if file else ""

@@ -1,7 +1,7 @@
-"""The container engine that answers on this machine: docker, else podman, else buildah.
+"""Finds the container engine of this machine: docker, else podman, else buildah.
 
-As a program it prints the name of that engine. Where none answers it prints what was tried: in CI that is an error, on
-a laptop the caller may skip what needs an engine.
+As a program it prints the name of the first that answers. If none does, it prints the reasons: in CI that is an error,
+on a laptop the caller may skip sessions that need an engine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ROOT: Final = Path(__file__).parents[1]
-# What each engine must answer before it is taken.
+# The commands that have to succeed before an engine is used.
 QUESTIONS: Final = {
     "docker": (("docker", "info"), ("docker", "buildx", "version")),
     "podman": (("podman", "info"),),
@@ -31,19 +31,19 @@ class ImageError(Exception):
 
 
 def ask(command: Sequence[str]) -> str:
-    """Return what a command prints; it runs in the repository's root.
+    """Run a command in the repository's root and return its output.
 
     Raises:
-        ImageError: It fails, or there is no such program.
+        ImageError: It failed, or there is no such program.
     """
     if shutil.which(command[0]) is None:
-        msg = f"there is no program {command[0]} here"
-        raise ImageError(msg)
+        message = f"there is no program {command[0]} here"
+        raise ImageError(message)
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     if done.returncode:
         complaint = (done.stderr or done.stdout).strip().rpartition("\n")[2]
-        msg = f"`{' '.join(command[:4])}` failed: {complaint or f'exit code {done.returncode}'}"
-        raise ImageError(msg)
+        message = f"`{' '.join(command[:4])}` failed: {complaint or f'exit code {done.returncode}'}"
+        raise ImageError(message)
     return done.stdout.strip()
 
 
@@ -51,7 +51,7 @@ def find_engine() -> str:
     """Return the name of the first engine that answers.
 
     Raises:
-        ImageError: None does.
+        ImageError: No engine answers.
     """
     reasons = []
     for name, questions in QUESTIONS.items():
@@ -62,15 +62,17 @@ def find_engine() -> str:
             reasons.append(str(error))
         else:
             return name
-    msg = f"No container engine answers ({'; '.join(reasons)}). Start Docker with buildx, or install podman or buildah."
-    raise ImageError(msg)
+    message = (
+        f"No container engine answers ({'; '.join(reasons)}). Start Docker with buildx, or install podman or buildah."
+    )
+    raise ImageError(message)
 
 
 def build(engine: str, image: str, variables: Mapping[str, str], *, options: Sequence[str] = ()) -> None:
-    """Build an image under the tags of `tags`, showing the engine's progress.
+    """Build an image with the names of `tags`, showing the engine's progress.
 
     Args:
-        engine: docker, podman or buildah.
+        engine: The program: docker, podman or buildah.
         image: The stem of its Dockerfile.
         variables: The build arguments, by name.
         options: Further options of the engine's build command, such as `--no-cache`.
@@ -82,7 +84,7 @@ def build(engine: str, image: str, variables: Mapping[str, str], *, options: Seq
         command = ["docker", "buildx", "bake", "--load", "--file=docker/docker-bake.hcl", *options, image]
     else:
         dockerfile = f"docker/{image}.Dockerfile"
-        # The format of OCI knows no health check.
+        # The OCI format has no health checks.
         command = [
             engine,
             "build",
@@ -97,27 +99,27 @@ def build(engine: str, image: str, variables: Mapping[str, str], *, options: Seq
         command += [*(f"--tag={tag}" for tag in tags(image, variables)), "."]
     done = subprocess.run(command, cwd=ROOT, check=False, env={**os.environ, **variables})
     if done.returncode:
-        msg = f"{engine} did not build the image {image}: see above what it reports"
-        raise ImageError(msg)
+        message = f"{engine} did not build the image {image}: see its output above"
+        raise ImageError(message)
 
 
 def tags(image: str, variables: Mapping[str, str]) -> list[str]:
-    """Return the names that an image gets: one of the version, and one of the version and commit."""
+    """Return the names of an image: one with the version, and one with the version and the commit."""
     version = variables["VERSION"]
     return [f"headworks-{image}:{version}", f"headworks-{image}:{version}-{variables['TAG']}"]
 
 
 def inspect(engine: str, name: str) -> dict[str, Any]:
-    """Return what an engine says about an image in its store: Id, Size, RootFS and Config among others.
+    """Return the properties of an image in an engine's store: Id, Size, RootFS and Config among others.
 
     Raises:
-        ImageError: It has no such image.
+        ImageError: The store has no such image.
     """
     found: dict[str, Any]
     if engine == "buildah":
-        told = json.loads(ask(["buildah", "inspect", "--type=image", name]))
-        found = {"Id": told["FromImageID"], "Config": told["Docker"]["config"], "RepoDigests": []}
-        found["RootFS"] = {"Layers": told["OCIv1"]["rootfs"]["diff_ids"]}
+        inspected = json.loads(ask(["buildah", "inspect", "--type=image", name]))
+        found = {"Id": inspected["FromImageID"], "Config": inspected["Docker"]["config"], "RepoDigests": []}
+        found["RootFS"] = {"Layers": inspected["OCIv1"]["rootfs"]["diff_ids"]}
     else:
         (found,) = json.loads(ask([engine, "image", "inspect", name]))
     found["Id"] = f"sha256:{found['Id'].removeprefix('sha256:')}"
@@ -125,7 +127,7 @@ def inspect(engine: str, name: str) -> dict[str, Any]:
 
 
 def run_python(engine: str, name: str, code: str) -> str:
-    """Return what Python code prints in an image, run as root without a network, so that it sees every file."""
+    """Run Python code in an image, as root to see every file and without a network, and return its output."""
     if engine == "buildah":
         container = ask(["buildah", "from", "--pull=never", name])
         try:
@@ -137,7 +139,7 @@ def run_python(engine: str, name: str, code: str) -> str:
 
 
 def main() -> int:
-    """Print the engine that answers; without one, say so, and fail in CI."""
+    """Print the engine that answers, or why there is none, which is an error in CI."""
     try:
         sys.stdout.write(f"{find_engine()}\n")
     except ImageError as error:

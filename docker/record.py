@@ -1,4 +1,4 @@
-"""The record of a built image: what it is, how large each layer is, and what is inside."""
+"""The record of a built image: its names and digests, the size of each layer, and its contents."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ def write_record(engine: str, image: str, variables: Mapping[str, str], folder: 
     Args:
         engine: The engine that built it.
         image: The stem of its Dockerfile.
-        variables: What it was built with.
-        folder: Where to; it is made.
+        variables: The build arguments, by name.
+        folder: The folder to write, which is made.
     """
     name = tags(image, variables)[-1]
-    told = inspect(engine, name)
+    inspected = inspect(engine, name)
     contents = json.loads(run_python(engine, name, LIST_CONTENTS))
-    layers = list_layers(engine, image, name, told["RootFS"]["Layers"])
+    layers = list_layers(engine, image, name, inspected["RootFS"]["Layers"])
     record = {
         "format": FORMAT,
         "image": image,
         "tags": tags(image, variables),
-        "id": told["Id"],
-        "size": told.get("Size") or contents["size"],  # buildah does not say
+        "id": inspected["Id"],
+        "size": inspected.get("Size") or contents["size"],  # buildah does not report it
         "budget": budget(image),
         "layers": layers,
         "base": {"name": variables["BASE_NAME"], "digest": variables["BASE_DIGEST"]},
         "model_digest": variables["MODEL_DIGEST"] or None,
         "dataset_digest": variables["DATASET_DIGEST"] or None,
-        "labels": told["Config"]["Labels"],
+        "labels": inspected["Config"]["Labels"],
         "variables": dict(sorted(variables.items())),
     }
     shutil.rmtree(folder, ignore_errors=True)
@@ -56,10 +56,10 @@ def write_record(engine: str, image: str, variables: Mapping[str, str], folder: 
 
 
 def budget(image: str) -> int | None:
-    """Return the most bytes that an image may have, or None where `[tool.headworks.images]` names none.
+    """Return the size limit of an image in bytes, or None if `[tool.headworks.images]` sets none.
 
     Raises:
-        ImageError: What is there is no size.
+        ImageError: The limit is not a size.
     """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     text = project["tool"]["headworks"].get("images", {}).get(image)
@@ -67,18 +67,18 @@ def budget(image: str) -> int | None:
         return None
     found = re.fullmatch(r"([0-9]+) ?(MB|GB)", str(text))
     if not found:
-        msg = f'pyproject.toml: [tool.headworks.images] {image} is {text!r}; write a size such as "240 MB"'
-        raise ImageError(msg)
+        message = f'pyproject.toml: [tool.headworks.images] {image} is {text!r}; write a size such as "240 MB"'
+        raise ImageError(message)
     return int(found[1]) * _UNITS[found[2]]
 
 
 def list_layers(engine: str, image: str, name: str, digests: list[str]) -> list[dict[str, Any]]:
-    """Return name, digest and bytes of each layer, from the lowest; buildah does not say how large they are."""
+    """Return name, digest and size of each layer, from the lowest; buildah does not report sizes."""
     sizes: list[int | None] = [None] * len(digests)
     if engine != "buildah":
         rows = ask([engine, "history", "--no-trunc", "--human=false", "--format={{.Size}}\t{{.CreatedBy}}", name])
         steps = [line.partition("\t") for line in reversed(rows.splitlines())]
-        # Other instructions write into the image's record only, and add no layer.
+        # Other instructions change the image's configuration only, and add no layer.
         known = [int(size) for size, _, step in steps if int(size) or re.search(r"\b(COPY|RUN|WORKDIR)\b", step)]
         sizes = list(known) if len(known) == len(digests) else sizes
     names = layer_names(image)
@@ -87,7 +87,7 @@ def list_layers(engine: str, image: str, name: str, digests: list[str]) -> list[
 
 
 def layer_names(image: str) -> list[str]:
-    """Return a name for each layer that the last stage of a Dockerfile adds: where it is copied from, or the step."""
+    """Return a name for each layer that the last stage of a Dockerfile adds: the source of a copy, or the step."""
     last = (ROOT / f"docker/{image}.Dockerfile").read_text(encoding="utf-8").rpartition("\nFROM ")[2]
     steps = re.findall(r"^(?:COPY(?: --[a-z]+)? --from=(\w+)|COPY|(RUN|WORKDIR))\b", last, flags=re.MULTILINE)
     return [source or (step or "copy").lower() for source, step in steps]
@@ -97,7 +97,7 @@ def save_layers(engine: str, name: str, folder: Path) -> None:
     """Write an image's layers and its configuration as files, each under its digest, for `load_layers`.
 
     Raises:
-        ImageError: The engine fails.
+        ImageError: The engine failed.
     """
     command = {
         "docker": ["docker", "save", name],
@@ -110,15 +110,15 @@ def save_layers(engine: str, name: str, folder: Path) -> None:
     ):
         archive.extractall(folder, filter="data")
     if process.returncode:
-        msg = f"{engine} did not save the image {name}: see above what it reports"
-        raise ImageError(msg)
+        message = f"{engine} did not save the image {name}: see above what it reports"
+        raise ImageError(message)
 
 
 def load_layers(engine: str, folder: Path) -> None:
-    """Bring an image that `save_layers` wrote into an engine's store.
+    """Load an image that `save_layers` wrote into an engine's store.
 
     Raises:
-        ImageError: The engine fails.
+        ImageError: The engine failed.
     """
     with (
         subprocess.Popen([engine, "load"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process,
@@ -126,5 +126,5 @@ def load_layers(engine: str, folder: Path) -> None:
     ):
         archive.add(folder, arcname=".")
     if process.returncode:
-        msg = f"{engine} did not load the image in {folder}: see above what it reports"
-        raise ImageError(msg)
+        message = f"{engine} did not load the image in {folder}: see above what it reports"
+        raise ImageError(message)

@@ -1,4 +1,4 @@
-"""The software bill of materials of an image: what is really inside it, as CycloneDX."""
+"""The software bill of materials of an image, from the metadata found inside it, as CycloneDX."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# Runs inside the image, on its own Python, and finds everything that says what it is, wherever it lies.
+# Runs inside the image, on its own Python, and finds the metadata of every distribution in it.
 LIST_CONTENTS: Final = """
 import email, json, os, platform
 found = {"python": platform.python_version(), "distributions": [], "debian": [], "size": 0}
@@ -39,16 +39,16 @@ if os.path.exists("/var/lib/dpkg/status"):
     found["debian"] = [[it["Package"], it["Version"], it["Architecture"]] for it in installed]
 print(json.dumps(found))
 """
-_NAMESPACE: Final = uuid.UUID("6f1c2f60-6f1e-4b7b-9a43-9a0f4f7c2f3d")  # of the serial numbers made here
+_NAMESPACE: Final = uuid.UUID("6f1c2f60-6f1e-4b7b-9a43-9a0f4f7c2f3d")  # namespace of the serial numbers
 
 
 def write_sbom(path: Path, record: Mapping[str, Any], contents: Mapping[str, Any]) -> None:
-    """Write the bill of materials of an image; the same image has the same one, to the byte.
+    """Write the bill of materials of an image; the same image gives the same bytes.
 
     Args:
-        path: Where to.
-        record: What is known about the image.
-        contents: What `LIST_CONTENTS` printed inside it.
+        path: The file to write.
+        record: The record of the image.
+        contents: The output of `LIST_CONTENTS` inside it.
     """
     built = datetime.fromtimestamp(int(record["variables"]["SOURCE_DATE_EPOCH"]), UTC)
     image = Component(
@@ -69,7 +69,7 @@ def write_sbom(path: Path, record: Mapping[str, Any], contents: Mapping[str, Any
 
 
 def _python(contents: Mapping[str, Any]) -> list[Component]:
-    """Return the interpreter and every distribution that left its metadata."""
+    """Return the interpreter and every installed Python distribution."""
     version = contents["python"]
     purl = PackageURL("generic", None, "python", version)
     interpreter = Component(name="python", version=version, type=ComponentType.PLATFORM, purl=purl, bom_ref=str(purl))
@@ -89,7 +89,7 @@ def _python(contents: Mapping[str, Any]) -> list[Component]:
 
 
 def _debian(contents: Mapping[str, Any]) -> list[Component]:
-    """Return the packages of the distribution below."""
+    """Return the packages of the base image's Debian."""
     purls = (
         PackageURL("deb", "debian", name, version, {"arch": architecture})
         for name, version, architecture in contents["debian"]
@@ -98,7 +98,7 @@ def _debian(contents: Mapping[str, Any]) -> list[Component]:
 
 
 def _model(record: Mapping[str, Any]) -> list[Component]:
-    """Return the model, where there is one."""
+    """Return the model, if the image holds one."""
     if not record["model_digest"]:
         return []
     digest = HashType(alg=HashAlgorithm.SHA_256, content=record["model_digest"])

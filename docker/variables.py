@@ -1,4 +1,4 @@
-"""What the images are built from: the arguments of the Dockerfiles, and the variables of docker-bake.hcl."""
+"""Values for the arguments of the Dockerfiles and the variables of docker-bake.hcl."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def collect(engine: str, image: str) -> dict[str, str]:
     """Return every variable for an image.
 
     Raises:
-        ImageError: Something that goes into the image is not here.
+        ImageError: An input of the image is missing.
     """
     version = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
     commit = ask(["git", "rev-parse", "HEAD"])
@@ -43,13 +43,13 @@ def model_digests() -> dict[str, str]:
     """Return the sha256 of the exported model, and the digest of the dataset that it was trained on.
 
     Raises:
-        ImageError: The stages have not left them.
+        ImageError: The stages that write these files have not run.
     """
     model, dataset = ROOT / "artifacts/export/model.onnx", ROOT / "artifacts/dataset/dataset.json"
     for path in (model, dataset):
         if not path.is_file():
-            msg = f"{path.relative_to(ROOT)} is not there: run `nox -s {path.parent.name}`, which leaves it"
-            raise ImageError(msg)
+            message = f"{path.relative_to(ROOT)} is not there: run `nox -s {path.parent.name}`, which leaves it"
+            raise ImageError(message)
     return {
         "MODEL_DIGEST": hashlib.sha256(model.read_bytes()).hexdigest(),
         "DATASET_DIGEST": json.loads(dataset.read_text(encoding="utf-8"))["digest"],
@@ -57,12 +57,12 @@ def model_digests() -> dict[str, str]:
 
 
 def source() -> str:
-    """Return the address that the repository was cloned from, empty where there is none."""
+    """Return the address of the remote `origin`, or an empty string."""
     try:
         address = ask(["git", "config", "--get", "remote.origin.url"])
     except ImageError:
         return ""
-    # It may carry a password in front of its host, which must not end up in a label.
+    # A password in front of the host must not end up in a label.
     return re.sub("//[^/@]*@", "//", address)
 
 
@@ -73,13 +73,13 @@ def locked_version(name: str) -> str:
 
 
 def resolve_base(engine: str, image: str) -> dict[str, str]:
-    """Return the base image of an image: its name, its digest, and a reference that means just this one.
+    """Return the base image of an image: its name, its digest, and a reference with both.
 
-    The variable BASE_IMAGE names another one than the Dockerfile. What is in the engine's store counts before the
-    registry. An image that was never in a registry has no digest there: its id is its digest, and its name has to do.
+    The variable BASE_IMAGE overrides the Dockerfile, and the engine's store is asked before the registry. An image that
+    was never in a registry has no digest there: its id is used instead, and its name alone is the reference.
 
     Raises:
-        ImageError: It is neither here nor in its registry.
+        ImageError: The base image is neither here nor in its registry.
     """
     dockerfile = (ROOT / f"docker/{image}.Dockerfile").read_text(encoding="utf-8")
     (named,) = re.findall(r"^FROM (\S+) AS interpreter$", dockerfile, flags=re.MULTILINE)
@@ -100,12 +100,12 @@ def resolve_base(engine: str, image: str) -> dict[str, str]:
 
 
 def registry_digest(engine: str, name: str) -> str:
-    """Return the digest that a registry has for a name, from where podman and buildah have to pull it."""
+    """Return the digest of a name in its registry; podman and buildah have to pull the image for that."""
     try:
         if engine == "docker":
             return ask(["docker", "buildx", "imagetools", "inspect", "--format={{.Manifest.Digest}}", name])
         ask([engine, "pull", "--quiet", f"docker.io/library/{name}" if "/" not in name else name])
         return str(inspect(engine, name)["Id"])
     except ImageError as error:
-        msg = f"the base image {name} is neither here nor in a registry that answers: {error}"
-        raise ImageError(msg) from error
+        message = f"the base image {name} is neither here nor in a registry that answers: {error}"
+        raise ImageError(message) from error

@@ -1,7 +1,7 @@
 """Make the repository a team's own in one commit: `nox -s adopt -- --prefix acme --owner @acme/makers`.
 
-Everything happens in a second work tree of the repository, which is removed again. Only when the commit is whole does
-the branch move forward to it, so that whatever goes wrong leaves the repository as it was.
+The changes are made in a second work tree, which is removed at the end. The branch moves forward only when the commit
+is complete, so that a failure leaves the repository unchanged.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomlkit
 from engine import ENGINE, FOLDER, check_engine, take_out
-from ownership import check_owner, hand_over, published_elsewhere, source
+from ownership import check_owner, exclude_from_releases, hand_over, source
 from repository import RefusedError, call, check_free, check_word, prefix_of, project_names
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Make the commit, and return 0, or say why not and return 2."""
+    """Make the commit and return 0, or print the reason for refusing and return 2."""
     parser = argparse.ArgumentParser(prog="nox -s adopt --", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--prefix", help="what the packages' names shall begin with")
     parser.add_argument("--owner", help="who owns the repository on GitHub: @person, or @organisation/team")
@@ -45,10 +45,10 @@ def main() -> int:
 
 
 def adopt(prefix: str | None, owner: str | None, *, from_release: bool) -> list[str]:
-    """Rename the packages, write down whose they are, take the engine out, and return what there is to say about it.
+    """Rename the packages, write their owner, take the engine out, and return lines that describe the result.
 
     Raises:
-        RefusedError: what is asked for cannot be, the work tree is not clean, or a program that is needed failed.
+        RefusedError: An option is invalid, the work tree is not clean, or a program failed.
     """
     names = project_names()
     old = prefix_of(names)
@@ -67,7 +67,7 @@ def adopt(prefix: str | None, owner: str | None, *, from_release: bool) -> list[
     with second_tree() as tree:
         if prefix:
             rename(tree, pattern(old, folders + images()), prefix)
-            leave_out(tree, prefix, names)
+            exclude_engine(tree, prefix, names)
         if owner:
             hand_over(tree, owner, address)
         if from_release:
@@ -78,14 +78,16 @@ def adopt(prefix: str | None, owner: str | None, *, from_release: bool) -> list[
         sweep(Path("packages", folder, "src", f"{old}-{folder}".replace("-", "_")))
     if from_release:
         sweep(FOLDER)
-    return (
-        told(prefix, old, folders) + told_of_owner(owner, prefix, address) + told_of_engine(from_release=from_release)
-    )
+    return [
+        *prefix_lines(prefix, old, folders),
+        *owner_lines(owner, prefix, address),
+        *engine_lines(from_release=from_release),
+    ]
 
 
 @contextlib.contextmanager
 def second_tree() -> Iterator[Path]:
-    """Yield a second work tree of the repository, which is removed again."""
+    """Make a second work tree of the repository, and remove it at the end."""
     with tempfile.TemporaryDirectory(prefix="adopt-") as place:
         tree = Path(place) / "tree"
         call("git", "worktree", "add", "--quiet", "--detach", str(tree), "HEAD")
@@ -96,10 +98,10 @@ def second_tree() -> Iterator[Path]:
 
 
 def check_prefix(prefix: str, old: str, folders: list[str]) -> None:
-    """Refuse a prefix that cannot be.
+    """Refuse an invalid prefix.
 
     Raises:
-        RefusedError: it is not well formed, is the present one, or makes names that others have.
+        RefusedError: It is not well formed, is the present one, or makes names that uv.lock has.
     """
     check_word(prefix, "a prefix")
     if prefix == old:
@@ -108,15 +110,15 @@ def check_prefix(prefix: str, old: str, folders: list[str]) -> None:
     check_free([f"{prefix}-{folder}" for folder in folders])
 
 
-def leave_out(tree: Path, prefix: str, names: dict[str, str]) -> None:
-    """Have releases leave out the engine, whose name is that of its folder and stays: another repository has it."""
+def exclude_engine(tree: Path, prefix: str, names: dict[str, str]) -> None:
+    """Leave the engine out of releases: it keeps its name, which belongs to another repository."""
     for folder, name in names.items():
         if name == folder != prefix:
-            published_elsewhere(tree / "packages" / folder / "pyproject.toml")
+            exclude_from_releases(tree / "packages" / folder / "pyproject.toml")
 
 
-def told(prefix: str | None, old: str, folders: list[str]) -> list[str]:
-    """Return what there is to say about another prefix."""
+def prefix_lines(prefix: str | None, old: str, folders: list[str]) -> list[str]:
+    """Return the lines that describe a change of the prefix."""
     if not prefix:
         return []
     return [
@@ -125,8 +127,8 @@ def told(prefix: str | None, old: str, folders: list[str]) -> list[str]:
     ]
 
 
-def told_of_owner(owner: str | None, prefix: str | None, address: str) -> list[str]:
-    """Return what there is to say about the owner."""
+def owner_lines(owner: str | None, prefix: str | None, address: str) -> list[str]:
+    """Return the lines that describe the owner, or the placeholders for one."""
     if not owner and not prefix:
         return []
     if not owner:
@@ -138,8 +140,8 @@ def told_of_owner(owner: str | None, prefix: str | None, address: str) -> list[s
     ]
 
 
-def told_of_engine(*, from_release: bool) -> list[str]:
-    """Return what there is to say about the engine."""
+def engine_lines(*, from_release: bool) -> list[str]:
+    """Return the lines that describe where the engine comes from."""
     if not from_release:
         return []
     return [
@@ -149,10 +151,10 @@ def told_of_engine(*, from_release: bool) -> list[str]:
 
 
 def check_clean() -> None:
-    """Refuse a work tree in which something is not committed.
+    """Refuse a work tree with changes that are not committed.
 
     Raises:
-        RefusedError: it is no clean work tree of git, or not its root.
+        RefusedError: The folder is not the root of a clean work tree of git.
     """
     if changed := call("git", "status", "--porcelain"):
         message = f"The work tree has changes that are not committed; commit or stash them first:\n{changed}"
@@ -165,12 +167,12 @@ def images() -> list[str]:
 
 
 def pattern(old: str, endings: list[str]) -> re.Pattern[str]:
-    """Return what finds the prefix of distributions and modules, of images, whose names have a variable, and of teams.
+    """Return a pattern that matches the prefix in names of distributions, modules, images and teams.
 
-    A name that a number follows, as in `headworks-data 1`, is that of a form of files: it is hashed into digests that
-    exist, and stays.
+    A name with a number after it, as in `headworks-data 1`, names a file format: it is hashed into existing digests and
+    stays.
     """
-    projects = "|".join(endings)  # a folder's name has nothing that a pattern would read otherwise
+    projects = "|".join(endings)  # names of folders have no special characters
     modules = projects.replace("-", "_")
     image = r"\$?\{(?:image\b|record\[)"
     project = rf"{old}(?=-(?:{projects})(?![A-Za-z0-9]| [0-9])|-{image})"
@@ -180,7 +182,7 @@ def pattern(old: str, endings: list[str]) -> re.Pattern[str]:
 
 
 def rename(tree: Path, names: re.Pattern[str], prefix: str) -> None:
-    """Rename in the content of every text file that git tracks, and in every path."""
+    """Replace the prefix in the content and the path of every text file that git tracks."""
     for name in call("git", "-C", str(tree), "ls-files", "-z").split("\0"):
         path = tree / name
         if not name or path.is_symlink() or not path.is_file():
@@ -189,7 +191,7 @@ def rename(tree: Path, names: re.Pattern[str], prefix: str) -> None:
         try:
             text = content.decode()
         except UnicodeDecodeError:
-            continue  # an image or a table has no names in it
+            continue  # binary files hold no names
         path.write_bytes(replaced(names, prefix, text).encode())
         moved = tree / replaced(names, prefix, name)
         if moved != path:
@@ -198,15 +200,15 @@ def rename(tree: Path, names: re.Pattern[str], prefix: str) -> None:
 
 
 def replaced(names: re.Pattern[str], prefix: str, text: str) -> str:
-    """Return a text with the prefix in the place of the former one, with underscores where a module is named."""
+    """Return a text with the new prefix, with underscores in names of modules."""
     return names.sub(lambda it: prefix.replace("-", "_") if it.string[it.end()] == "_" else prefix, text)
 
 
 def committed(tree: Path, message: str) -> str:
-    """Put in order what depends on the length and the order of names, commit all, and return the commit.
+    """Lock, sort and format the sources, whose names have changed, and return the commit of all changes.
 
     Raises:
-        RefusedError: the sources cannot be put in order, or git refuses the commit.
+        RefusedError: Ruff finds a mistake, nothing has changed, or git refuses the commit.
     """
     place = str(tree)
     call("uv", "lock", "--quiet", "--project", place)
@@ -216,15 +218,15 @@ def committed(tree: Path, message: str) -> str:
     call("ruff", "check", "--quiet", place)
     call("git", "-C", place, "add", "--all")
     if not call("git", "-C", place, "status", "--porcelain"):
-        message = "The repository is as you ask for already: there is nothing to commit."
+        message = "The repository is already as you ask for: there is nothing to commit."
         raise RefusedError(message)
-    # The hooks are those of a work tree that has its tools: this one has none.
+    # The hooks need tools that this work tree does not have.
     call("git", "-C", place, "commit", "--quiet", "--no-verify", f"--message={message}")
     return call("git", "-C", place, "rev-parse", "HEAD").strip()
 
 
 def allow_long_texts(tree: Path) -> None:
-    """Raise the limit for lines that longer names have made too long: comments and texts, which ruff does not fold."""
+    """Raise the limit for comments and strings that longer names made too long, since ruff does not wrap them."""
     found = call("ruff", "check", "--select=E501", "--exit-zero", "--output-format=concise", str(tree))
     lengths = [int(it) for it in re.findall(r"Line too long \((\d+) > ", found)]
     if lengths:
@@ -235,7 +237,7 @@ def allow_long_texts(tree: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what git ignores and so left in a folder that was renamed: compiled modules."""
+    """Remove a renamed folder if it only holds compiled modules, which git ignored and left behind."""
     if folder.is_dir() and all("__pycache__" in it.parts for it in folder.rglob("*") if it.is_file()):
         shutil.rmtree(folder)
 

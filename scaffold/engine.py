@@ -1,4 +1,4 @@
-"""Leave the engine to its own repository: its release becomes a dependency, and what only its makers need goes."""
+"""Replaces the engine's package by a dependency on its release, and removes the files that only its makers need."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from repository import RefusedError, call
 ENGINE = "headworks"
 FOLDER = Path("packages", ENGINE)
 INDEX = f"https://pypi.org/project/{ENGINE}/"
-# What else is about the making of the engine alone.
+# Further files that only the engine's makers need.
 OWN = [
     *(Path("benchmarks", f"{it}.py") for it in ("edges", "gate", "gate_worlds", "peers", "scheduling", "speed")),
     Path("benchmarks/workspaces.py"),
@@ -24,15 +24,15 @@ OWN = [
     *(Path("tests", it) for it in ("test_engine_from_release.py", "test_report.py")),
 ]
 CAMPAIGN = f'run_campaign(session, "{ENGINE}"'
-GROUPS = ["browser"]  # of tests that go
+GROUPS = ["browser"]  # dependency groups of removed tests
 _LINK = re.compile(r"\[([^]]*)\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
 def check_engine() -> None:
-    """Refuse a repository whose engine is no package of it.
+    """Refuse a repository that does not hold the engine as a package.
 
     Raises:
-        RefusedError: it is a dependency already.
+        RefusedError: The engine is a dependency already.
     """
     if not FOLDER.is_dir():
         message = f"There is no {FOLDER.as_posix()}: the engine comes from a release already."
@@ -40,14 +40,14 @@ def check_engine() -> None:
 
 
 def take_out(tree: Path) -> None:
-    """Have a work tree take the engine from the index, and remove what is about its making.
+    """Make a work tree take the engine from the index, and remove its package and the files of its makers.
 
     Args:
-        tree: the work tree.
+        tree: The work tree.
     """
     gone = [FOLDER, *OWN]
     extras = tomllib.loads((tree / FOLDER / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = f"{ENGINE}[{','.join(sorted(extras['optional-dependencies']))}]"
+    distribution = f"{ENGINE}[{','.join(sorted(extras['optional-dependencies']))}]"
     version = (tree / "VERSION").read_text(encoding="utf-8").strip()
     shutil.rmtree(tree / FOLDER)
     for path in OWN:
@@ -56,7 +56,7 @@ def take_out(tree: Path) -> None:
     text, sessions = without_campaigns(noxfile.read_text(encoding="utf-8"))
     noxfile.write_text(text, encoding="utf-8")
     settings = tree / "pyproject.toml"
-    changed = with_release(settings.read_text(encoding="utf-8"), f"{wanted}>={version}", sessions)
+    changed = with_release(settings.read_text(encoding="utf-8"), f"{distribution}>={version}", sessions)
     settings.write_text(changed, encoding="utf-8")
     script = tree / ".ci/run"
     script.write_text(without_steps(script.read_text(encoding="utf-8"), sessions), encoding="utf-8")
@@ -67,7 +67,7 @@ def take_out(tree: Path) -> None:
 
 
 def without_campaigns(text: str) -> tuple[str, list[str]]:
-    """Return a noxfile without the sessions that only the engine's makers run, and the names of these."""
+    """Return a noxfile without the campaigns of the engine's makers, and the names of these sessions."""
     blocks = text.split("\n\n\n")
     campaigns = [it for it in blocks if CAMPAIGN in it]
     kept = "\n\n\n".join(it for it in blocks if it not in campaigns)
@@ -77,12 +77,12 @@ def without_campaigns(text: str) -> tuple[str, list[str]]:
 
 
 def with_release(text: str, requirement: str, sessions: list[str]) -> str:
-    """Return the root's pyproject.toml with the engine as a dependency.
+    """Return the root's pyproject.toml with the engine as a dependency from the index.
 
     Args:
-        text: the file.
-        requirement: what shall be installed.
-        sessions: those that are gone.
+        text: The file.
+        requirement: The requirement to install.
+        sessions: The removed sessions.
     """
     root: Any = tomlkit.parse(text)
     groups, tools = root["dependency-groups"], root["tool"]
@@ -109,23 +109,23 @@ def with_release(text: str, requirement: str, sessions: list[str]) -> str:
 
 
 def listed(texts: list[str]) -> Any:  # noqa: ANN401 - an item of tomlkit
-    """Return a list of texts as this repository writes it."""
+    """Return a list of strings as an item of TOML, written as in this repository."""
     return tomlkit.value(f"[ {', '.join(map(json.dumps, texts))} ]" if texts else "[  ]")
 
 
 def without_steps(script: str, sessions: list[str]) -> str:
-    """Return a script without the steps that run one of the sessions, or prepare what went with the groups."""
+    """Return a script without the steps that run removed sessions or install tools for removed tests."""
     gone = re.compile("|".join([*(rf"\bnox -s {it}\b" for it in sessions), "in a real browser"]))
     return "\n\n".join(it for it in script.split("\n\n") if not gone.search(it))
 
 
 def with_links(text: str, folder: Path, gone: list[Path]) -> str:
-    """Return a page that leads to the engine's own page where it led to what is gone.
+    """Return a page whose links to removed files lead to the engine's page on the index.
 
     Args:
-        text: the page.
-        folder: where it lies.
-        gone: what is not there any more.
+        text: The page.
+        folder: The folder that the page is in.
+        gone: The removed files and folders.
     """
 
     def led(found: re.Match[str]) -> str:

@@ -1,6 +1,6 @@
 """Make a package from the templates beside this program: `nox -s new-package -- features`.
 
-Whatever goes wrong, an interruption among it, leaves the repository as it was.
+A failure or an interruption leaves the repository unchanged.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CLASSIFIERS = re.compile(r"^classifiers = \[.*?\]\n", re.MULTILINE | re.DOTALL)
 
 
 def main() -> int:
-    """Make the package, and return 0, or say why not and return 2."""
+    """Make the package and return 0, or print the reason for refusing and return 2."""
     parser = argparse.ArgumentParser(prog="nox -s new-package --", description=__doc__.partition("\n")[0])
     parser.add_argument("name", help="the package's folder; its name is that with the prefix of the others")
     name = parser.parse_args().name
@@ -37,11 +37,11 @@ def main() -> int:
 
 
 def make(name: str) -> str:
-    """Make a package in a folder of that name, and return the package's own name.
+    """Make a package in the folder packages/NAME, and return the name of its distribution.
 
     Raises:
-        RefusedError: the name cannot be used, or a program that is needed failed.
-        OSError: a file could not be written.
+        RefusedError: The name is invalid or taken, or a program failed.
+        OSError: A file could not be written.
     """
     check_word(name, "the name of a package")
     names = project_names()
@@ -57,7 +57,7 @@ def make(name: str) -> str:
         write(folder, page, name, project)
         rewritten = with_package(before[SHARED[0]].decode(), project, names.get("data", ""))
         SHARED[0].write_text(rewritten, encoding="utf-8")
-        call("ruff", "check", "--quiet", "--fix", str(folder))  # names that are sorted depend on what they are
+        call("ruff", "check", "--quiet", "--fix", str(folder))  # the order of sorted names depends on the names
         call("ruff", "format", "--quiet", str(folder))
         call("uv", "lock", "--quiet")
     except BaseException:
@@ -67,7 +67,7 @@ def make(name: str) -> str:
 
 
 def write(folder: Path, page: Path, name: str, project: str) -> None:
-    """Write the templates, with the package's names in the place of the example's."""
+    """Write the templates, with the package's names in place of the example's."""
     template = TEMPLATES / "package"
     for source in sorted(it for it in template.rglob("*") if it.is_file() and "__pycache__" not in it.parts):
         file = folder / filled(source.relative_to(template).as_posix(), name, project)
@@ -75,7 +75,7 @@ def write(folder: Path, page: Path, name: str, project: str) -> None:
         file.write_text(filled(source.read_text(encoding="utf-8"), name, project), encoding="utf-8")
     shutil.copyfile("LICENSE", folder / "LICENSE")
     own = folder / "pyproject.toml"
-    # The Pythons are those of the other packages, one of which may be left out of releases.
+    # The same Pythons as the other packages, one of which may be excluded from releases.
     other = next(it for it in sorted(Path("packages").glob("*/pyproject.toml")) if it != own)
     common = CLASSIFIERS.findall(other.read_text(encoding="utf-8").replace(PRIVATE, ""))
     own.write_text(CLASSIFIERS.sub(lambda _: common[0], own.read_text(encoding="utf-8")), encoding="utf-8")
@@ -94,26 +94,26 @@ def filled(text: str, name: str, project: str) -> str:
     return re.sub("|".join(names), lambda it: names[it[0]], text)
 
 
-def with_package(text: str, project: str, beside: str) -> str:
-    """Return the root's pyproject.toml with a package that others can depend on, held to the rules of another.
+def with_package(text: str, project: str, sibling: str) -> str:
+    """Return the root's pyproject.toml with a new package, as a source for others and in the contracts for imports.
 
     Args:
-        text: the file.
-        project: the name of the new package.
-        beside: the name of the package whose rules about imports count for it as well.
+        text: The file.
+        project: The name of the new package.
+        sibling: The name of the package whose contracts the new one joins.
     """
     root: Any = tomlkit.parse(text)
     root["tool"]["uv"]["sources"][project] = tomlkit.value("{ workspace = true }")
     linter = root["tool"]["importlinter"]
     contracts = [it for it in linter["contracts"] if it["type"] == "forbidden"]
     lists = [it[key] for it in contracts for key in ("source_modules", "forbidden_modules")]
-    for modules in (linter["root_packages"], *(it for it in lists if beside.replace("-", "_") in it)):
+    for modules in (linter["root_packages"], *(it for it in lists if sibling.replace("-", "_") in it)):
         modules.append(project.replace("-", "_"))
     return tomlkit.dumps(root)
 
 
 def take_back(folder: Path, page: Path, before: dict[Path, bytes]) -> None:
-    """Leave the repository as it was."""
+    """Restore the repository as it was before."""
     shutil.rmtree(folder, ignore_errors=True)
     page.unlink(missing_ok=True)
     for path, content in before.items():

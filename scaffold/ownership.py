@@ -1,4 +1,4 @@
-"""Whose a repository on GitHub is: its owner in CODEOWNERS, in the ruleset of main and in what packages say of it."""
+"""The owner of a repository on GitHub: in CODEOWNERS, in the ruleset of main and in the packages' metadata."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _PROJECT = re.compile(r"^\[project\]\n(?:.+\n)+", re.MULTILINE)
 
 
 def check_owner(owner: str) -> None:
-    """Refuse what GitHub takes for no owner.
+    """Refuse an owner that GitHub would not accept.
 
     Raises:
-        RefusedError: it is neither a person nor a team.
+        RefusedError: The text names neither a person nor a team.
     """
     if not OWNER.fullmatch(owner):
         message = f"{owner!r} is no owner: name a person, as in @me, or a team of an organisation, as in @acme/makers."
@@ -30,10 +30,10 @@ def check_owner(owner: str) -> None:
 
 
 def source() -> str:
-    """Return the address of the repository on the web, from that of its remote `origin`.
+    """Return the web address of the repository, derived from its remote `origin`.
 
     Raises:
-        RefusedError: it has none, or one that is not on a server.
+        RefusedError: There is no `origin`, or it is not on a server.
     """
     remote = call("git", "config", "--default", "", "--get", "remote.origin.url").strip()
     found = _REMOTE.fullmatch(remote)
@@ -43,20 +43,20 @@ def source() -> str:
             " `git remote add origin https://github.com/OWNER/NAME.git` first."
         )
         raise RefusedError(message)
-    host = found[1] if remote.startswith("http") else found[1].partition(":")[0]  # the port is that of ssh
+    host = found[1] if remote.startswith("http") else found[1].partition(":")[0]  # the port belongs to ssh
     return f"https://{host}/{found[2]}"
 
 
 def hand_over(tree: Path, owner: str, address: str) -> None:
-    """Write down whose a repository is.
+    """Write the owner into a repository.
 
     Args:
-        tree: its work tree.
-        owner: a person or a team.
-        address: where it is on the web.
+        tree: The work tree.
+        owner: A person or a team, as in @me or @acme/makers.
+        address: The web address of the repository.
 
     Raises:
-        RefusedError: a package names other addresses already.
+        RefusedError: A package already names other addresses.
     """
     owners = tree / ".github/CODEOWNERS"
     lines = owners.read_text(encoding="utf-8").splitlines()
@@ -64,13 +64,13 @@ def hand_over(tree: Path, owner: str, address: str) -> None:
     owners.write_text("\n".join([*written, ""]), encoding="utf-8")
     if "/" not in owner:
         ruleset = tree / ".github/rulesets/main.json"
-        ruleset.write_text(of_a_person(ruleset.read_text(encoding="utf-8")), encoding="utf-8")
+        ruleset.write_text(for_person(ruleset.read_text(encoding="utf-8")), encoding="utf-8")
     for file in sorted(tree.glob("packages/*/pyproject.toml")):
         file.write_text(with_source(file, address), encoding="utf-8")
 
 
-def of_a_person(text: str) -> str:
-    """Return a ruleset for a personal account: it has no merge queue, and nobody else who could approve."""
+def for_person(text: str) -> str:
+    """Return a ruleset for a personal account, which has no merge queue and nobody else who could approve."""
     ruleset = json.loads(text)
     ruleset["rules"] = [it for it in ruleset["rules"] if it["type"] != "merge_queue"]
     for rule in ruleset["rules"]:
@@ -81,10 +81,10 @@ def of_a_person(text: str) -> str:
 
 
 def with_source(file: Path, address: str) -> str:
-    """Return a package's pyproject.toml with the address of its source.
+    """Return a package's pyproject.toml with the web address of its source.
 
     Raises:
-        RefusedError: it names other addresses already.
+        RefusedError: It already names other addresses.
     """
     text = file.read_text(encoding="utf-8")
     urls = tomllib.loads(text)["project"].get("urls", {})
@@ -96,8 +96,8 @@ def with_source(file: Path, address: str) -> str:
     return _PROJECT.sub(lambda it: f'{it[0]}urls.Source = "{address}"\n', text, count=1)
 
 
-def published_elsewhere(file: Path) -> None:
-    """Have a release leave a package out, which another repository publishes."""
+def exclude_from_releases(file: Path) -> None:
+    """Exclude a package from releases, because another repository publishes it."""
     text = file.read_text(encoding="utf-8")
     if PRIVATE not in text:
         file.write_text(text.replace('  "Programming', f'{PRIVATE}  "Programming', 1), encoding="utf-8")

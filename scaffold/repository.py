@@ -1,4 +1,4 @@
-"""What these programs know about the repository: its packages, their prefix, and what names may be."""
+"""Facts about the repository that these programs share: its packages, their prefix, and the rules for names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST = 30  # letters of a name
 
 
 class RefusedError(Exception):
-    """What was asked for cannot be done; the message says why, and what to do."""
+    """A request cannot be fulfilled; the message says why, and what to do."""
 
 
 def project_names() -> dict[str, str]:
@@ -22,10 +22,10 @@ def project_names() -> dict[str, str]:
 
 
 def prefix_of(names: dict[str, str]) -> str:
-    """Return what the packages' names begin with, as in `headworks` of `headworks-data` in the folder `data`.
+    """Return the prefix of the packages' names, as in `headworks` of `headworks-data` in the folder `data`.
 
     Raises:
-        RefusedError: no package is called so.
+        RefusedError: No package has such a name.
     """
     for folder, name in names.items():
         if name.endswith(f"-{folder}"):
@@ -34,20 +34,20 @@ def prefix_of(names: dict[str, str]) -> str:
     raise RefusedError(message)
 
 
-def check_word(word: str, what: str) -> None:
-    """Refuse what can be no part of a package's name."""
+def check_word(word: str, role: str) -> None:
+    """Refuse a word that cannot be part of a package's name."""
     if not WORD.fullmatch(word) or len(word) > LONGEST:
         message = (
-            f"{word!r} cannot be {what}: it has to begin with a letter and have lowercase letters, digits and single"
+            f"{word!r} cannot be {role}: it has to begin with a letter and have lowercase letters, digits and single"
             f" hyphens, at most {LONGEST} in all, as in `features`."
         )
         raise RefusedError(message)
 
 
-def check_free(wanted: list[str]) -> None:
-    """Refuse names that uv.lock has already, here or on an index."""
+def check_free(names: list[str]) -> None:
+    """Refuse names that uv.lock already has, of packages here or on an index."""
     lock = tomllib.loads(Path("uv.lock").read_text(encoding="utf-8"))
-    if taken := sorted({it["name"] for it in lock["package"]} & set(wanted)):
+    if taken := sorted({it["name"] for it in lock["package"]} & set(names)):
         message = f"uv.lock has {', '.join(taken)} already: choose another name."
         raise RefusedError(message)
 
@@ -56,10 +56,10 @@ def call(*command: str) -> str:
     """Run a program and return what it printed.
 
     Raises:
-        RefusedError: it failed.
+        RefusedError: It failed.
     """
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
-        message = f"`{' '.join(command)}` failed, so that all is as it was:\n{done.stdout.strip()}"
+        message = f"`{' '.join(command)}` failed, so that nothing has changed:\n{done.stdout.strip()}"
         raise RefusedError(message)
     return done.stdout

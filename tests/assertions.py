@@ -1,8 +1,8 @@
 """Finds tests that expect nothing: they are green whatever the code does.
 
-Call `python tests/assertions.py` in the root; it names every one, and exits with 1 if there is any, or with 2 if it
-cannot tell. A test expects something if it asserts what could be false, or waits for an error or a warning, or calls a
-function that does, of its file or of a conftest.py that holds for it.
+Call `python tests/assertions.py` in the root; it names every one, and exits with 1 if there are any, or with 2 if a
+file cannot be read. A test expects something if it asserts an expression that can be false, or waits for an error or a
+warning, or calls a function that does so, of its own file or of a conftest.py above it.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _EXPECTING: Final = {"RaisesGroup", "deprecated_call", "fail", "raises", "warns"
 
 
 class AssertionsError(Exception):
-    """Nothing can be told of the tests; the message says why."""
+    """The tests cannot be read; the message says why."""
 
 
 def silent_tests(root: Path) -> list[str]:
-    """Return where the tests of a repository stand that expect nothing, each as `file:line: name`.
+    """Return the tests of a repository that expect nothing, each as `file:line: name`.
 
     Raises:
-        AssertionsError: There is no test, or a file cannot be understood.
+        AssertionsError: There is no test, or a file cannot be parsed.
     """
     places = [it for folder in _FOLDERS for it in sorted(root.glob(folder))]
     files = {file: place for place in places for file in sorted(place.rglob("test_*.py"))}
@@ -49,13 +49,13 @@ def silent_tests(root: Path) -> list[str]:
 
 
 def _helpers(file: Path, place: Path) -> set[str]:
-    """Return the names of the functions a test may call that expect something, or call one that does."""
+    """Return the names of functions that tests of a file may call and that expect something directly or not."""
     shared = [it / "conftest.py" for it in file.parents if it.is_relative_to(place)]
     functions = [it for one in (file, *shared) if one.is_file() for it in _functions(one)]
     helpers = {it.name for it in functions if _expects(it)}
     called = [(it.name, _called(it)) for it in functions]
-    while more := {name for name, names in called if helpers & names} - helpers:
-        helpers |= more
+    while callers := {name for name, names in called if helpers & names} - helpers:
+        helpers |= callers
     return helpers
 
 
@@ -65,20 +65,20 @@ def _functions(file: Path) -> list[Function]:
     try:
         tree = ast.parse(file.read_bytes(), str(file))
     except SyntaxError as error:
-        message = f"{file}:{error.lineno or 1}: {error.msg}; nothing can be told of the tests before that is mended."
+        message = f"{file}:{error.lineno or 1}: {error.msg}; mend that first, since its tests cannot be read."
         raise AssertionsError(message) from error
     return [it for it in ast.walk(tree) if isinstance(it, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def _expects(function: Function) -> bool:
-    """Whether a function itself asserts what could be false, or waits for an error or a warning."""
+    """Whether a function itself asserts an expression that can be false, or waits for an error or a warning."""
     if any(not _is_always_true(it.test) for it in ast.walk(function) if isinstance(it, ast.Assert)):
         return True
     return any(_is_expecting(it) for it in _calls(function))
 
 
 def _is_always_true(test: ast.expr) -> bool:
-    """Whether it can be seen that something is true, or false, whatever the code does."""
+    """Whether an expression has the same truth whatever the code does."""
     match test:
         case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
             return any(not isinstance(it, ast.Starred) for it in parts)
@@ -89,7 +89,7 @@ def _is_always_true(test: ast.expr) -> bool:
 
 
 def _is_expecting(called: ast.expr) -> bool:
-    """Whether what is called is of pytest, unittest or the like, and fails where something is not as expected."""
+    """Whether a called function is one of pytest, unittest or the like that fails a test."""
     match called:
         case ast.Name(id=name) | ast.Attribute(value=ast.Name(id="pytest"), attr=name) if name in _EXPECTING:
             return True
@@ -102,7 +102,7 @@ def _is_expecting(called: ast.expr) -> bool:
 
 
 def _calls(function: Function) -> Iterable[ast.expr]:
-    """Return what a function calls."""
+    """Return the expressions that a function calls."""
     return (it.func for it in ast.walk(function) if isinstance(it, ast.Call))
 
 
@@ -119,7 +119,7 @@ def _called(function: Function) -> set[str]:
 
 
 def main() -> int:
-    """Name the tests that expect nothing, in the repository that is the working folder."""
+    """Print the tests that expect nothing, in the repository that is the working folder."""
     try:
         found = silent_tests(Path.cwd())
     except AssertionsError as error:

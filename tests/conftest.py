@@ -1,4 +1,4 @@
-"""A scratch copy of this repository, in which a test may break things."""
+"""Fixtures: scratch copies of this repository, in which a test may break things."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Scratch:
 
 
 class Result:
-    """What a run of nox printed, and how its sessions ended."""
+    """The output of a run of nox, and the status of each session."""
 
     def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
         """Read the lines `nox > Session NAME was successful` and `nox > Session NAME failed`."""

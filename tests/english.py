@@ -74,8 +74,8 @@ def breaches(root: Path, chosen: Sequence[str] = ()) -> list[str]:
     """Return each phrase and name that has a better one, as `file:line: phrase: what to write`.
 
     Args:
-        root: the repository.
-        chosen: files or folders in it; all that git tracks if there are none.
+        root: The repository.
+        chosen: Files or folders in it; all that git tracks if there are none.
     """
     command = ["git", "ls-files", "-z", "--", *chosen]
     names = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, text=True).stdout.split("\0")

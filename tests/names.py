@@ -1,8 +1,8 @@
-"""Finds names that are not this repository's: whoever types what a page says must not install a stranger's package.
+"""Finds names of packages that are not this repository's, so that no document makes people install a stranger's.
 
-Call `python tests/names.py` in the root; it names every one, and exits with 1 if there is any. The packages' names have
-one prefix and agree with their folders, modules, commands and tables, and what a page, a message or a docstring has
-people install is one of them, with an extra that it has, or is in uv.lock. No index is asked: a release does that.
+Call `python tests/names.py` in the root; it prints every one, and exits with 1 if there are any. The packages' names
+have one prefix and match their folders, modules, commands and tables. An install command in a page, a message or a
+docstring names one of them, with an extra that it has, or a package in uv.lock. No index is asked: a release does that.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _INSTALLED: Final = re.compile(
 )
 _WORD: Final = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[([\w,-]+)\])?(?:[<>=!~].*)?")
 _VALUED: Final = re.compile(r" --?(?:python|target|requirements?|r|with)[ =]\S+")  # options of pip and uv
-# What else a page has people install, beside a backend of fsspec that nothing here needs itself.
+# Further packages that pages tell people to install: a backend of fsspec that nothing here needs itself.
 _KNOWN: Final = {"s3fs"}
 
 
 def strangers(root: Path) -> list[str]:
-    """Return the names in a repository that are not its own, each in a line that says where it stands."""
+    """Return the names in a repository that are not its own, each in a line with its place."""
     projects = {it.parent: _toml(it)["project"] for it in sorted(root.glob("packages/*/pyproject.toml"))}
     names = {folder.name: project["name"] for folder, project in projects.items()}
     found = [f"packages/{folder.name}: {it}" for folder in projects for it in _of_package(folder, projects[folder])]
@@ -47,7 +47,7 @@ def strangers(root: Path) -> list[str]:
 
 
 def _of_package(folder: Path, project: dict[str, Any]) -> Iterator[str]:
-    """Yield what is called otherwise in a package."""
+    """Yield the names in a package that do not match its folder."""
     name = str(project["name"])
     if name != folder.name and not name.endswith(f"-{folder.name}"):
         yield f"its name is {name}, which does not end as its folder does"
@@ -60,7 +60,7 @@ def _of_package(folder: Path, project: dict[str, Any]) -> Iterator[str]:
 
 
 def _pages(root: Path) -> list[Path]:
-    """Return the files that people read and that may have them install something."""
+    """Return the files that may hold install commands for people."""
     command = [
         "git",
         "ls-files",
@@ -79,7 +79,7 @@ def _pages(root: Path) -> list[Path]:
 
 
 def _of_page(root: Path, file: Path, extras: dict[str, set[str]], known: set[str]) -> Iterator[str]:
-    """Yield what a page has people install and is neither ours nor known."""
+    """Yield the install commands in a page whose package is neither ours nor known."""
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         for found in _INSTALLED.finditer(line):
             words = [it.strip("'\".,:") for it in _VALUED.sub("", found[1]).split()]
@@ -98,7 +98,7 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Name every stranger in the repository that is the working folder."""
+    """Print every such name in the repository that is the working folder."""
     found = strangers(Path.cwd())
     sys.stdout.write("".join(f"{it}\n" for it in found) or "Every name is the repository's own.\n")
     return 1 if found else 0

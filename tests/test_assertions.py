@@ -57,7 +57,7 @@ def write_test(root: Path, text: str) -> None:
 def test_a_test_that_expects_nothing_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], body: str, *, is_silent: bool
 ) -> None:
-    """Whether it has no assertion, or one that cannot fail; what a helper asserts counts."""
+    """Whether it has no assertion, or one that cannot fail; assertions of helpers count."""
     write_test(tmp_path, f"{OWN}def test_it():\n    {body}\n")
     assert silent_tests(tmp_path) == ["packages/a/tests/deep/test_a.py:4: test_it"] * is_silent
     monkeypatch.chdir(tmp_path)
@@ -66,14 +66,14 @@ def test_a_test_that_expects_nothing_is_named(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "part"),
     [("def test_it(:\n", "test_a.py:1: invalid syntax"), (OWN, "has no test in packages/*/tests")],
 )
-def test_where_nothing_can_be_told_no_test_passes_for_a_good_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str, told: str
+def test_files_that_cannot_be_read_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str, part: str
 ) -> None:
-    """A file that cannot be understood is named in a line, and so is a folder without tests."""
+    """A file with wrong syntax is named in a line, and so is a folder without tests."""
     write_test(tmp_path, text)
     monkeypatch.chdir(tmp_path)
     assert main() == 2
-    assert told in capsys.readouterr().err
+    assert part in capsys.readouterr().err

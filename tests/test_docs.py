@@ -1,4 +1,4 @@
-"""What the documents tell people to type exists, and a link that leads nowhere is found."""
+"""Sessions and options that the documents name exist, and broken links are found."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def typed() -> list[tuple[str, str]]:
 
 
 def help_of(command: str) -> str:
-    """Return what a command of headworks answers to `--help`, and what its subcommands do."""
+    """Return the help of a command of headworks and of its subcommands."""
     run = [sys.executable, "-m", "headworks", command]
     text = subprocess.run([*run, "--help"], check=True, capture_output=True, text=True).stdout
     for below in re.findall(r"^    ([a-z]+)  ", text, flags=re.MULTILINE):
@@ -43,7 +43,12 @@ def test_every_session_that_a_page_names_exists() -> None:
         for words in NAMED.findall(code)
         for name in re.findall(r"\"[^\"]+\"|\S+", words)
     }
-    examples = {"NAME", "tests-3.13(features)", "typecheck(features)", "build(features)"}  # of a package to be made
+    examples = {
+        "NAME",
+        "tests-3.13(features)",
+        "typecheck(features)",
+        "build(features)",
+    }  # of a package that does not exist yet
     assert len(named) > 30
     assert {(page, name) for page, name in named if name not in known | examples} == set()
 

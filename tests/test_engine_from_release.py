@@ -22,9 +22,9 @@ OPTION = ["--engine-from-release"]
 def test_a_repository_without_the_engine_passes(
     scratch: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing names what is gone, the lock has the release, and the sessions that need the engine install that."""
+    """No file names the removed folder, the lock has the release, and sessions that need the engine install that."""
     scratch.run("uv", "build", "--quiet", "--wheel", f"--out-dir={tmp_path}", f"packages/{ENGINE}")
-    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))  # in the place of the index
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))  # in place of the index
     scratch.nox("adopt", posargs=OPTION)
     assert scratch.run("git", "rev-list", "--count", "HEAD").stdout.strip() == "2"
     assert not (scratch.root / "packages" / ENGINE).exists()
@@ -52,7 +52,7 @@ def test_an_engine_that_is_not_released_is_not_taken_out(scratch: Scratch) -> No
     scratch.run("git", "commit", "--quiet", "--all", "--message=Be of the future")
     result = scratch.nox("adopt", check=False, posargs=OPTION)
     assert result.red == {"adopt"}
-    assert "so that all is as it was" in result.output
+    assert "so that nothing has changed" in result.output
     assert "No solution found when resolving dependencies" in result.output
     assert ENGINE in result.output.partition("No solution found")[2]
     assert scratch.run("git", "rev-list", "--count", "HEAD").stdout.strip() == "2"

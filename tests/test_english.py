@@ -19,8 +19,8 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(repository: Path, name: str, text: str) -> list[str]:
-    """Return what is found in a file of a repository."""
+def found_in(repository: Path, name: str, text: str) -> list[str]:
+    """Return the breaches in a repository after a file was written and added to it."""
     (repository / name).parent.mkdir(parents=True, exist_ok=True)
     (repository / name).write_text(text, encoding="utf-8")
     subprocess.run(["git", "add", "--all"], cwd=repository, check=True)
@@ -49,7 +49,7 @@ def told(repository: Path, name: str, text: str) -> list[str]:
 )
 def test_a_phrase_or_name_of_the_table_is_found(name: str, text: str, found: str, repository: Path) -> None:
     """In texts, comments, openings of docstrings and names, also where a line ends inside."""
-    [line] = told(repository, name, text)
+    [line] = found_in(repository, name, text)
     assert found in line
 
 
@@ -65,17 +65,17 @@ def test_a_phrase_or_name_of_the_table_is_found(name: str, text: str, found: str
         ("tests/english.py", "# let be\n"),
     ],
 )
-def test_what_is_no_prose_or_says_what_a_test_expects_is_passed_over(name: str, text: str, repository: Path) -> None:
-    """Code, examples, and the sentences of tests, which may begin with any word."""
-    assert told(repository, name, text) == []
+def test_code_examples_and_sentences_of_tests_are_not_searched(name: str, text: str, repository: Path) -> None:
+    """A sentence that states the behaviour of a test may begin with any word."""
+    assert found_in(repository, name, text) == []
 
 
-def test_the_program_tells_what_it_found_where_it_is_asked_to_look(
+def test_the_program_prints_breaches_in_the_chosen_files(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A folder or a file among those that git tracks; all of them without arguments."""
-    told(repository, "one/a.md", "let be\n")
-    told(repository, "two/b.md", "let be\n")
+    """Without arguments, in all files that git tracks."""
+    found_in(repository, "one/a.md", "let be\n")
+    found_in(repository, "two/b.md", "let be\n")
     (repository / "two/b.md").unlink()
     monkeypatch.chdir(repository)
     monkeypatch.setattr("sys.argv", ["english.py", "two"])

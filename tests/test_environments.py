@@ -1,4 +1,4 @@
-"""Sessions install what the lock and the present sources say, whatever an environment held before."""
+"""Sessions install the locked versions and the present sources, whatever an environment held before."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_probe() -> None:
 
 
 def test_a_reused_environment_never_keeps_an_old_wheel(scratch: Scratch) -> None:
-    """A changed source line of an unchanged version is what the next `nox -s tests` sees."""
+    """The next `nox -s tests` sees a changed source line, even if the version is the same."""
     source = scratch.root / "packages/data/src/headworks_data/__init__.py"
     original = source.read_text(encoding="utf-8")
     probe = scratch.root / "packages/data/tests/test_probe.py"
@@ -39,7 +39,7 @@ def test_a_reused_environment_never_keeps_an_old_wheel(scratch: Scratch) -> None
 
 
 def test_tests_run_side_by_side_where_nothing_else_runs(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One process is enough for what arguments choose, and beside other sessions."""
+    """One process is enough for tests chosen by arguments, and while other sessions run."""
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     for file in scratch.root.glob("packages/data/tests/test_*.py"):
         file.unlink()

@@ -1,4 +1,4 @@
-"""A commit that breaks a rule is refused by the hook that is there for it."""
+"""A commit that breaks a rule is refused by the hook for that rule."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOOKS = {
     for hook in repo["hooks"]
 }
 
-# What breaks each rule: the file to write and its content.
+# A breach of each rule: the file to write and its content.
 BREACHES = {
     "ruff-check": ("packages/data/src/headworks_data/breach.py", '"""Doc."""\n\nimport os\n'),
     "ruff-format": ("packages/data/src/headworks_data/breach.py", '"""Doc."""\n\nx = {  "a":1 }\n'),
@@ -53,14 +53,14 @@ BREACHES = {
 
 @pytest.fixture(scope="module")
 def guarded(make_scratch: MakeScratch) -> Scratch:
-    """A scratch copy in which the hooks are installed as a user installs them."""
+    """Return a scratch copy in which the hooks are installed as a user installs them."""
     scratch = make_scratch()
     scratch.run("pre-commit", "install")
     return scratch
 
 
 def commit(scratch: Scratch, path: str, content: str | None, *, skip: set[str]) -> tuple[int, str]:
-    """Write a file and try to commit it; leave the repository as it was."""
+    """Write a file and try to commit it, and restore the repository afterwards."""
     file = scratch.root / path
     if content is None:
         content = file.read_text(encoding="utf-8").replace("dependencies = [ ", 'dependencies = [ "attrs", ')
@@ -68,7 +68,7 @@ def commit(scratch: Scratch, path: str, content: str | None, *, skip: set[str]) 
     file.write_text(content, encoding="utf-8")
     scratch.run("git", "add", "--all")
     scratch.run("git", "add", "--force", path)
-    # The hooks shall use this session's environment as it is.
+    # The hooks use this session's environment unchanged.
     environ = {"UV_PROJECT_ENVIRONMENT": sys.prefix, "UV_NO_SYNC": "1", "SKIP": ",".join(sorted(skip))}
     done = scratch.run("git", "commit", "--message=Try", check=False, **environ)
     scratch.run("git", "reset", "--quiet", "--hard", "HEAD~1" if done.returncode == 0 else "HEAD")
@@ -97,7 +97,7 @@ def test_a_stale_lock_is_answered_with_the_command_that_mends_it(guarded: Scratc
 
 
 def test_types_are_checked_by_nox_only_where_an_environment_has_to_be_made(guarded: Scratch) -> None:
-    """What is there is asked at once; what is older than the lock, or than a package's dependencies, is made anew."""
+    """A current environment is used directly; one older than the lock or a package's dependencies is made again."""
     skip = set(HOOKS) - {"mypy"}
     assert commit(guarded, *BREACHES["mypy"], skip=skip)[0] == 1
     _, again = commit(guarded, *BREACHES["mypy"], skip=skip)
@@ -109,8 +109,8 @@ def test_types_are_checked_by_nox_only_where_an_environment_has_to_be_made(guard
     assert "typecheck(headworks)" not in anew
 
 
-def test_what_belongs_to_no_package_is_typed_too(guarded: Scratch) -> None:
-    """A program of the workflows is no part of any package."""
+def test_files_outside_packages_are_typed_too(guarded: Scratch) -> None:
+    """A program of the workflows belongs to no package."""
     breach = (".github/programs/breach.py", BREACHES["mypy"][1])
     returncode, output = commit(guarded, *breach, skip=set(HOOKS) - {"mypy"})
     assert returncode == 1
@@ -118,7 +118,7 @@ def test_what_belongs_to_no_package_is_typed_too(guarded: Scratch) -> None:
 
 
 def test_a_clean_commit_passes_every_hook(guarded: Scratch) -> None:
-    """The hooks refuse breaches, not commits: a good module goes in."""
+    """The hooks refuse breaches only: a good module is committed."""
     returncode, output = commit(
         guarded, "packages/data/src/headworks_data/good.py", '"""A good module."""\n', skip=set()
     )

@@ -1,4 +1,4 @@
-"""The program that builds images chooses its engine, and says what is missing."""
+"""The program that builds images finds its engine, or prints why there is none."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def find(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return a function that runs the choice where only the given programs are, each with its exit code."""
+    """Return a function that runs the program where only the given commands exist, each with its exit code."""
 
     def run(ci: str = "", **programs: int) -> subprocess.CompletedProcess[str]:
         for name, code in programs.items():
@@ -48,7 +48,7 @@ def find(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 def test_the_first_engine_that_answers_is_taken(
     find: Callable[..., subprocess.CompletedProcess[str]], programs: dict[str, int], engine: str
 ) -> None:
-    """Docker before podman before buildah; one that is installed but does not answer is passed over."""
+    """Docker before podman before buildah; one that is installed but does not answer is skipped."""
     found = find(**programs)
     assert (found.returncode, found.stdout) == (0, f"{engine}\n")
 
@@ -70,7 +70,7 @@ FILES = [("opt/a/module.py", b"one", 0o644), ("opt/a-1.dist-info/RECORD", b"two"
 
 
 def saved(folder: Path, files: Sequence[tuple[str, bytes, int]], user: str = "65532") -> Path:
-    """Write an image of one layer as an engine saves it, and return the folder."""
+    """Write an image of one layer in the form in which an engine saves it, and return the folder."""
     folder.mkdir()
     with tarfile.open(folder / "layer.tar", mode="w") as archive:
         for name, content, mode in files:
@@ -98,6 +98,6 @@ def saved(folder: Path, files: Sequence[tuple[str, bytes, int]], user: str = "65
 def test_images_are_the_same_whatever_order_their_files_have(
     tmp_path: Path, files: Sequence[tuple[str, bytes, int]], user: str, numbers: list[int]
 ) -> None:
-    """What an engine has in its store decides over the order in which it writes a layer; nothing else may differ."""
+    """The content of an engine's store decides the order of the files in a layer; nothing else may differ."""
     differing = runpy.run_path(str(ROOT / "docker/compare.py"))["differing"]
     assert differing(saved(tmp_path / "one", FILES), saved(tmp_path / "other", files, user)) == numbers

@@ -1,4 +1,4 @@
-"""What is applied to a cluster or a compose project fits the image, the server and each other."""
+"""The manifests for Kubernetes, KServe and compose match the image, the server and each other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 DOCKER = Path(__file__).parents[1] / "docker"
 MANIFESTS = sorted((DOCKER / "kubernetes").glob("*.yaml"))
-# The fields of KServe's v1beta1 predictor, besides those of a pod, that are used here.
+# The fields of KServe's v1beta1 predictor that are used here, in addition to those of a pod.
 PREDICTOR = {"minReplicas": int, "maxReplicas": int, "scaleMetric": str, "scaleTarget": int}
 
 
@@ -25,7 +25,7 @@ def documents(path: Path) -> list[dict[str, Any]]:
 
 
 def pods(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the pods that the documents of a file make."""
+    """Yield the pods in the documents of a file."""
     for document in documents(path):
         if document["kind"] == "Deployment":
             yield document["spec"]["template"]["spec"]
@@ -34,7 +34,7 @@ def pods(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def test_the_deployment_has_all_that_keeps_it_available() -> None:
-    """Deployment, service, autoscaler and disruption budget are about the same pods, of which two are always meant."""
+    """Deployment, service, autoscaler and disruption budget select the same pods, of which two always run."""
     found = {it["kind"]: it for it in documents(DOCKER / "kubernetes/serving.yaml")}
     labels = found["Deployment"]["spec"]["template"]["metadata"]["labels"]
     assert found["Deployment"]["spec"]["selector"]["matchLabels"] == labels
@@ -48,7 +48,7 @@ def test_the_deployment_has_all_that_keeps_it_available() -> None:
 
 
 def test_the_inference_service_is_one_of_kserve() -> None:
-    """Its predictor is a pod, which Kubernetes' own schema judges, with KServe's fields beside it."""
+    """Its predictor is a pod, checked by Kubernetes' own schema, plus KServe's fields."""
     (found,) = documents(DOCKER / "kubernetes/inference-service.yaml")
     assert (found["apiVersion"], found["kind"]) == ("serving.kserve.io/v1beta1", "InferenceService")
     assert list(found["spec"]) == ["predictor"]

@@ -1,4 +1,4 @@
-"""A name that is not the repository's own is found."""
+"""Names of packages that are not the repository's own are found."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def repository(tmp_path: Path) -> Path:
     ],
 )
 @pytest.mark.parametrize("file", ["docs/a.md", "packages/works/src/works/a.py"])
-def test_what_people_are_told_to_install_is_ours_or_locked(
+def test_install_commands_name_packages_that_are_ours_or_locked(
     file: str,
     line: str,
     part: str,
@@ -61,14 +61,14 @@ def test_what_people_are_told_to_install_is_ours_or_locked(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """With an extra that there is, in pages and in messages."""
+    """With an existing extra, in pages and in messages."""
     (repository / file).parent.mkdir(exist_ok=True)
     (repository / file).write_text(f"# Text\n{line}\n")
     monkeypatch.chdir(repository)
     assert main() == bool(part)
-    told = capsys.readouterr().out
-    assert part in told
-    assert told.startswith(f"{file}:2: " if part else "Every name")
+    output = capsys.readouterr().out
+    assert part in output
+    assert output.startswith(f"{file}:2: " if part else "Every name")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_name_that_was_changed_in_one_place_only_is_found(
 
 
 def test_packages_have_one_prefix(repository: Path) -> None:
-    """But the engine, whose name is that of its folder."""
+    """Except the engine, whose name is that of its folder."""
     (repository / "packages/model/src/other_model").mkdir(parents=True)
     (repository / "packages/model/pyproject.toml").write_text(PROJECT.format(name="other-model"))
     assert "packages: their names begin with other, works; they have to have one prefix" in strangers(repository)

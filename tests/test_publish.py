@@ -1,4 +1,4 @@
-"""A release is published under names that are its own only."""
+"""A release is published under its own names only."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def index() -> Iterator[str]:
 
 
 def test_nothing_is_uploaded_under_a_strangers_name(scratch: Scratch, index: str) -> None:
-    """The session that publishes asks before; what another repository publishes it leaves out."""
+    """The session asks the index before it publishes, and leaves out packages that another repository publishes."""
     files = [file.relative_to(scratch.root) for file in scratch.root.glob("packages/*/pyproject.toml")]
     version = 'dynamic = [ "version" ]\n'
     for file in files:

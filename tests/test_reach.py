@@ -1,4 +1,4 @@
-"""What a change reaches in this repository, and what it leaves alone."""
+"""A change in this repository reaches exactly the sessions that it can affect."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ UNCHANGED = ("has not passed yet as it is, though nothing differs", "always runs
 
 @pytest.fixture
 def changed(built: Scratch) -> Iterator[Scratch]:
-    """Give a repository whose pipeline has passed, and take its sources back afterwards."""
+    """Yield a repository whose pipeline has passed, and restore its sources afterwards."""
     yield built
     built.run("git", "checkout", "--quiet", "--", ".")
 
 
 def headworks(scratch: Scratch, *arguments: str) -> str:
-    """Return what headworks prints in a repository."""
+    """Run headworks in a repository and return its output."""
     return str(scratch.run(sys.executable, "-m", "headworks", *arguments).stdout)
 
 
@@ -41,8 +41,8 @@ def reached(planned: dict[str, dict[str, Any]]) -> set[str]:
     return {name for name, it in running.items() if not all(why.startswith(UNCHANGED) for why in it["reasons"])}
 
 
-def test_a_comment_in_serving_reaches_serving_and_what_reads_the_whole_tree(changed: Scratch) -> None:
-    """Nothing of the data or the model is run for it."""
+def test_a_comment_in_serving_reaches_serving_and_sessions_that_depend_on_every_file(changed: Scratch) -> None:
+    """No session of the data or the model runs for it."""
     changed.replace("packages/serving/src/headworks_serving/_model.py", "import json\n", "import json  # A comment.\n")
     planned = plan(changed)
     found = reached(planned)
@@ -52,7 +52,7 @@ def test_a_comment_in_serving_reaches_serving_and_what_reads_the_whole_tree(chan
 
 
 def test_another_salt_reaches_every_stage_and_no_test_of_serving(changed: Scratch) -> None:
-    """The dataset changes, so that all which is made of it waits for the new one."""
+    """The dataset changes, so that every stage after it waits for the new one."""
     changed.replace("packages/data/dataset.toml", 'salt = "b"', 'salt = "c"')
     planned = plan(changed)
     assert {name: planned[name]["state"] for name in STAGES} == dict.fromkeys(STAGES, "waiting") | {"dataset": "run"}
@@ -61,7 +61,7 @@ def test_another_salt_reaches_every_stage_and_no_test_of_serving(changed: Scratc
 
 
 def test_an_edited_test_of_data_trains_nothing_again(changed: Scratch) -> None:
-    """The dataset is made once more and is the same, so that what was made of it stays covered."""
+    """The dataset is built again and is the same, so that later stages stay covered."""
     changed.replace("packages/data/tests/test_api.py", "from __future__", "# A comment.\nfrom __future__")
     assert {name: it["state"] for name, it in plan(changed).items() if name in STAGES[:2]} == {
         "dataset": "run",
@@ -72,7 +72,7 @@ def test_an_edited_test_of_data_trains_nothing_again(changed: Scratch) -> None:
 
 
 def test_a_reformatted_network_stops_at_the_exported_model(changed: Scratch) -> None:
-    """It trains to the same weights and exports to the same bytes, so that nothing is served and checked again."""
+    """It trains to the same weights and exports to the same bytes, so that later stages stay covered."""
     changed.replace(
         "packages/model/src/headworks_model/_network.py",
         "[nn.BatchNorm2d(channels, affine=False)]",

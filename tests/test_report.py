@@ -53,7 +53,7 @@ ASKED = """return {
 
 
 def page() -> Page:
-    """Return a page whose every part is wide: long names, many columns, many classes."""
+    """Return a page in which every part is wide: long names, many columns, many classes."""
     nodes = tuple(Node(name=f"session {number} {'x' * 20}", state="passed") for number in range(12))
     blocks = (
         Text(text=LONG),
@@ -74,18 +74,18 @@ def page() -> Page:
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder, and remembers what it was asked for."""
+    """Serves a folder, and records the requests."""
 
     asked: list[str]
 
     def log_message(self, *_: object) -> None:
-        """Remember a request."""
+        """Record a request."""
         self.asked.append(self.path)
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve the page on this machine; at the end, nothing else must have been asked for."""
+    """Serve the page on this machine; at the end, no other request must have come."""
     folder: Path = tmp_path_factory.mktemp("report")
     (folder / "report.html").write_text(as_html(page()), encoding="utf-8")
     Quiet.asked = []
@@ -98,7 +98,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
-    """Start Chromium; where there is none, that is said, and in CI it is an error."""
+    """Start Chromium; a machine without it skips the tests, and in CI that is an error."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
         reason = "Chromium and its driver are not installed: apt-get install chromium chromium-driver"
@@ -107,7 +107,7 @@ def browser() -> Iterator[webdriver.Chrome]:
         pytest.skip(reason)
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    # Without a sandbox, since containers allow none; what is shown is our own page.
+    # Without a sandbox, which containers do not allow; the page is our own.
     for it in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-first-run"):
         options.add_argument(it)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
@@ -117,7 +117,7 @@ def browser() -> Iterator[webdriver.Chrome]:
 
 
 def shown(browser: webdriver.Chrome, address: str, width: int, scheme: str) -> dict[str, Any]:
-    """Open the page as a screen of some width shows it, light or dark, and return what is asked about it."""
+    """Open the page in a window of some width, light or dark, and return the value of a script."""
     screen = {"width": width, "height": 900, "screenWidth": width, "screenHeight": 900}
     screen |= {"deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
@@ -129,7 +129,7 @@ def shown(browser: webdriver.Chrome, address: str, width: int, scheme: str) -> d
 
 
 def logged(browser: webdriver.Chrome, kind: str) -> list[dict[str, Any]]:
-    """Return what the browser noted since it was last asked."""
+    """Return the browser's log since the last call."""
     found: list[dict[str, Any]] = browser.get_log(kind)  # type: ignore[no-untyped-call]  # selenium has no types here
     return found
 
@@ -137,7 +137,7 @@ def logged(browser: webdriver.Chrome, kind: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_the_page_fits_and_is_silent(browser: webdriver.Chrome, address: str, width: int, scheme: str) -> None:
-    """Nothing is wider than the window, nothing is complained about, and nothing is asked of anybody else."""
+    """Nothing is wider than the window, the browser logs no problem, and no other server gets a request."""
     for kind in ("browser", "performance"):
         logged(browser, kind)
     found = shown(browser, address, width, scheme)
@@ -154,7 +154,7 @@ def test_the_page_fits_and_is_silent(browser: webdriver.Chrome, address: str, wi
 
 
 def test_light_and_dark_are_legible(browser: webdriver.Chrome, address: str) -> None:
-    """Every text stands out from what is behind it by 4.5 to 1 at least, as WCAG 2.2 asks of small letters."""
+    """Every text has a contrast to its background of at least 4.5 to 1, as WCAG 2.2 demands for small letters."""
     for scheme in ("light", "dark"):
         found = shown(browser, address, 1280, scheme)
         assert contrast(found["ink"], found["back"]) >= 7
@@ -168,7 +168,7 @@ def test_light_and_dark_are_legible(browser: webdriver.Chrome, address: str) -> 
 
 
 def contrast(one: str, two: str) -> float:
-    """Return how much a colour stands out from another, 1 to 21.
+    """Return the contrast ratio of two colours, 1 to 21.
 
     Source:
         Web Content Accessibility Guidelines 2.2, definitions of contrast ratio and relative luminance.

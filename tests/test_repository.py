@@ -1,4 +1,4 @@
-"""What the repository promises about itself."""
+"""The repository keeps the promises that its documents make."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A package that is made, and packages that get another prefix, pass everything at once."""
+"""A new package, and packages with another prefix, pass every session at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 @pytest.fixture(scope="module")
 def kept(make_scratch: MakeScratch) -> Scratch:
-    """Make a scratch copy for tests after which it has to be as it was."""
+    """Make a scratch copy that its tests must leave unchanged."""
     return make_scratch()
 
 
@@ -34,14 +34,14 @@ def planned(scratch: Scratch) -> dict[str, str]:
 
 
 def test_a_new_package_passes_everything_at_once(scratch: Scratch) -> None:
-    """It is linted, typed, tested to the last branch, built, held to the rules about imports, and planned."""
+    """It is linted, typed, tested with full branch coverage, built, planned, and its imports are checked."""
     scratch.nox("new-package", posargs=["features"])
-    wanted = [f"tests-{RUNNING}(features)", "typecheck(features)", "build(features)"]
-    scratch.passes(*wanted, "imports")
+    expected = [f"tests-{RUNNING}(features)", "typecheck(features)", "build(features)"]
+    scratch.passes(*expected, "imports")
     measured = f"--data-file=artifacts/tests/features-{RUNNING}.coverage"
     scratch.run("coverage", "report", measured, "--fail-under=100")
     scratch.passes_the_hooks()
-    assert {name: planned(scratch)[name] for name in wanted} == dict.fromkeys(wanted, "run")
+    assert {name: planned(scratch)[name] for name in expected} == dict.fromkeys(expected, "run")
     root = nox.project.load_toml(scratch.root / "pyproject.toml")["tool"]
     assert f"{PREFIX}-features" in root["uv"]["sources"]
     assert f"{PREFIX}_features" in root["importlinter"]["root_packages"]
@@ -67,11 +67,11 @@ def test_a_name_that_cannot_be_is_refused(kept: Scratch, name: str, why: str) ->
 
 
 def test_a_package_that_cannot_be_locked_is_taken_back(scratch: Scratch) -> None:
-    """Where uv finds no versions that fit, nothing is left of the package."""
+    """If uv finds no matching versions, no file of the package is left."""
     scratch.replace("packages/data/pyproject.toml", '"numpy>=2.1"', '"numpy>=9999"')
     scratch.run("git", "commit", "--quiet", "--all", "--message=Ask for what there is not")
     result = scratch.nox("new-package", check=False, posargs=["features"])
-    assert "`uv lock --quiet` failed, so that all is as it was" in result.output
+    assert "`uv lock --quiet` failed, so that nothing has changed" in result.output
     assert not scratch.run("git", "status", "--porcelain").stdout
     assert not (scratch.root / "packages/features").exists()
 
@@ -92,8 +92,8 @@ def test_a_prefix_that_cannot_be_is_refused(kept: Scratch, prefix: str, why: str
     assert kept.run("git", "rev-list", "--count", "HEAD").stdout.strip() == "1"
 
 
-def test_what_is_not_committed_is_not_touched(scratch: Scratch) -> None:
-    """A work tree with changes is refused, since they would be mixed with the renaming."""
+def test_a_work_tree_with_changes_is_refused(scratch: Scratch) -> None:
+    """The changes would be mixed with the renaming."""
     (scratch.root / "note.txt").write_text("mine\n", encoding="utf-8")
     result = scratch.nox("adopt", check=False, posargs=["--prefix", OTHER])
     assert result.red == {"adopt"}
@@ -102,13 +102,13 @@ def test_what_is_not_committed_is_not_touched(scratch: Scratch) -> None:
 
 
 def test_another_prefix_is_one_commit_that_passes(scratch: Scratch) -> None:
-    """No file has the former names any more, and what is installed, checked and planned has the new ones."""
+    """No file has the former names, and every session installs, checks and plans the new ones."""
     scratch.nox("adopt", posargs=["--prefix", OTHER])
     assert scratch.run("git", "rev-list", "--count", "HEAD").stdout.strip() == "2"
     assert not scratch.run("git", "status", "--porcelain").stdout
     assert scratch.run("git", "worktree", "list").stdout.count("\n") == 1
     former = scratch.run("git", "grep", "-ohE", f"{PREFIX}[-_](data|model|serving|training)( [0-9])?", check=False)
-    assert set(former.stdout.splitlines()) <= {f"{PREFIX}-data 1"}  # what digests of datasets begin with
+    assert set(former.stdout.splitlines()) <= {f"{PREFIX}-data 1"}  # the beginning of digests of datasets
     assert (scratch.root / f"packages/data/src/{OTHER}_data/py.typed").is_file()
     owners = (scratch.root / ".github/CODEOWNERS").read_text(encoding="utf-8")
     assert set(re.findall(r"@([\w-]+)/", owners)) == {OTHER}
@@ -123,7 +123,7 @@ def test_another_prefix_is_one_commit_that_passes(scratch: Scratch) -> None:
 
 
 def test_the_longest_prefix_fits(scratch: Scratch) -> None:
-    """Lines that only longer names made too long are no mistake, now and later."""
+    """Ruff accepts lines that only longer names made too long."""
     scratch.nox("adopt", posargs=["--prefix", "a" * 30])
     assert scratch.run("git", "rev-list", "--count", "HEAD").stdout.strip() == "2"
     scratch.run("ruff", "check", ".")

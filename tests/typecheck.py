@@ -1,8 +1,8 @@
-"""Check types with mypy: of a whole package, as its session does, or of what changed files belong to, as the hook does.
+"""Checks types with mypy: of a whole package, for its session, or of what changed files belong to, for the hook.
 
-In the environment of `nox -s "typecheck(data)"`, `python tests/typecheck.py data` checks all that this session is for.
-From anywhere, `python tests/typecheck.py --changed FILE...` asks the mypy of the session's environment, which the
-session makes where there is none, or where it is older than what it was made from.
+In the environment of `nox -s "typecheck(data)"`, `python tests/typecheck.py data` checks everything that this session
+covers. From anywhere, `python tests/typecheck.py --changed FILE...` runs mypy in the session's environment, which the
+session makes if it is missing, or older than the files that it was made from.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 
 class Check(NamedTuple):
-    """What one mypy checks, since its parts import each other, or have modules of equal names elsewhere."""
+    """The paths of one run of mypy: they import each other, and other paths may have modules of the same names."""
 
     package: str
     paths: tuple[str, ...]
@@ -23,7 +23,7 @@ class Check(NamedTuple):
 
 
 PACKAGES: Final = sorted(it.parent.name for it in Path("packages").glob("*/pyproject.toml"))
-# Where what belongs to no package is checked: with the engine, whose pages the tests look at, if it is here.
+# The package with which everything outside packages is checked: the engine, whose pages the tests read, if it is here.
 ONCE: Final = "headworks" if "headworks" in PACKAGES else PACKAGES[0]
 CHECKS: Final = [
     *(Check(it, (f"packages/{it}/src", f"packages/{it}/tests"), (f"packages/{it}",)) for it in PACKAGES),
@@ -31,7 +31,7 @@ CHECKS: Final = [
     Check(ONCE, ("docker", "docs", ".github/programs"), ("docker", "docs", ".github/programs")),
     Check(ONCE, ("scaffold/new_package.py", "scaffold/adopt.py"), ("scaffold",)),
 ]
-# What the environment of every package is made from, and how mypy is set.
+# The files that the environment of every package is made from; they hold the settings of mypy as well.
 SHARED: Final = ("pyproject.toml", "uv.lock")
 MADE: Final = "typecheck.made"  # in an environment, once everything is installed
 
@@ -50,10 +50,10 @@ def main(arguments: list[str]) -> int:
 
 
 def check_changed(files: list[str]) -> int:
-    """Check what files belong to; where the environment for it has to be made, by the session that makes it."""
+    """Check the parts that files belong to; if an environment is missing, run the session that makes it."""
     checks = [it for it in CHECKS if any(belongs(Path(name), it) for name in files)]
     missing = {it.package for it in checks if not is_made(it.package)}
-    # The environment has the other packages as they were when it was made.
+    # The environment holds the other packages as of the time when it was made.
     sources = os.pathsep.join(f"packages/{it}/src" for it in PACKAGES)
     codes = [mypy(python(it.package), it, MYPYPATH=sources) for it in checks if it.package not in missing]
     if missing:

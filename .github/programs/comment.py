@@ -1,9 +1,9 @@
 """Posts the report of a run of CI to its pull request: one comment, updated in place.
 
-Nothing that the run wrote is trusted. Which pull request it belongs to is asked of GitHub, by the branch and the commit
-in the event, or by these alone where the fork has been deleted since. Where the same branch is proposed to several
-branches, nothing tells which of them a run was for: each gets the comment, which names the run. The report is quoted as
-a block of text, which no content of it can leave. Reads the variables that GitHub Actions sets, and GITHUB_TOKEN.
+Nothing that the run wrote is trusted. GitHub's API says which pull request it belongs to, by the fork, the branch and
+the commit in the event; without the fork where that has been deleted. One branch may be proposed to several branches,
+and a run does not say for which of them it was: each pull request gets the comment, which names the run. The report is
+quoted as a block of text that nothing in it can close. Reads the variables of GitHub Actions, and GITHUB_TOKEN.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MAX_PAGES: Final = 30
 
 
 def pages(github: GitHub, path: str, **query: str) -> Iterator[dict[str, Any]]:
-    """Yield what GitHub lists, page by page."""
+    """Yield the entries of a list of GitHub, page by page."""
     for page in range(1, _MAX_PAGES):
         found = github.call("GET", path, None, per_page="100", page=str(page), **query)
         yield from found
@@ -39,13 +39,13 @@ def pull_requests(github: GitHub, run: dict[str, Any]) -> list[int]:
     """Return the numbers of the open pull requests of a run's branch whose last commit is the run's."""
     fork = run["head_repository"]  # null where it has been deleted
     query = {"head": f"{fork['owner']['login']}:{run['head_branch']}"} if fork and fork["owner"] else {}
-    wanted = (run["head_branch"], run["head_sha"])
+    head = (run["head_branch"], run["head_sha"])
     found = pages(github, "pulls", state="open", **query)
-    return [int(it["number"]) for it in found if (it["head"]["ref"], it["head"]["sha"]) == wanted]
+    return [int(it["number"]) for it in found if (it["head"]["ref"], it["head"]["sha"]) == head]
 
 
 def known_comment(github: GitHub, number: int) -> int | None:
-    """Return the comment that an earlier run has posted to a pull request."""
+    """Return the id of the comment that an earlier run posted to a pull request."""
     for it in pages(github, f"issues/{number}/comments"):
         # The author is null where the account has been deleted.
         if (it["user"] or {}).get("type") == "Bot" and str(it["body"]).startswith(MARK):
@@ -54,7 +54,7 @@ def known_comment(github: GitHub, number: int) -> int | None:
 
 
 def post(github: GitHub, number: int, content: dict[str, Any]) -> str:
-    """Post or update the comment of a pull request, and say which of both."""
+    """Post or update the comment of a pull request, and return a line that says which."""
     known = known_comment(github, number)
     if known is None:
         github.call("POST", f"issues/{number}/comments", content)
@@ -64,8 +64,8 @@ def post(github: GitHub, number: int, content: dict[str, Any]) -> str:
 
 
 def body(report: str, run: dict[str, Any]) -> str:
-    """Return the comment: the report as a block of text with a fence that it does not contain."""
-    # Control characters could hide what is there, and so could marks that turn the direction of a line.
+    """Return the comment's text: the report in a block whose fence does not occur in it."""
+    # Control characters could hide parts of the text, and so could marks that change the direction of a line.
     text = re.sub(r"[^\n\t -~\u00a0-\u200a\u2010-\u2027\u2030-\u205f\u2070-\ud7ff]", "", report)[:_LIMIT].strip()
     text = re.sub(r"^```text\n(.*)\n```$", r"\1", text, flags=re.DOTALL)
     longest = max((len(it) for it in re.findall("`+", text)), default=0)
@@ -76,13 +76,13 @@ def body(report: str, run: dict[str, Any]) -> str:
 
 
 def beginning(report: Path) -> str:
-    """Return as much of a report as a comment could hold, and read no more of it, however large it is."""
+    """Return as much of a report as a comment can hold; the rest of a large file is not read."""
     with report.open("rb") as file:
         return file.read(4 * _LIMIT).decode(errors="replace")
 
 
 def main(report: Path) -> int:
-    """Post or update the comment of the run that the event tells of."""
+    """Post or update the comment of the run that the event describes."""
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
     run = event["workflow_run"]
     github = GitHub()

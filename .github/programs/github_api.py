@@ -1,4 +1,4 @@
-"""The part of GitHub's REST API that the programs here need, by the variables that GitHub Actions sets."""
+"""Client for the part of GitHub's REST API that these programs need; reads the variables of GitHub Actions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class GitHub:
     """One repository on GitHub."""
 
     def __init__(self) -> None:
-        """Take where it is, which it is, and GITHUB_TOKEN, which lets one in."""
+        """Take the address, the repository's name and GITHUB_TOKEN from the environment."""
         self._base = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}"
         self._headers = {
             "Accept": "application/vnd.github+json",
@@ -27,10 +27,10 @@ class GitHub:
         }
 
     def call(self, method: str, path: str, content: dict[str, Any] | None = None, **query: str) -> Any:  # noqa: ANN401 - whatever GitHub answers
-        """Return the answer to one request.
+        """Send one request and return the answer.
 
         Raises:
-            urllib.error.URLError: GitHub could not be reached, did not do it, or answered what nobody can read.
+            urllib.error.URLError: GitHub could not be reached, refused, or sent an answer that is not JSON.
         """
         url = f"{self._base}/{path}{'?' if query else ''}{urllib.parse.urlencode(query)}"
         data = None if content is None else json.dumps(content).encode()

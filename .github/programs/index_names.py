@@ -1,10 +1,9 @@
-"""Makes sure that the names under which packages are published are free on the package index, or this repository's own.
+"""Checks that the names of the packages to publish are free on the package index, or belong to this repository.
 
 A name is ours if its newest file on the index names an address that the package here names as well, as
-`urls.Source = "https://…"` in its pyproject.toml; one of these has to be the repository's. A package with the
-classifier `Private :: Do Not Upload` is not published, and nobody is asked about its name. The index is that of
-UV_PUBLISH_CHECK_URL, or of `check-url` in [tool.uv], or else the one that uv.lock has its packages from. Reads the
-variables that GitHub Actions sets.
+`urls.Source = "https://…"` in its pyproject.toml; one of these has to be the repository's. Packages with the classifier
+`Private :: Do Not Upload` are not published and not checked. The index is that of UV_PUBLISH_CHECK_URL, or of
+`check-url` in [tool.uv], or else the one that uv.lock has its packages from. Reads the variables of GitHub Actions.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _TIMEOUT: Final = 30.0  # seconds
 
 
 class NotOursError(Exception):
-    """A name may not be published under, or nobody can tell."""
+    """A name belongs to somebody else, or its owner is unknown."""
 
 
 def read_toml(path: str | Path) -> dict[str, Any]:
@@ -46,7 +45,7 @@ def own_names(repository: str) -> dict[str, set[str]]:
     """Return the addresses that each published package names.
 
     Raises:
-        NotOursError: a package does not name the repository.
+        NotOursError: A package does not name the repository as its source.
     """
     found = {}
     for file in sorted(Path("packages").glob("*/pyproject.toml")):
@@ -64,7 +63,7 @@ def own_names(repository: str) -> dict[str, set[str]]:
 
 
 def plain(address: str) -> str:
-    """Return an address as it is compared."""
+    """Return an address in the form in which two are compared."""
     return address.strip().rstrip("/").removesuffix(".git").lower()
 
 
@@ -72,7 +71,7 @@ def index() -> str:
     """Return the address at which the index lists its packages.
 
     Raises:
-        NotOursError: nothing says which it is.
+        NotOursError: No setting says which index it is.
     """
     settings = read_toml("pyproject.toml").get("tool", {}).get("uv", {})
     if found := os.environ.get("UV_PUBLISH_CHECK_URL") or settings.get("check-url"):
@@ -92,16 +91,14 @@ def index() -> str:
 
 
 def get(url: str, accept: str = "*/*") -> bytes | None:
-    """Return what is at an address of the web, or None if nothing is.
+    """Return the content at a web address, or None for a 404.
 
     Raises:
-        NotOursError: there is no answer.
+        NotOursError: The server did not answer, or with another error.
     """
     place = urllib.parse.urlsplit(url)
     if place.scheme not in {"http", "https"}:
-        message = (
-            f"The index names {place.geturl()!r}, which is no address of the web. Look there who published the name."
-        )
+        message = f"The index names {place.geturl()!r}, which is not a web address. See there who published the name."
         raise NotOursError(message)
     host = place.netloc.rpartition("@")[2]
     shown = place._replace(netloc=host).geturl()
@@ -110,14 +107,14 @@ def get(url: str, accept: str = "*/*") -> bytes | None:
         request = urllib.request.Request(shown, headers=headers)  # noqa: S310 - the index that people install from
         if place.username:
             login = f"{urllib.parse.unquote(place.username)}:{urllib.parse.unquote(place.password or '')}"
-            # Where the index sends one on to another server, the password stays behind.
+            # Not sent along when the index redirects to another server.
             request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(login.encode()).decode()}")
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - the same
             return bytes(answer.read())
     except (OSError, ValueError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError) and error.code == http.HTTPStatus.NOT_FOUND:
             return None
-        message = f"{shown} does not tell whose the name is ({error}). Run the job again; nothing is published before."
+        message = f"{shown} does not say whose the name is ({error}). Run the job again; nothing was published."
         raise NotOursError(message) from error
 
 
@@ -125,11 +122,11 @@ def addresses(page: bytes, at: str) -> set[str]:
     """Return the addresses that the newest file of a package on the index names.
 
     Args:
-        page: what the index says about the package.
-        at: where it says so.
+        page: The index's page of the package, as JSON.
+        at: The address of that page.
 
     Raises:
-        NotOursError: it cannot be told.
+        NotOursError: No file says whose it is.
     """
     try:
         files = [
@@ -139,7 +136,7 @@ def addresses(page: bytes, at: str) -> set[str]:
         url = urllib.parse.urljoin(at, newest["url"]).partition("#")[0]
         text = (get(f"{url}.metadata") if has_metadata(newest) else metadata_in(get(url))) or b""
     except (AttributeError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        message = f"{at} has no file that says whose it is ({type(error).__name__}). Look there who published it."
+        message = f"{at} has no file that says whose it is ({type(error).__name__}). See there who published it."
         raise NotOursError(message) from error
     metadata = email.parser.HeaderParser().parsestr(text.decode(errors="replace"))
     named = [it.partition(",")[2] for it in metadata.get_all("Project-URL", [])]
@@ -147,7 +144,7 @@ def addresses(page: bytes, at: str) -> set[str]:
 
 
 def has_metadata(file: dict[str, Any]) -> bool:
-    """Whether an index has the metadata of a file beside it, which mirrors often leave out."""
+    """Whether an index serves the metadata of a file as a file of its own, which mirrors often do not."""
     return bool(file.get("core-metadata") or file.get("dist-info-metadata"))
 
 
@@ -159,10 +156,10 @@ def metadata_in(wheel: bytes | None) -> bytes:
 
 
 def check(name: str, own: set[str], base: str) -> str:
-    """Return in words that a package may be published under its name.
+    """Return a sentence that says why a package may be published under its name.
 
     Raises:
-        NotOursError: it may not, or nobody can tell.
+        NotOursError: It may not, or the owner is unknown.
     """
     at = f"{base.rstrip('/')}/{re.sub(r'[-_.]+', '-', name).lower()}/"
     page = get(at, _JSON)
@@ -180,7 +177,7 @@ def check(name: str, own: set[str], base: str) -> str:
 
 
 def main() -> int:
-    """Check every name in the repository that is the working folder; return 1 with one line if one cannot be used."""
+    """Check the names of all packages in the working folder; return 1 and print one line if one cannot be used."""
     try:
         server, repository = (os.environ.get(it, "") for it in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY"))
         names, base = own_names(f"{server}/{repository}"), index()

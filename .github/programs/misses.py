@@ -1,10 +1,10 @@
-"""Compares what a plan would have skipped with what came of it when it ran all the same, and publishes the miss rate.
+"""Compares the sessions that a plan would have skipped with their outcomes, and publishes the miss rate.
 
-A miss is a session that a verdict covered and that failed when it was run without one, on the same commit: either the
-digest overlooks something that the session depends on, or the session is flaky. Where there is a miss, one issue is
-opened, or the one that is open is updated. A night that compared nothing has shown nothing and is red, but where CI has
-never passed on main, so that there were no verdicts yet. Reads the plan, the folder with the outcomes, VERDICTS, which
-names the cache that the verdicts came from, and the variables that GitHub Actions sets.
+A miss is a session that a verdict covered and that failed when it ran all the same, on the same commit: either its
+digest lacks something that the session depends on, or the session is flaky. A miss opens an issue, or updates the one
+that is open. A night that compared nothing is red, unless CI has never passed on main, so that there are no verdicts
+yet. Reads the plan, the folder with the outcomes, VERDICTS, which names the cache that the verdicts came from, and the
+variables of GitHub Actions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def compare(plan: dict[str, Any], outcomes: list[dict[str, Any]]) -> tuple[set[s
     """Return the sessions that the plan would have skipped and that ran, and those of them that failed.
 
     Raises:
-        KeyError: one of the files lacks something.
+        KeyError: A file lacks a field.
     """
     covered = {it["name"] for it in plan["sessions"] if it["state"] == "cached"}
     here = [it for report in outcomes if report["system"] == "linux" for it in report["sessions"]]
@@ -34,15 +34,15 @@ def compare(plan: dict[str, Any], outcomes: list[dict[str, Any]]) -> tuple[set[s
     return covered & ran, covered & failed
 
 
-def tell(covered: set[str], missed: set[str]) -> str:
-    """Return the miss rate in words."""
+def rate_text(covered: set[str], missed: set[str]) -> str:
+    """Return the miss rate and the missed sessions as text."""
     lines = [f"{len(covered)} sessions that verdicts covered were run all the same; {len(missed)} failed."]
     lines += [f"Miss rate: {len(missed) / len(covered):.1%}", *(f"- `{it}`" for it in sorted(missed))]
     return "\n".join(lines) + "\n"
 
 
 def is_first_night() -> bool:
-    """Whether there could be no verdicts: none were found, and CI has not passed on main, which saves them.
+    """Whether no verdicts can exist yet: none were restored, and CI, which saves them, has not passed on main.
 
     Raises:
         urllib.error.URLError: GitHub could not be asked.
@@ -54,7 +54,7 @@ def is_first_night() -> bool:
 
 
 def nothing_compared() -> tuple[str, int]:
-    """Return why no session was compared, and 0 if none could be, or else 1."""
+    """Return why no session was compared, and the exit code: 0 if none could be, else 1."""
     try:
         if is_first_night():
             return "CI has not passed on main yet, so that there are no verdicts: nothing is compared.\n", 0
@@ -69,12 +69,12 @@ def nothing_compared() -> tuple[str, int]:
 
 
 def report(text: str) -> None:
-    """Open an issue, or say the same in the one that is open."""
+    """Open an issue, or update the one that is open."""
     environ = os.environ
     url = f"{environ['GITHUB_SERVER_URL']}/{environ['GITHUB_REPOSITORY']}/actions/runs/{environ['GITHUB_RUN_ID']}"
     body = f"{text}\n`headworks explain SESSION` lists what its digest covers. Found by [this run]({url})."
     github = GitHub()
-    # The newest hundred are enough: the title is no one else's, and such an issue is not left open for long.
+    # The newest hundred are enough: no other issue has this title, and such an issue is not left open for long.
     found = github.call("GET", "issues", state="open", labels="miss", per_page="100")
     number = next((it["number"] for it in found if it["title"] == TITLE), None)
     if number is None:
@@ -84,13 +84,13 @@ def report(text: str) -> None:
 
 
 def main(plan: Path, folder: Path) -> int:
-    """Compare, publish, and return 1 if there is a miss or nothing was compared without a reason."""
+    """Compare, publish, and return 1 if there is a miss, or if nothing was compared for no known reason."""
     outcomes = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*-*.json"))]
     if not outcomes:
         sys.stderr.write(f"There are no outcomes in {folder}: no session has come to its end.\n")
         return 1
     covered, missed = compare(json.loads(plan.read_text(encoding="utf-8")), outcomes)
-    text, code = (tell(covered, missed), int(bool(missed))) if covered else nothing_compared()
+    text, code = (rate_text(covered, missed), int(bool(missed))) if covered else nothing_compared()
     sys.stdout.write(text)
     if "GITHUB_STEP_SUMMARY" in os.environ:
         with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as summary:

@@ -3,7 +3,7 @@
 push.py push REGISTRY PLATFORM FOLDER   push the recorded image; write FOLDER/PLATFORM.json and FOLDER/PLATFORM.cdx.json
 push.py join FOLDER OUTPUT              give the images in FOLDER the name without a platform
 
-The digest of what was pushed is taken from the registry's answer; what follows names the image by it alone. The joined
+The registry's answer gives the digest of the pushed image; later steps name the image by that digest alone. The joined
 name and all digests are added to OUTPUT, as GITHUB_OUTPUT.
 """
 
@@ -29,7 +29,7 @@ def docker(*arguments: str) -> str:
     """Run docker and return what it prints.
 
     Raises:
-        PushError: it failed.
+        PushError: It exited with an error.
     """
     done = subprocess.run(["docker", *arguments], check=False, capture_output=True, text=True)
     if done.returncode:
@@ -39,7 +39,7 @@ def docker(*arguments: str) -> str:
 
 
 def push(registry: str, platform: str, folder: Path) -> None:
-    """Push the image that was recorded, which is the one that was tested, and write down what it is there."""
+    """Push the recorded image, which is the one that was tested, and write its name and digest in the registry."""
     record = json.loads((RECORD / "image.json").read_text(encoding="utf-8"))
     local = record["tags"][-1]
     if docker("image", "inspect", "--format={{.Id}}", local).strip() != record["id"]:
@@ -58,7 +58,7 @@ def push(registry: str, platform: str, folder: Path) -> None:
 
 
 def join(folder: Path, output: Path) -> None:
-    """Give the pushed images one name."""
+    """Join the pushed images of all platforms under one name."""
     images = [
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json")) if path.stem.isalnum()
     ]
@@ -69,13 +69,13 @@ def join(folder: Path, output: Path) -> None:
     [(name, tag)] = names
     sources = [f"{name}@{it['digest']}" for it in images]
     docker("buildx", "imagetools", "create", f"--tag={name}:{tag}", *sources)
-    told = docker("buildx", "imagetools", "inspect", "--format={{.Manifest.Digest}}", f"{name}:{tag}").strip()
+    digest = docker("buildx", "imagetools", "inspect", "--format={{.Manifest.Digest}}", f"{name}:{tag}").strip()
     with output.open("a", encoding="utf-8") as file:
-        file.write(f"name={name}\ndigest={told}\n" + "".join(f"{it['platform']}={it['digest']}\n" for it in images))
+        file.write(f"name={name}\ndigest={digest}\n" + "".join(f"{it['platform']}={it['digest']}\n" for it in images))
 
 
 def main(action: str, *arguments: str) -> int:
-    """Do what is asked for in the root of the repository; return 1 with one line where that cannot be."""
+    """Push or join in the root of the repository; return 1 and print one line on failure."""
     try:
         if action == "push":
             push(arguments[0], arguments[1], Path(arguments[2]))

@@ -1,4 +1,4 @@
-"""Writes what a release says: the section of the changelog, and the model's card.
+"""Writes the notes of a release, from the changelog, and the model's card.
 
 python .github/programs/release.py notes v1.2.3 FOLDER   check that the tag is the version, and write FOLDER/notes.md
 python .github/programs/release.py card FOLDER           write the model in artifacts/export and FOLDER/model-card.md
@@ -16,14 +16,14 @@ from typing import Any
 
 
 class ReleaseError(ValueError):
-    """What is to be released does not fit together."""
+    """The tag, the version and the changelog do not match."""
 
 
 def notes(tag: str, version: str, changelog: str) -> str:
     """Return the section of the changelog about a version.
 
     Raises:
-        ReleaseError: the tag is not that of the version, or the changelog says nothing about it.
+        ReleaseError: The tag is not that of the version, or the changelog has no section for it.
     """
     if tag != f"v{version}":
         message = f"The tag {tag} is not v{version}, which VERSION says. Tag the commit that changes VERSION."
@@ -38,7 +38,7 @@ def notes(tag: str, version: str, changelog: str) -> str:
 
 
 def card(model: Path, metrics: dict[str, Any]) -> str:
-    """Return a page about a model: which file it is, and all that the evaluation measured of it in single numbers."""
+    """Return a page about a model: its file, and every single number that the evaluation measured."""
     digest = hashlib.sha256(model.read_bytes()).hexdigest()
     rows = [f"| {key.replace('_', ' ')} | {it} |" for key, it in metrics.items() if isinstance(it, (int, float, str))]
     intro = f"`{model.name}`, {model.stat().st_size:,} bytes, SHA-256 `{digest}`"
@@ -46,7 +46,7 @@ def card(model: Path, metrics: dict[str, Any]) -> str:
 
 
 def main(action: str, *arguments: str) -> int:
-    """Do what is asked for in the root of the repository; return 1 with one line where that cannot be."""
+    """Write the notes or the card in the root of the repository; return 1 and print one line on failure."""
     folder = Path(arguments[-1])
     try:
         if action == "notes":

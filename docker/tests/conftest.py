@@ -1,4 +1,4 @@
-"""Containers of the image under test, run as restricted as it runs in production."""
+"""Containers of the image under test, with the same restrictions as in production."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 LIMITS = ("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--memory=256m", "--pids-limit=64")
-COMMAND_SECONDS = 300.0  # after which a command hangs
-SECONDS = 60.0  # until a container must be healthy; on an idle machine it takes about one
+COMMAND_SECONDS = 300.0  # after which a command counts as hanging
+SECONDS = 60.0  # for a container to become healthy; on an idle machine it takes about one
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let another image take the place of the recorded one."""
+    """Add an option that tests another image than the recorded one."""
     parser.addoption("--image", help="the image to test (default: the one that artifacts/build-images records)")
 
 
@@ -37,7 +37,7 @@ def fixture_call() -> Call:
 
 
 def _call(*command: str, text: str | None = None) -> str:
-    """Return what a command prints, and fail the test with all of it where the command fails."""
+    """Run a command and return its output; if it fails, fail the test with that output."""
     done = subprocess.run(
         command, cwd=ROOT, check=False, capture_output=True, text=True, input=text, timeout=COMMAND_SECONDS
     )
@@ -48,25 +48,25 @@ def _call(*command: str, text: str | None = None) -> str:
 
 @dataclass(frozen=True)
 class Container:
-    """A container that was started, and what one asks of it."""
+    """A running container, and commands for it."""
 
     engine: str
     id: str
 
     def inspect(self) -> dict[str, Any]:
-        """Return what the engine says about it."""
+        """Return the container's properties, as the engine reports them."""
         found: list[dict[str, Any]] = json.loads(_call(self.engine, "container", "inspect", self.id))
         return found[0]
 
     def health(self) -> str:
-        """Return its health as the engine's own checks see it: starting, healthy or unhealthy."""
+        """Return the result of the engine's health checks: starting, healthy or unhealthy."""
         state = self.inspect()["State"]
         if not state["Running"]:
             pytest.fail(f"the container ended with exit code {state['ExitCode']}:\n{self.logs()}")
         return str(state["Health"]["Status"])
 
     def wait_for(self, health: str) -> None:
-        """Wait until its health is as wanted, and fail the test where it does not become so."""
+        """Wait until the health is as given; fail the test if that takes too long."""
         end = time.monotonic() + SECONDS
         while (found := self.health()) != health:
             if time.monotonic() > end:
@@ -74,24 +74,24 @@ class Container:
             time.sleep(0.1)
 
     def run(self, *command: str, text: str | None = None) -> str:
-        """Return what a command prints inside it, given a text as its input."""
+        """Run a command inside the container, with a text as its input, and return its output."""
         return _call(self.engine, "exec", "--interactive", self.id, *command, text=text or "")
 
     def python(self, code: str, *, text: str | None = None) -> str:
-        """Return what Python code prints inside it."""
+        """Run Python code inside the container and return its output."""
         return self.run("python", "-c", code, text=text)
 
     def logs(self) -> str:
-        """Return what it wrote."""
+        """Return the container's output."""
         done = subprocess.run([self.engine, "logs", self.id], check=False, capture_output=True, text=True)
         return done.stdout + done.stderr
 
     def kill(self, signal: str) -> None:
-        """Send a signal to its first process."""
+        """Send a signal to the container's first process."""
         _call(self.engine, "kill", f"--signal={signal}", self.id)
 
-    def beside(self, image: str) -> subprocess.Popen[bytes]:
-        """Start a container in the same network, as restricted, which runs the Python code on its standard input."""
+    def start_sidecar(self, image: str) -> subprocess.Popen[bytes]:
+        """Start a second container in the same network, with the same limits, that runs Python code from its input."""
         options = ["--rm", "--interactive", f"--network=container:{self.id}", *LIMITS, "--entrypoint=python"]
         command = [self.engine, "run", *options, image, "-"]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -102,13 +102,13 @@ Start: TypeAlias = "Callable[..., Container]"
 
 @pytest.fixture(scope="session")
 def engine() -> str:
-    """Return the engine that answers."""
+    """Return the container engine of this machine."""
     return _call(sys.executable, "docker/engines.py")
 
 
 @pytest.fixture(scope="session")
 def record(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Return what was recorded about the image that a module of tests is named after."""
+    """Return the record of the image that the test module is named after."""
     kind = Path(request.node.items[0].path).stem.removeprefix("test_")
     path = ROOT / "artifacts/build-images" / kind / "image.json"
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -117,7 +117,7 @@ def record(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def budget(record: dict[str, Any]) -> int:
-    """Return the most bytes that the image may have, as `[tool.headworks.images]` of pyproject.toml says."""
+    """Return the size limit of the image in bytes, from `[tool.headworks.images]` of pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     number, unit = project["tool"]["headworks"]["images"][record["image"]].split()
     return int(number) * {"MB": 10**6, "GB": 10**9}[unit]
@@ -130,15 +130,15 @@ def image(request: pytest.FixtureRequest, record: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="session")
-def told(engine: str, image: str) -> dict[str, Any]:
-    """Return what the engine says about the image under test."""
+def inspected(engine: str, image: str) -> dict[str, Any]:
+    """Return the properties of the image under test, as the engine reports them."""
     found: list[dict[str, Any]] = json.loads(_call(engine, "image", "inspect", image))
     return found[0]
 
 
 @pytest.fixture(scope="module")
 def start(engine: str, image: str) -> Iterator[Start]:
-    """Return a function that starts a container of the image with further options, and removes each at the end."""
+    """Return a function that starts containers of the image with further options; remove them at the end."""
     started: list[str] = []
 
     def run(*options: str, arguments: tuple[str, ...] = ()) -> Container:

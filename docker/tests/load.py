@@ -1,4 +1,4 @@
-"""Sends requests without a pause until nothing listens any more, and prints how each ended; runs in a container."""
+"""Sends requests without a pause until the server is gone, and prints how they ended; runs in a container."""
 
 import collections
 import http.client
@@ -12,7 +12,7 @@ ends: collections.Counter[str] = collections.Counter()
 
 
 def send() -> None:
-    """Send requests, each on a connection of its own, and count how they end."""
+    """Send requests, each on its own connection, and count how they end."""
     while True:
         connection = http.client.HTTPConnection("127.0.0.1", 8000, timeout=10)
         try:

@@ -31,7 +31,7 @@ UNHEALTHY = "test_the_health_check_sees_a_server_that_does_not_answer"
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """Instructions that spoil an image, the tests that have to see it, and tests that have nothing to do with it."""
+    """Instructions that break an image, tests that have to notice it, and tests that must not."""
 
     steps: str
     red: set[str]
@@ -72,7 +72,7 @@ FAULTS = {
 
 @pytest.fixture(scope="session")
 def sound() -> dict[str, str]:
-    """Return the names of the image that is spoilt and of its base, and the version of torch in uv.lock."""
+    """Return the names of the image to break and of its base, and the version of torch in uv.lock."""
     path = ROOT / "artifacts/build-images/serving/image.json"
     found = json.loads(path.read_text(encoding="utf-8"))
     torch = found["variables"]["TORCH_VERSION"]
@@ -81,7 +81,7 @@ def sound() -> dict[str, str]:
 
 @pytest.fixture
 def context(tmp_path: Path) -> Path:
-    """Write a model whose labels are shifted by one, and return the folder that it lies in."""
+    """Write a model whose labels are shifted by one, and return its folder."""
     model = onnx.load(ROOT / "artifacts/export/model.onnx")
     (labels,) = [it for it in model.metadata_props if it.key == "headworks.labels"]
     first, *others = json.loads(labels.value)
@@ -94,7 +94,7 @@ def context(tmp_path: Path) -> Path:
 def spoilt(
     request: pytest.FixtureRequest, engine: str, call: Call, sound: dict[str, str], context: Path
 ) -> Iterator[str]:
-    """Build the image with a fault, and remove it in the end."""
+    """Build the image with a fault, and remove it at the end."""
     steps = FAULTS[request.node.callspec.params["name"]].steps.format(**sound)
     (context / "Dockerfile").write_text(steps, encoding="utf-8")
     name = f"headworks-fault:{context.name}"
@@ -105,7 +105,7 @@ def spoilt(
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_turns_the_tests_red_that_are_there_for_it(name: str, spoilt: str) -> None:
-    """The tests that name the fault fail, and tests of something else pass."""
+    """The tests that the fault names fail, and unrelated tests pass."""
     fault = FAULTS[name]
     chosen = [f"docker/tests/test_serving.py::{it}" for it in sorted(fault.red | fault.green)]
     command = [sys.executable, "-m", "pytest", f"--image={spoilt}", "--tb=line", "-rfEp", *chosen]

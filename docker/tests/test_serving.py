@@ -1,4 +1,4 @@
-"""The serving image does what it is for, within its limits, and holds nothing else."""
+"""The serving image serves its model within its limits, and holds nothing that a server does not need."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "artifacts"
 INFER = "/v2/models/model/infer"
-# Reads a request from standard input, and prints the labels that the server inside the same container answers.
+# Reads a request from standard input, and prints the labels in the answer of the server in the same container.
 ASK = """
 import sys, json, urllib.request
 request = urllib.request.Request("http://127.0.0.1:8000/v2/models/model/infer", sys.stdin.buffer.read())
 print(json.dumps({it["name"]: it["data"] for it in json.load(urllib.request.urlopen(request, timeout=10))["outputs"]}))
 """
-# Walks through the whole file system as root, and prints what should not be there.
+# Walks through the whole file system as root, and prints files that should not be there.
 WALK = r"""
 import json, os, re, stat
 PROGRAMS = {"pip", "pip3", "uv", "uvx", "gcc", "g++", "cc", "c++", "clang", "ld", "as", "make", "curl", "wget", "git"}
@@ -65,7 +65,7 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def confined(start: Start) -> Container:
-    """Start a container that reaches no network, and wait until it is healthy."""
+    """Start a container without a network, and wait until it is healthy."""
     container = start("--network=none")
     container.wait_for("healthy")
     return container
@@ -73,7 +73,7 @@ def confined(start: Start) -> Container:
 
 @pytest.fixture(scope="module")
 def address(engine: str, call: Call, start: Start) -> str:
-    """Start a container that is published on this machine, and return host and port."""
+    """Start a container with a published port, and return host and port."""
     container = start("--publish=127.0.0.1::8000")
     container.wait_for("healthy")
     return call(engine, "port", container.id, "8000/tcp").splitlines()[0]
@@ -81,7 +81,7 @@ def address(engine: str, call: Call, start: Start) -> str:
 
 @pytest.fixture(scope="module")
 def found(engine: str, image: str, call: Call) -> dict[str, list[str]]:
-    """Return what is in the image and should not be, by kind."""
+    """Return the files in the image that should not be there, by kind."""
     paths: dict[str, list[str]] = json.loads(
         call(engine, "run", "--rm", "--network=none", "--user=0", "--entrypoint=python", image, "-c", WALK)
     )
@@ -90,11 +90,13 @@ def found(engine: str, image: str, call: Call) -> dict[str, list[str]]:
 
 def test_it_becomes_healthy_confined(confined: Container) -> None:
     """Read-only, without network, capabilities or new privileges, with bounded memory and processes, it is healthy."""
-    told = confined.inspect()
-    assert told["State"]["Health"]["Status"] == "healthy"
-    assert told["HostConfig"]["ReadonlyRootfs"]
-    assert told["HostConfig"]["NetworkMode"] == "none"
-    status = dict(line.split(":", 1) for line in Path(f"/proc/{told['State']['Pid']}/status").read_text().splitlines())
+    inspected = confined.inspect()
+    assert inspected["State"]["Health"]["Status"] == "healthy"
+    assert inspected["HostConfig"]["ReadonlyRootfs"]
+    assert inspected["HostConfig"]["NetworkMode"] == "none"
+    status = dict(
+        line.split(":", 1) for line in Path(f"/proc/{inspected['State']['Pid']}/status").read_text().splitlines()
+    )
     assert (status["CapEff"].strip(), status["NoNewPrivs"].strip()) == ("0" * 16, "1")
 
 
@@ -132,7 +134,7 @@ def test_it_predicts_what_the_evaluation_predicted(call: Call, address: str) -> 
     ids=["text", "no input", "pixel", "model", "method", "size"],
 )
 def test_wrong_input_is_refused(address: str, path: str, body: bytes, status: int) -> None:
-    """What is wrong with a request is said with a status of 4xx, and the server lives on."""
+    """A wrong request gets a status of 4xx with an error, and the server keeps running."""
     host, _, port = address.partition(":")
     with closing(HTTPConnection(host, int(port), timeout=10)) as connection:
         connection.request("POST", path, body)
@@ -147,7 +149,7 @@ def test_a_stop_under_load_loses_nothing(engine: str, image: str, call: Call, st
     """SIGTERM while clients send: every request that reached the port is answered, and the exit code is 0."""
     server = start("--network=none")
     server.wait_for("healthy")
-    with server.beside(image) as load:
+    with server.start_sidecar(image) as load:
         assert load.stdin
         assert load.stdout
         load.stdin.write((Path(__file__).parent / "load.py").read_bytes())
@@ -161,9 +163,9 @@ def test_a_stop_under_load_loses_nothing(engine: str, image: str, call: Call, st
     assert ends == {}
 
 
-def test_it_runs_as_a_user_without_rights(told: dict[str, Any], confined: Container) -> None:
+def test_it_runs_as_a_user_without_rights(inspected: dict[str, Any], confined: Container) -> None:
     """The user is a number, so that Kubernetes can see that it is not 0."""
-    assert told["Config"]["User"] == "65532:65532"
+    assert inspected["Config"]["User"] == "65532:65532"
     assert confined.python("import os; print(os.getuid(), os.getgid())") == "65532 65532"
 
 
@@ -179,24 +181,24 @@ def test_it_holds_nothing_that_a_server_does_not_need(found: dict[str, list[str]
     assert found[kind] == []
 
 
-def test_nothing_secret_is_in_its_record(engine: str, image: str, call: Call, told: dict[str, Any]) -> None:
+def test_nothing_secret_is_in_its_record(engine: str, image: str, call: Call, inspected: dict[str, Any]) -> None:
     """Neither the environment nor the steps of the build name a token, a password or a key."""
     words = ("TOKEN", "SECRET", "PASSWORD", "API_KEY", "PRIVATE_KEY")
     steps = call(engine, "history", "--no-trunc", "--format={{.CreatedBy}}", image)
     assert [
-        it for it in (*told["Config"]["Env"], *steps.splitlines()) if any(word in it.upper() for word in words)
+        it for it in (*inspected["Config"]["Env"], *steps.splitlines()) if any(word in it.upper() for word in words)
     ] == []
 
 
-def test_its_size_is_within_the_budget(told: dict[str, Any], record: dict[str, Any], budget: int) -> None:
+def test_its_size_is_within_the_budget(inspected: dict[str, Any], record: dict[str, Any], budget: int) -> None:
     """`[tool.headworks.images]` says how large it may be, the record says the same, and the layers add up."""
-    assert told["Size"] <= budget == record["budget"]
+    assert inspected["Size"] <= budget == record["budget"]
     assert sum(it["size"] for it in record["layers"]) == pytest.approx(record["size"], rel=0.01)
 
 
-def test_its_labels_say_what_it_holds(told: dict[str, Any], confined: Container) -> None:
+def test_its_labels_say_what_it_holds(inspected: dict[str, Any], confined: Container) -> None:
     """The digests of its labels are those of the artifacts, and of the model inside."""
-    labels = told["Config"]["Labels"]
+    labels = inspected["Config"]["Labels"]
     digest = hashlib.sha256((ARTIFACTS / "export/model.onnx").read_bytes()).hexdigest()
     code = (
         "import hashlib, pathlib; print(hashlib.sha256(pathlib.Path('/opt/model/model.onnx').read_bytes()).hexdigest())"
@@ -212,7 +214,7 @@ def test_its_labels_say_what_it_holds(told: dict[str, Any], confined: Container)
 
 
 def test_the_health_check_sees_a_server_that_does_not_answer(start: Start) -> None:
-    """A stopped process is there, but answers nobody: it becomes unhealthy."""
+    """A stopped process exists but does not answer: the container becomes unhealthy."""
     container = start("--network=none", "--health-interval=1s", "--health-retries=1")
     container.wait_for("healthy")
     container.kill("STOP")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 WAIT = "import time; time.sleep(3600)"
-# Each process adds its rank and one to a sum that all of them see.
+# Each process adds its rank plus one to a sum that all of them get.
 ADD = """
 import torch, torch.distributed
 torch.distributed.init_process_group("gloo")
@@ -27,15 +27,15 @@ torch.distributed.destroy_process_group()
 
 @pytest.fixture(scope="module")
 def confined(start: Start) -> Container:
-    """Start a container that waits: without network, read-only but for what the stages write."""
-    # Processes that join each other look their host's name up, which only a network would tell.
+    """Start a container that waits, without a network and read-only but for the folders that stages write."""
+    # Processes that join each other look up their host's name, which needs a network otherwise.
     options = ["--network=none", "--hostname=localhost", "--memory=4g", "--pids-limit=512", "--tmpfs=/tmp"]
     return start(*options, "--tmpfs=/work/artifacts:mode=1777", arguments=("python", "-c", WAIT))
 
 
 @pytest.fixture(scope="module")
 def dataset(confined: Container) -> dict[str, Any]:
-    """Build the dataset inside, with the command of the session, and return what it says about itself."""
+    """Build the dataset inside, with the command of the session, and return its dataset.json."""
     confined.run("python", "-m", "headworks_data", "build", "artifacts/dataset", "--config=packages/data/dataset.toml")
     found: dict[str, Any] = json.loads(confined.run("cat", "artifacts/dataset/dataset.json"))
     return found
@@ -74,23 +74,23 @@ def test_torchrun_joins_processes(confined: Container) -> None:
     joined = confined.run(
         "env", "GLOO_SOCKET_IFNAME=lo", "torchrun", "--standalone", "--nproc-per-node=2", "artifacts/add.py"
     )
-    assert joined.count("2 processes, sum 3") == 2  # Their lines may run into one another.
+    assert joined.count("2 processes, sum 3") == 2  # The lines of two processes may be mixed.
 
 
-def test_it_runs_as_a_user_without_rights(told: dict[str, Any], confined: Container) -> None:
+def test_it_runs_as_a_user_without_rights(inspected: dict[str, Any], confined: Container) -> None:
     """The user is a number, so that Kubernetes can see that it is not 0."""
-    assert told["Config"]["User"] == "65532:65532"
+    assert inspected["Config"]["User"] == "65532:65532"
     assert confined.python("import os; print(os.getuid())") == "65532"
 
 
-def test_its_size_is_within_the_budget(told: dict[str, Any], record: dict[str, Any], budget: int) -> None:
+def test_its_size_is_within_the_budget(inspected: dict[str, Any], record: dict[str, Any], budget: int) -> None:
     """`[tool.headworks.images]` says how large it may be, and the record of the build says the same."""
-    assert told["Size"] <= budget == record["budget"]
+    assert inspected["Size"] <= budget == record["budget"]
 
 
-def test_its_labels_say_where_it_is_from(told: dict[str, Any]) -> None:
+def test_its_labels_say_where_it_is_from(inspected: dict[str, Any]) -> None:
     """Version, commit and base are in its labels."""
-    labels = told["Config"]["Labels"]
+    labels = inspected["Config"]["Labels"]
     assert labels["org.opencontainers.image.version"] == (ROOT / "VERSION").read_text(encoding="utf-8").strip()
     assert re.fullmatch("[0-9a-f]{40}(-dirty)?", labels["org.opencontainers.image.revision"])
     assert re.fullmatch("sha256:[0-9a-f]{64}", labels["org.opencontainers.image.base.digest"])

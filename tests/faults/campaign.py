@@ -1,4 +1,4 @@
-"""Plants faults in a copy of the repository, one after the other, and sees which sessions turn red."""
+"""Plants faults in a copy of the repository, one after the other, and checks which sessions turn red."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from fault_table import Edit, Fault, Table
 
 GREEN: Final = {"passed", "cached"}
-# `headworks verify`, which CI ends with, lets none of these pass. A session that is blocked has another one to blame.
+# `headworks verify`, the last step of CI, fails on each of these. A blocked session is not red: another one failed.
 RED: Final = {"failed", "unproven", "skipped"}
-# These are no verdict of a fault: a session was ended before its time, or failed and then passed.
+# These say nothing about a fault: a session was stopped early, or failed and then passed.
 UNCLEAR: Final = {"stopped", "flaky"}
 _SHOWN: Final = 40  # lines of a log
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What came of a fault.
+    """The result of planting one fault.
 
     Attributes:
-        fault: the fault.
-        red: the sessions that turned red.
-        seconds: how long that took.
-        problems: what is wrong with it.
-        is_measured: whether the fault was planted; where it was not, `problems` says why.
+        fault: The fault.
+        red: The sessions that turned red.
+        seconds: The duration of the run.
+        problems: Each difference from the table; empty if exactly the named sessions turned red.
+        is_measured: Whether the fault was planted; if not, `problems` says why.
     """
 
     fault: Fault
@@ -47,19 +47,19 @@ class Finding:
 
 
 class Campaign:
-    """A copy of the repository in which all that faults go through has passed."""
+    """A copy of the repository in which every session that faults are judged by has passed."""
 
     def __init__(self, folder: Path, table: Table, *, jobs: int, source: Path = ROOT) -> None:
         """Make the copy.
 
         Args:
-            folder: holds the copy, its store and what it tells.
-            table: the faults.
-            jobs: how many sessions run at a time.
-            source: the repository.
+            folder: Holds the copy, its store and its outcomes.
+            table: The faults.
+            jobs: How many sessions run at a time.
+            source: The repository.
 
         Raises:
-            FaultsError: The edits that prepare it do not fit.
+            FaultsError: An edit of `prepare` does not fit.
         """
         self.root, self._store, self._outcomes = folder / "copy", folder / "store", folder / "outcomes.json"
         self._temporary = folder / "tmp"
@@ -70,12 +70,12 @@ class Campaign:
             self._git("switch", "--quiet", "--force", "main")
         copy_repository(self.root, source)
         self._edit(table.prepare)
-        # The first commit, which the gate compares with nothing; each fault is then compared with it.
+        # The gate compares this first commit with nothing, and each fault with this commit.
         self._git("commit", "--quiet", "--all", "--allow-empty", "--amend", "--message=Prepare")
         self._git("switch", "--quiet", "--force-create", "fault")
 
     def sessions(self) -> list[str]:
-        """Return the names of all sessions that CI plans, but for those that the table leaves out."""
+        """Return the names of all sessions that CI plans, without those that the table leaves out."""
         done = self._headworks("plan", "--format", "json")
         if done.returncode:
             message = f"`headworks plan` failed in the copy:\n{done.stderr}"
@@ -87,18 +87,18 @@ class Campaign:
         """Run sessions in the copy as it is, and return how long that took.
 
         Raises:
-            FaultsError: One of them is not green: then no fault could be told from what was wrong before.
+            FaultsError: A session is not green, so that a fault could not be distinguished from this failure.
         """
         begin = time.monotonic()
         outcomes = self._run(sessions, shown=True)
         if bad := {name: it for name, it in outcomes.items() if it["status"] not in GREEN}:
-            told = "\n".join(f"{name} {it['status']}:\n{_tail(it)}" for name, it in bad.items())
-            message = f"Without any fault, {', '.join(bad)} ended badly. Mend that first.\n{told}"
+            logs = "\n".join(f"{name} {it['status']}:\n{_tail(it)}" for name, it in bad.items())
+            message = f"Without any fault, {', '.join(bad)} ended badly. Mend that first.\n{logs}"
             raise FaultsError(message)
         return time.monotonic() - begin
 
     def warm_also(self, sessions: Sequence[str]) -> dict[str, str]:
-        """Run sessions that may not pass everywhere, and return of each that is not green what became of it."""
+        """Run sessions that may not pass everywhere, and return the status and log of each that is not green."""
         outcomes = self._run(sessions, shown=True) if sessions else {}
         bad = {it: outcomes[it] for it in sessions if outcomes[it]["status"] not in GREEN}
         return {name: f"without the fault, {name} {it['status']} already:\n{_tail(it)}" for name, it in bad.items()}
@@ -107,8 +107,8 @@ class Campaign:
         """Plant a fault, run sessions, and take the fault back.
 
         Args:
-            fault: the fault.
-            sessions: the names of sessions that have passed; those that it does not reach are not run again.
+            fault: The fault.
+            sessions: The names of sessions that have passed; headworks skips those that the fault cannot affect.
         """
         begin = time.monotonic()
         try:
@@ -124,33 +124,33 @@ class Campaign:
         return Finding(fault=fault, red=red, seconds=seconds, problems=problems_of(fault, outcomes))
 
     def _edit(self, edits: Sequence[Edit]) -> None:
-        """Make edits."""
+        """Apply edits to the copy."""
         for edit in edits:
             edit.apply(self.root)
 
     def _run(self, sessions: Sequence[str], *, shown: bool = False) -> dict[str, dict[str, Any]]:
-        """Run sessions, and return what became of each."""
+        """Run sessions, and return their outcomes by name."""
         self._outcomes.unlink(missing_ok=True)
         options = ["--keep-going", f"--jobs={self._jobs}", f"--outcomes={self._outcomes}"]
         done = self._headworks("run", *options, *sessions, shown=shown)
         if not self._outcomes.is_file():
-            message = f"`headworks run` ended with {done.returncode} and told no outcomes:\n{done.stdout}{done.stderr}"
+            message = f"`headworks run` ended with {done.returncode} and wrote no outcomes:\n{done.stdout}{done.stderr}"
             raise FaultsError(message)
         return {it["name"]: it for it in json.loads(self._outcomes.read_text(encoding="utf-8"))["sessions"]}
 
     def _headworks(self, *arguments: str, shown: bool = False) -> subprocess.CompletedProcess[str]:
-        """Run headworks in the copy, and return what it prints unless that is shown."""
+        """Run headworks in the copy, and return its output unless that goes to the terminal."""
         command = [sys.executable, "-m", "headworks", *arguments]
         environ = environment(self._store) | {"TMPDIR": str(self._temporary)}
         pipe = None if shown else subprocess.PIPE
         with subprocess.Popen(command, cwd=self.root, env=environ, stdout=pipe, stderr=pipe, text=True) as process:
             try:
-                told, wrong = process.communicate()
+                output, errors = process.communicate()
             except BaseException:
-                process.terminate()  # and wait, so that it ends its sessions before their folder goes
+                process.terminate()  # and wait until it has ended its sessions, before their folder is removed
                 process.communicate()
                 raise
-        return subprocess.CompletedProcess(command, process.returncode, told, wrong)
+        return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
     def _git(self, *arguments: str) -> None:
         """Run git in the copy."""
@@ -158,7 +158,7 @@ class Campaign:
 
 
 def problems_of(fault: Fault, outcomes: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return all in which the sessions that turned red are not those that have to, each in a line or more."""
+    """Return each difference between the sessions that turned red and those that have to."""
     red = {name: it for name, it in outcomes.items() if it["status"] in RED}
     found = [f"NOT NOTICED by {name}" for name in fault.red if name not in red]
     unclear = {name: it for name, it in outcomes.items() if it["status"] in UNCLEAR and name not in fault.red}
@@ -171,12 +171,12 @@ def problems_of(fault: Fault, outcomes: Mapping[str, Mapping[str, Any]]) -> list
 
 
 def _plain(text: str) -> str:
-    """Return a text without what a terminal's width decides."""
+    """Return a text with each run of white space as one space, since a terminal's width decides where lines end."""
     return re.sub(r"\s+", " ", text)
 
 
 def _log(outcome: Mapping[str, Any]) -> str:
-    """Return all that a session printed; nothing of one that never began, as where it is blocked."""
+    """Return the output of a session; empty for one that never began, such as a blocked one."""
     if not outcome["log"]:
         return ""
     try:
@@ -186,6 +186,6 @@ def _log(outcome: Mapping[str, Any]) -> str:
 
 
 def _tail(outcome: Mapping[str, Any]) -> str:
-    """Return why a session ended as it did, and the end of what it printed."""
+    """Return the note of an outcome and the last lines of the session's output."""
     lines = [*[outcome["note"]][: bool(outcome["note"])], *_log(outcome).splitlines()[-_SHOWN:]]
     return "".join(f"    | {line}\n" for line in lines).rstrip()

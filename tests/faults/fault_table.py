@@ -1,4 +1,4 @@
-"""The table of planted faults: what each of them changes, and the sessions that have to notice it."""
+"""The table of planted faults: the edits that make each of them, and the sessions that have to notice it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ TABLE: Final = Path(__file__).with_name("table.toml")
 
 
 class FaultsError(Exception):
-    """The campaign cannot go on; the message says what happened, where, and what to do."""
+    """The campaign cannot continue; the message says what happened, where, and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """A text that stands exactly once in a file, and what takes its place."""
+    """A text that occurs exactly once in a file, and its replacement."""
 
     file: str
     old: str
@@ -35,7 +35,7 @@ class Edit:
         """Make the edit in a copy of the repository.
 
         Raises:
-            FaultsError: The file is not there, or the text does not stand in it exactly once.
+            FaultsError: The file is missing, or the text does not occur in it exactly once.
         """
         path = root / self.file
         try:
@@ -51,24 +51,24 @@ class Edit:
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """A fault, and what has to come of it.
+    """A fault, and the sessions that have to turn red for it.
 
     Attributes:
-        name: what it is called.
-        what: one sentence that says what goes wrong.
-        red: each session that has to turn red, with what its output then says.
-        edits: the edits that make it.
-        also: sessions to run beside those that every fault goes through.
+        name: The fault's name.
+        effect: One sentence that says what goes wrong.
+        red: Each session that has to turn red, with a text that its output then contains.
+        edits: The edits that make the fault.
+        also: Sessions to run in addition to those that judge every fault.
     """
 
     name: str
-    what: str
+    effect: str
     red: Mapping[str, str]
     edits: Sequence[Edit]
     also: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a fault that does nothing, or that nothing has to notice."""
+        """Refuse a fault without edits, or without a session that has to notice it."""
         if not self.red or not self.edits:
             message = f"{self.name!r} needs both `red` and `edits`."
             raise FaultsError(message)
@@ -76,12 +76,12 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """All faults, and what they are run through.
+    """All faults, and the sessions that judge them.
 
     Attributes:
-        prepare: edits that make the copy which everything passes in.
-        left_out: functions of the noxfile that the faults do not go through, with the reason.
-        faults: all of them, by name.
+        prepare: Edits of the copy before everything has to pass in it.
+        left_out: Functions of the noxfile that judge no fault, with the reasons.
+        faults: All faults by their names.
     """
 
     prepare: Sequence[Edit]
@@ -92,7 +92,7 @@ class Table:
         """Return the faults of these names, or all.
 
         Raises:
-            FaultsError: There is none of a name.
+            FaultsError: There is no fault of that name.
         """
         if unknown := [it for it in names if it not in self.faults]:
             message = f"There is no fault {unknown[0]!r}; `nox -s faults -- --list` names them all."
@@ -104,7 +104,7 @@ def read_table(path: Path = TABLE) -> Table:
     """Read the table.
 
     Raises:
-        FaultsError: It cannot be read, it has no row, or a row of it lacks something or has something else.
+        FaultsError: It cannot be read, or has no row, or a row lacks a key or has an unknown one.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -114,20 +114,20 @@ def read_table(path: Path = TABLE) -> Table:
             faults=_faults(content["faults"]),
         )
     except (OSError, ValueError, KeyError, TypeError, FaultsError) as error:
-        message = f"{path} is no table of faults: {error}"
+        message = f"{path} is not a table of faults: {error}"
         raise FaultsError(message) from error
 
 
 def _faults(rows: Mapping[str, Any]) -> dict[str, Fault]:
     """Return the faults of all rows."""
     if not rows:
-        message = "it holds no fault, and none would pass for all of them noticed."
+        message = "it holds no fault, so that a run would prove nothing."
         raise FaultsError(message)
     return {name: _fault(name, row) for name, row in rows.items()}
 
 
 def _fault(name: str, row: Mapping[str, Any]) -> Fault:
-    """Return the fault that a row tells of."""
+    """Return the fault that a row describes."""
     if not isinstance(row.get("also", []), list):
         message = f"`also` of {name!r} is {row['also']!r}; give a list of sessions."
         raise FaultsError(message)

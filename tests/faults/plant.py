@@ -1,6 +1,6 @@
-"""Plants every fault of the table, and fails unless exactly the sessions turn red that are named there.
+"""Plants every fault of the table, and fails unless exactly the sessions that it names turn red.
 
-Call `nox -s faults`, with names of faults for only those.
+Call `nox -s faults`; names of faults after `--` choose some of them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def parse(words: Sequence[str] | None) -> argparse.Namespace:
-    """Return what was asked for."""
+    """Return the parsed arguments."""
     parser = argparse.ArgumentParser(prog="nox -s faults --", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="faults; without any, all of them")
     parser.add_argument("--list", action="store_true", help="list the faults, and plant none")
@@ -41,13 +41,13 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Plant what was asked for, and return the exit code: 0 where all is as the table says, else 1, or 2."""
+    """Plant the chosen faults, and return the exit code: 0 if all is as the table says, else 1, or 2 for a mistake."""
     arguments = parse(words)
     try:
         table = read_table()
         faults = table.chosen(arguments.names)
         if arguments.list:
-            say("\n".join(f"{it.name}: {it.what}" for it in faults))
+            say("\n".join(f"{it.name}: {it.effect}" for it in faults))
             return 0
         with interruptible(), folder_of(arguments) as folder:
             findings = plant(faults, table, arguments, folder)
@@ -56,26 +56,26 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         left = f"{arguments.folder} stays" if arguments.folder else "nothing is left behind"
-        say(f"faults: ended before its time; {left}")
+        say(f"faults: interrupted; {left}")
         return 130
     return conclude(findings)
 
 
 def plant(faults: Sequence[Fault], table: Table, arguments: argparse.Namespace, folder: Path) -> list[Finding]:
-    """Plant faults one after the other, and tell of each."""
+    """Plant faults one after the other, and print the result of each."""
     if arguments.write:
-        write(arguments.write, [], table.faults)  # a page that cannot be written is known now, not after an hour
+        write(arguments.write, [], table.faults)  # fails at once, not after an hour
     campaign = Campaign(folder, table, jobs=arguments.jobs)
     also = {it for fault in faults for it in fault.also}
     sessions = sorted({it for fault in faults for it in fault.red} - also)
     sessions = sessions if arguments.short else campaign.sessions()
-    if sessions:  # headworks would take none for all
+    if sessions:  # headworks would run all of them if none is named
         say(f"Without a fault: {len(sessions)} sessions ...")
         say(f"  all green in {campaign.warm(sessions):.0f} s")
     not_green = campaign.warm_also(sorted(also - set(sessions)))
     findings = []
     for number, fault in enumerate(faults, start=1):
-        say(f"{number} of {len(faults)}, {fault.name}: {fault.what}")
+        say(f"{number} of {len(faults)}, {fault.name}: {fault.effect}")
         if reasons := [not_green[it] for it in fault.also if it in not_green]:
             finding = Finding(fault=fault, red=(), seconds=0, problems=reasons, is_measured=False)
         else:
@@ -88,13 +88,13 @@ def plant(faults: Sequence[Fault], table: Table, arguments: argparse.Namespace, 
 
 
 def verdict(finding: Finding) -> str:
-    """Return in words whether what turned red is what has to."""
+    """Return a text that says whether exactly the named sessions turned red."""
     word = "WRONG" if finding.is_measured else "NOT MEASURED"
     return "\n    ".join([word, *finding.problems]) if finding.problems else "as the table says"
 
 
 def conclude(findings: Sequence[Finding]) -> int:
-    """Say how many faults were noticed as they have to, and return the exit code: one not measured is no success."""
+    """Print how many faults were noticed, and return the exit code: 1 also for a fault that could not be measured."""
     bad = [it.fault.name for it in findings if it.problems and it.is_measured]
     unknown = [it.fault.name for it in findings if not it.is_measured]
     minutes = sum(it.seconds for it in findings) / 60
@@ -106,12 +106,12 @@ def conclude(findings: Sequence[Finding]) -> int:
 
 
 def write(target: Path, findings: Sequence[Finding], names: Iterable[str]) -> None:
-    """Write what was found into the table of a page; the rows of other faults stay, and of those not measured.
+    """Write findings into the table of a page; the rows of faults that were not measured stay.
 
     Args:
-        target: the page; the table is the last thing in it.
-        findings: what came of faults; the row of one that is not as it has to be goes.
-        names: the names of all faults, in the order of the rows.
+        target: The page; the table is the last thing in it.
+        findings: The results; a fault that was not noticed as the table says loses its row.
+        names: The names of all faults, in the order of the rows.
     """
     head, mark, table = (target.read_text(encoding="utf-8") if target.is_file() else "").partition("| fault |")
     if not mark:
@@ -123,7 +123,7 @@ def write(target: Path, findings: Sequence[Finding], names: Iterable[str]) -> No
             rows.pop(it.fault.name, None)
         elif it.is_measured:
             red = ", ".join(f"`{name}`" for name in it.red)
-            rows[it.fault.name] = f"| {it.fault.name} | {it.fault.what} | {red} | {it.seconds:.0f} |"
+            rows[it.fault.name] = f"| {it.fault.name} | {it.fault.effect} | {red} | {it.seconds:.0f} |"
     lines = [
         "| fault | what goes wrong | red | seconds |",
         "|---|---|---|---|",
@@ -134,7 +134,7 @@ def write(target: Path, findings: Sequence[Finding], names: Iterable[str]) -> No
 
 @contextmanager
 def folder_of(arguments: argparse.Namespace) -> Iterator[Path]:
-    """Give the folder to work in, which is removed in the end unless it was named."""
+    """Yield the folder to work in, which is removed at the end unless an argument names it."""
     if arguments.folder:
         yield arguments.folder.resolve()
         return
@@ -144,9 +144,9 @@ def folder_of(arguments: argparse.Namespace) -> Iterator[Path]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Have the first signal that ends a process interrupt it everywhere; later ones disturb nobody who clears up.
+    """Turn the first signal that ends a process into a KeyboardInterrupt, and ignore later ones during the clean-up.
 
-    A shell starts what runs in the background with Ctrl-C ignored; so would be what this starts, tests of it included.
+    A shell starts background jobs with Ctrl-C ignored, and their child processes inherit that, tests of this included.
     """
 
     def end(_number: int, _frame: FrameType | None) -> None:

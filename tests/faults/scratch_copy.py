@@ -1,4 +1,4 @@
-"""A copy of this repository as it lies there, in which things may be broken."""
+"""A copy of this repository's work tree, in which tests may break things."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-# What surrounds a test or a campaign, and must not reach the sessions that run in the copy.
+# Variables of the surrounding session that must not reach the sessions that run in the copy.
 SURROUNDINGS: Final = {"CI", "FORCE_COLOR", "HEADWORKS_RUN", "NOXPYTHON", "NOX_PARALLEL"}
 
 
 def copy_repository(target: Path, source: Path = ROOT) -> None:
-    """Copy every file that git tracks or would track, and commit it as the only content of a repository.
+    """Copy every file that git tracks or would track into a repository, and commit all of them.
 
     Args:
-        target: an empty folder, or one that was copied to before: what git ignores there stays.
-        source: the repository.
+        target: An empty folder, or an earlier copy, in which ignored files stay.
+        source: The repository.
     """
-    wanted = _files(source)
+    names = _files(source)
     if (target / ".git").is_dir():
-        for name in _files(target) - wanted:
+        for name in _files(target) - names:
             (target / name).unlink(missing_ok=True)
     else:
         _git(target, "init", "--quiet", "--initial-branch=main")
         _git(target, "config", "user.name", "A Tester")
         _git(target, "config", "user.email", "tester@example.org")
-    for name in wanted:
+    for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source / name, target / name)
     _git(target, "add", "--all")
@@ -36,7 +36,7 @@ def copy_repository(target: Path, source: Path = ROOT) -> None:
 
 
 def environment(store: Path) -> dict[str, str]:
-    """Return the environment for commands in a copy: a store of its own, and nothing of what surrounds the caller."""
+    """Return the environment for commands in a copy: its own store, and no variables of the outer session."""
     inherited = {key: value for key, value in os.environ.items() if key not in SURROUNDINGS}
     return inherited | {"HEADWORKS_STORE": str(store), "NO_COLOR": "1"}
 

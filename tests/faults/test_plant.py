@@ -1,4 +1,4 @@
-"""A campaign tells which faults are noticed as they have to, and which are not."""
+"""A campaign reports which faults turn exactly the named sessions red, and which do not."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def edit(new: str, *, old: str = "2", file: str = "number.txt") -> Edit:
 
 def fault(new: str, **red: str) -> Fault:
     """Return a fault that puts another number in place of 2."""
-    return Fault(name=f"a {new}", what="It is another number.", edits=[edit(new)], red=red)
+    return Fault(name=f"a {new}", effect="It is another number.", edits=[edit(new)], red=red)
 
 
 def write_repository(source: Path) -> Path:
@@ -84,8 +84,8 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
         (fault("13", even=EVEN, small=SMALL), ["even", "small"], []),
         (fault("13", even=EVEN), ["even", "small"], ["small failed as well, which the table does not say"]),
         (fault("3", even="It is huge."), ["even"], ["even failed, and did not say 'It is huge.'"]),
-        (Fault(name="x", what="x", edits=[edit("3", old="7")], red={"even": EVEN}), [], ["holds '7' 0 times"]),
-        (Fault(name="x", what="x", edits=[edit("3", file="none.txt")], red={"even": EVEN}), [], ["No such file"]),
+        (Fault(name="x", effect="x", edits=[edit("3", old="7")], red={"even": EVEN}), [], ["holds '7' 0 times"]),
+        (Fault(name="x", effect="x", edits=[edit("3", file="none.txt")], red={"even": EVEN}), [], ["No such file"]),
     ],
 )
 def test_exactly_the_named_sessions_have_to_turn_red(
@@ -95,19 +95,19 @@ def test_exactly_the_named_sessions_have_to_turn_red(
     finding = campaign.judge(planted, campaign.sessions())
     assert list(finding.red) == red
     assert len(finding.problems) == len(problems)
-    assert all(part in told for part, told in zip(problems, finding.problems, strict=True))
+    assert all(part in problem for part, problem in zip(problems, finding.problems, strict=True))
     assert (campaign.root / "number.txt").read_text() == "2\n"
 
 
 def test_a_session_that_is_skipped_is_red(campaign: Campaign) -> None:
     """CI does not let it pass, since it proves nothing."""
     skip = Edit(file="noxfile.py", old='session.error("It is odd.")', new="pass\n    session.skip('No number.')")
-    finding = campaign.judge(Fault(name="x", what="x", edits=[skip], red={"even": "No number."}), campaign.sessions())
+    finding = campaign.judge(Fault(name="x", effect="x", edits=[skip], red={"even": "No number."}), campaign.sessions())
     assert (finding.red, finding.problems) == (["even"], [])
 
 
 def test_what_is_red_without_a_fault_ends_the_campaign(campaign: Campaign) -> None:
-    """No fault could be told from it."""
+    """A fault could not be distinguished from that failure."""
     with pytest.raises(FaultsError, match=r"(?s)Without any fault, left ended badly\..*Never right"):
         campaign.warm(["even", "left"])
 
@@ -117,8 +117,8 @@ def test_a_fault_of_a_session_that_is_not_green_without_it_is_not_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
     """It would be red with any fault; one of a session beside the others that is green is judged."""
-    never = Fault(name="never", what="x", edits=[edit("3")], red={"left": "Never right."}, also=["left"])
-    odd = Fault(name="odd", what="x", edits=[edit("3")], red={"even": EVEN}, also=["even"])
+    never = Fault(name="never", effect="x", edits=[edit("3")], red={"left": "Never right."}, also=["left"])
+    odd = Fault(name="odd", effect="x", edits=[edit("3")], red={"even": EVEN}, also=["even"])
     table = Table(prepare=[], left_out={"left": "it always fails"}, faults={"never": never, "odd": odd})
     monkeypatch.setattr("plant.Campaign", partial(Campaign, source=write_repository(tmp_path / "source")))
     findings = plant([never, odd], table, parse(["--jobs=1", *words]), tmp_path / "campaign")
@@ -126,18 +126,18 @@ def test_a_fault_of_a_session_that_is_not_green_without_it_is_not_measured(
     assert "without the fault, left failed already" in findings[0].problems[0]
     assert (findings[1].red, findings[1].problems) == (["even"], [])
     assert (conclude(findings), conclude(findings[1:])) == (1, 0)
-    told = capsys.readouterr().out
-    assert "NOT MEASURED" in told
-    assert "1 of 2 faults" in told
-    assert "\nnot measured: never\n" in told
+    output = capsys.readouterr().out
+    assert "NOT MEASURED" in output
+    assert "1 of 2 faults" in output
+    assert "\nnot measured: never\n" in output
 
 
 @pytest.mark.parametrize("status", ["stopped", "flaky"])
 def test_a_session_that_gives_no_verdict_is_wrong(status: str) -> None:
     """Whether it is named or not; one that is blocked has another one to blame."""
-    told = {"status": status, "note": EVEN, "log": "none"}
+    outcome = {"status": status, "note": EVEN, "log": "none"}
     named, other = problems_of(
-        fault("3", even=EVEN), {"even": told, "small": told, "left": told | {"status": "blocked"}}
+        fault("3", even=EVEN), {"even": outcome, "small": outcome, "left": outcome | {"status": "blocked"}}
     )
     assert named == "NOT NOTICED by even"
     assert other.startswith(f"small {status} as well")
@@ -164,25 +164,25 @@ def test_faults_are_listed_and_an_unknown_one_is_named(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "part"),
     [
         ("[", ""),
         ("prepare = []", "left-out"),
         ('prepare = [{file="a", old="b", new="b"}]\n[left-out]\n[faults]', "changes nothing"),
         ("prepare = []\n[left-out]\n[faults]", "it holds no fault"),
-        ("prepare = []\n[left-out]\n[faults.x]\nwhat = ''", "missing 1 required"),
+        ("prepare = []\n[left-out]\n[faults.x]\neffect = ''", "missing 1 required"),
         ("prepare = []\n[left-out]\n[faults.x]\nalso = 'audit'", "`also` of 'x' is 'audit'; give a list"),
     ],
 )
-def test_a_broken_table_is_refused(tmp_path: Path, text: str, told: str) -> None:
+def test_a_broken_table_is_refused(tmp_path: Path, text: str, part: str) -> None:
     """In one line that names the file."""
     (tmp_path / "table.toml").write_text(text)
-    with pytest.raises(FaultsError, match=rf"table\.toml is no table of faults: .*{told}"):
+    with pytest.raises(FaultsError, match=rf"table\.toml is not a table of faults: .*{part}"):
         read_table(tmp_path / "table.toml")
 
 
 def test_what_was_found_is_written_into_the_table_of_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The rows of other faults stay, those of no fault go, and what is not as it has to be loses its own."""
+    """Rows of other faults stay; rows without a fault, and of a fault that was not noticed, are removed."""
     page = tmp_path / "page.md"
     page.write_text(
         "Planted.\n\n| fault | red |\n|---|---|\n| gone | y |\n| a 5 | old |\n| a 4 | old |\n| a 3 | old |\n"
@@ -200,7 +200,7 @@ def test_what_was_found_is_written_into_the_table_of_a_page(tmp_path: Path, caps
 def test_a_page_without_a_table_is_named_before_anything_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nobody waits for an hour to be told."""
+    """So that the mistake shows at once, and not after an hour."""
     assert main(["--folder", str(tmp_path / "work"), "--write", str(tmp_path / "none.md")]) == 2
     assert "none.md has no line that starts with `| fault |`" in capsys.readouterr().out
     assert not (tmp_path / "work").exists()
@@ -208,7 +208,7 @@ def test_a_page_without_a_table_is_named_before_anything_runs(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_what_ends_it_leaves_nothing_behind(tmp_path: Path, number: int) -> None:
-    """Neither the copy nor its store, nor a session that goes on."""
+    """Neither the copy nor its store, nor a running session."""
     command = [sys.executable, str(ROOT / "tests/faults/plant.py"), "--short", "class dropped"]
     environ = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as process:

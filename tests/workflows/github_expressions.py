@@ -1,7 +1,7 @@
 """Expressions of GitHub Actions, as far as the workflows of this repository use them.
 
-The grammar and what counts as true are those that GitHub documents under "Evaluate expressions in workflows and
-actions": no arithmetic; strings in single quotes; `&&` and `||` give one of their operands; what is not there is null.
+Grammar and truth follow GitHub's page "Evaluate expressions in workflows and actions": no arithmetic; strings in single
+quotes; `&&` and `||` return one of their operands; a missing value is null.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _STATUS: Final = re.compile(r"\b(always|cancelled|failure|success)\s*\(")
 
 
 class ExpressionError(ValueError):
-    """An expression that is none, or one that needs more than is known here."""
+    """Not an expression, or one that needs more than is implemented here."""
 
 
 class _Parser:
@@ -38,7 +38,7 @@ class _Parser:
         return found
 
     def _next(self, *expected: str) -> str:
-        """Take the next token if it is one of those expected; return an empty text if not."""
+        """Take and return the next token if it is one of those expected, else an empty string."""
         if self._tokens and self._tokens[0] in expected:
             return self._tokens.pop(0)
         return ""
@@ -67,7 +67,7 @@ class _Parser:
         return not is_true(self._negated()) if self._next("!") else self._reached()
 
     def _reached(self) -> object:
-        """Return a value after all that stands behind it: `.name`, `.*`, `[index]`."""
+        """Return a value with all accesses after it applied: `.name`, `.*`, `[index]`."""
         found = self._simple()
         while mark := self._next(".", "["):
             if mark == "[":
@@ -129,7 +129,7 @@ def is_true(value: object) -> bool:
 
 
 def _are_equal(one: object, other: object) -> bool:
-    """Whether two values are equal: texts whatever their case, and values of two kinds as numbers."""
+    """Whether two values are equal: strings without regard to case, values of different types as numbers."""
     if isinstance(one, str) and isinstance(other, str):
         return one.lower() == other.lower()
     if type(one) is type(other) or isinstance(one, (dict, list)) or isinstance(other, (dict, list)):
@@ -138,7 +138,7 @@ def _are_equal(one: object, other: object) -> bool:
 
 
 def _number(value: object) -> float:
-    """Return a value as a number, as GitHub does where it compares values of two kinds."""
+    """Return a value as a number, as GitHub does to compare values of different types."""
     try:
         return float(value or 0)  # type: ignore[arg-type]
     except ValueError:
@@ -146,7 +146,7 @@ def _number(value: object) -> float:
 
 
 def _member(value: object, key: object) -> object:
-    """Return what a value has under a key; None where there is no such thing."""
+    """Return the member of a value under a key, or None."""
     if isinstance(value, dict):
         return value.get(key)
     if isinstance(value, list) and isinstance(key, float) and key < len(value):
@@ -155,7 +155,7 @@ def _member(value: object, key: object) -> object:
 
 
 def _text(value: object) -> str:
-    """Return a value as it is put into a text."""
+    """Return a value as a string, as GitHub inserts it into a text."""
     if value is None or isinstance(value, bool):
         return "" if value is None else str(value).lower()
     if isinstance(value, float):
@@ -176,18 +176,18 @@ def evaluate(text: str, contexts: Mapping[str, Any], status: Mapping[str, Callab
     """Return the value of an expression.
 
     Args:
-        text: the expression, without what marks it as one.
-        contexts: what the names in it mean.
-        status: the functions that tell how things went so far, where they may be asked.
+        text: The expression, without `${{ }}`.
+        contexts: The values of the names in it.
+        status: The status functions such as `failure()`, where they are allowed.
 
     Raises:
-        ExpressionError: it cannot be read.
+        ExpressionError: It cannot be read.
     """
     return _Parser(text, contexts, _FUNCTIONS | dict(status or {})).value()
 
 
 def filled(value: object, contexts: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever YAML has
-    """Return what a workflow says with every `${{ }}` in it replaced by its value."""
+    """Return a part of a workflow with every `${{ }}` replaced by its value."""
     if isinstance(value, dict):
         return {key: filled(it, contexts) for key, it in value.items()}
     if isinstance(value, list):
@@ -200,7 +200,7 @@ def filled(value: object, contexts: Mapping[str, Any]) -> Any:  # noqa: ANN401 -
 
 
 def condition(text: object, contexts: Mapping[str, Any], status: Mapping[str, Callable[[], bool]]) -> bool:
-    """Whether an `if` lets a job or a step run: without a status function, only where all went well before."""
+    """Whether an `if` allows a job or a step to run; without a status function, only if nothing failed before."""
     inner = str(text).strip()
     if match := _WHOLE.fullmatch(inner):
         inner = match[1]

@@ -1,4 +1,4 @@
-"""One job of a run, on a machine of its own: its steps, their variables and files, and the actions that they use."""
+"""One job of a run, on its own machine: its steps, their variables and files, and the actions that they use."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Job:
-    """One job of a run, on a machine of its own."""
+    """One job of a run, on its own machine."""
 
     def __init__(self, run: Run, name: str, number: int, job: Mapping[str, Any], contexts: dict[str, Any]) -> None:
-        """Set up its folder."""
+        """Make the folder of its machine."""
         self.run = run
         self.name = name
         self.job = job
@@ -32,7 +32,7 @@ class Job:
         self.workspace.mkdir(parents=True)
         self.has_failed = False
 
-    def go(self) -> str:
+    def execute(self) -> str:
         """Run the steps and return the job's result."""
         self.contexts["env"] = filled(self.run.content.get("env", {}), self.contexts)
         self.contexts["env"] |= filled(self.job.get("env", {}), self.contexts)
@@ -46,14 +46,14 @@ class Job:
         declared = filled(self.job.get("outputs", {}), self.contexts)
         self.run.outputs[self.name] = {key: it or "" for key, it in declared.items()}
         (self.run.place / "log").write_text(self.run.log, encoding="utf-8")
-        shutil.rmtree(self.machine)  # no later job finds anything that was not handed on
+        shutil.rmtree(self.machine)  # later jobs get nothing but artifacts, caches and outputs
         return result
 
     def _step(self, step: Mapping[str, Any]) -> None:
         """Run or skip a step."""
         status = {
             "always": lambda: True,
-            "cancelled": lambda: False,  # a run is cancelled between jobs here
+            "cancelled": lambda: False,  # here, a run is cancelled between jobs only
             "failure": lambda: self.has_failed,
             "success": lambda: not self.has_failed,
         }
@@ -96,7 +96,7 @@ class Job:
         return done.returncode == 0
 
     def _surroundings(self) -> dict[str, str]:
-        """Return what every step of a job sees, and a store that no other machine has."""
+        """Return the variables that GitHub gives every step, and a store that no other machine has."""
         return {
             "CI": "true",
             "GITHUB_ACTIONS": "true",
@@ -112,9 +112,9 @@ class Job:
         }
 
     def checkout(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
-        """Clone the commit of the run, with its history where that is asked for."""
+        """Clone the commit of the run, with its history if the step asks for that."""
         is_shallow = self.run.is_shallow or self.run.is_cut_off or given.get("fetch-depth", 1) != 0
-        # As the action does it: the commit alone, or all branches and tags; others' files only where they are read.
+        # As the action does it: the commit alone, or all branches and tags; with a filter, other files only when read.
         depth = ["--depth=1"] if is_shallow else [f"--filter={given['filter']}"] if "filter" in given else []
         refs = [self.run.commit] if is_shallow else ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"]
         self._git("init", "--quiet")
@@ -131,11 +131,11 @@ class Job:
         subprocess.run(command, cwd=self.workspace, check=True, env=dict(self.run.environ), capture_output=True)
 
     def _caches(self, given: Mapping[str, Any]) -> Path:
-        """Return the folder of the caches of a path: under another path, GitHub does not find them."""
+        """Return the folder of the caches of a path: GitHub does not find a cache under another path."""
         return self.run.place.parent / "caches" / quote(given["path"], safe="")
 
     def restore(self, given: Mapping[str, Any], outputs: dict[str, str]) -> bool:
-        """Get the newest cache that a key begins."""
+        """Copy the newest cache whose key begins with one of the given keys into the workspace."""
         caches = self._caches(given)
         starts = [given["key"], *str(given.get("restore-keys", "")).split()]
         found = [it for start in starts for it in sorted(caches.glob(f"{start}*"), key=_age)]
@@ -147,14 +147,14 @@ class Job:
         return True
 
     def save(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
-        """Keep a file under a key."""
+        """Save a file under a key."""
         caches = self._caches(given)
         caches.mkdir(parents=True, exist_ok=True)
         shutil.copy(self.workspace / given["path"], caches / given["key"])
         return True
 
     def upload(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
-        """Keep files as an artifact of the run, under their names relative to the folder that all have in common."""
+        """Save files as an artifact of the run, by their paths relative to the folder that they share."""
         target = self.run.place / "artifacts" / given["name"]
         target.mkdir(parents=True, exist_ok=True)
         patterns = str(given["path"]).split()
@@ -169,7 +169,7 @@ class Job:
         return True
 
     def download(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
-        """Get the files of artifacts; one that is named has to be there."""
+        """Copy the files of artifacts into the workspace; an artifact that is named has to exist."""
         artifacts = self.run.place / "artifacts"
         found = sorted(artifacts.glob(given["pattern"])) if "pattern" in given else [artifacts / given["name"]]
         for folder in found:
@@ -179,17 +179,17 @@ class Job:
         return True
 
     def install(self, _given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
-        """Do nothing: what it would install is on PATH."""
+        """Do nothing: the program to install is on PATH already."""
         return self.workspace.is_dir()
 
 
 def _age(path: Path) -> float:
-    """Return how old a file is, the newest first."""
+    """Return a key that sorts files by age, the newest first."""
     return -path.stat().st_mtime_ns
 
 
 def _assigned(text: str) -> Iterator[tuple[str, str]]:
-    """Yield what a file assigns, by `name=value` or between two marks of one's own."""
+    """Yield the names and values that a file assigns, as `name=value` or as `name<<MARK`, lines, `MARK`."""
     lines = iter(text.splitlines())
     for line in lines:
         name, mark, end = line.partition("<<")

@@ -1,7 +1,7 @@
-"""Runs a workflow on this machine by the rules of GitHub, each job in a clone and with a store of its own.
+"""Runs a workflow on this machine by GitHub's rules, each job in its own clone and with its own store.
 
-What a step `run`s is executed as it stands. The actions that are used have a local equivalent: a checkout is a clone,
-a cache and the artifacts are folders, and what installs programs does nothing, since they are on PATH.
+The script of a step runs unchanged. Actions have a local equivalent: a checkout is a clone, caches and artifacts are
+folders, and actions that install programs do nothing, since these are on PATH.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-_RESULTS: Final = ("failure", "cancelled", "success")  # of the jobs of a matrix, the one that decides first
+_RESULTS: Final = ("failure", "cancelled", "success")  # of the jobs of a matrix, the most important first
 
 
 @dataclass(kw_only=True)
@@ -26,26 +26,26 @@ class Run:
     """One run of a workflow.
 
     Attributes:
-        workflow: the workflow's file.
-        origin: the repository that a checkout clones.
-        place: an empty folder for all that the run writes; caches lie beside it, so that runs share them.
-        commit: what is checked out.
-        event: what started the run: `pull_request` or `push`.
-        ref: the ref that it runs for.
-        environ: variables that every step sees.
-        unset: variables that no step sees, whatever the workflow says.
-        is_shallow: whether checkouts get the commit alone, whatever they ask for.
-        is_cut_off: whether checkouts get that as well, and nothing can be fetched after them.
-        cancel_after: a job; once it has ended, somebody cancels the run.
-        say: takes a line about each job that has ended.
-        results: the result of each job that is decided.
-        outputs: the outputs of each job that ran.
-        jobs: the names of the jobs that ran, with their results, in order.
-        log: all that the steps printed; it lies as `log` in the place as well.
-        summary: all that they added to GITHUB_STEP_SUMMARY.
-        seconds: how long it took, one job after the other.
-        is_cancelled: whether somebody has cancelled it.
-        content: what the workflow's file says.
+        workflow: The workflow's file.
+        origin: The repository that a checkout clones.
+        place: An empty folder for all files of the run; caches are beside it, so that runs share them.
+        commit: The commit that is checked out.
+        event: The event that started the run: `pull_request` or `push`.
+        ref: The ref that it runs for.
+        environ: Variables that every step sees.
+        unset: Variables that no step sees, even if the workflow sets them.
+        is_shallow: Whether checkouts get the commit alone, even if they ask for more.
+        is_cut_off: The same, and nothing can be fetched after a checkout.
+        cancel_after: The run is cancelled when this job has ended.
+        say: Is called with a line about each job that has ended.
+        results: The result of each job that has ended or was skipped.
+        outputs: The outputs of each job that ran.
+        jobs: The names of the jobs that ran, with their results, in order.
+        log: The output of all steps, also written to `log` in `place`.
+        summary: The text that steps added to GITHUB_STEP_SUMMARY.
+        seconds: The duration, with one job after the other.
+        is_cancelled: Whether the run was cancelled.
+        content: The parsed workflow.
     """
 
     workflow: Path
@@ -69,8 +69,8 @@ class Run:
     is_cancelled: bool = False
     content: dict[str, Any] = field(default_factory=dict)
 
-    def go(self) -> None:
-        """Run all jobs, each when those that it needs are decided."""
+    def execute(self) -> None:
+        """Run all jobs, each after the jobs that it needs."""
         started = time.monotonic()
         self.content = yaml.safe_load(self.workflow.read_text(encoding="utf-8"))
         left = dict(self.content["jobs"])
@@ -82,11 +82,11 @@ class Run:
 
     @property
     def is_mergeable(self) -> bool:
-        """Whether GitHub lets the change in: it takes a required job that was skipped for one that passed."""
+        """Whether GitHub would merge the change: it counts a required job that was skipped as passed."""
         return self.results["required"] in {"success", "skipped"}
 
     def contexts(self) -> dict[str, Any]:
-        """Return what expressions may name anywhere in the workflow."""
+        """Return the contexts of expressions that are the same in the whole workflow."""
         github = {"event_name": self.event, "ref": self.ref, "run_id": self.place.name, "run_attempt": "1"}
         return {"github": github | {"workflow": self.content["name"], "sha": self.commit}}
 
@@ -96,12 +96,12 @@ class Run:
         return {needs} if isinstance(needs, str) else set(needs)
 
     def _ancestors(self, job: Mapping[str, Any]) -> set[str]:
-        """Return the jobs that a job needs, and those that these need."""
+        """Return the jobs that a job needs, directly or not."""
         direct = self._needs(job)
         return direct.union(*(self._ancestors(self.content["jobs"][it]) for it in direct))
 
     def _decide(self, name: str, job: Mapping[str, Any]) -> None:
-        """Run or skip a job, as its `if` and the results before say."""
+        """Run or skip a job, depending on its `if` and the results before it."""
         before = [self.results[it] for it in self._ancestors(job)]
         status = {
             "always": lambda: True,
@@ -114,12 +114,14 @@ class Run:
         if not condition(job.get("if", "success()"), contexts, status):
             self.results[name] = "cancelled" if self.is_cancelled else "skipped"
             return
-        found = [Job(self, name, number, job, contexts | it).go() for number, it in enumerate(_legs(job, contexts))]
+        found = [
+            Job(self, name, number, job, contexts | it).execute() for number, it in enumerate(_legs(job, contexts))
+        ]
         self.results[name] = next(it for it in _RESULTS if it in found)
 
 
 def _legs(job: Mapping[str, Any], contexts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield what expressions mean in each job of a matrix, or in the only one."""
+    """Yield the contexts of each job of a matrix, or of the only one."""
     matrix = filled(job.get("strategy", {}).get("matrix", {}), contexts)
     for number, it in enumerate(matrix.get("include", [{}])):
         yield {"matrix": it, "strategy": {"job-index": float(number)}}

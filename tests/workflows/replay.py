@@ -1,4 +1,4 @@
-"""Carries changes through `ci.yml` on this machine, and writes what came of each as a row of a table.
+"""Runs `ci.yml` for changes on this machine, and writes the result of each as a row of a table.
 
 Call `nox -s replay` for a small monorepo, or `nox -s replay -- --this-repository` for this one.
 """
@@ -36,7 +36,7 @@ def propose(repository: Hosted, case: Case, **settings: object) -> Run:
 
 
 def counted(run: Run) -> tuple[int, int]:
-    """Return how many sessions the job `required` counted, and how many of them verdicts cover."""
+    """Return how many sessions the job `required` counted, and how many of these verdicts cover."""
     found = _COUNTED.search(run.summary)
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
@@ -48,7 +48,7 @@ def ran(run: Run) -> set[str]:
 
 
 def unexpected(run: Run, case: Case) -> list[str]:
-    """Return what came otherwise than it had to, each in a line."""
+    """Return each difference between a run and its case, in a line."""
     skipped = {name for name, result in run.results.items() if result == "skipped"}
     found = [f"`required` is {run.results['required']}"] if run.is_mergeable != case.is_mergeable else []
     found += [f"{it} ran" for it in sorted(ran(run) - case.runs)]
@@ -74,13 +74,13 @@ def row(change: str, run: Run) -> str:
 
 
 def with_rows(text: str, title: str, order: Sequence[str], rows: Mapping[str, str]) -> str:
-    """Return a page in which rows of a table are new, and the others as they were; a new table stands at its end.
+    """Return a page with new rows in a table, whose other rows stay; a new table is added at the end.
 
     Args:
-        text: the page.
-        title: what stands over the table's first column.
-        order: the changes, in the order of their rows.
-        rows: the new rows by their changes.
+        text: The page.
+        title: The heading of the table's first column.
+        order: The changes, in the order of their rows.
+        rows: The new rows by their changes.
     """
     head = "\n".join((_HEAD[0].format(title), _HEAD[1]))
     before, found, rest = text.partition(head)
@@ -93,7 +93,7 @@ def with_rows(text: str, title: str, order: Sequence[str], rows: Mapping[str, st
 
 
 def _say(line: str) -> None:
-    """Show how far it is."""
+    """Print a line at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
@@ -106,9 +106,9 @@ def _replay(
     idle: Collection[str],
     **settings: object,
 ) -> int:
-    """Run the chosen cases, write the row of each, and return how many came otherwise than they had to.
+    """Run the chosen cases, write the row of each, and return how many had an unexpected result.
 
-    Jobs that are idle have nothing to do even where everything runs.
+    Idle jobs have no session even if everything runs.
     """
     page, number = Path("docs/replay.md"), 0
     for change in chosen:
@@ -135,7 +135,7 @@ def _replay(
 
 
 def main() -> int:
-    """Do what is asked for; return 1 if something came otherwise than it had to."""
+    """Run the chosen cases; return 1 if one had an unexpected result."""
     parser = argparse.ArgumentParser(prog="nox -s replay --", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--this-repository", action="store_true", help="take this repository, which takes long")
     parser.add_argument("--folder", type=Path, help="where its clone and main's verdicts are kept between calls")

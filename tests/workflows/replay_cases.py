@@ -1,4 +1,4 @@
-"""The changes that are carried through `ci.yml`, and what has to come of each."""
+"""The changes that `ci.yml` is run for, and the expected result of each."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A change, and what has to come of it.
+    """A change, and the expected result of its run.
 
     Attributes:
-        files: what it writes.
-        added: what it adds to the end of files that are there.
-        replaced: texts that stand in files that are there, each with what takes its place.
-        runs: the sessions that have to run and pass.
-        is_mergeable: whether `required` has to let it in.
-        skipped: the jobs that have to be skipped.
-        settings: those of the run, where it is an unusual one.
+        files: Files that it writes.
+        added: Texts that it appends to existing files.
+        replaced: Texts in existing files, each with its replacement.
+        runs: The sessions that have to run and pass.
+        is_mergeable: Whether the job `required` has to pass.
+        skipped: The jobs that have to be skipped.
+        settings: Settings of an unusual run.
     """
 
     files: dict[str, str] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Case:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def without(self, sessions: Iterable[str]) -> Case:
-        """Return the case where CI does not run some sessions."""
+        """Return the case for a CI that does not run some sessions."""
         left_out = set(sessions)
         runs = frozenset(it for it in self.runs if it.partition("(")[0] not in left_out)
         has_images = any(it.partition("(")[0] in _IMAGES for it in runs)
@@ -47,7 +47,7 @@ _IMAGES: Final = {"build-images", "test-images", "image-faults"}
 
 
 def skipped_on_main(left_out: Iterable[str]) -> frozenset[str]:
-    """Return the jobs that are skipped even where everything runs, since some sessions are left out."""
+    """Return the jobs that are skipped even if everything runs, because some sessions are left out."""
     return frozenset({"images"}) if set(left_out) >= _IMAGES else frozenset()
 
 
@@ -74,7 +74,7 @@ SMALL: Final = {
         is_mergeable=False,
         skipped=frozenset({"pipeline", "images"}),
     ),
-    # The base gives the reasons only: what has passed is told by digests, which need no history.
+    # The base only gives the reasons: digests say which sessions have passed, and need no history.
     "serving only, in clones without history or origin": Case(
         files=_SERVING,
         runs=frozenset({"lint", "tests(serving)", "serve-check", "build-images", "test-images"}),
@@ -120,7 +120,7 @@ THIS: Final = {
         runs=_READ_ALL
         | _IMAGE
         | _of_package("data")
-        | _of_package("model")  # which is built with the whole folder of data, but for its tests
+        | _of_package("model")  # whose build covers all of data's folder but its tests
         | {"coverage", "docs", "dataset", "train", "evaluate", "crossfit", "export", "serve-check", "pipeline", "gate"}
         | {"build-images(training)", "test-images(training)"},
     ),
@@ -130,14 +130,14 @@ THIS: Final = {
         is_mergeable=False,
         skipped=frozenset({"pipeline", "images"}),
     ),
-    # Headworks fetches as much history as the merge base needs.
+    # Headworks fetches as much history as it needs to find the merge base.
     "docs only, in shallow clones": Case(
         added={"docs/gate.md": "\nA line more.\n"},
         runs=_READ_ALL | {"coverage", "docs", "gate", "pipeline"},
         skipped=frozenset({"images"}),
         settings={"is_shallow": True},
     ),
-    # Sessions are told by their digests, but without a base the gate has nothing to compare the model with.
+    # Sessions are covered by their digests, but without a base the gate has nothing to compare the model with.
     "nothing, in clones without history or origin": Case(
         is_mergeable=False,
         skipped=frozenset({"session", "images"}),

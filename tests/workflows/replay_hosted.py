@@ -1,4 +1,4 @@
-"""A repository as GitHub has it, and runs of a `ci.yml` for what is pushed and proposed there."""
+"""A stand-in for a repository on GitHub, and runs of its `ci.yml` for pushes and pull requests."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _SETTINGS: Final = {
 
 
 class Hosted:
-    """A repository as GitHub has it, whose branch `main` is checked out in a folder of its own."""
+    """A stand-in for a repository on GitHub, with `main` checked out."""
 
     def __init__(self, folder: Path, workflow: Path, environ: Mapping[str, str]) -> None:
-        """Take the folder in which the repository lies as `origin`, beside all that runs write.
+        """Use a folder that holds the repository as `origin`, and a folder for each run.
 
         Args:
-            folder: the folder; caches in it are those that earlier runs have saved.
-            workflow: the workflow's file.
-            environ: variables that every step sees.
+            folder: The folder, in which caches of earlier runs may be.
+            workflow: The workflow's file.
+            environ: Variables that every step sees.
         """
         self.folder = folder
         self.origin = folder / "origin"
@@ -47,7 +47,7 @@ class Hosted:
         return done.stdout.strip()
 
     def configure(self) -> None:
-        """Let commits be made, and clones ask for parts, as GitHub does."""
+        """Set up a committer, and allow partial clones, as GitHub does."""
         for key, value in _SETTINGS.items():
             self.git("config", key, value)
 
@@ -58,19 +58,19 @@ class Hosted:
             (self.origin / name).write_text(text, encoding="utf-8")
 
     def commit(self, message: str) -> str:
-        """Commit all that there is and return the commit."""
+        """Commit all files and return the commit."""
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
         return self.git("rev-parse", "HEAD")
 
     def push(self, **settings: Any) -> Run:  # noqa: ANN401 - those of Run
-        """Run CI for what `main` is."""
+        """Run CI for a push of `main`."""
         return self._run(self.git("rev-parse", "main"), event="push", ref="refs/heads/main", **settings)
 
     def propose(self, files: Mapping[str, str], **settings: Any) -> Run:  # noqa: ANN401 - those of Run
         """Run CI for a pull request that changes some files, and leave `main` as it is."""
         number = self._free()
-        # Also where an earlier call was ended while it was here.
+        # Also if an earlier call was interrupted here.
         self.git("checkout", "--quiet", "--force", "-B", f"change-{number}", "main")
         self.write(files)
         commit = self.commit("Change")
@@ -93,5 +93,5 @@ class Hosted:
             "environ": self.environ,
         }
         run = Run(**given | settings)
-        run.go()
+        run.execute()
         return run

@@ -1,6 +1,6 @@
-"""A small nox monorepo with this repository's conventions, to be carried through its real workflows.
+"""A small nox monorepo with this repository's conventions, for runs of the real `ci.yml`.
 
-Its sessions have the names, tags and rows that those here have, and take a moment each.
+Its sessions have the same names, tags and rows as those here, and take a moment each.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class SmallMonorepo(Hosted):
         """Write it into an empty folder and commit it to `main`."""
         environ = {key: os.environ[key] for key in _KEPT if key in os.environ} | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            # `uv run` takes the environment of these tests as it is, in which Headworks and nox are.
+            # `uv run` uses the environment of these tests unchanged, which has Headworks and nox.
             "UV_PROJECT_ENVIRONMENT": sys.prefix,
             "UV_NO_SYNC": "1",
         }

@@ -1,7 +1,6 @@
-"""This repository as GitHub would have it, made small enough for one Linux machine with one Python.
+"""A clone of this repository, as GitHub would hold it, reduced to one Linux machine with one Python.
 
-Its first commit of its own leaves out what no such machine can do: the other Pythons, the other systems, and the
-sessions whose tests are about all of them.
+Its first own commit removes the other Pythons, the other systems, and the sessions whose tests need all of them.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[2]
 RUNNING: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
-# Their tests are about every Python and every system, and make copies of the repository of their own.
+# Their tests need every Python and every system, and make their own copies of the repository.
 LEFT_OUT: Final = ("integration", "workflows")
 _EDITS: Final = (
     ("packages/*/pyproject.toml", rf' *"Programming Language :: Python :: 3\.(?!{RUNNING[2:]}")\d+",\n', ""),
     ("noxfile.py", r'@nox\.session\(tags=\["macos", "windows"\]\)', "@nox.session"),
 )
-# What surrounds this program, and would decide something in the steps.
+# Variables of the outer session that would change the behaviour of steps.
 _SURROUNDINGS: Final = re.compile(
     r"CI|FORCE_COLOR|VIRTUAL_ENV|(GITHUB|HEADWORKS|NOX|PYTHON|RUNNER|UV)_?(?!CACHE_DIR).*"
 )
@@ -36,11 +35,11 @@ class ThisRepository(Hosted):
     """A clone of this repository's last commit, and the runs of its own `ci.yml`."""
 
     def __init__(self, folder: Path, *left_out: str) -> None:
-        """Clone it into a folder, or take the clone that an earlier replay has left there.
+        """Clone it into a folder, or reuse the clone that an earlier replay left there.
 
         Args:
-            folder: the folder.
-            left_out: functions of the noxfile that CI shall not run there, besides those that one machine cannot.
+            folder: The folder.
+            left_out: Further functions of the noxfile that CI shall not run there.
         """
         paths = os.environ["PATH"].split(os.pathsep)
         own = str(Path(sys.executable).parent)
@@ -52,7 +51,7 @@ class ThisRepository(Hosted):
             self._clone((*LEFT_OUT, *left_out))
 
     def _clone(self, left_out: Iterable[str]) -> None:
-        """Clone the repository, and commit what makes it smaller."""
+        """Clone the repository, and commit the edits that reduce it."""
         command = ["git", "clone", "--quiet", "--no-local", str(ROOT), str(self.origin)]
         subprocess.run(command, check=True, env=self.environ)
         self.git("remote", "remove", "origin")
@@ -69,7 +68,7 @@ class ThisRepository(Hosted):
         self.commit(f"Support Linux and Python {RUNNING} only")
 
     def _leave_out(self, functions: Iterable[str]) -> None:
-        """Take sessions out of what nox runs by default, and so out of what is planned."""
+        """Mark sessions as not default, so that they are not planned."""
         file = self.origin / "noxfile.py"
         text = file.read_text(encoding="utf-8")
         for function in functions:

@@ -1,4 +1,4 @@
-"""The report of a run becomes one comment of its pull request, and nothing in it is more than text."""
+"""The report of a run becomes one comment of its pull request, and is shown as text only."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ REPOSITORY = "/repos/owner/project"
 
 
 def pull(number: int, ref: str = "main", sha: str = "a" * 40) -> dict[str, Any]:
-    """Return a pull request of a branch, whose repository GitHub does not always know."""
+    """Return a pull request of a branch, whose repository may be unknown to GitHub."""
     return {"number": number, "head": {"ref": ref, "sha": sha, "repo": None}}
 
 
 class Server(ThreadingHTTPServer):
-    """GitHub, as far as the program asks it: pull requests and comments."""
+    """A stand-in for GitHub's API of pull requests and comments."""
 
     def __init__(self) -> None:
         """Listen on this machine, with two pull requests of one branch and a comment of a person."""
@@ -35,7 +35,7 @@ class Server(ThreadingHTTPServer):
         self.pulls = [pull(6, sha="old"), pull(7)]
         person = {"id": 1, "user": {"type": "User"}, "body": "<!-- the report of CI -->\nIt was me."}
         self.comments: list[dict[str, Any]] = [person | {"id": number} for number in range(100)]
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.is_down = False
         self.is_cut = False
 
@@ -52,8 +52,8 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def answer(self) -> None:
-        """Do what is asked."""
-        self.server.asked.append(f"{self.command} {self.path}")
+        """Answer a request."""
+        self.server.requests.append(f"{self.command} {self.path}")
         assert self.headers["Authorization"] == "Bearer secret"
         place = urlsplit(self.path)
         query = {key: its[0] for key, its in parse_qs(place.query).items()}
@@ -97,7 +97,7 @@ def github() -> Iterator[Server]:
 
 
 def post(github: Server, folder: Path, report: str | None, **run: object) -> tuple[int, str]:
-    """Run the program as the workflow does; return its exit code and what it says."""
+    """Run the program as the workflow does; return its exit code and its output."""
     about = {
         "conclusion": "success",
         "head_branch": "main",
@@ -146,7 +146,7 @@ def test_one_comment_is_posted_and_then_updated(github: Server, tmp_path: Path) 
     ],
 )
 def test_a_hostile_report_stays_text(report: str, github: Server, tmp_path: Path) -> None:
-    """No line of it closes the block that quotes it, and nothing in it hides."""
+    """No line of it closes the block that quotes it, and no character hides a part of it."""
     assert post(github, tmp_path, report)[0] == 0
     _, _, _, fence, *lines, end = github.comments[-1]["body"].splitlines()
     assert fence == f"{end}text"
@@ -164,14 +164,14 @@ def test_a_run_without_a_report_says_so(github: Server, tmp_path: Path) -> None:
 
 def test_a_run_that_is_no_longer_the_last_posts_nothing(github: Server, tmp_path: Path) -> None:
     """Its pull request has a newer commit, or is closed."""
-    code, told = post(github, tmp_path, "late", head_sha="b" * 40)
+    code, output = post(github, tmp_path, "late", head_sha="b" * 40)
     assert (code, len(github.comments)) == (0, 100)
-    assert "nothing is posted" in told
+    assert "nothing is posted" in output
 
 
 @pytest.mark.parametrize("fork", [None, {"owner": None}])
 def test_a_fork_may_have_been_deleted(fork: object, github: Server, tmp_path: Path) -> None:
-    """GitHub then tells neither whose it was nor who wrote a comment, and the commit alone finds the pull request."""
+    """GitHub then names neither its owner nor the author of a comment; the commit alone identifies the pull request."""
     github.pulls = [*(pull(number, ref=f"other-{number}") for number in range(100, 200)), *github.pulls]
     github.comments[0] |= {"user": None, "body": None}
     assert post(github, tmp_path, "x", head_repository=fork) == (0, "The comment of pull request 7 is new.\n")
@@ -181,23 +181,23 @@ def test_a_fork_may_have_been_deleted(fork: object, github: Server, tmp_path: Pa
 def test_a_branch_may_be_proposed_twice(github: Server, tmp_path: Path) -> None:
     """Each pull request gets the comment; another branch at the same commit does not."""
     github.pulls += [pull(8), pull(9, ref="other")]
-    told = "The comment of pull request 7 is new.\nThe comment of pull request 8 is new.\n"
-    assert post(github, tmp_path, "x") == (0, told)
+    output = "The comment of pull request 7 is new.\nThe comment of pull request 8 is new.\n"
+    assert post(github, tmp_path, "x") == (0, output)
 
 
 def test_an_answer_that_is_cut_off_is_an_error(github: Server, tmp_path: Path) -> None:
     """In one line as well."""
     github.is_cut = True
-    code, told = post(github, tmp_path, "x")
+    code, output = post(github, tmp_path, "x")
     assert code == 1
-    assert told.startswith("GitHub did not take the comment: <urlopen error GET pulls: ")
-    assert told.count("\n") == 1
+    assert output.startswith("GitHub did not take the comment: <urlopen error GET pulls: ")
+    assert output.count("\n") == 1
 
 
-def test_an_answer_that_is_none_is_an_error(github: Server, tmp_path: Path) -> None:
+def test_a_status_of_503_is_an_error(github: Server, tmp_path: Path) -> None:
     """In one line."""
     github.is_down = True
-    code, told = post(github, tmp_path, "x")
+    code, output = post(github, tmp_path, "x")
     assert code == 1
-    assert told.startswith("GitHub did not take the comment: HTTP Error 503")
-    assert told.count("\n") == 1
+    assert output.startswith("GitHub did not take the comment: HTTP Error 503")
+    assert output.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Expressions mean what GitHub says they mean."""
+"""Expressions have the values that GitHub documents."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ def test_a_value(text: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("text", ["1 1", "a ~ b", "unknown()", "(1"])
-def test_what_cannot_be_read_is_no_value(text: str) -> None:
+def test_an_expression_that_cannot_be_read_is_an_error(text: str) -> None:
     """So that no condition holds by mistake."""
     with pytest.raises((ExpressionError, IndexError)):
         evaluate(text, CONTEXTS)
 
 
 def test_texts_are_filled() -> None:
-    """An expression alone keeps its kind; several are put into the text."""
+    """An expression alone keeps its type; several are inserted as text."""
     content = {"a": ["${{ github.run_id }}", 1], "b": "${{ github.ref }}/${{ github.run_id }}/${{ true }}${{ null }}"}
     assert filled(content, CONTEXTS) == {"a": [7.0, 1], "b": "refs/heads/main/7/true"}
 
 
 @pytest.mark.parametrize(
-    ("text", "is_let"),
+    ("text", "is_allowed"),
     [
         ("always()", True),
         ("${{ !cancelled() }}", True),
@@ -62,7 +62,7 @@ def test_texts_are_filled() -> None:
         ("!success()", True),
     ],
 )
-def test_a_condition_without_a_status_asks_for_success(*, text: str, is_let: bool) -> None:
+def test_a_condition_without_a_status_asks_for_success(*, text: str, is_allowed: bool) -> None:
     """Here, after a failure."""
     status = {"always": True, "cancelled": False, "failure": True, "success": False}
-    assert condition(text, CONTEXTS, {name: lambda it=it: it for name, it in status.items()}) == is_let  # type: ignore[misc]
+    assert condition(text, CONTEXTS, {name: lambda it=it: it for name, it in status.items()}) == is_allowed  # type: ignore[misc]

@@ -41,10 +41,10 @@ class Index(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.pages: dict[str, bytes] = {}
-        self.asked: list[tuple[str, str]] = []
+        self.requests: list[tuple[str, str]] = []
 
     def add(self, name: str, *projects: str, is_beside: bool = True) -> None:
-        """Add a package, whose files have this metadata, beside them or inside, the last one listed first."""
+        """Add a package whose files have this metadata, beside them or inside; the last file is listed first."""
         files: list[dict[str, Any]] = [{"filename": "old.tar.gz", "url": "https://files.example/old.tar.gz"}]
         for number, metadata in enumerate(projects):
             file, text = f"/files/{name}-{number}.whl", f"Metadata-Version: 2.4\n{metadata}\n\nText\n"
@@ -61,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the page."""
-        self.server.asked.append((self.path, self.headers.get("Authorization", "")))
+        self.server.requests.append((self.path, self.headers.get("Authorization", "")))
         is_page = self.path.startswith("/simple/")
         assert not is_page or self.headers["Accept"] == "application/vnd.pypi.simple.v1+json"
         page = self.server.pages.get(self.path)
@@ -103,7 +103,7 @@ def repository(tmp_path: Path, index: Index) -> Path:
 
 
 def check(repository: Path, **environ: str) -> tuple[int, str]:
-    """Run the program as the workflow does; return its exit code and what it says."""
+    """Run the program as the workflow does; return its exit code and its output."""
     given = {
         "PATH": os.environ["PATH"],
         "GITHUB_SERVER_URL": "https://github.example",
@@ -117,18 +117,18 @@ def check(repository: Path, **environ: str) -> tuple[int, str]:
 
 
 def refused(repository: Path, **environ: str) -> str:
-    """Run the program, which has to refuse in one line that says so, and return that."""
-    code, told = check(repository, **environ)
+    """Run the program, which has to refuse with one line, and return that line."""
+    code, output = check(repository, **environ)
     assert code == 1
-    assert told.startswith("names: error: ")
-    assert told.count("\n") == 1
-    return told
+    assert output.startswith("names: error: ")
+    assert output.count("\n") == 1
+    return output
 
 
 def test_a_name_that_nobody_has_is_free(repository: Path, index: Index) -> None:
-    """Of every package that is published, on the index that the lock names."""
+    """The program asks about every published package, on the index that the lock names."""
     assert check(repository) == (0, FREE)
-    assert [path for path, _ in index.asked] == ["/simple/works/", "/simple/works-data/"]
+    assert [path for path, _ in index.requests] == ["/simple/works/", "/simple/works-data/"]
 
 
 @pytest.mark.parametrize(
@@ -151,16 +151,16 @@ def test_a_name_whose_newest_file_names_this_repository_is_ours(repository: Path
     ],
 )
 def test_a_strangers_name_is_refused(repository: Path, index: Index, metadata: str, part: str) -> None:
-    """Whatever an older file of it named, in one line that says what to do and holds nothing that acts."""
+    """Even if an older file named this repository; the message is one line without control characters."""
     index.add("works-data", f"Project-URL: Source, {OURS}", metadata)
-    told = refused(repository)
-    assert "works-data is somebody else's on the index" in told
-    assert "choose another prefix" in told
-    assert part in told
+    output = refused(repository)
+    assert "works-data is somebody else's on the index" in output
+    assert "choose another prefix" in output
+    assert part in output
 
 
-def test_metadata_inside_a_wheel_counts_where_there_is_none_beside_it(repository: Path, index: Index) -> None:
-    """Mirrors of the index leave it out; what is no wheel says nothing."""
+def test_metadata_inside_a_wheel_counts_if_the_index_has_none(repository: Path, index: Index) -> None:
+    """Mirrors of the index leave it out; a broken wheel gives no answer."""
     index.add("works", f"Project-URL: Source, {OURS}", is_beside=False)
     assert check(repository) == (0, FREE.replace("works is free", "works is ours"))
     index.add("works", "Author: A stranger", is_beside=False)
@@ -171,22 +171,22 @@ def test_metadata_inside_a_wheel_counts_where_there_is_none_beside_it(repository
 
 
 @pytest.mark.parametrize("page", [b"down", b"<html></html>", b"{}", b'{"files": []}', b'{"files": [1]}', b"[]"])
-def test_what_the_index_does_not_tell_is_no_pass(repository: Path, index: Index, page: bytes) -> None:
-    """A page without what was asked for, or none."""
+def test_an_unreadable_answer_of_the_index_is_no_pass(repository: Path, index: Index, page: bytes) -> None:
+    """A page without the expected fields, or no page."""
     index.pages["/simple/works/"] = page
-    told = refused(repository)
-    assert "/simple/works/ does not tell" in told or "/simple/works/ has no file that says" in told
+    output = refused(repository)
+    assert "/simple/works/ does not say whose" in output or "/simple/works/ has no file that says" in output
 
 
 def test_a_file_that_is_nowhere_on_the_web_is_not_read(repository: Path, index: Index) -> None:
-    """An index could name one of this machine."""
+    """An index could name a file of this machine."""
     files = [{"url": f"file://{repository}/a", "core-metadata": True}]
     index.pages["/simple/works/"] = json.dumps({"files": files}).encode()
-    assert "no address of the web" in refused(repository)
+    assert "not a web address" in refused(repository)
 
 
 def test_a_package_has_to_say_whose_it_is(repository: Path, index: Index) -> None:
-    """Without that, its next release could not be told from a stranger's; one that is private is not published."""
+    """Without it, its next release would look like a stranger's; a private package is not published."""
     file = repository / "packages/works/pyproject.toml"
     file.write_text(PROJECT.format(name="works", url="https://github.example/other/vision"))
     assert 'write `urls.Source = "https://github.example/acme/vision"`' in refused(repository)
@@ -196,23 +196,23 @@ def test_a_package_has_to_say_whose_it_is(repository: Path, index: Index) -> Non
 
 
 def test_a_password_is_for_the_index_alone(repository: Path, index: Index) -> None:
-    """Another server, to which it sends one on for a page, does not get it."""
+    """A server that the index redirects to does not get it."""
     index.pages["/simple/works/"] = f"{index.url.replace('127.0.0.1', 'localhost')}/simple/other/".encode()
     check(repository, UV_PUBLISH_CHECK_URL=index.url.replace("//", "//me:secret@") + "/simple")
-    assert [path for path, login in index.asked if login] == ["/simple/works/", "/simple/works-data/"]
-    assert ("/simple/other/", "") in index.asked
+    assert [path for path, login in index.requests if login] == ["/simple/works/", "/simple/works-data/"]
+    assert ("/simple/other/", "") in index.requests
 
 
 def test_another_index_is_asked_where_one_is_published_to(repository: Path, index: Index) -> None:
-    """Its password is sent, and not told."""
+    """Its password is sent, and not printed."""
     secret = {"UV_PUBLISH_CHECK_URL": index.url.replace("//", "//me:p%40ss@") + "/simple"}
     (repository / "uv.lock").write_text("package = []\n")
     assert check(repository, **secret) == (0, FREE)
-    assert index.asked[0] == ("/simple/works/", "Basic bWU6cEBzcw==")
+    assert index.requests[0] == ("/simple/works/", "Basic bWU6cEBzcw==")
     index.pages["/simple/works/"] = b"down"
-    told = refused(repository, **secret)
-    assert f"{index.url}/simple/works/" in told
-    assert "p%40ss" not in told
+    output = refused(repository, **secret)
+    assert f"{index.url}/simple/works/" in output
+    assert "p%40ss" not in output
     assert "say in UV_PUBLISH_CHECK_URL" in refused(repository)
     (repository / "pyproject.toml").write_text(f'[tool.uv]\ncheck-url = "{index.url}/other"\n')
     assert check(repository) == (0, FREE)

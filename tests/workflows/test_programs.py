@@ -1,4 +1,4 @@
-"""What the workflows of the night and of a release do beyond running sessions."""
+"""The programs that the nightly and the release workflow run beside sessions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROGRAMS = Path(__file__).parents[2] / ".github/programs"
 
 
 def run(folder: Path, program: str, *arguments: str, **environ: str) -> tuple[int, str]:
-    """Run a program in a folder; return its exit code and what it says."""
+    """Run a program in a folder; return its exit code and its output."""
     command = [sys.executable, str(PROGRAMS / f"{program}.py"), *arguments]
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
@@ -31,33 +31,33 @@ def run(folder: Path, program: str, *arguments: str, **environ: str) -> tuple[in
 
 
 def write(folder: Path, name: str, content: object) -> None:
-    """Write a file, as JSON where it is no text."""
+    """Write a file; content other than a string as JSON."""
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
 
 
 @pytest.mark.parametrize(("status", "code", "rate"), [("passed", 0, "0.0%"), ("failed", 1, "50.0%")])
 def test_a_failure_that_a_verdict_covered_is_a_miss(status: str, code: int, rate: str, tmp_path: Path) -> None:
-    """The rate is of those that ran all the same; what was planned to run cannot be missed."""
+    """The rate counts covered sessions that ran all the same; sessions that were planned to run cannot be missed."""
     names = {"a": "cached", "b": "cached", "c": "run", "d": "cached"}
     write(tmp_path, "plan.json", {"sessions": [{"name": name, "state": state} for name, state in names.items()]})
     ran = {"a": status, "b": "passed", "c": "failed"}
     sessions = [{"name": name, "status": it} for name, it in ran.items()]
     write(tmp_path, "proof/session-0.json", {"system": "linux", "sessions": sessions})
     write(tmp_path, "proof/session-1.json", {"system": "macos", "sessions": [{"name": "d", "status": "failed"}]})
-    # Nobody listens there, so that the issue cannot be opened, which is told and changes nothing.
+    # No server listens there: the issue cannot be opened, which is reported and changes nothing else.
     github = {"GITHUB_API_URL": "http://127.0.0.1:9", "GITHUB_REPOSITORY": "a/b", "GITHUB_TOKEN": "x"}
     github |= {"GITHUB_SERVER_URL": "", "GITHUB_RUN_ID": "1", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
-    found, told = run(tmp_path, "misses", "plan.json", "proof", **github)
+    found, output = run(tmp_path, "misses", "plan.json", "proof", **github)
     assert found == code
-    assert f"2 sessions that verdicts covered were run all the same; {code} failed.\nMiss rate: {rate}" in told
-    assert ("- `a`" in told) == ("GitHub did not take the issue" in told) == bool(code)
+    assert f"2 sessions that verdicts covered were run all the same; {code} failed.\nMiss rate: {rate}" in output
+    assert ("- `a`" in output) == ("GitHub did not take the issue" in output) == bool(code)
     assert (tmp_path / "summary").read_text().startswith("2 sessions")
 
 
 @pytest.fixture
 def github() -> Iterator[Answer]:
-    """Return a function that has GitHub answer a request, and returns the variables that lead there."""
+    """Return a function that adds an answer to a stand-in for GitHub, and returns the variables with its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -99,24 +99,24 @@ def github() -> Iterator[Answer]:
 def test_a_night_that_compared_nothing_is_red(
     verdicts: str | None, passed: int | None, code: int, part: str, tmp_path: Path, github: Answer
 ) -> None:
-    """But the first ones of a repository, before CI could save a verdict."""
+    """Except in a new repository, before CI has saved a verdict."""
     write(tmp_path, "plan.json", {"sessions": [{"name": "a", "state": "run"}]})
     write(tmp_path, "proof/session-0.json", {"system": "linux", "sessions": [{"name": "a", "status": "passed"}]})
-    asked = "/repos/a/b/actions/workflows/ci.yml/runs?branch=main&event=push&status=success"
-    environ = github(asked if passed is not None else "/", {"total_count": passed})
+    query = "/repos/a/b/actions/workflows/ci.yml/runs?branch=main&event=push&status=success"
+    environ = github(query if passed is not None else "/", {"total_count": passed})
     environ |= {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")} | ({} if verdicts is None else {"VERDICTS": verdicts})
-    found, told = run(tmp_path, "misses", "plan.json", "proof", **environ)
-    assert (found, told.count("\n")) == (code, 1)
-    assert part in told
-    assert (tmp_path / "summary").read_text() == told
+    found, output = run(tmp_path, "misses", "plan.json", "proof", **environ)
+    assert (found, output.count("\n")) == (code, 1)
+    assert part in output
+    assert (tmp_path / "summary").read_text() == output
 
 
 def test_a_night_without_outcomes_is_red(tmp_path: Path) -> None:
     """Nothing was compared."""
     write(tmp_path, "plan.json", {"sessions": []})
-    code, told = run(tmp_path, "misses", "plan.json", "proof")
+    code, output = run(tmp_path, "misses", "plan.json", "proof")
     assert code == 1
-    assert "There are no outcomes" in told
+    assert "There are no outcomes" in output
 
 
 @pytest.mark.parametrize(
@@ -130,18 +130,18 @@ def test_a_night_without_outcomes_is_red(tmp_path: Path) -> None:
     ],
 )
 def test_a_release_says_what_the_changelog_says_of_it(tag: str, changelog: str, part: str, tmp_path: Path) -> None:
-    """Of the version that the tag and the repository agree upon, and of no other."""
+    """The section of the version that the tag and the repository agree on."""
     write(tmp_path, "VERSION", "1.2.3\n")
     write(tmp_path, "CHANGELOG.md", changelog)
-    code, told = run(tmp_path, "release", "notes", tag, "out")
+    code, output = run(tmp_path, "release", "notes", tag, "out")
     notes = tmp_path / "out/notes.md"
-    assert (notes.read_text() if code == 0 else told).startswith(part if code == 0 else "release: error: ")
+    assert (notes.read_text() if code == 0 else output).startswith(part if code == 0 else "release: error: ")
     assert notes.is_file() == (code == 0)
-    assert part in told + (notes.read_text() if code == 0 else "")
+    assert part in output + (notes.read_text() if code == 0 else "")
 
 
 def test_a_model_has_a_card(tmp_path: Path) -> None:
-    """It names exactly the file beside it."""
+    """It names exactly the file next to it."""
     write(tmp_path, "artifacts/export/model.onnx", "weights")
     write(tmp_path, "artifacts/evaluate/metrics.json", {"accuracy": 0.9, "log_loss": 0.1, "classes": [1, 2]})
     assert run(tmp_path, "release", "card", "out") == (0, "")
@@ -150,9 +150,9 @@ def test_a_model_has_a_card(tmp_path: Path) -> None:
     assert "| accuracy | 0.9 |\n| log loss | 0.1 |\n" in card
     assert "classes" not in card
     assert (tmp_path / "out/model.onnx").read_text() == "weights"
-    code, told = run(tmp_path / "out", "release", "card", "more")
+    code, output = run(tmp_path / "out", "release", "card", "more")
     assert code == 1
-    assert told.startswith("release: error: ")
+    assert output.startswith("release: error: ")
 
 
 DOCKER = """#!/usr/bin/env bash
@@ -168,7 +168,7 @@ esac
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """Return a folder with a recorded image and a program in docker's place, which notes how it is called."""
+    """Return a folder with a recorded image and a stand-in for docker that logs its arguments."""
     write(tmp_path, "docker", DOCKER)
     (tmp_path / "docker").chmod(0o755)
     record = {"tags": ["headworks-serving:1.0", "headworks-serving:1.0-abc"], "id": "sha256:local"}
@@ -178,7 +178,7 @@ def machine(tmp_path: Path) -> Path:
 
 
 def test_the_tested_image_is_pushed_and_joined_by_its_digest(machine: Path) -> None:
-    """The name that people use points to what was tested on each platform."""
+    """The name that people use points to the image that was tested on each platform."""
     assert run(machine, "push", "push", "registry.example/Team", "amd64", "pushed") == (0, "")
     other = {"name": "registry.example/team/headworks-serving", "tag": "1.0", "platform": "arm64", "digest": "sha256:b"}
     write(machine, "pushed/arm64.json", other)
@@ -196,15 +196,15 @@ def test_another_image_than_the_tested_one_is_not_pushed(machine: Path) -> None:
     """Somebody has built again since."""
     record = {"tags": ["headworks-serving:1.0"], "id": "sha256:other"}
     write(machine, "artifacts/build-images/serving/image.json", record)
-    code, told = run(machine, "push", "push", "registry.example/team", "amd64", "pushed")
+    code, output = run(machine, "push", "push", "registry.example/team", "amd64", "pushed")
     assert code == 1
-    assert "is not the image that was recorded" in told
+    assert "is not the image that was recorded" in output
     assert "push" not in (machine / "docker.log").read_text()
 
 
-def test_what_the_registry_does_not_confirm_is_not_published(machine: Path) -> None:
-    """Without a digest nothing can be named by it, and images of two names are not joined."""
-    code, told = run(machine, "push", "push", "registry.example/team", "arm64", "pushed")
+def test_an_image_without_a_digest_of_the_registry_is_not_published(machine: Path) -> None:
+    """Nothing is published without a digest, and images of two names are not joined."""
+    code, output = run(machine, "push", "push", "registry.example/team", "arm64", "pushed")
     assert code == 1
-    assert "did not say which digest" in told
+    assert "did not say which digest" in output
     assert run(machine, "push", "join", "pushed", "output")[0] == 1

@@ -1,4 +1,4 @@
-"""`ci.yml` lets in what is proven and nothing else, whatever is changed, by GitHub's own rules for jobs."""
+"""`ci.yml` passes exactly if every session ran or is covered, by GitHub's own rules for jobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def monorepo(tmp_path_factory: pytest.TempPathFactory) -> SmallMonorepo:
-    """Return a monorepo of which everything has passed on main."""
+    """Return a monorepo in which everything has passed on main."""
     monorepo = SmallMonorepo(tmp_path_factory.mktemp("monorepo"))
     run = monorepo.push()
     assert set(run.results.values()) == {"success"}, run.log
@@ -30,8 +30,8 @@ def monorepo(tmp_path_factory: pytest.TempPathFactory) -> SmallMonorepo:
 
 
 @pytest.mark.parametrize("change", SMALL)
-def test_what_is_proven_is_let_in(change: str, monorepo: SmallMonorepo) -> None:
-    """Exactly what a change reaches runs, the rest is covered, and `required` counts both."""
+def test_a_change_passes_if_it_is_proven(change: str, monorepo: SmallMonorepo) -> None:
+    """Exactly the sessions that a change affects run, the rest is covered, and `required` counts both."""
     case = SMALL[change]
     run = propose(monorepo, case)
     assert unexpected(run, case) == [], run.log
@@ -39,8 +39,8 @@ def test_what_is_proven_is_let_in(change: str, monorepo: SmallMonorepo) -> None:
         assert counted(run) == (10, 10 - len(case.runs))
 
 
-def test_without_always_a_red_change_would_be_let_in(monorepo: SmallMonorepo, tmp_path: Path) -> None:
-    """The rules that are played by here are GitHub's: a required job that is skipped counts as passed."""
+def test_without_always_a_red_change_would_pass(monorepo: SmallMonorepo, tmp_path: Path) -> None:
+    """The runner here follows GitHub's rules: a required job that is skipped counts as passed."""
     workflow = tmp_path / "ci.yml"
     workflow.write_text(CI.read_text(encoding="utf-8").replace("    if: always()\n", ""), encoding="utf-8")
     run = monorepo.propose(SMALL["a red test"].files, workflow=workflow)
@@ -75,7 +75,7 @@ def test_what_ci_does_not_run_is_not_expected() -> None:
 
 
 def test_a_row_takes_the_place_of_the_one_before() -> None:
-    """Rows are in order, those that were not made anew stay, and so does what stands around the table."""
+    """Rows are in order; other rows and the text around the table stay."""
     head = "| case | sessions that ran and passed | covered | `required` | minutes |\n|---|---|---|---|---|"
     page = f"Before.\n\n{head}\n| one | old |\n| two | old |\n\nAfter.\n"
     order = ["zero", "one", "two", "three"]
@@ -141,14 +141,14 @@ def test_jobs_and_steps_follow_the_rules(tmp_path: Path, monkeypatch: pytest.Mon
         ref="refs/heads/main",
         environ={"PATH": "/usr/bin:/bin"},
     )
-    run.go()
+    run.execute()
     assert run.outputs["first"] == {"text": "two\nlines", "none": ""}
     assert run.summary == "## one push\n"
     assert "it failed" in run.log
     assert "\nnever" not in run.log
     assert ("job x", "failure") in run.jobs
     assert ("job y", "success") in run.jobs
-    # A job whose ancestor failed is skipped, even where the job that it needs itself was good.
+    # A job whose ancestor failed is skipped, even if the job that it needs itself passed.
     assert run.results == {
         "first": "failure",
         "second": "failure",

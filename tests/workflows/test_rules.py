@@ -16,7 +16,7 @@ RELEASE = ".github/workflows/release.yml"
 UPDATE = ".github/workflows/update.yml"
 RULESET = ".github/rulesets/main.json"
 
-# What is planted: the file, the text that is replaced where it first stands, what replaces it, and what is told of it.
+# The planted faults: the file, the text whose first occurrence is replaced, its replacement, and a part of the message.
 FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     "required is skipped after a failure": (CI, "    if: always()\n", "", "a skipped job counts as passed"),
     "required looks away": (CI, "    if: always()\n", "    if: success()\n", "a skipped job counts as passed"),
@@ -128,7 +128,7 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         CI,
         "  pull_request:\n",
         "  pull_request_target:\n",
-        "the rights of main",
+        "the permissions of main",
     ),
     "a token is kept": (CI, "          persist-credentials: false\n", "", "keeps the token"),
     "a job never ends": (CI, "    timeout-minutes: 10\n", "", "no timeout-minutes"),
@@ -139,7 +139,7 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "      - uses: actions/cache/save",
         "other runs than those of main",
     ),
-    "a pull request saves on its way": (CI, "actions/cache/restore@", "actions/cache@", "restore and save are apart"),
+    "a pull request saves on its way": (CI, "actions/cache/restore@", "actions/cache@", "saves in every run"),
     "the night restores by another path": (
         NIGHTLY,
         "path: artifacts/proof/plan.tar",
@@ -158,8 +158,18 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "          fetch-depth: 0\n          filter: blob:none\n",
         "leaves files for later",
     ),
-    "a system changes over night": (CI, "runs-on: ubuntu-24.04", "runs-on: ubuntu-latest", "ubuntu-latest is another"),
-    "a system of a matrix changes": (NIGHTLY, "windows-2025]", "windows-latest]", "systems: windows-latest is another"),
+    "a system changes over night": (
+        CI,
+        "runs-on: ubuntu-24.04",
+        "runs-on: ubuntu-latest",
+        "ubuntu-latest may become another",
+    ),
+    "a system of a matrix changes": (
+        NIGHTLY,
+        "windows-2025]",
+        "windows-latest]",
+        "systems: windows-latest may become another",
+    ),
     "a system of an entry changes": (
         RELEASE,
         "runner: ubuntu-24.04\n",
@@ -204,12 +214,17 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "    needs: [publish-packages, publish-images]\n    if: always()\n",
         "could let it run after a failure",
     ),
-    "a release trusts what was proven before": (RELEASE, "      force: true\n", "      force: false\n", "for granted"),
+    "a release trusts what was proven before": (
+        RELEASE,
+        "      force: true\n",
+        "      force: false\n",
+        "that have passed before",
+    ),
     "a release asks for no name": (
         RELEASE,
         "      - run: uv run --frozen --only-group tools nox -s names\n",
         "",
-        "asks whether the names are ours",
+        "is asked whether the names are ours",
     ),
     "secrets are handed on": (
         RELEASE,
@@ -235,20 +250,20 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         RULESET,
         '"bypass_actors": []',
         '"bypass_actors": [{"actor_id": 1}]',
-        "pass it by",
+        "may bypass it",
     ),
 }
 
 
 @pytest.fixture(scope="module")
 def sessions() -> set[str]:
-    """Return the names that nox knows here."""
+    """Return the names that nox accepts here."""
     return listed_sessions(ROOT)
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """Return a copy of what the rules read."""
+    """Return a copy of the files that the rules read."""
     shutil.copytree(ROOT / ".github", tmp_path / ".github")
     for name in ("noxfile.py", "pyproject.toml", ".python-version"):
         shutil.copy(ROOT / name, tmp_path)
@@ -264,15 +279,15 @@ def test_the_workflows_keep_every_rule(sessions: set[str]) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_told(fault: str, copy: Path, sessions: set[str]) -> None:
-    """In words that name it."""
+def test_a_planted_fault_is_found(fault: str, copy: Path, sessions: set[str]) -> None:
+    """The message names it."""
     name, old, new, part = FAULTS[fault]
     plant(copy / name, old, new)
-    told = breaches(copy, listed_sessions(copy) if name == "noxfile.py" else sessions)
-    assert part in "\n".join(told)
+    found = breaches(copy, listed_sessions(copy) if name == "noxfile.py" else sessions)
+    assert part in "\n".join(found)
 
 
-def test_the_program_tells_every_breach(
+def test_the_program_prints_every_breach(
     copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As the session runs it."""
@@ -283,7 +298,7 @@ def test_the_program_tells_every_breach(
 
 
 def plant(file: Path, old: str | re.Pattern[str], new: str) -> None:
-    """Replace a text where it first stands in a file."""
+    """Replace the first occurrence of a text in a file."""
     text = file.read_text(encoding="utf-8")
     planted = old.sub(new, text, count=1) if isinstance(old, re.Pattern) else text.replace(old, new, 1)
     assert planted != text

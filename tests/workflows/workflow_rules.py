@@ -1,6 +1,6 @@
-"""What must hold for the workflows of this repository, beyond their schema and what zizmor knows.
+"""Rules for the workflows of this repository, in addition to their schema and the rules of zizmor.
 
-Call `python tests/workflows/workflow_rules.py` in the root; it tells every breach, and exits with 1 if there is one.
+Call `python tests/workflows/workflow_rules.py` in the root; it prints every breach, and exits with 1 if there is one.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _PINNED: Final = re.compile(r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 _USES: Final = re.compile(r"^\s*(?:- )?uses: (?!\$/)(.*)$", re.MULTILINE)
 _EXPRESSION: Final = "${{"
 _LATEST: Final = re.compile(r"\b[a-z]+-latest\b")
-# What must have passed before a model becomes an alias, wherever it ran.
+# The sessions that must have passed before a model gets an alias.
 _PROMOTED: Final = {
     "staging": {"dataset", "gate", "serve-check"},
     "production": {"dataset", "gate", "serve-check", "test-images"},
 }
-# The only permissions to write, each with the job that cannot do without it.
+# The only permissions to write, each with the job that needs it.
 WRITERS: Final = {
     ("report.yml", "comment"): {"pull-requests"},
     ("nightly.yml", "compare"): {"issues"},
@@ -41,14 +41,14 @@ WRITERS: Final = {
     ("release.yml", "publish-release"): {"contents"},
     ("update.yml", "propose"): {"contents", "pull-requests"},
 }
-# The only jobs in which a step may fail, after which another one says what that means.
+# The only jobs with a step that may fail; a later step reports it.
 TOLERANT: Final = {("ci.yml", "report"), ("report.yml", "comment")}
 _SWALLOWED: Final = re.compile(r"\|\|\s*(?:true|:|exit 0)\b|\bset \+e\b")
 _ENGINE: Final = re.compile(r"\bnox( -R)? -s headworks -- ")
 
 
 def listed_sessions(root: Path) -> set[str]:
-    """Return the names that nox knows in a repository: of functions, of functions with a Python, of instances."""
+    """Return the names that nox accepts in a repository: of functions, also with a Python, and of instances."""
     command = [sys.executable, "-m", "nox", "-l", "--json", "-k", "True"]
     done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
     listed = json.loads(done.stdout.splitlines()[-1])
@@ -57,30 +57,30 @@ def listed_sessions(root: Path) -> set[str]:
 
 
 def breaches(root: Path, sessions: set[str]) -> list[str]:
-    """Return what is wrong with the workflows of a repository, each in a line that names the file.
+    """Return every breach of a rule in the workflows of a repository, each in a line that names the file.
 
     Args:
-        root: the repository.
-        sessions: the names that nox knows there.
+        root: The repository.
+        sessions: The names that nox accepts there.
     """
     texts = {file.name: file.read_text(encoding="utf-8") for file in sorted((root / ".github/workflows").glob("*.yml"))}
     workflows: dict[str, Workflow] = {name: yaml.safe_load(text) for name, text in texts.items()}
-    found = [] if workflows else ["there is no workflow"]
+    problems = [] if workflows else ["there is no workflow"]
     for name, workflow in workflows.items():
-        found += [f"{name}: {it}" for it in _of_workflow(name, texts[name], workflow, sessions)]
-        found += [f"{name}: {it}" for it in _of_pythons(workflow, root)]
-    found += [f"pyproject.toml: {it}" for it in _of_promotion(nox.project.load_toml(root / "pyproject.toml"))]
-    found += [f"release.yml: {it}" for it in _of_release(workflows["release.yml"]["jobs"])]
-    found += _of_caches(workflows)
-    found += [f"ci.yml: {it}" for it in _of_required(workflows["ci.yml"])]
-    found += [
+        problems += [f"{name}: {it}" for it in _of_workflow(name, texts[name], workflow, sessions)]
+        problems += [f"{name}: {it}" for it in _of_pythons(workflow, root)]
+    problems += [f"pyproject.toml: {it}" for it in _of_promotion(nox.project.load_toml(root / "pyproject.toml"))]
+    problems += [f"release.yml: {it}" for it in _of_release(workflows["release.yml"]["jobs"])]
+    problems += _of_caches(workflows)
+    problems += [f"ci.yml: {it}" for it in _of_required(workflows["ci.yml"])]
+    problems += [
         f"rulesets/main.json: {it}" for it in _of_ruleset(root / ".github/rulesets/main.json", workflows["ci.yml"])
     ]
-    return found
+    return problems
 
 
 def _of_workflow(name: str, text: str, workflow: Workflow, sessions: set[str]) -> Iterator[str]:
-    """Yield what is wrong with one workflow."""
+    """Yield the breaches in one workflow."""
     yield from (
         f"{it} is not pinned by SHA with its version" for it in _USES.findall(text) if not _PINNED.fullmatch(it)
     )
@@ -88,7 +88,7 @@ def _of_workflow(name: str, text: str, workflow: Workflow, sessions: set[str]) -
     if workflow.get("permissions") != {}:
         yield "the top has no `permissions: {}`"
     if "pull_request_target" in workflow[True]:
-        yield "pull_request_target gives a pull request's code the rights of main"
+        yield "pull_request_target gives a pull request's code the permissions of main"
     yield from _of_concurrency(workflow)
     for job, content in workflow["jobs"].items():
         yield from (f"{job}: {it}" for it in _of_permissions(content, WRITERS.get((name, job), set())))
@@ -98,7 +98,7 @@ def _of_workflow(name: str, text: str, workflow: Workflow, sessions: set[str]) -
 
 
 def _of_concurrency(workflow: Workflow) -> Iterator[str]:
-    """Yield why a push may end or replace the run of another one."""
+    """Yield the reasons for which a push could cancel the run of another push."""
     triggers, given = workflow[True], workflow.get("concurrency")
     if given is None or not isinstance(triggers, dict) or "push" not in triggers:
         return
@@ -115,7 +115,7 @@ def _of_concurrency(workflow: Workflow) -> Iterator[str]:
 
 
 def _of_failures(job: Mapping[str, Any], *, is_tolerant: bool) -> Iterator[str]:
-    """Yield what would turn a red job green."""
+    """Yield the settings that would turn a red job green."""
     if "continue-on-error" in job:
         yield "it passes whatever fails in it"
     for step in job.get("steps", ()):
@@ -126,7 +126,7 @@ def _of_failures(job: Mapping[str, Any], *, is_tolerant: bool) -> Iterator[str]:
 
 
 def _of_engine(job: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the calls of an engine that was installed for another commit, on a runner that keeps its environments."""
+    """Yield calls that would use the engine of another commit, on a runner that keeps its environments."""
     is_installed = False
     for step in job.get("steps", ()):
         for found in _ENGINE.finditer(str(step.get("run", ""))):
@@ -136,7 +136,7 @@ def _of_engine(job: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_comments(text: str) -> Iterator[str]:
-    """Yield the values that YAML ends at a `#` which was meant to be part of them."""
+    """Yield the values that a `#` ends although it was meant to be part of them."""
     for token in yaml.scan(text):
         if isinstance(token, yaml.ScalarToken) and token.plain:
             rest = text[token.end_mark.index :].partition("\n")[0]
@@ -145,18 +145,18 @@ def _of_comments(text: str) -> Iterator[str]:
 
 
 def _of_permissions(job: Mapping[str, Any], writable: set[str]) -> Iterator[str]:
-    """Yield what a job may do and need not."""
+    """Yield the permissions that a job has and does not need."""
     permissions = job.get("permissions")
     if not isinstance(permissions, dict):
         yield f"it has no permissions of its own, but {permissions!r}"
         return
     for scope, level in permissions.items():
         if level == "write" and scope not in writable:
-            yield f"it may write {scope}, which no job of that name has to"
+            yield f"it may write {scope}, which no job of that name needs"
 
 
 def _of_job(job: Mapping[str, Any], sessions: set[str]) -> Iterator[str]:
-    """Yield what is wrong with one job."""
+    """Yield the breaches in one job."""
     if "uses" in job:
         if "secrets" in job:
             yield "it hands secrets on"
@@ -168,7 +168,7 @@ def _of_job(job: Mapping[str, Any], sessions: set[str]) -> Iterator[str]:
     name = re.sub(r"\$\{\{.*?\}\}", "$expression", str(job.get("name", "")))
     matrix = job.get("strategy", {}).get("matrix", {})
     for label in _LATEST.findall(f"{job['runs-on']} {matrix}"):
-        yield f"{label} is another system from one day to the next: name its version"
+        yield f"{label} may become another system on any day: name its version"
     for word in matrix.get("session", ()) if isinstance(matrix, dict) else ():
         yield from _of_command(f"nox -s {word}", sessions)
     if name.startswith("nox "):
@@ -178,7 +178,7 @@ def _of_job(job: Mapping[str, Any], sessions: set[str]) -> Iterator[str]:
 
 
 def _of_step(step: Mapping[str, Any], sessions: set[str]) -> Iterator[str]:
-    """Yield what is wrong with one step."""
+    """Yield the breaches in one step."""
     script = str(step.get("run", "")) + str(step.get("with", {}).get("script", ""))
     if _EXPRESSION in script:
         yield f"an expression inside a script is read as code: {script.strip()!r}"
@@ -189,15 +189,15 @@ def _of_step(step: Mapping[str, Any], sessions: set[str]) -> Iterator[str]:
         if step.get("with", {}).get("persist-credentials") is not False:
             yield "a checkout keeps the token for every later step"
         if "filter" in step.get("with", {}):
-            yield "a checkout leaves files for later, which nobody may fetch from a private repository"
+            yield "a checkout leaves files for later, which cannot be fetched from a private repository"
     if uses.startswith("actions/cache@"):
-        yield "actions/cache saves for whoever runs it; restore and save are apart"
+        yield "actions/cache saves in every run; use restore, and save on main only"
     if uses.startswith("actions/cache/save@") and "github.ref == 'refs/heads/main'" not in str(step.get("if", "")):
         yield "a cache is saved by other runs than those of main"
 
 
 def _of_caches(workflows: Mapping[str, Workflow]) -> Iterator[str]:
-    """Yield the caches that are restored and that no job saves: GitHub finds one by its path and how its key begins."""
+    """Yield the caches that no job saves: GitHub finds a cache by its path and the beginning of its key."""
     caches: dict[str, list[tuple[str, Mapping[str, Any]]]] = {"restore": [], "save": []}
     for name, workflow in workflows.items():
         for step in (step for job in workflow["jobs"].values() for step in job.get("steps", ())):
@@ -210,19 +210,21 @@ def _of_caches(workflows: Mapping[str, Workflow]) -> Iterator[str]:
 
 
 def _of_command(line: str, sessions: set[str]) -> Iterator[str]:
-    """Yield the sessions that a command names and that do not exist."""
+    """Yield the sessions in a command that do not exist."""
     words = shlex.split(line, comments=True)
     if "nox" not in words or "-s" not in words:
         return
     for word in words[words.index("-s") + 1 :]:
         if word == "--" or word.startswith("-"):
             return
-        if word not in sessions and not word.startswith("$"):  # a variable has its value from a matrix, checked there
+        if word not in sessions and not word.startswith(
+            "$"
+        ):  # the values of a variable are in a matrix, where they are checked
             yield f"there is no session {word!r}"
 
 
 def _of_pythons(workflow: Workflow, root: Path) -> Iterator[str]:
-    """Yield what is wrong with the interpreters that jobs install, which uv may not download."""
+    """Yield the breaches in the Python versions that jobs install, since uv may not download any."""
     fetched = workflow.get("env", {}).get("UV_PYTHON_DOWNLOADS") != "never"
     for name, job in workflow["jobs"].items():
         used = " ".join(str(step.get("uses", "")) for step in job.get("steps", ()))
@@ -242,7 +244,7 @@ def _of_pythons(workflow: Workflow, root: Path) -> Iterator[str]:
 
 
 def _of_required(ci: Workflow) -> Iterator[str]:
-    """Yield what would let a red run pass."""
+    """Yield the reasons for which a red run could be merged."""
     if "required" not in ci["jobs"]:
         yield "there is no job `required`"
         return
@@ -265,7 +267,7 @@ def _of_required(ci: Workflow) -> Iterator[str]:
 
 
 def _of_release(jobs: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what would let something be published that has not passed."""
+    """Yield the reasons for which something could be published that has not passed."""
     for name, job in jobs.items():
         before: set[str] = set()
         left = [name]
@@ -281,13 +283,13 @@ def _of_release(jobs: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: a condition could let it run after a failure"
     first = [step.get("run", "") for step in jobs["notes"]["steps"]]
     if not any(str(it).endswith("nox -s names") for it in first) or jobs["everything"].get("needs") != ["notes"]:
-        yield "notes: hours are spent before anybody asks whether the names are ours"
+        yield "notes: hours are spent before the index is asked whether the names are ours"
     if jobs.get("everything", {}).get("with") != {"force": True}:
-        yield "everything: it may take what was proven before for granted"
+        yield "everything: it may skip sessions that have passed before"
 
 
 def _of_promotion(project: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what a model could be promoted without."""
+    """Yield the sessions that a promotion of a model does not need, but should."""
     promote = project["tool"]["headworks"]["gate"]["promote"]
     for alias, needed in _PROMOTED.items():
         if left_out := needed - {it.rstrip("?") for it in promote.get(alias, ())}:
@@ -295,7 +297,7 @@ def _of_promotion(project: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _of_ruleset(file: Path, ci: Workflow) -> Iterator[str]:
-    """Yield what is wrong with the ruleset of the branch."""
+    """Yield the breaches in the ruleset of the branch."""
     ruleset = json.loads(file.read_text(encoding="utf-8"))
     rules = {it["type"]: it.get("parameters", {}) for it in ruleset["rules"]}
     names = {str(job.get("name", key)) for key, job in ci["jobs"].items()}
@@ -304,15 +306,15 @@ def _of_ruleset(file: Path, ci: Workflow) -> Iterator[str]:
     if "required" not in contexts or ruleset["enforcement"] != "active":
         yield "the job `required` is not required"
     if ruleset["bypass_actors"]:
-        yield "somebody may pass it by"
+        yield "somebody may bypass it"
 
 
 def main() -> int:
-    """Tell every breach in the repository that is the working folder."""
+    """Print every breach in the repository that is the working folder."""
     root = Path.cwd()
-    found = breaches(root, listed_sessions(root))
-    sys.stdout.write("".join(f"{it}\n" for it in found) or "The workflows keep every rule.\n")
-    return 1 if found else 0
+    problems = breaches(root, listed_sessions(root))
+    sys.stdout.write("".join(f"{it}\n" for it in problems) or "The workflows keep every rule.\n")
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

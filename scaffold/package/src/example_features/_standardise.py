@@ -23,7 +23,7 @@ def standardise(values: Sequence[float]) -> list[float]:
         N numbers without a unit, with mean 0 and standard deviation 1.
 
     Raises:
-        NoSpreadError: all values are equal, or there is none.
+        NoSpreadError: All values are equal, or there is none.
     """
     deviation = statistics.pstdev(values) if values else 0.0
     if deviation == 0:

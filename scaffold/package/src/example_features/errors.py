@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree.
+"""The errors of this package, as one tree.
 
 FeaturesError
 └── NoSpreadError (ValueError)  values that are all equal cannot be standardised
