@@ -48,7 +48,7 @@ html_show_sourcelink = False
 
 
 class Commands(SphinxDirective):
-    """What each command of a package answers to `--help`."""
+    """The help of each command of a package."""
 
     required_arguments = 1
 
