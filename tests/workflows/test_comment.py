@@ -6,13 +6,12 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from local_server import Handler, LocalServer, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +25,12 @@ def pull(number: int, ref: str = "main", sha: str = "a" * 40) -> dict[str, Any]:
     return {"number": number, "head": {"ref": ref, "sha": sha, "repo": None}}
 
 
-class Server(ThreadingHTTPServer):
+class Server(LocalServer):
     """A stand-in for GitHub's API of pull requests and comments."""
 
     def __init__(self) -> None:
         """Listen on this machine, with two pull requests of one branch and a comment of a person."""
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Request)
         self.pulls = [pull(6, sha="old"), pull(7)]
         person = {"id": 1, "user": {"type": "User"}, "body": "<!-- the report of CI -->\nIt was me."}
         self.comments: list[dict[str, Any]] = [person | {"id": number} for number in range(100)]
@@ -46,8 +45,8 @@ def page(found: list[dict[str, Any]], query: dict[str, str]) -> list[dict[str, A
     return found[start : start + int(query["per_page"])]
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One request."""
+class Request(Handler):
+    """A request to GitHub's API."""
 
     server: Server
 
@@ -73,27 +72,15 @@ class Handler(BaseHTTPRequestHandler):
             self.server.comments[-1] |= content
         else:
             self.server.is_down = True
-        data = json.dumps(found).encode()[: 5 if self.server.is_cut else None]
-        self.send_response(503 if self.server.is_down else 200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    do_GET = do_POST = do_PATCH = answer  # noqa: N815 - the names that http.server wants
-
-    def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
+        body = json.dumps(found).encode()[: 5 if self.server.is_cut else None]
+        self.reply(503 if self.server.is_down else 200, body)
 
 
 @pytest.fixture
 def github() -> Iterator[Server]:
     """Return a server that answers."""
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with running(Server()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def post(github: Server, folder: Path, report: str | None, **run: object) -> tuple[int, str]:
@@ -111,7 +98,7 @@ def post(github: Server, folder: Path, report: str | None, **run: object) -> tup
         (folder / "report").write_text(report)
     environ = {
         "PATH": os.environ["PATH"],
-        "GITHUB_API_URL": f"http://127.0.0.1:{github.server_port}",
+        "GITHUB_API_URL": github.url,
         "GITHUB_EVENT_PATH": str(folder / "event.json"),
         "GITHUB_REPOSITORY": "owner/project",
         "GITHUB_TOKEN": "secret",
@@ -185,19 +172,13 @@ def test_a_branch_may_be_proposed_twice(github: Server, tmp_path: Path) -> None:
     assert post(github, tmp_path, "x") == (0, output)
 
 
-def test_an_answer_that_is_cut_off_is_an_error(github: Server, tmp_path: Path) -> None:
-    """In one line as well."""
-    github.is_cut = True
+@pytest.mark.parametrize(("fault", "part"), [("is_cut", "<urlopen error GET pulls: "), ("is_down", "HTTP Error 503")])
+def test_an_answer_that_is_cut_off_or_an_error_is_one_line(
+    fault: str, part: str, github: Server, tmp_path: Path
+) -> None:
+    """And the job fails."""
+    setattr(github, fault, True)
     code, output = post(github, tmp_path, "x")
     assert code == 1
-    assert output.startswith("GitHub did not take the comment: <urlopen error GET pulls: ")
-    assert output.count("\n") == 1
-
-
-def test_a_status_of_503_is_an_error(github: Server, tmp_path: Path) -> None:
-    """In one line."""
-    github.is_down = True
-    code, output = post(github, tmp_path, "x")
-    assert code == 1
-    assert output.startswith("GitHub did not take the comment: HTTP Error 503")
+    assert output.startswith(f"GitHub did not take the comment: {part}")
     assert output.count("\n") == 1

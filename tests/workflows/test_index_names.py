@@ -7,13 +7,12 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from local_server import Handler, LocalServer, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,13 +32,12 @@ def wheel(metadata: str) -> bytes:
     return content.getvalue()
 
 
-class Index(ThreadingHTTPServer):
+class Index(LocalServer):
     """A package index: pages of packages, and the metadata of their files."""
 
     def __init__(self) -> None:
         """Listen on this machine, with no package."""
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
+        super().__init__(Request)
         self.pages: dict[str, bytes] = {}
         self.requests: list[tuple[str, str]] = []
 
@@ -54,40 +52,28 @@ class Index(ThreadingHTTPServer):
         self.pages[f"/simple/{name}/"] = json.dumps({"files": files}).encode()
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One request."""
+class Request(Handler):
+    """A request to the index."""
 
     server: Index
 
-    def do_GET(self) -> None:
+    def answer(self) -> None:
         """Answer with the page."""
         self.server.requests.append((self.path, self.headers.get("Authorization", "")))
         is_page = self.path.startswith("/simple/")
         assert not is_page or self.headers["Accept"] == "application/vnd.pypi.simple.v1+json"
         page = self.server.pages.get(self.path)
         if page and page.startswith(b"http"):
-            self.send_response(302)
-            self.send_header("Location", page.decode())
-            page = b""
+            self.reply(302, Location=page.decode())
         else:
-            self.send_response(404 if page is None else 503 if page == b"down" else 200)
-        self.send_header("Content-Length", str(len(page or b"")))
-        self.end_headers()
-        self.wfile.write(page or b"")
-
-    def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
+            self.reply(404 if page is None else 503 if page == b"down" else 200, page or b"")
 
 
 @pytest.fixture
 def index() -> Iterator[Index]:
     """Return an index that answers."""
-    with Index() as server:
-        thread = threading.Thread(target=server.serve_forever, args=[0.05])
-        thread.start()
+    with running(Index()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

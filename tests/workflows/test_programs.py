@@ -6,12 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
+from local_server import Handler, LocalServer, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,31 +58,18 @@ def test_a_failure_that_a_verdict_covered_is_a_miss(status: str, code: int, rate
 def github() -> Iterator[Answer]:
     """Return a function that adds an answer to a stand-in for GitHub, and returns the variables with its address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            data = json.dumps(answers.get(self.path)).encode()
-            self.send_response(200 if self.path in answers else 404)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *arguments: object) -> None:
-            """Say nothing."""
+    class Request(Handler):
+        def answer(self) -> None:
+            self.reply(200 if self.path in answers else 404, json.dumps(answers.get(self.path)).encode())
 
     answers: dict[str, object] = {}
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with running(LocalServer(Request)) as server:
 
         def answer(path: str, content: object) -> dict[str, str]:
             answers[path] = content
-            return {
-                "GITHUB_API_URL": f"http://127.0.0.1:{server.server_port}",
-                "GITHUB_REPOSITORY": "a/b",
-                "GITHUB_TOKEN": "x",
-            }
+            return {"GITHUB_API_URL": server.url, "GITHUB_REPOSITORY": "a/b", "GITHUB_TOKEN": "x"}
 
         yield answer
-        server.shutdown()
 
 
 @pytest.mark.parametrize(
