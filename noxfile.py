@@ -358,7 +358,7 @@ def replay(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the site of the documents and follow its links; `-- external` asks the other sites as well."""
+    """Build the site of the documents, run its examples, follow its links; `-- external` asks other sites as well."""
     if session.posargs not in ([], ["external"]):
         session.error(f"docs takes no arguments but `external`, not {' '.join(session.posargs)}")
     for package in PACKAGES:
@@ -368,6 +368,7 @@ def docs(session: nox.Session) -> None:
     shutil.rmtree(site, ignore_errors=True)
     strict = ["--fail-on-warning", "--keep-going", "--quiet", "--fresh-env"]
     session.run("sphinx-build", *strict, "--builder=html", "docs", site)
+    session.run("sphinx-build", *strict, "--builder=doctest", "docs", f"{site}-examples")
     session.run("python", "docs/check_links.py", site)
     if session.posargs:
         session.run("sphinx-build", *strict, "--builder=linkcheck", "docs", f"{site}-links")

@@ -33,7 +33,8 @@ author = "The Headworks developers"
 project_copyright = f"2026, {author}"
 release = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.doctest", "sphinx.ext.napoleon"]
+doctest_global_setup = "import os, tempfile; os.chdir(tempfile.mkdtemp())"  # examples write files
 exclude_patterns = ["_*"]
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
