@@ -21,6 +21,8 @@ nox.needs_version = ">=2026.10.20"
 
 PACKAGES = sorted(path.parent.name for path in Path("packages").glob("*/pyproject.toml"))
 METADATA = {name: nox.project.load_toml(f"packages/{name}/pyproject.toml") for name in PACKAGES}
+DISTRIBUTIONS: dict[str, str] = {name: METADATA[name]["project"]["name"] for name in PACKAGES}
+MODULES = {name: it.replace("-", "_") for name, it in DISTRIBUTIONS.items()}
 PYTHONS = nox.project.python_versions(METADATA[PACKAGES[0]])  # a test holds all packages to the same ones
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 # What the sessions that read another one's output need.
@@ -31,8 +33,6 @@ NEEDS = {
 COVERAGE = Path("artifacts/tests")
 PRIVATE = "Private :: Do Not Upload"  # the classifier of a package that another repository publishes
 
-# Tags say where CI runs a session: `pipeline`, after all others; `images`, after that; `macos`, `windows`, there too.
-
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.download_python = "never"  # one that is not installed is named, as the README says
@@ -40,37 +40,25 @@ nox.options.allow_parallel = True  # with `nox -j 2`; sessions that need each ot
 nox.options.sessions = ["lint", "typecheck", f"tests-{RUNNING}"]
 
 each_package = nox.parametrize("package", [nox.param(name, id=name) for name in PACKAGES])
-# Each image with the package whose code it carries.
-each_image = nox.parametrize(
-    "image,package", [nox.param("serving", "serving", id="serving"), nox.param("training", "model", id="training")]
-)
+# Tags say where CI runs a session: `pipeline`, after all others; `images`, after that; `macos`, `windows`, there too.
 
 
-def module(package: str) -> str:
-    """Return the import name of a package, which is its distribution name with underscores."""
-    name: str = METADATA[package]["project"]["name"]
-    return name.replace("-", "_")
+# --- What all sessions share ---
 
 
 def workspace_closure(package: str) -> list[str]:
     """Return a package and every workspace package that it depends on, directly or not."""
-    folders = {METADATA[name]["project"]["name"]: name for name in PACKAGES}
-    found = [package]
-    for name in found:  # grows while it is read
-        found += {folders[it] for it in METADATA[name]["project"]["dependencies"] if it in folders}.difference(found)
-    return found
+    closure = [package]
+    for name in closure:  # grows while it is read
+        needed = METADATA[name]["project"]["dependencies"]
+        closure += [it for it in PACKAGES if DISTRIBUTIONS[it] in needed and it not in closure]
+    return closure
 
 
 def locked_version(name: str) -> str:
     """Return the version of a distribution in uv.lock."""
     lock = tomllib.loads(Path("uv.lock").read_text(encoding="utf-8"))
     return next(str(it["version"]) for it in lock["package"] if it["name"] == name)
-
-
-def minors(version: str) -> list[str]:
-    """Return the minor version that a version belongs to, and the one before, as in `2.15` and `2.14`."""
-    major, minor = map(int, version.split(".")[:2])
-    return [f"{major}.{it}" for it in (minor, minor - 1) if it >= 0]
 
 
 def uv(session: nox.Session, *args: str) -> None:
@@ -109,11 +97,14 @@ def install(session: nox.Session, *groups: str, package: str = "", extra: str = 
         own = METADATA[package].get("dependency-groups", {})
         chosen += [f"--group=packages/{package}/pyproject.toml:{name}" for name in groups if name in own]
         closure = workspace_closure(package)
-        chosen += [f"--reinstall-package={METADATA[name]['project']['name']}" for name in closure]
+        chosen += [f"--reinstall-package={DISTRIBUTIONS[name]}" for name in closure]
         chosen += [f"packages/{name}{f'[{extra}]' if extra and name == package else ''}" for name in closure]
     elif package:
         chosen.append(f"{package}[{extra}]")
     uv(session, "pip", "install", *chosen)
+
+
+# --- Every day ---
 
 
 @nox.session
@@ -133,6 +124,82 @@ def typecheck(session: nox.Session, package: str) -> None:
     session.run("python", "tests/typecheck.py", package, *session.posargs)
 
 
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Check that imports between the packages flow one way."""
+    install(session, "backend", "imports")
+    editable = [f"--editable=packages/{it}" for it in PACKAGES]  # what they depend on is not read
+    uv(session, "pip", "install", "--no-deps", "--no-build-isolation", *editable)
+    session.run("lint-imports")
+
+
+@nox.session
+def review(session: nox.Session) -> None:
+    """Review the layout against the Scientific Python guide, what tests assert, and that all names are our own."""
+    install(session, "review")
+    session.run("sp-repo-review", ".", *session.posargs)
+    session.run("python", "tests/assertions.py")
+    session.run("python", "tests/names.py")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site of the documents, run its examples, follow its links; `-- external` asks other sites as well."""
+    for package in PACKAGES:
+        extras = METADATA[package]["project"].get("optional-dependencies", {})
+        install(session, "docs", package=package, extra=",".join(extras))
+    session.run("python", "docs/build.py", *session.posargs)
+
+
+@nox.session(tags=["macos", "windows"])
+@each_package
+def build(session: nox.Session, package: str) -> None:
+    """Build a package's sdist and wheel, check both, and import the wheel in a clean environment."""
+    install(session, "build")
+    folder = Path("dist") / package
+    shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "-m", "build", "--no-isolation", f"--outdir={folder}", f"packages/{package}")
+    session.run("twine", "check", "--strict", *map(str, folder.iterdir()))
+    # In an environment where nothing is but the wheel and what it needs.
+    siblings = [f"packages/{it}" for it in workspace_closure(package)[1:]]
+    wanted = [f"--with={it}" for it in (*folder.glob("*.whl"), *siblings)]
+    pinned = [f"--{it}={locked(session)}" for it in ("constraints", "build-constraints")]
+    fresh = ["--isolated", "--no-sources", f"--python={session.virtualenv.location}", *pinned, *wanted]
+    uv(session, "tool", "run", *fresh, "python", "-c", f"import {MODULES[package]}")
+
+
+@nox.session
+def headworks(session: nox.Session) -> None:
+    """Run Headworks as it is in this tree, as in `nox -s headworks -- plan`."""
+    install(session, "tools", package="headworks", extra="live")
+    session.run("headworks", *session.posargs)
+
+
+@nox.session(default=False)
+def update(session: nox.Session) -> None:
+    """Renew the lock, and with it the tools of the hooks, which must still pass."""
+    install(session, "tools")
+    session.run("uv", "lock", "--upgrade")
+    session.notify("lint")
+
+
+@nox.session(name="new-package", default=False)
+def new_package(session: nox.Session) -> None:
+    """Make a package that is tested, typed, built and planned at once, as in `-- features`."""
+    install(session, "scaffold")
+    session.run("python", "scaffold/new_package.py", *session.posargs)
+
+
+@nox.session(default=False)
+def adopt(session: nox.Session) -> None:
+    """Make the repository a team's own in one commit, as in `-- --prefix acme --owner @acme/makers`."""
+    install(session, "scaffold")
+    session.run("python", "scaffold/adopt.py", *session.posargs)
+
+
+# --- Tests ---
+
+
 def beside_each_other(session: nox.Session, distribution: str = "worksteal") -> list[str]:
     """Return the options that run tests side by side, on every processor that this process may use.
 
@@ -149,7 +216,7 @@ def run_tests(session: nox.Session, package: str, data_file: Path) -> None:
     data_file.parent.mkdir(parents=True, exist_ok=True)
     for stale in data_file.parent.glob(f"{data_file.name}*"):
         stale.unlink()
-    measured = [f"--data-file={data_file}", f"--source={module(package)}"]
+    measured = [f"--data-file={data_file}", f"--source={MODULES[package]}"]
     named = any(Path(it.partition("::")[0]).exists() for it in session.posargs)  # instead of the whole folder
     chosen = [*([] if named else [f"packages/{package}/tests"]), *beside_each_other(session), *session.posargs]
     session.run("coverage", "run", *measured, "-m", "pytest", *chosen)
@@ -186,9 +253,10 @@ def newest(session: nox.Session, package: str) -> None:
 def torches(session: nox.Session) -> None:
     """Test the model with the latest release of the locked minor version of torch, and of the one before."""
     install(session, "test", package="model", resolution="highest")
-    for minor in minors(locked_version("torch")):
-        uv(session, "pip", "install", f"torch=={minor}.*")
-        run_tests(session, "model", Path(session.virtualenv.location) / f"torch-{minor}.coverage")
+    major, minor = map(int, locked_version("torch").split(".")[:2])
+    for release in [f"{major}.{it}" for it in (minor, minor - 1) if it >= 0]:
+        uv(session, "pip", "install", f"torch=={release}.*")
+        run_tests(session, "model", Path(session.virtualenv.location) / f"torch-{release}.coverage")
 
 
 @nox.session
@@ -199,30 +267,6 @@ def integration(session: nox.Session) -> None:
     helpers = "--override-ini=pythonpath=tests tests/faults"
     side = beside_each_other(session, "loadfile")  # what is made once for a file takes longer than its tests
     session.run("pytest", helpers, "tests", "--ignore=tests/workflows", *side, *session.posargs)
-
-
-def run_campaign(session: nox.Session, package: str, name: str) -> None:
-    """Run one of the long campaigns against a package."""
-    install(session, "test", "tools", package=package)
-    session.run("python", f"packages/{package}/tests/campaigns/{name}.py", *session.posargs)
-
-
-@nox.session(default=False)
-def soundness(session: nox.Session) -> None:
-    """Change a monorepo hundreds of times and see that the engine misses no session."""
-    run_campaign(session, "headworks", "soundness")
-
-
-@nox.session(default=False)
-def kills(session: nox.Session) -> None:
-    """Kill the engine hundreds of times and see that it leaves nothing false behind."""
-    run_campaign(session, "headworks", "kill")
-
-
-@nox.session(default=False)
-def pictures(session: nox.Session) -> None:
-    """Read every picture of Pillow's own tests, and see that each is read or refused by a rule."""
-    run_campaign(session, "data", "pictures")
 
 
 @nox.session(requires=NEEDS["coverage"], tags=["pipeline"])
@@ -237,172 +281,7 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report", combined, *session.posargs)
 
 
-@nox.session(tags=["macos", "windows"])
-@each_package
-def build(session: nox.Session, package: str) -> None:
-    """Build a package's sdist and wheel, check both, and import the wheel in a clean environment."""
-    install(session, "build")
-    folder = Path("dist") / package
-    shutil.rmtree(folder, ignore_errors=True)
-    session.run("python", "-m", "build", "--no-isolation", f"--outdir={folder}", f"packages/{package}")
-    session.run("twine", "check", "--strict", *map(str, folder.iterdir()))
-    clean = Path(session.virtualenv.location) / "clean"
-    uv(session, "venv", "--quiet", "--clear", f"--python={session.virtualenv.location}", str(clean))
-    siblings = [f"packages/{name}" for name in workspace_closure(package)[1:]]
-    pinned = [f"--constraints={locked(session)}", f"--build-constraints={locked(session)}"]
-    uv(
-        session,
-        "pip",
-        "install",
-        f"--python={clean}",
-        "--no-sources",
-        *pinned,
-        *siblings,
-        *map(str, folder.glob("*.whl")),
-    )
-    python = next(path for path in clean.glob("*/python*") if path.stem == "python")
-    session.run(str(python), "-c", f"import {module(package)}", external=True)
-
-
-@nox.session
-def headworks(session: nox.Session) -> None:
-    """Run Headworks as it is in this tree, as in `nox -s headworks -- plan`."""
-    install(session, "tools", package="headworks", extra="live")
-    session.run("headworks", *session.posargs)
-
-
-@nox.session
-def workflows(session: nox.Session) -> None:
-    """Check the workflows: their schemas, their safety, and that no fault in them can pass."""
-    install(session, "lint", "test", "tools", package="headworks")
-    files = [str(path) for path in sorted(Path(".github/workflows").glob("*.yml"))]
-    session.run("check-jsonschema", "--builtin-schema=vendor.github-workflows", *files)
-    session.run("check-jsonschema", "--builtin-schema=vendor.dependabot", ".github/dependabot.yml")
-    session.run("zizmor", "--offline", "--quiet", ".github")
-    session.run("python", "tests/workflows/workflow_rules.py")
-    session.run("pytest", "--override-ini=pythonpath=tests/faults tests/workflows", "tests/workflows", *session.posargs)
-
-
-@nox.session(default=False, venv_backend="none")
-def comment(session: nox.Session) -> None:
-    """Post what a run of CI counted to its pull request, as report.yml does."""
-    session.run("python", ".github/programs/comment.py", "artifacts/report/counted.md")
-
-
-@nox.session(default=False, venv_backend="none")
-def misses(session: nox.Session) -> None:
-    """Compare what a plan would have skipped with what came of it, as nightly.yml does."""
-    session.run("python", ".github/programs/misses.py", "artifacts/skipped/plan.json", "artifacts/proof")
-
-
-@nox.session(name="release-notes", default=False, venv_backend="none")
-def release_notes(session: nox.Session) -> None:
-    """Write what a release says, as in `nox -s release-notes -- notes v1.2.3 artifacts/release`."""
-    session.run("python", ".github/programs/release.py", *session.posargs)
-
-
-@nox.session(name="push-images", default=False, venv_backend="none")
-def push_images(session: nox.Session) -> None:
-    """Publish the images that were tested on this machine, as release.yml does."""
-    session.run("python", ".github/programs/push.py", *session.posargs)
-
-
-@nox.session(default=False, venv_backend="none")
-def names(session: nox.Session) -> None:
-    """Ask the package index whether the names of the packages are free or ours, as release.yml does."""
-    session.run("python", ".github/programs/index_names.py")
-
-
-@nox.session(default=False)
-def publish(session: nox.Session) -> None:
-    """Publish the built packages to the package index, as whom the workflow of a release proves to be."""
-    install(session, "tools")
-    public = [name for name in PACKAGES if PRIVATE not in METADATA[name]["project"].get("classifiers", ())]
-    files = [file for name in public for file in sorted(Path("dist", name).glob("*"))]
-    if not files:
-        session.error("There is nothing in dist to publish: run `nox -s build` first")
-    session.run("python", ".github/programs/index_names.py")
-    session.run("uv", "publish", "--trusted-publishing=always", *session.posargs, *map(str, files))
-
-
-@nox.session(default=False)
-def update(session: nox.Session) -> None:
-    """Renew the lock, and with it the tools of the hooks, which must still pass."""
-    install(session, "tools")
-    session.run("uv", "lock", "--upgrade")
-    session.notify("lint")
-
-
-@nox.session(default=False)
-def audit(session: nox.Session) -> None:
-    """See that the stages read no file of the repository that their digests overlook."""
-    install(session, "tools", package="headworks")
-    for stage in NEEDS["pipeline"]:
-        session.run("headworks", "audit", stage)
-
-
-@nox.session(default=False)
-def faults(session: nox.Session) -> None:
-    """Plant faults in a copy of the repository, each of which has to turn exactly the named sessions red."""
-    install(session, "tools", package="headworks")
-    # When it is told to end, it has a copy with all its environments to remove.
-    session.run("python", "tests/faults/plant.py", *session.posargs, interrupt_timeout=60, terminate_timeout=60)
-
-
-@nox.session(default=False)
-def replay(session: nox.Session) -> None:
-    """Carry changes through the workflow of CI on this machine, and write what came of each into docs/replay.md."""
-    install(session, "lint", "test", "tools", package="headworks")
-    session.run("python", "tests/workflows/replay.py", *session.posargs)
-
-
-@nox.session
-def docs(session: nox.Session) -> None:
-    """Build the site of the documents, run its examples, follow its links; `-- external` asks other sites as well."""
-    if session.posargs not in ([], ["external"]):
-        session.error(f"docs takes no arguments but `external`, not {' '.join(session.posargs)}")
-    for package in PACKAGES:
-        extras = METADATA[package]["project"].get("optional-dependencies", {})
-        install(session, "docs", package=package, extra=",".join(extras))
-    site = "artifacts/docs"
-    shutil.rmtree(site, ignore_errors=True)
-    strict = ["--fail-on-warning", "--keep-going", "--quiet", "--fresh-env"]
-    session.run("sphinx-build", *strict, "--builder=html", "docs", site)
-    session.run("sphinx-build", *strict, "--builder=doctest", "docs", f"{site}-examples")
-    session.run("python", "docs/check_links.py", site)
-    if session.posargs:
-        session.run("sphinx-build", *strict, "--builder=linkcheck", "docs", f"{site}-links")
-
-
-@nox.session(name="new-package", default=False)
-def new_package(session: nox.Session) -> None:
-    """Make a package that is tested, typed, built and planned at once, as in `-- features`."""
-    install(session, "scaffold")
-    session.run("python", "scaffold/new_package.py", *session.posargs)
-
-
-@nox.session(default=False)
-def adopt(session: nox.Session) -> None:
-    """Make the repository a team's own in one commit, as in `-- --prefix acme --owner @acme/makers`."""
-    install(session, "scaffold")
-    session.run("python", "scaffold/adopt.py", *session.posargs)
-
-
-@nox.session
-def imports(session: nox.Session) -> None:
-    """Check that imports between the packages flow one way."""
-    install(session, "imports")
-    sources = os.pathsep.join(str(path.resolve()) for path in Path("packages").glob("*/src"))
-    session.run("lint-imports", env={"PYTHONPATH": sources})
-
-
-@nox.session
-def review(session: nox.Session) -> None:
-    """Review the layout against the Scientific Python guide, what tests assert, and that all names are our own."""
-    install(session, "review")
-    session.run("sp-repo-review", ".", *session.posargs)
-    session.run("python", "tests/assertions.py")
-    session.run("python", "tests/names.py")
+# --- Stages ---
 
 
 def run_stage(session: nox.Session, package: str, *commands: str, extra: str = "") -> None:
@@ -483,6 +362,9 @@ def pipeline(session: nox.Session) -> None:
     session.log(f"accuracy on {metrics['rows']} test rows: {metrics['accuracy']:.4f}, {low:.4f} to {high:.4f} at 95%")
 
 
+# --- Gate and report ---
+
+
 @nox.session(tags=["pipeline"])
 def gate(session: nox.Session) -> None:
     """Judge whether the model is worse than that of the merge base, on what, and how sure that is."""
@@ -498,6 +380,15 @@ def report(session: nox.Session) -> None:
     install(session, "tools", package="headworks", extra="report")
     install(session, package="data")
     session.run("headworks", "report", *session.posargs)
+
+
+# --- Images ---
+
+
+# Each image with the package whose code it carries.
+each_image = nox.parametrize(
+    "image,package", [nox.param("serving", "serving", id="serving"), nox.param("training", "model", id="training")]
+)
 
 
 def container_engine(session: nox.Session) -> None:
@@ -516,23 +407,129 @@ def build_images(session: nox.Session, image: str, package: str) -> None:  # noq
     session.run("python", "docker/build.py", image, "--", *session.posargs)
 
 
+def run_image_tests(session: nox.Session, image: str, file: str) -> None:
+    """Put an image in its place as it was built, and run tests against it."""
+    install(session, "test", "images", package="serving", extra="check")
+    container_engine(session)
+    session.run("python", "docker/build.py", image, "--restore")
+    session.run("pytest", f"docker/tests/{file}", *session.posargs)
+
+
 @nox.session(name="test-images", requires=NEEDS["test-images"], tags=["images"])
 @each_image
 def test_images(session: nox.Session, image: str, package: str) -> None:  # noqa: ARG001 - as above
     """Test the built images, run as restricted as they are in production."""
-    install(session, "test", "images", package="serving", extra="check")
-    container_engine(session)
-    session.run("python", "docker/build.py", image, "--restore")
-    session.run("pytest", f"docker/tests/test_{image}.py", *session.posargs)
+    run_image_tests(session, image, f"test_{image}.py")
 
 
 @nox.session(name="image-faults", requires=NEEDS["image-faults"], tags=["images"])
 def image_faults(session: nox.Session) -> None:
     """Plant faults in the serving image, each of which has to turn the tests of the image red."""
-    install(session, "test", "images", package="serving", extra="check")
-    container_engine(session)
-    session.run("python", "docker/build.py", "serving", "--restore")
-    session.run("pytest", "docker/tests/test_faults.py", *session.posargs)
+    run_image_tests(session, "serving", "test_faults.py")
+
+
+# --- CI and campaigns ---
+
+
+@nox.session
+def workflows(session: nox.Session) -> None:
+    """Check the workflows: their schemas, their safety, and that no fault in them can pass."""
+    install(session, "lint", "test", "tools", package="headworks")
+    files = [str(path) for path in sorted(Path(".github/workflows").glob("*.yml"))]
+    session.run("check-jsonschema", "--builtin-schema=vendor.github-workflows", *files)
+    session.run("check-jsonschema", "--builtin-schema=vendor.dependabot", ".github/dependabot.yml")
+    session.run("zizmor", "--offline", "--quiet", ".github")
+    session.run("python", "tests/workflows/workflow_rules.py")
+    session.run("pytest", "--override-ini=pythonpath=tests/faults tests/workflows", "tests/workflows", *session.posargs)
+
+
+@nox.session(default=False)
+def replay(session: nox.Session) -> None:
+    """Carry changes through the workflow of CI on this machine, and write what came of each into docs/replay.md."""
+    install(session, "lint", "test", "tools", package="headworks")
+    session.run("python", "tests/workflows/replay.py", *session.posargs)
+
+
+@nox.session(default=False, venv_backend="none")
+def comment(session: nox.Session) -> None:
+    """Post what a run of CI counted to its pull request, as report.yml does."""
+    session.run("python", ".github/programs/comment.py", "artifacts/report/counted.md")
+
+
+@nox.session(default=False, venv_backend="none")
+def misses(session: nox.Session) -> None:
+    """Compare what a plan would have skipped with what came of it, as nightly.yml does."""
+    session.run("python", ".github/programs/misses.py", "artifacts/skipped/plan.json", "artifacts/proof")
+
+
+@nox.session(default=False, venv_backend="none")
+def names(session: nox.Session) -> None:
+    """Ask the package index whether the names of the packages are free or ours, as release.yml does."""
+    session.run("python", ".github/programs/index_names.py")
+
+
+@nox.session(name="release-notes", default=False, venv_backend="none")
+def release_notes(session: nox.Session) -> None:
+    """Write what a release says, as in `nox -s release-notes -- notes v1.2.3 artifacts/release`."""
+    session.run("python", ".github/programs/release.py", *session.posargs)
+
+
+@nox.session(default=False)
+def publish(session: nox.Session) -> None:
+    """Publish the built packages to the package index, as whom the workflow of a release proves to be."""
+    install(session, "tools")
+    public = [name for name in PACKAGES if PRIVATE not in METADATA[name]["project"].get("classifiers", ())]
+    files = [file for name in public for file in sorted(Path("dist", name).glob("*"))]
+    if not files:
+        session.error("There is nothing in dist to publish: run `nox -s build` first")
+    session.run("python", ".github/programs/index_names.py")
+    session.run("uv", "publish", "--trusted-publishing=always", *session.posargs, *map(str, files))
+
+
+@nox.session(name="push-images", default=False, venv_backend="none")
+def push_images(session: nox.Session) -> None:
+    """Publish the images that were tested on this machine, as release.yml does."""
+    session.run("python", ".github/programs/push.py", *session.posargs)
+
+
+@nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """See that the stages read no file of the repository that their digests overlook."""
+    install(session, "tools", package="headworks")
+    for stage in NEEDS["pipeline"]:
+        session.run("headworks", "audit", stage)
+
+
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Plant faults in a copy of the repository, each of which has to turn exactly the named sessions red."""
+    install(session, "tools", package="headworks")
+    # When it is told to end, it has a copy with all its environments to remove.
+    session.run("python", "tests/faults/plant.py", *session.posargs, interrupt_timeout=60, terminate_timeout=60)
+
+
+def run_campaign(session: nox.Session, package: str, name: str) -> None:
+    """Run one of the long campaigns against a package."""
+    install(session, "test", "tools", package=package)
+    session.run("python", f"packages/{package}/tests/campaigns/{name}.py", *session.posargs)
+
+
+@nox.session(default=False)
+def soundness(session: nox.Session) -> None:
+    """Change a monorepo hundreds of times and see that the engine misses no session."""
+    run_campaign(session, "headworks", "soundness")
+
+
+@nox.session(default=False)
+def kills(session: nox.Session) -> None:
+    """Kill the engine hundreds of times and see that it leaves nothing false behind."""
+    run_campaign(session, "headworks", "kill")
+
+
+@nox.session(default=False)
+def pictures(session: nox.Session) -> None:
+    """Read every picture of Pillow's own tests, and see that each is read or refused by a rule."""
+    run_campaign(session, "data", "pictures")
 
 
 if __name__ == "__main__":
