@@ -128,8 +128,9 @@ def typecheck(session: nox.Session, package: str) -> None:
 def imports(session: nox.Session) -> None:
     """Check that imports between the packages flow one way."""
     install(session, "backend", "imports")
-    editable = [f"--editable=packages/{it}" for it in PACKAGES]  # what they depend on is not read
-    uv(session, "pip", "install", "--no-deps", "--no-build-isolation", *editable)
+    # What the packages depend on is not read.
+    alone = ["--no-deps", "--no-build-isolation", "--reinstall"]
+    uv(session, "pip", "install", *alone, *(f"packages/{it}" for it in PACKAGES))
     session.run("lint-imports")
 
 
@@ -148,7 +149,7 @@ def docs(session: nox.Session) -> None:
     for package in PACKAGES:
         extras = METADATA[package]["project"].get("optional-dependencies", {})
         install(session, "docs", package=package, extra=",".join(extras))
-    session.run("python", "docs/build.py", *session.posargs)
+    session.run("python", "docs/build_site.py", *session.posargs)
 
 
 @nox.session(tags=["macos", "windows"])
