@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from headworks._metrics.condition import parse_condition
-from headworks._metrics.metrics import metric
 from headworks._metrics.predictions import Predictions
+from headworks._metrics.rows import row_sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ def drawn(name: str, rows: int, metric_name: str, pair: Pair, size: int = 1) -> 
     """Return a world whose samples are rows, or whole groups of some size, of two models' predictions."""
     candidate, base = pair
     condition = parse_condition(f"{metric_name} >= base.{metric_name}")
-    value = [float(metric(condition.subject, it, 0)(np.ones((1, len(it.ids))))[0]) for it in pair]
+    value = [float(row_sums(condition.subject, it, 0)(np.ones((1, len(it.ids))))[0]) for it in pair]
     fields = dict(vars(condition)) | {"offset": value[0] - value[1], "is_floor": value[0] < value[1]}
     groups = None if size == 1 else np.repeat(np.arange(rows // size), size).astype(np.str_)
 

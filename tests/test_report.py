@@ -12,21 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from headworks._report.as_html import as_html
+from headworks._report.charts import Intervals, Lines, Reliability, Series, Side
 from headworks._report.page import (
     Code,
     Column,
     Gallery,
     Graph,
-    Intervals,
-    Lines,
     Matrix,
     Node,
     Page,
     Picture,
-    Reliability,
     Section,
-    Series,
-    Side,
     Table,
     Text,
 )

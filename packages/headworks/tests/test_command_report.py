@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from headworks import _cli
+from headworks._gate.base_outputs import StoredOutputs
 from headworks._metrics.file import read_predictions
 from headworks._plan.plan import plan
 from headworks._report.page import Graph, Table
 from headworks._report.plan import plan_section, red_section, session_facts, time_section
-from headworks._report.source import BaseOutputs
+from headworks._report.source import BaseFiles
 from headworks._run.logs import log_folder, log_name
 from headworks._store.store import Store
 from headworks._store.verdict import Verdict
@@ -323,13 +324,15 @@ def test_a_base_that_cannot_be_read_has_no_outputs(inside: Monorepo, tmp_path: P
     store = prove(inside, "data", "model")
     digester = plan(inside.root, store=store).digester
     (tmp_path / "here").mkdir()
-    here = BaseOutputs(digester, store, inside.scratch.git("rev-parse", "HEAD"), str(tmp_path / "here"))
+    head = inside.scratch.git("rev-parse", "HEAD")
+    here = BaseFiles(StoredOutputs(digester, store, head, str(tmp_path / "here")))
     assert Path(here.find("artifacts/model/log.jsonl")).read_text() == '{"epoch": 1, "loss": 1.0}\n'
     assert here.find("artifacts/model/none.jsonl") == ""
     assert here.find("artifacts/nobody") == ""
     inside.edit("pyproject.toml", "lint = {}", "lint = {")
     broken = inside.scratch.commit()
-    assert BaseOutputs(digester, store, broken, str(tmp_path)).find("artifacts/model/log.jsonl") == ""
+    there = BaseFiles(StoredOutputs(digester, store, broken, str(tmp_path)))
+    assert there.find("artifacts/model/log.jsonl") == ""
 
 
 def test_without_git_there_is_still_a_page(

@@ -15,8 +15,8 @@ import headworks
 from headworks._gate.measurements import measurements_of
 from headworks._metrics.condition import parse_condition
 from headworks._metrics.file import read_predictions
-from headworks._metrics.metrics import metric
 from headworks._metrics.pair import is_asked_the_same
+from headworks._metrics.rows import row_sums
 from headworks._project.gate_table import gate_settings
 from headworks.errors import CannotDecideError, ConfigurationError, UsageError
 
@@ -269,9 +269,16 @@ def test_metrics_are_those_of_the_books() -> None:
     }
     for name, value in values.items():
         subject = parse_condition(f"{name} >= 0.5").subject
-        assert metric(subject, found, 0)(once)[0] == pytest.approx(value), name
+        assert row_sums(subject, found, 0)(once)[0] == pytest.approx(value), name
     never = parse_condition('precision["0"] >= 0.5').subject
-    assert metric(never, found, 0)(np.array([[0, 1, 1, 1]]))[0] == 0
+    assert row_sums(never, found, 0)(np.array([[0, 1, 1, 1]]))[0] == 0
+
+
+def test_a_measurement_is_not_computed_from_predictions() -> None:
+    """Whoever asks for that is told so."""
+    found = read_predictions(saved("x.parquet", {"id": ["a"], "label": [0], "prediction": [0]}))
+    with pytest.raises(ConfigurationError, match="model_bytes is measured, and not computed from predictions"):
+        row_sums(parse_condition("model_bytes <= 9").subject, found, 0)
 
 
 @pytest.mark.parametrize(

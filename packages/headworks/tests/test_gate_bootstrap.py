@@ -9,9 +9,9 @@ import pytest
 
 from headworks._metrics.bootstrap import bootstrap
 from headworks._metrics.condition import Condition, parse_condition
-from headworks._metrics.metrics import metric
 from headworks._metrics.predictions import Predictions
 from headworks._metrics.proportions import exact_interval
+from headworks._metrics.rows import row_sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ def predictions(
 
 def whole(condition: Condition, pair: Pair) -> float:
     """Return the difference of two models over all rows that samples are drawn from."""
-    values = [metric(condition.subject, it, 0)(np.ones((1, ROWS)))[0] for it in pair]
+    values = [row_sums(condition.subject, it, 0)(np.ones((1, ROWS)))[0] for it in pair]
     return float(values[0] - values[1])
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headworks._metrics.condition import METRICS, Condition, Subject, parse_condition
+from headworks._metrics.condition import Condition, Subject, parse_condition
+from headworks._metrics.metrics import METRICS
 from headworks.errors import ConfigurationError
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from headworks import _cli
-from headworks._gate.terms import terms
+from headworks._gate.outcomes import terms
 from headworks._machine.nox import ListedSession, Nox
 from headworks._project.gate_file import project_settings
 from headworks._store.journal import Journal

@@ -17,12 +17,14 @@ from headworks._metrics.file import read_predictions
 from headworks._project.gate_table import gate_settings
 from headworks._project.report_settings import ReportSettings, report_settings
 from headworks._report.artifacts import images_section, measurements_section, training_section
+from headworks._report.charts import Intervals, Lines, Reliability
+from headworks._report.collect import guarded
 from headworks._report.data import contract_section, diff_section
 from headworks._report.gate import gate_section
 from headworks._report.mistakes import mistakes_section
 from headworks._report.model import model_section
-from headworks._report.page import Gallery, Intervals, Lines, Matrix, Reliability, Section, Table, Text
-from headworks._report.source import BaseOutputs, NotThereError, Sources, guarded
+from headworks._report.page import Gallery, Matrix, Section, Table, Text
+from headworks._report.source import BaseFiles, NotThereError, Sources
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,12 +33,12 @@ if TYPE_CHECKING:
     from headworks._project.gate_settings import GateSettings
 
 
-class Elsewhere(BaseOutputs):
+class Elsewhere(BaseFiles):
     """A base whose outputs lie in a folder."""
 
     def __init__(self, root: Path) -> None:
         """Take the folder."""
-        super().__init__(None, None, "", "")
+        super().__init__()
         self.root = root
 
     def find(self, path: str) -> str:
@@ -613,4 +615,4 @@ def test_a_fact_without_a_place_is_said(sources: Sources) -> None:
     assert said(guarded("Data contract", lambda: contract_section(sources, ReportSettings()))) == (
         "Nothing is declared for this in [tool.headworks.report]."
     )
-    assert BaseOutputs(None, None, "", "").find("x") == ""
+    assert BaseFiles().find("x") == ""

@@ -13,27 +13,22 @@ from markdown_it import MarkdownIt
 
 from headworks._report.as_html import as_html
 from headworks._report.as_markdown import LIMIT, as_markdown
+from headworks._report.charts import Intervals, Lines, Reliability, Series, Side, draw
+from headworks._report.collect import verdict
 from headworks._report.escape import code, fenced, mermaid, plain
-from headworks._report.figures import draw_lines
 from headworks._report.page import (
     Code,
     Column,
     Gallery,
     Graph,
-    Intervals,
-    Lines,
     Matrix,
     Node,
     Page,
     Picture,
-    Reliability,
     Section,
-    Series,
-    Side,
     Table,
     Text,
 )
-from headworks._report.verdict import verdict
 
 HOSTILE = (
     "<script>alert(1)</script> | ``` `x` $y$ @all #1\n# [a](javascript:b) \x1b[31m\u202e &lt; \"q\" 'q' </svg>\u732b"
@@ -140,7 +135,7 @@ def test_a_name_like_a_colour_is_drawn_as_it_is() -> None:
     """Only a chart's own colours, fonts and ids become the page's."""
     name = '#030303 font: 10px; id="a" url(#b)'
     chart = Lines(caption="c", across=name, up="y", series=(Series(name="a", points=((1, 2.0),)),))
-    drawn = draw_lines(chart)
+    drawn = draw(chart)
     assert name in Elements(drawn).text
     assert "var(--mine)" in drawn
     assert "#030303" not in drawn.replace(name.replace('"', "&quot;"), "").replace(name, "")

@@ -1,46 +1,29 @@
 """Judge whether a candidate model is no worse than its base, on what, and how sure that is.
 
-With --candidate it judges files, and with --candidate-measurements alone what was measured; without either, the
-predictions of the work tree by those of the merge base, or of the last release where that is HEAD itself. With --plan
-it judges nothing and says how many rows the conditions need.
+With --candidate it judges files, and with --candidate-measurements alone measurements; without either, the predictions
+of the work tree by those of the merge base, or of the last release where that is HEAD itself. With --plan it judges
+nothing and says how many rows the conditions need.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from headworks._lines import complain, say
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from headworks._gate.result import GateResult
-    from headworks._project.gate_settings import GateSettings
+    from headworks._project.gate_settings import GateSettings, NamedCondition
 
 __all__ = ["add_arguments", "run"]
 
 _CONFIG = "pyproject.toml"
-_WAYS = {  # to ask the gate, for messages
-    "plan": "with --plan",
-    "files": "with --candidate",
-    "measured": "with --candidate-measurements",
-    "work tree": "where the work tree is judged, without --candidate and --plan",
-}
-_GOES = {  # the ways that an option goes with; all others go with every one
-    "rows": ("plan",),
-    "candidate": ("files", "plan"),
-    "baseline": ("files",),
-    "candidate_measurements": ("files", "measured"),
-    "base_measurements": ("files", "measured"),
-    "base": ("work tree",),
-    "bootstrap": ("work tree",),
-    "save": ("work tree",),
-    "remote": ("work tree",),
-    "write_remote": ("work tree",),
-}
 
 
 def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
@@ -62,49 +45,15 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
-    """Judge and return the exit code."""
+    """Judge, or plan, in the one way that the options ask for, and return the exit code."""
     way = _way(arguments)
-    settings = _settings(arguments, way)
-    if way == "plan":
-        say(_plan(arguments, settings))
-        return 0
-    result = _judge(arguments, settings, way)
-    say(_rendered(result, arguments.format))
-    return result.exit_code
+    settings = _settings(arguments.config, is_project=way is _WORK_TREE)
+    return way.run(arguments, settings)
 
 
-def _way(arguments: Any) -> str:  # noqa: ANN401  # argparse's
-    """Return in which of the ways the gate is asked.
-
-    Raises:
-        UsageError: an option would be ignored, which goes with another way.
-    """
-    asked = {"plan": arguments.plan, "files": arguments.candidate, "measured": arguments.candidate_measurements}
-    way = next((it for it, given in asked.items() if given), "work tree")
-    for name, ways in _GOES.items():
-        given = getattr(arguments, name)
-        if way not in ways and given is not None and given is not False:
-            goes = " or ".join(_WAYS[it] for it in ways)
-            message = f"--{name.replace('_', '-')} goes {goes}. It means nothing {_WAYS[way]}."
-            raise UsageError(message)
-    return way
-
-
-def _settings(arguments: Any, way: str) -> GateSettings:  # noqa: ANN401  # argparse's
-    """Return the table: of the file that was named, of the working folder, or of the project that it is in."""
-    from headworks._project.gate_file import project_settings, read_settings
-
-    if arguments.config is not None:
-        return read_settings(arguments.config, is_named=True)
-    if way != "work tree":
-        return read_settings(_CONFIG)
-    return project_settings()
-
-
-def _plan(arguments: Any, settings: GateSettings) -> str:  # noqa: ANN401  # argparse's
-    """Return how many rows the conditions need."""
-    from headworks._gate.rows_needed import as_data, as_text, needs
-    from headworks._project.gate_settings import named_conditions
+def _plan_rows(arguments: Any, settings: GateSettings) -> int:  # noqa: ANN401  # argparse's
+    """Write how many rows the conditions need."""
+    from headworks._gate.rows_needed import as_text, rows_at_hand, rows_needed
 
     if arguments.rows is not None and arguments.rows <= 0:
         message = f"--rows is {arguments.rows}; it has to be 1 or more."
@@ -112,19 +61,113 @@ def _plan(arguments: Any, settings: GateSettings) -> str:  # noqa: ANN401  # arg
     if arguments.rows is not None and arguments.candidate:
         message = "--rows stands in for the rows of --candidate. Give one of the two."
         raise UsageError(message)
-    conditions = named_conditions(arguments.condition) if arguments.condition else settings.conditions
-    at_hand = {it.name: arguments.rows for it in conditions if not it.condition.subject.is_measurement}
+    conditions = _conditions(arguments, settings)
     if arguments.rows is None:
-        files = _files(arguments.candidate) if arguments.candidate else dict(settings.predictions)
+        files = _files(arguments.candidate) if arguments.candidate else settings.predictions
         with _extra():
-            from headworks._gate.rows import rows_at_hand
-        at_hand = rows_at_hand(conditions, files, settings)
-    found = needs(conditions, settings, at_hand)
+            at_hand = rows_at_hand(conditions, files, settings)
+    else:
+        at_hand = {it.name: arguments.rows for it in conditions if not it.condition.subject.is_measurement}
+    needed = [rows_needed(it, settings, at_hand.get(it.name)) for it in conditions]
     if arguments.format == "text":
-        return as_text(found, settings)
+        say(as_text(needed, settings))
+        return 0
     import json
 
-    return json.dumps({"format": 1, "reliability": settings.reliability, "needs": as_data(found)}, indent=2) + "\n"
+    say(json.dumps({"format": 1, "reliability": settings.reliability, "needs": list(map(vars, needed))}, indent=2))
+    return 0
+
+
+def _judge_files(arguments: Any, settings: GateSettings) -> int:  # noqa: ANN401  # argparse's
+    """Judge the files that are named, without git, nox or a store."""
+    with _extra():
+        from headworks._gate.compare import gate
+        from headworks._gate.measurements import measurements_of
+    base = arguments.base_measurements
+    result = gate(
+        _files(arguments.candidate) if arguments.candidate else {},
+        _files(arguments.baseline) if arguments.baseline else None,
+        conditions=arguments.condition,
+        settings=settings,
+        measurements=measurements_of(arguments.candidate_measurements or "", ""),
+        base_measurements=measurements_of(base, "") if base else None,
+    )
+    return _write(result, arguments.format)
+
+
+def _judge_work_tree(arguments: Any, settings: GateSettings) -> int:  # noqa: ANN401  # argparse's
+    """Judge the predictions of the work tree by those of its base."""
+    with _extra():
+        from headworks._gate.repository import gate_repository
+    result = gate_repository(
+        _conditions(arguments, settings),
+        settings,
+        base=arguments.base,
+        bootstrap=arguments.bootstrap,
+        save=arguments.save or "",
+        remote=arguments.remote,
+        write_remote=arguments.write_remote,
+        is_table=not (arguments.condition or arguments.config),
+        say=complain,
+    )
+    return _write(result, arguments.format)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A way to ask the gate.
+
+    Attributes:
+        words: when it is asked in this way, for messages.
+        options: the options that mean something then, besides those that always do.
+        run: answers, given the arguments and the table, and returns the exit code.
+    """
+
+    words: str
+    options: tuple[str, ...]
+    run: Callable[[Any, GateSettings], int]
+
+
+_MEASUREMENTS = ("candidate_measurements", "base_measurements")
+_FILES = _Way("with --candidate", ("candidate", "baseline", *_MEASUREMENTS), _judge_files)
+_MEASURED = _Way("with --candidate-measurements", _MEASUREMENTS, _judge_files)
+_PLAN = _Way("with --plan", ("rows", "candidate"), _plan_rows)
+_WORK_TREE = _Way(
+    "where the work tree is judged, without --candidate and --plan",
+    ("base", "bootstrap", "save", "remote", "write_remote"),
+    _judge_work_tree,
+)
+_WAYS = (_FILES, _MEASURED, _PLAN, _WORK_TREE)
+
+
+def _way(arguments: Any) -> _Way:  # noqa: ANN401  # argparse's
+    """Return the way in which the gate is asked; refuse an option that it would ignore."""
+    asked = ((_PLAN, arguments.plan), (_FILES, arguments.candidate), (_MEASURED, arguments.candidate_measurements))
+    way = next((it for it, given in asked if given), _WORK_TREE)
+    for name in dict.fromkeys(option for it in _WAYS for option in it.options):
+        given = getattr(arguments, name)
+        if name not in way.options and given is not None and given is not False:
+            goes = " or ".join(it.words for it in _WAYS if name in it.options)
+            message = f"--{name.replace('_', '-')} goes {goes}. It means nothing {way.words}."
+            raise UsageError(message)
+    return way
+
+
+def _settings(config: str | None, *, is_project: bool) -> GateSettings:
+    """Return the table: of the file that was named, of the project, or of the working folder."""
+    from headworks._project.gate_file import project_settings, read_settings
+
+    if config is not None:
+        return read_settings(config, is_named=True)
+    if is_project:
+        return project_settings()
+    return read_settings(_CONFIG)
+
+
+def _conditions(arguments: Any, settings: GateSettings) -> tuple[NamedCondition, ...]:  # noqa: ANN401  # argparse's
+    from headworks._project.gate_settings import named_conditions
+
+    return named_conditions(arguments.condition) if arguments.condition else settings.conditions
 
 
 @contextlib.contextmanager
@@ -135,42 +178,6 @@ def _extra() -> Iterator[None]:
     except ModuleNotFoundError as error:
         message = f"The gate needs {error.name}, which is not installed: pip install 'headworks[gate]'"
         raise UsageError(message) from None
-
-
-def _judge(arguments: Any, settings: GateSettings, way: str) -> GateResult:  # noqa: ANN401  # argparse's
-    """Return what the gate finds."""
-    with _extra():
-        from headworks._gate.compare import gate
-        from headworks._gate.measurements import measurements_of
-    if way == "work tree":
-        return _in_repository(arguments, settings)
-    base = arguments.base_measurements
-    return gate(
-        _files(arguments.candidate) if arguments.candidate else {},
-        _files(arguments.baseline) if arguments.baseline else None,
-        conditions=arguments.condition,
-        settings=settings,
-        measurements=measurements_of(arguments.candidate_measurements or "", ""),
-        base_measurements=measurements_of(base, "") if base else None,
-    )
-
-
-def _in_repository(arguments: Any, settings: GateSettings) -> GateResult:  # noqa: ANN401  # argparse's
-    """Return what the gate finds about the work tree."""
-    from headworks._gate.repository import gate_repository
-    from headworks._project.gate_settings import named_conditions
-
-    return gate_repository(
-        named_conditions(arguments.condition) if arguments.condition else settings.conditions,
-        settings,
-        base=arguments.base,
-        bootstrap=arguments.bootstrap,
-        save=arguments.save or "",
-        remote=arguments.remote,
-        write_remote=arguments.write_remote,
-        is_table=not (arguments.condition or arguments.config),
-        say=complain,
-    )
 
 
 def _files(given: list[str]) -> str | dict[str, str]:
@@ -184,12 +191,10 @@ def _files(given: list[str]) -> str | dict[str, str]:
     return {name: file for name, _, file in pairs}
 
 
-def _rendered(result: GateResult, form: str) -> str:
-    """Return a result in one of the forms."""
-    if form == "json":
-        from headworks._gate.as_json import as_json
-
-        return as_json(result)
+def _write(result: GateResult, form: str) -> int:
+    """Write a result in one of the forms and return its exit code."""
+    from headworks._gate.as_json import as_json
     from headworks._gate.as_text import as_text
 
-    return as_text(result)
+    say(as_json(result) if form == "json" else as_text(result))
+    return result.exit_code

@@ -1,6 +1,6 @@
-"""Give a model an alias such as `production`, if all that must have passed has, for exactly that file.
+"""Give a model an alias such as `production`, if all checks of the table have passed for exactly that file.
 
-What must have passed stands in the table: [tool.headworks.gate] promote = { production = [ "gate", "serve-check" ] }.
+The table names the checks: [tool.headworks.gate] promote = { production = [ "gate", "serve-check" ] }.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """Promote and say so."""
-    from headworks._gate.terms import terms
+    from headworks._gate.outcomes import terms
     from headworks._nearest import suggestion
     from headworks._project.gate_file import project_settings
     from headworks._promote.alias import Move, move
@@ -46,21 +46,21 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
         raise UsageError(message)
     store = Store.default()
     content, file = _model(store, arguments.model)
-    found = evidence(store, content, _instances(alias, settings.promote[alias]), terms(settings))
-    _refuse_lacking(found, f"The model {content[:12]} is not promoted to {alias}")
-    rows = tuple(vars(it) for it in found)
+    proven = evidence(store, content, _instances(alias, settings.promote[alias]), terms(settings))
+    _refuse_lacking(proven, f"The model {content[:12]} is not promoted to {alias}")
+    rows = tuple(vars(it) for it in proven)
     to = Move(alias=alias, content=content, file=file, action="promote", by=who(), when=now(), evidence=rows)
     word = "now" if move(store, to) else "already"
-    said = ", ".join(f"{it.check} {it.state}" + (f" ({it.note})" if it.note else "") for it in found)
+    said = ", ".join(f"{it.check} {it.state}" + (f" ({it.note})" if it.note else "") for it in proven)
     say(text_of([f"{alias} is {word} {content[:12]} ({file}): {said}"]))
     return 0
 
 
 def _instances(alias: str, checks: Sequence[str]) -> dict[str, set[str]]:
-    """Return the names of the sessions that each check means; none for the gate, which is no session here.
+    """Return the names of the sessions that each check stands for; none for the gate, which is no session here.
 
     Raises:
-        ConfigurationError: a check is neither.
+        ConfigurationError: A check is neither.
     """
     from headworks._digest.digest import Digester
     from headworks._nearest import suggestion
@@ -82,17 +82,17 @@ def _instances(alias: str, checks: Sequence[str]) -> dict[str, set[str]]:
     return {it: known[name] for it, name in bare.items()}
 
 
-def _refuse_lacking(found: Sequence[Evidence], what: str) -> None:
-    """Refuse what has not passed all that it has to, and say what to run.
+def _refuse_lacking(proven: Sequence[Evidence], what: str) -> None:
+    """Refuse a model that lacks evidence, and name the commands to run.
 
     Raises:
-        CannotDecideError: something is lacking.
+        CannotDecideError: Something is lacking.
     """
     import shlex
 
     from headworks._promote.evidence import GATE
 
-    lacking = [it for it in found if not it.is_enough]
+    lacking = [it for it in proven if not it.is_enough]
     if not lacking:
         return
     states = ", ".join(f"{it.check} {_LACKING.get(it.state, it.state)}" for it in lacking)
@@ -121,7 +121,7 @@ def _model(store: Store, given: str) -> tuple[str, str]:
 
 
 def who() -> str:
-    """Return who is at work: the actor of a GitHub workflow, else what git or the system calls the person."""
+    """Return the actor of a GitHub workflow, else the user's address in git or name on the system."""
     import getpass
 
     from headworks._tree.git import Repository

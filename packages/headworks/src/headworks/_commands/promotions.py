@@ -1,4 +1,4 @@
-"""List the models that were promoted: which, to what, by whom, when, and by which evidence."""
+"""List the models that were promoted: alias, person, time and evidence of each."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _path(store: Store, alias: str) -> str:
     """Return the file of a model, which is whole.
 
     Raises:
-        StoreError: it is missing or damaged.
+        StoreError: It is missing or damaged.
     """
     from headworks._promote.alias import current, is_held
     from headworks.errors import StoreError
@@ -74,5 +74,5 @@ def _lines(it: Move) -> list[str]:
 
 
 def _said(check: str, state: str, when: str, note: str) -> str:
-    """Return what was known about one check."""
+    """Return the evidence of one check as text."""
     return f"{check} {state}" + (f" on {when[:10]}" if when else "") + (f" ({note})" if note else "")

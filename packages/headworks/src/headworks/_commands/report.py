@@ -1,6 +1,6 @@
 """Write one page that a reviewer reads instead of logs, as Markdown and as one HTML file.
 
-It judges nothing and runs no session: what is not there, the page says. Its first line is the worst that was found.
+It judges nothing, runs no session, and names the facts that are missing. Its first line is the worst outcome.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
-    """Write the page and return the exit code, which is 0 whatever the page says."""
+    """Write the page and return the exit code, which is 0 whatever the outcome."""
     try:
         from headworks._report.as_html import as_html
         from headworks._report.as_markdown import as_markdown

@@ -1,4 +1,4 @@
-"""Move an alias back to the model that it meant before the current one."""
+"""Move an alias back to the model before the current one."""
 
 from __future__ import annotations
 

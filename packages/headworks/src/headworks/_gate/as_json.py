@@ -1,4 +1,4 @@
-"""What the gate found as JSON, in the form that gate.schema.json describes."""
+"""The result of the gate as JSON, in the form that gate.schema.json describes."""
 
 from __future__ import annotations
 
@@ -8,42 +8,36 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from headworks._gate.result import Finding, GateResult, Judged
 
-__all__ = ["as_data", "as_json"]
+__all__ = ["as_json"]
 
 _FORM = 1
 
 
 def as_json(result: GateResult) -> str:
     """Return a result as JSON."""
-    return json.dumps(as_data(result), indent=2) + "\n"
-
-
-def as_data(result: GateResult) -> dict[str, Any]:
-    """Return a result as it is written in JSON."""
-    return {
+    data = {
         "format": _FORM,
         "outcome": result.outcome,
         "reliability": result.reliability,
         "conditions": [_condition(it) for it in result.conditions],
-        "comparisons": [dict(vars(it)) for it in result.comparisons],
-        "notes": list(result.notes),
-        "unjudged": list(result.unjudged),
+        "comparisons": [vars(it) for it in result.comparisons],
+        "notes": result.notes,
+        "unjudged": result.unjudged,
     }
+    return json.dumps(data, indent=2) + "\n"
 
 
-def _condition(it: Judged) -> dict[str, Any]:
-    """Return a condition with what was found."""
+def _condition(judged: Judged) -> dict[str, Any]:
     return {
-        "name": it.name,
-        "condition": it.condition.text,
-        "on": it.on or None,
-        "outcome": it.outcome,
-        "found": it.found,
-        "findings": [_finding(finding) for finding in it.findings],
+        "name": judged.name,
+        "condition": judged.condition.text,
+        "on": judged.on or None,
+        "outcome": judged.outcome,
+        "found": judged.found,
+        "findings": [_finding(it) for it in judged.findings],
     }
 
 
-def _finding(it: Finding) -> dict[str, Any]:
-    """Return what was found about one metric on one set of rows."""
-    interval = None if it.interval is None else [it.interval.low, it.interval.high]
-    return vars(it) | {"interval": interval, "seeds": list(it.seeds), "base_seeds": list(it.base_seeds)}
+def _finding(finding: Finding) -> dict[str, Any]:
+    interval = finding.interval
+    return vars(finding) | {"interval": None if interval is None else [interval.low, interval.high]}

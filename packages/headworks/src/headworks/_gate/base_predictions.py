@@ -1,19 +1,21 @@
-"""What the base predicted: at the merge base, as the first one that was recorded, or anew for another dataset."""
+"""Predictions of the base: at the merge base, as the first ones that were recorded, or anew for another dataset."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headworks._gate.base import NoBaseError
-from headworks._gate.baselines import Baselines
-from headworks._gate.predict import predict_anew
+from headworks._gate.base_outputs import NoBaseError
 from headworks._store.files import hash_file
-from headworks.errors import ConfigurationError
+from headworks._store.journal import Journal
+from headworks._store.place import place_of
+from headworks.errors import CannotDecideError, ConfigurationError
 
 if TYPE_CHECKING:
-    from headworks._gate.base import BaseTree
+    from headworks._gate.base_outputs import BaseOutputs
     from headworks._project.gate_settings import GateSettings
     from headworks._store.store import Store
 
@@ -24,66 +26,70 @@ class BasePredictions:
     """Files of the base's predictions, by the names that conditions use.
 
     Attributes:
-        notes: how they came about, for people.
+        notes: the origin of the files, for people.
+        firsts: the SHA-256 of the model, empty where that is not known, by the name of each recorded first predictions.
     """
 
-    def __init__(self, root: str, store: Store, settings: GateSettings, tree: BaseTree, folder: str) -> None:
-        """Take where everything is, and a folder for what is restored or made."""
-        self._root = root
-        self._settings = settings
-        self._tree = tree
-        self._folder = folder
-        self._baselines = Baselines(store, root, folder)
-        self._found: dict[str, str | NoBaseError] = {}
-        self._firsts: dict[str, str] = {}  # the model's SHA-256 by the names of recorded first predictions
+    def __init__(self, root: str, store: Store, settings: GateSettings, outputs: BaseOutputs, folder: str) -> None:
+        """Take the outputs of the base, and a folder for what is restored or made."""
         self.notes: list[str] = []
-
-    @property
-    def firsts(self) -> list[str]:
-        """The names whose base are the recorded first predictions."""
-        return list(self._firsts)
+        self.firsts: dict[str, str] = {}
+        self._root = root
+        self._store = store
+        self._settings = settings
+        self._outputs = outputs
+        self._folder = folder
+        self._journal = Journal(store.root, "baselines", place_of(root))
+        self._files: dict[str, str | NoBaseError] = {}
 
     def file(self, name: str) -> str:
-        """Return the predictions of the merge base, or where it has none, the recorded first ones.
+        """Return the predictions of the merge base, or the first ones that were recorded in its place.
 
         Raises:
-            NoBaseError: there are neither.
+            NoBaseError: There are neither.
         """
-        if name not in self._found:
+        if name not in self._files:
             try:
-                self._found[name] = self._tree.find(self._settings.predictions[name])
+                self._files[name] = self._outputs.find(self._settings.predictions[name])
             except NoBaseError as error:
-                self._found[name] = self._first(name) or error
-        found = self._found[name]
-        if isinstance(found, NoBaseError):
-            raise found
-        return found
-
-    def _first(self, name: str) -> str:
-        """Return the recorded first predictions; empty where there are none that can be relied upon."""
-        base = self._tree.base
-        file, day, model = self._baselines.restore(name, self._settings.predictions[name], base.commit or base.name)
-        if file:
-            self._firsts[name] = model
-            self.notes.append(f"the base of {name} is the first one, recorded on {day}")
+                self._files[name] = self._first(name) or error
+        file = self._files[name]
+        if isinstance(file, NoBaseError):
+            raise file
         return file
 
+    def _first(self, name: str) -> str:
+        """Return the first predictions that were recorded in place of the base; empty where there are none."""
+        key = {"on": name, "base": self._outputs.base.key}
+        entry = next((it for it in self._journal.entries() if it is not None and key.items() <= it.items()), None)
+        ending = os.path.splitext(self._settings.predictions[name])[1]
+        place = Path(self._folder, f"first-{name}{ending}")
+        if entry is None or not self._store.blobs.copy_out(entry["content"], place):
+            return ""
+        self.firsts[name] = str(entry.get("model", ""))
+        self.notes.append(f"the base of {name} is the first one, recorded on {entry['when'][:10]}")
+        return str(place)
+
     def record_first(self, name: str, when: str) -> None:
-        """Keep what the work tree predicted as the first predictions of a name."""
-        file = os.path.join(self._root, self._settings.predictions[name])
-        base = self._tree.base
-        self._baselines.record(name, file, when, self._model(), base.commit or base.name)
+        """Keep the work tree's predictions of a name as the first ones, in place of the base.
+
+        Raises:
+            StoreError: The store cannot be written.
+        """
+        content = self._store.blobs.put_file(Path(self._root, self._settings.predictions[name]))
+        entry = {"on": name, "content": content, "when": when, "model": self._model(), "base": self._outputs.base.key}
+        self._journal.note(entry)
         self.notes.append(f"recorded the predictions of {name} as the first base")
 
     def is_same_model(self, name: str) -> bool:
         """Tell whether the base's model is the work tree's, by its file or by all that its predictions come from."""
         mine = self._model()
-        if name in self._firsts:
-            return bool(mine) and self._firsts[name] == mine
-        if self._tree.is_unchanged(self._settings.predictions[name]):
+        if name in self.firsts:
+            return bool(mine) and self.firsts[name] == mine
+        if self._outputs.is_unchanged(self._settings.predictions[name]):
             return True
         try:
-            return bool(mine) and hash_file(Path(self._tree.find(self._settings.model)))[0] == mine
+            return bool(mine) and hash_file(Path(self._outputs.find(self._settings.model)))[0] == mine
         except (ConfigurationError, NoBaseError):  # the base has no such file, or no session writes it
             return False
 
@@ -93,11 +99,12 @@ class BasePredictions:
         return hash_file(path)[0] if self._settings.model and path.is_file() else ""
 
     def anew(self, name: str) -> str:
-        """Return what the base's model predicts for the rows of the work tree's dataset.
+        """Return the predictions of the base's model for the rows of the work tree's dataset.
 
         Raises:
-            ConfigurationError: the table names no model.
-            CannotDecideError: it could not predict them.
+            ConfigurationError: The table names no model, or it does not fit the rows.
+            UsageError: ONNX Runtime is not installed.
+            CannotDecideError: It could not predict them.
         """
         if not self._settings.model:
             message = "The dataset has changed, and [tool.headworks.gate] names no `model` that could predict its rows."
@@ -106,9 +113,29 @@ class BasePredictions:
         # A command writes what it writes for the work tree, ONNX Runtime a table.
         ending = ".parquet" if isinstance(how, str) else os.path.splitext(self._settings.predictions[name])[1]
         out = os.path.join(self._folder, f"predicted-{name}{ending}")
-        if isinstance(how, str) and self._tree.is_output(how):
-            self._tree.check_current(how)  # rows that are missing there would be missing of the base
-        model = self._tree.find(self._settings.model)
+        if isinstance(how, str) and self._outputs.is_output(how):
+            self._outputs.check_current(how)  # rows that are missing there would be missing of the base
+        model = self._outputs.find(self._settings.model)
         self.notes.append(f"the dataset has changed: the base's model predicted the rows of {name} anew")
-        predict_anew(how, model, out, self._root)
+        if isinstance(how, str):
+            from headworks._metrics.exported import predict_rows
+
+            predict_rows(model, os.path.join(self._root, how), out)
+        else:
+            self._run([it.replace("{model}", model).replace("{out}", out) for it in how], out)
         return out
+
+    def _run(self, command: list[str], out: str) -> None:
+        """Run the table's command, which has to write a file."""
+        try:
+            done = subprocess.run(command, cwd=self._root, stdout=sys.stderr, check=False)  # noqa: S603  # the table's
+            how = f"ended with exit code {done.returncode}" + ("" if done.returncode else f", and did not write {out}")
+            is_done = not done.returncode and os.path.isfile(out)
+        except OSError as error:
+            how, is_done = f"could not be started ({error.strerror})", False
+        if not is_done:
+            message = (
+                f"The dataset has changed, and the base's model could not predict its rows: `{' '.join(command)}`"
+                f" {how}. Mend the command under `predict` in [tool.headworks.gate]."
+            )
+            raise CannotDecideError(message)

@@ -1,4 +1,4 @@
-"""The ledger: how often each test set was asked, since every answer wears it out.
+"""The ledger: the models that each test set has judged, since every answer wears it out.
 
 A test set that has judged many models, each made after the outcome of the last, is no proof any more that a model is
 good for rows that it has not seen. So the number of models is limited by `budget`. The same model asks for free.
@@ -26,7 +26,7 @@ __all__ = ["Charge", "charge"]
 
 @dataclass(frozen=True, kw_only=True)
 class Charge:
-    """What asking a test set cost.
+    """The cost of asking a test set.
 
     Attributes:
         step: the number of the model among those that asked.
@@ -49,24 +49,24 @@ def charge(
     when: str,
     remote: Remote | None = None,
 ) -> Charge:
-    """Note that a model asks a test set, before it is told anything.
+    """Record that a model asks a test set, before it is told anything.
 
-    What a remote store knows counts as well. Where this run may write there, its entry is written before what others
+    Entries in a remote store count as well. Where this run may write there, its entry is written before what others
     wrote is read, so that of several which ask at a time no more are told than the budget allows:
-    where there are more entries than that, nobody is told anything.
+    where there are more entries than that, no model is told anything.
 
     Args:
-        root: the store's folder.
-        test_set: the SHA-256 of the rows that are asked.
-        model: the SHA-256 of what the model says.
-        conditions: what is asked.
-        budget: how many models may.
-        when: the time, ISO 8601 in UTC.
-        remote: a store that others read too; None for none.
+        root: The store's folder.
+        test_set: The SHA-256 of the rows that are asked.
+        model: The SHA-256 of the model's predictions.
+        conditions: The conditions that it is judged by.
+        budget: How many models may.
+        when: The time, ISO 8601 in UTC.
+        remote: A store that others read too, if any.
 
     Raises:
-        CannotDecideError: the budget is spent, or the remote's ledger cannot be read.
-        StoreError: the ledger cannot be written.
+        CannotDecideError: The budget is spent, or the remote's ledger cannot be read.
+        StoreError: The ledger cannot be written.
     """
     journal = Journal(root, "ledger", test_set)
     _take(journal, remote, test_set)
@@ -108,23 +108,22 @@ def _name(test_set: str, model: str) -> str:
 
 
 def _take(journal: Journal, remote: Remote | None, test_set: str) -> None:
-    """Add to a ledger what a remote store knows; an entry that is damaged there counts by its name."""
+    """Add the entries of a remote store to a ledger; one that is damaged there counts by its name."""
     if remote is None:
         return
-    found = remote.read_folder(f"ledger/{test_set}")
-    if found is None:
+    entries = remote.read_folder(f"ledger/{test_set}")
+    if entries is None:
         message = (
             f"How often the test set was asked is not known: {' '.join(remote.problems)} Ask again when it can be"
             " reached, or without HEADWORKS_REMOTE, to count what this machine alone knows."
         )
         raise CannotDecideError(message)
     nothing: Entry = {"test_set": test_set, "conditions": [], "when": ""}
-    taken = [(read_entry(data) or nothing) | {"model": name} for name, data in sorted(found.items())]
+    taken = [(read_entry(data) or nothing) | {"model": name} for name, data in sorted(entries.items())]
     journal.merge(taken, "model")
 
 
 def _spent(test_set: str, budget: int) -> str:
-    """Return the message for a test set that is worn out."""
     return (
         f"The test set {test_set[:12]} has judged {budget} models, which is its whole budget: another outcome would say"
         " little about rows that no model has seen. Refresh it with rows that were never used, as with another salt of"

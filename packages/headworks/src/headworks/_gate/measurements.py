@@ -1,4 +1,4 @@
-"""What was measured of a model: a JSON object of names with a number each, or a list of numbers measured anew."""
+"""Measurements of a model: a JSON object of names with a number each, or a list of numbers measured anew."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from scipy import special
 
 from headworks._gate.result import Finding
-from headworks._metrics.condition import LARGEST, MEASUREMENTS
+from headworks._metrics.condition import LARGEST
+from headworks._metrics.metrics import METRICS
 from headworks._metrics.proportions import Interval
 from headworks.errors import ConfigurationError, UsageError
 
@@ -21,18 +22,30 @@ if TYPE_CHECKING:
 
     from headworks._metrics.condition import Condition
 
-__all__ = ["SIZE", "judge_measurement", "measurements_of", "read_measurements"]
+__all__ = ["SIZE", "judge_measurement", "measurements_of"]
 
 SIZE = "model_bytes"  # which is measured here, of the model's file
 
 
-def read_measurements(path: str) -> dict[str, tuple[float, ...]]:
-    """Return the measurements in a file; names that no condition can use are left out.
+def measurements_of(path: str, model: str) -> dict[str, tuple[float, ...]]:
+    """Return the measurements in a file that conditions can name, and the size of a model.
+
+    Args:
+        path: The file; empty for none.
+        model: The model's file; empty for none.
 
     Raises:
-        UsageError: there is no such file.
-        ConfigurationError: it is no JSON, or a measurement is no number from 0 to 1e30.
+        UsageError: There is no such file.
+        ConfigurationError: It is no JSON, or a measurement is no number from 0 to 1e30.
     """
+    data = _read(path) if path else {}
+    measured = {name: _numbers(path, name, data[name]) for name, it in METRICS.items() if not it.sums and name in data}
+    if model and os.path.isfile(model):
+        measured[SIZE] = (float(os.path.getsize(model)),)
+    return measured
+
+
+def _read(path: str) -> dict[str, object]:
     try:
         with open(path, encoding="utf-8") as file:
             data = json.load(file)
@@ -45,7 +58,7 @@ def read_measurements(path: str) -> dict[str, tuple[float, ...]]:
     if not isinstance(data, dict):
         message = f'{path} has to hold an object of measurements, as in {{"latency_p99_ms": 3.2}}.'
         raise ConfigurationError(message)
-    return {name: _numbers(path, name, data[name]) for name in sorted(MEASUREMENTS & data.keys())}
+    return data
 
 
 def _numbers(source: str, name: str, value: object) -> tuple[float, ...]:
@@ -59,14 +72,6 @@ def _numbers(source: str, name: str, value: object) -> tuple[float, ...]:
     return tuple(map(float, numbers))
 
 
-def measurements_of(path: str, model: str) -> dict[str, tuple[float, ...]]:
-    """Return the measurements in a file and the size of a model; either may be an empty text for none."""
-    found = read_measurements(path) if path else {}
-    if model and os.path.isfile(model):
-        found[SIZE] = (float(os.path.getsize(model)),)
-    return found
-
-
 def judge_measurement(
     condition: Condition,
     candidate: Mapping[str, tuple[float, ...]],
@@ -74,21 +79,21 @@ def judge_measurement(
     *,
     error: float,
 ) -> Finding:
-    """Return what is found about a measurement, its outcome still open.
+    """Return the finding about a measurement, its outcome still open.
 
     One that was measured once on each side is taken at its word, as a file's size may be.
 
     Raises:
-        ConfigurationError: it was not measured, or is no number from 0 to 1e30.
+        ConfigurationError: It was not measured, or is no number from 0 to 1e30.
 
     Source:
         Welch, "The generalization of 'Student's' problem when several different population variances are involved",
         Biometrika 34 (1947) 28-35.
     """
     name = condition.subject.metric
-    sides = [(1.0, _needed(name, candidate, "candidate"))]
+    sides = [(1.0, _measured(name, candidate, "candidate"))]
     if condition.is_relative:
-        sides.append((-condition.factor, _needed(name, base or {}, "base")))
+        sides.append((-condition.factor, _measured(name, base or {}, "base")))
     estimate = sum(factor * fmean(values) for factor, values in sides)
     gap = (estimate - condition.offset) * (1 if condition.is_floor else -1)
     squares = [(factor**2 * variance(it) / len(it), len(it) - 1) for factor, it in sides if len(it) > 1]
@@ -103,7 +108,6 @@ def judge_measurement(
         half = float(special.stdtrit(freedom, 1 - error)) * spread
     return Finding(
         subject=str(condition.subject),
-        outcome="cannot tell",
         method="t" if spread else "measured",
         candidate=fmean(sides[0][1]),
         base=fmean(sides[1][1]) if condition.is_relative else None,
@@ -116,8 +120,7 @@ def judge_measurement(
     )
 
 
-def _needed(name: str, values: Mapping[str, tuple[float, ...]], whose: str) -> tuple[float, ...]:
-    """Return a measurement that has to be there."""
+def _measured(name: str, values: Mapping[str, tuple[float, ...]], whose: str) -> tuple[float, ...]:
     if name not in values:
         message = f"{name} was not measured of the {whose}. Name a file with it in --{whose}-measurements."
         raise ConfigurationError(message)

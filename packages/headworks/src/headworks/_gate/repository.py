@@ -1,4 +1,4 @@
-"""The gate in a repository: the predictions of the work tree, judged by those of the merge base."""
+"""The gate in a repository: the predictions of the work tree, judged by those of its base."""
 
 from __future__ import annotations
 
@@ -6,34 +6,36 @@ import datetime as dt
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headworks._digest.digest import Digester
 from headworks._gate.as_json import as_json
-from headworks._gate.base import BaseTree, NoBaseError
+from headworks._gate.base import choose_base
+from headworks._gate.base_outputs import BaseOutputs, NoBaseError
 from headworks._gate.base_predictions import BasePredictions
 from headworks._gate.compare import Compared, judge_all, names_needed, subjects_on
 from headworks._gate.ledger import charge
 from headworks._gate.measurements import SIZE, measurements_of
 from headworks._gate.outcomes import Outcomes
-from headworks._gate.result import GateResult
 from headworks._metrics.file import read_ids, read_predictions
 from headworks._metrics.pair import few, is_asked_the_same
-from headworks._metrics.predictions import Pair, pair
+from headworks._metrics.predictions import pair
 from headworks._output_file import replace_file
 from headworks._signals import interrupt_on_sigterm
 from headworks._store.store import Store
-from headworks._tree.git import Repository
 from headworks.errors import CannotDecideError, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from headworks._gate.compare import Measurements
+    from headworks._gate.result import GateResult
     from headworks._metrics.condition import Subject
     from headworks._metrics.predictions import Predictions
     from headworks._project.gate_settings import GateSettings, NamedCondition
@@ -55,106 +57,102 @@ def gate_repository(
     is_table: bool = False,
     say: Callable[[str], None],
 ) -> GateResult:
-    """Return whether the work tree's model reaches its conditions.
+    """Judge the work tree's model by its conditions.
 
     Args:
-        conditions: what it has to reach.
-        settings: the table.
-        base: a revision whose merge base is compared with; None for the branch to be merged into, or the last release.
-        bootstrap: whether what the work tree predicts becomes the first base where there is none, as it always does at
+        conditions: The bounds that it has to reach.
+        settings: The table.
+        base: A revision whose merge base is compared with; None for the branch to be merged into, or the last release.
+        bootstrap: Whether the work tree's predictions become the first base where there is none, as they always do at
             the first commit, and where the table names the base.
-        save: a folder for `gate.json` and the base's predictions, for a report; empty for none.
-        remote: the URL of a store elsewhere; HEADWORKS_REMOTE unless given.
-        write_remote: whether the models that ask a test set are counted there too.
-        is_table: whether these are the conditions and the table of the project, by which a model may be promoted.
-        say: takes a message for the person who waits.
+        save: A folder for `gate.json` and the base's predictions, for a report; empty for none.
+        remote: The URL of a store elsewhere; HEADWORKS_REMOTE unless given.
+        write_remote: Whether the models that ask a test set are counted there too.
+        is_table: Whether these are the conditions and the table of the project, by which a model may be promoted.
+        say: Takes a message for the person who waits.
 
     Raises:
-        UsageError: there is no such repository or revision.
-        ConfigurationError: the table names no predictions, or none that a session writes.
-        CannotDecideError: there is nothing to compare with, the budget is spent, or rows do not match.
+        UsageError: There is no such repository or revision.
+        ConfigurationError: The table names no predictions, or none that a session writes.
+        CannotDecideError: There is nothing to compare with, the budget is spent, or rows do not match.
     """
-    root = Repository(os.curdir).root
+    now = Digester.for_worktree(os.curdir)
+    root = now.snapshot.repository.root
     store = Store.default(root, remote=remote, write_remote=write_remote)
+    chosen = choose_base(now.snapshot.repository, base, settings.releases)
     with interrupt_on_sigterm(), tempfile.TemporaryDirectory(prefix="headworks-") as folder:
-        tree = BaseTree(root, store, folder, asked=base, releases=settings.releases, say=say)
+        outputs = BaseOutputs(now, store, folder, chosen, say)
         try:
-            gating = _Gating(root, store, settings, tree, folder)
+            gating = _Gating(root, store, settings, outputs, folder)
             if save:
                 Path(save, RESULT).unlink(missing_ok=True)  # an older one is not about this work tree
-            found = gating.result(conditions, bootstrap=bootstrap or tree.is_excused(settings.bootstrap))
-            found = gating.noted(found) if is_table else found
+            result = gating.result(conditions, bootstrap=bootstrap or chosen.is_excused(settings.bootstrap))
+            if is_table:
+                result = gating.recorded(result)
             if save:
-                gating.save(found, Path(save))
+                gating.save(result, Path(save))
         except KeyboardInterrupt:
             say("stopped before anything was judged")
             raise
         finally:
-            tree.close()
-    return found
+            outputs.close()
+    return result
 
 
 class _Gating:
     """One run of the gate in a repository."""
 
-    def __init__(self, root: str, store: Store, settings: GateSettings, tree: BaseTree, folder: str) -> None:
-        """Take where everything is."""
+    def __init__(self, root: str, store: Store, settings: GateSettings, outputs: BaseOutputs, folder: str) -> None:
         self._root = root
         self._store = store
         self._settings = settings
-        self._tree = tree
-        self._base = BasePredictions(root, store, settings, tree, folder)
+        self._outputs = outputs
+        self._base = BasePredictions(root, store, settings, outputs, folder)
         self._when = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         self._notes: list[str] = []
-        self._read_last: dict[str, str] = {}
+        self._base_files: dict[str, str] = {}
 
     def result(self, conditions: Sequence[NamedCondition], *, bootstrap: bool) -> GateResult:
-        """Return what the gate finds."""
-        names = names_needed(conditions, self._settings)
-        mine = {name: self._candidate(name) for name in names}
-        asked = self._after_first(conditions) if bootstrap else conditions
-        reading = [it for it in asked if it.condition.is_relative]
-        with_base = names_needed(reading, self._settings)
+        """Judge the work tree by conditions."""
+        candidates = {name: self._candidate(name) for name in names_needed(conditions, self._settings)}
+        asked = self._with_base(conditions) if bootstrap else conditions
+        relative = [it for it in asked if it.condition.is_relative]
+        with_base = names_needed(relative, self._settings)
         compared = {
             name: self._compared(name, it, subjects_on(name, asked, self._settings), has_base=name in with_base)
-            for name, it in mine.items()
+            for name, it in candidates.items()
         }
         for name in names_needed(asked, self._settings):
             self._charge(name, compared[name], asked)
         pairs = [it.pair for it in compared.values() if it.pair is not None]
-        if self._tree.is_head and pairs and all(it.is_same for it in pairs):
+        if self._outputs.base.is_head and pairs and all(it.is_same for it in pairs):
             self._notes.append(
                 "the base is the last commit, and what was changed since leaves its model as it is, so that a pass says"
                 " nothing: name an older one, as by `--base HEAD^`"
             )
         measured = self._measured(self._current, asked) or {}
-        base_measured = self._measured(self._tree.find, reading)
+        base_measured = self._measured(self._outputs.find, relative)
         if base_measured and base_measured.keys() - {SIZE}:
             self._notes.append("what was measured of the base was measured when it was made, perhaps elsewhere")
-        notes = [*self._tree.notes, *self._base.notes, *self._notes]
-        found = judge_all(asked, compared, self._settings, measured, base_measured, notes)
-        left_out = tuple(it.name for it in conditions if it not in asked)
-        return GateResult(**vars(found) | {"unjudged": left_out})
+        notes = [*self._outputs.notes, *self._base.notes, *self._notes]
+        result = judge_all(asked, compared, self._settings, measured, base_measured, notes)
+        return replace(result, unjudged=tuple(it.name for it in conditions if it not in asked))
 
-    def noted(self, found: GateResult) -> GateResult:
+    def recorded(self, result: GateResult) -> GateResult:
         """Record a result for the exported model; return it with a note where it was not recorded."""
-        outcomes = Outcomes(self._root, self._store, self._settings, self._tree, self._base.firsts)
-        note = outcomes.note(found, self._when)
-        return GateResult(**vars(found) | {"notes": (*found.notes, note)}) if note else found
+        outcomes = Outcomes(self._root, self._store, self._settings, self._outputs, self._base.firsts)
+        note = outcomes.record(result, self._when)
+        return replace(result, notes=(*result.notes, note)) if note else result
 
-    def save(self, found: GateResult, folder: Path) -> None:
+    def save(self, result: GateResult, folder: Path) -> None:
         """Write the result, after the predictions that the base was judged by, as `base-NAME`."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name, file in self._read_last.items():
+        for name, file in self._base_files.items():
             shutil.copyfile(file, folder / f"base-{name}{os.path.splitext(file)[1]}")
-        replace_file(str(folder / RESULT), as_json(found).encode())
-
-    def _place(self, path: str) -> str:
-        """Return where a file of the work tree lies."""
-        return os.path.join(self._root, path)
+        replace_file(str(folder / RESULT), as_json(result).encode())
 
     def _candidate(self, name: str) -> Predictions:
-        """Return what the work tree's model predicted."""
+        """Return the predictions of the work tree's model."""
         path = self._settings.predictions.get(name)
         if path is None:
             message = (
@@ -165,16 +163,17 @@ class _Gating:
         return self._read(self._current(path), path)
 
     def _current(self, path: str) -> str:
-        """Return where a file of the work tree lies, which its session as it is now has to have written.
+        """Return the place of a file of the work tree, which its session as it is now has to have written.
 
         Raises:
-            CannotDecideError: there is no such file, or it is of another state of the work tree.
+            CannotDecideError: There is no such file, or it is of another state of the work tree.
         """
-        if not os.path.isfile(self._place(path)):
+        place = os.path.join(self._root, path)
+        if not os.path.isfile(place):
             message = f"There is no {path} to judge. Run the session that writes it, as by `headworks run`."
             raise CannotDecideError(message)
-        self._tree.check_current(path)
-        return self._place(path)
+        self._outputs.check_current(path)
+        return place
 
     def _read(self, path: str, source: str) -> Predictions:
         """Return the predictions in a file, which has a name for people."""
@@ -185,25 +184,25 @@ class _Gating:
         files = self._settings.rows.get(name, ())
         ids = np.concatenate([mine.ids[:0], *(read_ids(self._current(it)) for it in files)])
         if not has_base:
-            self._check_asked(name, ids, mine.ids)
+            self._check_predicted(name, ids, mine.ids)
             return Compared(candidate=mine, pair=None)
         source = f"{self._settings.predictions[name]} of the base"
         file = self._base.file(name)
         theirs = self._read(file, source)
         if name in self._settings.predict and not is_asked_the_same(subjects, mine, theirs):
             file = self._base.anew(name)
-            theirs = self._asked(name, theirs, self._read(file, f"{source}, predicted anew"))
+            theirs = self._still_asked(name, theirs, self._read(file, f"{source}, predicted anew"))
         elif files:
-            self._check_asked(name, ids, np.concatenate([mine.ids, theirs.ids]))
-            theirs = self._asked(name, theirs, theirs.take(np.flatnonzero(np.isin(theirs.ids, ids))))
-        self._read_last[name] = file
+            self._check_predicted(name, ids, np.concatenate([mine.ids, theirs.ids]))
+            theirs = self._still_asked(name, theirs, theirs.take(np.flatnonzero(np.isin(theirs.ids, ids))))
+        self._base_files[name] = file
         shared = pair(mine, theirs, least=self._settings.min_shared, subjects=subjects)
         if shared.is_level and not shared.is_same and self._base.is_same_model(name):
-            shared = Pair(**vars(shared) | {"is_same_model": True})
+            shared = replace(shared, is_same_model=True)
         return Compared(candidate=mine, pair=shared)
 
-    def _check_asked(self, name: str, ids: NDArray[np.str_], known: NDArray[np.str_]) -> None:
-        """Refuse rows of the dataset that nothing is known of: neither their labels nor their slices."""
+    def _check_predicted(self, name: str, ids: NDArray[np.str_], known: NDArray[np.str_]) -> None:
+        """Refuse rows of the dataset that nobody predicted, of which neither labels nor slices are known."""
         if lacking := ids[~np.isin(ids, known)].tolist():
             message = (
                 f"{self._settings.predictions[name]} has no prediction for {len(lacking):,} rows of the dataset that"
@@ -211,26 +210,26 @@ class _Gating:
             )
             raise CannotDecideError(message)
 
-    def _asked(self, name: str, before: Predictions, now: Predictions) -> Predictions:
-        """Return what the base says of the rows that are asked now, and note which are asked no more."""
+    def _still_asked(self, name: str, before: Predictions, now: Predictions) -> Predictions:
+        """Return the base's predictions for the rows that are asked now, and note which are asked no more."""
         if gone := before.ids[~np.isin(before.ids, now.ids)].tolist():
             self._notes.append(f"{len(gone):,} rows of {name} that the base had are asked no more: {few(gone)}")
         return now
 
-    def _after_first(self, conditions: Sequence[NamedCondition]) -> list[NamedCondition]:
-        """Record what has no base yet as the first one; return the conditions that can be judged all the same."""
+    def _with_base(self, conditions: Sequence[NamedCondition]) -> list[NamedCondition]:
+        """Return the conditions that can be judged with the base there is; record a first base for the others."""
         asked = []
         for it in conditions:
             try:
-                for name in names_needed([it], self._settings) if it.condition.is_relative else ():
-                    self._base.file(name)
-                for path in self._files([it]) if it.condition.is_relative else ():
-                    self._tree.find(path)
+                if it.condition.is_relative:
+                    for name in names_needed([it], self._settings):
+                        self._base.file(name)
+                    for path in self._measured_files([it]):
+                        self._outputs.find(path)
                 asked.append(it)
             except NoBaseError as error:
                 self._notes.append(f"{it.name!r} is not judged, there being no base yet: {error.reason}")
-        left_out = [it for it in conditions if it not in asked]
-        for name in names_needed(left_out, self._settings):
+        for name in names_needed([it for it in conditions if it not in asked], self._settings):
             self._base.record_first(name, self._when)
         return asked
 
@@ -239,32 +238,30 @@ class _Gating:
         if compared.pair is not None and compared.pair.is_same:
             self._notes.append(f"not one prediction of {name} differs, which costs no budget")
             return
-        mine, budget = compared.candidate, self._settings.budget
-        asked = [it.condition.text for it in conditions if name in names_needed([it], self._settings)]
         cost = charge(
             self._store.root,
             compared.whole.rows_digest,
-            mine.digest,
-            conditions=asked,
-            budget=budget,
+            compared.candidate.digest,
+            conditions=[it.condition.text for it in conditions if name in names_needed([it], self._settings)],
+            budget=self._settings.budget,
             when=self._when,
             remote=self._store.remote,
         )
         before = "" if cost.is_new else ", as it did before"
         self._notes.append(f"model {cost.step} of {cost.budget} asks the test set of {name}{before}")
 
-    def _measured(self, find: Callable[[str], str], conditions: Sequence[NamedCondition]) -> Measurements | None:
-        """Return what conditions need that was measured of a model; None where they need nothing."""
-        files = self._files(conditions)
+    def _measured(self, find: Callable[[str], str], conditions: Iterable[NamedCondition]) -> Measurements | None:
+        """Return the measurements that conditions need of a model; None where they need none."""
+        files = self._measured_files(conditions)
         if not files:
             return None
         paths = [find(it) if it in files else "" for it in (self._settings.measurements, self._settings.model)]
         return measurements_of(paths[0], paths[1])
 
-    def _files(self, conditions: Sequence[NamedCondition]) -> set[str]:
+    def _measured_files(self, conditions: Iterable[NamedCondition]) -> set[str]:
         """Return the files of the work tree that conditions about measurements read."""
         settings = self._settings
         names = {it.condition.subject.metric for it in conditions if it.condition.subject.is_measurement}
         # A model that is named is measured here; all else, and the size of one that is not, is in the file.
         files = {settings.model if it == SIZE and settings.model else settings.measurements for it in names}
-        return {it for it in files if it}
+        return files - {""}

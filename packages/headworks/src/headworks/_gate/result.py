@@ -1,4 +1,4 @@
-"""What the gate found."""
+"""The result of the gate: conditions with their findings, and the predictions that were compared."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _EXIT_CODES = {"passes": 0, "fails": 1, "cannot tell": 3}
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What was found about one metric on one set of rows.
+    """A finding about one metric on one set of rows.
 
     Attributes:
         subject: the metric, as a condition names it.
-        outcome: whether it reaches its bound, does not, or cannot be told.
-        method: how that was judged: `identical` predictions; the `score` test of paired proportions; the `exact` test
+        outcome: whether it reaches its bound, does not, or cannot be told; open until all findings are there.
+        method: how it was judged: `identical` predictions; the `score` test of paired proportions; the `exact` test
             of one proportion; a paired `bootstrap`; a number that was `measured` once; or Student's `t` for one
             measured several times.
         candidate: the metric of the candidate, the mean over its seeds.
-        base: that of the base; None where the condition does not need it.
+        base: the metric of the base; None where the condition does not need it.
         estimate: candidate - factor * base, which has to lie above or below the bound.
         bound: the condition's offset.
         interval: where the true value of the estimate lies, each end with the stated reliability; None without any.
@@ -40,14 +40,14 @@ class Finding:
         wins: rows that only the candidate has right; None where no rows are right or wrong.
         losses: rows that only the base has right.
         mcnemar: the exact p-value of McNemar's test, as information.
-        rows_needed: about how many rows would settle it if they were like these; None where that cannot be said.
+        rows_needed: about how many rows like these would settle it; None where that cannot be said.
         seeds: the metric of each of the candidate's seeds, where it declares several.
-        base_seeds: the same of the base.
+        base_seeds: the metric of each of the base's.
         seed_error: the standard error that the choice of seeds adds to the estimate.
     """
 
     subject: str
-    outcome: Outcome
+    outcome: Outcome = "cannot tell"
     method: Method
     candidate: float
     base: float | None
@@ -68,15 +68,15 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A condition and what became of it.
+    """A condition with its outcome.
 
     Attributes:
         name: its name, by which people speak of it.
         condition: the condition.
         on: the name of the predictions that it reads.
         findings: one; or one for each value of a slice column.
-        found: the worst outcome of these.
-        outcome: the same, after `cannot-tell` was mapped as the table says.
+        found: the worst outcome of the findings.
+        outcome: the outcome that counts, `cannot tell` mapped as the table says.
     """
 
     name: str
@@ -94,13 +94,13 @@ class Comparison:
     Attributes:
         on: their name.
         candidate: the candidate's file.
-        base: the base's file, or what stood in for it; empty where there is none.
+        base: the base's file, or the one that stands in for it; empty where there is none.
         rows: how many rows the base has; without a base, the candidate.
         only_candidate: how many only the candidate has.
         only_base: how many only the base has, so that the candidate lost them.
         is_same: whether both are known to be the same model.
         test_set: the SHA-256 of the ids and labels.
-        model: the SHA-256 of all that the candidate said.
+        model: the SHA-256 of all predictions of the candidate.
         seeds: how many seeds the candidate declares.
     """
 
@@ -118,15 +118,15 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class GateResult:
-    """What the gate found about a candidate.
+    """The result for a candidate.
 
     Attributes:
         outcome: the worst of all conditions: `fails` before `cannot tell` before `passes`.
         reliability: how often, at least, an outcome other than `cannot tell` is right.
-        conditions: each condition with what became of it.
+        conditions: each condition with its outcome.
         comparisons: the predictions that were read.
-        notes: what a reader should know: rows that were left out, how the base came about, what it cost.
-        unjudged: names of the conditions that were not judged, there being no base yet.
+        notes: notes for a reader: rows that were left out, the origin of the base, the budget that was spent.
+        unjudged: names of the conditions that were not judged for lack of a base.
     """
 
     outcome: Outcome

@@ -1,7 +1,8 @@
-"""What conditions need of a test set, before anything is trained."""
+"""The rows that conditions need of a test set, before anything is trained."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,11 @@ if TYPE_CHECKING:
 
     from headworks._project.gate_settings import GateSettings, NamedCondition
 
-__all__ = ["Need", "as_data", "as_text", "needs"]
-
-_SHARES = frozenset({"accuracy", "recall"})
+__all__ = ["RowsNeeded", "as_text", "rows_at_hand", "rows_needed"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Need:
+class RowsNeeded:
     """The rows that one condition needs: of its class or slice, where it is about one.
 
     Attributes:
@@ -36,38 +35,32 @@ class Need:
 
     name: str
     condition: str
-    tolerance: float | None
-    hoeffding: tuple[int, int] | None
-    bennett: tuple[int, int] | None
-    score: int | None
+    tolerance: float | None = None
+    hoeffding: tuple[int, int] | None = None
+    bennett: tuple[int, int] | None = None
+    score: int | None = None
     at_hand: int | None
 
 
-def needs(conditions: Sequence[NamedCondition], settings: GateSettings, at_hand: Mapping[str, int]) -> list[Need]:
-    """Return what each condition needs.
+def rows_needed(named: NamedCondition, settings: GateSettings, at_hand: int | None) -> RowsNeeded:
+    """Return the rows that a condition needs.
 
     Args:
-        conditions: the conditions.
-        settings: reliability, budget, tolerance and disagreement.
-        at_hand: how many rows there are, by the name of a condition.
+        named: The condition.
+        settings: Reliability, budget, tolerance and disagreement.
+        at_hand: The rows that there are; None where that is not known.
     """
-    return [_need(it, settings, at_hand.get(it.name)) for it in conditions]
-
-
-def _need(it: NamedCondition, settings: GateSettings, at_hand: int | None) -> Need:
-    """Return what one condition needs."""
-    condition, error, share = it.condition, settings.error, settings.disagreement
-    if condition.subject.metric not in _SHARES or condition.factor not in {0, 1}:
-        nothing = dict.fromkeys(("tolerance", "hoeffding", "bennett", "score"))
-        return Need(name=it.name, condition=condition.text, at_hand=at_hand, **nothing)
+    condition, error, share = named.condition, settings.error, settings.disagreement
+    if not condition.subject.definition.is_share or condition.factor not in {0, 1}:
+        return RowsNeeded(name=named.name, condition=condition.text, at_hand=at_hand)
     margin = abs(condition.offset) if condition.is_relative else 0.0
     tolerance = margin or settings.tolerance
     whole: dict[str, Any] = {"budget": settings.budget, "adaptive": settings.adaptive}
     sides = 2 if condition.is_relative else 1
     large = [hoeffding(tolerance, error, variables=sides, **more) for more in ({}, whole)]
     small = [bennett(tolerance, error, disagreement=share, **more) for more in ({}, whole)]
-    return Need(
-        name=it.name,
+    return RowsNeeded(
+        name=named.name,
         condition=condition.text,
         tolerance=tolerance,
         hoeffding=(large[0], large[1]),
@@ -77,35 +70,53 @@ def _need(it: NamedCondition, settings: GateSettings, at_hand: int | None) -> Ne
     )
 
 
-def as_data(found: Sequence[Need]) -> list[dict[str, Any]]:
-    """Return needs as they are written in JSON."""
-    return [dict(vars(it)) for it in found]
+def rows_at_hand(
+    conditions: Sequence[NamedCondition], files: str | Mapping[str, str], settings: GateSettings
+) -> dict[str, int]:
+    """Return the rows that there are for each condition by its name: of its class, and of the smallest of its slices.
+
+    Args:
+        conditions: The conditions.
+        files: Files of predictions by name; one stands for all. One that is not there yet says nothing.
+        settings: How files are read.
+    """
+    # Where somebody says how many rows there are, no file has to be read, which takes NumPy and Arrow.
+    from headworks._metrics.file import read_predictions
+    from headworks._metrics.subjects import rows_of, subjects_of
+
+    counts = {}
+    for it in conditions:
+        path = files if isinstance(files, str) else files.get(settings.reads(it), "")
+        if not it.condition.subject.is_measurement and os.path.isfile(path):
+            predictions = read_predictions(path, columns=settings.columns, group=settings.group)
+            subjects = subjects_of(it.condition.subject, predictions)
+            counts[it.name] = min(len(rows_of(subject, predictions)) for subject in subjects)
+    return counts
 
 
-def as_text(found: Sequence[Need], settings: GateSettings) -> str:
-    """Return needs as text."""
+def as_text(needed: Sequence[RowsNeeded], settings: GateSettings) -> str:
+    """Return the rows that conditions need as text."""
     models = f"{settings.budget} models" + (", each after the outcome of the last" if settings.adaptive else "")
     lines = [f"rows needed at reliability {settings.reliability:.4g}, for one model and for {models}"]
-    for it in found:
+    for it in needed:
         named = f"{it.name}: " if it.name != it.condition else ""
         lines += ["", named + it.condition, *(f"  {line}" for line in _lines(it, settings))]
     return text_of(lines)
 
 
-def _lines(it: Need, settings: GateSettings) -> Iterator[str]:
-    """Yield the lines about one condition."""
-    if it.hoeffding is None:
+def _lines(needed: RowsNeeded, settings: GateSettings) -> Iterator[str]:
+    if needed.hoeffding is None:
         yield "no share of rows: there is no bound beforehand, and it is said afterwards whether it can be told"
     else:
-        yield f"to within {it.tolerance:g} whatever the models: {_both(it.hoeffding)} (Hoeffding)"
-    if it.bennett is not None:
-        yield f"where they disagree on {settings.disagreement:g} of the rows: {_both(it.bennett)} (Bennett)"
-    if it.score is not None:
-        yield f"to pass one that is as good, 9 times in 10, if they disagree as much: {it.score:,} (score test)"
-    if it.at_hand is None:
+        yield f"to within {needed.tolerance:g} whatever the models: {_both(needed.hoeffding)} (Hoeffding)"
+    if needed.bennett is not None:
+        yield f"where they disagree on {settings.disagreement:g} of the rows: {_both(needed.bennett)} (Bennett)"
+    if needed.score is not None:
+        yield f"to pass one that is as good, 9 times in 10, if they disagree as much: {needed.score:,} (score test)"
+    if needed.at_hand is None:
         yield "how many there are is not known: run the stage that predicts, or say --rows"
     else:
-        yield f"there are {it.at_hand:,}: {_verdict(it, it.at_hand)}"
+        yield f"there are {needed.at_hand:,}: {_enough_for(needed, needed.at_hand)}"
 
 
 def _both(sizes: tuple[int, int]) -> str:
@@ -113,12 +124,11 @@ def _both(sizes: tuple[int, int]) -> str:
     return f"{sizes[0]:,} and {sizes[1]:,}"
 
 
-def _verdict(it: Need, rows: int) -> str:
-    """Return what the rows at hand are enough for."""
-    if it.hoeffding is None:
+def _enough_for(needed: RowsNeeded, rows: int) -> str:
+    if needed.hoeffding is None:
         return "judged as it comes"
-    if rows >= min(it.hoeffding[1], (it.bennett or it.hoeffding)[1]):
+    if rows >= min(needed.hoeffding[1], (needed.bennett or needed.hoeffding)[1]):
         return "enough for the whole budget"
-    if rows >= (it.score or it.hoeffding[0]):
+    if rows >= (needed.score or needed.hoeffding[0]):
         return "enough for one model, not for the budget"
     return "not enough: widen the margin, or judge on more rows, as by cross-fitting"

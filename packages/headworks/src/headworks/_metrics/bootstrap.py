@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headworks._metrics.metrics import metric
 from headworks._metrics.proportions import Interval
+from headworks._metrics.rows import row_sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from headworks._metrics.condition import Condition, Subject
-    from headworks._metrics.metrics import Metric
     from headworks._metrics.predictions import Predictions
+    from headworks._metrics.rows import RowSums
 
     Floats = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ _AT_ONCE = 4_000_000  # weights held at a time, 32 MB
 
 @dataclass(frozen=True, kw_only=True)
 class Drawn:
-    """What the draws say about candidate - factor * base.
+    """The draws of candidate - factor * base.
 
     Attributes:
         interval: where it lies.
@@ -54,11 +54,11 @@ def bootstrap(
     in few rows, or in none yet, is not taken for certain.
 
     Args:
-        condition: gives metric, factor and offset; its subject must be about all rows of the predictions.
-        candidate: predictions of N rows.
-        base: predictions for the same rows; None where the condition does not need them.
-        error: the chance that the difference lies beyond one end of the interval.
-        draws: how many.
+        condition: Gives metric, factor and offset; its subject must be about all rows of the predictions.
+        candidate: Predictions of N rows.
+        base: Predictions for the same rows; None where the condition does not need them.
+        error: The chance that the difference lies beyond one end of the interval.
+        draws: The number of draws.
 
     Source:
         Rubin, "The Bayesian bootstrap", Annals of Statistics 9 (1981) 130-134, for the weights, which are
@@ -71,7 +71,7 @@ def bootstrap(
     difference = _Difference(condition, candidate, base)
     seed_error, freedom = _seed_error(condition, candidate, base)
     moved = seed_error * np.random.default_rng(1).standard_t(max(freedom, 1), draws)
-    low, high = (it + moved for it in difference.draws(draws))
+    low, high = (end + moved for end in difference.draws(draws))
     estimate = difference.estimate
     return Drawn(
         interval=Interval(
@@ -84,29 +84,34 @@ def bootstrap(
 
 
 class _Difference:
-    """A metric of the candidate, less a multiple of that of the base, as a function of how much each unit counts."""
+    """A metric of the candidate, less a multiple of that of the base, as a function of the weight of each unit.
+
+    A unit is a row, or a group of rows.
+    """
 
     def __init__(self, condition: Condition, candidate: Predictions, base: Predictions | None) -> None:
-        """Sum up the rows of each unit."""
         sides = [(1.0, candidate)]
-        if base is not None and condition.is_relative:
+        if base is not None:
             sides.append((-condition.factor, base))
-        units = _units(candidate)
+        units: NDArray[np.intp] = np.arange(len(candidate.ids))
+        if candidate.groups is not None:
+            units = np.unique(candidate.groups, return_inverse=True)[1]
         self._number = int(units.max()) + 1
-        each = [
-            (factor / len(side.seeds), metric(condition.subject, side, seed))
+        trainings = [
+            (factor / len(side.seeds), row_sums(condition.subject, side, seed))
             for factor, side in sides
             for seed in range(len(side.seeds))
         ]
-        more = _more([it for _, it in each], units, self._number)
-        self._parts = [(factor, _Part(it, units, self._number, more)) for factor, it in each]
-        self.estimate = sum(factor * it.estimate for factor, it in self._parts)
+        more = _unit_more([sums for _, sums in trainings], units, self._number)
+        most = condition.subject.definition.most
+        self._parts = [(factor, _Training(sums, units, self._number, more, most)) for factor, sums in trainings]
+        self.estimate = sum(factor * part.estimate for factor, part in self._parts)
 
     def draws(self, number: int) -> tuple[Floats, Floats]:
         """Return draws for the lower end of the interval, and for the upper one."""
         columns = np.concatenate([part.sums for _, part in self._parts], axis=1)
-        blocks = [(it[:, :1].copy(), it[:, 1:] @ columns) for it in _weights(self._number + 1, number)]
-        first, sums = (np.concatenate(it) for it in zip(*blocks, strict=True))
+        blocks = [(weights[:, :1].copy(), weights[:, 1:] @ columns) for weights in _weights(self._number + 1, number)]
+        first, sums = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
         low, high, place = np.zeros(number), np.zeros(number), 0
         for factor, part in self._parts:
             until = place + part.sums.shape[1]
@@ -117,37 +122,42 @@ class _Difference:
         return low, high
 
 
-def _more(metrics: Sequence[Metric], units: NDArray[np.intp], number: int) -> tuple[Floats, Floats]:
-    """Return what one unit more adds: one that is predicted badly, and one that is predicted well, (C,) each.
+def _unit_more(trainings: Sequence[RowSums], units: NDArray[np.intp], number: int) -> tuple[Floats, Floats]:
+    """Return the numbers of one unit more that is predicted badly, and of one that is predicted well, (C,) each.
 
     Without groups it is a row. With groups it has as many bad rows as the worst one that was seen, and no fewer than a
     usual group has rows, if rows are only right or wrong.
     """
-    at = metrics[0].value
-    worst, best = max(((it.worst, it.best) for it in metrics), key=lambda it: abs(float(np.diff(at(np.stack(it)))[0])))
-    usual = len(units) / number if metrics[0].is_count else 1.0
-    rows = max(usual, *(float(_summed(it.badness, units, number).max()) for it in metrics))
+    value = trainings[0].value
+    worst, best = max(
+        ((it.worst, it.best) for it in trainings), key=lambda ends: abs(float(np.diff(value(np.stack(ends)))[0]))
+    )
+    usual = len(units) / number if trainings[0].is_count else 1.0
+    rows = max(usual, *(float(_summed(it.badness, units, number).max()) for it in trainings))
     return rows * worst, rows * best
 
 
-class _Part:
+class _Training:
     """A metric of one training.
 
     Attributes:
-        sums: what each unit adds, (units, C).
+        sums: the sums over the rows of each unit, (units, C).
         estimate: the metric where every row counts as much.
     """
 
-    def __init__(self, found: Metric, units: NDArray[np.intp], number: int, more: tuple[Floats, Floats]) -> None:
-        """Take a metric, the unit of each row, and what one unit more adds if it is predicted badly or well."""
-        self._metric = found
-        self._more = sorted(more, key=lambda it: float(found.value(it[None])[0]))
-        self.sums = _summed(found.columns, units, number)
-        self.estimate = self._once(np.zeros(self.sums.shape[1]))
+    def __init__(
+        self, rows: RowSums, units: NDArray[np.intp], number: int, more: tuple[Floats, Floats], most: float
+    ) -> None:
+        """Take a metric with its largest value, the unit of each row, and one unit more, predicted badly or well."""
+        self._rows = rows
+        self._most = most
+        self._more = sorted(more, key=lambda unit: float(rows.value(unit[None])[0]))
+        self.sums = _summed(rows.columns, units, number)
+        self.estimate = self._with(np.zeros(self.sums.shape[1]))
 
-    def _once(self, more: Floats) -> float:
+    def _with(self, more: Floats) -> float:
         """Return the metric where every unit counts as much, and something is added."""
-        return float(self._metric.value((self.sums.sum(axis=0) + more)[None])[0])
+        return float(self._rows.value((self.sums.sum(axis=0) + more)[None])[0])
 
     def ends(self, first: Floats, sums: Floats) -> tuple[Floats, Floats]:
         """Return draws with one unit more that makes the metric small, and with one that makes it large.
@@ -155,13 +165,15 @@ class _Part:
         Where draws lie off on average, the metric of the sample may lie off by as much, or by what is known of it.
 
         Args:
-            first: how much that unit counts, (draws, 1).
-            sums: the sums over all others, (draws, C).
+            first: The weight of that unit, (draws, 1).
+            sums: The sums over all others, (draws, C).
         """
-        low, high = (self._metric.value(sums + first * it) for it in self._more)
-        off_low, off_high = (it.mean() - self._once(more) for it, more in zip((low, high), self._more, strict=True))
-        low = low - max(0.0, 2 * off_low, off_low + self._metric.excess(sums))
-        return np.maximum(low, 0.0), np.minimum(high + max(0.0, -2 * off_high), self._metric.most)
+        low, high = (self._rows.value(sums + first * unit) for unit in self._more)
+        off_low, off_high = (
+            draws.mean() - self._with(unit) for draws, unit in zip((low, high), self._more, strict=True)
+        )
+        low = low - max(0.0, 2 * off_low, off_low + self._rows.excess(sums))
+        return np.maximum(low, 0.0), np.minimum(high + max(0.0, -2 * off_high), self._most)
 
 
 def _summed(values: Floats, units: NDArray[np.intp], number: int) -> Floats:
@@ -172,7 +184,7 @@ def _summed(values: Floats, units: NDArray[np.intp], number: int) -> Floats:
 
 
 def _weights(units: int, draws: int) -> Iterator[Floats]:
-    """Yield how much each unit counts, (some draws, units), until there are enough draws; always the same ones."""
+    """Yield the weights of units, (some draws, units), until there are enough draws; always the same ones."""
     step = max(1, _AT_ONCE // units)
     for number, first in enumerate(range(0, draws, step)):
         yield _exponential(number, min(step, draws - first), units)
@@ -187,21 +199,13 @@ def _exponential(number: int, draws: int, units: int) -> Floats:
 def seed_values(subject: Subject, predictions: Predictions) -> list[float]:
     """Return a metric for every seed."""
     once = np.ones((1, len(predictions.ids)))
-    return [float(metric(subject, predictions, seed)(once)[0]) for seed in range(len(predictions.seeds))]
-
-
-def _units(predictions: Predictions) -> NDArray[np.intp]:
-    """Return the number of the unit that each row is drawn with: its group, or the row itself, (N,)."""
-    if predictions.groups is None:
-        return np.arange(len(predictions.ids))
-    numbers: NDArray[np.intp] = np.unique(predictions.groups, return_inverse=True)[1]
-    return numbers
+    return [float(row_sums(subject, predictions, seed)(once)[0]) for seed in range(len(predictions.seeds))]
 
 
 def _seed_error(condition: Condition, candidate: Predictions, base: Predictions | None) -> tuple[float, int]:
     """Return the standard error that the choice of seeds adds, and its degrees of freedom."""
     sides = [(1.0, seed_values(condition.subject, candidate))]
-    if base is not None and condition.is_relative:
+    if base is not None:
         sides.append((condition.factor, seed_values(condition.subject, base)))
     freedom = sum(len(values) - 1 for _, values in sides)
     if not freedom:

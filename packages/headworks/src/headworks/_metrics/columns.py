@@ -1,4 +1,4 @@
-"""The columns of a table of predictions as arrays, each checked for what it has to be."""
+"""The columns of a table of predictions as arrays, each checked for its type and values."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Columns:
         """Take the table.
 
         Raises:
-            ConfigurationError: it has no rows.
+            ConfigurationError: It has no rows.
         """
         self.path = path
         self.names: list[str] = table.column_names
@@ -61,17 +61,16 @@ class Columns:
 
     def is_missing(self, name: str) -> NDArray[np.bool_]:
         """Return which rows have no value, or one that is no number, (rows,)."""
-        found: NDArray[np.bool_] = compute.is_null(self._table[name].combine_chunks(), nan_is_null=True).to_numpy(
-            zero_copy_only=False
-        )
-        return found
+        column = self._table[name].combine_chunks()
+        is_missing: NDArray[np.bool_] = compute.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
+        return is_missing
 
     def texts(self, name: str, *, missing: str | None = None) -> NDArray[np.str_]:
         """Return a column as texts; a whole number is written without a point.
 
         Args:
-            name: the column.
-            missing: what stands for a value that is not there; the file is refused for one unless this is given.
+            name: The column.
+            missing: A text in place of missing values; without it, the file is refused for one.
         """
         if name not in self._texts:
             column = self._table[name].combine_chunks()
@@ -91,11 +90,11 @@ class Columns:
         return self._texts[name]
 
     def numbers(self, name: str, *, missing: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-        """Return a column as finite numbers, of which squares are finite too.
+        """Return a column as finite numbers, whose squares are finite too.
 
         Args:
-            name: the column.
-            missing: the rows that may have none, and are NaN, (rows,).
+            name: The column.
+            missing: The rows that may have none, and are NaN, (rows,).
         """
         column = self._table[name].combine_chunks()
         if column.null_count and missing is None:
@@ -135,7 +134,7 @@ class Columns:
         return values
 
     def slices(self, others: Iterable[str], prefix: str) -> list[str]:
-        """Return the columns that group rows: those of texts, whole numbers or truths that are nothing else."""
+        """Return the columns that group rows: all others of texts, whole numbers or truths."""
         known = set(others)
         return [
             name

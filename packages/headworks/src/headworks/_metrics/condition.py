@@ -1,4 +1,4 @@
-r"""Conditions: what a candidate model must reach, as people write it.
+r"""Conditions: the bounds that a candidate model has to reach, as people write them.
 
     condition := subject (">=" | "<=") bound
     subject   := [ "slice" "[" text "]" "." ] metric
@@ -12,21 +12,24 @@ A text stands in double quotes, with `\"` for a quote in it and `\\` for a backs
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import TYPE_CHECKING
 
+from headworks._metrics.metrics import METRICS
 from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError
 
-__all__ = ["ERRORS", "LARGEST", "MEASUREMENTS", "METRICS", "PER_CLASS", "Condition", "Subject", "parse_condition"]
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import NoReturn
 
-PER_CLASS = frozenset({"f1", "precision", "recall"})
-ERRORS = frozenset({"mae", "rmse"})
-METRICS = frozenset({"accuracy", "brier", "ece", "log_loss", "macro_f1"}) | PER_CLASS | ERRORS
-MOST = dict.fromkeys(METRICS - ERRORS - {"log_loss"}, 1.0) | {"brier": 2.0}  # of those that have an upper end
-MEASUREMENTS = frozenset({"latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "model_bytes", "requests_per_second"})
-LARGEST = 1e30  # of all numbers that are asked for or found, so that their squares and products are finite
+    from headworks._metrics.metrics import Metric
+
+__all__ = ["LARGEST", "Condition", "Subject", "parse_condition"]
+
+LARGEST = 1e30  # of all numbers in conditions and files, so that their squares and products are finite
 _TOKEN = re.compile(
     r'\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<name>[A-Za-z_]\w*)|"(?P<text>(?:[^"\\]|\\["\\])*)"'
     r"|(?P<sign>>=|<=|[\[\].*+-]))"
@@ -50,16 +53,17 @@ class Subject:
     value: str | None = None
 
     @property
-    def is_measurement(self) -> bool:
-        """Whether it is measured of the model, not of predictions."""
-        return self.metric in MEASUREMENTS
+    def definition(self) -> Metric:
+        """The properties of the metric."""
+        return METRICS[self.metric]
 
-    def of(self, value: str) -> Subject:
-        """Return the same of one value of the slice column."""
-        return Subject(metric=self.metric, label=self.label, column=self.column, value=value)
+    @property
+    def is_measurement(self) -> bool:
+        """Whether it is measured of the model, not computed from predictions."""
+        return self.definition.sums is None
 
     def __str__(self) -> str:
-        """Return it as it is written in a condition."""
+        """Return the subject as a condition has it."""
         value = "" if self.value is None else f"={self.value}"
         rows = f"slice[{_quoted(self.column + value)}]." if self.column else ""
         return rows + self.metric + (f"[{_quoted(self.label)}]" if self.label else "")
@@ -67,14 +71,14 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """What the candidate must reach: subject >= factor * base + offset, or <=.
+    """A bound for the candidate: subject >= factor * base + offset, or <=.
 
     Attributes:
-        text: as it was written.
-        subject: what is judged.
+        text: the condition as it was written.
+        subject: the metric and its rows.
         is_floor: whether the subject must be at least the bound; else at most.
         factor: how often the base's value counts; 0 for a bound that does not depend on the base.
-        offset: what is added to it.
+        offset: the number that is added to it.
     """
 
     text: str
@@ -88,59 +92,53 @@ class Condition:
         """Whether the bound depends on the base."""
         return self.factor != 0
 
-    def of(self, subject: Subject) -> Condition:
-        """Return the same for another subject."""
-        return replace(self, subject=subject)
-
 
 def _quoted(text: str) -> str:
-    """Return a text as it is written in a condition."""
     return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
 
 
 def parse_condition(text: str) -> Condition:
-    """Return a condition.
+    """Return the condition that a text states.
 
     Raises:
-        ConfigurationError: it is none; the message shows where, and the name that may have been meant.
+        ConfigurationError: It states none; the message shows the place, and the nearest name.
     """
     return _Parser(text).condition()
 
 
 class _Parser:
-    """Reads a condition from left to right."""
+    """A parser that reads a condition from left to right."""
 
     def __init__(self, text: str) -> None:
-        """Split the text into tokens, each with its kind and place."""
         self._text = text
-        self._tokens: list[tuple[str, str, int]] = []
+        self._tokens: list[tuple[str, str, int]] = []  # kind, value and place of each
         place = 0
         while text[place:].strip():
-            found = _TOKEN.match(text, place)
-            if found is None:
+            match = _TOKEN.match(text, place)
+            if match is None:
                 start = len(text) - len(text[place:].lstrip())
                 self._refuse(f"{text[start]!r} means nothing here", start)
-            kind = str(found.lastgroup)
-            said = re.sub(r'\\(["\\])', r"\1", found[kind]) if kind == "text" else found[kind]
-            self._tokens.append((kind, said, found.end() - len(found[0].lstrip())))
-            place = found.end()
+            kind = str(match.lastgroup)
+            value = re.sub(r'\\(["\\])', r"\1", match[kind]) if kind == "text" else match[kind]
+            self._tokens.append((kind, value, match.end() - len(match[0].lstrip())))
+            place = match.end()
         self._next = 0
 
     def condition(self) -> Condition:
         """Read a whole condition."""
         subject = self._subject()
-        sign = self._take("sign", {">=", "<="}, "`>=` or `<=`")
+        is_floor = self._take("sign", {">=", "<="}, "`>=` or `<=`") == ">="
         place = self._place
         factor, offset = self._bound(subject)
-        self._check(subject.metric, place, factor, offset, is_floor=sign == ">=")
+        self._check_bound(subject, place, factor, offset, is_floor=is_floor)
         if self._next < len(self._tokens):
             self._refuse("the condition should end here", self._place)
-        return Condition(text=self._text, subject=subject, is_floor=sign == ">=", factor=factor, offset=offset)
+        return Condition(text=self._text, subject=subject, is_floor=is_floor, factor=factor, offset=offset)
 
-    def _check(self, metric: str, place: int, factor: float, offset: float, *, is_floor: bool) -> None:
-        """Refuse a bound that every model reaches, or none, whatever it predicts."""
-        if metric in MOST:
-            most = MOST[metric]
+    def _check_bound(self, subject: Subject, place: int, factor: float, offset: float, *, is_floor: bool) -> None:
+        """Refuse a bound that every model reaches, or no model, whatever it predicts."""
+        metric, most = subject.metric, subject.definition.most
+        if math.isfinite(most):
             is_far = abs(offset) > most or (factor != 0 and abs(offset) == most)
             if is_far or (factor * most + offset <= 0 if is_floor else offset >= most):
                 reason = f"{metric} lies between 0 and {most:g}, so that a bound of {offset:g} decides nothing"
@@ -149,7 +147,6 @@ class _Parser:
             self._refuse(f"{metric} is never below 0, so that a bound of {offset:g} decides nothing", place)
 
     def _subject(self) -> Subject:
-        """Read a metric with the rows that it is about."""
         column, value = "", None
         if self._peek("name", {"slice"}):
             self._next += 1
@@ -158,12 +155,10 @@ class _Parser:
             self._take("sign", {"."}, "`.` and a metric")
         place = self._place
         metric = self._take("name", None, "a metric")
-        if metric not in METRICS | MEASUREMENTS or (column and metric in MEASUREMENTS):
-            known = METRICS if column else METRICS | MEASUREMENTS
+        known = [name for name, metric in METRICS.items() if metric.sums or not column]
+        if metric not in known:
             self._refuse(f"there is no metric {metric!r}" + (" of a slice" if column else ""), place, metric, known)
-        label = ""
-        if metric in PER_CLASS:
-            label = self._bracketed(f'a class, as in {metric}["7"]')
+        label = self._bracketed(f'a class, as in {metric}["7"]') if METRICS[metric].takes_class else ""
         return Subject(metric=metric, label=label, column=column, value=value)
 
     def _bracketed(self, what: str) -> str:
@@ -177,15 +172,13 @@ class _Parser:
         return text
 
     def _bound(self, subject: Subject) -> tuple[float, float]:
-        """Read what the subject is compared with."""
+        """Read a bound, as the factor of the base and an offset."""
         if not self._peek("name", None):
             return 0.0, self._number("a number or `base.`")
         self._take("name", {"base"}, "a number or `base.`", {"base"})
         self._take("sign", {"."}, "`.` and a metric")
         place = self._place
-        base = self._subject()
-        bare = Subject(metric=subject.metric, label=subject.label)
-        if base not in {subject, bare}:
+        if self._subject() not in {subject, replace(subject, column="", value=None)}:
             self._refuse(f"the base can only be judged by the same as the candidate, {subject}", place)
         factor, offset = 1.0, 0.0
         if self._peek("sign", {"*"}):
@@ -200,39 +193,37 @@ class _Parser:
 
     def _number(self, what: str) -> float:
         """Read a number that may have a sign."""
-        factor = 1.0
+        sign = 1.0
         if self._peek("sign", {"+", "-"}):
-            factor = -1.0 if self._tokens[self._next][1] == "-" else 1.0
+            sign = -1.0 if self._tokens[self._next][1] == "-" else 1.0
             self._next += 1
         place = self._place
         number = float(self._take("number", None, what))
         if number > LARGEST:
             self._refuse(f"the number is too large; it may be {LARGEST:g} at most", place)
-        return factor * number
+        return sign * number
 
     @property
     def _place(self) -> int:
-        """Where the next token is."""
+        """The place of the next token in the text."""
         return self._tokens[self._next][2] if self._next < len(self._tokens) else len(self._text)
 
-    def _peek(self, kind: str, values: set[str] | None) -> bool:
+    def _peek(self, kind: str, values: Collection[str] | None) -> bool:
         """Tell whether the next token is of a kind, and one of some values."""
         if self._next >= len(self._tokens):
             return False
-        found, value, _ = self._tokens[self._next]
-        return found == kind and (values is None or value in values)
+        next_kind, value, _ = self._tokens[self._next]
+        return next_kind == kind and (values is None or value in values)
 
-    def _take(self, kind: str, values: set[str] | None, what: str, known: set[str] | None = None) -> str:
+    def _take(self, kind: str, values: Collection[str] | None, what: str, known: Collection[str] = ()) -> str:
         """Return the next token, which has to be of a kind, and one of some values."""
         if not self._peek(kind, values):
-            found = self._tokens[self._next][1] if self._next < len(self._tokens) else ""
-            self._refuse(f"{what} should be here", self._place, found, known or set())
+            value = self._tokens[self._next][1] if self._next < len(self._tokens) else ""
+            self._refuse(f"{what} should be here", self._place, value, known)
         self._next += 1
         return self._tokens[self._next - 1][1]
 
-    def _refuse(
-        self, reason: str, place: int, name: str = "", known: frozenset[str] | set[str] = frozenset()
-    ) -> NoReturn:
+    def _refuse(self, reason: str, place: int, name: str = "", known: Collection[str] = ()) -> NoReturn:
         """Raise an error that points at a place."""
         meant = suggestion(name, known) if name else ""
         message = f"The condition is not understood: {reason}.{meant}\n    {self._text}\n    {' ' * place}^"

@@ -1,4 +1,4 @@
-"""What an exported model predicts for the rows of a dataset, by ONNX Runtime."""
+"""Predictions of an exported model for the rows of a dataset, by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _AT_ONCE = 256  # rows
 
 
 def predict_rows(model: str, rows: str, out: str) -> None:
-    """Have a model predict the rows of a table, and write a file of predictions.
+    """Write a file of a model's predictions for the rows of a table.
 
     Args:
-        model: an ONNX file whose first output has a probability for each class, (N, K).
-        rows: a Parquet file with the columns `id`, `label` (an index into the classes) and one named as the model's
+        model: An ONNX file whose first output has a probability for each class, (N, K).
+        rows: A Parquet file with the columns `id`, `label` (an index into the classes) and one named as the model's
             input, of tensors or lists. Columns of texts are kept, as slices.
-        out: the Parquet file to write.
+        out: The Parquet file to write.
 
     Raises:
         UsageError: ONNX Runtime is not installed.
-        ConfigurationError: the model or the table is none, or they do not fit each other.
+        ConfigurationError: Not an ONNX model or a Parquet table, or they do not match.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when it is imported
     try:

@@ -3,8 +3,8 @@
 Columns: `id`; for a classification `label` and `prediction`, optionally `probabilities` (a list, one for each class
 0 to K - 1) or one `probabilities.CLASS` for each class, and `score`, the confidence in the prediction; for a regression
 `error`. `seed` names the training that a row is of, and `fold` what it was left out of. Any other column of texts,
-whole numbers or truths is a slice; where it has no value, that is one of its own. For a row without a prediction, or
-without an error, a model has no answer.
+whole numbers or truths is a slice; where it has no value, that is one of its own. A row may have no prediction, or no
+error.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["read_ids", "read_predictions"]
 _FORMATS = (".parquet", ".csv", ".jsonl", ".ndjson")
 _KNOWN = ("id", "label", "prediction", "probabilities", "score", "error", "seed", "fold")
 _EACH = "probabilities."
-_TEXTS = ("id", "label", "prediction", "seed", "fold")  # which 007 and 7 are not the same of, in a CSV file
+_TEXTS = ("id", "label", "prediction", "seed", "fold")  # in a CSV file, whose 007 is not 7
 _SLACK = 1e-3  # by which rounded probabilities may miss 1
 
 
@@ -41,14 +41,14 @@ def read_predictions(
     """Return the predictions in a file.
 
     Args:
-        path: the file; its ending tells the format.
-        columns: the file's own names of columns, by the names above.
-        group: the column whose equal values say that rows are not independent; empty for none.
-        source: what people call the file; its path unless given.
+        path: The file; its ending tells the format.
+        columns: The file's own names of columns, by the names above.
+        group: The column whose equal values say that rows are not independent; empty for none.
+        source: A name of the file for people; its path unless given.
 
     Raises:
-        UsageError: there is no such file, or it has another ending.
-        ConfigurationError: its content cannot be right.
+        UsageError: There is no such file, or it has another ending.
+        ConfigurationError: Its content cannot be right.
     """
     names = dict(columns or {})
     table = _read(path, [names.get(it, it) for it in _TEXTS] + ([group] if group else []))
@@ -61,24 +61,24 @@ def read_predictions(
         message = f"{path}: there is no column {name!r}.{suggestion(name, table.column_names)}"
         raise ConfigurationError(message)
     own = {name: known for known, name in names.items()}
-    found = Columns(source or path, table.rename_columns([own.get(name, name) for name in table.column_names]))
-    return _predictions(found, own.get(group, group))
+    file = Columns(source or path, table.rename_columns([own.get(name, name) for name in table.column_names]))
+    return _predictions(file, own.get(group, group))
 
 
 def read_ids(path: str) -> NDArray[np.str_]:
     """Return the column `id` of a file in one of the same formats.
 
     Raises:
-        UsageError: there is no such file, or it has another ending.
-        ConfigurationError: it has no such column.
+        UsageError: There is no such file, or it has another ending.
+        ConfigurationError: It has no such column.
     """
-    found = Columns(path, _read(path, ["id"]))
-    found.require(["id"], [])
-    return found.texts("id")
+    file = Columns(path, _read(path, ["id"]))
+    file.require(["id"], [])
+    return file.texts("id")
 
 
 def _read(path: str, texts: list[str]) -> pa.Table:
-    """Return the table in a file; some columns of a CSV file are texts whatever they look like."""
+    """Return the table in a file; some columns of a CSV file are texts, even if they look like numbers."""
     ending = os.path.splitext(path)[1].lower()
     if ending not in _FORMATS:
         message = f"{path} has no ending that tells its format: {', '.join(_FORMATS)}."
@@ -101,7 +101,8 @@ def _read(path: str, texts: list[str]) -> pa.Table:
 def _without_points(table: pa.Table, names: list[str]) -> pa.Table:
     """Return a table with 1.0 as 1 where all labels and predictions are whole numbers, as in every other format.
 
-    What wrote only one of the two columns as floats would otherwise have no row right, and be level with any other.
+    A program that writes only one of the two columns as floats would otherwise have no row right, and be level with
+    any other.
     """
     places = [table.column_names.index(name) for name in names if name in table.column_names]
     columns = [table.column(place) for place in places]
@@ -113,41 +114,39 @@ def _without_points(table: pa.Table, names: list[str]) -> pa.Table:
     return table
 
 
-def _predictions(found: Columns, group: str) -> Predictions:
+def _predictions(file: Columns, group: str) -> Predictions:
     """Return checked predictions, each seed's in the order of the ids."""
-    is_regression = found.has("error")
-    found.require(["id"] if is_regression else ["id", "label"], ["error" if is_regression else "prediction"])
-    order, seeds = _order(found)
+    is_regression = file.has("error")
+    file.require(["id"] if is_regression else ["id", "label"], ["error" if is_regression else "prediction"])
+    order, seeds = _order(file)
     first = order[0]
-    labels = _labels(found, order)
-    said = _regression(found, order) if is_regression else _classification(found, order, labels)
+    labels = _labels(file, order)
+    said = _regression(file, order) if is_regression else _classification(file, order, labels)
     return Predictions(
-        source=found.path,
-        ids=found.texts("id")[first],
+        source=file.path,
+        ids=file.texts("id")[first],
         labels=labels,
-        slices={name: found.texts(name, missing="")[first] for name in found.slices([*_KNOWN, group], _EACH)},
-        groups=found.texts(group)[first] if group else None,
+        slices={name: file.texts(name, missing="")[first] for name in file.slices([*_KNOWN, group], _EACH)},
+        groups=file.texts(group)[first] if group else None,
         seeds=seeds,
         **said,
     )
 
 
-def _regression(found: Columns, order: NDArray[np.intp]) -> dict[str, Any]:
-    """Return what a regression says."""
+def _regression(file: Columns, order: NDArray[np.intp]) -> dict[str, Any]:
     nothing = {"classes": (), "predicted": np.empty((len(order), 0), np.str_)}
-    errors = found.numbers("error", missing=found.is_missing("error"))[order]
+    errors = file.numbers("error", missing=file.is_missing("error"))[order]
     return nothing | {"probabilities": None, "confidence": None, "errors": errors}
 
 
-def _classification(found: Columns, order: NDArray[np.intp], labels: NDArray[np.str_]) -> dict[str, Any]:
-    """Return what a classification says."""
-    said = found.texts("prediction", missing="")
+def _classification(file: Columns, order: NDArray[np.intp], labels: NDArray[np.str_]) -> dict[str, Any]:
+    said = file.texts("prediction", missing="")
     missing, predicted = said == "", said[order]
-    probabilities, names = _probabilities(found, missing)
+    probabilities, names = _probabilities(file, missing)
     classes = names or _sorted({*labels.tolist(), *predicted.reshape(-1).tolist()} - {""})
-    _check_classes(found, classes)
-    _check_vocabulary(found)
-    confidence = found.shares("score", missing)[order] if found.has("score") else None
+    _check_classes(file, classes)
+    _check_vocabulary(file)
+    confidence = file.shares("score", missing)[order] if file.has("score") else None
     if probabilities is not None:
         probabilities = probabilities[order]
         index = {name: number for number, name in enumerate(("", *classes), -1)}  # of a row without one, all are NaN
@@ -157,75 +156,75 @@ def _classification(found: Columns, order: NDArray[np.intp], labels: NDArray[np.
     return {"classes": classes, "predicted": predicted} | numbers
 
 
-def _order(found: Columns) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+def _order(file: Columns) -> tuple[NDArray[np.intp], tuple[str, ...]]:
     """Return for each seed the places of its rows in the order of their ids, (S, N), and the seeds."""
-    ids = found.texts("id")
-    seeds = found.texts("seed") if found.has("seed") else np.full(len(ids), "")
+    ids = file.texts("id")
+    seeds = file.texts("seed") if file.has("seed") else np.full(len(ids), "")
     places = [np.flatnonzero(seeds == seed) for seed in np.unique(seeds)]
     ordered = [place[np.argsort(ids[place], kind="stable")] for place in places]
     for place in ordered:
         twice = ids[place][1:][ids[place][1:] == ids[place][:-1]]
         if twice.size:
-            found.refuse(f"the id {str(twice[0])!r} is there twice; every row needs an id of its own")
+            file.refuse(f"the id {str(twice[0])!r} is there twice; every row needs an id of its own")
     if any(not np.array_equal(ids[place], ids[ordered[0]]) for place in ordered):
-        found.refuse("not every seed has the same ids; let every training predict the same rows")
+        file.refuse("not every seed has the same ids; let every training predict the same rows")
     return np.stack(ordered), tuple(np.unique(seeds).tolist())
 
 
-def _labels(found: Columns, order: NDArray[np.intp]) -> NDArray[np.str_]:
+def _labels(file: Columns, order: NDArray[np.intp]) -> NDArray[np.str_]:
     """Return the label of each row as a text, (N,); empty where there is none."""
-    if not found.has("label"):
+    if not file.has("label"):
         return np.empty(0, np.str_)
-    labels = found.numbers("label").astype(np.str_) if found.has("error") else found.texts("label")
+    labels = file.numbers("label").astype(np.str_) if file.has("error") else file.texts("label")
     if (labels[order] != labels[order[0]]).any():
-        found.refuse("an id has another label for another seed")
+        file.refuse("an id has another label for another seed")
     ordered: NDArray[np.str_] = labels[order[0]]
     return ordered
 
 
-def _probabilities(found: Columns, missing: NDArray[np.bool_]) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
-    """Return the probabilities of each row, (rows, K), and the names of the classes; None and none without.
+def _probabilities(file: Columns, missing: NDArray[np.bool_]) -> tuple[NDArray[np.float64] | None, tuple[str, ...]]:
+    """Return the probabilities of each row, (rows, K), or None, and the names of the classes.
 
     Those of rows without a prediction, (rows,), are NaN.
     """
-    each = [name for name in found.names if name.startswith(_EACH)]
-    if found.has("probabilities"):
-        values = found.lists("probabilities", missing)
+    each = [name for name in file.names if name.startswith(_EACH)]
+    if file.has("probabilities"):
+        values = file.lists("probabilities", missing)
         names = tuple(map(str, range(values.shape[1])))
     elif each:
         names = _sorted({name[len(_EACH) :] for name in each})  # so that the order of the columns says nothing
-        values = np.stack([found.numbers(_EACH + name, missing=missing) for name in names], axis=1)
+        values = np.stack([file.numbers(_EACH + name, missing=missing) for name in names], axis=1)
     else:
         return None, ()
     is_wrong = ~np.isfinite(values).all(axis=1) & ~missing
     if is_wrong.any():
         row = int(is_wrong.argmax())
-        found.refuse(f"a probability of {str(found.texts('id')[row])!r} is no number")
+        file.refuse(f"a probability of {str(file.texts('id')[row])!r} is no number")
     is_negative, is_off = (values < 0).any(axis=1), np.abs(values.sum(axis=1) - 1) > _SLACK
     if (is_negative | is_off).any():
         row = int((is_negative if is_negative.any() else is_off).argmax())
         said = f"one is {values[row].min():g}" if is_negative.any() else f"their sum is {values[row].sum():g}"
-        found.refuse(f"the probabilities of {str(found.texts('id')[row])!r} are no shares of 1: {said}")
+        file.refuse(f"the probabilities of {str(file.texts('id')[row])!r} are no shares of 1: {said}")
     return values / values.sum(axis=1, keepdims=True), names
 
 
-def _check_classes(found: Columns, classes: tuple[str, ...]) -> None:
+def _check_classes(file: Columns, classes: tuple[str, ...]) -> None:
     """Refuse a label or prediction for which there is no probability."""
     for column in ("label", "prediction"):
-        unknown = sorted(set(found.texts(column).tolist()) - {"", *classes})
+        unknown = sorted(set(file.texts(column).tolist()) - {"", *classes})
         if unknown:
             known = suggestion(unknown[0], classes)
-            found.refuse(f"the {column} {unknown[0]!r} is none of the classes that have a probability.{known}")
+            file.refuse(f"the {column} {unknown[0]!r} is none of the classes that have a probability.{known}")
 
 
-def _check_vocabulary(found: Columns) -> None:
+def _check_vocabulary(file: Columns) -> None:
     """Refuse labels that no prediction can be right about, as names beside numbers; two such files are level."""
-    labels, predicted = (set(found.texts(it).tolist()) for it in ("label", "prediction"))
+    labels, predicted = (set(file.texts(it).tolist()) for it in ("label", "prediction"))
     if predicted == {""}:
-        found.refuse("no row has a prediction")
+        file.refuse("no row has a prediction")
     if not labels & predicted:
         seen = f"labels as {min(labels)!r}, predictions as {min(predicted)!r}"
-        found.refuse(f"no prediction is the label of any row ({seen}); write both in the same words")
+        file.refuse(f"no prediction is the label of any row ({seen}); write both in the same words")
 
 
 def _sorted(names: set[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Whether two models were asked the same: by the same labels and groups, and in every slice that is judged."""
+"""Checks that two sets of predictions are comparable: same labels, groups and slices."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def check_asked(subjects: Iterable[Subject], candidate: Predictions, base: Predi
     """Refuse two models that were not asked the same.
 
     Args:
-        subjects: what is judged.
-        candidate: predictions of the candidate, for the rows of the base.
-        base: those of the base.
-        lost: ids of the rows that the candidate has no prediction for.
+        subjects: The subjects that are judged.
+        candidate: Predictions of the candidate, for the rows of the base.
+        base: Those of the base.
+        lost: Ids of the rows that the candidate has no prediction for.
 
     Raises:
-        CannotDecideError: labels, groups or slices differ, or nobody knows which slice a lost row is of.
+        CannotDecideError: Labels, groups or slices differ, or nobody knows which slice a lost row is of.
     """
     if (candidate.errors is None) != (base.errors is None):
         message = f"Only one of {candidate.source} and {base.source} is a regression. Compare models of one kind."
@@ -76,6 +76,6 @@ def _check(candidate: Predictions, base: Predictions, differs: NDArray[np.bool_]
 
 
 def few(names: Sequence[str]) -> str:
-    """Return some names, and how many there are more."""
+    """Return some names, and the number of the others."""
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

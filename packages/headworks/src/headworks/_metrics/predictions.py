@@ -23,7 +23,7 @@ __all__ = ["Pair", "Predictions", "pair"]
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """What a model predicted; N rows, S seeds, K classes.
+    """Predictions of a model: N rows, S seeds, K classes.
 
     A row that a seed lacks a prediction for has an empty text as its class there, and NaN for its numbers.
 
@@ -68,15 +68,15 @@ class Predictions:
     @property
     def missing(self) -> NDArray[np.bool_]:
         """Which rows some seed has no prediction for, (N,)."""
-        found: NDArray[np.bool_] = self.predicted == "" if self.errors is None else np.isnan(self.errors)
-        return found.any(axis=0)
+        is_missing: NDArray[np.bool_] = self.predicted == "" if self.errors is None else np.isnan(self.errors)
+        return is_missing.any(axis=0)
 
     def present(self) -> Predictions:
         """Return the rows that every seed has a prediction for."""
         return self.take(np.flatnonzero(~self.missing))
 
     def with_rows_of(self, other: Predictions) -> Predictions:
-        """Return the same with the rows that only another model has, as they are there, without a prediction."""
+        """Return these with the rows that only another model has, which get no prediction."""
         more = other.take(np.flatnonzero(~np.isin(other.ids, self.ids)))
         number = len(more.ids)
         if not number:
@@ -126,7 +126,7 @@ class Predictions:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of all that the model said, whatever the format and the order of the file."""
+        """The SHA-256 of all predictions, whatever the format and the order of the file."""
         digest = self._hash(self.ids, self.predicted, *map(np.array, (*self.seeds, *self._meant)))
         for values in (self.probabilities, self.confidence, self.errors):
             digest.update(b"-" if values is None else np.ascontiguousarray(values).tobytes())
@@ -139,7 +139,7 @@ class Predictions:
 
     @property
     def rows_digest(self) -> str:
-        """The SHA-256 of what was asked: ids with their labels."""
+        """The SHA-256 of the test set: ids with their labels."""
         return self._hash(self.ids, self.labels).hexdigest()
 
     @staticmethod
@@ -162,7 +162,7 @@ class Pair:
         whole: all rows of the candidate, and those that it lost.
         only_candidate: how many rows only the candidate has.
         lost: the ids of the rows that only the base has.
-        is_same_model: whether both models are known to be the same, whatever they say.
+        is_same_model: whether both models are known to be the same from elsewhere.
     """
 
     candidate: Predictions
@@ -174,7 +174,7 @@ class Pair:
 
     @property
     def is_level(self) -> bool:
-        """Whether the two models say the same of the same rows."""
+        """Whether the predictions of both are the same."""
         return not self.only_candidate and not self.lost and self.candidate.is_same(self.base)
 
     @property
@@ -183,7 +183,7 @@ class Pair:
         return self.is_level and (self.is_same_model or self.candidate.is_telling)
 
     def both(self) -> tuple[Predictions, Predictions]:
-        """Return what the two predicted of the rows that both have."""
+        """Return the predictions of both for the rows that both have."""
         rows = np.flatnonzero(~self.candidate.missing)
         return self.candidate.take(rows), self.base.take(rows)
 
@@ -192,13 +192,13 @@ def pair(candidate: Predictions, base: Predictions, *, least: float, subjects: I
     """Return the rows of the base as both have them; one that the candidate lacks is lost.
 
     Args:
-        candidate: predictions of the candidate.
-        base: predictions of the base.
-        least: the share of the larger of the two that has to be shared.
-        subjects: what is judged, in whose slices both have to have the same rows.
+        candidate: Predictions of the candidate.
+        base: Predictions of the base.
+        least: The share of the larger of the two that has to be shared.
+        subjects: The subjects that are judged, in whose slices both have to have the same rows.
 
     Raises:
-        CannotDecideError: too few rows are shared, or labels, groups or slices differ.
+        CannotDecideError: Too few rows are shared, or labels, groups or slices differ.
     """
     base = base.present()
     whole = candidate.with_rows_of(base)
@@ -214,6 +214,5 @@ def pair(candidate: Predictions, base: Predictions, *, least: float, subjects: I
         )
         raise CannotDecideError(message)
     mine = whole.take(np.flatnonzero(is_of_base))
-    found = Pair(candidate=mine, base=base, whole=whole, only_candidate=only_candidate, lost=lost)
     check_asked(subjects, mine, base, lost)
-    return found
+    return Pair(candidate=mine, base=base, whole=whole, only_candidate=only_candidate, lost=lost)

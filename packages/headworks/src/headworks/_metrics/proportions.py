@@ -70,10 +70,10 @@ def score_interval(wins: float, losses: float, rows: float, error: float) -> Int
     """Return the score interval of a difference of paired proportions.
 
     Args:
-        wins: rows that only the candidate has right.
-        losses: rows that only the base has right.
-        rows: all rows.
-        error: the chance that the difference lies beyond one end; twice that for both.
+        wins: Rows that only the candidate has right.
+        losses: Rows that only the base has right.
+        rows: All rows.
+        error: The chance that the difference lies beyond one end; twice that for both.
 
     Source:
         Tango (1998), see `score`: all differences that the score test does not reject.
@@ -100,27 +100,27 @@ def p_above(wins: int, losses: int, rows: int, difference: float) -> float:
     chance of a loss for which that is largest. The latter alone holds at few rows, where scores take few values.
 
     Args:
-        wins: rows that only the candidate has right.
-        losses: rows that only the base has right.
-        rows: all rows.
-        difference: the supposed difference.
+        wins: Rows that only the candidate has right.
+        losses: Rows that only the base has right.
+        rows: All rows.
+        difference: The supposed difference.
 
     Source:
         Hsueh, Liu and Chen, "Unconditional exact tests for equivalence or noninferiority for paired binary endpoints",
         Biometrics 57 (2001) 478-483: the score falls with every loss and rises with every win, so that the largest
         chance is found where the true difference equals the supposed one.
     """
-    found = score(wins, losses, rows, difference)
+    seen = score(wins, losses, rows, difference)
     least, most = max(0.0, -difference), (1 - difference) / 2
     chances = least + (most - least) * np.linspace(0, 1, _NUISANCE) ** 3
     possible = np.arange(_ends(rows, min(1.0, most + difference))[1] + 1)
-    limits = _most_losses(found, possible, rows, difference)
+    limits = _most_losses(seen, possible, rows, difference)
     exact = max(_tail(limits, rows, difference, float(loss)) for loss in chances)
-    return min(1.0, max(exact, float(special.ndtr(-found))))
+    return min(1.0, max(exact, float(special.ndtr(-seen))))
 
 
 def _ends(rows: int, win: float) -> tuple[int, int]:
-    """Return the fewest and the most wins that there can be, given the chance of one."""
+    """Return the fewest and the most wins that have any chance, given the chance of one."""
     middle, reach = rows * win, _REACH * math.sqrt(rows * win * (1 - win)) + 2 * _REACH
     return max(0, math.floor(middle - reach)), min(rows, math.ceil(middle + reach))
 
@@ -136,12 +136,12 @@ def _tail(limits: NDArray[np.int64], rows: int, difference: float, loss: float) 
     return float((np.diff(until) * below).sum())
 
 
-def _most_losses(found: float, wins: NDArray[np.int64], rows: int, difference: float) -> NDArray[np.int64]:
-    """Return for each number of wins the most losses with which the score is still at least `found`; -1 for none."""
+def _most_losses(least: float, wins: NDArray[np.int64], rows: int, difference: float) -> NDArray[np.int64]:
+    """Return the most losses with which the score is still at least `least`, for each number of wins; -1 for none."""
     low, high = np.full_like(wins, -1), rows - wins
     while (low < high).any():
         middle = -((-low - high) // 2)
-        is_high = _scores(wins.astype(float), middle.astype(float), rows, difference) >= found - 1e-9
+        is_high = _scores(wins.astype(float), middle.astype(float), rows, difference) >= least - 1e-9
         low, high = np.where(is_high, middle, low), np.where(is_high, high, middle - 1)
     return low
 
@@ -160,9 +160,9 @@ def exact_interval(hits: float, rows: float, error: float) -> Interval:
     """Return the exact interval of a proportion.
 
     Args:
-        hits: rows that count.
-        rows: all rows.
-        error: the chance that the proportion lies beyond one end; twice that for both.
+        hits: Rows that count.
+        rows: All rows.
+        error: The chance that the proportion lies beyond one end; twice that for both.
 
     Source:
         Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",

@@ -1,8 +1,8 @@
-"""How many rows a test set needs, before anything is trained.
+"""The rows that a test set needs, before anything is trained.
 
-Two answers. The one by Hoeffding and Bennett holds for every model there could be, and for a number of models that are
-judged one after the other by the same rows. The one for the score test is what it takes in practice: for one candidate
-that is no worse, nine times in ten.
+Two answers. The one by Hoeffding and Bennett holds for every possible model, and for a number of models that are judged
+one after the other by the same rows. The one for the score test is for practice: one candidate that is no worse, nine
+times in ten.
 
 Source:
     Renggli, Karlaš, Ding, Liu, Schawinski, Wu and Zhang, "Continuous integration of machine learning models with
@@ -20,7 +20,7 @@ _POWER = 0.9
 
 
 def budget_terms(budget: int, *, adaptive: bool) -> float:
-    """Return the natural logarithm of how many outcomes the error has to be shared by.
+    """Return the natural logarithm of the number of outcomes that share the error.
 
     A developer who sees each outcome can be led along any of 2 ** budget ways; one who does not, along `budget`.
     """
@@ -31,11 +31,11 @@ def hoeffding(tolerance: float, error: float, *, budget: int = 1, adaptive: bool
     """Return the rows after which a difference of shares is known to within a tolerance.
 
     Args:
-        tolerance: the most that the estimate may be off.
-        error: the chance that it is off by more.
-        budget: how many models are judged by the same rows.
-        adaptive: whether the outcome of one may decide about the next.
-        variables: how many shares are estimated; 2 for candidate and base, each to within half the tolerance and with
+        tolerance: The most that the estimate may be off.
+        error: The chance that it is off by more.
+        budget: How many models are judged by the same rows.
+        adaptive: Whether the outcome of one may decide about the next.
+        variables: How many shares are estimated; 2 for candidate and base, each to within half the tolerance and with
             half the error.
 
     Source:
@@ -53,11 +53,11 @@ def bennett(tolerance: float, error: float, *, disagreement: float, budget: int 
     rows on which they do not. Half the error is for knowing that share, and each half has two sides.
 
     Args:
-        tolerance: the most that the estimate may be off.
-        error: the chance that it is off by more.
-        disagreement: the largest share of rows on which the predictions differ.
-        budget: how many models are judged by the same rows.
-        adaptive: whether the outcome of one may decide about the next.
+        tolerance: The most that the estimate may be off.
+        error: The chance that it is off by more.
+        disagreement: The largest share of rows on which the predictions differ.
+        budget: How many models are judged by the same rows.
+        adaptive: Whether the outcome of one may decide about the next.
 
     Source:
         Bennett, "Probability inequalities for the sum of independent random variables", Journal of the American
@@ -72,9 +72,9 @@ def score_rows(margin: float, error: float, *, disagreement: float) -> int:
     """Return the rows at which the score test passes a candidate that is as good as the base, nine times in ten.
 
     Args:
-        margin: how much worse the candidate may be.
-        error: the chance of passing one that is worse than that.
-        disagreement: the share of rows that only one of the two has right.
+        margin: How much worse the candidate may be.
+        error: The chance of passing one that is worse than that.
+        disagreement: The share of rows that only one of the two has right.
 
     Source:
         Nam, "Establishing equivalence of two treatments and sample size requirements in matched-pairs design",

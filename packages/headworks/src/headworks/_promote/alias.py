@@ -37,11 +37,11 @@ class Move:
     Attributes:
         alias: the name.
         content: the SHA-256 of the model's file.
-        file: what the file was called.
-        action: `promote`, or `rollback` to what the name meant before.
-        by: who moved it.
+        file: the name of the file.
+        action: `promote`, or `rollback` to the model before.
+        by: the person or account that moved it.
         when: the time, ISO 8601 in UTC.
-        evidence: what it was promoted by: check, state, time and digest of each.
+        evidence: the evidence that it was promoted by: check, state, time and digest of each.
     """
 
     alias: str
@@ -62,13 +62,12 @@ def moves(store: Store, alias: str) -> list[Move | None]:
     """Return every move of an alias in order, None for one whose entry is damaged or missing.
 
     Raises:
-        UsageError: it can be no name.
+        UsageError: It can be no name.
     """
     return _read(alias, _journal(store, alias).entries())
 
 
 def _journal(store: Store, alias: str) -> Journal:
-    """Return where the moves of an alias are."""
     if not _NAME.fullmatch(alias):
         message = f"{alias!r} can be no alias: small letters, digits and hyphens, as in production."
         raise UsageError(message)
@@ -76,19 +75,17 @@ def _journal(store: Store, alias: str) -> Journal:
 
 
 def _read(alias: str, entries: Entries) -> list[Move | None]:
-    """Return the moves that entries tell of."""
-    found: list[Move | None] = []
+    read: list[Move | None] = []
     for entry in entries:
         values: dict[str, Any] = {it.name: (entry or {}).get(it.name) for it in fields(Move)} | {"alias": alias}
         rows = values.pop("evidence")
         is_whole = all(isinstance(it, str) for it in values.values()) and is_digest(values["content"])
         is_whole = is_whole and isinstance(rows, list) and all(_is_evidence(it) for it in rows)
-        found.append(Move(**values, evidence=tuple(rows)) if is_whole else None)
-    return found
+        read.append(Move(**values, evidence=tuple(rows)) if is_whole else None)
+    return read
 
 
 def _is_evidence(row: object) -> bool:
-    """Tell whether a value is what was known about one check."""
     return isinstance(row, dict) and all(isinstance(row.get(it), str) for it in ("check", "state", "when"))
 
 
@@ -96,8 +93,8 @@ def current(store: Store, alias: str) -> Move:
     """Return the move that an alias points by now.
 
     Raises:
-        UsageError: nothing was promoted to it, or it can be no name.
-        StoreError: the entry that says where it points is damaged.
+        UsageError: Nothing was promoted to it, or it can be no name.
+        StoreError: The entry that says where it points is damaged.
     """
     found = moves(store, alias)
     if not found:
@@ -116,7 +113,7 @@ def current(store: Store, alias: str) -> Move:
 
 
 def _stack(found: Sequence[Move | None]) -> list[Move | None]:
-    """Return the moves that a rollback could still go back to, the current one last, None where nobody knows."""
+    """Return the moves that a rollback could still go back to, the current one last, None for a damaged one."""
     stack: list[Move | None] = []
     for it in found:
         if it is not None and it.action == "rollback":
@@ -129,19 +126,19 @@ def _stack(found: Sequence[Move | None]) -> list[Move | None]:
 
 
 def _content(stack: Sequence[Move | None]) -> str:
-    """Return which model the last move of a stack led to; empty where there is none, or nobody knows."""
+    """Return the model that the last move of a stack led to; empty without one, or where it is damaged."""
     return stack[-1].content if stack and stack[-1] is not None else ""
 
 
 def move(store: Store, to: Move) -> bool:
-    """Give a name to a model; tell whether it was another one's before.
+    """Move an alias to a model; tell whether it was another one's before.
 
     The same model by new evidence is one entry more, and no step for a rollback.
 
     Raises:
-        UsageError: it can be no name.
-        CannotDecideError: the store does not hold the model.
-        StoreError: the store cannot be written to.
+        UsageError: It can be no name.
+        CannotDecideError: The store does not hold the model.
+        StoreError: The store cannot be written to.
     """
     journal = _journal(store, to.alias)
     if not is_held(store, to.content):
@@ -159,12 +156,11 @@ def move(store: Store, to: Move) -> bool:
 
 
 def _entry(it: Move) -> dict[str, Any]:
-    """Return the entry of a move."""
     return {name: value for name, value in vars(it).items() if name != "alias"} | {"evidence": list(it.evidence)}
 
 
 def _same(it: Move) -> dict[str, Any]:
-    """Return what two moves have to share for the second to say nothing new."""
+    """Return the fields that two moves have in common if the second says nothing new."""
     return {"content": it.content, "file": it.file, "evidence": it.evidence}
 
 
@@ -177,12 +173,12 @@ def is_held(store: Store, content: str) -> bool:
 
 
 def roll_back(store: Store, alias: str, *, by: str, when: str) -> Move:
-    """Move an alias to the model that it meant before the current one; return where it points now.
+    """Move an alias back to the model before the current one; return that move.
 
     Raises:
-        UsageError: nothing was promoted to it, or it can be no name.
-        CannotDecideError: there is no model before the current one, or a damaged entry hides which it was.
-        StoreError: the entry that says where it points is damaged.
+        UsageError: Nothing was promoted to it, or it can be no name.
+        CannotDecideError: There is no model before the current one, or a damaged entry hides which it was.
+        StoreError: The entry that says where it points is damaged.
     """
     current(store, alias)
     back: list[Move] = []

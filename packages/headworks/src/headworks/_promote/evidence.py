@@ -1,4 +1,4 @@
-"""What the store proves about a model: the gate's last outcome, and the sessions that it went through.
+"""Evidence about a model in the store: the gate's last outcome, and verdicts of the sessions that it went through.
 
 Which sessions those are is read off the verdicts. A verdict names the content of every output that its session read, so
 that from the one whose output holds the model's file a way leads up, to the dataset it was made from, and down, to all
@@ -28,7 +28,7 @@ _NEEDS = "needs "
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What is known about one check of a model.
+    """The state of one check of a model.
 
     Attributes:
         check: the name of a session, or `gate`.
@@ -36,7 +36,7 @@ class Evidence:
             conditions have changed since.
         when: when it ended, ISO 8601 in UTC; empty where it did not run.
         digest: the digest of its verdict; empty for the gate, whose outcomes are kept under the model's own.
-        note: what a pass of the gate rests on: the base, or which conditions had none.
+        note: the base of a pass of the gate, or the conditions that had none.
     """
 
     check: str
@@ -52,29 +52,29 @@ class Evidence:
 
 
 def evidence(store: Store, model: str, checks: Mapping[str, Collection[str]], terms: dict[str, Any]) -> list[Evidence]:
-    """Return what is known about each check of a model.
+    """Return the evidence for each check of a model.
 
     Args:
-        store: where verdicts and outcomes are.
-        model: the SHA-256 of its file.
+        store: Where verdicts and outcomes are.
+        model: The SHA-256 of its file.
         checks: `gate`, and each session with the names of its instances, of which every one counts; with `?` those
             that ran.
-        terms: what the gate has to have judged by; see `headworks._gate.terms`.
+        terms: The settings that the gate has to have judged by; see `headworks._gate.outcomes.terms`.
     """
     verdicts = store.ls()
     flaky = {it.digest for it in store.flaky()}
     linked = list(_linked(store, model, verdicts))
-    found: list[Evidence] = []
+    listed: list[Evidence] = []
     for name, instances in checks.items():
         check = name.removesuffix(_WHEN_PRESENT)
         known = _of_gate(store, model, terms) if check == GATE else list(_of_session(instances, linked, flaky))
-        found += known
+        listed += known
         if name.endswith(_WHEN_PRESENT):
-            found += [] if known else [Evidence(check=check, state="not run")]
+            listed += [] if known else [Evidence(check=check, state="not run")]
         else:
             absent = sorted(set(instances) - {it.check for it in known}) if known else [check]
-            found += [Evidence(check=it, state="missing") for it in absent]
-    return found
+            listed += [Evidence(check=it, state="missing") for it in absent]
+    return listed
 
 
 def _of_gate(store: Store, model: str, terms: dict[str, Any]) -> list[Evidence]:
@@ -89,7 +89,7 @@ def _of_gate(store: Store, model: str, terms: dict[str, Any]) -> list[Evidence]:
 
 
 def _rests_on(entry: dict[str, Any]) -> str:
-    """Return what an outcome of the gate rests on."""
+    """Return the base of an outcome of the gate."""
     if unjudged := entry.get("unjudged"):
         is_first = not entry.get("conditions")
         return "the first model, judged by nothing" if is_first else f"no base yet for {', '.join(unjudged)}"
@@ -108,7 +108,7 @@ def _of_session(instances: Collection[str], verdicts: Iterable[Verdict], flaky: 
 
 
 def _linked(store: Store, model: str, verdicts: Sequence[Verdict]) -> Iterator[Verdict]:
-    """Yield the verdicts of what made a model and of what read it, in the order in which they ended."""
+    """Yield the verdicts of sessions that made a model or read it, in the order in which they ended."""
     first = [it for it in verdicts if any(_holds(store, content, model) for content in it.outputs.values())]
     chain = list(first)
     for it in chain:  # grows while it is read

@@ -1,4 +1,4 @@
-"""The sections of the report about the training, and about the size and speed of what is shipped."""
+"""The sections of the report about the training, and about size and speed of images and model."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from headworks._gate.measurements import measurements_of
 from headworks._quantities import size_text
-from headworks._report.measured import measured_here
-from headworks._report.page import Column, Lines, Section, Series, Table, Text
+from headworks._report.charts import Lines, Series
+from headworks._report.page import Column, Section, Table, Text
 from headworks._report.source import NotThereError
 
 if TYPE_CHECKING:
@@ -28,10 +28,9 @@ _FORM = 1
 
 
 def training_section(sources: Sources, path: str) -> Section:
-    """Return the curves of the training, the base's beside them."""
-    mine = _log(sources.path(path))
-    other = sources.base.find(path)
-    theirs = _log(other) if other else []
+    """Return the section with the curves of the training, the base's beside them."""
+    mine, base_path = _log(sources.path(path)), sources.base.find(path)
+    theirs = _log(base_path) if base_path else []
     across = next((it for it in _ACROSS if it in mine[0]), "")
     names = [it for it, value in mine[0].items() if it != across and isinstance(value, (int, float))]
     losses = [it for it in names if "loss" in it]
@@ -54,11 +53,7 @@ def training_section(sources: Sources, path: str) -> Section:
 
 
 def _log(path: str) -> list[dict[str, Any]]:
-    """Return the lines of a log, each an object.
-
-    Raises:
-        NotThereError: it has none.
-    """
+    """Return the lines of a log, each an object."""
     with open(path, encoding="utf-8") as file:
         lines = [json.loads(line) for line in file if line.strip()]
     if not lines:
@@ -68,7 +63,7 @@ def _log(path: str) -> list[dict[str, Any]]:
 
 
 def _series(name: str, across: str, log: list[dict[str, Any]], *, is_base: bool) -> Series:
-    """Return one value of a log as a line; what is not finite is left out."""
+    """Return one value of a log as a line of the chart; values that are not finite are left out."""
     points = [(float(it.get(across, number)), float(it.get(name, math.nan))) for number, it in enumerate(log, 1)]
     kept = tuple(it for it in points if math.isfinite(it[1]))
     shown = name.replace("_", " ")
@@ -87,10 +82,10 @@ def _epochs(log: list[dict[str, Any]], across: str, names: list[str]) -> Table:
 
 
 def images_section(sources: Sources, pattern: str) -> Section:
-    """Return how large the container images are, layer by layer.
+    """Return the section with the sizes of the container images, layer by layer.
 
     Raises:
-        NotThereError: none was built.
+        NotThereError: None was built.
     """
     names = sources.names(pattern)
     if not names:
@@ -109,7 +104,7 @@ def images_section(sources: Sources, pattern: str) -> Section:
 
 
 def _image(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[Block]:
-    """Return what is said about one image."""
+    """Return the size of one image and its layers."""
     if mine["format"] != _FORM:
         message = f"the format of an image's record is {mine['format']!r}, and this version of headworks reads {_FORM}"
         raise ValueError(message)
@@ -125,28 +120,30 @@ def _image(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[Block]:
 
 
 def measurements_section(sources: Sources, settings: GateSettings) -> Section:
-    """Return latencies and sizes that were measured.
+    """Return the section with latencies and sizes that were measured.
 
     Raises:
-        NotThereError: none were.
+        NotThereError: None were.
     """
     files = [it for it in (settings.measurements, settings.model) if it]
-    found = measured_here(sources, settings)
-    if not found:
+    measured = sources.measured(settings)
+    if not measured:
         message = (
             f"Nothing was measured: there is no {' and no '.join(files)}." if files else "No measurements are declared."
         )
         raise NotThereError(message)
-    there = [sources.base.find(it) if it else "" for it in (settings.measurements, settings.model)]
-    base = measurements_of(there[0], there[1])
+    base = measurements_of(sources.base.find(settings.measurements), sources.base.find(settings.model))
     sides = [Column(title=it, kind="number") for it in ("candidate", "base")]
     columns = (Column(title="measured", kind="code"), *sides)
-    rows = tuple((name, _mean(values), _mean(base.get(name, ()))) for name, values in found.items())
+    rows = tuple((name, _mean(values), _mean(base.get(name, ()))) for name, values in measured.items())
     return Section(
         title="Latency and size", blocks=(Table(caption="Means of what was measured", columns=columns, rows=rows),)
     )
 
 
 def _mean(values: tuple[float, ...]) -> str:
-    """Return the mean of what was measured; nothing of nothing."""
-    return f"{fmean(values):,.4g}" if values and fmean(values) < 1e4 else f"{fmean(values):,.0f}" if values else ""  # noqa: PLR2004  # as many digits as shown
+    """Return the mean of measurements; empty for none."""
+    if not values:
+        return ""
+    mean = fmean(values)
+    return f"{mean:,.4g}" if mean < 1e4 else f"{mean:,.0f}"  # noqa: PLR2004  # as many digits as shown

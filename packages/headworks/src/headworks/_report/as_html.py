@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
+from headworks._report.charts import Lines, draw
 from headworks._report.escape import one_line, without_control
-from headworks._report.figures import draw_intervals, draw_lines, draw_reliability
 from headworks._report.layout import layout
-from headworks._report.page import Intervals, Lines, Matrix
+from headworks._report.page import Matrix
 from headworks._report.source import ODD
 from headworks._report.states import mark, tone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from headworks._report.page import Block, Graph, Page, Reliability, Side
+    from headworks._report.charts import Chart
+    from headworks._report.page import Block, Graph, Page
 
 __all__ = ["as_html"]
 
@@ -32,7 +33,6 @@ def as_html(page: Page) -> str:
     )
     environment.filters |= {
         "chart": _chart,
-        "chart_alt": _chart_alt,
         "graph_alt": _graph_alt,
         "grouped": _grouped,
         "kind": lambda block: type(block).__name__,
@@ -49,54 +49,21 @@ def as_html(page: Page) -> str:
 
 
 def _one_line(value: object) -> object:
-    """Return a text in one line; what is HTML already, or no text, as it is."""
+    """Return a text in one line; HTML, and whatever is no text, as it is."""
     return one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _chart(block: Lines | Intervals | Reliability) -> Markup:
-    """Return a chart as an SVG element, whose texts matplotlib escapes; what it cannot draw, as numbers beyond any."""
+def _chart(chart: Chart) -> Markup:
+    """Return a chart as an SVG element, whose texts matplotlib escapes; or why it cannot be drawn."""
     try:
-        drawn = _drawn(block)
+        drawn = draw(chart)
     except ODD as error:
         return Markup("<p>This cannot be drawn ({}).</p>").format(one_line(str(error)))
     return Markup(drawn)  # noqa: S704  # see above
 
 
-def _drawn(block: Lines | Intervals | Reliability) -> str:
-    """Return a chart as an SVG element."""
-    match block:
-        case Lines():
-            return draw_lines(block)
-        case Intervals():
-            return draw_intervals(block)
-        case _:
-            return draw_reliability(block)
-
-
-def _chart_alt(block: Lines | Intervals | Reliability) -> str:
-    """Return what a chart shows, for who cannot see it; the table beside it has every number."""
-    match block:
-        case Lines():
-            drawn = [it for it in block.series if it.points]
-            ends = [f"{it.name} from {it.points[0][1]:.3g} to {it.points[-1][1]:.3g}" for it in drawn]
-            said = f"by {block.across}, {'; '.join(ends)}"
-        case Intervals():
-            values = [it[0] for it in block.values]
-            said = f"{len(values)} rows, {block.across} from {min(values):.3g} to {max(values):.3g}"
-        case _:
-            gaps = [f"{it.name} {_gap(it):.3f}" for it in block.sides]
-            said = f"mean gap between confidence and accuracy: {', '.join(gaps)}"
-    return f"{block.caption}: {said}. The numbers are in the table that follows."
-
-
-def _gap(side: Side) -> float:
-    """Return the mean gap between confidence and accuracy over all rows."""
-    rows = sum(number for _, _, number in side.bins)
-    return sum(abs(sure - right) * number for sure, right, number in side.bins) / rows
-
-
 def _graph_alt(graph: Graph) -> str:
-    """Return a graph in words."""
+    """Return a description of a graph."""
     edges = [f"{graph.nodes[one].name} before {graph.nodes[two].name}" for one, two in graph.edges]
     nodes = [f"{it.name} {it.state}" for it in graph.nodes]
     return f"{graph.caption} {'; '.join(nodes)}. {'; '.join(edges)}."
@@ -119,14 +86,14 @@ def _shaded(matrix: Matrix) -> list[list[tuple[str, str, str]]]:
     Counts are tinted by their share of the row, so that a rare class shows as well; differences by the largest one.
     """
     largest = max((abs(it) for row in matrix.counts for it in row), default=0)
-    found: list[list[tuple[str, str, str]]] = []
+    shaded: list[list[tuple[str, str, str]]] = []
     for row in matrix.counts:
         whole = (largest if matrix.signed else sum(row)) or 1
         sign = "+" if matrix.signed else ""
-        found.append(
+        shaded.append(
             [
                 (f"{it:{sign},}", f"{abs(it) / whole:.3f}", "less" if it < 0 else "more") if it else ("0", "0", "zero")
                 for it in row
             ]
         )
-    return found
+    return shaded

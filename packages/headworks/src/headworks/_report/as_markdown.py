@@ -53,7 +53,7 @@ def _fitting(page: Page, limit: int) -> str:
 
 
 def _head(page: Page) -> list[str]:
-    """Return what comes before all sections: the verdict."""
+    """Return the lines before all sections: the verdict."""
     about = " · ".join(f"{word} {plain(text)}" for word, text in page.about.items())
     return [f"# {mark(page.outcome)} {plain(page.verdict)}", "", f"{plain(page.project)} · {about}", ""]
 
@@ -97,7 +97,7 @@ def _folded(caption: str, lines: list[str], *, is_folded: bool) -> Iterator[str]
 
 
 def _code(block: Code, most: int) -> Iterator[str]:
-    """Yield lines as they are, the last ones where there are many; one at least of what is to be run."""
+    """Yield lines as they are, the last ones where there are many; at least one of a command."""
     lines = block.text.split("\n")
     if block.folded and not most:
         yield plain(f"{block.caption} are in report.html.")
@@ -127,7 +127,7 @@ def _line(cells: list[str]) -> str:
 
 
 def _cell(text: str, column: Column) -> str:
-    """Return a cell by what its column holds."""
+    """Return a cell by the kind of its column."""
     if not text:
         return ""
     if column.kind == "code":

@@ -1,4 +1,4 @@
-"""The sections of the report about the data: its contract, and what differs from the base's."""
+"""The sections of the report about the data: its contract, and its differences from the base's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FORM = 1
 
 
 def contract_section(sources: Sources, settings: ReportSettings) -> Section:
-    """Return what a check of the dataset found."""
+    """Return the section with the result of a check of the dataset."""
     data = sources.json(settings.contract, {"new": settings.dataset})
     _check_form(data)
     violations = data["violations"]
@@ -45,7 +45,7 @@ def _check_form(data: Mapping[str, Any]) -> None:
 
 
 def _violations(violations: Sequence[Mapping[str, Any]]) -> Table:
-    """Return what is broken."""
+    """Return a table of broken rules."""
     columns = (
         *(Column(title="rule", kind="code"), Column(title="where"), Column(title="what")),
         *(Column(title="count", kind="number"), Column(title="what to do")),
@@ -57,7 +57,7 @@ def _violations(violations: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def diff_section(sources: Sources, settings: ReportSettings) -> Section:
-    """Return what differs between the base's dataset and this one."""
+    """Return the section with the differences between the base's dataset and this one."""
     base = sources.base.find(settings.dataset)
     if not isinstance(settings.data_diff, str) and not base:
         text = f"The store has no {settings.dataset} of the base, so that there is nothing to compare with."
@@ -79,7 +79,7 @@ def diff_section(sources: Sources, settings: ReportSettings) -> Section:
 def _judged(
     data: Mapping[str, Any], sources: Sources, settings: ReportSettings
 ) -> tuple[Outcome | None, tuple[str, ...], str]:
-    """Return the outcome, what it is due to, and what speaks against taking it for that of the dataset that is here."""
+    """Return the outcome, its reasons, and a doubt whether it is about the dataset that is here."""
     if bool(data["passed"]) == bool(data["violations"]):
         message = "it says both that the limits are kept and that they are broken"
         raise ValueError(message)
@@ -91,7 +91,7 @@ def _judged(
 
 
 def _doubt(data: Mapping[str, Any], sources: Sources, settings: ReportSettings) -> str:
-    """Return why a file may be about another dataset; what a command compares is what it was given."""
+    """Return why a file may be about another dataset; a command compares those that it was given."""
     if not isinstance(settings.data_diff, str):
         return ""
     summary = f"{settings.dataset}/dataset.json"
@@ -114,25 +114,23 @@ def _summary(data: Mapping[str, Any]) -> str:
 
 
 def _schema(changes: Sequence[Mapping[str, Any]]) -> list[Table]:
-    """Return what changed in classes and columns."""
+    """Return a table of changes in classes and columns."""
     columns = (Column(title="what"), Column(title="base", kind="code"), Column(title="now", kind="code"))
-    rows = tuple((str(it["what"]), _or_none(it["base"]), _or_none(it["new"])) for it in changes)
+    rows = tuple(
+        (str(it["what"]), *("none" if value is None else str(value) for value in (it["base"], it["new"])))
+        for it in changes
+    )
     return [Table(caption="Schema", columns=columns, rows=rows)] if rows else []
 
 
-def _or_none(value: object) -> str:
-    """Return a value, or that there is none."""
-    return "none" if value is None else str(value)
-
-
 def _rows(rows: Mapping[str, Any]) -> Table:
-    """Return how many rows differ, in which way."""
+    """Return a table of counts of rows that differ, by kind."""
     columns = (Column(title="rows"), Column(title="count", kind="number"), Column(title="of which"))
-    found = tuple(
+    counts = tuple(
         (kind, f"{it['count']:,}", ", ".join(f"{name}: {number:,}" for name, number in it["groups"].items()))
         for kind, it in rows.items()
     )
-    return Table(caption="Rows that differ", columns=columns, rows=found)
+    return Table(caption="Rows that differ", columns=columns, rows=counts)
 
 
 def _labels(labels: Mapping[str, Any]) -> list[Table]:

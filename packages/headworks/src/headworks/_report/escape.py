@@ -1,4 +1,4 @@
-"""Texts of anybody's making as Markdown and Mermaid that show them and do nothing else."""
+"""Escapes texts of unknown origin for Markdown and Mermaid, which show them and do nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["code", "fenced", "mermaid", "one_line", "plain", "without_control"]
 
-# What can begin or end something within a line of GitHub's Markdown, and at its start.
+# Signs that mean something within a line of GitHub's Markdown, and at its start.
 _MARKS: dict[str, str | int | None] = {it: f"\\{it}" for it in "\\`*_[]|~$"}
 _ENTITIES: dict[str, str | int | None] = {
     "&": "&amp;",
@@ -38,12 +38,12 @@ _COLOURS = {
 
 
 def without_control(text: str) -> str:
-    """Return lines in which all that a terminal or a reader's eye could be misled by is escaped."""
+    """Return lines in which everything that could mislead a terminal or a reader's eye is escaped."""
     return "\n".join(shown(it.expandtabs()) for it in text.replace("\r\n", "\n").split("\n"))
 
 
 def one_line(text: str) -> str:
-    """Return a text in one line, in which all that a terminal or a reader's eye could be misled by is escaped."""
+    """Return a text in one line, in which everything that could mislead a terminal or a reader's eye is escaped."""
     return " ".join(map(shown, text.split()))
 
 

@@ -1,4 +1,4 @@
-"""Whether what the gate wrote agrees with itself, and is about what is here: predictions, measurements, conditions."""
+"""Checks that a result of the gate agrees with itself, and is about the files and conditions that are here now."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _KNOWN: dict[str, Outcome] = {"passes": "passes", "fails": "fails", "cannot tell
 
 
 def check(data: Mapping[str, Any]) -> None:
-    """Refuse a later form, and an outcome that is not the worst of what was found.
+    """Refuse a later form, and an outcome that is not the worst of the findings.
 
     Raises:
-        ValueError: it is of a later form, or contradicts itself.
-        KeyError: it lacks something, or an outcome is none.
+        ValueError: It is of a later form, or contradicts itself.
+        KeyError: A key is missing, or an outcome is unknown.
     """
     if data["format"] != _FORM:
         message = f"its format is {data['format']!r}, and this version of headworks reads {_FORM}"
@@ -35,10 +35,10 @@ def check(data: Mapping[str, Any]) -> None:
 
 
 def _outcome(condition: Mapping[str, Any]) -> Outcome:
-    """Return the outcome of a condition, which its findings must have; what cannot be told may count as another."""
+    """Return the outcome of a condition, which has to be that of its findings, unless that cannot be told."""
     findings = [_KNOWN[it["outcome"]] for it in condition["findings"]]
-    found, counted = _KNOWN[condition["found"]], _KNOWN[condition["outcome"]]
-    if not findings or found != together(findings) or found not in {counted, "cannot tell"}:
+    worst, counted = _KNOWN[condition["found"]], _KNOWN[condition["outcome"]]
+    if not findings or worst != together(findings) or worst not in {counted, "cannot tell"}:
         message = f"the outcome of its condition {condition['name']!r} is not what was found about it"
         raise ValueError(message)
     return counted
@@ -48,8 +48,8 @@ def other_predictions(data: Mapping[str, Any], here: Mapping[str, tuple[str, str
     """Return the names of predictions that were judged and are not those that are here.
 
     Args:
-        data: what the gate wrote.
-        here: digests of the predictions that are here and of the rows they are of, by name.
+        data: The result of the gate.
+        here: Digests of the predictions that are here and of their rows, by name.
     """
     judged = {it["on"]: (it["model"], it["test_set"]) for it in data["comparisons"]}
     names = [*judged, *(it["on"] for it in data["conditions"] if it["on"] is not None)]
@@ -67,7 +67,7 @@ def other_conditions(data: Mapping[str, Any], settings: GateSettings) -> list[st
 
 
 def other_measurements(data: Mapping[str, Any], here: Mapping[str, tuple[float, ...]]) -> list[str]:
-    """Return what was measured otherwise than it is measured here, or is not here."""
+    """Return the measurements that differ from those that are here."""
     judged = [finding for it in data["conditions"] if it["on"] is None for finding in it["findings"]]
     return [
         it["subject"] for it in judged if it["subject"] not in here or it["candidate"] != fmean(here[it["subject"]])
@@ -75,14 +75,14 @@ def other_measurements(data: Mapping[str, Any], here: Mapping[str, tuple[float, 
 
 
 def unjudged(data: Mapping[str, Any], settings: GateSettings) -> list[str]:
-    """Return the names of the table's conditions that were not judged, as where there is no base yet."""
+    """Return the names of the table's conditions that were not judged, as before there is a base."""
     return [
         named.name for named in settings.conditions if not any(_is_of(it, named, settings) for it in data["conditions"])
     ]
 
 
 def _is_of(judged: Mapping[str, Any], named: NamedCondition, settings: GateSettings) -> bool:
-    """Tell whether a condition of the table is what was judged; what either is called does not matter."""
+    """Tell whether a condition that was judged is one of the table; their names do not matter."""
     on = None if named.condition.subject.is_measurement else settings.reads(named) or None
     outcome = named.cannot_tell if judged["found"] == "cannot tell" else judged["found"]
     return (judged["condition"], judged["on"], judged["outcome"]) == (named.condition.text, on, outcome)

@@ -1,4 +1,4 @@
-"""Where the nodes of a graph are drawn: in columns, each to the right of all that it comes after."""
+"""Layout of a graph: nodes in columns, each to the right of all that come before it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Place:
     """Where a node is drawn.
 
     Attributes:
-        name: what it is called.
+        name: its name.
         state: its state.
         x: its left edge, in pixels.
         y: its upper edge.
-        width: how wide it is.
-        height: how high it is.
+        width: its width.
+        height: its height.
     """
 
     name: str

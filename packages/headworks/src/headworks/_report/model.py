@@ -1,15 +1,15 @@
-"""The section of the report about predictions: what is taken for what, how sure a model is, and where it is wrong."""
+"""The section of the report about predictions: confusions, confidence, and accuracy by slice."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from headworks._metrics.proportions import exact_interval
-from headworks._report.page import Column, Intervals, Matrix, Reliability, Section, Side, Table, Text
+from headworks._report.charts import Intervals, Reliability, Side
+from headworks._report.page import Column, Matrix, Section, Table, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from headworks._metrics.predictions import Predictions
     from headworks._report.page import Block
 
-__all__ = ["Mistake", "mistakes", "model_section"]
+__all__ = ["model_section"]
 
 _BINS = 15
 _ERROR = 0.025  # beyond each end of an interval
@@ -29,35 +29,18 @@ _MOST_VALUES = 50  # of a column; one with more tells rows apart rather than gro
 _MOST_PAIRS = 20
 
 
-@dataclass(frozen=True, kw_only=True)
-class Mistake:
-    """A row that the candidate gets wrong.
-
-    Attributes:
-        id: the row.
-        label: its class.
-        predicted: what the candidate says.
-        confidence: how sure it is; None where the file does not say.
-        base: what the base says; empty without a base.
-    """
-
-    id: str
-    label: str
-    predicted: str
-    confidence: float | None
-    base: str = ""
-
-
 def model_section(name: str, candidate: Predictions, base: Predictions | None, missing: str) -> Section:
-    """Return what two sets of predictions of the same rows look like.
+    """Return the section that compares two sets of predictions of the same rows.
 
     Args:
-        name: what people call them.
-        candidate: those of the candidate.
-        base: those of the base, in the same order; None without.
-        missing: why there is none of the base.
+        name: Their name in the table; empty for those without one.
+        candidate: Those of the candidate.
+        base: Those of the base, in the same order; None without.
+        missing: Why there are none of the base.
     """
-    blocks: list[Block] = [Text(text=_rows_text(candidate))]
+    seeds = f", {len(candidate.seeds)} times with other seeds" if len(candidate.seeds) > 1 else ""
+    text = f"{len(candidate.ids):,} rows were predicted{seeds}, from {candidate.source}."
+    blocks: list[Block] = [Text(text=text)]
     if base is None:
         blocks.append(Text(text=missing))
     if candidate.errors is not None:
@@ -67,14 +50,8 @@ def model_section(name: str, candidate: Predictions, base: Predictions | None, m
     return Section(title=f"Predictions of {name}" if name else "Predictions", blocks=tuple(blocks))
 
 
-def _rows_text(it: Predictions) -> str:
-    """Return what was predicted."""
-    seeds = f", {len(it.seeds)} times with other seeds" if len(it.seeds) > 1 else ""
-    return f"{len(it.ids):,} rows were predicted{seeds}, from {it.source}."
-
-
 def _confusion(candidate: Predictions, base: Predictions | None) -> Iterator[Block]:
-    """Yield what is taken for what, and how that differs."""
+    """Yield the confusion matrices, their difference, and the confusions as a list."""
     classes = candidate.classes if base is None else tuple(dict.fromkeys((*candidate.classes, *base.classes)))
     mine = _counts(candidate)
     theirs = None if base is None else _counts(base)
@@ -89,70 +66,72 @@ def _confusion(candidate: Predictions, base: Predictions | None) -> Iterator[Blo
     yield _pairs(mine, theirs)
 
 
-def _counts(it: Predictions) -> Counter[tuple[str, str]]:
+def _counts(predictions: Predictions) -> Counter[tuple[str, str]]:
     """Return rows by label and prediction, added up over seeds; only pairs that occur, since classes may be many."""
-    labels = it.labels.tolist()
-    return Counter(pair for row in it.predicted.tolist() for pair in zip(labels, row, strict=True))
+    labels = predictions.labels.tolist()
+    return Counter(pair for row in predictions.predicted.tolist() for pair in zip(labels, row, strict=True))
 
 
 def _matrix(
     caption: str, classes: tuple[str, ...], counts: Counter[tuple[str, str]], *, signed: bool = False
 ) -> Matrix:
-    """Return a matrix as a block."""
     rows = tuple(tuple(counts[label, predicted] for predicted in classes) for label in classes)
     return Matrix(caption=caption, classes=classes, counts=rows, signed=signed)
 
 
 def _pairs(mine: Counter[tuple[str, str]], theirs: Counter[tuple[str, str]] | None) -> Table:
-    """Return the confusions as a list, what got worse first."""
+    """Return the confusions as a list, first those that got worse."""
     other = Counter[tuple[str, str]]() if theirs is None else theirs
-    found = [
+    confusions = [
         (mine[label, predicted], other[label, predicted], label, predicted)
         for label, predicted in mine.keys() | other.keys()
         if label != predicted
     ]
-    found.sort(key=lambda it: (it[1] - it[0], -it[0], it[2], it[3]))
+    confusions.sort(key=lambda it: (it[1] - it[0], -it[0], it[2], it[3]))
     columns = [Column(title="label"), Column(title="predicted"), Column(title="candidate", kind="number")]
-    rows = [(label, predicted, f"{new:,}") for new, _, label, predicted in found[:_MOST_PAIRS]]
+    rows = [(label, predicted, f"{new:,}") for new, _, label, predicted in confusions[:_MOST_PAIRS]]
     if theirs is not None:
         columns += [Column(title="base", kind="number"), Column(title="difference", kind="number")]
-        rows = [(*row, f"{it[1]:,}", f"{it[0] - it[1]:+,}") for row, it in zip(rows, found, strict=False)]  # type: ignore[misc]
-    rest = f", the first {_MOST_PAIRS} of {len(found):,}" if len(found) > _MOST_PAIRS else ""
+        rows = [(*row, f"{it[1]:,}", f"{it[0] - it[1]:+,}") for row, it in zip(rows, confusions, strict=False)]  # type: ignore[misc]
+    rest = f", the first {_MOST_PAIRS} of {len(confusions):,}" if len(confusions) > _MOST_PAIRS else ""
     return Table(
         caption=f"Confusions, what got worse first{rest}", columns=tuple(columns), rows=tuple(rows), folded=True
     )
 
 
 def _reliability(candidate: Predictions, base: Predictions | None) -> Iterator[Block]:
-    """Yield how often each model is right when it is how sure."""
-    pairs = [("candidate", candidate, False), ("base", base, True)]
-    sides = [_side(name, it, is_base=is_base) for name, it, is_base in pairs if it is not None]
-    found = tuple(it for it in sides if it is not None)
-    if not found:
+    """Yield the accuracy of each model by its confidence."""
+    models = [("candidate", candidate, False), ("base", base, True)]
+    made = [_side(name, it, is_base=is_base) for name, it, is_base in models if it is not None]
+    sides = tuple(side for side in made if side is not None)
+    if not sides:
         yield Text(text="There is no reliability diagram, since the predictions have no probabilities and no score.")
         return
-    yield Reliability(caption=f"Reliability: how often it is right, by how sure it is ({_BINS} bins)", sides=found)
+    yield Reliability(caption=f"Reliability: how often it is right, by how sure it is ({_BINS} bins)", sides=sides)
     columns = (
         *(Column(title="model"), Column(title="mean confidence", kind="number")),
         *(Column(title="accuracy", kind="number"), Column(title="rows", kind="number")),
     )
-    rows = tuple((it.name, f"{sure:.4f}", f"{right:.4f}", f"{n:,}") for it in found for sure, right, n in it.bins)
+    rows = tuple((it.name, f"{sure:.4f}", f"{right:.4f}", f"{n:,}") for it in sides for sure, right, n in it.bins)
     yield Table(caption="Reliability in numbers", columns=columns, rows=rows, folded=True)
 
 
-def _side(name: str, it: Predictions, *, is_base: bool) -> Side | None:
-    """Return the bins of one model that have rows."""
-    if it.confidence is None:
+def _side(name: str, predictions: Predictions, *, is_base: bool) -> Side | None:
+    """Return the bins of one model that have rows; None without confidence."""
+    if predictions.confidence is None:
         return None
-    confidence, right = it.confidence.reshape(-1), (it.predicted == it.labels).reshape(-1)
+    confidence = predictions.confidence.reshape(-1)
+    right = (predictions.predicted == predictions.labels).reshape(-1)
     places = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
     chosen = [places == number for number in range(_BINS)]
-    bins = tuple((float(confidence[it].mean()), float(right[it].mean()), int(it.sum())) for it in chosen if it.any())
+    bins = tuple(
+        (float(confidence[rows].mean()), float(right[rows].mean()), int(rows.sum())) for rows in chosen if rows.any()
+    )
     return Side(name=name, bins=bins, is_base=is_base)
 
 
 def _slices(candidate: Predictions, base: Predictions | None) -> Iterator[Block]:
-    """Yield the accuracy of every slice, with where it lies."""
+    """Yield the accuracy of every slice, with its interval."""
     values_of = {column: np.unique(values) for column, values in candidate.slices.items()}
     kept = {column: values for column, values in values_of.items() if len(values) <= _MOST_VALUES}
     if left := [f"{column} ({len(values):,})" for column, values in values_of.items() if column not in kept]:
@@ -180,28 +159,26 @@ def _slices(candidate: Predictions, base: Predictions | None) -> Iterator[Block]
     )
     columns = [Column(title="slice"), *(Column(title=it, kind="number") for it in ("rows", "accuracy", "interval"))]
     columns += [Column(title="base", kind="number")] if theirs else []
-    rows = tuple(_slice_row(it, counts[it], mine[it], theirs.get(it)) for it in names)
+    rows = tuple(
+        (
+            *(name, f"{counts[name]:,}", f"{mine[name][0]:.4f}", f"{mine[name][1]:.4f} to {mine[name][2]:.4f}"),
+            *([f"{theirs[name][0]:.4f}"] if theirs else []),
+        )
+        for name in names
+    )
     yield Table(caption=f"Slices in numbers{rest}", columns=tuple(columns), rows=rows, folded=True)
 
 
-def _slice_row(
-    name: str, rows: int, mine: tuple[float, float, float], theirs: tuple[float, float, float] | None
-) -> tuple[str, ...]:
-    """Return a row of the table of slices."""
-    row = (name, f"{rows:,}", f"{mine[0]:.4f}", f"{mine[1]:.4f} to {mine[2]:.4f}")
-    return row if theirs is None else (*row, f"{theirs[0]:.4f}")
-
-
-def _accuracy(it: Predictions, rows: NDArray[np.bool_]) -> tuple[float, float, float]:
-    """Return the accuracy of some rows, the mean over seeds, and where it lies."""
-    right = float((it.predicted[:, rows] == it.labels[rows]).mean())
+def _accuracy(predictions: Predictions, rows: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Return the accuracy of some rows, the mean over seeds, and its interval."""
+    right = float((predictions.predicted[:, rows] == predictions.labels[rows]).mean())
     number = int(rows.sum())
     interval = exact_interval(right * number, number, _ERROR)
     return right, interval.low, interval.high
 
 
 def _errors(candidate: Predictions, base: Predictions | None) -> Table:
-    """Return how large the errors of a regression are."""
+    """Return a table of the errors of a regression."""
     columns = [Column(title="model"), Column(title="mean absolute error", kind="number")]
     columns += [Column(title="root mean squared error", kind="number")]
     pairs = [("candidate", candidate.errors), *([] if base is None else [("base", base.errors)])]
@@ -211,32 +188,3 @@ def _errors(candidate: Predictions, base: Predictions | None) -> Table:
         if it is not None
     )
     return Table(caption="Errors", columns=tuple(columns), rows=rows)
-
-
-def mistakes(candidate: Predictions, base: Predictions | None, most: int) -> tuple[list[Mistake], int]:
-    """Return the most confident mistakes of the first seed, those that are new where there is a base.
-
-    Args:
-        candidate: predictions of a classification.
-        base: those of the base, in the same order.
-        most: how many are wanted.
-
-    Returns:
-        The mistakes, the most confident first, and how many there are.
-    """
-    wrong = candidate.predicted[0] != candidate.labels
-    if base is not None:
-        wrong &= base.predicted[0] == base.labels
-    rows = np.flatnonzero(wrong)
-    if candidate.confidence is not None:
-        rows = rows[np.argsort(-candidate.confidence[0][rows], kind="stable")]
-    return [
-        Mistake(
-            id=str(candidate.ids[row]),
-            label=str(candidate.labels[row]),
-            predicted=str(candidate.predicted[0, row]),
-            confidence=None if candidate.confidence is None else float(candidate.confidence[0, row]),
-            base="" if base is None else str(base.predicted[0, row]),
-        )
-        for row in rows[:most]
-    ], len(rows)

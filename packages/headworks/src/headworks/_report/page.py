@@ -1,4 +1,4 @@
-"""The report's page: what was found, in sections of a few kinds of blocks, before it is Markdown or HTML.
+"""The report's page: sections of a few kinds of blocks, before they are Markdown or HTML.
 
 All texts are plain: whoever renders them escapes them. Both renderers draw from this, so that they say the same.
 """
@@ -11,25 +11,22 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from headworks._report.charts import Chart
+
     Kind = Literal["text", "code", "number", "state"]
     Outcome = Literal["failed", "cannot tell", "unproven", "passed"]
-    Block: TypeAlias = "Text | Code | Table | Graph | Matrix | Lines | Intervals | Reliability | Gallery"
+    Block: TypeAlias = "Text | Code | Table | Graph | Matrix | Chart | Gallery"
 
 __all__ = [
     "Code",
     "Column",
     "Gallery",
     "Graph",
-    "Intervals",
-    "Lines",
     "Matrix",
     "Node",
     "Page",
     "Picture",
-    "Reliability",
     "Section",
-    "Series",
-    "Side",
     "Table",
     "Text",
 ]
@@ -40,7 +37,7 @@ class Text:
     """A paragraph.
 
     Attributes:
-        text: what it says.
+        text: its text.
     """
 
     text: str
@@ -51,7 +48,7 @@ class Code:
     """Lines to run, or that were printed, shown as they are.
 
     Attributes:
-        caption: what they are.
+        caption: their title.
         text: the lines.
         folded: whether a reader opens them first.
     """
@@ -67,7 +64,7 @@ class Column:
 
     Attributes:
         title: its heading.
-        kind: what its cells are: words, names as a machine knows them, numbers, or a state.
+        kind: the kind of its cells: words, names as a machine knows them, numbers, or a state.
     """
 
     title: str
@@ -79,7 +76,7 @@ class Table:
     """A table.
 
     Attributes:
-        caption: what it shows.
+        caption: its title.
         columns: its columns.
         rows: a text for each column.
         folded: whether a reader opens it first.
@@ -96,7 +93,7 @@ class Node:
     """A node of a graph.
 
     Attributes:
-        name: what it is called.
+        name: its name.
         state: its state, one of those that tables show.
     """
 
@@ -109,7 +106,7 @@ class Graph:
     """A graph without cycles.
 
     Attributes:
-        caption: what it shows.
+        caption: its title.
         nodes: its nodes.
         edges: pairs of places of nodes; the first comes before the second.
     """
@@ -124,7 +121,7 @@ class Matrix:
     """Counts of rows by label and prediction.
 
     Attributes:
-        caption: what it shows.
+        caption: its title.
         classes: names of the K classes.
         counts: K rows of K numbers, by label and by prediction.
         signed: whether the numbers are differences.
@@ -137,94 +134,13 @@ class Matrix:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Series:
-    """A line of a chart.
-
-    Attributes:
-        name: what it shows.
-        points: pairs of numbers, from left to right.
-        is_base: whether it is the base's.
-    """
-
-    name: str
-    points: tuple[tuple[float, float], ...]
-    is_base: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lines:
-    """A chart of lines.
-
-    Attributes:
-        caption: what it shows.
-        across: what the horizontal axis is.
-        up: what the vertical axis is.
-        series: the lines.
-        is_log: whether the vertical axis is logarithmic.
-    """
-
-    caption: str
-    across: str
-    up: str
-    series: tuple[Series, ...]
-    is_log: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Intervals:
-    """A chart of values with the intervals they lie in.
-
-    Attributes:
-        caption: what it shows.
-        across: what the horizontal axis is.
-        names: one for each row.
-        values: value, low and high of the candidate.
-        base: the same of the base; empty without one.
-    """
-
-    caption: str
-    across: str
-    names: tuple[str, ...]
-    values: tuple[tuple[float, float, float], ...]
-    base: tuple[tuple[float, float, float], ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Side:
-    """What a model was sure of and how often it was right, in bins of confidence.
-
-    Attributes:
-        name: whose it is.
-        bins: mean confidence, accuracy and rows of each bin that has rows.
-        is_base: whether it is the base.
-    """
-
-    name: str
-    bins: tuple[tuple[float, float, int], ...]
-    is_base: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reliability:
-    """A reliability diagram.
-
-    Attributes:
-        caption: what it shows.
-        sides: the candidate, and the base where there is one.
-    """
-
-    caption: str
-    sides: tuple[Side, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Picture:
-    """An image and what is said of it.
+    """An image with its caption.
 
     Attributes:
         source: a `data:` URL.
-        alt: what it shows, for who cannot see it.
-        lines: what stands below it.
+        alt: a description for readers who cannot see it.
+        lines: the lines below it.
     """
 
     source: str
@@ -237,7 +153,7 @@ class Gallery:
     """Images side by side.
 
     Attributes:
-        caption: what they are.
+        caption: their title.
         pictures: the images.
     """
 
@@ -251,9 +167,9 @@ class Section:
 
     Attributes:
         title: its heading.
-        blocks: what it shows; where facts are missing, a paragraph that says so.
-        outcome: what it adds to the verdict; None where it only informs.
-        reasons: what the outcome is due to, each a few words.
+        blocks: its content; where facts are missing, a paragraph that says so.
+        outcome: its part in the verdict; None where it only informs.
+        reasons: the reasons of the outcome, each a few words.
     """
 
     title: str
@@ -268,7 +184,7 @@ class Page:
 
     Attributes:
         project: the name of the project's folder.
-        about: pairs of a word and what it says: commit, base, time.
+        about: commit, base and time, by a word for each.
         outcome: the verdict.
         verdict: the verdict in one line.
         sections: its parts in order.

@@ -1,14 +1,16 @@
-"""The sections of the report about sessions: the plan, what it cost, and how to see what is red."""
+"""The sections of the report about sessions: the plan, its times, and how to reproduce a red one."""
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headworks._quantities import count_text, duration_text
-from headworks._report.log import log_end
+from headworks._report.escape import without_control
 from headworks._report.page import Code, Column, Graph, Node, Section, Table, Text
+from headworks._run import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,22 +23,23 @@ if TYPE_CHECKING:
 __all__ = ["SessionFacts", "plan_section", "red_section", "session_facts", "time_section"]
 
 _RED = ("failed", "flaky")
-# From what needs a reader to what needs none; a group of sessions is as bad as the worst of them.
+# From the one that most needs a reader to the one that needs none; a group of sessions has the first of its states.
 _STATES = (*_RED, "not run", "waiting", "not recorded", "passed", "covered")
+_LINES = 40  # of a log
 _REASONS = 4
 _MOST_NODES = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class SessionFacts:
-    """A session and how it ended.
+    """A session with its state.
 
     Attributes:
-        planned: what the plan says.
-        state: `passed` for this commit; `covered` by what passed before; `failed`; `flaky`; `not run`; `waiting` for
+        planned: the session in the plan.
+        state: `passed` for this commit; `covered` by an earlier verdict; `failed`; `flaky`; `not run`; `waiting` for
             others; `not recorded` where it always runs and leaves no verdict.
         seconds: how long it took, or should take; None where that is not known.
-        log: the end of what it printed, of a red one.
+        log: the end of its log, of a red one.
     """
 
     planned: PlannedSession
@@ -51,28 +54,36 @@ class SessionFacts:
 
 
 def session_facts(plan: Plan, store: Store, head: str) -> tuple[SessionFacts, ...]:
-    """Return all sessions of a plan with how they ended for just these inputs."""
+    """Return all sessions of a plan with their states for just these inputs."""
     known = {it.digest: it for it in store.ls() if not it.passed}
     flaky = {it.digest for it in store.flaky()}
     return tuple(_facts(it, known, flaky, plan.root, head) for it in plan.sessions)
 
 
 def _facts(it: PlannedSession, known: Mapping[str, Verdict], flaky: set[str], root: str, head: str) -> SessionFacts:
-    """Return one session with how it ended."""
     if it.verdict is not None:
         state = "passed" if head and it.verdict.commit == head else "covered"
         return SessionFacts(planned=it, state=state, seconds=it.verdict.seconds)
     failed = known.get(it.digest or "")
     if failed is not None:
         state = "flaky" if failed.digest in flaky else "failed"
-        return SessionFacts(planned=it, state=state, seconds=failed.seconds, log=log_end(it.session.name, root))
+        return SessionFacts(planned=it, state=state, seconds=failed.seconds, log=_log_end(it.session.name, root))
     if it.session.uncached:
         return SessionFacts(planned=it, state="not recorded", seconds=it.seconds)
     return SessionFacts(planned=it, state="waiting" if it.state == "waiting" else "not run", seconds=it.seconds)
 
 
+def _log_end(session: str, root: str) -> str:
+    """Return the last lines that a session printed in a work tree; empty where they are not here."""
+    try:
+        lines, _ = logs.log_end(os.path.join(logs.log_folder(root) or os.devnull, logs.log_name(session)), _LINES)
+    except OSError:
+        return ""
+    return "\n".join(without_control(line) for line in lines)
+
+
 def plan_section(sessions: Sequence[SessionFacts]) -> Section:
-    """Return what ran, what did not, why, and how all hangs together."""
+    """Return the section about the states of sessions, with reasons, and what each needs."""
     counts = ", ".join(f"{number} {state}" for state in _STATES if (number := _count(sessions, [state])))
     open_ones = [it for it in sessions if it.state not in {"passed", "covered"}]
     proven = [it for it in sessions if it.state in {"passed", "covered"}]
@@ -92,7 +103,7 @@ def _count(sessions: Iterable[SessionFacts], states: Sequence[str]) -> int:
 
 
 def _ranked(sessions: Iterable[SessionFacts]) -> list[SessionFacts]:
-    """Return sessions, what needs a reader first."""
+    """Return sessions by state, first those that need a reader."""
     return sorted(sessions, key=lambda it: _STATES.index(it.state))
 
 
@@ -103,7 +114,7 @@ def _why(reasons: Sequence[str]) -> str:
 
 
 def _open(sessions: Sequence[SessionFacts]) -> Table:
-    """Return the sessions that no verdict covers; those of which all the same is said are together."""
+    """Return a table of the sessions that no verdict covers; those of one state and reason are in one row."""
     groups: dict[tuple[str, str], list[str]] = {}
     for it in _ranked(sessions):
         groups.setdefault((it.state, _why(it.planned.reasons)), []).append(it.name)
@@ -113,7 +124,7 @@ def _open(sessions: Sequence[SessionFacts]) -> Table:
 
 
 def _proven(sessions: Sequence[SessionFacts]) -> Table:
-    """Return the verdicts that count."""
+    """Return a table of the verdicts that count."""
     columns = (
         *(Column(title="session", kind="code"), Column(title="state", kind="state"), Column(title="passed on")),
         *(Column(title="at commit", kind="code"), Column(title="took", kind="number")),
@@ -121,15 +132,22 @@ def _proven(sessions: Sequence[SessionFacts]) -> Table:
     )
     verdicts = [(it, it.planned.verdict) for it in _ranked(sessions)]
     rows = tuple(
-        (it.name, it.state, found.finished[:10], found.commit[:12], duration_text(found.seconds), found.digest[:12])
-        for it, found in verdicts
-        if found is not None
+        (
+            it.name,
+            it.state,
+            verdict.finished[:10],
+            verdict.commit[:12],
+            duration_text(verdict.seconds),
+            verdict.digest[:12],
+        )
+        for it, verdict in verdicts
+        if verdict is not None
     )
     return Table(caption="Verdicts that count", columns=columns, rows=rows, folded=True)
 
 
 def _outcome(sessions: Sequence[SessionFacts]) -> tuple[Outcome, tuple[str, ...]]:
-    """Return what the sessions add to the verdict."""
+    """Return the outcome of the plan with its reasons."""
     red = [it for it in sessions if it.state in _RED]
     if red:
         return "failed", tuple(f"{it.name} {'failed' if it.state == 'failed' else 'is flaky'}" for it in red)
@@ -143,7 +161,7 @@ def _outcome(sessions: Sequence[SessionFacts]) -> tuple[Outcome, tuple[str, ...]
 
 
 def _graph(sessions: Sequence[SessionFacts]) -> Graph:
-    """Return the graph of what needs what, with the instances of a session as one node."""
+    """Return the graph of needs, with the instances of a session as one node."""
     groups: dict[str, list[SessionFacts]] = {}
     for it in sessions:
         groups.setdefault(it.planned.session.function, []).append(it)
@@ -169,7 +187,7 @@ def _node(name: str, instances: Sequence[SessionFacts]) -> Node:
 
 
 def _without_detours(edges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the edges that no longer way replaces, which is what a reader can follow."""
+    """Return the edges that no longer way replaces, so that a reader can follow them."""
     after: dict[int, set[int]] = {}
     for one, two in edges:
         after.setdefault(one, set()).add(two)
@@ -182,7 +200,7 @@ def _without_detours(edges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def time_section(sessions: Sequence[SessionFacts]) -> Section:
-    """Return what was spent on this commit, and what earlier verdicts saved."""
+    """Return the section about time: spent on this commit, saved by earlier verdicts, and left."""
     spent = [it for it in sessions if it.state in {"passed", *_RED}]
     saved = [it for it in sessions if it.state == "covered"]
     left = [it for it in sessions if it.state in {"not run", "waiting"}]
@@ -200,15 +218,15 @@ def time_section(sessions: Sequence[SessionFacts]) -> Section:
 
 
 def _total(times: Iterable[float | None]) -> str:
-    """Return how long sessions take one after the other, and of how many that is not known."""
-    found = list(times)
-    known = [it for it in found if it is not None]
-    unknown = len(found) - len(known)
+    """Return the sum of times, and how many are not known."""
+    listed = list(times)
+    known = [it for it in listed if it is not None]
+    unknown = len(listed) - len(known)
     return f"{duration_text(sum(known))}{f' and {unknown:,} of unknown length' if unknown else ''}"
 
 
 def red_section(sessions: Sequence[SessionFacts]) -> Section:
-    """Return how to see each red session on one's own machine."""
+    """Return the section with commands that reproduce each red session."""
     red = [it for it in sessions if it.state in _RED]
     blocks: list[Block] = []
     for it in red:

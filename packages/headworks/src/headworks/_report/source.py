@@ -11,23 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from headworks._project.needs import in_order
-from headworks._report.page import Section, Text
+from headworks._gate.measurements import measurements_of
 from headworks.errors import HeadworksError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from headworks._digest.digest import Digester
-    from headworks._project.session import Session
+    from headworks._gate.base_outputs import StoredOutputs
+    from headworks._project.gate_settings import GateSettings
     from headworks._report.page import Outcome
-    from headworks._store.store import Store
-    from headworks._store.verdict import Verdict
 
-__all__ = ["ODD", "BaseOutputs", "NotThereError", "Sources", "guarded"]
+__all__ = ["ODD", "BaseFiles", "NotThereError", "Sources"]
 
 _SECONDS = 600.0  # that a declared command may take
-# What reading and showing a file raises that is not what it should be: a folder, broken Parquet, numbers beyond any.
+# Errors of reading and showing a file of another kind than expected: a folder, broken Parquet, numbers beyond any.
 ODD = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError, pa.ArrowException)
 
 
@@ -35,79 +32,32 @@ class NotThereError(HeadworksError):
     """A fact of the report is not there, which the report says and is not stopped by.
 
     Attributes:
-        outcome: what that means for the verdict; None for nothing.
+        outcome: the section's outcome then; None for none.
     """
 
     def __init__(self, message: str, outcome: Outcome | None = None) -> None:
-        """Take what to say."""
+        """Take a message, and the section's outcome."""
         super().__init__(message)
         self.outcome = outcome
 
 
-def guarded(title: str, make: Callable[[], Section]) -> Section:
-    """Return a section, or one that says why its facts are not there; what cannot be read never passes."""
-    try:
-        return make()
-    except NotThereError as error:
-        reasons = (str(error),) if error.outcome else ()
-        return Section(title=title, blocks=(Text(text=str(error)),), outcome=error.outcome, reasons=reasons)
-    except HeadworksError as error:
-        reason = str(error)
-    except ODD as error:
-        reason = f"The facts are not in the form that is expected here ({type(error).__name__}: {error})."
-    told = (f"{title.lower()} cannot be read",)
-    return Section(title=title, blocks=(Text(text=reason),), outcome="cannot tell", reasons=told)
+class BaseFiles:
+    """Files that the sessions of the base left behind, as far as the store has them; nothing is run for them."""
 
-
-class BaseOutputs:
-    """What the stages of the base left behind, where the store has it; nothing is run for it."""
-
-    def __init__(self, digester: Digester | None, store: Store | None, commit: str, folder: str) -> None:
-        """Take what computes digests, where verdicts are, the base's commit, and an empty folder to restore into."""
-        self._digester = digester
-        self._store = store
-        self._commit = commit
-        self._folder = folder
-        self._places: dict[str, str] = {}
-        self._tree: Digester | None = None
+    def __init__(self, stored: StoredOutputs | None = None) -> None:
+        """Take the outputs of the base's sessions; None where there is no base."""
+        self._stored = stored
 
     def find(self, path: str) -> str:
-        """Return where a file or folder lies that the base wrote, by its path in the work tree; empty where nowhere."""
-        if self._digester is None or self._store is None or not self._commit:
+        """Return the place of a file or folder, by its path in the work tree; empty where there is none."""
+        if self._stored is None or not path:
             return ""
-        sessions = self._digester.sessions()
-        session = next((it for it in sessions if any(_holds(output, path) for output in it.outputs)), None)
-        if session is None:
+        try:
+            folders = [self._stored.restored(session) for session in self._stored.writers(path)]
+        except HeadworksError:  # the base cannot be read, so that nothing can be said about it
             return ""
-        if session.name not in self._places:
-            try:
-                self._places[session.name] = self._restored(session, self._digester, self._store)
-            except HeadworksError:  # the base cannot be read, so that nothing can be said about it
-                self._places[session.name] = ""
-        place = os.path.join(self._places[session.name], path)
-        return place if self._places[session.name] and os.path.exists(place) else ""
-
-    def _restored(self, session: Session, digester: Digester, store: Store) -> str:
-        """Return the folder that a session's outputs were restored into; empty where the store lacks them."""
-        self._tree = self._tree or digester.for_commit(self._commit)
-        verdict: Verdict | None = None
-        outputs: dict[str, Mapping[str, str]] = {}
-        names = [session.name]
-        for name in names:  # grows while it is read
-            names += digester.catalog[name].needs
-        for name in in_order({name: digester.catalog[name].needs for name in names}):
-            verdict = store.verdict(self._tree.digest(digester.catalog[name], outputs).value)
-            if verdict is None:
-                return ""
-            outputs[name] = verdict.outputs
-        place = os.path.join(self._folder, str(len(self._places)))
-        os.mkdir(place)
-        return "" if verdict is None or store.restore(verdict, place) is None else place
-
-
-def _holds(output: str, path: str) -> bool:
-    """Tell whether a path is an output, or lies in one."""
-    return path == output or path.startswith(f"{output}/")
+        places = [os.path.join(folder, path) for folder in folders if folder]
+        return next((place for place in places if os.path.exists(place)), "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,17 +66,17 @@ class Sources:
 
     Attributes:
         root: the project's folder.
-        base: what the base left behind.
+        base: the files of the base.
     """
 
     root: str
-    base: BaseOutputs
+    base: BaseFiles
 
     def path(self, name: str) -> str:
-        """Return where a file of the work tree lies.
+        """Return the place of a file of the work tree.
 
         Raises:
-            NotThereError: there is none.
+            NotThereError: There is none.
         """
         place = os.path.join(self.root, name)
         if not name or not os.path.exists(place):
@@ -138,24 +88,22 @@ class Sources:
         """Return the files of the work tree that a pattern names, relative to its folder, in order."""
         return sorted(glob.glob(pattern, root_dir=self.root, recursive=True))
 
-    def text(self, name: str) -> str:
-        """Return the text in a file of the work tree."""
-        with open(self.path(name), encoding="utf-8") as file:
-            return file.read()
-
     def json(self, source: str | tuple[str, ...], places: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401  # it may be anything
-        """Return what is in a JSON file, or what a command writes.
+        """Return the content of a JSON file, or the JSON that a command prints.
 
         Args:
-            source: the file, or the program and its arguments.
-            places: what stands for the names in curly brackets among the arguments.
+            source: The file, or the program and its arguments.
+            places: Folders by the names that stand for them in curly brackets among the arguments.
 
         Raises:
-            NotThereError: there is no such file, or the command fails.
+            NotThereError: There is no such file, or the command fails.
         """
         if isinstance(source, str):
-            return json.loads(self.text(source))
-        command = [_filled(it, places or {}) for it in source]
+            with open(self.path(source), encoding="utf-8") as file:
+                return json.load(file)
+        command = list(source)
+        for name, place in (places or {}).items():
+            command = [argument.replace(f"{{{name}}}", place) for argument in command]
         try:
             done = subprocess.run(  # noqa: S603  # the project's own table names it
                 command, cwd=self.root, check=False, capture_output=True, timeout=_SECONDS
@@ -169,9 +117,8 @@ class Sources:
             raise NotThereError(message, "cannot tell")
         return json.loads(done.stdout)
 
-
-def _filled(argument: str, places: Mapping[str, str]) -> str:
-    """Return an argument with folders in the places of their names."""
-    for name, place in places.items():
-        argument = argument.replace(f"{{{name}}}", place)
-    return argument
+    def measured(self, settings: GateSettings) -> dict[str, tuple[float, ...]]:
+        """Return the measurements in the table's file, and the size of the model, as far as they are there."""
+        here = [os.path.join(self.root, it) for it in (settings.measurements, settings.model)]
+        is_there = settings.measurements and os.path.isfile(here[0])
+        return measurements_of(here[0] if is_there else "", here[1] if settings.model else "")

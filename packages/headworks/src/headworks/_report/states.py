@@ -1,4 +1,4 @@
-"""How states and outcomes are shown: by a word and a sign, and only besides by a colour."""
+"""Signs and tones of states and outcomes, which are told by a word and a sign, and only besides by a colour."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _MARKS = {"good": "\N{CHECK MARK}", "calm": "\N{CHECK MARK}", "bad": "\N{BALLOT 
 
 
 def tone(state: str) -> str:
-    """Return what a state means for who reads: `good`, `calm`, `bad`, `open` or `none`.
+    """Return the tone of a state: `good`, `calm`, `bad`, `open` or `none`.
 
     Args:
-        state: a state or an outcome; of `fails, counts as passes` it is the last that counts.
+        state: A state or an outcome; of `fails, counts as passes` the last one counts.
     """
     return _TONES[state.rpartition("counts as ")[2]]
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._gate.earlier import FIRST_COMMIT, earlier, is_itself
+from headworks._gate.base import GateBase, choose_base
 from headworks._tree.git import Repository
-from headworks._tree.merge_base import Base, find_base
 from headworks.errors import CannotDecideError
 
 if TYPE_CHECKING:
@@ -18,12 +17,15 @@ if TYPE_CHECKING:
     from conftest import Scratch
 
 
-def found(root: Path, releases: str = "v*") -> Base:
-    """Return the base of a commit that nothing is ahead of."""
+def found(root: Path, releases: str = "v*") -> GateBase:
+    """Return the base of a commit that nothing is ahead of, with or without files that git does not know."""
     repository = Repository(str(root), {"PATH": "/usr/bin:/bin", "HOME": "/nowhere"})
-    itself = find_base(repository, None)
-    assert is_itself(repository, itself)
-    return earlier(repository, itself, releases)
+    base = choose_base(repository, None, releases)
+    (root / "left-by-a-tool.xml").touch()
+    assert choose_base(repository, None, releases) == base
+    (root / "left-by-a-tool.xml").unlink()
+    assert not base.is_head
+    return GateBase(commit=base.commit, name=base.name)
 
 
 def cloned(scratch: Scratch, folder: Path, *options: str) -> Path:
@@ -42,7 +44,7 @@ def test_the_last_release_is_the_base(scratch: Scratch, tmp_path: Path) -> None:
     for number in range(2):
         scratch.commit({"a": f"more {number}"})
     scratch.git("tag", "nightly")
-    base = Base(commit=second, name=f"{second[:12]}, the last release, v1.1")
+    base = GateBase(commit=second, name=f"{second[:12]}, the last release, v1.1")
     assert found(scratch.root) == base
     scratch.git("tag", "v2.0")
     assert found(scratch.root) == found(cloned(scratch, tmp_path / "clone")) == base
@@ -59,15 +61,17 @@ def test_before_any_release_the_commit_before_is_the_base(scratch: Scratch) -> N
     scratch.commit({"b": "1"})
     scratch.git("checkout", "--quiet", "main")
     scratch.git("merge", "--quiet", "--no-edit", "side")
-    assert found(scratch.root) == Base(commit=main, name=f"{main[:12]}, the commit before, there being no release yet")
+    assert found(scratch.root) == GateBase(
+        commit=main, name=f"{main[:12]}, the commit before, there being no release yet"
+    )
 
 
 def test_nothing_is_before_the_first_commit(scratch: Scratch, tmp_path: Path) -> None:
     """Also where it is a release; a clone that holds only the last of many does not take that for the first."""
     scratch.commit({"a": "1"})
     scratch.git("tag", "v1.0")
-    assert found(scratch.root) == Base(commit="", name=FIRST_COMMIT)
-    assert found(cloned(scratch, tmp_path / "one")) == Base(commit="", name=FIRST_COMMIT)
+    assert found(scratch.root) == GateBase(commit="", name="the first commit")
+    assert found(cloned(scratch, tmp_path / "one")) == GateBase(commit="", name="the first commit")
     scratch.commit({"a": "2"})
     assert found(cloned(scratch, tmp_path / "two", "--depth=1")).name.endswith("the last release, v1.0")
     third = cloned(scratch, tmp_path / "three", "--depth=1")

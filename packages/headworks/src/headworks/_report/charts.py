@@ -1,10 +1,12 @@
-"""The charts of the report as SVG to be put into its page, in the page's own colours, light or dark."""
+"""The charts of the report, a class each, drawn as SVG in the page's own colours, light or dark."""
 
 from __future__ import annotations
 
 import io
 import re
 import warnings
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,13 +17,9 @@ from matplotlib.ticker import NullFormatter
 from headworks._report.escape import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from matplotlib.axes import Axes
 
-    from headworks._report.page import Intervals, Lines, Reliability
-
-__all__ = ["draw_intervals", "draw_lines", "draw_reliability"]
+__all__ = ["Chart", "Intervals", "Lines", "Reliability", "Series", "Side", "draw"]
 
 # Colours that stand for the page's: matplotlib writes them, and they are replaced by names that the page's style sets.
 _INK, _FAINT, _MINE, _BASE = "#010101", "#020202", "#030303", "#040404"
@@ -48,35 +46,134 @@ _SETTINGS: Any = {  # which matplotlib types by every name there is
 _WIDEST = 48  # letters of a name beside a chart
 
 
-def draw_lines(chart: Lines) -> str:
-    """Return a chart of lines as an SVG element."""
+@dataclass(frozen=True, kw_only=True)
+class Chart(ABC):
+    """A chart; the table that follows it has its numbers.
 
-    def paint(axes: Axes) -> None:
+    Attributes:
+        caption: its title.
+    """
+
+    caption: str
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height in inches, which tell the size of letters beside it."""
+        return 6.4, 3.2
+
+    @property
+    @abstractmethod
+    def words(self) -> str:
+        """A description for readers who cannot see it."""
+        ...
+
+    @abstractmethod
+    def paint(self, axes: Axes) -> None:
+        """Paint it."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """A line of a chart.
+
+    Attributes:
+        name: its name in the legend.
+        points: pairs of numbers, from left to right.
+        is_base: whether it is the base's.
+    """
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+    is_base: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines(Chart):
+    """A chart of lines.
+
+    Attributes:
+        across: the title of the horizontal axis.
+        up: the title of the vertical axis.
+        series: the lines.
+        is_log: whether the vertical axis is logarithmic.
+    """
+
+    across: str
+    up: str
+    series: tuple[Series, ...]
+    is_log: bool = False
+
+    @property
+    def words(self) -> str:
+        """Where each line begins and ends."""
+        drawn = [it for it in self.series if it.points]
+        ends = [f"{it.name} from {it.points[0][1]:.3g} to {it.points[-1][1]:.3g}" for it in drawn]
+        return f"by {self.across}, {'; '.join(ends)}"
+
+    def paint(self, axes: Axes) -> None:
+        """Paint each line in a dash of its own."""
         counts = {False: 0, True: 0}
-        for it in chart.series:
+        for it in self.series:
             dash = _DASHES[counts[it.is_base] % len(_DASHES)]
             counts[it.is_base] += 1
             colour = _BASE if it.is_base else _MINE
             across, up = [x for x, _ in it.points], [y for _, y in it.points]
             axes.plot(across, up, color=colour, linestyle=dash, linewidth=1.8, label=_short(it.name))
-        if chart.is_log:
+        if self.is_log:
             axes.set_yscale("log")
             # Their own would be formulas, which are not read as such here: a name may hold any sign.
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel(_short(chart.across))
-        axes.set_ylabel(_short(chart.up))
+        axes.set_xlabel(_short(self.across))
+        axes.set_ylabel(_short(self.up))
         axes.legend()
 
-    return _drawn(paint, 6.4, 3.2, f"lines-{chart.caption}")
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """Confidence and accuracy of a model, in bins of confidence.
+
+    Attributes:
+        name: whose it is.
+        bins: mean confidence, accuracy and rows of each bin that has rows.
+        is_base: whether it is the base.
+    """
+
+    name: str
+    bins: tuple[tuple[float, float, int], ...]
+    is_base: bool = False
 
 
-def draw_reliability(chart: Reliability) -> str:
-    """Return a reliability diagram as an SVG element: on the diagonal, a model is right as often as it claims."""
+@dataclass(frozen=True, kw_only=True)
+class Reliability(Chart):
+    """A reliability diagram: on the diagonal, a model is right as often as it claims.
 
-    def paint(axes: Axes) -> None:
+    Attributes:
+        sides: the candidate, and the base where there is one.
+    """
+
+    sides: tuple[Side, ...]
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Nearly a square."""
+        return 4.8, 4.2
+
+    @property
+    def words(self) -> str:
+        """The mean gap between confidence and accuracy over all rows."""
+        gaps = []
+        for it in self.sides:
+            rows = sum(number for _, _, number in it.bins)
+            gap = sum(abs(sure - right) * number for sure, right, number in it.bins) / rows
+            gaps.append(f"{it.name} {gap:.3f}")
+        return f"mean gap between confidence and accuracy: {', '.join(gaps)}"
+
+    def paint(self, axes: Axes) -> None:
+        """Paint the diagonal and a line for each model."""
         axes.plot([0, 1], [0, 1], color=_INK, linestyle=_DASHES[2], linewidth=1, label="as sure as right")
-        for it in chart.sides:
+        for it in self.sides:
             sure, right = [x for x, _, _ in it.bins], [y for _, y, _ in it.bins]
             marker, colour = ("s", _BASE) if it.is_base else ("o", _MINE)
             dash = _DASHES[1] if it.is_base else _DASHES[0]
@@ -87,28 +184,49 @@ def draw_reliability(chart: Reliability) -> str:
         axes.set_ylabel("accuracy")
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
-    return _drawn(paint, 4.8, 4.2, f"reliability-{chart.caption}")
 
+@dataclass(frozen=True, kw_only=True)
+class Intervals(Chart):
+    """A chart of values with the intervals they lie in.
 
-def draw_intervals(chart: Intervals) -> str:
-    """Return values with their intervals as an SVG element, one row for each."""
+    Attributes:
+        across: the title of the horizontal axis.
+        names: one for each row.
+        values: value, low and high of the candidate.
+        base: the same of the base; empty without one.
+    """
 
-    def paint(axes: Axes) -> None:
-        sides = [("candidate", chart.values, _MINE, "o", -0.14 if chart.base else 0.0)]
-        sides += [("base", chart.base, _BASE, "s", 0.14)] if chart.base else []
+    across: str
+    names: tuple[str, ...]
+    values: tuple[tuple[float, float, float], ...]
+    base: tuple[tuple[float, float, float], ...] = ()
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """As high as its rows."""
+        return 6.4, 1.2 + 0.34 * len(self.names)
+
+    @property
+    def words(self) -> str:
+        """The range of the values."""
+        values = [it[0] for it in self.values]
+        return f"{len(values)} rows, {self.across} from {min(values):.3g} to {max(values):.3g}"
+
+    def paint(self, axes: Axes) -> None:
+        """Paint a row for each value."""
+        sides = [("candidate", self.values, _MINE, "o", -0.14 if self.base else 0.0)]
+        sides += [("base", self.base, _BASE, "s", 0.14)] if self.base else []
         for name, values, colour, marker, shift in sides:
             middle, places = [it[0] for it in values], [row + shift for row in range(len(values))]
             ends = [[it[0] - it[1] for it in values], [it[2] - it[0] for it in values]]
             axes.errorbar(
                 middle, places, xerr=ends, fmt=marker, color=colour, markersize=5, capsize=3, label=name, linewidth=1.4
             )
-        axes.set_yticks(range(len(chart.names)), [_short(it) for it in chart.names])
+        axes.set_yticks(range(len(self.names)), [_short(it) for it in self.names])
         axes.invert_yaxis()
-        axes.set_xlabel(_short(chart.across))
+        axes.set_xlabel(_short(self.across))
         # Below all rows, where no value can be.
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
-
-    return _drawn(paint, 6.4, 1.2 + 0.34 * len(chart.names), f"intervals-{chart.caption}")
 
 
 def _short(text: str) -> str:
@@ -117,18 +235,12 @@ def _short(text: str) -> str:
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def _drawn(paint: Callable[[Axes], None], width: float, height: float, prefix: str) -> str:
-    """Return what is painted on axes as an SVG element, whose ids no other element of the page has.
-
-    Args:
-        paint: paints.
-        width: the width in inches, which tells the size of letters beside it.
-        height: the height.
-        prefix: what tells this chart from others.
+def draw(chart: Chart) -> str:
+    """Return a chart as an SVG element, whose ids no other element of the page has.
 
     Raises:
-        ArithmeticError: numbers are too far apart.
-        ValueError: likewise.
+        ArithmeticError: Numbers are too far apart.
+        ValueError: Likewise.
     """
     content = io.StringIO()
     with rc_context(_SETTINGS), warnings.catch_warnings(), np.errstate(over="raise"):
@@ -136,11 +248,11 @@ def _drawn(paint: Callable[[Axes], None], width: float, height: float, prefix: s
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         # Names of any length may leave no room for the axes; the numbers are in the table beside.
         warnings.filterwarnings("ignore", "constrained_layout not applied", UserWarning)
-        figure = Figure(figsize=(width, height), layout="constrained")
-        paint(figure.subplots())
+        figure = Figure(figsize=chart.size, layout="constrained")
+        chart.paint(figure.subplots())
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(content, format="svg", transparent=True, metadata=nothing)
-    return _for_page(content.getvalue(), re.sub(r"\W+", "-", prefix))
+    return _for_page(content.getvalue(), re.sub(r"\W+", "-", f"{type(chart).__name__.lower()}-{chart.caption}"))
 
 
 def _for_page(svg: str, prefix: str) -> str:

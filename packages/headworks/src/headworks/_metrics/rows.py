@@ -1,0 +1,229 @@
+"""Sums over rows that count more or less, of which every metric is a function, so that a bootstrap can draw them.
+
+The rows of a group can then be summed first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from headworks.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    from headworks._metrics.condition import Subject
+    from headworks._metrics.predictions import Predictions
+
+    Floats: TypeAlias = NDArray[np.float64]
+
+__all__ = ["RowSums", "Rows", "row_sums"]
+
+_BINS = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowSums:
+    """A metric of one training, as a function of sums over the rows.
+
+    Attributes:
+        columns: the numbers of each row that are summed, (N, C).
+        value: gives the metric for each of B sums, (B, C) -> (B,).
+        badness: how badly each row is predicted, from 0 to 1 for the worst that was seen, (N,).
+        is_count: whether a row is only right or wrong.
+        worst: the numbers of a row that is predicted as badly as any could be, or as any was seen to be, (C,).
+        best: the numbers of one that is predicted as well, (C,).
+        excess: by how much the metric of a sample may exceed the true one on average, given draws, (B, C).
+    """
+
+    columns: Floats
+    value: Callable[[Floats], Floats]
+    badness: Floats
+    is_count: bool = True
+    worst: Floats
+    best: Floats
+    excess: Callable[[Floats], float] = lambda _: 0.0
+
+    def __call__(self, weights: Floats) -> Floats:
+        """Return the metric for each of B weightings of the rows, (B, N) -> (B,)."""
+        return self.value(weights @ self.columns)
+
+
+def row_sums(subject: Subject, predictions: Predictions, seed: int) -> RowSums:
+    """Return the sums that a metric is computed from.
+
+    Args:
+        subject: The metric.
+        predictions: The rows that it is about, N of them.
+        seed: The place of the seed among the predictions' seeds.
+
+    Raises:
+        ConfigurationError: The file lacks a column that the metric is computed from.
+    """
+    compute = subject.definition.sums
+    if compute is None:
+        message = f"{subject.metric} is measured, and not computed from predictions."
+        raise ConfigurationError(message)
+    return compute(Rows(subject, predictions, seed))
+
+
+class Rows:
+    """The rows of one training, and the sums that metrics are made of.
+
+    Attributes:
+        label: the class that a metric is about; empty for all.
+    """
+
+    def __init__(self, subject: Subject, predictions: Predictions, seed: int) -> None:
+        self.label = subject.label
+        self._metric = subject.metric
+        self._predictions = predictions
+        self._seed = seed
+
+    def _of_seed(self, values: NDArray[np.generic] | None, what: str) -> Floats:
+        """Return the values of the training."""
+        if values is None:
+            message = f"{self._metric} is computed from {what}, which {self._predictions.source} does not have."
+            raise ConfigurationError(message)
+        return values[self._seed]  # type: ignore[no-any-return]  # a column of numbers
+
+    @property
+    def errors(self) -> Floats:
+        """The errors of a regression, (N,)."""
+        return self._of_seed(self._predictions.errors, "an `error` column")
+
+    @property
+    def labels(self) -> NDArray[np.str_]:
+        """The true classes, (N,)."""
+        return self._predictions.labels
+
+    @property
+    def predicted(self) -> NDArray[np.str_]:
+        """The predicted classes, (N,); empty where there is no prediction."""
+        is_classification = self._predictions.errors is None
+        classes: NDArray[np.generic] = self._of_seed(
+            self._predictions.predicted if is_classification else None, "classes"
+        )
+        return classes  # type: ignore[return-value]  # a column of texts
+
+    @property
+    def is_right(self) -> NDArray[np.bool_]:
+        """Which rows are predicted right, (N,)."""
+        is_right: NDArray[np.bool_] = self.predicted == self.labels
+        return is_right
+
+    @property
+    def _probabilities(self) -> tuple[Floats, NDArray[np.bool_]]:
+        """The probability of each class, and which class is the true one, (N, K)."""
+        probabilities = self._of_seed(self._predictions.probabilities, "`probabilities`")
+        return probabilities, self.labels[:, None] == np.array(self._predictions.classes)
+
+    @property
+    def squares(self) -> Floats:
+        """The squared distance of the probabilities from the true class, (N,)."""
+        probabilities, truth = self._probabilities
+        squares: Floats = np.square(probabilities - truth).sum(axis=1)
+        return squares
+
+    @property
+    def surprises(self) -> Floats:
+        """The negative logarithm of the true class's probability in nats, (N,)."""
+        probabilities, truth = self._probabilities
+        # As likely as the smallest step of a double: a class that was held impossible costs much, not everything.
+        logarithms: Floats = np.log(np.maximum(probabilities[truth], np.finfo(float).eps))
+        return -logarithms
+
+    def share_right(self) -> RowSums:
+        """Return the share of rows that are predicted right."""
+        right = self.is_right.astype(float)
+        return RowSums(
+            columns=np.stack([right, np.ones(len(right))], axis=1),
+            value=lambda sums: sums[:, 0] / sums[:, 1],
+            badness=1 - right,
+            worst=np.array([0.0, 1.0]),
+            best=np.array([1.0, 1.0]),
+        )
+
+    def mean(self, costs: Floats, mistake: float = 0.0, *, is_root: bool = False) -> RowSums:
+        """Return the mean of costs.
+
+        Args:
+            costs: A number for each row, (N,), the smaller the better.
+            mistake: The least that a mistake costs.
+            is_root: Whether the metric is the square root of the mean.
+        """
+        low, worst = float(costs.min()), max(mistake, float(costs.max()))
+
+        def value(sums: Floats) -> Floats:
+            means: Floats = sums[:, 0] / sums[:, 1]
+            return np.sqrt(means) if is_root else means
+
+        return RowSums(
+            columns=np.stack([costs, np.ones(len(costs))], axis=1),
+            value=value,
+            badness=(costs - low) / (worst - low) if worst != low else np.zeros(len(costs)),
+            is_count=False,
+            worst=np.array([worst, 1.0]),
+            best=np.array([low, 1.0]),
+        )
+
+    def over_classes(self, classes: Sequence[str], *, label_weight: float) -> RowSums:
+        """Return the mean over classes of hits by a mean of predictions and labels, 0 for a class without either.
+
+        Args:
+            classes: K classes.
+            label_weight: How much the labels of a class count in that mean: 0 for precision, a half for F1.
+        """
+        is_label, is_predicted = (side[:, None] == np.array(classes) for side in (self.labels, self.predicted))
+        is_predicted |= (self.predicted == "")[:, None] & ~is_label  # a lost row is taken for another class, the worst
+        both, label, predicted = (it.astype(float) for it in (is_label & is_predicted, is_label, is_predicted))
+        number = len(classes)
+        order = label.sum(axis=0).argsort(kind="stable")  # a row counts most where there are fewest
+        rarest, missed = np.zeros(number), np.zeros(number)
+        rarest[order[:1]], missed[order[:2]] = 1.0, 1 - label_weight
+
+        def value(sums: Floats) -> Floats:
+            total = sums[:, number:]
+            shares: Floats = np.divide(sums[:, :number], total, out=np.zeros_like(total), where=total > 0)
+            return shares.mean(axis=1)
+
+        return RowSums(
+            columns=np.concatenate([both, (1 - label_weight) * predicted + label_weight * label], axis=1),
+            value=value,
+            badness=1 - self.is_right.astype(float),
+            worst=np.concatenate([np.zeros(number), missed]),
+            best=np.concatenate([rarest, rarest]),
+        )
+
+    def calibration_error(self) -> RowSums:
+        """Return the expected calibration error over 15 bins of equal width.
+
+        Source:
+            Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks" (2017), equation 3.
+        """
+        is_right = self.is_right
+        confidence = self._of_seed(self._predictions.confidence, "`probabilities` or a `score` column")
+        bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+        gaps = np.zeros((len(confidence), _BINS + 1))
+        gaps[np.arange(len(confidence)), bins] = is_right - confidence
+        gaps[:, _BINS] = 1
+        last, one = np.arange(_BINS + 1) == bins.max(), np.arange(_BINS + 1) == _BINS
+
+        def excess(sums: Floats) -> float:
+            # A gap whose true value is 0 has a mean size of sqrt(2 / pi) times its standard deviation.
+            return float((sums[:, :_BINS] / sums[:, _BINS:]).std(axis=0).sum() * np.sqrt(2 / np.pi))
+
+        return RowSums(
+            columns=gaps,
+            value=lambda sums: np.abs(sums[:, :_BINS]).sum(axis=1) / sums[:, _BINS],
+            badness=1 - is_right.astype(float),
+            worst=one - last * confidence.max(),
+            best=one.astype(float),
+            excess=excess,
+        )
