@@ -55,13 +55,13 @@ class Noxfile:
         key: changes with any of the files that make it up.
     """
 
-    def __init__(self, snapshot: Snapshot, memory: Memory, covered: Iterable[str] = ()) -> None:
+    def __init__(self, snapshot: Snapshot, memory: Memory, in_digest: Iterable[str] = ()) -> None:
         """Read the noxfile and its imports, or remember them.
 
         Args:
             snapshot: the tree.
             memory: remembers the facts about each module.
-            covered: files of which every session has its part already.
+            in_digest: files of which every session has its part in the digest.
 
         Raises:
             UsageError: there is no noxfile.
@@ -69,7 +69,7 @@ class Noxfile:
         self._snapshot = snapshot
         self._memory = memory
         self._prefix = snapshot.repository.prefix
-        self._covered = sorted(covered)
+        self._in_digest = sorted(in_digest)
         if snapshot.listing.get(os.fsencode(self._prefix + _FILE)) is None:
             message = (
                 f"There is no noxfile.py in {snapshot.repository.root} that git knows: it is missing or ignored. "
@@ -121,12 +121,12 @@ class Noxfile:
         name = os.fsencode(path)
         mode, oid = self._snapshot.listing.get(name) or (b"", b"")
         self._ids[path] = oid.decode()
-        key = digest(name, mode, oid, *map(os.fsencode, self._covered))
+        key = digest(name, mode, oid, *map(os.fsencode, self._in_digest))
         facts: dict[str, Any] | None = self._memory.get("module", key)
         if facts is None:
             from headworks._noxfile.parts import read_module
 
-            facts = read_module(self._snapshot.read([name])[name], path.removeprefix(self._prefix), self._covered)
+            facts = read_module(self._snapshot.read([name])[name], path.removeprefix(self._prefix), self._in_digest)
             self._memory.put("module", key, facts)
         return facts
 

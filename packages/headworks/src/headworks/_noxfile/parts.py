@@ -21,13 +21,13 @@ __all__ = ["read_module"]
 _SETTINGS = "settings"  # the name of the part that every session has
 
 
-def read_module(source: bytes, path: str, covered: Iterable[str] = ()) -> dict[str, Any]:
+def read_module(source: bytes, path: str, in_digest: Iterable[str] = ()) -> dict[str, Any]:
     """Return the facts about a module.
 
     Args:
         source: its content.
         path: where it is, relative to the noxfile's folder.
-        covered: files of which every session has its part already.
+        in_digest: files of which every session has its part in the digest.
 
     Returns:
         `imports`: the modules that it imports; `dynamic`: why its code may reach any name, empty where it may not;
@@ -36,7 +36,7 @@ def read_module(source: bytes, path: str, covered: Iterable[str] = ()) -> dict[s
         other sessions.
     """
     try:
-        scan = Scan(source, path, covered)
+        scan = Scan(source, path, in_digest)
     except (SyntaxError, ValueError, RecursionError) as error:
         everything: PackedReads = ([HOLE], [], "")
         unread = {"imports": [], "dynamic": f"it cannot be parsed: {error}", "sessions": {}, "notifies": False}

@@ -50,20 +50,20 @@ class Scan:
         load_parts: the code that is executed when the module is loaded.
     """
 
-    def __init__(self, source: bytes, path: str, covered: Iterable[str] = ()) -> None:
+    def __init__(self, source: bytes, path: str, in_digest: Iterable[str] = ()) -> None:
         """Parse a module.
 
         Args:
             source: its content.
             path: where it is, relative to the noxfile's folder.
-            covered: files of which every session has its part already.
+            in_digest: files of which every session has its part in the digest.
 
         Raises:
             SyntaxError: this Python cannot parse it.
             ValueError: it is not text.
         """
         body = ast.parse(source).body
-        self._covered = frozenset(covered)
+        self._in_digest = frozenset(in_digest)
         self._origins: dict[str, str] = {}
         self.imports: set[str] = set()
         self.dynamic = ""
@@ -107,7 +107,7 @@ class Scan:
         reads = read_calls(on_load, self._paths, self.full_name, self.definitions)
         # A session may read any file that it is told to; here, only those count that its code names in full.
         named = read_calls(later, self._paths, self.full_name, self.definitions).content
-        reads.content |= {path for path in named if HOLE not in path} - self._covered
+        reads.content |= {path for path in named if HOLE not in path} - self._in_digest
         return reads
 
     def _inspect(self, body: list[ast.stmt]) -> None:

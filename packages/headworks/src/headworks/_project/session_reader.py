@@ -44,6 +44,8 @@ class _Maker:
         self._project = project
         self._codes = {name: project.noxfile.code(name) for name in project.noxfile.sessions()}
         self._unknown = project.noxfile.code("")
+        tables = (name for name in project.pyproject.tables if name.startswith("[tool."))
+        self._tools = {name.removeprefix("[tool.").removesuffix("]") for name in tables}
 
     def session(self, listed: ListedSession) -> Session:
         """Return a session."""
@@ -64,7 +66,7 @@ class _Maker:
             packages=packages,
             inputs=self._inputs(filled, fill),
             groups=self._known("groups", filled.groups, self._project.pyproject.groups, fill),
-            tools=self._known("tools", filled.tools, self._tools(), fill),
+            tools=self._known("tools", filled.tools, self._tools, fill),
             env=tuple(dict.fromkeys((*table.env, *(filled.env or ())))),
             ignore=fill.paths("ignore", ignore),
             needs=tuple(dict.fromkeys((*fill.texts(filled.needs or ()), *requires))),
@@ -114,10 +116,6 @@ class _Maker:
                 message = f"{fill.place}: {key} has {name!r}, which is not there.{suggestion(name, known)}"
                 raise ConfigurationError(message)
         return filled
-
-    def _tools(self) -> set[str]:
-        """Return the names of the tools that the root's pyproject.toml configures."""
-        return {name[len("[tool.") : -1] for name in self._project.pyproject.tables if name.startswith("[tool.")}
 
     def _uncached(self, code: SessionCode, row: Row | None) -> str:
         """Return why a session always runs; empty where it does not."""

@@ -1,4 +1,4 @@
-"""The table that an existing nox repository can start with."""
+"""The table that `headworks init` writes for an existing nox repository."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["with_table"]
 
 _HEAD = """\
 [tool.headworks]
-# Files that no session depends on which names its packages. Add what only people read.
+# Files that no session with `packages` depends on. Add the files that only people read.
 ignore = [{ignore}]
 
-# What each session depends on: `headworks plan` shows what follows from it, `headworks explain SESSION` everything.
+# The dependencies of each session: `headworks plan` shows the sessions to run, `headworks explain SESSION` all parts.
 #   packages = [ "..." ]  packages, with all that they need; "{{package}}" stands for a parameter; without it, all files
 #   inputs   = [ "..." ]  patterns of further files
 #   needs    = [ "..." ]  sessions that must pass before, whose outputs it reads
-#   outputs  = [ "..." ]  what it leaves behind for others; may have "{{python}}" in it
+#   outputs  = [ "..." ]  files and folders that it writes for others; may have "{{python}}" in it
 #   groups   = [ "..." ]  the dependency groups that it installs; without it, all of them
 #   tools    = [ "..." ]  the [tool.*] tables that count for it; without it, all of them
 #   env      = [ "..." ]  environment variables that it reads; no others reach it, but those every program needs
-#   cache    = false      where time or the network decide how it ends
+#   cache    = false      its outcome depends on time or the network
 [tool.headworks.sessions]
 """
 _PROSE = (
@@ -58,15 +58,12 @@ def with_table(content: bytes, sessions: Iterable[Session], files: Iterable[str]
     if "headworks" in table(parse(content, "pyproject.toml"), "tool"):
         message = "pyproject.toml has a table [tool.headworks] already; `headworks plan` shows what follows from it."
         raise UsageError(message)
-    text = _HEAD.format(ignore=_listed(_prose(files))) + "\n".join(_rows(list(sessions))) + "\n"
+    # Of names that are not printable, TOML may not be able to hold all.
+    prose = sorted(name for name in files if name.isprintable() and name.partition(".")[0].upper().startswith(_PROSE))
+    text = _HEAD.format(ignore=_listed(prose)) + "\n".join(_rows(list(sessions))) + "\n"
     separator = "" if not content else "\n" if content.endswith(b"\n") else "\n\n"
     newline = "\r\n" if b"\r\n" in content else "\n"
     changed = content + (separator + text).replace("\n", newline).encode()
-    _check(changed, text)
-    return changed
-
-
-def _check(changed: bytes, text: str) -> None:
     try:
         parse(changed, "pyproject.toml")
     except ConfigurationError:
@@ -74,6 +71,7 @@ def _check(changed: bytes, text: str) -> None:
             f"No table can be added at the end of pyproject.toml, which has `tool = ...`. Put this into it:\n\n{text}"
         )
         raise UsageError(message) from None
+    return changed
 
 
 def _rows(sessions: list[Session]) -> list[str]:
@@ -93,11 +91,6 @@ def _row(name: str, instances: list[Session], sessions: list[Session]) -> str:
     if any(session.has_unknown_needs for session in instances):
         return f"# {row}  # give it the needs that its requires= stands for"
     return row if any(session.is_planned for session in instances) else f"# {row}  # a bare nox does not run it"
-
-
-def _prose(files: Iterable[str]) -> list[str]:
-    """Return the files that are surely for people alone, but for those whose names TOML may not be able to hold."""
-    return sorted(name for name in files if name.isprintable() and name.partition(".")[0].upper().startswith(_PROSE))
 
 
 def _listed(texts: Iterable[str]) -> str:
