@@ -21,7 +21,7 @@ OWN = [
     *(Path("benchmarks", f"{it}.py") for it in ("edges", "gate", "gate_worlds", "peers", "scheduling", "speed")),
     Path("benchmarks/workspaces.py"),
     *(Path("docs", it) for it in ("benchmarks.md", f"reference/{ENGINE}.md", "soundness.md")),
-    *(Path("tests", it) for it in ("test_engine_from_release.py", "test_report.py")),
+    *(Path("tests", it) for it in ("test_architecture.py", "test_engine_from_release.py", "test_report.py")),
 ]
 CAMPAIGN = f'run_campaign(session, "{ENGINE}"'
 GROUPS = ["browser"]  # dependency groups of removed tests

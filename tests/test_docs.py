@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -61,19 +60,6 @@ def test_every_option_of_headworks_that_a_page_names_exists() -> None:
     used = {(page, command, option) for page, command, rest in called for option in re.findall(r"--[a-z-]{2,}", rest)}
     assert {"plan", "run", "store"} <= set(helps)
     assert {it for it in used if it[2] not in helps[it[1]]} == set()
-
-
-def test_the_architecture_names_every_room_in_the_order_of_the_contract() -> None:
-    """A room that is made, moved or removed is so in the document as well."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
-        "contracts"
-    ]
-    [layers] = [it["layers"] for it in contracts if it.get("containers") == ["headworks"]]
-    folders = {path.parent.name for path in (ROOT / "packages/headworks/src/headworks").glob("_*/__init__.py")}
-    rooms = [set(layer.split(" | ")) & folders for layer in layers]
-    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (`_.*?) \|", page, flags=re.MULTILINE)
-    assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == list(filter(None, rooms))
 
 
 @pytest.mark.parametrize(
