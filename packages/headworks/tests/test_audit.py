@@ -118,7 +118,7 @@ def test_without_strace_it_says_what_it_cannot_see(
     demo: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Python's hooks see Python."""
-    monkeypatch.setattr("headworks._audit.watch.make_watch", HookWatch)
+    monkeypatch.setattr("headworks._commands.audit.make_watch", HookWatch)
     assert main(["audit", "dirty"]) == 0
     said = capsys.readouterr().out
     assert "watched by Python's audit hooks.\nNot seen are files that other programs open" in said

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from headworks import _cli, errors
+from headworks import __main__, _cli, errors
 from headworks._nearest import suggestion
 
 FULL = Path("/dev/full")
@@ -185,27 +185,39 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
     [
         ("os", ["store", "ls"], 0, "There is no such verdict in "),
         ("os", ["store", "forget", "none"], 2, "has no verdict of 'none'"),
-        ("threading", ["store", "ls"], 0, "and the interpreter goes on"),
+        ("os", ["nothing"], 2, "There is no command 'nothing'"),
+        ("atexit", ["store", "ls"], 0, "and the interpreter goes on"),
     ],
 )
 def test_a_program_ends_at_once_where_nothing_waits_for_that(
     first: str, arguments: list[str], code: int, said: str
 ) -> None:
     """All that it said is written, and the exit code is that of the command; coverage would wait for the end."""
-    script = f"import sys, {first}; from headworks import _cli; sys.argv[1:] = {arguments}; print('at first')"
-    script += "; code = _cli.program(); print('and the interpreter goes on'); sys.exit(code)"
+    script = f"import sys, {first}; from headworks.__main__ import program; sys.argv[1:] = {arguments}"
+    script += "; print('at first'); code = program(); print('and the interpreter goes on'); sys.exit(code)"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == code
     assert said in done.stdout + done.stderr
     assert done.stdout.startswith("at first\n")
-    assert ("goes on" in done.stdout) == (first == "threading")
+    assert ("goes on" in done.stdout) == (first == "atexit")
+
+
+def test_a_program_does_not_wait_for_a_call_that_was_left_behind(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter would wait for its threads."""
+    ended: list[int] = []
+    monkeypatch.setattr(_cli, "has_abandoned", lambda: True)
+    monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setattr(sys, "argv", ["headworks", "probe"])
+    _cli.program()
+    assert ended == [0]
+    assert probe.given == {"base": None}
 
 
 def test_a_program_returns_its_code(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where something else runs in the process, as tests do."""
     monkeypatch.setattr(gc, "set_threshold", lambda _number: None)
     monkeypatch.setattr(sys, "argv", ["headworks", "probe"])
-    assert _cli.program() == 0
+    assert __main__.program() == 0
     assert probe.given == {"base": None}

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import subprocess
-import sys
 import tomllib
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -125,7 +122,7 @@ def test_no_session_is_said(
 ) -> None:
     """An empty plan is no silent one."""
     monkeypatch.chdir(monorepo.root)
-    monkeypatch.setattr("headworks._plan.selection.select", lambda _sessions, _names: [])
+    monkeypatch.setattr("headworks._plan.plan.select", lambda _sessions, _names: [])
     assert shown(capsys, "plan") == "There is no session to plan.\n"
 
 
@@ -366,31 +363,6 @@ def test_the_package_gives_the_same_as_the_command(inside: Monorepo) -> None:
     assert {it.state for it in headworks.plan(inside.root).sessions} == {"cached", "run"}
     with pytest.raises(AttributeError, match="module 'headworks' has no attribute 'plam'"):
         headworks.plam  # noqa: B018  # asking is the point
-
-
-RECORD = """
-import sys, headworks
-from headworks._store.store import Store
-from headworks._store.verdict import Verdict
-store = Store.default(".")
-for it in headworks.plan(".").sessions:
-    store.record(Verdict(session=it.session.name, digest=it.digest, passed=True, finished="2026-11-24T01:02:03Z",
-        seconds=1.0, commit="", platform="", outputs={}, components={}), ".")
-"""
-
-
-def test_a_start_imports_nothing_that_is_slow(scratch: Scratch) -> None:
-    """A plan in which nothing runs needs no module of the standard library that takes long to import."""
-    scratch.commit({"noxfile.py": "import nox\n\n\n@nox.session\ndef lint(session): pass\n"})
-    show = "import sys; from headworks import _cli; _cli.main(['plan']); print(*sys.modules)"
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    for script in (RECORD, show):
-        command = [sys.executable, "-I", "-c", script]
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, cwd=scratch.root)
-    shown = done.stdout.splitlines()
-    slow = {"argparse", "ast", "dataclasses", "functools", "hashlib", "inspect", "json", "pathlib", "re", "subprocess"}
-    assert shown[0] == "Cached: 1 session, which took 1.0 s"
-    assert not (slow | {"tempfile", "tomllib", "typing"}) & set(shown[-1].split())
 
 
 def test_a_table_is_started(

@@ -19,7 +19,7 @@ import pytest
 
 from headworks._cli import main
 from headworks._commands import run
-from headworks._quick.sha256 import digest
+from headworks._hashes import digest
 from headworks._store.store import Store
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from headworks._quick.answers import are_settled
 from headworks._quick.memory import Memory
-from headworks._quick.stamps import are_settled
 from headworks._tree.git import Repository
 from headworks._tree.large_files import LARGE
 from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot

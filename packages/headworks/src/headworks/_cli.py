@@ -2,19 +2,23 @@
 
 A command NAME is a module `_commands.NAME` with `add_arguments(parser)` and `run(arguments) -> int`; its docstring's
 first line is its help. Where it says `accepts_extra_args = True`, it gets what follows `--` as `extra`. Only the module
-of the command that was asked for is imported, and argparse only where the arguments are not plain ones.
+of the command that was asked for is imported.
 """
 
 from __future__ import annotations
 
-import gc
+import argparse
+import contextlib
 import os
 import sys
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from headworks._lines import complain, say, shown
-from headworks.errors import CannotDecideError, HeadworksError, UsageError
+from headworks._nearest import suggestion
+from headworks._store.patience import has_abandoned
+from headworks.errors import Exit, HeadworksError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["main", "program"]
 
 _COMMANDS = "_commands"
-_BROKEN_PIPE = 141  # 128 and the number of SIGPIPE
-_GARBAGE = 100_000  # objects after which the interpreter looks for circles among them, which a plan hardly makes
 
 
 def _names() -> list[str]:
@@ -55,8 +57,6 @@ def _command(name: str) -> Command:
 
 def _unknown(name: str) -> UsageError:
     """Return the error for a command that there is not."""
-    from headworks._nearest import suggestion
-
     message = f"There is no command {name!r}.{suggestion(name, _names())} See `headworks --help`."
     return UsageError(message)
 
@@ -86,26 +86,11 @@ def _overview() -> str:
     )
 
 
-def _parse(name: str, command: Command, rest: list[str]) -> Any:  # noqa: ANN401  # argparse's Namespace or our own
-    """Return the arguments of a command."""
-    from headworks._quick.arguments import Arguments
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints do nothing but be shown."""
 
-    plain = Arguments()
-    command.add_arguments(plain)
-    values = plain.parse(rest)
-    if values is not None:
-        return values
-    import argparse
-
-    class Parser(argparse.ArgumentParser):
-        """A parser whose complaints do nothing but be shown."""
-
-        def error(self, message: str) -> NoReturn:
-            super().error(shown(message))
-
-    parser = Parser(prog=f"headworks {name}", description=_first_line(command), allow_abbrev=False)
-    command.add_arguments(parser)
-    return parser.parse_args(rest)
+    def error(self, message: str) -> NoReturn:
+        super().error(shown(message))
 
 
 def _run(arguments: list[str]) -> int:
@@ -115,7 +100,7 @@ def _run(arguments: list[str]) -> int:
         say(_overview())
         return 0
     if name == "--version":
-        from importlib.metadata import version
+        from importlib.metadata import version  # which takes 20 ms to import
 
         say(f"headworks {version('headworks')}")
         return 0
@@ -124,7 +109,9 @@ def _run(arguments: list[str]) -> int:
     if getattr(command, "accepts_extra_args", False):
         dashes = rest.index("--") if "--" in rest else len(rest)
         rest, extra = rest[:dashes], rest[dashes + 1 :]
-    values = _parse(name, command, rest)
+    parser = _Parser(prog=f"headworks {name}", description=_first_line(command), allow_abbrev=False)
+    command.add_arguments(parser)
+    values = parser.parse_args(rest)
     if extra is not None:
         values.extra = extra
     return command.run(values)
@@ -137,9 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: what follows the program's name; by default that of this process.
 
     Returns:
-        0 passed, 1 a session or gate failed, 2 usage or configuration, 3 cannot decide, as where a disk is full; as
-        shells have it, 130 where somebody interrupted it and 141 where nobody reads on, so that neither is taken for
-        passed.
+        One of `Exit`.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # somebody closed it, and so does not want to read it
@@ -153,14 +138,14 @@ def main(arguments: list[str] | None = None) -> int:
         complain(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        return 130
+        return Exit.INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         _discard_output()
-        return _BROKEN_PIPE
+        return Exit.BROKEN_PIPE
     except OSError as error:
         _discard_output()
         complain(f"the system refused: {error}. Until that is mended, nothing counts as passed.")
-        return CannotDecideError.exit_code
+        return Exit.UNDECIDED
     return code
 
 
@@ -176,20 +161,12 @@ def program() -> int:
     """Run the command line as all that this process does, and return its exit code.
 
     Where nothing can have asked to be called at the end and no thread can still run, the process ends here and now:
-    taking the interpreter apart would be a tenth of a small plan. So it does where a call to a remote store was left
-    behind, such as the look-up of a name, for whose threads the interpreter would wait.
+    taking the interpreter apart takes 15 ms. So it does where a call to a remote store was left behind, such as the
+    look-up of a name, for whose threads the interpreter would wait.
     """
-    gc.set_threshold(_GARBAGE)
     code = main()
-    patience = sys.modules.get("headworks._store.patience")
-    is_left = patience is not None and patience.has_abandoned()
-    if is_left or sys.modules.keys().isdisjoint(
-        {"atexit", "threading"}
-    ):  # pragma: no cover  # measuring coverage uses both
-        try:
+    if has_abandoned() or ("atexit" not in sys.modules and threading.active_count() == 1):
+        with contextlib.suppress(OSError):  # nobody reads on
             sys.stdout.flush()
-            sys.stderr.flush()
-        except OSError:  # which the interpreter reports as it ends
-            return code
         os._exit(code)
     return code

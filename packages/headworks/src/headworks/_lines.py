@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["complain", "say", "shown", "text_of"]
+__all__ = ["as_complained", "as_said", "complain", "say", "shown", "text_of"]
 
 _ANYWHERE = ("##[", "##vso[")  # begin commands to GitHub's and Azure's runners wherever they stand in a line
 
@@ -34,14 +34,23 @@ def text_of(lines: Iterable[str]) -> str:
     return "".join(f"{shown(it)}\n" for it in lines)
 
 
+def as_said(text: str) -> str:
+    """Return a text as `say` writes it, with a line end."""
+    return text_of(text.removesuffix("\n").split("\n"))
+
+
 def say(text: str) -> None:
-    """Write a text to the standard output, with a line end."""
-    sys.stdout.write(text_of(text.removesuffix("\n").split("\n")))
+    """Write a text to the standard output."""
+    sys.stdout.write(as_said(text))
+
+
+def as_complained(message: str) -> str:
+    """Return a message, if it is one, as `complain` writes it; further lines of it, as of another program, below it."""
+    return text_of(f"headworks: {message}".replace("\n", "\n  ").split("\n")) if message else ""
 
 
 def complain(message: str) -> None:
-    """Write a message, if it is one, to the standard error; further lines of it, as of another program, stand below."""
-    if not message:
-        return
-    sys.stderr.write(text_of(f"headworks: {message}".replace("\n", "\n  ").split("\n")))
-    sys.stderr.flush()
+    """Write a message, if it is one, to the standard error."""
+    if message:
+        sys.stderr.write(as_complained(message))
+        sys.stderr.flush()

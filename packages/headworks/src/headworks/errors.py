@@ -1,4 +1,4 @@
-"""What can go wrong, each with the exit code that the command ends with.
+"""Errors, and all exit codes.
 
 HeadworksError
 ├── UsageError              2  the command was asked for something that is not there
@@ -10,9 +10,12 @@ HeadworksError
 A message says what happened, where, and what to do next.
 """
 
+from enum import IntEnum
+
 __all__ = [
     "CannotDecideError",
     "ConfigurationError",
+    "Exit",
     "HeadworksError",
     "SessionFailedError",
     "StoreError",
@@ -20,10 +23,21 @@ __all__ = [
 ]
 
 
+class Exit(IntEnum):
+    """The exit codes of the command; one that is not 0 never counts as passed."""
+
+    PASSED = 0  # or was asked for nothing that could fail
+    FAILED = 1  # a session or a gate failed
+    USAGE = 2  # the command line or a file of the repository says something wrong
+    UNDECIDED = 3  # what was found is not enough to decide, as where a disk is full
+    INTERRUPTED = 130  # somebody pressed Ctrl-C; as shells have it, 128 and the number of SIGINT
+    BROKEN_PIPE = 141  # nobody reads what is written; 128 and the number of SIGPIPE
+
+
 class HeadworksError(Exception):
     """Anything that Headworks reports in one message and without a traceback."""
 
-    exit_code = 2
+    exit_code = Exit.USAGE
 
 
 class UsageError(HeadworksError):
@@ -41,10 +55,10 @@ class StoreError(HeadworksError, OSError):
 class SessionFailedError(HeadworksError):
     """A session ended with a failure."""
 
-    exit_code = 1
+    exit_code = Exit.FAILED
 
 
 class CannotDecideError(HeadworksError):
     """What was found is not enough to decide, which is never a pass."""
 
-    exit_code = 3
+    exit_code = Exit.UNDECIDED

@@ -6,16 +6,26 @@ and not read is advice: a change to it runs the session for nothing. Nothing is 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import tempfile
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headworks._audit.compare import compare, declared_files
+from headworks._audit.watch import make_watch
 from headworks._lines import complain, say, shown, text_of
 from headworks._plan.plan import plan
 from headworks._quantities import count_text
+from headworks._run.display import Display
+from headworks._run.outcome import exit_code
+from headworks._run.session import run_plan
+from headworks._run.task import Settings
 from headworks._store.store import Store
 from headworks._tree.git import Repository
-from headworks.errors import UsageError
+from headworks.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from headworks._audit.compare import Findings
@@ -36,12 +46,6 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """Audit and return the exit code."""
-    import tempfile
-    import time
-    from pathlib import Path
-
-    from headworks._audit.watch import make_watch
-
     root = Repository(os.getcwd()).root
     store = Store.default(root)
     planned = plan(root, store=store, sessions=arguments.sessions)
@@ -55,7 +59,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
         findings = _findings(planned, name, watch, since)
     text = _json(name, findings, watch) if arguments.format == "json" else _text(name, findings, watch)
     say(text)
-    return 1 if findings.undeclared or findings.ignored else 0
+    return Exit.FAILED if findings.undeclared or findings.ignored else Exit.PASSED
 
 
 def _one(planned: Plan, names: list[str]) -> str:
@@ -72,30 +76,20 @@ def _one(planned: Plan, names: list[str]) -> str:
 
 def _watched(planned: Plan, name: str, store: Store, watch: Watch) -> tuple[dict[str, Outcome], bool]:
     """Run a session watched, and before it, unwatched, what it needs."""
-    from headworks._run.display import Display
-    from headworks._run.session import run_plan
-    from headworks._run.task import Settings
-
     settings = Settings(force=True, watch=watch)
     return run_plan(planned, lambda: planned, frozenset({name}), store, settings, Display(sys.stderr))
 
 
 def _unfinished(outcomes: dict[str, Outcome], name: str, *, is_ended: bool) -> int:
     """Say that there is nothing to tell, and return the exit code."""
-    from headworks._run.outcome import exit_code
-
     if is_ended:
-        return 130
+        return Exit.INTERRUPTED
     complain(f"{shown(name)} did not pass, so that there is nothing to tell of what it reads.")
-    return exit_code(outcomes.values(), is_ci=False) or 3
+    return exit_code(outcomes.values(), is_ci=False) or Exit.UNDECIDED
 
 
 def _findings(planned: Plan, name: str, watch: Watch, since: float) -> Findings:
     """Compare what the session read with what its digest covers."""
-    from pathlib import Path
-
-    from headworks._audit.compare import compare, declared_files
-
     digester = planned.digester
     sessions = {it.session.name: it.session for it in planned.sessions}
     session = sessions[name]
@@ -114,8 +108,6 @@ def _findings(planned: Plan, name: str, watch: Watch, since: float) -> Findings:
 
 def _json(name: str, findings: Findings, watch: Watch) -> str:
     """Return the findings for programs."""
-    import json
-
     return json.dumps({"session": name, "watch": watch.name, "cannot_see": watch.cannot_see} | vars(findings), indent=2)
 
 

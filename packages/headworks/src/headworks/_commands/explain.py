@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,6 @@ def run(arguments: argparse.Namespace) -> int:
     found = explain(os.curdir, arguments.session, base=arguments.base)
     complain(found.lost)
     if arguments.format == "json":
-        import json
-
         say(json.dumps(_data(found), indent=2))
     else:
         say(text_of(_lines(found)))

@@ -8,11 +8,18 @@ nothing and says how many rows the conditions need.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from headworks._gate.as_json import as_json
+from headworks._gate.as_text import as_text
+from headworks._gate.rows_needed import as_text as rows_as_text
+from headworks._gate.rows_needed import rows_at_hand, rows_needed
 from headworks._lines import complain, say
+from headworks._project.gate_file import project_settings, read_settings
+from headworks._project.gate_settings import named_conditions
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,8 +60,6 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
 
 def _plan_rows(arguments: Any, settings: GateSettings) -> int:  # noqa: ANN401  # argparse's
     """Write how many rows the conditions need."""
-    from headworks._gate.rows_needed import as_text, rows_at_hand, rows_needed
-
     if arguments.rows is not None and arguments.rows <= 0:
         message = f"--rows is {arguments.rows}; it has to be 1 or more."
         raise UsageError(message)
@@ -70,10 +75,8 @@ def _plan_rows(arguments: Any, settings: GateSettings) -> int:  # noqa: ANN401  
         at_hand = {it.name: arguments.rows for it in conditions if not it.condition.subject.is_measurement}
     needed = [rows_needed(it, settings, at_hand.get(it.name)) for it in conditions]
     if arguments.format == "text":
-        say(as_text(needed, settings))
+        say(rows_as_text(needed, settings))
         return 0
-    import json
-
     say(json.dumps({"format": 1, "reliability": settings.reliability, "needs": list(map(vars, needed))}, indent=2))
     return 0
 
@@ -155,8 +158,6 @@ def _way(arguments: Any) -> _Way:  # noqa: ANN401  # argparse's
 
 def _settings(config: str | None, *, is_project: bool) -> GateSettings:
     """Return the table: of the file that was named, of the project, or of the working folder."""
-    from headworks._project.gate_file import project_settings, read_settings
-
     if config is not None:
         return read_settings(config, is_named=True)
     if is_project:
@@ -165,8 +166,6 @@ def _settings(config: str | None, *, is_project: bool) -> GateSettings:
 
 
 def _conditions(arguments: Any, settings: GateSettings) -> tuple[NamedCondition, ...]:  # noqa: ANN401  # argparse's
-    from headworks._project.gate_settings import named_conditions
-
     return named_conditions(arguments.condition) if arguments.condition else settings.conditions
 
 
@@ -193,8 +192,5 @@ def _files(given: list[str]) -> str | dict[str, str]:
 
 def _write(result: GateResult, form: str) -> int:
     """Write a result in one of the forms and return its exit code."""
-    from headworks._gate.as_json import as_json
-    from headworks._gate.as_text import as_text
-
     say(as_json(result) if form == "json" else as_text(result))
     return result.exit_code

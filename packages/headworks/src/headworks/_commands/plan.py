@@ -6,9 +6,18 @@ import os
 from typing import TYPE_CHECKING
 
 from headworks._digest.digest import Digester
-from headworks._lines import complain, say
-from headworks._plan.ahead import prepare
+from headworks._lines import as_complained, as_said, complain, say
+from headworks._output_file import append_output, write_output
+from headworks._plan.as_github import as_github
+from headworks._plan.as_graph import as_dot, as_mermaid
+from headworks._plan.as_json import as_json
+from headworks._plan.as_text import as_text
+from headworks._plan.ignored import refuse_visible_outputs
+from headworks._plan.plan import plan_of
 from headworks._quantities import option_value
+from headworks._quick.answers import remember
+from headworks._store.store import Store
+from headworks.errors import Exit
 
 if TYPE_CHECKING:
     import argparse
@@ -78,19 +87,11 @@ def _tags(text: str) -> tuple[str, ...]:
 def rendered(found: Plan, form: str, *, jobs: int = _MAX_JOBS, apart: tuple[str, ...] = ()) -> str:
     """Return a plan in one of the forms."""
     if form == "json":
-        from headworks._plan.as_json import as_json
-
         return as_json(found)
     if form == "github":
-        from headworks._plan.as_github import as_github
-
         return as_github(found, jobs=jobs, apart=apart)
     if form in {"mermaid", "dot"}:
-        from headworks._plan.as_graph import as_dot, as_mermaid
-
         return as_mermaid(found) if form == "mermaid" else as_dot(found)
-    from headworks._plan.as_text import as_text
-
     return as_text(found)
 
 
@@ -98,22 +99,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Show the plan of the project that the working folder is in."""
     jobs = option_value(_jobs, arguments.jobs, "--jobs", f"it has to be a number from 1 to {_MAX_JOBS}")
     apart = option_value(_tags, arguments.apart, "--apart", _TAGS)
-    digester = Digester.for_worktree(os.curdir, meanwhile=prepare())
-    from headworks._plan.plan import plan_of
-    from headworks._store.store import Store
-
+    digester = Digester.for_worktree(os.curdir)
     store = Store.default(digester.snapshot.repository.root)
     found = plan_of(digester, arguments.base, store, arguments.sessions)
     complain(found.lost)
     if sessions := [it.session for it in found.sessions if it.state != "cached" and it.outputs]:
-        from headworks._plan.ignored import refuse_visible_outputs
-
         refuse_visible_outputs(sessions, digester.snapshot)
     text = rendered(found, arguments.format, jobs=jobs or _MAX_JOBS, apart=apart or ())
     if arguments.output is None:
+        remember(as_said(text), as_complained(found.lost))
         say(text)
-        return 0
-    from headworks._output_file import append_output, write_output
-
+        return Exit.PASSED
     (append_output if arguments.format == "github" else write_output)(arguments.output, text)
-    return 0
+    return Exit.PASSED

@@ -5,17 +5,29 @@ The table names the checks: [tool.headworks.gate] promote = { production = [ "ga
 
 from __future__ import annotations
 
+import datetime as dt
+import getpass
 import os
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headworks._digest.digest import Digester
+from headworks._gate.outcomes import terms
 from headworks._lines import say, text_of
+from headworks._nearest import suggestion
+from headworks._project.gate_file import project_settings
+from headworks._promote.alias import Move, current, move
+from headworks._promote.evidence import GATE, evidence
+from headworks._store.files import hash_file
+from headworks._store.store import Store
+from headworks._tree.git import Repository
 from headworks.errors import CannotDecideError, ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from headworks._promote.evidence import Evidence
-    from headworks._store.store import Store
 
 __all__ = ["add_arguments", "now", "run", "who"]
 
@@ -30,13 +42,6 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """Promote and say so."""
-    from headworks._gate.outcomes import terms
-    from headworks._nearest import suggestion
-    from headworks._project.gate_file import project_settings
-    from headworks._promote.alias import Move, move
-    from headworks._promote.evidence import evidence
-    from headworks._store.store import Store
-
     settings, alias = project_settings(), arguments.to
     if alias not in settings.promote:
         message = (
@@ -62,10 +67,6 @@ def _instances(alias: str, checks: Sequence[str]) -> dict[str, set[str]]:
     Raises:
         ConfigurationError: A check is neither.
     """
-    from headworks._digest.digest import Digester
-    from headworks._nearest import suggestion
-    from headworks._promote.evidence import GATE
-
     bare = {it: it.removesuffix("?") for it in checks}
     is_asked = set(bare.values()) != {GATE}
     known: dict[str, set[str]] = {GATE: set()}
@@ -88,10 +89,6 @@ def _refuse_lacking(proven: Sequence[Evidence], what: str) -> None:
     Raises:
         CannotDecideError: Something is lacking.
     """
-    import shlex
-
-    from headworks._promote.evidence import GATE
-
     lacking = [it for it in proven if not it.is_enough]
     if not lacking:
         return
@@ -105,11 +102,6 @@ def _refuse_lacking(proven: Sequence[Evidence], what: str) -> None:
 
 def _model(store: Store, given: str) -> tuple[str, str]:
     """Return the SHA-256 and the name of a model's file."""
-    from pathlib import Path
-
-    from headworks._promote.alias import current
-    from headworks._store.files import hash_file
-
     if given.startswith("alias:"):
         found = current(store, given.removeprefix("alias:"))
         return found.content, found.file
@@ -122,15 +114,9 @@ def _model(store: Store, given: str) -> tuple[str, str]:
 
 def who() -> str:
     """Return the actor of a GitHub workflow, else the user's address in git or name on the system."""
-    import getpass
-
-    from headworks._tree.git import Repository
-
     return os.environ.get("GITHUB_ACTOR") or Repository(os.curdir).ask("config", "user.email") or getpass.getuser()
 
 
 def now() -> str:
     """Return the time, ISO 8601 in UTC."""
-    import datetime as dt
-
     return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")

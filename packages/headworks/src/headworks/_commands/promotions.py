@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 from headworks._lines import say, text_of
+from headworks._promote.alias import aliases, current, is_held, moves
+from headworks._store.store import Store
+from headworks.errors import StoreError
 
 if TYPE_CHECKING:
     from headworks._promote.alias import Move
-    from headworks._store.store import Store
 
 __all__ = ["add_arguments", "run"]
 
@@ -22,9 +25,6 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """List them, the latest last."""
-    from headworks._promote.alias import aliases, moves
-    from headworks._store.store import Store
-
     store = Store.default()
     if arguments.path is not None:
         sys.stdout.write(f"{_path(store, arguments.path)}\n")  # for `$(...)`, as it is
@@ -33,8 +33,6 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     found = sorted((it for its in all_moves.values() for it in its if it is not None), key=lambda it: it.when)
     damaged = [(alias, entry) for alias, its in all_moves.items() for entry, it in enumerate(its, 1) if it is None]
     if arguments.format == "json":
-        import json
-
         data = [vars(it) | {"evidence": list(it.evidence)} for it in found]
         lost = [{"alias": alias, "entry": entry} for alias, entry in damaged]
         say(json.dumps({"format": 1, "promotions": data, "damaged": lost}, indent=2))
@@ -51,9 +49,6 @@ def _path(store: Store, alias: str) -> str:
     Raises:
         StoreError: It is missing or damaged.
     """
-    from headworks._promote.alias import current, is_held
-    from headworks.errors import StoreError
-
     found = current(store, alias)
     if not is_held(store, found.content):
         message = (

@@ -10,6 +10,7 @@ from typing import Any
 
 from headworks._lines import say, text_of
 from headworks._output_file import write_output
+from headworks._report.as_markdown import as_markdown
 from headworks.errors import UsageError
 
 __all__ = ["add_arguments", "run"]
@@ -29,7 +30,6 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     """Write the page and return the exit code, which is 0 whatever the outcome."""
     try:
         from headworks._report.as_html import as_html
-        from headworks._report.as_markdown import as_markdown
         from headworks._report.collect import collect
     except ModuleNotFoundError as error:
         message = f"The report needs {error.name}, which is not installed: pip install 'headworks[report]'"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from headworks._commands.promote import now, who
 from headworks._lines import say, text_of
+from headworks._promote.alias import roll_back
+from headworks._store.store import Store
 
 __all__ = ["add_arguments", "run"]
 
@@ -16,10 +19,6 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """Move it back and say so."""
-    from headworks._commands.promote import now, who
-    from headworks._promote.alias import roll_back
-    from headworks._store.store import Store
-
     found = roll_back(Store.default(), arguments.alias, by=who(), when=now())
     say(text_of([f"{arguments.alias} is {found.content[:12]} ({found.file}) again"]))
     return 0

@@ -11,17 +11,24 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from headworks._digest.digest import Digester
-from headworks._lines import complain, say
-from headworks._plan.ahead import prepare
-from headworks.errors import UsageError
+from headworks._lines import as_complained, as_said, complain, say
+from headworks._output_file import write_output
+from headworks._plan.plan import plan, plan_of
+from headworks._quantities import duration_text
+from headworks._quick.answers import TOOK, doubt, remember
+from headworks._run.covered import covered
+from headworks._run.display import summary
+from headworks._run.outcome import as_outcomes, exit_code, state_of
+from headworks._run.session import run_plan
+from headworks._run.task import Settings
+from headworks._store.store import Store
+from headworks.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from headworks._plan.plan import Plan
     from headworks._run.outcome import Outcome, State
-    from headworks._run.task import Settings
-    from headworks._store.store import Store
 
 __all__ = ["add_arguments", "run"]
 
@@ -45,13 +52,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     """Run and return the exit code."""
     begin = time.monotonic()
     _check(arguments)
-    digester = Digester.for_worktree(os.curdir, meanwhile=_prepare())
-    from headworks._plan.plan import plan, plan_of
-    from headworks._run.covered import covered
-    from headworks._run.display import summary
-    from headworks._run.outcome import exit_code
-    from headworks._store.store import Store
-
+    digester = Digester.for_worktree(os.curdir)
     root = digester.snapshot.repository.root
     store = Store.default(root, remote=arguments.remote, write_remote=arguments.write_remote)
     planned = plan_of(digester, arguments.base, store, arguments.sessions)
@@ -62,8 +63,9 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     _warn(store, told)
     outcomes = None if arguments.force or arguments.extra else covered(planned, asked)
     is_ended = False
+    is_covered = outcomes is not None
     if outcomes is None:
-        from headworks._run.session import run_plan
+        doubt()
 
         def make_plan() -> Plan:
             nonlocal planned, state
@@ -72,29 +74,23 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
             return planned
 
         outcomes, is_ended = run_plan(planned, make_plan, asked, store, _settings(arguments))
+    seconds = time.monotonic() - begin
+    text = as_said(summary(_in_order(planned, outcomes), seconds))
+    if is_covered and state is None and not store.problems:
+        before, _, after = text.rpartition(f"took {duration_text(seconds)}")
+        remember(f"{before}took {TOOK}{after}", as_complained(planned.lost))
     store.mark_used(it.verdict.digest for it in outcomes.values() if it.verdict is not None)
     if state is not None:
         _write_outcomes(arguments, _in_order(planned, outcomes), state, asked)
-    say(summary(_in_order(planned, outcomes), time.monotonic() - begin))
+    say(text)
     _warn(store, told)
-    return 130 if is_ended else exit_code(outcomes.values(), is_ci=_is_ci())
-
-
-def _prepare() -> Iterator[None]:
-    """Import what comes next while git looks at the work tree, in two steps."""
-    yield from prepare()
-    from headworks._run import covered, display
-    from headworks._store import gc
-
-    del covered, display, gc
+    return Exit.INTERRUPTED if is_ended else exit_code(outcomes.values(), is_ci=_is_ci())
 
 
 def _state(arguments: Any, planned: Plan) -> State | None:  # noqa: ANN401  # argparse's, or what stands in for it
     """Return what the outcomes will be about, or None where nobody asked for a file of them."""
     if arguments.outcomes is None:
         return None
-    from headworks._run.outcome import state_of
-
     return state_of(planned)
 
 
@@ -105,9 +101,6 @@ def _write_outcomes(
     asked: frozenset[str],
 ) -> None:
     """Write the file of outcomes."""
-    from headworks._output_file import write_output
-    from headworks._run.outcome import as_outcomes
-
     extra = asked if arguments.extra else ()
     write_output(arguments.outcomes, as_outcomes(outcomes, state, extra=extra, is_forced=arguments.force))
 
@@ -122,8 +115,6 @@ def _warn(store: Store, told: list[str]) -> None:
 
 def _settings(arguments: Any) -> Settings:  # noqa: ANN401  # argparse's, or what stands in for it
     """Return what the person who runs wants."""
-    from headworks._run.task import Settings
-
     return Settings(
         jobs=arguments.jobs or _processors(),
         force=arguments.force,

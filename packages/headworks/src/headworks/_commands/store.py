@@ -5,6 +5,7 @@ The store is the folder in HEADWORKS_STORE, or `headworks` in the platform's fol
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -96,8 +97,6 @@ def _fields(verdict: Verdict) -> dict[str, Any]:
 
 def _json(value: object) -> str:
     """Return a value as JSON."""
-    import json
-
     return json.dumps(value, indent=2)
 
 

@@ -6,12 +6,16 @@ its sessions unproven, so that no rule of a CI about such jobs can make this pas
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
 from headworks._lines import say, text_of
+from headworks._output_file import append_output
+from headworks._plan.verify import prove
 from headworks._quantities import count_text, duration_text
-from headworks.errors import UsageError
+from headworks._run.outcome import FORM
+from headworks.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +44,6 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """Count, tell, and return 0 only if nothing is left open."""
     from headworks._plan.as_json import FORM as PLAN_FORM
-    from headworks._plan.verify import prove
-    from headworks._run.outcome import FORM
 
     if arguments.plan is None:
         message = "Name the plan with --plan, as `headworks plan --format json --output plan.json` wrote it."
@@ -67,12 +69,10 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     text = _text(proofs, bad)
     say(text)
     if arguments.summary is not None:
-        from headworks._output_file import append_output
-
         append_output(arguments.summary, f"```text\n{text.replace('```', '')}```\n")
     if bad or any(it.has_failed for it in proofs):
-        return 1
-    return 3 if any(it.problem for it in proofs) else 0
+        return Exit.FAILED
+    return Exit.UNDECIDED if any(it.problem for it in proofs) else Exit.PASSED
 
 
 def _files(path: str) -> list[str]:
@@ -94,8 +94,6 @@ def _read(path: str, form: int) -> dict[str, Any]:
     if len(data) > _LIMIT:
         message = f"it has more than {_LIMIT:,} bytes"
         raise ValueError(message)
-    import json
-
     found = json.loads(data)
     if not isinstance(found, dict) or found.get("format") != form:
         its = found.get("format", "none") if isinstance(found, dict) else "none"

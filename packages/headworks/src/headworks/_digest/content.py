@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from hashlib import sha256
 from typing import TYPE_CHECKING
-
-from headworks._quick.sha256 import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,8 +53,6 @@ class Content:
 
 def cut(spans: Iterable[Span], holes: list[Span]) -> list[Span]:
     """Return slices without what lies in some holes, which are in order."""
-    from bisect import bisect_right
-
     left: list[Span] = []
     for start, end in spans:
         position = start

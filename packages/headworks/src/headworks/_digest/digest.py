@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Self
 
+from headworks._digest.parts import Components
+from headworks._digest.tree_memory import TreeMemory
+from headworks._hashes import digest_texts
+from headworks._machine.machine import Machine
+from headworks._project.project import Project
+from headworks._quick.memory import Memory
 from headworks._tree.git import Repository
 from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-    from headworks._digest.parts import Components
-    from headworks._digest.tree_memory import TreeMemory
-    from headworks._machine.machine import Machine
-    from headworks._project.project import Project
     from headworks._project.session import Session
-    from headworks._quick.memory import Memory
     from headworks._tree.snapshot import Snapshot
 
     Outputs = Mapping[str, Mapping[str, str]]
@@ -73,25 +74,16 @@ class Digester:
         self._is_new = False
 
     @classmethod
-    def for_worktree(
-        cls,
-        root: str | os.PathLike[str],
-        environ: Mapping[str, str] | None = None,
-        meanwhile: Iterable[None] = (),
-    ) -> Self:
+    def for_worktree(cls, root: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> Self:
         """Read the work tree as it is now.
 
         Args:
             root: a folder of the project.
             environ: the environment that decides, by default that of this process.
-            meanwhile: something useful to do while git looks, in two steps, such as to import what comes next.
         """
         environ = os.environ if environ is None else environ
         repository = Repository(os.fspath(root), environ)
-        snapshot = WorkTreeSnapshot(repository, meanwhile)
-        from headworks._machine.machine import Machine
-        from headworks._quick.memory import Memory
-
+        snapshot = WorkTreeSnapshot(repository)
         memory = Memory(os.path.join(repository.git_folder(), "headworks"))
         return cls(snapshot, Machine(repository.root, environ, memory), memory, {})
 
@@ -113,8 +105,6 @@ class Digester:
             HeadworksError: it cannot be read, or says something that cannot be right.
         """
         if self._project is None:
-            from headworks._project.project import Project
-
             self._project = Project(self.snapshot, self._memory)
         return self._project
 
@@ -122,16 +112,12 @@ class Digester:
     def parts(self) -> Components:
         """What digests of the tree are made of."""
         if self._parts is None:
-            from headworks._digest.parts import Components
-
             self._parts = Components(self.project, self.machine)
         return self._parts
 
     def sessions(self) -> list[Session]:
         """Return all sessions of the tree, which has to be the work tree."""
         if not self.catalog:
-            from headworks._digest.tree_memory import TreeMemory
-
             self._tree = TreeMemory(self.snapshot, self.machine, self._memory)
             sessions, self._cores = self._tree.recall() or (self.project.sessions(self.machine), {})
             self.catalog.update((session.name, session) for session in sessions)
@@ -154,8 +140,6 @@ class Digester:
         """
         needs, value = self._needs(session, outputs), self._core(session)
         if needs:
-            from headworks._quick.sha256 import digest_texts
-
             value = digest_texts([value, *(f"{name}: {it}" for name, it in needs.items())])
         return Digest(value, lambda: self.parts.named(session, needs))
 
@@ -166,14 +150,9 @@ class Digester:
         """
         if session.name not in self._trees:
             if self._portable is None:
-                from headworks._digest.parts import Components
-                from headworks._project.project import Project
-
                 snapshot = self.snapshot.portable()
                 is_same = snapshot is self.snapshot
                 self._portable = self.parts if is_same else Components(Project(snapshot, self._memory), self.machine)
-            from headworks._quick.sha256 import digest_texts
-
             needs = [f"{name}: {self.tree_digest(self.catalog[name])}" for name in session.needs]
             self._trees[session.name] = digest_texts([self._portable.tree(session), *needs])
         return self._trees[session.name]

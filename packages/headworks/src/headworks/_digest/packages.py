@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from headworks._digest.content import cut
-from headworks._quick.sha256 import digest_texts
+from headworks._hashes import digest_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,8 +8,8 @@ from headworks._digest.content import Content
 from headworks._digest.packages import Packages
 from headworks._digest.parent_files import ParentFiles
 from headworks._digest.scope import Scope
+from headworks._hashes import digest_texts
 from headworks._machine.machine import UNSET
-from headworks._quick.sha256 import digest_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from headworks._hashes import digest_texts
 from headworks._project.lock import INSTALLER_TABLES
 from headworks._project.package import normalised
-from headworks._quick.sha256 import digest_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from headworks._hashes import digest
 from headworks._project.session import Session
-from headworks._quick.sha256 import digest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -6,10 +6,10 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from headworks._hashes import digest
 from headworks._machine.environ import covered_variables, session_environment
 from headworks._machine.nox import Nox
-from headworks._machine.programs import Programs
-from headworks._quick.sha256 import digest
+from headworks._machine.programs import Programs, names_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -88,8 +88,4 @@ class Machine:
         home = self.environ.get("HOME") or self.environ.get("USERPROFILE", "")
         data = self.environ.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
         folder = self.environ.get("UV_PYTHON_INSTALL_DIR") or os.path.join(data, "uv", "python")
-        try:
-            names = sorted(os.listdir(folder))
-        except OSError:
-            names = []
-        return " ".join(["managed by uv:", *(it for it in names if f"-{asked}" in it)])
+        return " ".join(["managed by uv:", *(it for it in names_in(folder) if f"-{asked}" in it)])

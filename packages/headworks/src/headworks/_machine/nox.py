@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from headworks._machine.programs import head
+from headworks._machine.programs import head, names_in
+from headworks._quick.answers import doubt, note_file
 from headworks._quick.process import Process, complaint
 from headworks.errors import ConfigurationError, UsageError
 
@@ -58,6 +60,7 @@ class Nox:
             UsageError: there is none.
         """
         beside = os.path.join(os.path.dirname(sys.executable), "nox.exe" if os.name == "nt" else "nox")
+        note_file(beside)
         self.path = beside if os.path.isfile(beside) else programs.find("nox")
         if not self.path:
             message = (
@@ -79,8 +82,8 @@ class Nox:
             ConfigurationError: nox failed; the message is its own.
         """
         command = [self.path, "--noxfile", os.path.join(root, "noxfile.py"), "--list", "--json"]
-        everything = Process([*command, "--keywords", "True"], environ)
-        default = Process(command, environ)
+        doubt()
+        everything, default = Process([*command, "--keywords", "True"], environ), Process(command, environ)
         chosen = {fields["name"] for fields in _read(default, root)}
         return [ListedSession(**fields, is_default=fields["name"] in chosen) for fields in _read(everything, root)]
 
@@ -104,19 +107,11 @@ def _installed_version(interpreter: str) -> str:
     places = [os.path.join(os.path.dirname(interpreter), "Lib", "site-packages")]
     places.append(os.path.join(prefix, "Lib", "site-packages"))
     library = os.path.join(prefix, "lib")
-    places += [os.path.join(library, name, "site-packages") for name in _names(library) if name.startswith("py")]
+    places += [os.path.join(library, name, "site-packages") for name in names_in(library) if name.startswith("py")]
     found = [
-        name for place in places for name in _names(place) if name.startswith("nox-") and name.endswith(".dist-info")
+        name for place in places for name in names_in(place) if name.startswith("nox-") and name.endswith(".dist-info")
     ]
     return ", ".join(name[len("nox-") : -len(".dist-info")] for name in found)
-
-
-def _names(folder: str) -> list[str]:
-    """Return the names in a folder, none where there is no such folder."""
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []
 
 
 def _read(process: Process, root: str) -> list[dict[str, Any]]:
@@ -138,8 +133,6 @@ def _read(process: Process, root: str) -> list[dict[str, Any]]:
 
 def _parsed(line: bytes) -> list[dict[str, Any]]:
     """Return the parsed list."""
-    import json
-
     if len(line) > _MAX_ANSWER:
         message = f"it has {len(line):,} bytes"
         raise ValueError(message)

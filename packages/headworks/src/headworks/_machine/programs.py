@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from headworks._quick.answers import doubt, note_file
 from headworks._quick.process import Process
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from headworks._quick.memory import Memory
 
-__all__ = ["Programs"]
+__all__ = ["Programs", "head", "names_in"]
 
 _VERSION = "import sys; print(sys.implementation.name, sys.version.split()[0] + getattr(sys, 'abiflags', ''))"
 _HEAD = 2_048  # bytes of a script that tell what it is
@@ -44,6 +45,7 @@ class Programs:
         for folder in self._environ.get("PATH", os.defpath).split(os.pathsep):
             for ending in ("", ".exe"):
                 path = os.path.join(folder, name + ending)
+                note_file(path)
                 if os.path.isfile(path) and os.access(path, os.X_OK):
                     return path
         return ""
@@ -51,6 +53,7 @@ class Programs:
     def version(self, path: str) -> str:
         """Return implementation and version of an interpreter; empty where it does not answer."""
         if path not in self._versions:
+            note_file(path)
             real = os.path.realpath(path)
             is_itself = "py" in os.path.basename(real) and not head(real).startswith(b"#!")
             command = [path, "-I", "-c", _VERSION]
@@ -80,8 +83,10 @@ class Programs:
         answer: str | None = self._memory.get(kind, key) if key else None
         if answer is not None:
             return answer
+        environ = {**self._environ, "PYENV_DIR": self._folder}
+        doubt()
         try:
-            code, output = Process(command, {**self._environ, "PYENV_DIR": self._folder}).output()
+            code, output = Process(command, environ).output()
         except OSError:
             return ""
         answer = "" if code else os.fsdecode(output).partition("\n")[0].strip()
@@ -92,6 +97,7 @@ class Programs:
 
 def head(path: str) -> bytes:
     """Return how a file begins."""
+    note_file(path)
     try:
         with open(path, "rb", buffering=0) as file:
             return file.read(_HEAD)
@@ -99,8 +105,18 @@ def head(path: str) -> bytes:
         return b""
 
 
+def names_in(folder: str) -> list[str]:
+    """Return the names in a folder, none where there is no such folder."""
+    note_file(folder)
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
 def _stamp(path: str) -> str:
     """Return what changes whenever a file or folder is exchanged or written to."""
+    note_file(path)
     try:
         found = os.stat(path)
     except OSError:

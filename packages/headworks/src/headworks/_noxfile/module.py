@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from headworks._quick.sha256 import digest, digest_texts
+from headworks._hashes import digest, digest_texts
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
+from headworks._hashes import digest
 from headworks._noxfile.paths import HOLE
 from headworks._noxfile.scan import Scan
-from headworks._quick.sha256 import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from headworks._plan.difference import difference
 from headworks._plan.plan import plan
+from headworks._store.store import Store
 from headworks._tree.git import Repository
 from headworks.errors import UsageError
 
@@ -72,8 +73,6 @@ def explain(
         HeadworksError: what `plan` raises, and UsageError where the name means several sessions.
     """
     if store is None:
-        from headworks._store.store import Store
-
         store = Store.default(Repository(os.fspath(repo), environ).root)
     found = plan(repo, base=base, store=store, environ=environ, sessions=[session])
     planned = _chosen(found, session)

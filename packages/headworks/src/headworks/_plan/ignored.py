@@ -6,11 +6,11 @@ import os
 from typing import TYPE_CHECKING
 
 from headworks._project.needs import PLACE
-from headworks._quick.process import MAX_INPUT
+from headworks._quick.answers import note_file
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from headworks._project.session import Session
     from headworks._tree.snapshot import Snapshot
@@ -59,32 +59,21 @@ def _refuse_seen(path: str, owner: str, seen: str, snapshot: Snapshot) -> None:
 def _ignored(paths: list[str], snapshot: Snapshot) -> set[str]:
     """Return those paths that git ignores for a rule outside of them: one within is gone when they are cleared."""
     found: set[str] = set()
-    top = snapshot.repository.top
-    names = [path + _WITHIN for path in paths if not os.path.islink(os.path.join(top, path))]
-    for chunk in _chunks([*paths, *names]):
-        process = snapshot.repository.start("check-ignore", "-v", "-z", "--stdin", given=chunk)
-        code, output = process.output()
-        if code not in {0, 1}:
-            raise ConfigurationError(_trouble(paths, top))
-        fields = os.fsdecode(output).split("\0")
-        for source, pattern, name in zip(fields[::4], fields[2::4], fields[3::4], strict=False):
-            path = name.removesuffix(_WITHIN)
-            if not pattern.startswith("!") and not source.startswith(f"{path}/"):
-                found.add(path)
+    repository = snapshot.repository
+    places = [os.path.join(repository.top, path) for path in paths]
+    for place in places:
+        note_file(place, follow=False)
+    names = [*paths, *(path + _WITHIN for path, place in zip(paths, places, strict=True) if not os.path.islink(place))]
+    given = b"".join(os.fsencode(name) + b"\0" for name in names)
+    [(_, code, output)] = repository.ask_all(("check-ignore", "-v", "-z", "--stdin"), given=given)
+    if code not in {0, 1}:
+        raise ConfigurationError(_trouble(paths, repository.top))
+    fields = os.fsdecode(output).split("\0")
+    for source, pattern, name in zip(fields[::4], fields[2::4], fields[3::4], strict=False):
+        path = name.removesuffix(_WITHIN)
+        if not pattern.startswith("!") and not source.startswith(f"{path}/"):
+            found.add(path)
     return found
-
-
-def _chunks(names: Iterable[str]) -> Iterator[bytes]:
-    """Yield names, each with a NUL behind it, in runs that a process can be given."""
-    chunk = b""
-    for name in names:
-        line = os.fsencode(name) + b"\0"
-        if len(chunk) + len(line) > MAX_INPUT:
-            yield chunk
-            chunk = b""
-        chunk += line
-    if chunk:
-        yield chunk
 
 
 def _trouble(paths: list[str], top: str) -> str:

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from headworks._digest.digest import Digester
-from headworks._plan.ahead import prepare
+from headworks._plan.reasons import Reasons
+from headworks._plan.selection import select
+from headworks._project.needs import in_order
+from headworks._store.store import Store
+from headworks._store.verdict import flaky_reason
+from headworks._tree.merge_base import reachable_base
 from headworks.errors import HeadworksError
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
 
-    from headworks._plan.reasons import Reasons
     from headworks._project.session import Session
     from headworks._store.verdict import Verdict
     from headworks._tree.merge_base import Base
@@ -116,18 +120,14 @@ def plan(
         ConfigurationError: the noxfile, a pyproject.toml or the lock says something that cannot be right.
         CannotDecideError: the files keep changing.
     """
-    digester = Digester.for_worktree(repo, environ, prepare())
+    digester = Digester.for_worktree(repo, environ)
     if store is None:
-        from headworks._store.store import Store
-
         store = Store.default(digester.snapshot.repository.root)
     return plan_of(digester, base, store, sessions)
 
 
 def plan_of(digester: Digester, base: str | None, store: Verdicts, sessions: Iterable[str]) -> Plan:
     """Return the plan for a work tree that was read before; see `plan`."""
-    from headworks._plan.selection import select
-
     repository = digester.snapshot.repository
     chosen = select(digester.sessions(), sessions)
     states = _States(digester, store)
@@ -136,8 +136,6 @@ def plan_of(digester: Digester, base: str | None, store: Verdicts, sessions: Ite
     found: Base | None = None
     lost = ""
     if base is not None or states.unexplained():
-        from headworks._tree.merge_base import reachable_base
-
         found, lost = reachable_base(repository, base)
     if found is not None:
         try:
@@ -164,8 +162,6 @@ class _States:
 
     def decide(self, sessions: list[Session]) -> None:
         """Look up the verdicts of some sessions, those of their needs first."""
-        from headworks._project.needs import in_order
-
         catalog = {session.name: session for session in sessions}
         self._sessions = [catalog[name] for name in in_order({session.name: session.needs for session in sessions})]
         left = self._sessions
@@ -209,9 +205,7 @@ class _States:
         """Return all sessions with what is to be done about each, and why."""
         reasons: Reasons | None = None
         if base is not None and base.commit:
-            from headworks._plan.reasons import Reasons as Compared
-
-            reasons = Compared(self._digester, self._digester.for_commit(base.commit), base.name)
+            reasons = Reasons(self._digester, self._digester.for_commit(base.commit), base.name)
         return tuple(
             PlannedSession(
                 session=it,
@@ -248,6 +242,4 @@ class _States:
             return f"waits for {', '.join(running[:_SHOWN])}{more}"
         if not self._store.is_flaky(self._digests[session.name]):
             return ""
-        from headworks._store.verdict import flaky_reason
-
         return flaky_reason(session.name)

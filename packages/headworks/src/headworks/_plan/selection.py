@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from headworks._nearest import suggestion
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ def select(sessions: list[Session], names: Iterable[str]) -> list[Session]:
                 known.setdefault(name, []).append(session.name)
         for name in given:
             if name not in known:
-                from headworks._nearest import suggestion
-
                 message = f"There is no session {name!r}.{suggestion(name, known)} `nox --list` shows all of them."
                 raise UsageError(message)
         wanted = [it for name in given for it in known[name]]

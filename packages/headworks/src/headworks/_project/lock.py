@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
+from headworks._hashes import digest
 from headworks._project.lock_uv import UvLock
-from headworks._quick.sha256 import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

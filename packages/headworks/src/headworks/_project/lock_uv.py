@@ -9,8 +9,8 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from headworks._hashes import digest
 from headworks._project.toml import parse, table
-from headworks._quick.sha256 import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ def with_needs(sessions: list[Session]) -> list[Session]:
     for session in sessions:
         for need in session.needs:
             if need not in names:
-                from headworks._nearest import suggestion
-
                 message = (
                     f"{PLACE} {session.function}: needs {need!r}, which nox does not know.{suggestion(need, names)}"
                 )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from headworks._hashes import digest_texts
 from headworks._noxfile.module import Noxfile
 from headworks._project.lock import Lock
 from headworks._project.pyproject import Pyproject
 from headworks._project.reads import TreeReader
 from headworks._project.session import Session
+from headworks._project.session_reader import read_sessions
 from headworks._project.workspace import find_workspace
-from headworks._quick.sha256 import digest_texts
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -95,8 +96,6 @@ class Project:
         remembered = self._memory.get("sessions", key) if self._is_known() else None
         if remembered is not None:
             return [Session(**fields) for fields in remembered]
-        from headworks._project.session_reader import read_sessions
-
         sessions = read_sessions(self._listed(machine), self)
         self._is_stale = not self.snapshot.is_current()  # nox reads the files as they are when it reads them
         if not self._is_stale:

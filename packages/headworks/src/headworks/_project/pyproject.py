@@ -6,8 +6,9 @@ import os
 import posixpath
 from typing import TYPE_CHECKING, Any
 
+from headworks._hashes import digest
 from headworks._project.table import OTHERS, Row, Table, read_table
-from headworks._quick.sha256 import digest
+from headworks._project.toml import parse, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,8 +52,6 @@ class Pyproject:
 
 def _read(content: bytes) -> tuple[Any, ...]:
     """Return the contents of the file in a form that can be remembered."""
-    from headworks._project.toml import parse, table
-
     data = parse(content, "pyproject.toml")
     own = table(data, "tool").get("headworks", {})
     sessions = read_table(own)

@@ -6,8 +6,9 @@ import os
 import posixpath
 from typing import TYPE_CHECKING
 
+from headworks._hashes import digest
 from headworks._noxfile.paths import HOLE
-from headworks._quick.sha256 import digest
+from headworks._tree.patterns import slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,8 +53,6 @@ class TreeReader:
 
     def named(self, pattern: str) -> list[tuple[int, int]]:
         """Return the slices of the listing with the files of a pattern of the table."""
-        from headworks._tree.patterns import slices
-
         if pattern not in self._patterns:
             self._patterns[pattern] = slices(self._listing, self._prefix, pattern)
         return self._patterns[pattern]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from headworks._project.toml import parse, table
@@ -95,8 +96,6 @@ def _row(name: str, instances: list[Session], sessions: list[Session]) -> str:
 
 def _listed(texts: Iterable[str]) -> str:
     """Return the elements of an array of TOML."""
-    import json
-
     return ", ".join(json.dumps(text, ensure_ascii=False) for text in texts)
 
 

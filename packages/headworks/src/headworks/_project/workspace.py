@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import posixpath
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from headworks._hashes import digest
 from headworks._project.package import Package, normalised, read_packages
 from headworks._project.toml import parse, strings, table
-from headworks._quick.sha256 import digest
 from headworks._tree.listing import LINK
 from headworks._tree.patterns import matcher
 from headworks.errors import CannotDecideError, ConfigurationError
@@ -117,8 +118,6 @@ def _read(snapshot: Snapshot, prefix: bytes, paths: list[bytes]) -> list[dict[st
 
 def _contents(snapshot: Snapshot, paths: list[bytes]) -> dict[bytes, bytes]:
     """Return the contents of files, but for links that lead to no file, as some in fixtures do."""
-    from contextlib import suppress
-
     links = [path for path in paths if (snapshot.listing.get(path) or (b"",))[0] == LINK]
     contents = snapshot.read([path for path in paths if path not in links])
     for link in links:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from headworks._nearest import suggestion
-from headworks._store.files import names
+from headworks._store.files import hash_file, names
 from headworks._store.journal import Journal
 from headworks._store.verdict import is_digest
 from headworks.errors import CannotDecideError, StoreError, UsageError
@@ -166,8 +166,6 @@ def _same(it: Move) -> dict[str, Any]:
 
 def is_held(store: Store, content: str) -> bool:
     """Tell whether the store has a model's file, whole."""
-    from headworks._store.files import hash_file
-
     path = store.blobs.path(content)
     return path.is_file() and hash_file(path)[0] == content
 

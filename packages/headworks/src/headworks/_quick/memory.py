@@ -1,4 +1,4 @@
-"""What was found out about files that are still the same, so that it need not be found out again.
+"""A cache of derived facts, keyed by everything they were derived from.
 
 A fact is remembered under a key that covers everything it was derived from, such as the object ids of all
 pyproject.toml files. Facts are files of their own in git's folder of the clone, where nothing tracks or shares them.
@@ -12,10 +12,12 @@ import os
 import sys
 import zlib
 
-from headworks._output_file import replace_file
-from headworks._quick.sha256 import digest
+try:  # hashlib loads OpenSSL, which takes 4 ms
+    from _sha2 import sha256  # type: ignore[import-not-found]  # CPython 3.12 and newer
+except ImportError:
+    from hashlib import sha256
 
-TYPE_CHECKING = False
+TYPE_CHECKING = False  # importing it from typing takes 5 ms
 if TYPE_CHECKING:
     from typing import Any
 
@@ -23,6 +25,7 @@ __all__ = ["Memory"]
 
 _KEPT = 16  # of a kind: those of the work tree, of a few bases, and of branches that are switched between
 _KEPT_OF = {"module": 256}  # of which a noxfile and all that it imports need one each
+_DIGITS = 32  # hexadecimal ones of a file's name
 
 
 class Memory:
@@ -34,7 +37,7 @@ class Memory:
 
     def _path(self, kind: str, key: str) -> str:
         """Return the file of a fact."""
-        return os.path.join(self._folder, f"{kind}-{digest(_FORM, key.encode())[:32]}")
+        return os.path.join(self._folder, f"{kind}-{sha256(_FORM + key.encode()).hexdigest()[:_DIGITS]}")
 
     def get(self, kind: str, key: str) -> Any:  # noqa: ANN401  # each caller knows what it put there
         """Return the value remembered, or None."""
@@ -49,12 +52,13 @@ class Memory:
 
     def put(self, kind: str, key: str, value: Any) -> None:  # noqa: ANN401  # see above
         """Remember a value, if that is possible here."""
-        path = self._path(kind, key)
+        from headworks._output_file import replace_file  # it takes typing, which what is only looked up does without
+
         data = marshal.dumps(value)
         try:
             os.makedirs(self._folder, exist_ok=True)
             self._forget(kind)
-            replace_file(path, zlib.crc32(data).to_bytes(4, "big") + data)
+            replace_file(self._path(kind, key), zlib.crc32(data).to_bytes(4, "big") + data)
         except OSError:
             return  # another process forgot the same fact, or nothing can be written here
 
@@ -76,8 +80,8 @@ def _code_stamp() -> str:
                     found.append((entry.path, entry.stat().st_size, entry.stat().st_mtime_ns))
                 elif entry.is_dir(follow_symlinks=False) and entry.name != "__pycache__":
                     folders.append(entry.path)
-    return digest(repr(sorted(found)).encode())
+    return repr(sorted(found))
 
 
 # The form of the facts is the business of the very code that was imported, and of this interpreter's marshal.
-_FORM = f"{sys.implementation.cache_tag} {marshal.version} {_code_stamp()}".encode()
+_FORM = sha256(f"{sys.implementation.cache_tag} {marshal.version} {_code_stamp()}".encode()).digest()

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import re
+import tempfile
 import time
 from pathlib import Path
 
@@ -40,8 +41,6 @@ def make_log_folder(root: str) -> Path:
             if path.stat().st_mtime < time.time() - _LONGEST:
                 path.unlink()
         return folder
-    import tempfile
-
     return Path(tempfile.mkdtemp(prefix="headworks-"))
 
 

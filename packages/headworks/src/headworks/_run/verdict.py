@@ -8,6 +8,7 @@ import platform
 import sys
 from typing import TYPE_CHECKING, cast
 
+from headworks._audit.compare import declared_files
 from headworks._run.outcome import Outcome
 from headworks._run.proof import unproven
 from headworks._store.files import UnwritableError
@@ -53,8 +54,6 @@ class Look:
         now = self._look()
         if not self._written:
             return []
-        from headworks._audit.compare import declared_files
-
         return sorted(self._written & declared_files(now, session))
 
 

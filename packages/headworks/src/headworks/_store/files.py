@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from headworks._quick.answers import note_file
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def storing(thing: str, root: str) -> Iterator[None]:
 
 def read(path: str, limit: int) -> bytes | None:
     """Return a file's content; None where it cannot be read, or is longer than `limit` bytes."""
+    note_file(path)
     try:
         with open(path, "rb") as file:
             data = file.read(limit + 1)
@@ -79,6 +81,7 @@ def read(path: str, limit: int) -> bytes | None:
 
 def names(folder: str) -> list[str]:
     """Return the sorted names in a folder; none where there is no such folder."""
+    note_file(folder)
     try:
         return sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):

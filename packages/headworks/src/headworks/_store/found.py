@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import stat
 import time
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headworks._quick.sha256 import sha256
-from headworks._quick.stamps import are_settled
-from headworks._store.files import read, seal, unseal
+from headworks._quick.answers import are_settled, note_file
+from headworks._store import tree
+from headworks._store.files import read, seal, unseal, write_atomically
 from headworks._store.place import private_folder
 from headworks._store.verdict import is_output_path
 from headworks.errors import StoreError
@@ -90,6 +92,7 @@ class Found:
         parent = self._top
         for folder in folders:
             parent = os.path.join(parent, folder)
+            note_file(parent, follow=False)
             if os.path.islink(parent):
                 message = f"The output {path} lies behind the symbolic link {parent}. Make that a folder."
                 raise StoreError(message)
@@ -98,8 +101,6 @@ class Found:
     def save(self) -> None:
         """Write down what was found, for the next process; a folder that cannot be written to is let be."""
         if self._is_changed and self._folder is not None:
-            from headworks._store.files import write_atomically
-
             temporary, data = os.path.join(self._folder, "tmp"), seal(_lines(self._load()))
             try:
                 write_atomically(os.path.join(self._folder, _FILE), data, temporary=temporary)
@@ -133,10 +134,6 @@ def _unescaped(path: bytes) -> str:
 
 def _read(place: str) -> str:
     """Return the SHA-256 of what lies at a path."""
-    from pathlib import Path
-
-    from headworks._store import tree
-
     text: str = sha256(tree.manifest_of(Path(place))).hexdigest()
     return text
 
@@ -148,6 +145,7 @@ def times_of(place: str, now: int = 0) -> tuple[str, bool]:
     pending = [place]
     while pending:
         path = pending.pop()
+        note_file(path, follow=False)
         found = os.lstat(path)
         if stat.S_ISDIR(found.st_mode):
             pending += sorted(os.path.join(path, name) for name in os.listdir(path))

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from headworks._store.files import append, read
+from headworks._store.files import append, read, write_atomically
 from headworks._store.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -119,8 +119,6 @@ class Index:
 
     def _write(self, content: bytes) -> None:
         """Replace the index."""
-        from headworks._store.files import write_atomically
-
         write_atomically(self._path, content, temporary=self._temporary)
 
     def _verdict(self, line: bytes) -> Verdict:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headworks._store.files import names, read, seal, unseal
+from headworks._store.files import names, read, seal, storing, unfinished, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -81,8 +82,6 @@ class Journal:
         Raises:
             StoreError: it cannot be written.
         """
-        from headworks._store.files import storing
-
         with storing(f"An entry of {self.folder}", self._root):
             while True:
                 found = self.entries()
@@ -92,10 +91,6 @@ class Journal:
 
     def _write(self, number: int, entry: Entry) -> bool:
         """Write an entry; False where its number was taken meanwhile."""
-        from pathlib import Path
-
-        from headworks._store.files import unfinished
-
         with unfinished(Path(self._root, "tmp")) as path:
             with path.open("xb") as file:
                 file.write(seal_entry(entry))

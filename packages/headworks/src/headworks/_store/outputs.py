@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headworks._quick.sha256 import sha256
 from headworks._store.files import read
 from headworks._store.found import Found, times_of
 from headworks._store.removal import files_of, move, put, reason, remove

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 
-from headworks._quick.sha256 import sha256
 from headworks._store.files import read
 
 __all__ = ["place_of", "private_folder"]

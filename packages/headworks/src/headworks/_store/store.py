@@ -23,8 +23,12 @@ import os
 import sys
 from typing import TYPE_CHECKING, Self
 
+from headworks._quick.answers import doubt, note_file
+from headworks._store.files import UnwritableError, storing
+from headworks._store.gc import drop, gc, mark_used
 from headworks._store.index import Index
-from headworks._store.records import Records
+from headworks._store.place import place_of
+from headworks._store.records import Records, read_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -98,6 +102,7 @@ class Store:
         url = os.environ.get("HEADWORKS_REMOTE", "") if remote is None else remote
         opened = None
         if url:
+            doubt()
             from headworks._store.remote import Remote
 
             opened = Remote(url, write=write_remote)
@@ -146,8 +151,6 @@ class Store:
         """Return verdicts that only the remote has, and keep their records here."""
         if self.remote is None:
             return {}
-        from headworks._store.records import read_verdict
-
         records = self.remote.passed(digests)
         read = [it for digest, data in records.items() if (it := read_verdict(data, digest, passed=True)) is not None]
         self._remember(read, write=True)
@@ -166,8 +169,6 @@ class Store:
     @property
     def _place(self) -> str:
         """What tells the repository from others; see `place_of`."""
-        from headworks._store.place import place_of
-
         if self._known_place is None:
             self._known_place = "" if self._repository is None else place_of(os.fspath(self._repository))
         return self._known_place
@@ -182,8 +183,6 @@ class Store:
 
     def mark_used(self, digests: Iterable[str]) -> None:
         """Note that verdicts were of use, for `gc`."""
-        from headworks._store.gc import mark_used
-
         mark_used(self.root, digests)
 
     def outputs(self, root: str | Path) -> Outputs:
@@ -206,9 +205,6 @@ class Store:
             StoreError: Where it cannot be written here, or an output is not what the verdict says. Where the remote
                 cannot be written, that is among the problems.
         """
-        from headworks._store.files import UnwritableError, storing
-        from headworks._store.place import place_of
-
         place = place_of(os.fspath(root))
         try:
             with storing(f"The verdict of {verdict.session}", self.root):
@@ -255,7 +251,10 @@ class Store:
 
     def is_flaky(self, digest: str) -> bool:
         """Whether a digest has both passed and failed."""
-        return all(os.path.lexists(self._records.path(digest, passed=it)) for it in (True, False))
+        paths = [self._records.path(digest, passed=it) for it in (True, False)]
+        for path in paths:
+            note_file(path, follow=False)
+        return all(map(os.path.lexists, paths))
 
     def unreadable(self) -> int:
         """Return how many records there are that cannot be read: damaged ones, and those of another version."""
@@ -269,9 +268,6 @@ class Store:
 
     def forget(self, sessions: Iterable[str]) -> int:
         """Remove all verdicts of some sessions, so that those run again; return how many that were."""
-        from headworks._store.files import storing
-        from headworks._store.gc import drop
-
         names = set(sessions)
         found = [verdict for verdict in self.ls() if verdict.session in names]
         with storing("What is left", self.root):
@@ -285,9 +281,6 @@ class Store:
             max_size: How many bytes the outputs may take, or None for any number.
             max_age: How many seconds ago a verdict may have been used last, or None for any time.
         """
-        from headworks._store.files import storing
-        from headworks._store.gc import gc
-
         with storing("What is left", self.root):
             return gc(self.root, self._records, self._index, max_size=max_size, max_age=max_age)
 
@@ -307,7 +300,6 @@ class Store:
             StoreError: Where there is no such file, or the store cannot be written.
         """
         from headworks._store.bundle import import_
-        from headworks._store.files import storing
 
         with storing(f"The bundle {path}", self.root):
             return import_(path, self._records, self.blobs, self._index)

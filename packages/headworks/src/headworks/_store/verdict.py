@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,8 +31,6 @@ def is_output_path(path: str) -> bool:
 
 def flaky_reason(session: str) -> str:
     """Return why a session that has both passed and failed for one digest is not covered, and what can be done."""
-    import shlex
-
     command = shlex.join(["headworks", "store", "forget", session])
     return f"has both passed and failed just as it is, which proves nothing; `{command}` forgets both"
 

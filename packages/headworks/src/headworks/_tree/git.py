@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import TYPE_CHECKING
 
-from headworks._quick.process import MAX_INPUT, Process, complaint
+from headworks._quick.answers import note_file, note_question
+from headworks._quick.git import environment, folder_of, index_stamp, start, top_of
+from headworks._quick.process import complaint
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from headworks._quick.process import Process
+
 __all__ = ["Repository", "blob_id"]
 
-# Settings that let git overlook a change are overruled: a false alarm costs one more hash, an oversight a false pass.
-_SETTINGS = ["core.checkStat=default", "core.trustctime=true", "core.fsmonitor=false", "core.quotePath=false"]
-_SETTINGS += ["core.ignoreCase=false", "core.symlinks=true"]
-_SETTINGS += ["core.fileMode=true"] if os.name == "posix" else []  # elsewhere files have no mode to be seen
 _MAX_ARGUMENTS = 24_000  # bytes of paths in one command line; Windows takes no more than 32,767 in all
 _NOXFILE = "noxfile.py"
+_WORDS = 6  # of a command, in a message
 
 
 def blob_id(content: bytes, like: bytes) -> bytes:
     """Return the object id that git gives to a content, in the hash function of another id."""
-    import hashlib
-
     function = hashlib.sha1 if len(like) == 40 else hashlib.sha256  # noqa: PLR2004  # hexadecimal digits of SHA-1
     return function(b"blob %d\0" % len(content) + content).hexdigest().encode()
-
-
-def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment in which git finds the repository by itself, even inside one of its hooks."""
-    kept = {
-        name: value
-        for name, value in environ.items()
-        if not name.startswith("GIT_") or name in _KEPT or name.startswith(_NUMBERED)
-    }
-    return kept | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-
-
-_KEPT = {
-    *("GIT_ASKPASS", "GIT_CONFIG_COUNT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM"),
-    *("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_SSL_NO_VERIFY"),
-}
-_NUMBERED = ("GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_")  # as many as GIT_CONFIG_COUNT says
 
 
 class Repository:
@@ -67,58 +50,69 @@ class Repository:
         """
         here = os.path.realpath(folder)
         self.environ = os.environ if environ is None else environ
-        self._git_environ = _environment(self.environ)
-        self.top = self._upward(here, ".git", until="")
+        self._git_environ = environment(self.environ)
+        self.top = top_of(here)
         if not self.top:
             message = f"{here} lies in no git repository, and Headworks reads what git tracks. Run `git init` there."
             raise UsageError(message)
-        self.root = self._upward(here, _NOXFILE, until=self.top) or self.top
+        self.root = self._project_folder(here)
         below = os.path.relpath(self.root, self.top).replace(os.sep, "/")
         self.prefix = "" if below == "." else below + "/"
 
-    @staticmethod
-    def _upward(folder: str, name: str, until: str) -> str:
-        """Return the nearest folder, itself or above, that holds a name; empty where none does."""
-        while not os.path.lexists(os.path.join(folder, name)):
-            parent = os.path.dirname(folder)
-            if folder in {until, parent}:
-                return ""
-            folder = parent
+    def _project_folder(self, folder: str) -> str:
+        """Return the nearest folder, itself or above, with a noxfile; the top where there is none."""
+        while folder != self.top:
+            noxfile = os.path.join(folder, _NOXFILE)
+            note_file(noxfile, follow=False)
+            if os.path.lexists(noxfile):
+                break
+            folder = os.path.dirname(folder)
         return folder
 
-    def start(self, *arguments: str, given: bytes = b"") -> Process:
-        """Start a git command in the top folder.
+    def ask_all(self, *questions: tuple[str, ...], given: bytes = b"") -> list[tuple[Process, int, bytes]]:
+        """Run some git commands at the same time in the top folder.
+
+        Args:
+            questions: The commands, each with its arguments.
+            given: What each reads from its standard input.
+
+        Returns:
+            For each the process that has ended, its exit code and its output.
 
         Raises:
-            UsageError: there is no git.
+            UsageError: There is no git.
         """
-        settings = [it for setting in _SETTINGS for it in ("-c", setting)]
         try:
-            return Process(["git", "-C", self.top, *settings, *arguments], self._git_environ, given=given)
+            processes = [start(self.top, it, given, self._git_environ) for it in questions]
         except FileNotFoundError:
             message = "There is no git on PATH; install it, version 2.30 or newer."
             raise UsageError(message) from None
+        answers = [it.output() for it in processes]
+        for question, answer in zip(questions, answers, strict=True):
+            note_question(self.top, question, given, answer)
+        return [(process, *answer) for process, answer in zip(processes, answers, strict=True)]
 
-    def finish(self, process: Process) -> bytes:
-        """Return the output of a git command that must succeed.
+    def outputs(self, *questions: tuple[str, ...], given: bytes = b"") -> list[bytes]:
+        """Return the outputs of git commands that must succeed; see `ask_all`.
 
         Raises:
-            UsageError: it failed; the message is git's own.
+            UsageError: One failed; the message is git's own.
         """
-        code, output = process.output()
-        if code:
-            command = " ".join(process.arguments[3 + 2 * len(_SETTINGS) :][:6])
-            message = f"`git {command}` failed in {self.top}: {complaint(process)}"
-            raise UsageError(message)
-        return output
+        answers = self.ask_all(*questions, given=given)
+        for question, (process, code, _) in zip(questions, answers, strict=True):
+            if code:
+                message = f"`git {' '.join(question[:_WORDS])}` failed in {self.top}: {complaint(process)}"
+                raise UsageError(message)
+        return [output for _, _, output in answers]
 
     def run(self, *arguments: str, given: bytes = b"") -> bytes:
         """Return the output of a git command that must succeed."""
-        return self.finish(self.start(*arguments, given=given))
+        [output] = self.outputs(arguments, given=given)
+        return output
 
     def ask(self, *arguments: str) -> str | None:
         """Return the first line that a git command writes, or None where it fails."""
-        code, output = self.start(*arguments).output()
+        [(_, code, output)] = self.ask_all(arguments)
         return None if code else os.fsdecode(output).partition("\n")[0]
 
     def head(self) -> str:
@@ -127,20 +121,11 @@ class Repository:
 
     def index_stamp(self) -> tuple[int, ...]:
         """Return what changes whenever the index is written."""
-        try:
-            found = os.stat(self.git_folder() + "/index")
-        except OSError:
-            return ()
-        return found.st_mtime_ns, found.st_ino, found.st_size
+        return index_stamp(self.top)
 
     def git_folder(self) -> str:
         """Return the folder with this work tree's index, which a linked work tree or submodule keeps elsewhere."""
-        place = os.path.join(self.top, ".git")
-        if os.path.isdir(place):
-            return place
-        with open(place, encoding="utf-8", errors="surrogateescape") as file:
-            target = file.read().strip().removeprefix("gitdir: ")
-        return os.path.join(self.top, target)
+        return folder_of(self.top)
 
     def hashes(self, paths: Iterable[bytes], *options: str) -> dict[bytes, bytes]:
         """Return the object ids of files of the work tree, as git would store them now, line endings included.
@@ -160,12 +145,8 @@ class Repository:
 
     def contents(self, oids: list[bytes]) -> list[bytes]:
         """Return the contents of stored objects."""
-        found: list[bytes] = []
-        step = MAX_INPUT // 66  # an id of SHA-256 and a line end
-        for first in range(0, len(oids), step):
-            output = self.run("cat-file", "--batch", given=b"".join(oid + b"\n" for oid in oids[first : first + step]))
-            found += _batch(output)
-        return found
+        given = b"".join(oid + b"\n" for oid in oids)
+        return list(_batch(self.run("cat-file", "--batch", given=given))) if oids else []
 
 
 def _batch(output: bytes) -> Iterable[bytes]:

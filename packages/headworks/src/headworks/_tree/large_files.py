@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from headworks._quick.answers import are_settled
 from headworks._quick.memory import Memory
-from headworks._quick.stamps import are_settled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

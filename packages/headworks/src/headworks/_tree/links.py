@@ -6,6 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from headworks._quick.answers import doubt, note_file
 from headworks._tree.git import blob_id
 from headworks._tree.listing import LINK, record
 
@@ -48,19 +49,23 @@ def follow(listing: Listing, targets: Mapping[bytes, bytes], top: str | None) ->
 
 def _unknown(path: bytes) -> bytes:
     """Return what changes with a file, or with a folder and all that is in it, that git does not know."""
+    note_file(path)
     if not os.path.isdir(path):
         return _file(path)
     found: list[bytes] = []
     for folder, folders, names in os.walk(path):
+        note_file(folder)
         found += [it for name in names for it in (name, _file(os.path.join(folder, name)))]
         # So many that looking would take too long, or links that lead on to who knows where.
         if len(found) > _MAX_FILES or any(os.path.islink(os.path.join(folder, it)) for it in folders):
+            doubt()
             return _ANEW
     return b"\0".join(sorted(found))
 
 
 def _file(path: bytes) -> bytes:
     """Return what changes with a file: a hash of its content, or of a large one its size and times."""
+    note_file(path)
     try:
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGE:
@@ -113,4 +118,8 @@ def _is_unknown(place: bytes, listing: Listing, top: str) -> bool:
     if place.startswith(b"/"):
         return True
     start, end = listing.span(place)
-    return start == end and os.path.lexists(os.path.join(os.fsencode(top), place))
+    if start < end:
+        return False
+    path = os.path.join(os.fsencode(top), place)
+    note_file(path, follow=False)
+    return os.path.lexists(path)

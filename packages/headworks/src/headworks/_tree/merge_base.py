@@ -7,10 +7,13 @@ reached, there are no reasons, and all else is the same.
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from headworks._nearest import suggestion
+from headworks._quick.answers import note_file
 from headworks.errors import CannotDecideError, HeadworksError, UsageError
 
 if TYPE_CHECKING:
@@ -76,8 +79,6 @@ def _commit(repository: Repository, revision: str) -> str:
     """Return the commit that a revision names."""
     commit = repository.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if commit is None:
-        from headworks._nearest import suggestion
-
         names = repository.run("for-each-ref", "--format=%(refname:short)", "--count=1000").split()
         message = (
             f"There is no revision {revision!r} in {repository.top}.{suggestion(revision, map(os.fsdecode, names))}"
@@ -110,10 +111,9 @@ def _from_event(repository: Repository, head: str) -> Base | None:
 
 def _event(path: str) -> dict[str, Any]:
     """Return what GitHub Actions says about why it runs; empty where there is nothing of the kind."""
+    note_file(path)
     if not path or not os.path.isfile(path) or os.path.getsize(path) > _MAX_EVENT:
         return {}
-    import json
-
     with open(path, "rb") as file:
         try:
             event = json.load(file)

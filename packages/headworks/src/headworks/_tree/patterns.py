@@ -6,6 +6,8 @@ letters of one name, `[...]` for one letter of a choice, and `**` for any number
 
 from __future__ import annotations
 
+import os
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ def is_plain(pattern: str) -> bool:
 
 def matcher(pattern: str, *, exact: bool = False) -> Callable[[str], bool]:
     """Return a function that tells whether a path is, or where not exact lies below, what a pattern names."""
-    import re
 
     def part(name: str) -> str:
         text = re.escape(name).replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
@@ -45,8 +46,6 @@ def slices(listing: Listing, prefix: str, pattern: str) -> list[tuple[int, int]]
         prefix: the folder that the pattern is relative to, empty or with a slash at its end.
         pattern: the pattern.
     """
-    import os
-
     names = (prefix + pattern).strip("/").split("/")
     fixed = next((number for number, name in enumerate(names) if not is_plain(name)), len(names))
     if names[fixed:] in ([], ["**"]):

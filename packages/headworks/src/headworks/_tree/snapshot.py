@@ -7,13 +7,18 @@ there. A link counts with what it leads to, a submodule with what is checked out
 
 from __future__ import annotations
 
+import copy
 import os
 import stat
 import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self
 
+from headworks._quick.answers import handed_look, note_file
+from headworks._quick.git import LOOK
 from headworks._tree.git import Repository, blob_id
+from headworks._tree.large_files import LARGE, large_hashes
+from headworks._tree.links import follow, resolve
 from headworks._tree.listing import EXECUTABLE, FILE, LINK, SUBMODULE, Listing, record
 from headworks.errors import CannotDecideError, UsageError
 
@@ -52,10 +57,6 @@ class Snapshot(ABC):
         """Return the same tree, its links without what they lead to outside git, of which each machine has its own."""
         if not self._links:
             return self
-        import copy
-
-        from headworks._tree.links import follow
-
         found = copy.copy(self)
         found.listing = follow(self._unfollowed, self._links, None)
         return found
@@ -66,8 +67,6 @@ class Snapshot(ABC):
         self.listing = self._unfollowed = listing
         self._links = self._targets(links) if links else {}
         if links:
-            from headworks._tree.links import follow
-
             self.listing = follow(listing, self._links, self.repository.top)
 
     @abstractmethod
@@ -100,8 +99,6 @@ class CommitSnapshot(Snapshot):
         """Return the id of a file's content; of a link, that of the file which it leads to."""
         if mode != LINK:
             return oid
-        from headworks._tree.links import resolve
-
         mode, oid = self.listing.get(resolve(path, self._links)) or (LINK, b"")
         if mode in {FILE, EXECUTABLE}:
             return oid
@@ -126,25 +123,23 @@ class WorkTreeSnapshot(Snapshot):
     stamps: dict[bytes, tuple[int, ...] | None]
     inner: dict[bytes, WorkTreeSnapshot]
 
-    def __init__(self, repository: Repository, meanwhile: Iterable[None] = ()) -> None:
+    def __init__(self, repository: Repository) -> None:
         """Look at the work tree.
-
-        Args:
-            repository: where it is.
-            meanwhile: something useful to do while git looks, in two steps.
 
         Raises:
             UsageError: git failed, and says why.
             CannotDecideError: the work tree keeps changing while it is looked at.
         """
         self.repository = repository
-        self._meanwhile = iter(meanwhile)
-        self._began = time.time_ns()
+        look = handed_look(repository.top)
+        self._began = look[0] if look else time.time_ns()
         for left in reversed(range(_ATTEMPTS)):
             self.stamps, self.inner = {}, {}
-            before = self._index = repository.index_stamp()
+            before = self._index = look[1] if look else repository.index_stamp()
             try:
-                listing = self._look()
+                files, dirty = look[2] if look else repository.outputs(*LOOK)
+                look = None
+                listing = self._listed(files, dirty)
             except UsageError:  # a file vanished before it was hashed, or cannot be read at all
                 if not left:
                     raise
@@ -197,18 +192,10 @@ class WorkTreeSnapshot(Snapshot):
             message = f"{os.fsdecode(path)} changed while it was read; try again when it is finished."
             raise CannotDecideError(message)
 
-    def _look(self) -> Listing:
-        """Return the listing of the work tree."""
-        repository = self.repository
-        # Python writes its caches wherever it imports from, the noxfile's included, and never reads one that is stale.
-        exclude = ("--exclude-standard", "--exclude=__pycache__/")
-        files = repository.start("ls-files", "-s", "-v", "-o", "-z", *exclude)
-        next(self._meanwhile, None)  # beside two, this process would have to wait for a processor where there are two
-        dirty = repository.start("diff-files", "-z", "--no-renames", "--ignore-submodules=all")
-        next(self._meanwhile, None)
-        listing, untracked = _parted(repository.finish(files))
-        modes = _unlooked(listing) | dict.fromkeys(untracked, b"")
-        modes |= _dirty_modes(repository.finish(dirty))
+    def _listed(self, files: bytes, dirty: bytes) -> Listing:
+        """Return the listing of the work tree from what git says of it."""
+        listing, untracked = _parted(files)
+        modes = _unlooked(listing) | dict.fromkeys(untracked, b"") | _dirty_modes(dirty)
         return listing.replaced(self._records(modes, listing, untracked)) if modes else listing
 
     def _records(self, modes: dict[bytes, bytes], listing: Listing, untracked: list[bytes]) -> dict[bytes, bytes]:
@@ -218,6 +205,7 @@ class WorkTreeSnapshot(Snapshot):
         for listed, known in modes.items():
             path = listed.rstrip(b"/")  # git lists a repository inside this one as a folder
             name = self._name(path)
+            note_file(name, follow=False)
             mode, self.stamps[path] = _mode(name)
             records[path] = b""
             if mode == LINK:
@@ -230,8 +218,6 @@ class WorkTreeSnapshot(Snapshot):
         stamps = {path: stamp for path in contents.keys() & set(untracked) if (stamp := self.stamps[path])}
         hashes: dict[bytes, bytes] = {}
         if stamps:
-            from headworks._tree.large_files import LARGE, large_hashes
-
             large = {path: stamp for path, stamp in stamps.items() if stamp[_SIZE] >= LARGE}
             hashes = large_hashes(self.repository, large, self._began) if large else {}
         hashes |= self.repository.hashes([path for path in contents if path not in hashes])

@@ -1,0 +1,234 @@
+"""An answer is given again while all that it was made from is the same, and never after that."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from headworks import __main__, _cli
+from headworks._machine.nox import ListedSession, Nox
+from headworks._plan.plan import plan
+from headworks._quick import answers
+from headworks._store.store import Store
+from headworks._store.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from conftest import Scratch
+
+NAMES = ["data", "lint", "report"]
+FILES: dict[str, str | bytes] = {
+    ".gitignore": "artifacts\nignored\n",
+    "noxfile.py": "import nox\n" + "".join(f"\n\n@nox.session\ndef {it}(session): pass\n" for it in NAMES),
+    "pyproject.toml": '[tool.headworks.sessions]\ndata = { outputs = ["artifacts/data"] }\nlint = {}\n'
+    'report = { cache = false, outputs = ["artifacts/report"] }\n',
+    "tracked": "tracked",
+    "dirty": "clean",
+    "hidden": "shown",
+    "inner/noxfile.py/not": "a folder of that name is no noxfile",
+}
+
+
+class World:
+    """A project with an answer to everything, on a machine of its own.
+
+    Attributes:
+        scratch: The repository.
+        root: Its folder.
+        away: A folder beside it, to which a link leads.
+        machine: A folder with the programs of the machine.
+        store: The store of verdicts.
+    """
+
+    def __init__(self, scratch: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Make it, with a file of every kind that git does not answer for."""
+        self.scratch, self.root, self.monkeypatch = scratch, scratch.root, monkeypatch
+        self.away, self.machine = tmp_path / "away", tmp_path / "machine"
+        self.away.mkdir()
+        (self.away / "file").write_text("away")
+        self._install(Path(sys.executable).resolve())
+        scratch.write(FILES)
+        (self.root / "link").symlink_to(self.away)
+        inner = self.root / "submodule"
+        inner.mkdir()
+        for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "inner"]):
+            subprocess.run(["git", *command], cwd=inner, check=True)
+        scratch.commit()
+        scratch.git("update-index", "--assume-unchanged", "hidden")
+        scratch.write({"untracked": "new", "dirty": "dirty", "hidden": "hidden", "artifacts/data/file": "data"})
+        self.store = Store.default(scratch.root)
+        monkeypatch.setattr(Nox, "list_sessions", lambda *_arguments: listed())
+        monkeypatch.chdir(self.root)
+        self.record("data", "lint")
+
+    def _install(self, python: Path) -> None:
+        """Install a nox, with an interpreter of its own."""
+        (self.machine / "bin").mkdir(parents=True)
+        (self.machine / "lib/python3/site-packages/nox-1.dist-info").mkdir(parents=True)
+        (self.machine / "bin/python").symlink_to(python)
+        (self.machine / "bin/nox").write_text(f"#!{self.machine}/bin/python\n")
+        (self.machine / "bin/nox").chmod(0o755)
+        self.monkeypatch.setattr(sys, "executable", str(self.machine / "bin/python"))
+
+    def record(self, *names: str) -> None:
+        """Have sessions covered by verdicts."""
+        for it in plan(self.root, store=self.store).sessions:
+            if it.session.name in names and it.digest:
+                found = {path: self.store.outputs(self.root).content(path) or "" for path in it.outputs}
+                self.store.record(verdict(it.session.name, it.digest, outputs=found), self.root)
+
+    def ask(self, *arguments: str) -> int:
+        """Ask as a person does, in a process that cannot end."""
+        self.monkeypatch.setattr(sys, "argv", ["headworks", *arguments])
+        return __main__.program()
+
+    def learn(self, *arguments: str) -> None:
+        """Ask as often as it takes until the answer is remembered: what was asked of a program is no answer to keep."""
+        for _ in range(3):
+            assert self.ask(*arguments) == 0
+        assert answers.recall(list(arguments)) == 0
+
+    def write(self, name: str, content: str = "another") -> None:
+        """Write a file of the project."""
+        self.scratch.write({name: content})
+
+
+def verdict(name: str, digest: str, *, passed: bool = True, outputs: dict[str, str] | None = None) -> Verdict:
+    """Return a verdict."""
+    return Verdict(
+        session=name,
+        digest=digest,
+        passed=passed,
+        finished="2026-01-31T12:00:00+00:00",
+        seconds=1.5,
+        commit="",
+        platform="",
+        outputs=outputs or {},
+        components={},
+    )
+
+
+def listed() -> list[ListedSession]:
+    """Return what nox lists."""
+    return [
+        ListedSession(name=it, function=it, python="3.77" * (it == "lint"), tags=(), parameters=(), is_default=True)
+        for it in NAMES
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _later(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let all files be old enough, and leave nothing noted."""
+    now = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 10**10)
+    yield
+    answers.doubt()
+    answers._looks.clear()
+
+
+@pytest.fixture
+def world(scratch: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Return a world."""
+    return World(scratch, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["plan"], ["plan", "--format", "json"], ["plan", "lint", "--base", "HEAD"], ["run", "data", "lint"]]
+)
+def test_an_answer_is_given_again(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """Word for word, without the command line; only the time that it took may be another."""
+    world.learn(*arguments)
+    capsys.readouterr()
+    assert _cli.main(arguments) == 0
+    expected = capsys.readouterr()
+    monkeypatch.setattr(_cli, "main", None)
+    assert world.ask(*arguments) == 0
+    found = capsys.readouterr()
+    assert found.out.replace("took 0.0 s", "took 0.1 s") == expected.out.replace("took 0.0 s", "took 0.1 s")
+    assert found.err == expected.err
+    assert answers.TOOK not in found.out
+
+
+CHANGES: dict[str, Callable[[World], object]] = {
+    "a tracked file": lambda it: it.write("tracked"),
+    "a file that was changed before": lambda it: it.write("dirty"),
+    "a file that was new before": lambda it: it.write("untracked"),
+    "a file that git overlooks": lambda it: it.write("hidden"),
+    "a file that is gone": lambda it: (it.root / "untracked").unlink(),
+    "another new file": lambda it: it.write("new"),
+    "a file of the submodule": lambda it: it.write("submodule/new"),
+    "the commit of the submodule": lambda it: subprocess.run(
+        ["git", "commit", "-q", "--allow-empty", "-m", "more"], cwd=it.root / "submodule", check=True
+    ),
+    "the mode of a file": lambda it: (it.root / "tracked").chmod(0o755),
+    "what is staged": lambda it: it.scratch.git("add", "untracked"),
+    "what a link leads to": lambda it: (it.away / "file").write_text("elsewhere"),
+    "a new file behind a link": lambda it: (it.away / "more").write_text("more"),
+    "what is ignored": lambda it: it.write(".git/info/exclude", "untracked"),
+    "a link at an output": lambda it: (it.root / "artifacts/report").symlink_to(it.away),
+    "the record of a failure": lambda it: it.store.record(verdict("lint", "0" * 64, passed=False), it.root),
+    "the record of a pass": lambda it: it.store.record(verdict("lint", "0" * 64), it.root),
+    "the store": lambda it: shutil.rmtree(it.store.root),
+    "which store": lambda it: it.monkeypatch.setenv("HEADWORKS_STORE", str(it.away)),
+    "a remote store": lambda it: it.monkeypatch.setenv("HEADWORKS_REMOTE", "memory://store"),
+    "the version of nox": lambda it: (it.machine / "lib/python3/site-packages/nox-2.dist-info").mkdir(),
+    "the program nox": lambda it: (it.machine / "bin/nox").write_text(f"#!{it.machine}/bin/python\n\n"),
+    "the interpreter of nox": lambda it: replace_link(it.machine / "bin/python", Path("/bin/sh")),
+    "an interpreter on PATH": lambda it: install(it.machine / "more/python3.77"),
+    "any variable": lambda it: it.monkeypatch.setenv("ANYTHING", "1"),
+    "the working folder": lambda it: it.monkeypatch.chdir(it.root / "inner"),
+    "the day": lambda it: it.monkeypatch.setattr(time, "time_ns", lambda now=time.time_ns: now() + 86_400 * 10**9),
+    "the platform": lambda it: it.monkeypatch.setattr(os, "uname", lambda: ("another", "machine")),
+    "the code": lambda it: it.monkeypatch.setattr("headworks._quick.memory._FORM", b"other"),
+    "a damaged memory": lambda it: [path.write_bytes(b"x" * 40) for path in it.root.glob(".git/headworks/answer-*")],
+    "no git": lambda it: it.monkeypatch.setattr("headworks._quick.git._GIT", "no-git"),
+    "no repository": lambda it: (it.root / ".git").rename(it.away / ".git"),
+    "another output": lambda it: it.write("artifacts/data/file"),
+    "one file more in an output": lambda it: it.write("artifacts/data/more"),
+    "a link on the way to an output": lambda it: moved(it.root / "artifacts", it.away / "artifacts"),
+}
+ONLY_IN_RUNS = {"another output", "one file more in an output", "a link on the way to an output"}
+ONLY_IN_PLANS = {"a link at an output"}
+
+
+def replace_link(path: Path, target: Path) -> None:
+    """Have a link lead elsewhere."""
+    path.unlink()
+    path.symlink_to(target)
+
+
+def moved(path: Path, target: Path) -> None:
+    """Move a folder, and leave a link to it."""
+    path.rename(target)
+    path.symlink_to(target)
+
+
+def install(path: Path) -> None:
+    """Put something on PATH that can be started."""
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_answer_is_made_anew_after_any_change(world: World, change: str, command: str) -> None:
+    """Whatever it was made from."""
+    if change in (ONLY_IN_RUNS if command == "plan" else ONLY_IN_PLANS):
+        pytest.skip("no part of this answer is made from it")
+    (world.machine / "more").mkdir()
+    world.monkeypatch.setenv("PATH", f"{world.machine}/more:{os.environ['PATH']}")
+    arguments = ["plan"] if command == "plan" else ["run", "data", "lint"]
+    world.learn(*arguments)
+    assert answers.recall(arguments) == 0
+    CHANGES[change](world)
+    assert answers.recall(arguments) is None
