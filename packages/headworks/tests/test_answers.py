@@ -232,3 +232,19 @@ def test_an_answer_is_made_anew_after_any_change(world: World, change: str, comm
     assert answers.recall(arguments) == 0
     CHANGES[change](world)
     assert answers.recall(arguments) is None
+
+
+def test_an_answer_is_given_without_what_is_slow_to_import(scratch: Scratch) -> None:
+    """Neither the engine nor a module of the standard library that takes longer than the answer."""
+    scratch.commit({"noxfile.py": "import nox\n\n\n@nox.session\ndef lint(session): pass\n"})
+    time.sleep(2.1)  # until a change to any file would show
+    script = "import os, sys; from headworks.__main__ import program; os._exit = print; sys.argv[1:] = ['plan']"
+    script += "; program(); print(*sys.modules)"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    for _ in range(4):
+        command = [sys.executable, "-I", "-c", script]
+        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, cwd=scratch.root)
+    answer, *_, modules = done.stdout.splitlines()
+    assert answer == "Run: 1 session"
+    slow = {"argparse", "contextlib", "dataclasses", "functools", "hashlib", "inspect", "re", "subprocess", "typing"}
+    assert not slow.union(["headworks._cli"]) & set(modules.split())

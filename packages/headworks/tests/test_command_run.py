@@ -185,19 +185,6 @@ def test_a_second_run_runs_nothing(demo: Scratch, capsys: pytest.CaptureFixture[
     assert [it.passed for it in store().ls()] == [True, True]
 
 
-def test_a_run_in_which_nothing_is_to_be_done_imports_little(demo: Scratch) -> None:
-    """Neither nox nor what runs it is started, so that it takes no longer than a plan."""
-    demo.write({"pyproject.toml": TABLE.replace(', outputs = ["artifacts/data"]', "")})
-    settle()
-    assert main(["run", "data"]) == 0
-    code = "import sys; from headworks._cli import main; main(['run', 'data']); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert "1 covered by earlier verdicts" in done.stdout
-    modules = set(done.stdout.split())
-    assert "headworks._run.covered" in modules
-    assert not {"headworks._run.loop", "headworks._run.process", "headworks._store.outputs", "nox"} & modules
-
-
 def test_a_failure_ends_the_run_with_1(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
     """And shows what the session printed."""
     assert main(["run", "bad"]) == 1
