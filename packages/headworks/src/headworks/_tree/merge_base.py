@@ -111,8 +111,10 @@ def _from_event(repository: Repository, head: str) -> Base | None:
 
 def _event(path: str) -> dict[str, Any]:
     """Return what GitHub Actions says about why it runs; empty where there is nothing of the kind."""
+    if not path:
+        return {}
     note_file(path)
-    if not path or not os.path.isfile(path) or os.path.getsize(path) > _MAX_EVENT:
+    if not os.path.isfile(path) or os.path.getsize(path) > _MAX_EVENT:
         return {}
     with open(path, "rb") as file:
         try:
