@@ -28,11 +28,11 @@ def test_a_table_is_read(tmp_path: Path) -> None:
     """From a pyproject.toml or from a file of its own; what it does not say has a default."""
     (tmp_path / "pyproject.toml").write_text("[tool.headworks.gate]\n" + TABLE)
     (tmp_path / "gate.toml").write_text(TABLE)
-    found = read_settings(str(tmp_path / "pyproject.toml"))
-    assert found == read_settings(str(tmp_path / "gate.toml"))
-    assert (found.reliability, found.budget, found.adaptive, found.min_shared) == (0.95, 8, False, 0.95)
-    assert found.error == pytest.approx(0.05)
-    assert [(it.name, it.on, it.cannot_tell) for it in found.conditions] == [
+    settings = read_settings(str(tmp_path / "pyproject.toml"))
+    assert settings == read_settings(str(tmp_path / "gate.toml"))
+    assert (settings.reliability, settings.budget, settings.adaptive, settings.min_shared) == (0.95, 8, False, 0.95)
+    assert settings.error == pytest.approx(0.05)
+    assert [(it.name, it.on, it.cannot_tell) for it in settings.conditions] == [
         ("ece <= 0.1", "", "cannot tell"),
         ("good", "test", "passes"),
     ]
@@ -95,7 +95,7 @@ def test_a_table_that_makes_no_sense_is_refused(data: dict[str, Any], words: str
         ("[tool.other]\nx = 1\n", "says nothing about the gate"),
         ("[tool.headworks]\nenv = []\n", "says nothing about the gate"),
         ("[tool.headworks.gates]\nbudget = 8\n", "[tool.headworks]: there is no key 'gates'. Did you mean 'gate'?"),
-        ("[tool.headworks]\ngate = 1\n", "[tool.headworks.gate] is no table but 1."),
+        ("[tool.headworks]\ngate = 1\n", "[tool.headworks.gate] is not a table but 1."),
         ("[gate]\nbudget = 8\n", "there is no key 'gate'"),
     ],
 )

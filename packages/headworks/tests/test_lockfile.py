@@ -114,9 +114,9 @@ def lock(scratch: Scratch) -> Lock:
 
 def reached(scratch: Scratch, kind: str, name: str) -> set[str]:
     """Return the locked packages that something reaches; what is said of none in particular is always reached."""
-    found = set(lock(scratch).entries(kind, name))
-    assert "uv.lock in general" in found
-    return {it.removeprefix("uv.lock: ") for it in found - {"uv.lock in general"}}
+    entries = set(lock(scratch).entries(kind, name))
+    assert "uv.lock in general" in entries
+    return {it.removeprefix("uv.lock: ") for it in entries - {"uv.lock in general"}}
 
 
 def test_each_start_reaches_its_part(scratch: Scratch) -> None:
@@ -218,7 +218,7 @@ def test_a_lock_of_another_tool_is_one_row(scratch: Scratch, monkeypatch: pytest
 def test_a_broken_lock_is_named(scratch: Scratch) -> None:
     """A conflict marker, for example."""
     scratch.write({"uv.lock": "<<<<<<< HEAD\n" + LOCK})
-    with pytest.raises(ConfigurationError, match=r"uv\.lock is no valid TOML"):
+    with pytest.raises(ConfigurationError, match=r"uv\.lock is not valid TOML"):
         lock(scratch)
 
 

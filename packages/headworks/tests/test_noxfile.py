@@ -56,10 +56,10 @@ def noxfile(scratch: Scratch) -> Noxfile:
 
 def code(source: str, session: str = "tests") -> SessionCode:
     """Return the code that a session uses of a noxfile that is alone in its repository."""
-    found = read_module(source.encode(), "noxfile.py", ["pyproject.toml", "uv.lock"])
-    part = found["sessions"][session]
+    facts = read_module(source.encode(), "noxfile.py", ["pyproject.toml", "uv.lock"])
+    part = facts["sessions"][session]
     content, names, unstable = part["reads"]
-    assert not found["dynamic"]
+    assert not facts["dynamic"]
     return SessionCode(parts=part["parts"], content=frozenset(content), names=frozenset(names), unstable=unstable)
 
 
@@ -110,8 +110,8 @@ def test_a_change_reaches_the_sessions_that_it_concerns(old: str, new: str, sess
 
 def test_what_nox_is_told_about_a_session_is_known() -> None:
     """Its name, what must run before it, and whether it runs when nothing is asked for."""
-    found = read_module(NOXFILE.encode(), "noxfile.py")["sessions"]
-    assert {name: (it["requires"], it["default"]) for name, it in found.items()} == {
+    facts = read_module(NOXFILE.encode(), "noxfile.py")["sessions"]
+    assert {name: (session["requires"], session["default"]) for name, session in facts.items()} == {
         "tests": (["lint"], True),
         "lint-all": ([], False),
     }
@@ -194,17 +194,17 @@ SESSION = "\n\n@nox.session\ndef tests(session):\n    print(VALUE)\n"
 def test_what_is_read_on_loading_is_found(value: str, content: str, names: str) -> None:
     """Paths are followed through names, joins, formats and globs; what cannot be followed may be anything."""
     head = HEAD.replace("import json, os", "import json, os, re") if "re." in value else HEAD
-    found = code(f"{head}VALUE = {value}{SESSION}")
-    assert {it.replace("\0", "*") for it in found.content} == set(content.split())
-    assert {it.replace("\0", "*") for it in found.names} == set(names.split())
-    assert not found.unstable
+    used = code(f"{head}VALUE = {value}{SESSION}")
+    assert {path.replace("\0", "*") for path in used.content} == set(content.split())
+    assert {path.replace("\0", "*") for path in used.names} == set(names.split())
+    assert not used.unstable
 
 
 def test_a_function_that_is_called_on_loading_is_read_as_such() -> None:
     """Its arguments may be anything, whatever the module calls the same."""
-    found = code(f"{HEAD}path = 'a'\nVALUE = helper(Path('a'), 'b')\n{SESSION}")
-    assert found.content == {"\0"}
-    assert set(found.parts) == {"Path", "VALUE", "helper", "json", "nox", "path", "settings", "tests"}
+    used = code(f"{HEAD}path = 'a'\nVALUE = helper(Path('a'), 'b')\n{SESSION}")
+    assert used.content == {"\0"}
+    assert set(used.parts) == {"Path", "VALUE", "helper", "json", "nox", "path", "settings", "tests"}
 
 
 def test_what_a_session_names_is_read_when_it_runs() -> None:
@@ -212,10 +212,10 @@ def test_what_a_session_names_is_read_when_it_runs() -> None:
     body = (
         "open('a/b')\n    open('uv.lock')\n    load('pyproject.toml')\n    helper(ROOT, 'c')\n    subprocess.run('x')\n"
     )
-    found = code(f"{HEAD}\n@nox.session\ndef tests(session):\n    {body}    os.listdir('d')\n    something()\n")
-    assert found.content == {"a/b"}
-    assert found.names == set()
-    assert not found.unstable
+    used = code(f"{HEAD}\n@nox.session\ndef tests(session):\n    {body}    os.listdir('d')\n    something()\n")
+    assert used.content == {"a/b"}
+    assert used.names == set()
+    assert not used.unstable
 
 
 @pytest.mark.parametrize(
@@ -252,18 +252,18 @@ def test_code_that_reaches_names_in_hidden_ways_is_told(line: str, reason: str) 
 @given(st.lists(st.sampled_from(NOXFILE.split("\n")), max_size=30), st.binary(max_size=3))
 def test_any_noxfile_is_read(lines: list[str], end: bytes) -> None:
     """One that is no Python counts as a whole; nox will say what is wrong with it."""
-    found = read_module("\n".join(lines).encode() + end, "noxfile.py")
-    assert found["sessions"] or found["load"]
+    facts = read_module("\n".join(lines).encode() + end, "noxfile.py")
+    assert facts["sessions"] or facts["load"]
 
 
 def test_the_parts_of_a_session_are_named(scratch: Scratch) -> None:
     """As people see them in an explanation."""
     scratch.commit({"noxfile.py": NOXFILE})
-    found = noxfile(scratch)
-    assert set(found.code("lint-all").parts) == {f"noxfile.py: {it}" for it in ("OTHER", "lint", "nox", "settings")}
-    assert found.code("tests").requires == ("lint",)
-    assert found.sessions() == {"tests": True, "lint-all": False}
-    assert found.on_load().parts == {}
+    read = noxfile(scratch)
+    assert set(read.code("lint-all").parts) == {f"noxfile.py: {name}" for name in ("OTHER", "lint", "nox", "settings")}
+    assert read.code("tests").requires == ("lint",)
+    assert read.sessions() == {"tests": True, "lint-all": False}
+    assert read.on_load().parts == {}
 
 
 @pytest.mark.parametrize(
@@ -291,13 +291,13 @@ def test_files_that_the_noxfile_imports_are_part_of_it(scratch: Scratch) -> None
         "lib/python/elsewhere/__init__.py": "",
     }
     scratch.commit(files)
-    found = noxfile(scratch)
+    read = noxfile(scratch)
     used = ["lib/python/elsewhere/__init__.py", "tools/__init__.py", "tools/deep/x.py", "tools/near.py"]
-    imported = {f"noxfile.py imports {it}" for it in [*used, "tools/nox_helpers.py"]}
-    assert {it for it in found.code("lint-all").parts if "imports" in it} == imported
-    assert found.code("lint-all").content == {"data.txt"}
+    imported = {f"noxfile.py imports {name}" for name in [*used, "tools/nox_helpers.py"]}
+    assert {part for part in read.code("lint-all").parts if "imports" in part} == imported
+    assert read.code("lint-all").content == {"data.txt"}
     scratch.write({"tools/near.py": "# changed\n"})
-    assert noxfile(scratch).key != found.key
+    assert noxfile(scratch).key != read.key
 
 
 @pytest.mark.parametrize("helper", ["import noxfile", "from . import noxfile", "from .noxfile import FLAGS"])
@@ -321,8 +321,8 @@ def test_a_project_below_the_top_has_its_own_modules(scratch: Scratch) -> None:
     """Imports and paths are relative to the noxfile's folder."""
     scratch.commit({"python/noxfile.py": "import helper\n" + NOXFILE, "python/helper.py": "from .x import y"})
     repository = Repository(str(scratch.root / "python"))
-    found = Noxfile(WorkTreeSnapshot(repository), Memory("/nowhere"))
-    assert "noxfile.py imports python/helper.py" in found.code("tests").parts
+    read = Noxfile(WorkTreeSnapshot(repository), Memory("/nowhere"))
+    assert "noxfile.py imports python/helper.py" in read.code("tests").parts
 
 
 def test_the_noxfile_is_read_once(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -294,8 +294,8 @@ def test_another_base_gives_other_reasons(monorepo: Monorepo) -> None:
     ("files", "message"),
     [
         ({"pyproject.toml": "[tool.headworks.run]\njobs = 2\n"}, "there is no key 'run'"),
-        ({"pyproject.toml": "[tool"}, "pyproject.toml is no valid TOML"),
-        ({"uv.lock": "["}, "uv.lock is no valid TOML"),
+        ({"pyproject.toml": "[tool"}, "pyproject.toml is not valid TOML"),
+        ({"uv.lock": "["}, "uv.lock is not valid TOML"),
     ],
 )
 def test_a_base_that_cannot_be_read_stops_nothing(monorepo: Monorepo, files: dict[str, str], message: str) -> None:

@@ -57,8 +57,8 @@ def release(session):
 def test_sessions_are_asked_of_nox_itself(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
     """Names, Pythons, parameters, tags, and which of them a bare nox runs; once, until something changes."""
     scratch.commit({"noxfile.py": REAL})
-    found = sessions(scratch.root)
-    assert {it.name: (it.function, it.python, dict(it.parameters), it.tags) for it in found.values()} == {
+    listed = sessions(scratch.root)
+    assert {name: (one.function, one.python, dict(one.parameters), one.tags) for name, one in listed.items()} == {
         "tests-3.12(level=1, an id)": ("tests", "3.12", {"package": "x", "level": "1"}, ("slow",)),
         "tests-3.12(level=1, package='b')": ("tests", "3.12", {"package": "b", "level": "1"}, ("slow",)),
         "tests-3.13(level=1, an id)": ("tests", "3.13", {"package": "x", "level": "1"}, ("slow",)),
@@ -66,11 +66,11 @@ def test_sessions_are_asked_of_nox_itself(scratch: Scratch, monkeypatch: pytest.
         "lint": ("lint", "", {}, ()),
         "release": ("release", "", {}, ()),
     }
-    assert [it.name for it in found.values() if it.is_planned] == ["lint"]
-    assert [it.name for it in found.values() if it.is_exclusive] == ["release"]
-    assert found["release"].needs == ("tests-3.12(level=1, an id)", "tests-3.12(level=1, package='b')", "lint")
+    assert [session.name for session in listed.values() if session.is_planned] == ["lint"]
+    assert [session.name for session in listed.values() if session.is_exclusive] == ["release"]
+    assert listed["release"].needs == ("tests-3.12(level=1, an id)", "tests-3.12(level=1, package='b')", "lint")
     monkeypatch.setattr(Nox, "list_sessions", None)
-    assert sessions(scratch.root) == found
+    assert sessions(scratch.root) == listed
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
@@ -163,8 +163,8 @@ def test_any_answer_is_understood_or_refused(content: object) -> None:
     """Nothing but our own error comes out."""
     with contextlib.suppress(ConfigurationError):
         answered = Answered(json.dumps(content).encode())
-        found = _read(answered, "/project")  # type: ignore[arg-type]
-        assert all(len(it) == 5 for it in found)
+        listed = _read(answered, "/project")  # type: ignore[arg-type]
+        assert all(len(it) == 5 for it in listed)
 
 
 def test_the_table_is_filled_for_each_session(monorepo: Monorepo) -> None:
@@ -174,21 +174,21 @@ def test_the_table_is_filled_for_each_session(monorepo: Monorepo) -> None:
     row += 'ignore = ["packages/{package}/x"], env = ["A"], needs = ["lint"] }'
     monorepo.edit("pyproject.toml", 'tests = { packages = ["{package}"], groups = ["test"] }', row)
     monorepo.edit("pyproject.toml", "[tool.headworks]\n", "[tool.headworks]\nenv = ['B', 'A']\n")
-    found = sessions(monorepo.root)["tests-3.11(app)"]
-    assert (found.packages, found.inputs) == (("packages/app",), ("packages/app/src",))
-    assert (found.outputs, found.ignore) == (("out/3.11/app",), ("packages/app/x",))
-    assert (found.env, found.needs, found.cache) == (("B", "A"), ("lint",), True)
+    tests = sessions(monorepo.root)["tests-3.11(app)"]
+    assert (tests.packages, tests.inputs) == (("packages/app",), ("packages/app/src",))
+    assert (tests.outputs, tests.ignore) == (("out/3.11/app",), ("packages/app/x",))
+    assert (tests.env, tests.needs, tests.cache) == (("B", "A"), ("lint",), True)
     assert sessions(monorepo.root)["lint"].ignore == ()
 
 
 def test_without_a_table_a_package_comes_from_the_parameter_of_that_name(monorepo: Monorepo) -> None:
     """All other sessions depend on all files."""
     monorepo.scratch.write({"pyproject.toml": '[tool.uv.workspace]\nmembers = ["packages/*"]\n'})
-    found = sessions(monorepo.root)
-    assert found["tests-3.11(app)"].packages == ("packages/app",)
-    assert found["lint"].packages is None
-    assert found["model"].needs == ("data",)
-    assert not found["lint"].is_declared
+    listed = sessions(monorepo.root)
+    assert listed["tests-3.11(app)"].packages == ("packages/app",)
+    assert listed["lint"].packages is None
+    assert listed["model"].needs == ("data",)
+    assert not listed["lint"].is_declared
     (monorepo.root / "packages/app/pyproject.toml").unlink()
     assert sessions(monorepo.root)["tests-3.11(app)"].packages is None
 
@@ -206,12 +206,12 @@ def test_a_row_may_name_files_only(monorepo: Monorepo) -> None:
         (
             '["{package}"]',
             '["{pakage}"]',
-            "tests: '{pakage}' names 'pakage', which is no parameter here. Did you mean 'package'?",
+            "tests: '{pakage}' names 'pakage', which is not a parameter here. Did you mean 'package'?",
         ),
         (
             "lint = {}",
             'lint = { outputs = ["{python}"] }',
-            "lint: '{python}' names 'python', which is no parameter here.",
+            "lint: '{python}' names 'python', which is not a parameter here.",
         ),
         ('packages = ["app"]', 'packages = ["ap"]', "model: there is no package 'ap'. Did you mean 'app'?"),
         ('needs = ["data"]', 'needs = ["dat"]', "model: needs 'dat', which nox does not know. Did you mean 'data'?"),
@@ -238,7 +238,7 @@ def test_a_row_may_name_files_only(monorepo: Monorepo) -> None:
         (
             'packages = ["{package}"], ',
             'packages = ["{package}"], outputs = ["x"], ',
-            "tests-3.11(app) and tests-3.11(base) would write over each other's outputs x and x. Put what tells",
+            "tests-3.11(app) and tests-3.11(base) would write over each other's outputs x and x. Put a parameter",
         ),
         (
             'packages = ["base"]',
@@ -278,9 +278,9 @@ def test_what_the_table_names_has_to_be_there(monorepo: Monorepo, old: str, new:
 def test_what_cannot_be_told_is_not_cached(monorepo: Monorepo, old: str, new: str, session: str, reason: str) -> None:
     """What a noxfile does on loading, and what nox runs before a session that no row speaks of."""
     monorepo.edit("noxfile.py", old, new)
-    found = sessions(monorepo.root)[session]
-    assert reason in found.uncached
-    assert found.cache == (not reason)
+    planned = sessions(monorepo.root)[session]
+    assert reason in planned.uncached
+    assert planned.cache == (not reason)
 
 
 def test_a_changed_session_is_seen_while_nox_remembers(monorepo: Monorepo) -> None:
@@ -296,12 +296,12 @@ def test_a_changed_session_is_seen_while_nox_remembers(monorepo: Monorepo) -> No
 
 @given(st.dictionaries(st.integers(0, 7), st.sets(st.integers(0, 7), max_size=3), min_size=8))
 def test_needs_come_first_or_go_in_a_circle(needs: dict[int, set[int]]) -> None:
-    """Every name once, after all that it needs; a circle is found exactly where there is one."""
+    """Every name once, after all that it needs; a circle is others exactly where there is one."""
     named = {str(name): sorted(map(str, needed)) for name, needed in needs.items()}
     reached = {name: set(needed) for name, needed in named.items()}
     for _ in named:
-        reached = {name: found | {it for via in found for it in reached[via]} for name, found in reached.items()}
-    if any(name in found for name, found in reached.items()):
+        reached = {name: others | {it for via in others for it in reached[via]} for name, others in reached.items()}
+    if any(name in others for name, others in reached.items()):
         with pytest.raises(ConfigurationError, match="in a circle"):
             in_order(named)
     else:

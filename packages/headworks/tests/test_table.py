@@ -98,12 +98,12 @@ def test_an_error_of_the_file_is_shown(scratch: Scratch) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (1, "[tool.headworks] is no table but 1."),
+        (1, "[tool.headworks] is not a table but 1."),
         ({"session": {}}, "[tool.headworks]: there is no key 'session'. Did you mean 'sessions'?"),
-        ({"sessions": []}, "[tool.headworks.sessions] is no table; write one row for each session, as in:"),
+        ({"sessions": []}, "[tool.headworks.sessions] is not a table; write one row for each session, as in:"),
         (
             {"sessions": {"a": 1}},
-            "[tool.headworks.sessions] a is no table; write a = {} where there is nothing to say.",
+            "[tool.headworks.sessions] a is not a table; write a = {} where there is nothing to say.",
         ),
         ({"sessions": {"a": {"pakages": []}}}, "a: there is no key 'pakages'. Did you mean 'packages'?"),
         (
@@ -127,7 +127,7 @@ def test_an_error_of_the_file_is_shown(scratch: Scratch) -> None:
         ({"run": {"jobs": 2}}, "[tool.headworks]: there is no key 'run'. There are: "),
         ({"store": {}}, "[tool.headworks]: there is no key 'store'. "),
         ({"audit": {}}, "[tool.headworks]: there is no key 'audit'. "),
-        ({"gate": 1}, "[tool.headworks.gate] is no table but 1."),
+        ({"gate": 1}, "[tool.headworks.gate] is not a table but 1."),
         ({"gate": {"buget": 1}}, "[tool.headworks.gate]: there is no key 'buget'. Did you mean 'budget'?"),
         (
             {"gate": {"conditions": [{"condition": "accuracy >= 0.9", "nam": "x"}]}},

@@ -15,9 +15,9 @@ from headworks.errors import ConfigurationError
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"a = ", "is no valid TOML: Invalid value"),
-        (b"\xff", "is no valid TOML: 'utf-8' codec"),
-        (b"a = " + b"[" * 100_000, "is no valid TOML: it is nested too deeply"),
+        (b"a = ", "is not valid TOML: Invalid value"),
+        (b"\xff", "is not valid TOML: 'utf-8' codec"),
+        (b"a = " + b"[" * 100_000, "is not valid TOML: it is nested too deeply"),
         (b"#" * (MAX_SIZE + 1), "has 67,108,865 bytes; more than 67,108,864 are refused"),
     ],
 )

@@ -82,9 +82,9 @@ def test_packages_of_a_project_below_the_top(scratch: Scratch) -> None:
     }
     scratch.commit(files)
     repository = Repository(str(scratch.root / "python"))
-    found = find_workspace(WorkTreeSnapshot(repository), Memory("/nowhere/to/remember"))
-    assert list(found.packages) == ["python/packages/a"]
-    assert found.find("a", "python/") == found.find("packages/a", "python/") == ["python/packages/a"]
+    members = find_workspace(WorkTreeSnapshot(repository), Memory("/nowhere/to/remember"))
+    assert list(members.packages) == ["python/packages/a"]
+    assert members.find("a", "python/") == members.find("packages/a", "python/") == ["python/packages/a"]
 
 
 def test_needs_come_through_every_kind_of_dependency(scratch: Scratch) -> None:
@@ -147,11 +147,11 @@ def test_packages_are_found_by_folder_and_by_name(scratch: Scratch) -> None:
     """Whatever people write in a table or pass to a session; equal last parts are ambiguous and mean all."""
     files = {"packages/a/pyproject.toml": project("Lib.A"), "packages/x/b/pyproject.toml": project("b1")}
     scratch.commit(files | {"packages/y/b/pyproject.toml": project("b2")})
-    found = workspace(scratch)
-    assert [found.find(name, "") for name in ("a", "lib_a", "./packages/a/")] == [["packages/a"]] * 3
-    assert found.find("b", "") == ["packages/x/b", "packages/y/b"]
-    assert found.find("c", "") == []
-    assert found.names() == ["a", "packages/x/b", "packages/y/b"]
+    members = workspace(scratch)
+    assert [members.find(name, "") for name in ("a", "lib_a", "./packages/a/")] == [["packages/a"]] * 3
+    assert members.find("b", "") == ["packages/x/b", "packages/y/b"]
+    assert members.find("c", "") == []
+    assert members.names() == ["a", "packages/x/b", "packages/y/b"]
 
 
 def test_what_was_read_is_remembered_until_a_file_changes(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,8 +171,8 @@ def test_a_commit_has_the_packages_it_had(scratch: Scratch) -> None:
     commit = scratch.commit({"packages/a/pyproject.toml": project("a")})
     scratch.commit({"packages/a/pyproject.toml": project("renamed")})
     repository = Repository(str(scratch.root))
-    found = find_workspace(CommitSnapshot(repository, commit), Memory(repository.git_folder()))
-    assert found.packages["packages/a"].name == "a"
+    members = find_workspace(CommitSnapshot(repository, commit), Memory(repository.git_folder()))
+    assert members.packages["packages/a"].name == "a"
 
 
 KEYS = ["project", "name", "dependencies", "optional-dependencies", "dynamic", "build-system", "requires", "tool"]
@@ -202,7 +202,7 @@ def test_a_broken_member_of_the_uv_workspace_is_named(scratch: Scratch) -> None:
     """The message has the file and what is wrong; uv itself could do nothing with it."""
     root = '[tool.uv.workspace]\nmembers = ["packages/*"]\n'
     scratch.commit({"pyproject.toml": root, "packages/a/pyproject.toml": "[project\n"})
-    with pytest.raises(ConfigurationError, match=r"packages/a/pyproject.toml is no valid TOML: .*line 1"):
+    with pytest.raises(ConfigurationError, match=r"packages/a/pyproject.toml is not valid TOML: .*line 1"):
         workspace(scratch)
 
 
@@ -227,8 +227,8 @@ def test_a_pyproject_that_is_a_link_to_no_file_is_no_package(scratch: Scratch, t
     assert list(workspace(scratch).packages) == ["packages/a", "packages/b"]
     commit = scratch.commit({})
     repository = Repository(str(scratch.root))
-    found = find_workspace(CommitSnapshot(repository, commit), Memory("/nowhere/to/remember"))
-    assert list(found.packages) == ["packages/a", "packages/b"]
+    members = find_workspace(CommitSnapshot(repository, commit), Memory("/nowhere/to/remember"))
+    assert list(members.packages) == ["packages/a", "packages/b"]
 
 
 def test_a_broken_pyproject_that_may_be_a_package_needs_all_and_is_needed_by_all(scratch: Scratch) -> None:

@@ -60,6 +60,6 @@ def _of_project(data: dict[str, Any], path: str) -> dict[str, Any] | None:
     check_keys(headworks, KEYS, f"{path}: [tool.headworks]")
     gate = headworks.get("gate")
     if gate is not None and not isinstance(gate, dict):
-        message = f"{path}: {PLACE} is no table but {gate!r}."
+        message = f"{path}: {PLACE} is not a table but {gate!r}."
         raise ConfigurationError(message)
     return gate

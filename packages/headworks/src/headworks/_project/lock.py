@@ -86,8 +86,8 @@ class Lock:
         """Return a hash over the locked packages that can be reached, and the folders of the members reached.
 
         Args:
-            kind: `runtime` for what comes with a package's wheel, `own` for that and its dependency groups, both with
-                the package's folder as the name; `groups` for a dependency group of the root.
+            kind: `runtime` for the needs of a package's wheel, `own` for these and its dependency groups, both with the
+                package's folder as the name; `groups` for a dependency group of the root.
             name: the folder or the group.
         """
         return self._parts.get(kind, {}).get(name) or (self.whole, ())

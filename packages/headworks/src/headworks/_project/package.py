@@ -90,7 +90,7 @@ def _runtime(data: dict[str, Any]) -> list[str]:
 
 
 def _own(data: dict[str, Any]) -> list[str]:
-    """Return the names in dependency groups, and whatever looks like a requirement in the settings of any tool."""
+    """Return the names in dependency groups, and in every setting of a tool that looks like a requirement."""
     groups = strings(table(data, "dependency-groups"))
     return _required_names([*groups, *filter(_REQUIREMENT.match, strings(table(data, "tool")))])
 

@@ -152,7 +152,7 @@ class _Filler:
         if brace:
             name = rest.partition("}")[0]
             message = (
-                f"{self.place}: {text!r} names {name!r}, which is no parameter here.{suggestion(name, self.values)}"
+                f"{self.place}: {text!r} names {name!r}, which is not a parameter here.{suggestion(name, self.values)}"
             )
             raise ConfigurationError(message)
         return text
@@ -165,6 +165,6 @@ def _check_outputs(sessions: Iterable[Session]) -> None:
         if second[: len(first)] == first:
             message = (
                 f"{PLACE}: {one} and {other} would write over each other's outputs {'/'.join(first)} and "
-                f"{'/'.join(second)}. Put what tells them apart into the path, as in {{python}}."
+                f"{'/'.join(second)}. Put a parameter that distinguishes them into the path, such as {{python}}."
             )
             raise ConfigurationError(message)

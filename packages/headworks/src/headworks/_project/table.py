@@ -77,14 +77,14 @@ def read_table(data: object) -> Table:
         ConfigurationError: a key or value cannot be right; the message has its place.
     """
     if not isinstance(data, dict):
-        message = f"{_PLACE}] is no table but {data!r}."
+        message = f"{_PLACE}] is not a table but {data!r}."
         raise ConfigurationError(message)
     check_keys(data, KEYS, f"{_PLACE}]")
     _check_others(data)
     sessions = data.get("sessions", {})
     if not isinstance(sessions, dict):
         message = (
-            f"{_PLACE}.sessions] is no table; write one row for each session, as in: tests = {{ packages = [...] }}"
+            f"{_PLACE}.sessions] is not a table; write one row for each session, as in: tests = {{ packages = [...] }}"
         )
         raise ConfigurationError(message)
     return Table(
@@ -100,7 +100,7 @@ def _check_others(data: dict[str, Any]) -> None:
     for name, read in (("gate", gate_settings), ("report", report_settings)):
         table = data.get(name, {})
         if not isinstance(table, dict):
-            message = f"{_PLACE}.{name}] is no table but {table!r}."
+            message = f"{_PLACE}.{name}] is not a table but {table!r}."
             raise ConfigurationError(message)
         read(table)
 
@@ -108,7 +108,7 @@ def _check_others(data: dict[str, Any]) -> None:
 def _row(name: str, data: object) -> Row:
     place = f"{_PLACE}.sessions] {name}"
     if not isinstance(data, dict):
-        message = f"{place} is no table; write {name} = {{}} where there is nothing to say."
+        message = f"{place} is not a table; write {name} = {{}} where there is nothing to say."
         raise ConfigurationError(message)
     check_keys(data, {*_LISTS, *_FLAGS}, place)
     fields: dict[str, Any] = {key: _texts(data, key, place) for key in _LISTS}

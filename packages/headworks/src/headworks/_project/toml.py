@@ -34,7 +34,7 @@ def parse(content: bytes, place: str) -> dict[str, Any]:
         return tomllib.loads(content.decode())
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        message = f"{place} is no valid TOML: {reason}"
+        message = f"{place} is not valid TOML: {reason}"
         raise ConfigurationError(message) from None
 
 

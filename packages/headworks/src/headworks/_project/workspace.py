@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Workspace", "find_workspace"]
 
 _FILE = b"/pyproject.toml\0"
-_MAX_DEPTH = 2  # folders above a package, where nothing says where the packages are
+_MAX_DEPTH = 2  # folders above a package, where no settings name the packages
 
 
 class Workspace:
