@@ -1,4 +1,4 @@
-"""What each tool runs again after a change, where only pyproject.toml says that one package needs another.
+"""Compares what tools run again after a change if only pyproject.toml says that one package needs another.
 
 One edge of a generated workspace is left out of the files that other tools read edges from (package.json, moon.yml,
 dvc.yaml), as happens whenever a dependency is added in pyproject.toml alone. The edge is the one through which the
@@ -10,7 +10,7 @@ in the environment that `speed.py` asks for. It prints a Markdown table: for eac
 the change reaches it would run again, how many it misses, and how many it would run for nothing.
 """
 
-# ruff: noqa: INP001, S603  # a script, which starts programs that it was told of
+# ruff: noqa: INP001, S603  # a script that starts the programs in its arguments
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
 
 def without(needs: Graph, edge: tuple[str, str]) -> Graph:
-    """Return a graph without the edge from one package to another that it needs."""
+    """Return a graph without one edge between two packages."""
     return {name: [it for it in found if (name, it) != edge] for name, found in needs.items()}
 
 
 def widest(needs: Graph) -> tuple[str, str]:
-    """Return the edge without which a change of the package at its lower end reaches the fewest others."""
+    """Return the edge whose removal hides a change from the most packages."""
     edges = [(user, needed) for user, found in needs.items() for needed in found]
     return max(edges, key=lambda it: len(reached(needs, it[1])) - len(reached(without(needs, it), it[1])))
 
@@ -51,39 +51,39 @@ def change(root: Path, name: str) -> None:
     file.write_text(file.read_text(encoding="utf-8").replace("return ", "return 1 + "), encoding="utf-8")
 
 
-def said(command: list[str], root: Path) -> str:
-    """Return what a command writes to its standard output."""
+def output_of(command: list[str], root: Path) -> str:
+    """Run a command and return its standard output."""
     return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
 
 
 def headworks(root: Path) -> set[str]:
     """Return the packages whose tests headworks would run."""
-    plan = json.loads(said([program(), "plan", "--format", "json"], root))
+    plan = json.loads(output_of([program(), "plan", "--format", "json"], root))
     names = (it["name"] for it in plan["sessions"] if it["state"] == "run")
     return {name[len("tests(") : -1] for name in names if name.startswith("tests(")}
 
 
 def turbo(start: str, root: Path) -> set[str]:
     """Return the packages whose tests turbo would run."""
-    tasks = json.loads(said([start, "run", "test", "--dry=json"], root))["tasks"]
+    tasks = json.loads(output_of([start, "run", "test", "--dry=json"], root))["tasks"]
     return {it["package"] for it in tasks if it["cache"]["status"] == "MISS"}
 
 
 def nx(start: str, root: Path) -> set[str]:
-    """Return the packages that nx takes to be affected."""
-    found = said([start, "show", "projects", "--affected", "--base=HEAD", "--json"], root)
+    """Return the packages that nx lists as affected."""
+    found = output_of([start, "show", "projects", "--affected", "--base=HEAD", "--json"], root)
     return {name for name in json.loads(found) if name.startswith("pkg-")}
 
 
 def moon(start: str, root: Path) -> set[str]:
-    """Return the packages that moon takes to be affected."""
-    found = json.loads(said([start, "query", "projects", "--affected", "--downstream", "deep"], root))
+    """Return the packages that moon lists as affected."""
+    found = json.loads(output_of([start, "query", "projects", "--affected", "--downstream", "deep"], root))
     return {it["id"] for it in found["projects"]}
 
 
 def dvc(start: str, root: Path) -> set[str]:
     """Return the packages whose stages dvc runs."""
-    return set(re.findall(r"Running stage '([^']*)'", said([start, "repro"], root)))
+    return set(re.findall(r"Running stage '([^']*)'", output_of([start, "repro"], root)))
 
 
 _ASKED: dict[str, Callable[[str, Path], set[str]]] = {"turbo": turbo, "nx": nx, "moon": moon, "dvc": dvc}

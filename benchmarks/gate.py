@@ -31,7 +31,7 @@ OUTCOMES = ("passes", "fails", "cannot tell")
 
 @functools.cache
 def p_values(wins: int, losses: int, rows: int, margin: float) -> tuple[float, float]:
-    """Return the chance of what was seen if a candidate is worse by a margin, and if it is not."""
+    """Return the probability of the observed counts if a candidate is worse by a margin, and if it is not."""
     return p_above(wins, losses, rows, -margin), p_above(losses, wins, rows, margin)
 
 
@@ -42,14 +42,14 @@ def decision(wins: int, losses: int, rows: int, margin: float, error: float) -> 
 
 
 def by_interval(found: Interval, bound: float, *, is_floor: bool) -> str:
-    """Return the decision that an interval allows: a bound beyond either end is decided about."""
+    """Return the decision that an interval allows: a bound outside it decides."""
     if found.low <= bound <= found.high:
         return "cannot tell"
     return "passes" if (found.low > bound) == is_floor else "fails"
 
 
 def by_normal(wins: int, losses: int, rows: int, margin: float, error: float) -> str:
-    """Return the decision by the normal approximation, with the standard error of the difference as it was seen."""
+    """Return the decision by the normal approximation, with the observed standard error of the difference."""
     difference = (wins - losses) / rows
     half = stats.norm.isf(error) * np.sqrt(max(0.0, (wins + losses) / rows - difference**2) / rows)
     if difference - half > -margin:
@@ -69,23 +69,23 @@ def head(*names: str) -> None:
 
 @dataclasses.dataclass(kw_only=True)
 class Count:
-    """How often the gate decided, and whether too often wrongly.
+    """Counts of the gate's decisions.
 
     Attributes:
-        pairs: how many pairs of models for each line.
-        error: how often a decision may be wrong.
-        is_too_often: whether wrong decisions were more than chance explains in any line.
+        pairs: The number of pairs of models for each line.
+        error: The allowed share of wrong decisions.
+        is_too_often: Whether a line had more wrong decisions than chance explains.
     """
 
     pairs: int
     error: float
     is_too_often: bool = False
 
-    def shares(self, said: Sequence[str], wrong: int) -> list[float]:
-        """Return the shares of outcomes and of wrong ones, and remember whether these are too many."""
+    def shares(self, decided: Sequence[str], wrong: int) -> list[float]:
+        """Return the shares of outcomes and of wrong ones, and record whether these are too many."""
         test = stats.binomtest(wrong, self.pairs, self.error, alternative="greater")
         self.is_too_often |= test.pvalue < CHANCE
-        return [it / self.pairs for it in (*(list(said).count(it) for it in OUTCOMES), wrong)]
+        return [it / self.pairs for it in (*(list(decided).count(it) for it in OUTCOMES), wrong)]
 
 
 def count_shares(count: Count, generator: np.random.Generator) -> None:
@@ -98,8 +98,8 @@ def count_shares(count: Count, generator: np.random.Generator) -> None:
             worse = factor * margin
             counts = generator.multinomial(rows, [wins, wins + worse, 1 - 2 * wins - worse], count.pairs)
             cases = [(int(win), int(loss), rows, margin, count.error) for win, loss, _ in counts]
-            said, normal = [decision(*case) for case in cases], [by_normal(*case) for case in cases]
-            shares = count.shares(said, said.count(is_wrong))
+            decided, normal = [decision(*case) for case in cases], [by_normal(*case) for case in cases]
+            shares = count.shares(decided, decided.count(is_wrong))
             first = (f"{rows:,}", f"{margin:g}", f"{wins:g}", f"{worse:.4f}")
             sys.stdout.write(cells(*first, *shares, normal.count(is_wrong) / count.pairs))
 
@@ -112,8 +112,10 @@ def count_labels(count: Count, generator: np.random.Generator) -> None:
         found = []
         for wrong, times in Counter(generator.binomial(units, margin, count.pairs).tolist()).items():
             both = pair(*lost_units(units, size, wrong), least=0.5)
-            (said,) = judge(condition, both.candidate, both.base, error=count.error, draws=10_000, is_same=both.is_same)
-            found += [said.outcome] * times
+            (decided,) = judge(
+                condition, both.candidate, both.base, error=count.error, draws=10_000, is_same=both.is_same
+            )
+            found += [decided.outcome] * times
         first = (f"{units * size:,}", str(size), f"{margin:g}")
         sys.stdout.write(cells(*first, *count.shares(found, found.count("passes"))))
 
@@ -145,10 +147,10 @@ def count_drawn(count: Count, generator: np.random.Generator, draws: int) -> Non
             candidate, base = world.sample(generator)
             intervals.append(bootstrap(condition, candidate, base, error=count.error, draws=draws).interval)
         for factor, wrong in ((0.5, ("passes",)), (1.0, ("passes", "fails")), (2.0, ("fails",))):
-            said = [by_interval(it, factor * condition.offset, is_floor=condition.is_floor) for it in intervals]
+            decided = [by_interval(it, factor * condition.offset, is_floor=condition.is_floor) for it in intervals]
             worse, margin = (f"{abs(it * condition.offset):.4f}" for it in (1, factor))
             first = (str(condition.subject), world.name, f"{world.rows:,}", worse, margin)
-            sys.stdout.write(cells(*first, *count.shares(said, max(map(said.count, wrong)))))
+            sys.stdout.write(cells(*first, *count.shares(decided, max(map(decided.count, wrong)))))
             sys.stdout.flush()
 
 
@@ -168,8 +170,8 @@ def main() -> int:
     count_labels(count, np.random.default_rng(1))
     count_slices(count, generator)
     count_drawn(count, generator, arguments.draws)
-    said = "more wrong decisions than stated" if count.is_too_often else "no more wrong decisions than stated"
-    sys.stdout.write(f"\n{said}\n")
+    decided = "more wrong decisions than stated" if count.is_too_often else "no more wrong decisions than stated"
+    sys.stdout.write(f"\n{decided}\n")
     return int(count.is_too_often)
 
 

@@ -36,10 +36,10 @@ class World:
     """Two models, and the samples of rows that they are judged by.
 
     Attributes:
-        name: what kind of models they are, for people.
-        rows: rows of a sample.
-        condition: with the metric; its offset is the true difference.
-        sample: draws a sample.
+        name: The kind of models, for people.
+        rows: Rows of a sample.
+        condition: With the metric; its offset is the true difference.
+        sample: Draws a sample.
     """
 
     name: str
@@ -98,10 +98,10 @@ def unsure(generator: np.random.Generator, losses: float, noise: float, scale: f
     """Return a model with 2% of the rows wrong, and one that is changed.
 
     Args:
-        generator: the source of chance.
-        losses: the share of rows that only the candidate has wrong.
-        noise: of the candidate's logits.
-        scale: what the candidate's logits are multiplied by.
+        generator: The source of chance.
+        losses: The share of rows that only the candidate has wrong.
+        noise: Of the candidate's logits.
+        scale: The factor of the candidate's logits.
     """
     labels, place = generator.integers(CLASSES, size=ROWS), generator.random(ROWS)
     wrong = (labels + 1) % CLASSES
@@ -117,9 +117,9 @@ def grouped(generator: np.random.Generator, size: int, spread: float) -> Pair:
     """Return two models that have rows of a group wrong together, the candidate 3% more.
 
     Args:
-        generator: the source of chance.
-        size: rows of a group.
-        spread: the shape of the beta distribution of a group's share of wrong rows; the smaller, the more together.
+        generator: The source of chance.
+        size: Rows of a group.
+        spread: The shape of the beta distribution of a group's share of wrong rows; the smaller, the more together.
     """
     shares = [np.repeat(generator.beta(it * spread, (1 - it) * spread, ROWS // size), size) for it in (0.035, 0.005)]
     both, labels = generator.random(ROWS) < WRONG, np.full(ROWS, "0")
@@ -163,7 +163,7 @@ def seeded(rows: int, seeds: int, spread: float) -> World:
 
 
 def worlds() -> list[Callable[[], World]]:
-    """Return what makes each world, since all at once would not fit in memory."""
+    """Return a function for each world, since all of them at once would not fit in memory."""
     new = np.random.default_rng
     return [
         lambda: drawn("wins 0.5%", 360, "macro_f1", classified(new(1), EVEN, 0.005, 0.035)),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Times the builds of the serving image that a change brings about, and its start, and counts the bytes it adds.
+"""Times builds of the serving image after changes, and its start, and counts the bytes that they add.
 
 Run it on a tree whose image was built with `nox -s build-images`, on an idle machine. It builds from a copy.
 """
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def copy_sources(copy: Path) -> None:
-    """Copy what the builder reads."""
+    """Copy the files that the builder reads."""
     for name in ("docker", "packages", "pyproject.toml", "uv.lock", "VERSION", "artifacts/export"):
         source, target = ROOT / name, copy / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def copy_sources(copy: Path) -> None:
 
 
 def change(path: Path, number: int) -> None:
-    """Change a file so that it still works: a comment more, or a field that ONNX does not know and skips."""
+    """Change a file so that it still works: by a comment, or by a field that ONNX skips."""
     more = f"# {time.time_ns()} {number}\n".encode()
     if path.suffix == ".onnx":
         more = bytes([0xFA, 0x7F, len(more)]) + more  # field 2047, of the kind bytes
@@ -91,7 +91,7 @@ def start(image: str) -> float:
 
 
 def ask(*command: str) -> str:
-    """Return what a command prints, its log included."""
+    """Run a command and return its output and errors."""
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return done.stdout.strip()
 

@@ -1,10 +1,10 @@
-"""The same workspace for other tools: what each needs to see the graph, and how its cache is filled.
+"""The same workspace for other tools: their files with the graph, and commands that fill their caches.
 
 turbo and nx read edges from a package.json in each package, moon from a moon.yml, and dvc from the outputs that its
 stages depend on; nothing here reads pyproject.toml. Each tool has one task a package, which runs `true`.
 """
 
-# ruff: noqa: INP001, S603  # a module of scripts, which starts programs that it was told of
+# ruff: noqa: INP001, S603  # a module of scripts that starts the programs in its arguments
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["PEERS", "QUIET", "Peer", "TooSlowError", "warm"]
 
 _NICE = ("nice",) if os.name == "posix" else ()  # a first run leaves the machine to others
 
-# An environment in which no tool calls home, starts a daemon that outlives it, or writes in colour.
+# An environment in which no tool sends telemetry, starts a daemon, or writes in colour.
 QUIET = {
     "CI": "1",
     "DO_NOT_TRACK": "1",
@@ -45,12 +45,12 @@ class Peer(NamedTuple):
     """A tool.
 
     Attributes:
-        program: where `npm install` leaves it below `node_modules`; for dvc, below a virtual environment.
-        files: returns the files that it needs beside those of the workspace.
-        fill: the arguments that run everything, three tasks at a time.
-        commands: the arguments that are timed.
-        is_covered: whether what the second run wrote, and the number of packages, say that nothing ran.
-        setup: commands before the first run, with `{program}` for its own.
+        program: Its path below `node_modules`, or for dvc below a virtual environment.
+        files: Returns the files that it needs in addition to those of the workspace.
+        fill: The arguments that run everything, three tasks at a time.
+        commands: The arguments that are timed.
+        is_covered: Whether the output of a second run, for a number of packages, says that nothing ran.
+        setup: Commands before the first run, with `{program}` for the tool's program.
     """
 
     program: str
@@ -62,7 +62,7 @@ class Peer(NamedTuple):
 
 
 class TooSlowError(Exception):
-    """A tool took longer than it was given."""
+    """A tool took longer than the limit."""
 
 
 def warm(
@@ -71,16 +71,16 @@ def warm(
     """Write a workspace for a tool, and run everything once, so that a second run has nothing to do.
 
     Args:
-        peer: the tool.
-        program: what is started.
-        root: the folder, which is made.
-        needs: the graph.
-        seconds: how long the first run may take.
-        hidden: a package and one that it needs, which only pyproject.toml and the lock are to say.
+        peer: The tool.
+        program: The path of its program.
+        root: The folder, which is made.
+        needs: The graph.
+        seconds: The limit for the first run.
+        hidden: An edge that is only in pyproject.toml and the lock.
 
     Raises:
-        TooSlowError: the first run takes longer than that many seconds.
-        SystemExit: the second run still ran something.
+        TooSlowError: The first run takes longer than that many seconds.
+        SystemExit: The second run still ran something.
     """
     root.mkdir()
     write(root, needs)
@@ -101,7 +101,7 @@ def warm(
 
 
 def _run(command: list[str], root: Path, environment: dict[str, str], seconds: float) -> str:
-    """Return what a command writes."""
+    """Run a command and return its output."""
     try:
         ended = subprocess.run(
             command, cwd=root, env=environment, capture_output=True, text=True, timeout=seconds, check=False
@@ -116,7 +116,7 @@ def _run(command: list[str], root: Path, environment: dict[str, str], seconds: f
 
 
 def _stand_in(root: Path) -> str:
-    """Return a PATH with a stand-in for npm, whose own start takes longer than all that is measured here."""
+    """Return a PATH with a stand-in for npm, whose start takes longer than everything that is measured here."""
     folder = root / ".git-bin"
     folder.mkdir()
     (folder / "npm").write_text("#!/bin/sh\nexit 0\n", encoding="utf-8")
@@ -142,19 +142,19 @@ def _npm(needs: Graph) -> dict[str, str]:
 
 
 def _turbo(needs: Graph) -> dict[str, str]:
-    """Return what turbo needs."""
+    """Return the files that turbo needs."""
     return _npm(needs) | {"turbo.json": json.dumps({"tasks": {"test": {"dependsOn": ["^test"]}}})}
 
 
 def _nx(needs: Graph) -> dict[str, str]:
-    """Return what nx needs."""
+    """Return the files that nx needs."""
     inputs = ["{projectRoot}/**/*", "^{projectRoot}/**/*"]
     defaults = {"test": {"cache": True, "dependsOn": ["^test"], "inputs": inputs}}
     return _npm(needs) | {"nx.json": json.dumps({"targetDefaults": defaults, "analytics": False})}
 
 
 def _moon(needs: Graph) -> dict[str, str]:
-    """Return what moon needs."""
+    """Return the files that moon needs."""
     files = {
         ".gitignore": _IGNORED,
         ".moon/workspace.yml": (
@@ -168,7 +168,7 @@ def _moon(needs: Graph) -> dict[str, str]:
 
 
 def _dvc(needs: Graph) -> dict[str, str]:
-    """Return what dvc needs: a stage for each package, which depends on its folder and on what other stages left."""
+    """Return the files that dvc needs: a stage for each package, which depends on its folder and on other outputs."""
     stages = {
         name: {
             "cmd": f"mkdir -p out && cat packages/{name}/src/*/_core.py > out/{name}",

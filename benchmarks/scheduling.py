@@ -1,4 +1,4 @@
-"""How fast sessions are run: waves of nox's own `-j` against Headworks's loop, and many sessions in one nox.
+"""Times three ways to run sessions: waves of nox's own `-j`, Headworks's loop, and many sessions in one nox.
 
 Each way runs the same generated sessions, which sleep, so that what is left is the cost of scheduling and of starting
 processes. Waves start all sessions whose needs are met and wait for the last of them; the loop starts each as soon as
@@ -36,7 +36,7 @@ from headworks._store.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Shape = dict[str, tuple[float, list[str]]]  # the seconds of each session, and what it needs
+    Shape = dict[str, tuple[float, list[str]]]  # the seconds of each session, and the sessions that it needs
 
 NOX = (sys.executable, "-m", "nox")
 

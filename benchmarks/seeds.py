@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Measures five seeds of the committed training, and what one would pick instead of it."""
+"""Measures five seeds of the committed training, and simpler models for comparison."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ CLEARLY = 2.0
 
 
 def candidates(committed: TrainConfig) -> dict[str, dict[str, Any]]:
-    """Return what each candidate changes: one setting at a time, augmentation as a whole."""
+    """Return the changes of each candidate: one setting at a time, augmentation as a whole."""
     chosen: dict[str, dict[str, Any]] = {}
     chosen |= {f"learning_rate {rate:g}": {"learning_rate": rate} for rate in (0.001, 0.01)}
     chosen |= {f"weight_decay {decay:g}": {"weight_decay": decay} for decay in (0.001, 0.1)}

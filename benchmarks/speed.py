@@ -1,4 +1,4 @@
-"""How fast `headworks plan` and a run with nothing to do are, beside git, the interpreter and other tools.
+"""Times `headworks plan` and a run with nothing to do, next to git, the interpreter and other tools.
 
 Every command is a whole process in a generated workspace, warmed by earlier ones. The tools take turns, round by round,
 so that all get the same share of whatever else the machine does. Run it as
@@ -39,12 +39,12 @@ from peers import PEERS, QUIET, TooSlowError, warm
 from workspaces import commit, graph, write
 
 _STAGES = ["dataset", "train", "evaluate", "lint"]
-_YOUNG = 3.0  # seconds after which times of files tell whether they were written to
+_YOUNG = 3.0  # seconds after which times of files show whether they were written to
 _LONG = 30.0  # seconds that all rounds of one command may take
 
 
 class Command(NamedTuple):
-    """A command to be timed: its name in the table, its folder, and what is started."""
+    """A command to be timed: its name in the table, its folder and its arguments."""
 
     name: str
     folder: Path
@@ -52,7 +52,7 @@ class Command(NamedTuple):
 
 
 class Time(NamedTuple):
-    """What one process took, in milliseconds."""
+    """The wall and processor time of one process, in milliseconds."""
 
     wall: float
     processor: float
@@ -64,7 +64,7 @@ def program() -> str:
 
 
 def seed(root: Path) -> None:
-    """Have every session of a workspace covered by a verdict; those with outputs are run."""
+    """Make verdicts for every session of a workspace; sessions with outputs are run."""
     subprocess.run([program(), "run", *_STAGES], cwd=root, check=True, stdout=subprocess.DEVNULL)
     store = Store.default(root)
     plan = headworks.plan(root, store=store)
@@ -85,13 +85,13 @@ def seed(root: Path) -> None:
 
 
 def settle(root: Path) -> None:
-    """Wait until no file is so young that tools read it again each time, and have git take note of that."""
+    """Wait until no file is so new that tools read it again each time, and update git's index."""
     time.sleep(_YOUNG)
     subprocess.run(["git", "status"], cwd=root, check=True, stdout=subprocess.DEVNULL)
 
 
 def ours(folder: Path, number: int) -> list[Command]:
-    """Make a workspace in which nothing is to be done, and return what is timed in it."""
+    """Make a workspace in which every session is covered, and return the commands to time in it."""
     root = folder / f"headworks-{number}"
     root.mkdir()
     write(root, graph(number))
@@ -113,7 +113,7 @@ def ours(folder: Path, number: int) -> list[Command]:
 
 
 def theirs(folder: Path, number: int, places: dict[str, Path], limit: float) -> tuple[list[Command], list[str]]:
-    """Make a workspace for each other tool; return what is timed, and which were too slow."""
+    """Make a workspace for each other tool; return the commands to time, and the tools that were too slow."""
     commands, slow = [], []
     for name, place in places.items():
         root = folder / f"{name}-{number}"
@@ -129,7 +129,7 @@ def theirs(folder: Path, number: int, places: dict[str, Path], limit: float) -> 
 
 
 def once(command: Command) -> Time:
-    """Return what one process takes."""
+    """Return the time of one process."""
     null = subprocess.DEVNULL
     before, begin = _used(), time.perf_counter()
     subprocess.run(command.arguments, cwd=command.folder, check=True, stdout=null, stderr=null)
@@ -144,7 +144,7 @@ def _used() -> float:
 
 
 def measure(commands: list[Command], rounds: int) -> dict[str, list[Time]]:
-    """Return what each command took, in each round that it took part in."""
+    """Return the times of each command, one for each round in which it ran."""
     first = {it.name: once(it).wall for it in commands}
     turns = {name: max(3, min(rounds, int(_LONG * 1000 / wall))) for name, wall in first.items()}
     taken: dict[str, list[Time]] = {name: [] for name in first}

@@ -28,7 +28,7 @@ def main() -> None:
     dataset = headworks_data.split_rows(headworks_data.read_source(settings.source), settings)
     config = headworks_model.load_config(PACKAGES / "model" / "train.toml")
     seconds: dict[int, list[float]] = {threads: [] for threads in arguments.threads}
-    with tempfile.TemporaryDirectory() as folder:  # what the first steps of a process cost is no thread's fault
+    with tempfile.TemporaryDirectory() as folder:  # the first steps of a process are slow with any number of threads
         headworks_model.train(dataset, folder, config=dataclasses.replace(config, epochs=1))
     for _ in range(arguments.runs):
         for threads, times in seconds.items():

@@ -93,7 +93,7 @@ evaluate = {{ packages = [ "{last}" ], needs = [ "dataset", "train" ], outputs =
 
 
 def graph(number: int) -> Graph:
-    """Return the packages and what each needs, directly."""
+    """Return the packages, each with those that it needs directly."""
     chance = random.Random(number)
     names = [f"pkg-{index:04}" for index in range(number)]
     # The square draws most edges to the first packages, as to the shared ones of a real repository.
@@ -140,7 +140,7 @@ def write_files(root: Path, files: Mapping[str, str]) -> None:
 
 
 def commit(root: Path) -> None:
-    """Make a repository of a folder, with one commit of all that it holds."""
+    """Make a folder a repository with one commit of all its files."""
     identity = ["-c", "user.name=Nobody", "-c", "user.email=nobody@example.org"]
     for command in (["init", "--quiet", "--initial-branch=main"], ["add", "--all"], ["commit", "--quiet", "-m", "All"]):
         subprocess.run(["git", *identity, *command], cwd=root, check=True)

@@ -1,8 +1,8 @@
-"""Follow every link inside a built site, down to the anchor, and say which ones lead nowhere.
+"""Checks every link inside a built site, down to the anchor, and prints the broken ones.
 
     python docs/check_links.py artifacts/docs
 
-Sphinx warns of the links that it resolves itself; this sees what was really written, whatever wrote it.
+Sphinx warns about links that it resolves itself; this reads the pages as they were written.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def helps(words: list[str]) -> list[str]:
     """Return a heading and the help of a command, then of those below it.
 
     Raises:
-        CalledProcessError: the command did not exit with 0.
+        CalledProcessError: The command did not exit with 0.
     """
     # Run by this environment's interpreter, and as wide as the page.
     program = [sys.executable, *words[1:]] if words[0] == "python" else [str(Path(sys.executable).parent / words[0])]
