@@ -70,18 +70,18 @@ def test_an_interrupted_training_says_how_to_go_on(
     code, rest = running.end()
     assert code == 130
     assert "Traceback" not in rest
-    assert "the same command with --resume" in rest.splitlines()[-1]
+    assert "the same command with --resume continues" in rest.splitlines()[-1]
     with monkeypatch.context() as patched:
         patched.setattr(headworks_model, "train", interrupt)
         assert main([*command, "--resume"]) == 130
-    assert "the same command with --resume" in capsys.readouterr().err
+    assert "the same command with --resume continues" in capsys.readouterr().err
     assert main([*command, "--resume"]) == 0
 
 
 @pytest.mark.parametrize(
     ("command", "name", "message"),
     [
-        (["train", "{data}", "{out}"], "train", "there is nothing to go on with"),
+        (["train", "{data}", "{out}"], "train", "there is nothing to continue"),
         (["export", "{data}", "{trained}", "{out}"], "export", "nothing was written"),
     ],
 )

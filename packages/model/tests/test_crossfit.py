@@ -22,8 +22,8 @@ from headworks_data import SPLITS, Dataset, write
 from headworks_model import TrainConfig, crossfit, errors
 from headworks_model import _crossfit as crossfit_module
 from headworks_model._cli import main
-from headworks_model._folds import NUM_FOLDS, fold_datasets, fold_numbers
-from headworks_model._progress import progress_on
+from headworks_model._crossfit import NUM_FOLDS, fold_datasets, fold_numbers
+from headworks_model._progress import ConsoleProgress
 from headworks_model._workers import run_all
 from hypothesis import given, strategies
 from rich.console import Console
@@ -240,14 +240,16 @@ def test_a_dataset_that_is_too_small_is_refused(tiny: Dataset, tmp_path: Path) -
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_progress_over_folds_is_shown(*, terminal: bool) -> None:
-    """As a bar on a terminal, as a line for each fold elsewhere, with the time left."""
+    """A line for each fold with the time left, and on a terminal a bar as well."""
     shown = io.StringIO()
-    with progress_on(Console(file=shown, force_terminal=terminal, width=120)) as progress:
+    with ConsoleProgress(Console(file=shown, force_terminal=terminal, width=120)) as progress:
         progress.start(folds=2)
         progress.fold("seed 0, fold 0: fine")
         progress.fold("seed 0, fold 1: fine")
     assert "seed 0, fold 1: fine" in shown.getvalue()
-    assert "about" in shown.getvalue()
+    assert "2/2: " in shown.getvalue()
+    assert "; about 0 s left" in shown.getvalue()
+    assert ("folds" in shown.getvalue()) == terminal
 
 
 def test_cross_fitting_needs_nobody_who_listens(tiny: Dataset, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from headworks_data import Dataset, write
 from headworks_model import ConvNet, TrainConfig, errors, load_trained, train
 from headworks_model import _training as training_module
 from headworks_model._cli import main
-from headworks_model._parallel import Shard, SharedBatchNorm, joined, share_layers
+from headworks_model._parallel import Shard, SharedBatchNorm, process_group, share_layers
 from torch import nn
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def group(alone: None) -> Iterator[Shard]:
     """Make this process a group of one."""
-    with joined() as shard:
+    with process_group() as shard:
         yield shard
 
 
@@ -173,6 +173,6 @@ def test_sharing_layers_keeps_the_names_of_weights(group: Shard) -> None:
 
 def test_without_torchrun_there_is_one_process(tiny: Dataset, tmp_path: Path) -> None:
     """It computes every row, and needs to ask nobody."""
-    with joined() as shard:
+    with process_group() as shard:
         assert shard == Shard() == Shard.current()
         assert train(tiny, tmp_path / "out", config=dataclasses.replace(CONFIG, epochs=1)).epochs == 1

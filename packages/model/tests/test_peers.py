@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from headworks_data import Dataset, Split, content_ids
-from headworks_model import _peers, crossfit, errors, evaluate, load_trained, shortfalls
-from headworks_model._cli import main
-from headworks_model._evaluate import Floors
+from headworks_model import Floors, _peers, crossfit, errors, evaluate, load_trained, shortfalls
+from headworks_model._cli import main, table
 from headworks_model._metrics import measure
 from headworks_model._peers import PEERS, judge_peers
-from headworks_model._table import table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +42,7 @@ def test_peers_that_take_long_are_not_fitted_unasked(tiny: Dataset, monkeypatch:
     monkeypatch.setattr(_peers, "MOST_ROWS", 79)
     found = judge_peers([tiny, tiny])
     assert {it["left_out"] for it in found.values()} == {
-        "80 rows of 30 pixels would take long; --peers all fits it all the same"
+        "80 rows of 30 pixels would take long; --peers all fits it regardless"
     }
     assert "accuracy" in judge_peers([tiny, tiny], peers="all")["support vectors"]
     monkeypatch.undo()
@@ -63,7 +61,7 @@ def test_peers_can_be_switched_off(stages: Path, tmp_path: Path, capsys: pytest.
 
 def test_a_choice_of_peers_that_there_is_not_is_told_at_once(tiny: Dataset, out: Path) -> None:
     """Before anything is trained or predicted; the command line knows no other choice either."""
-    with pytest.raises(errors.ConfigError, match="unknown choice of peers 'nome': did you mean 'none'"):
+    with pytest.raises(errors.ConfigError, match="there is no choice of peers 'nome': did you mean 'none'"):
         crossfit(tiny, out, peers="nome")
     assert not out.exists()
 
@@ -82,4 +80,4 @@ def test_a_class_without_rows_has_no_recall() -> None:
     metrics = measure(labels, probabilities, classes=["a", "b", "c"], slices={})
     assert metrics["classes"]["c"] == {"precision": 0.0, "recall": None, "rows": 0}
     assert shortfalls(metrics, Floors()) == []
-    assert shortfalls(metrics, Floors(recall=0.5)) == ["recall of c cannot be told, since c has no test row"]
+    assert shortfalls(metrics, Floors(recall=0.5)) == ["recall of c is unknown, since c has no test row"]

@@ -30,7 +30,7 @@ from headworks_model import (
 )
 from headworks_model import _network as network_module
 from headworks_model import _training as training_module
-from headworks_model._progress import progress_on
+from headworks_model._progress import ConsoleProgress
 from headworks_model._runtime import reproducible
 from hypothesis import given, settings, strategies
 from rich.console import Console
@@ -337,13 +337,13 @@ def test_another_network_can_be_registered(monkeypatch: pytest.MonkeyPatch) -> N
     [
         ("epoch = 3", "did you mean 'epochs'"),
         ("zzzz = 3", "known are"),
-        ("epochs = 'x'", "epochs must be a whole number, not 'x'"),
-        ("epochs = true", "epochs must be a whole number"),
-        ("learning_rate = 1" + 400 * "0", "learning_rate must be a number"),
-        ("width = 1" + 400 * "0", "width must be at least 1 and at most 4096"),
-        ("epochs = 0", "epochs must be at least 1, not 0"),
-        ("learning_rate = nan", "learning_rate must be above 0"),
-        ("network = [1]", "network must be a text"),
+        ("epochs = 'x'", "'epochs' must be a whole number, not 'x'"),
+        ("epochs = true", "'epochs' must be a whole number"),
+        ("learning_rate = 1" + 400 * "0", "'learning_rate' must be a finite number"),
+        ("width = 1" + 400 * "0", "'width' must be at least 1 and at most 4096"),
+        ("epochs = 0", "'epochs' must be at least 1, not 0"),
+        ("learning_rate = nan", "'learning_rate' must be a finite number, not nan"),
+        ("network = [1]", "'network' must be a text"),
         ("epochs = ", "Invalid value"),
         ("epochs = " + 9999 * "[", "recursion"),
     ],
@@ -380,10 +380,11 @@ def test_settings_are_overridden_from_the_command_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_progress_is_shown(tmp_path: Path, tiny: Dataset, *, terminal: bool) -> None:
-    """As a bar on a terminal, as a line for each epoch elsewhere, with the time left."""
+    """A line for each epoch with the time left, and on a terminal a bar as well."""
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=terminal, width=200)
-    with progress_on(console) as progress:
+    with ConsoleProgress(console) as progress:
         train(tiny, tmp_path / "a", config=SHORT, progress=progress)
     assert "epoch 4/4: loss " in shown.getvalue()
-    assert ("at most" in shown.getvalue()) or terminal
+    assert "; at most " in shown.getvalue()
+    assert ("epochs" in shown.getvalue()) == terminal

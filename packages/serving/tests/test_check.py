@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import signal
 import socket
 import subprocess
 import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 from headworks_serving import load_model
 from headworks_serving.check import _client, _process
-from headworks_serving.check.__main__ import main
+from headworks_serving.check._cli import main, summarise
 from headworks_serving.check._compare import Difference, Served, compare
-from headworks_serving.check._latency import summarise
 from headworks_serving.check._tables import Predictions, Split
 from headworks_serving.errors import ServerFaultError
 
@@ -121,7 +122,7 @@ def test_the_number_of_requests_is_bounded(evaluated: Evaluated, number: str, ca
     """Nobody loads a server without end by a slip."""
     with pytest.raises(SystemExit, match="2"):
         check(evaluated, "--url", "127.0.0.1:1", "--latency", "x.json", "--requests", number)
-    assert "is no whole number from 1 to 10,000" in capsys.readouterr().err
+    assert "is not a whole number from 1 to 10,000" in capsys.readouterr().err
 
 
 def test_latencies_that_cannot_be_written_are_an_error(
@@ -140,13 +141,13 @@ def test_latencies_that_cannot_be_written_are_an_error(
 def test_a_server_that_goes_away_while_it_is_measured_fails(
     evaluated: Evaluated, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    """It answered the comparison, and is not there any more."""
+    """It answered the comparison, and then went away."""
     real = _client.time_requests
 
     def late(_: str, name: str, images: NDArray[np.uint8], *, number: int) -> list[float]:
         return real("127.0.0.1:1", name, images, number=number)
 
-    monkeypatch.setattr("headworks_serving.check.__main__.time_requests", late)
+    monkeypatch.setattr("headworks_serving.check._cli.time_requests", late)
     sent = ["--url", server.url.removeprefix("http://"), "--latency", str(tmp_path / "x.json")]
     assert check(evaluated, *sent) == 1
     assert 'the server ceased to predict with the model "model"' in capsys.readouterr().err
@@ -368,3 +369,15 @@ def test_the_extra_is_named_where_it_is_missing() -> None:
     assert done.returncode == 2
     assert done.stderr.endswith("; install headworks-serving[check]\n")
     assert done.stderr.count("\n") == 1
+
+
+def test_ctrl_c_while_the_check_starts_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Imports take a second."""
+
+    class Slow(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "headworks_serving.check._cli", Slow("slow"))
+    with pytest.raises(SystemExit, match="130"):
+        runpy.run_module("headworks_serving.check", run_name="__main__")

@@ -129,7 +129,7 @@ def connect_slowly(server: Server) -> socket.socket:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the open files are counted in /proc")
 def test_a_client_that_does_not_take_its_answer_is_left(start: Start, model_path: Path) -> None:
-    """What is kept for it is thrown away, and nothing is said of it."""
+    """What is kept for it is thrown away, and nothing is said about it."""
     server = start(model_path, "--answer-seconds", "0.5")
     assert server.url
     files = Path(f"/proc/{server.process.pid}/fd")
@@ -204,7 +204,7 @@ CHUNKED = "Transfer-Encoding: chunked"
         (infer("Transfer-Encoding: gzip, chunked", length=0), 501, "Only Transfer-Encoding: chunked is supported"),
         (infer(CHUNKED, body=b"x\r\n", length=0), 400, "illegal chunk header"),
         (infer(CHUNKED, "Expect: 100-continue", body=b"x\r\n", length=0), 400, "illegal chunk header"),
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "HTTP/2.0 is not spoken here"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "HTTP/2.0 is not supported"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"a" * 500, 400, "illegal request line"),
         (infer("X: " + "a" * 16_384), 431, "the head of the request has more than 16384 bytes"),
         (infer("X: " + "a" * 10**6), 431, "the head of the request has more than 16384 bytes"),
@@ -260,7 +260,7 @@ def test_refusals_are_counted_and_logged_once(start: Start, model_path: Path) ->
     assert b'headworks_serving_answers_total{status="400"} 3.0\n' in found
     assert b'status="404"' not in found
     assert server.stop() == 0
-    assert 'event=refused status=400 error="this is no HTTP request: illegal request line' in server.log
+    assert 'event=refused status=400 error="this is not an HTTP request: illegal request line' in server.log
     assert server.log.count("event=refused") == 3
 
 

@@ -126,8 +126,8 @@ def test_a_wrong_path_or_method_is_refused(
 @pytest.mark.parametrize(
     ("content", "headers", "status", "said"),
     [
-        (b"", {}, 400, "the body is no JSON"),
-        (b"{", {}, 400, "the body is no JSON"),
+        (b"", {}, 400, "the body is not JSON"),
+        (b"{", {}, 400, "the body is not JSON"),
         (b"{}", {"Inference-Header-Content-Length": "9"}, 400, "has only 2 bytes"),
         (b"{}", {"Inference-Header-Content-Length": "-2"}, 400, "must be a number of bytes, got '-2'"),
         (b"{}", {"Inference-Header-Content-Length": "9" * 5000}, 400, "must be a number of bytes, got '999"),

@@ -41,17 +41,17 @@ def properties(**changes: str) -> dict[str, str]:
     [
         ({"metadata": {}}, "lacks the metadata headworks.labels, headworks.dataset_digest, headworks.weights_digest"),
         ({"metadata": properties(weights_digest="")}, "lacks the metadata headworks.weights_digest;"),
-        ({"metadata": properties(labels="a, b")}, "no JSON list of class names"),
-        ({"metadata": properties(labels="[" * 100_000)}, "no JSON list of class names"),
-        ({"metadata": properties(labels="[]")}, "no JSON list of class names"),
-        ({"metadata": properties(labels="[1, 2, 3]")}, "no JSON list of class names"),
+        ({"metadata": properties(labels="a, b")}, "not a JSON list of class names"),
+        ({"metadata": properties(labels="[" * 100_000)}, "not a JSON list of class names"),
+        ({"metadata": properties(labels="[]")}, "not a JSON list of class names"),
+        ({"metadata": properties(labels="[1, 2, 3]")}, "not a JSON list of class names"),
         ({"metadata": properties(labels='["a", "b", "a"]')}, "names a class twice"),
         ({"image": ("image", TensorProto.FLOAT, ["batch", 4, 4, 1])}, "takes one input 'image', tensor(uint8)"),
         ({"image": ("picture", TensorProto.UINT8, ["batch", 4, 4, 1])}, "takes one input 'image', tensor(uint8)"),
         ({"image": ("image", TensorProto.UINT8, [8, 4, 4, 1])}, "with a free batch"),
         ({"image": ("image", TensorProto.UINT8, ["batch", "height", 4, 1])}, "[batch, H, W, C]"),
         ({"output": "scores"}, "gives 'probabilities', tensor(float)"),
-        ({"num_classes": 4}, "no 3 finite probabilities for each of 1 images, but an output of shape [1, 4]"),
+        ({"num_classes": 4}, "not give 3 finite probabilities for each of 1 images, but an output of shape [1, 4]"),
     ],
 )
 def test_a_file_that_cannot_be_served_is_refused(
@@ -70,8 +70,8 @@ def test_a_file_that_cannot_be_served_is_refused(
     ("content", "said"),
     [
         (None, "No such file or directory"),
-        (b"", "no ONNX model"),
-        (b"no model at all", "no ONNX model"),
+        (b"", "not an ONNX model"),
+        (b"no model at all", "not an ONNX model"),
     ],
 )
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes | None, said: str) -> None:
@@ -99,7 +99,7 @@ def test_a_model_cut_short_is_refused(tmp_path: Path, model_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [("gather", "cannot compute"), ("nan", "no 3 finite probabilities for each of 1")]
+    ("fault", "said"), [("gather", "cannot compute"), ("nan", "not give 3 finite probabilities for each of 1")]
 )
 def test_a_model_that_fails_on_an_image_says_so(tmp_path: Path, make_model: MakeModel, fault: str, said: str) -> None:
     """What is no number never becomes a prediction."""

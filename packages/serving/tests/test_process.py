@@ -16,7 +16,7 @@ from unittest.mock import Mock
 
 import httpx
 import pytest
-from headworks_serving.__main__ import main
+from headworks_serving._cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -256,7 +256,9 @@ def test_a_wrong_option_is_one_clear_error(
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "No such file or directory"), (b"no model", "is no ONNX model")])
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "No such file or directory"), (b"no model", "is not an ONNX model")]
+)
 def test_a_wrong_model_is_one_clear_error(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], content: bytes | None, said: str
 ) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from headworks_serving import ServingConfig
-from headworks_serving._processors import count_processors
+from headworks_serving._config import count_processors
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes have an affinity on Linux only")
 
@@ -62,10 +62,21 @@ V1 = "12:memory:/docker/ab\n4:cpu,cpuacct:/docker/ab\n1:name=systemd:/docker/ab\
             },
             8,
         ),
+        *(
+            (
+                {
+                    "proc/self/cgroup": V1,
+                    "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "400000\n",
+                    **({} if period is None else {"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": period}),
+                },
+                8,
+            )
+            for period in (None, "", "0\n")
+        ),
     ],
 )
 def test_a_quota_counts_as_its_whole_processors(tmp_path: Path, files: dict[str, str], expected: int) -> None:
-    """The smallest one around the process, in either version of cgroups, and at least one."""
+    """The smallest one of all groups above, in either version, at least one; without a period it does not count."""
     assert count_processors(write(tmp_path, files)) == expected
 
 

@@ -163,5 +163,5 @@ def test_text_that_is_no_utf_8_is_refused(noise: bytes) -> None:
     try:
         noise.decode()
     except UnicodeDecodeError:
-        with pytest.raises(RequestError, match="the body is no JSON"):
+        with pytest.raises(RequestError, match="the body is not JSON"):
             parse_request(head + noise + tail, json_length=None, image_shape=SHAPE, max_batch=8)

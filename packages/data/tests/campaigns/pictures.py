@@ -58,7 +58,7 @@ def fetch(folder: Path) -> Path:
 
 
 def outcome(path: Path) -> str:
-    """Return what comes of a file: `read` with its kind, or the rule that refuses it."""
+    """Return the outcome for a file: `read` with its kind, or the rule that refuses it."""
     signal.alarm(SECONDS)
     try:
         picture = read_picture(path)

@@ -10,5 +10,5 @@ if __name__ == "__main__":  # pragma: no branch - this module is run, and nothin
 
         sys.exit(main())
     except KeyboardInterrupt:
-        # Imports take a while: who gives up in that time shall see no traceback either.
+        # Imports take a while, and Ctrl-C ends them without a traceback as well.
         sys.exit(130)

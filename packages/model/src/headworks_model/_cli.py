@@ -6,14 +6,14 @@ import argparse
 import statistics
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import headworks_model as api  # which loads torch when it is needed, not before arguments have been understood
+import headworks_model as api  # It loads torch when it is needed, not before the arguments are known to be right.
 from headworks_data import advice, load
 from headworks_data.errors import DataError
 from headworks_model._files import CHECKPOINT, PARTIAL
-from headworks_model._progress import progress_on
-from headworks_model._table import table
+from headworks_model._progress import ConsoleProgress
+from headworks_model._settings import PEER_CHOICES
 from headworks_model.errors import ModelError
 from rich.console import Console
 
@@ -24,15 +24,14 @@ INTERRUPTED = 130
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
     top = argparse.ArgumentParser(prog="python -m headworks_model", description="Train, judge and export a network.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     training = commands.add_parser("train", help="train a network on a dataset")
     training.set_defaults(run=run_train)
     fitting = commands.add_parser("crossfit", help="predict every row by a network that was not trained on it")
-    fitting.add_argument("--seeds", type=positive, default=1, metavar="N", help="how many seeds (default: 1)")
+    fitting.add_argument("--seeds", type=positive, default=1, metavar="N", help="number of seeds (default: 1)")
     fitting.add_argument(
-        "--jobs", type=positive, metavar="N", help="trainings side by side (default: as processors are granted)"
+        "--jobs", type=positive, metavar="N", help="trainings side by side (default: one for each processor granted)"
     )
     fitting.set_defaults(run=run_crossfit)
     judging = commands.add_parser("evaluate", help="predict the test split; exit 1 below a floor")
@@ -43,8 +42,8 @@ def parser() -> argparse.ArgumentParser:
     for command in (training, fitting):
         add_settings(command)
     for command in (fitting, judging):
-        helped = "fit simple models beside the network; auto does where that takes seconds (default: auto)"
-        command.add_argument("--peers", choices=("auto", "all", "none"), default="auto", help=helped)
+        helped = "fit simple models beside the network; auto fits all if that takes seconds (default: auto)"
+        command.add_argument("--peers", choices=PEER_CHOICES, default=PEER_CHOICES[0], help=helped)
     for command in (judging, exporting):
         command.add_argument("dataset", help="folder of the dataset")
         command.add_argument("trained", help="folder that `train` wrote")
@@ -53,12 +52,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def add_settings(command: argparse.ArgumentParser) -> None:
-    """Add the arguments of what trains."""
     command.add_argument("dataset", help="folder of the dataset")
     command.add_argument("out", type=Path, help="folder for the result")
     command.add_argument("--config", help="a TOML file of settings")
     command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting; may be repeated")
-    command.add_argument("--resume", action="store_true", help="go on where an interrupted run stopped")
+    command.add_argument("--resume", action="store_true", help="continue an interrupted run")
 
 
 def positive(text: str) -> int:
@@ -70,29 +68,26 @@ def positive(text: str) -> int:
 
 
 def granted() -> int:
-    """Return how many processors this process may use: those of its affinity, within the quota of its container."""
-    from joblib import cpu_count  # noqa: PLC0415 - only cross-fitting asks
+    """Count the processors that this process may use: those of its affinity, within the quota of its container."""
+    from joblib import cpu_count  # noqa: PLC0415 - only cross-fitting needs it
 
     count: int = cpu_count()
     return count
 
 
 def say(text: str) -> None:
-    """Write a line to standard output."""
     sys.stdout.write(f"{text}\n")
 
 
 def complain(text: str) -> None:
-    """Write a line to standard error."""
     sys.stderr.write(f"headworks_model: {text}\n")
 
 
 def run_train(args: argparse.Namespace) -> int:
-    """Train and say which epoch was kept."""
-    from headworks_model._parallel import joined  # noqa: PLC0415 - it loads torch
+    from headworks_model._parallel import process_group  # noqa: PLC0415 - it loads torch
 
     config = api.load_config(args.config, overrides=args.set)
-    with joined() as shard, progress_on(Console(stderr=True, quiet=not shard.first)) as progress:
+    with process_group() as shard, ConsoleProgress(Console(stderr=True, quiet=not shard.first)) as progress:
         trained = api.train(load(args.dataset), args.out, config=config, resume=args.resume, progress=progress)
     if shard.first:
         epochs = f"epoch {trained.best_epoch} of {trained.epochs} was best"
@@ -101,21 +96,19 @@ def run_train(args: argparse.Namespace) -> int:
 
 
 def run_crossfit(args: argparse.Namespace) -> int:
-    """Cross-fit, and print a table and the spread over the seeds."""
     config = api.load_config(args.config, overrides=args.set)
     jobs = args.jobs or max(1, granted() // config.threads)
     chosen = {"config": config, "seeds": args.seeds, "jobs": jobs, "resume": args.resume, "peers": args.peers}
-    with progress_on(Console(stderr=True)) as progress:
+    with ConsoleProgress(Console(stderr=True)) as progress:
         metrics = api.crossfit(load(args.dataset), args.out, **chosen, progress=progress)
     say(table(metrics, what="rows, each out of its fold"))
     if args.seeds > 1:
-        each = [it["accuracy"] for it in metrics["seeds"]]
+        each = [seed["accuracy"] for seed in metrics["seeds"]]
         say(f"accuracy of {len(each)} seeds: {min(each):.4f} to {max(each):.4f}, mean {statistics.mean(each):.4f}")
     return 0
 
 
 def run_evaluate(args: argparse.Namespace) -> int:
-    """Evaluate, print a table, and name every metric that is below its floor."""
     floors = api.load_floors(args.floors)
     metrics = api.evaluate(load(args.dataset), api.load_trained(args.trained), args.out, peers=args.peers)
     say(table(metrics, what="test rows"))
@@ -126,20 +119,52 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
 
 def run_export(args: argparse.Namespace) -> int:
-    """Export and say how close the graph is to the network."""
     difference = api.export(load(args.dataset), api.load_trained(args.trained), args.out)
     say(f"{args.out}/model.onnx differs from torch by {difference:.1e} at most")
     return 0
 
 
-def what_is_kept(args: argparse.Namespace) -> str:
-    """Tell someone who interrupted a command what there is to go on with."""
+def table(metrics: dict[str, Any], *, what: str) -> str:
+    """Return the metrics, those of the peers, and the accuracy of every slice as two small tables.
+
+    Args:
+        metrics: The content of `metrics.json`.
+        what: The rows that were judged, such as "test rows".
+    """
+    rows = [("this network", metrics), *metrics["peers"].items()]
+    lines = [f"{'':<20} {'accuracy':>9} {'macro F1':>9}"]
+    lines += [f"{name:<20} {figures(model)}" for name, model in rows]
+    slices = {f"{name}={value}": row for name, values in metrics["slices"].items() for value, row in values.items()}
+    if slices:
+        width = max(20, *map(len, slices))
+        lines += ["", f"{'slice':<{width}} {'accuracy':>9} {'rows':>9}  95% interval"]
+        lines += [
+            f"{name:<{width}} {row['accuracy']:>9.4f} {row['rows']:>9}  {between(row['accuracy_interval'])}"
+            for name, row in slices.items()
+        ]
+    low_and_high = between(metrics["accuracy_interval"])
+    return "\n".join([*lines, "", f"accuracy on {metrics['rows']} {what}: {low_and_high} (95% score interval)"])
+
+
+def figures(model: dict[str, Any]) -> str:
+    if "left_out" in model:
+        return f"left out: {model['left_out']}"
+    return f"{model['accuracy']:>9.4f} {model['macro_f1']:>9.4f}"
+
+
+def between(interval: list[float]) -> str:
+    low, high = interval
+    return f"{low:.4f} to {high:.4f}"
+
+
+def kept_files(args: argparse.Namespace) -> str:
+    """Describe what an interrupted command left to continue with."""
     if args.run not in {run_train, run_crossfit}:
         return "nothing was written"
     partial = args.out / PARTIAL
     if [*partial.rglob(CHECKPOINT), *partial.rglob("train.json")]:
-        return "every whole epoch is kept: the same command with --resume goes on after the last one"
-    return "no epoch was whole yet, so that there is nothing to go on with"
+        return "every whole epoch is kept: the same command with --resume continues after the last one"
+    return "no epoch was finished yet, so there is nothing to continue"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -161,6 +186,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(f"{error}: {advice(error)}")
         return 2
     except KeyboardInterrupt:
-        complain(f"interrupted; {what_is_kept(args)}")
+        complain(f"interrupted; {kept_files(args)}")
         return INTERRUPTED
     return code

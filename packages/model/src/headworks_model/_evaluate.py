@@ -1,94 +1,66 @@
-"""Judges a trained network on the test split, beside what one would pick instead."""
+"""Judges a trained network on the test split, beside simpler models."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from headworks_model import _files, _settings
+from headworks_data import replace_files
+from headworks_model import _files
 from headworks_model._metrics import measure
 from headworks_model._network import Probabilities
 from headworks_model._peers import judge_peers, require_choice
 from headworks_model._predictions import Predictions, check_slices, parquet
-from headworks_model._rows import in_stored_order
 from headworks_model._runtime import predict
-from headworks_model._settings import Range
 from headworks_model.errors import EvaluationError, ShapeError
 
 if TYPE_CHECKING:
     from headworks_data import Dataset
+    from headworks_model._settings import Floors
     from headworks_model._trained import Trained
     from numpy.typing import NDArray
 
 TOLERANCE = 1e-5
-PROBABILITY = Range(least=0, most=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Floors:
-    """What a model must reach to be worth exporting.
-
-    Raises:
-        ConfigError: A value is of the wrong type or no share.
-    """
-
-    accuracy: Annotated[float, PROBABILITY] = 0.0
-    """Least accuracy over all test rows."""
-    recall: Annotated[float, PROBABILITY] = 0.0
-    """Least recall of any class."""
-
-    def __post_init__(self) -> None:
-        """Refuse values of the wrong type or out of range."""
-        _settings.validate(self)
-
-
-def load_floors(path: str | Path | None) -> Floors:
-    """Read the floors from a TOML file, or return those that everything reaches.
-
-    Raises:
-        ConfigError: The file cannot be read, or a value in it is wrong.
-    """
-    return _settings.read(Floors, None if path is None else Path(path))
 
 
 def shortfalls(metrics: dict[str, Any], floors: Floors) -> list[str]:
     """Return a line for every metric that is below its floor."""
-    found = {"accuracy": (metrics["accuracy"], floors.accuracy)}
-    recalls = {name: it["recall"] for name, it in metrics["classes"].items()}
-    found |= {f"recall of {name}": (value, floors.recall) for name, value in recalls.items() if value is not None}
-    low = [f"{name} is {value:.4f} and must be {least:.4f}" for name, (value, least) in found.items() if value < least]
+    judged = {"accuracy": (metrics["accuracy"], floors.accuracy)}
+    recalls = {name: figures["recall"] for name, figures in metrics["classes"].items()}
+    judged |= {f"recall of {name}": (value, floors.recall) for name, value in recalls.items() if value is not None}
+    low = [f"{name} is {value:.4f} and must be {least:.4f}" for name, (value, least) in judged.items() if value < least]
     unknown = [name for name, value in recalls.items() if value is None and floors.recall]
-    return low + [f"recall of {name} cannot be told, since {name} has no test row" for name in unknown]
+    return low + [f"recall of {name} is unknown, since {name} has no test row" for name in unknown]
 
 
 def evaluate(dataset: Dataset, trained: Trained, out: str | Path, *, peers: str = "auto") -> dict[str, Any]:
     """Predict the test split and write `predictions.parquet` and `metrics.json`.
 
     Args:
-        dataset: The one that the network was trained on.
+        dataset: The dataset that the network was trained on.
         trained: The network.
         out: Folder for both files, which are the same bytes when made again.
-        peers: `all`, `none`, or `auto` for all where fitting them takes seconds.
+        peers: `all`, `none`, or `auto` for all peers if fitting them takes seconds.
 
     Returns:
-        What `metrics.json` holds: the metrics of the network, and accuracy and macro F1 of its peers.
+        The content of `metrics.json`: the metrics of the network, and accuracy and macro F1 of its peers.
 
     Raises:
         ConfigError: There is no such choice of peers, or the network fails.
         TrainedError: The network was trained on another dataset.
         ShapeError: The test split has less than 2 rows, or a slice has the name of another column.
-        EvaluationError: Rows were trained on, or the predictions depend on chance or on what is beside a row.
+        EvaluationError: Rows were trained on, or the predictions depend on chance or on other rows.
     """
     require_choice(peers)
     check_slices(dataset)
-    found = predict_test(dataset, trained)
-    metrics = measure(found.split.labels, found.probabilities, classes=dataset.classes, slices=found.split.slices)
+    predictions = predict_test(dataset, trained)
+    split = predictions.split
+    metrics = measure(split.labels, predictions.probabilities, classes=dataset.classes, slices=split.slices)
     metrics |= {"split": "test", "seed": trained.config.seed}
     metrics |= {"dataset_digest": dataset.digest, "weights_digest": trained.weights_digest}
     metrics["peers"] = judge_peers([dataset], peers=peers)
-    _files.replace(Path(out), {"predictions.parquet": parquet([found]), "metrics.json": _files.to_json(metrics)})
+    replace_files(Path(out), {"predictions.parquet": parquet([predictions]), "metrics.json": _files.to_json(metrics)})
     return metrics
 
 
@@ -99,14 +71,15 @@ def predict_test(dataset: Dataset, trained: Trained) -> Predictions:
         ConfigError, TrainedError, ShapeError, EvaluationError: As `evaluate` does.
     """
     trained.check_dataset(dataset)
-    split = in_stored_order(dataset.splits["test"])
-    if len(split) < 2:  # noqa: PLR2004 - an interval can be told from no less
-        message = f"the test split has {len(split)} row(s), at least 2 are needed: build a dataset that has more."
+    test = dataset.splits["test"]
+    split = test.take(test.order())
+    if len(split) < 2:  # noqa: PLR2004 - an interval needs no less
+        message = f"the test split has {len(split)} row(s), at least 2 are needed: build a dataset with more"
         raise ShapeError(message)
     learnt = np.concatenate([dataset.splits[name].ids for name in ("train", "validation")])
     if seen := int(np.isin(split.ids, learnt).sum()):
         message = f"{seen} of the {len(split)} rows to judge were trained on: judge the test split, and see that the "
-        message += "dataset keeps its contract (`python -m headworks_data check`)."
+        message += "dataset keeps its contract (`python -m headworks_data check`)"
         raise EvaluationError(message)
     return Predictions(split=split, probabilities=steady(trained, split.images))
 
@@ -121,8 +94,8 @@ def steady(trained: Trained, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     threads = trained.config.threads
     there, back = predict(network, images, threads=threads), predict(network, images[::-1].copy(), threads=threads)
     difference = float(np.abs(there - back[::-1]).max())
-    if not difference <= TOLERANCE:  # this way round, so that what is no number fails as well
+    if not difference <= TOLERANCE:  # this way round, so that NaN fails as well
         message = f"a probability differs by {difference:.2g} when rows are predicted in another order: at inference, "
-        message += "dropout and what normalises by batch must be off."
+        message += "dropout and batch normalisation must be off"
         raise EvaluationError(message)
     return there

@@ -1,4 +1,4 @@
-"""Exports a trained network as one ONNX file that says all there is to know about it."""
+"""Exports a trained network as one ONNX file that describes itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import onnx
 import torch
-from headworks_model import _files
+from headworks_data import replace_files
 from headworks_model._network import Probabilities
 from headworks_model._runtime import reproducible
 from headworks_model._trial import first_line
@@ -28,14 +28,14 @@ OPSET = 18
 
 
 def export(dataset: Dataset, trained: Trained, out: str | Path) -> float:
-    """Write `model.onnx`, after it was found to be what was promised and to compute what the network computes.
+    """Write `model.onnx`, after verifying its form, and its output against that of the network.
 
     The graph, of opset 18, takes `image`, uint8 [batch, H, W, C], and gives `probabilities`, float32 [batch, K]. Its
     metadata hold `headworks.labels` (a JSON list), `headworks.dataset_digest` and `headworks.weights_digest`. The bytes
     depend on graph, weights and metadata only: names of source files, stack traces and times are left out.
 
     Args:
-        dataset: The one that the network was trained on; its test split is what both are compared on.
+        dataset: The dataset that the network was trained on; both are compared on its test split.
         trained: The network.
         out: Folder for `model.onnx`.
 
@@ -50,11 +50,11 @@ def export(dataset: Dataset, trained: Trained, out: str | Path) -> float:
     """
     trained.check_dataset(dataset)
     if not len(dataset.splits["test"]):
-        message = "the test split has no rows to compare the exported graph on: build a dataset that has some."
+        message = "the test split has no rows to compare the exported graph on: build a dataset with some"
         raise ShapeError(message)
     content = to_onnx(trained)
     difference = verify(content, trained, dataset)
-    _files.replace(Path(out), {"model.onnx": content})
+    replace_files(Path(out), {"model.onnx": content})
     return difference
 
 
@@ -62,7 +62,7 @@ def to_onnx(trained: Trained) -> bytes:
     """Return the ONNX file of a network with its preprocessing and softmax.
 
     Raises:
-        ExportError: Torch cannot translate it, or what it is translated to is no ONNX file.
+        ExportError: Torch cannot translate it, or not to a valid ONNX file.
     """
     about = {"dataset_digest": trained.dataset_digest, "labels": json.dumps(trained.classes)}
     about["weights_digest"] = trained.weights_digest
@@ -74,7 +74,7 @@ def to_onnx(trained: Trained) -> bytes:
         onnx.checker.check_model(model, full_check=True)
         content: bytes = model.SerializeToString(deterministic=True)
     except Exception as error:
-        # The errors of onnx and of protobuf share no other base class.
+        # The errors of onnx and of protobuf have no other common base class.
         message = (
             f"network {trained.config.network!r} makes no ONNX file, which holds 2 GiB at most: {first_line(error)}"
         )
@@ -83,7 +83,7 @@ def to_onnx(trained: Trained) -> bytes:
 
 
 def program_of(trained: Trained) -> torch.onnx.ONNXProgram:
-    """Have torch translate a network, for batches of any size.
+    """Translate a network with torch, for batches of any size.
 
     Raises:
         ExportError: Torch cannot translate it.
@@ -103,45 +103,45 @@ def program_of(trained: Trained) -> torch.onnx.ONNXProgram:
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
-        # What torch says is a page that advises on how to report to it; its cause is the line that tells.
+        # The message of torch is a page on how to report the error; its cause is the line that explains it.
         reason = str(error.__cause__ or error).strip().splitlines()[0]
         message = f"torch cannot export network {trained.config.network!r} for batches of any size: {reason}"
         raise ExportError(message) from error
     if program is None:  # pragma: no cover - only the older exporter returns nothing
-        message = "torch returned no program: report this with the version of torch."
+        message = "torch returned no program: report this with the version of torch"
         raise ExportError(message)
     return program
 
 
 @contextmanager
 def without_noise() -> Iterator[None]:
-    """Within the block, torch keeps two things to itself that tell nobody here anything.
+    """Within the block, torch is silent about two things that no user can change.
 
-    It logs that its sister package torchvision is missing, and up to 2.13 its exporter warns of its own old ways.
+    It logs that its sister package torchvision is missing, and up to 2.13 its exporter warns of its own old code.
     """
 
-    def says_else(record: logging.LogRecord) -> bool:
+    def is_useful(record: logging.LogRecord) -> bool:
         return not record.getMessage().startswith("torchvision is not installed")
 
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
-    logger.addFilter(says_else)
+    logger.addFilter(is_useful)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
             yield
     finally:
-        logger.removeFilter(says_else)
+        logger.removeFilter(is_useful)
 
 
 def strip(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Remove what tells where, when and by which version a graph was made, and not what it computes."""
+    """Remove all traces of where, when and by which version a graph was made."""
     clear(model)
     model.graph.name = "headworks"
     return model
 
 
 def clear(message: Any) -> None:  # noqa: ANN401 - any protocol buffer message
-    """Remove documentation, metadata and version from a message and from all within it, nested graphs included."""
+    """Remove documentation, metadata and version from a message and all messages in it, nested graphs included."""
     for name in ("doc_string", "metadata_props", "producer_version"):
         if name in message.DESCRIPTOR.fields_by_name:
             message.ClearField(name)

@@ -1,4 +1,4 @@
-"""How good predictions are: figures by scikit-learn, torchmetrics and SciPy, as plain values."""
+"""Metrics of predictions by scikit-learn, torchmetrics and SciPy, as plain values."""
 
 from __future__ import annotations
 
@@ -66,17 +66,17 @@ def macro_f1(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
 
 
 def accuracy(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
-    """Return the share of rows that are predicted right."""
+    """Return the share of rows with a correct prediction."""
     return float((labels == predicted).mean())
 
 
 def row_losses(labels: NDArray[np.int64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the log loss of each row, whose mean is that of scikit-learn: a share of 0 counts as the smallest step."""
+    """Return the log loss of each row; a share of 0 counts as the smallest step, as in scikit-learn."""
     return -np.log(np.clip(shares[np.arange(len(labels)), labels], np.finfo(np.float64).eps, None))
 
 
 def score_interval(hits: NDArray[np.bool_]) -> list[float]:
-    """Return the score interval of a share of rows, which has a width for few rows and where all are hits as well.
+    """Return the score interval of a share of rows, which has a width even where all rows are hits.
 
     Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (1927), without correction.
     """
@@ -105,7 +105,7 @@ def interval(score: Callable[..., Any], *columns: NDArray[Any]) -> list[float]:
 
 
 def below_one(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return probabilities that fall into a bin: each holds its lower edge, so that 1 would lie behind the last."""
+    """Return probabilities below 1: a bin includes its lower edge only, so that 1 would be outside the last one."""
     return np.minimum(probabilities, np.nextafter(np.float32(1), np.float32(0)))
 
 
@@ -119,22 +119,22 @@ def calibration_error(labels: NDArray[np.int64], probabilities: NDArray[np.float
 
 
 def calibration_bins(labels: NDArray[np.int64], probabilities: NDArray[np.float32]) -> dict[str, list[Any]]:
-    """Return what a reliability diagram shows, and what the calibration error is computed from.
+    """Return the bins of a reliability diagram, from which the calibration error is computed.
 
     Guo and others (2017), as above, equations 1 and 2.
 
     Returns:
-        Edges of the 15 bins (16 values); for each bin how many rows have their highest probability in it, the mean of
-        that probability, and the accuracy; null where there is no row.
+        Edges of the 15 bins (16 values); for each bin the number of rows with their highest probability in it, the mean
+        of that probability, and the accuracy; None without rows.
     """
-    edges = torch.linspace(0, 1, BINS + 1).numpy()  # as torchmetrics has them
+    edges = torch.linspace(0, 1, BINS + 1).numpy()  # as in torchmetrics
     confidence, hits = below_one(probabilities).max(axis=1), probabilities.argmax(axis=1) == labels
     counts = stats.binned_statistic(confidence, hits, "count", edges).statistic.astype(np.int64)
-    found: dict[str, list[Any]] = {"edges": edges.tolist(), "rows": counts.tolist()}
+    bins: dict[str, list[Any]] = {"edges": edges.tolist(), "rows": counts.tolist()}
     for name, values in {"confidence": confidence, "accuracy": hits}.items():
         totals = stats.binned_statistic(confidence, values.astype(np.float64), "sum", edges).statistic
-        found[name] = [total / rows if rows else None for total, rows in zip(totals.tolist(), counts, strict=True)]
-    return found
+        bins[name] = [total / rows if rows else None for total, rows in zip(totals.tolist(), counts, strict=True)]
+    return bins
 
 
 def by_class(
@@ -142,7 +142,7 @@ def by_class(
 ) -> dict[str, dict[str, float | None]]:
     """Return precision, recall and rows of every class.
 
-    A class that is never predicted has precision 0, as scikit-learn says; one without rows has no recall.
+    A class that is never predicted has precision 0, as in scikit-learn; one without rows has no recall.
     """
     precision, recall, _, support = metrics.precision_recall_fscore_support(
         labels, predicted, labels=list(range(len(classes))), zero_division=0
@@ -153,9 +153,9 @@ def by_class(
 
 def by_slice(hits: NDArray[np.bool_], values: NDArray[np.str_]) -> dict[str, dict[str, Any]]:
     """Return rows and accuracy of every value of a slice column."""
-    found = {}
+    rows = {}
     for value in np.unique(values).tolist():
         group = hits[values == value]
         figures = {"accuracy": float(group.mean()), "accuracy_interval": score_interval(group)}
-        found[value] = {"rows": len(group), **figures}
-    return found
+        rows[value] = {"rows": len(group), **figures}
+    return rows

@@ -1,4 +1,4 @@
-"""A small convolutional network for any image shape and number of classes, and how to register another one.
+"""A small convolutional network for any image shape and number of classes, and the registry of other ones.
 
 Shapes are written with B for batch, H for height, W for width, C for channels, K for classes.
 """
@@ -9,13 +9,13 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol, cast
 
 import torch
-from headworks_model import _settings
+from headworks_data import unknown_name
 from headworks_model._trial import first_line
 from headworks_model.errors import ConfigError, ModelError, ShapeError
 from torch import nn
 
 if TYPE_CHECKING:
-    from headworks_model._config import TrainConfig
+    from headworks_model._settings import TrainConfig
 
 GROUP = "headworks_model.networks"
 BRIGHTEST = 255
@@ -24,7 +24,7 @@ LARGEST_MAP = 4
 
 
 class NetworkFactory(Protocol):
-    """What an entry point in the group `headworks_model.networks` must be."""
+    """Type of an entry point in the group `headworks_model.networks`."""
 
     def __call__(self, image_shape: tuple[int, int, int], num_classes: int, config: TrainConfig) -> nn.Module:
         """Return a module that turns images, uint8 or float32 [B, H, W, C], into logits, float32 [B, K]."""
@@ -34,8 +34,7 @@ class NetworkFactory(Protocol):
 class ConvNet(nn.Module):
     """Convolutions with batch normalisation, halved by pooling until the map is small, and one linear layer.
 
-    Pixels are standardised inside, by the mean and deviation that batch normalisation learns, so that the network takes
-    images as they are stored.
+    Batch normalisation learns mean and deviation of the pixels, so that the network takes images as they are stored.
 
     Args:
         image_shape: Height, width (both at least 2) and channels (1 or 3).
@@ -44,7 +43,7 @@ class ConvNet(nn.Module):
         dropout: Share of features dropped before the last layer while training.
 
     Raises:
-        ShapeError: There can be no such image, or nothing to tell apart.
+        ShapeError: There can be no such image, or there are less than two classes.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class ConvNet(nn.Module):
             ShapeError: The images are not of the shape the network was built for.
         """
         if tuple(image.shape[1:]) != self.image_shape:
-            message = f"images of shape {list(self.image_shape)} expected, got a batch of {list(image.shape)}."
+            message = f"images of shape {list(self.image_shape)} expected, got a batch of {list(image.shape)}"
             raise ShapeError(message)
         planes = image.permute(0, 3, 1, 2).float() / BRIGHTEST  # float32 [B, C, H, W]
         return cast("torch.Tensor", self.layers(planes))
@@ -80,21 +79,21 @@ class ConvNet(nn.Module):
 
 def convolution(channels: int, features: int) -> list[nn.Module]:
     """Return a 3 by 3 convolution that keeps the size of the map, normalised and rectified."""
-    # Batch normalisation subtracts the mean, and a bias with it: there is no use for one.
+    # Batch normalisation subtracts the mean, and so any bias.
     return [nn.Conv2d(channels, features, 3, padding=1, bias=False), nn.BatchNorm2d(features), nn.ReLU()]
 
 
 def check_shape(image_shape: tuple[int, int, int], num_classes: int) -> None:
     """Raise ShapeError unless there can be such images, and at least two classes of them."""
-    smallest = 2  # below that, one image alone leaves batch normalisation nothing to average over
+    smallest = 2  # With less, batch normalisation has nothing to average over for a single image.
     if len(image_shape) != len("HWC") or min(image_shape[:2]) < smallest or image_shape[2] not in {1, 3}:
         message = (
             f"image shape {list(image_shape)} cannot be used: "
-            "it must be height and width of at least 2 pixels, and 1 or 3 channels."
+            "it must be height and width of at least 2 pixels, and 1 or 3 channels"
         )
         raise ShapeError(message)
     if num_classes < smallest:
-        message = f"{num_classes} class(es) leave nothing to tell apart: at least 2 are needed."
+        message = f"{num_classes} class(es) leave nothing to choose from: at least 2 are needed"
         raise ShapeError(message)
 
 
@@ -107,28 +106,28 @@ def build_network(config: TrainConfig, *, image_shape: tuple[int, int, int], num
         num_classes: Number of logits.
 
     Raises:
-        ConfigError: No network of that name is built in or registered, or what is registered fails.
+        ConfigError: No network of that name is built in or registered, or the registered one fails.
         ShapeError: The network cannot be built for such images.
     """
     if config.network == "conv":
         return ConvNet(image_shape, num_classes, width=config.width, dropout=config.dropout)
     registered = {point.name: point for point in entry_points(group=GROUP)}
     if config.network not in registered:
-        raise _settings.named(["conv", *registered], unknown=config.network, what="network")
+        raise ConfigError(unknown_name("network", config.network, ["conv", *registered]))
     try:
         factory = cast("NetworkFactory", registered[config.network].load())
         network: object = factory(image_shape, num_classes, config)
     except ModelError:
         raise
     except Exception as error:
-        # It is code of others, which may raise anything.
+        # Registered code may raise anything.
         message = (
             f"network {config.network!r} ({registered[config.network].value}) cannot be built for images of shape "
         )
         message += f"{list(image_shape)} and {num_classes} classes: {first_line(error)}"
         raise ConfigError(message) from error
     if not isinstance(network, nn.Module):
-        message = f"network {config.network!r} is a {type(network).__name__}, and must be a torch.nn.Module."
+        message = f"network {config.network!r} is a {type(network).__name__}, and must be a torch.nn.Module"
         raise ConfigError(message)
     return network
 
@@ -142,5 +141,5 @@ class Probabilities(nn.Module):
         self.network = network
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Return how likely each class is; every row sums to one."""
+        """Return the probability of each class; every row sums to one."""
         return torch.softmax(self.network(image), dim=1)

@@ -1,8 +1,8 @@
-"""Training by several processes, each of which computes a part of every batch, to the result that one alone has.
+"""Training by several processes, each with a part of every batch, to the same result as by one process.
 
-Every process draws the same numbers for the whole batch and takes its own rows of them, gradients are added up, and
-batch normalisation averages over the rows of all. So the batches, and all that is drawn, are those of one process; what
-is left are the last bits of sums that are added up in another order.
+Every process draws the same random numbers for the whole batch and takes its own rows of them, gradients are summed,
+and batch normalisation averages over the rows of all processes. So the batches and all random numbers are those of one
+process; only the last bits of sums in another order differ.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
-    """What this process computes of every batch: all of it, where there is no other process."""
+    """The part of every batch that this process computes: all of it if there is no other process."""
 
     rank: int = 0
     """Number of this process, from 0."""
     size: int = 1
-    """How many processes there are."""
+    """Number of processes."""
     grouped: bool = False
-    """Whether they are a process group, in which all have to be told what each has found."""
+    """Whether the processes are a group that exchanges its results."""
 
     @classmethod
     def current(cls) -> Shard:
-        """Return that of the process group which `torchrun` has started, if it has."""
+        """Return the part for this process in the group that `torchrun` started, if it did."""
         if not distributed.is_initialized():
             return cls()
         return cls(rank=distributed.get_rank(), size=distributed.get_world_size(), grouped=True)
@@ -44,11 +44,11 @@ class Shard:
         return self.rank == 0
 
     def rows(self, number: int) -> slice:
-        """Return which of so many rows are those of this process."""
+        """Return the rows of this process among so many."""
         return slice(number * self.rank // self.size, number * (self.rank + 1) // self.size)
 
     def add_up(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Put the sum over all processes into a tensor, and return it."""
+        """Replace a tensor by its sum over all processes, and return it."""
         if self.grouped:
             distributed.all_reduce(tensor)
         return tensor
@@ -56,14 +56,14 @@ class Shard:
     def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Give each parameter the sum of its gradients over all processes, in one message."""
         if self.grouped:
-            gradients = [it.grad for it in parameters if it.grad is not None]
-            sizes = [it.numel() for it in gradients]
-            total = self.add_up(torch.cat([it.reshape(-1) for it in gradients]))
+            gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+            sizes = [gradient.numel() for gradient in gradients]
+            total = self.add_up(torch.cat([gradient.reshape(-1) for gradient in gradients]))
             for gradient, part in zip(gradients, torch.split(total, sizes), strict=True):
                 gradient.copy_(part.view_as(gradient))
 
-    def of_first(self, *values: float) -> list[float]:
-        """Return the numbers that the first process gave, so that all decide alike; it is waited for."""
+    def broadcast(self, *values: float) -> list[float]:
+        """Wait for the first process, and return its numbers, so that all processes decide alike."""
         tensor = torch.tensor(values, dtype=torch.float64)
         if self.grouped:
             distributed.broadcast(tensor, src=0)
@@ -72,8 +72,8 @@ class Shard:
 
 
 @contextmanager
-def joined() -> Iterator[Shard]:
-    """Within the block, this process is one of those that `torchrun` started, if it did start it; they meet by gloo."""
+def process_group() -> Iterator[Shard]:
+    """Within the block, this process is in a group (gloo) with the others that `torchrun` started, if it did."""
     if "WORLD_SIZE" not in os.environ:
         yield Shard()
         return
@@ -85,13 +85,13 @@ def joined() -> Iterator[Shard]:
 
 
 def share_layers(network: nn.Module) -> None:
-    """Have the batch normalisation and the dropout of a network look at the rows of all processes.
+    """Replace batch normalisation and dropout in a network by layers for the rows of all processes.
 
-    Names of weights stay as they are. A network that looks at its batch, or draws, in layers of its own is trained all
-    the same, but not to the very result of one process.
+    Names of weights stay. A network with other layers that depend on the batch or on chance can be trained, but not to
+    the same result as by one process.
     """
     for name, child in network.named_children():
-        if isinstance(child, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - it is the base of all three kinds
+        if isinstance(child, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - the base of all three kinds
             setattr(network, name, SharedBatchNorm.like(child))
         elif type(child) is nn.Dropout:
             setattr(network, name, SharedDropout(child.p))
@@ -104,33 +104,32 @@ class Total(torch.autograd.Function):
 
     @staticmethod
     def forward(_: Any, tensor: torch.Tensor) -> torch.Tensor:  # noqa: ANN401 - torch names no type for it
-        """Return the sum."""
         return Shard.current().add_up(tensor.clone())
 
     @staticmethod
     def backward(_: Any, gradient: torch.Tensor) -> torch.Tensor:  # noqa: ANN401 - as above
-        """Return the sum of what every process asks of the sum."""
+        """Sum the gradients of all processes."""
         return Shard.current().add_up(gradient.clone())
 
 
-class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - it is the base of all three kinds
-    """Batch normalisation over the rows of all processes; torch's own kind of that is for GPUs only.
+class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - the base of all three kinds
+    """Batch normalisation over the rows of all processes; that of torch is for GPUs only.
 
     Ioffe and Szegedy, "Batch Normalization" (2015), algorithm 1.
     """
 
     @classmethod
     def like(cls, layer: nn.modules.batchnorm._BatchNorm) -> SharedBatchNorm:
-        """Return one with the settings and weights of another layer."""
+        """Return a layer with the settings and weights of another one."""
         settings = {name: getattr(layer, name) for name in ("eps", "momentum", "affine", "track_running_stats")}
         shared = cls(layer.num_features, **settings)
         shared.load_state_dict(layer.state_dict())
         return shared
 
-    def _check_input_dim(self, input: torch.Tensor) -> None:  # noqa: A002 - torch calls it so
-        """Take any number of dimensions."""
+    def _check_input_dim(self, input: torch.Tensor) -> None:  # noqa: A002 - the name in torch
+        """Accept any number of dimensions."""
 
-    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - torch calls it so
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - the name in torch
         """Normalise each channel of a tensor [B, C, ...]."""
         if not self.training:
             return super().forward(input)
@@ -157,10 +156,10 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - it is 
 
 
 class SharedDropout(nn.Dropout):
-    """Dropout that draws for the rows of all processes, and takes its own."""
+    """Dropout that draws for the rows of all processes, and takes the numbers for its own rows."""
 
-    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - torch calls it so
-        """Drop numbers of a tensor [B, ...] in training."""
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - the name in torch
+        """Set numbers of a tensor [B, ...] to 0 in training."""
         if not self.training:
             return input
         shard = Shard.current()

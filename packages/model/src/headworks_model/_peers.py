@@ -1,4 +1,4 @@
-"""What one would pick instead of the network: simple models of scikit-learn, fitted on the same rows."""
+"""Simpler alternatives to the network: models of scikit-learn, fitted on the same rows."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from headworks_model import _settings
+from headworks_data import unknown_name
 from headworks_model._metrics import accuracy, macro_f1
+from headworks_model._settings import PEER_CHOICES
+from headworks_model.errors import ConfigError
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -20,34 +22,33 @@ if TYPE_CHECKING:
     from headworks_data import Dataset
     from numpy.typing import NDArray
 
-CHOICES = ("auto", "all", "none")
-# With the settings that scikit-learn has by default but for the scale of C.
+# Settings are the defaults of scikit-learn except for C, neighbours and iterations.
 PEERS = {
     "support vectors": lambda: make_pipeline(MinMaxScaler(), SVC(C=10)),
     "nearest neighbours": lambda: KNeighborsClassifier(3),
     "logistic regression": lambda: make_pipeline(MinMaxScaler(), LogisticRegression(max_iter=2000)),
 }
-# Over all fits together; up to both, all peers took at most 40 s on one busy core. Support vectors take time by the
-# square of the rows, a regression by the number of pixels.
+# Over all fits together; within both, all peers took at most 40 s on one busy core. The time of support vectors grows
+# with the square of the rows, that of a regression with the number of pixels.
 MOST_ROWS = 10_000
 MOST_PIXELS = 1_000_000
 
 
 def require_choice(peers: str) -> None:
-    """Raise ConfigError for a choice of peers that there is not, before anything takes its time."""
-    if peers not in CHOICES:
-        raise _settings.named(CHOICES, unknown=peers, what="choice of peers")
+    """Raise ConfigError for an unknown choice of peers, before anything takes long."""
+    if peers not in PEER_CHOICES:
+        raise ConfigError(unknown_name("choice of peers", peers, PEER_CHOICES))
 
 
 def judge_peers(datasets: Sequence[Dataset], *, peers: str = "auto") -> dict[str, dict[str, float | str]]:
-    """Fit each peer on every train split, and return how good it is on all test splits together.
+    """Fit each peer on every train split, and measure it on all test splits together.
 
     Args:
         datasets: One, or those of all folds.
-        peers: `all`, `none`, or `auto` for all where that takes seconds.
+        peers: `all`, `none`, or `auto` for all peers if that takes seconds.
 
     Returns:
-        For each peer `accuracy` and `macro_f1`, or as `left_out` the reason why there are none.
+        For each peer `accuracy` and `macro_f1`, or the reason for leaving it out as `left_out`.
     """
     if peers == "none":
         return {}
@@ -56,25 +57,25 @@ def judge_peers(datasets: Sequence[Dataset], *, peers: str = "auto") -> dict[str
 
 
 def too_large(datasets: Sequence[Dataset]) -> str:
-    """Return why peers would take long to fit, or nothing."""
-    rows, pixels = sum(len(it.splits["train"]) for it in datasets), math.prod(datasets[0].image_shape)
+    """Return the reason why peers would take long to fit, or an empty text."""
+    rows, pixels = sum(len(dataset.splits["train"]) for dataset in datasets), math.prod(datasets[0].image_shape)
     if rows <= MOST_ROWS and rows * pixels <= MOST_PIXELS:
         return ""
-    return f"{rows:,} rows of {pixels:,} pixels would take long; --peers all fits it all the same"
+    return f"{rows:,} rows of {pixels:,} pixels would take long; --peers all fits it regardless"
 
 
 def judge_peer(name: str, datasets: Sequence[Dataset]) -> dict[str, float | str]:
-    """Return how good a peer is; one that cannot be fitted is left out."""
-    labels = np.concatenate([it.splits["test"].labels for it in datasets])
+    """Return the metrics of a peer, or the reason why it cannot be fitted."""
+    labels = np.concatenate([dataset.splits["test"].labels for dataset in datasets])
     try:
-        predicted = np.concatenate([predict_peer(name, it) for it in datasets])
+        predicted = np.concatenate([predict_peer(name, dataset) for dataset in datasets])
     except ValueError as error:  # as for rows of one class, or for fewer rows than neighbours
         return {"left_out": str(error).partition("\n")[0]}
     return {"accuracy": accuracy(labels, predicted), "macro_f1": macro_f1(labels, predicted)}
 
 
 def predict_peer(name: str, dataset: Dataset) -> NDArray[np.int64]:
-    """Fit a peer on the train split and return what it predicts for the test split."""
+    """Fit a peer on the train split and return its predictions for the test split."""
     train, test = dataset.splits["train"], dataset.splits["test"]
     predicted: NDArray[np.int64] = PEERS[name]().fit(flat(train.images), train.labels).predict(flat(test.images))
     return predicted

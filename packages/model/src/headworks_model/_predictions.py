@@ -1,4 +1,4 @@
-"""The file of predictions: one row for each judged row, as it is told in the README of the package."""
+"""The file of predictions: one row for each judged row; the README of the package describes it."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COLUMNS = ("id", "label", "prediction", "probabilities", "fold", "seed")
-"""What no slice may be called."""
+"""Names that no slice may have."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Predictions:
-    """What a network made of rows that it was not trained on."""
+    """Predictions of a network for rows that it was not trained on."""
 
     split: Split
     """The rows, N of them."""
     probabilities: NDArray[np.float32]
     """Of each class, (N, K)."""
     numbers: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
-    """More columns, (N,) each."""
+    """Further columns, (N,) each."""
 
 
 def check_slices(dataset: Dataset) -> None:
     """Raise ShapeError if a slice has the name of another column."""
     if clashing := sorted(set(dataset.slices).intersection(COLUMNS)):
-        message = f"a slice is called {clashing[0]!r}, as a column of the predictions is: give the slice another name."
+        message = f"a slice is called {clashing[0]!r}, as a column of the predictions is: give the slice another name"
         raise ShapeError(message)
 
 

@@ -1,4 +1,4 @@
-"""Shows how far a training or a cross-fitting is: a bar with the time left on a terminal, plain lines elsewhere."""
+"""Progress of a training or a cross-fitting: a line for each epoch or fold, and on a terminal a bar below them."""
 
 from __future__ import annotations
 
@@ -13,113 +13,75 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-class _Shown:
-    """Is shown while its block runs."""
-
+class _Block:
     def __enter__(self) -> Self:
-        """Begin to show something."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Leave the terminal as it was."""
+    def __exit__(self, *_: object) -> None: ...
 
 
-class Progress(_Shown):
-    """Is told how far a training is, and shows nothing; subclasses do."""
+class Progress(_Block):
+    """Receives the progress of a training and shows nothing; subclasses do."""
 
     def start(self, *, epochs: int, done: int, steps: int) -> None:
-        """Hear before the first epoch how many there are at most, how many a resumed run has done, and their steps."""
+        """Begin with at most so many epochs of so many steps, of which a resumed run has done some."""
 
     def step(self) -> None:
-        """Hear that one batch was learnt."""
+        """Count one batch."""
 
     def epoch(self, epoch: Epoch) -> None:
-        """Hear what an epoch came to."""
+        """Count one epoch, with its losses."""
 
 
-class FoldProgress(_Shown):
-    """Is told how far a cross-fitting is, and shows nothing; subclasses do."""
+class FoldProgress(_Block):
+    """Receives the progress of a cross-fitting and shows nothing; subclasses do."""
 
     def start(self, *, folds: int) -> None:
-        """Hear how many folds of all seeds there are."""
+        """Begin with so many folds, of all seeds together."""
 
     def fold(self, text: str) -> None:
-        """Hear what one of them came to."""
+        """Count one fold, with its result in words."""
 
 
-def summary(epoch: Epoch) -> str:
-    """Return the figures of an epoch in words."""
-    return (
-        f"loss {epoch.train_loss:.4f}, validation loss {epoch.validation_loss:.4f}, "
-        f"validation accuracy {epoch.validation_accuracy:.4f}"
-    )
-
-
-class Lines(Progress, FoldProgress):
-    """Writes one line per epoch or fold, for logs."""
+class ConsoleProgress(Progress, FoldProgress):
+    """Writes a line for each epoch or fold with the time left; on a terminal, a bar moves with every batch as well."""
 
     def __init__(self, console: Console) -> None:
         """Write to a console."""
-        self.console = console
-
-    def start(self, *, epochs: int = 0, folds: int = 0, done: int = 0, steps: int = 1) -> None:
-        """Remember what the time left is reckoned from."""
-        del steps
-        self.total, self.before, self.done, self.began = epochs or folds, done, done, time.perf_counter()
-
-    def epoch(self, epoch: Epoch) -> None:
-        """Write the figures of an epoch, and the time left if training does not stop early."""
-        self._say("epoch ", summary(epoch), "at most")
-
-    def fold(self, text: str) -> None:
-        """Write what a fold came to, and about how long the others will take."""
-        self._say("", text, "about")
-
-    def _say(self, what: str, text: str, about: str) -> None:
-        self.done += 1
-        left = (time.perf_counter() - self.began) / (self.done - self.before) * (self.total - self.done)
-        shown = f"{what}{self.done}/{self.total}: {text}; {about} {left:.0f} s left"
-        self.console.print(shown, soft_wrap=True, highlight=False)
-
-
-class Bar(Progress, FoldProgress):
-    """Draws a bar that moves with every batch or fold."""
-
-    def __init__(self, console: Console) -> None:
-        """Draw on a console, which is a terminal."""
-        words, about = TextColumn("{task.description}"), TextColumn("{task.fields[about]}")
-        self.bar = RichProgress(words, BarColumn(), TimeElapsedColumn(), about, TimeRemainingColumn(), console=console)
+        columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+        self._bar = RichProgress(*columns, console=console, disable=not console.is_terminal)
 
     def __enter__(self) -> Self:
-        """Begin to draw."""
-        self.bar.start()
+        """Show the bar."""
+        self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Leave the last state of the bar on the terminal."""
-        self.bar.stop()
+        self._bar.stop()
 
     def start(self, *, epochs: int = 0, folds: int = 0, done: int = 0, steps: int = 1) -> None:
-        """Draw the bar."""
-        self.epochs = epochs
-        text, about = (f"epoch {done + 1}/{epochs}", "at most") if epochs else ("folds", "about")
-        total = (epochs or folds) * steps
-        self.task = self.bar.add_task(text, total=total, completed=done * steps, about=about)
+        """Begin with epochs or folds."""
+        self._total, self._before, self._done, self._began = epochs or folds, done, done, time.perf_counter()
+        name = "epochs" if epochs else "folds"
+        self._task = self._bar.add_task(name, total=self._total * steps, completed=done * steps)
 
     def step(self) -> None:
-        """Move on by one batch."""
-        self.bar.advance(self.task)
+        """Move the bar on by one batch."""
+        self._bar.advance(self._task)
 
     def epoch(self, epoch: Epoch) -> None:
-        """Show the figures of an epoch in front of the bar."""
-        self.bar.update(self.task, description=f"epoch {epoch.epoch}/{self.epochs}: {summary(epoch)}")
+        """Write the figures of an epoch, and the time left if training does not stop early."""
+        losses = f"loss {epoch.train_loss:.4f}, validation loss {epoch.validation_loss:.4f}"
+        self._say("epoch ", f"{losses}, validation accuracy {epoch.validation_accuracy:.4f}", "at most")
 
     def fold(self, text: str) -> None:
-        """Show what a fold came to above the bar, and move on."""
-        self.bar.console.print(text, soft_wrap=True, highlight=False)
-        self.bar.advance(self.task)
+        """Write the result of a fold, and the approximate time left."""
+        self._bar.advance(self._task)
+        self._say("", text, "about")
 
-
-def progress_on(console: Console) -> Bar | Lines:
-    """Return the kind of progress that suits a console, of either work."""
-    return Bar(console) if console.is_terminal else Lines(console)
+    def _say(self, kind: str, text: str, about: str) -> None:
+        self._done += 1
+        left = (time.perf_counter() - self._began) / (self._done - self._before) * (self._total - self._done)
+        line = f"{kind}{self._done}/{self._total}: {text}; {about} {left:.0f} s left"
+        self._bar.console.print(line, soft_wrap=True, highlight=False, markup=False)

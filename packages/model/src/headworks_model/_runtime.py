@@ -1,4 +1,4 @@
-"""Makes torch repeat itself, bit for bit, and leaves its global state as it was."""
+"""Makes torch repeat its results bit for bit, without changing its global state."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
-from headworks_model._trial import ask
+from headworks_model._trial import run_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 ROWS = 256
-"""Rows per batch at inference: always as many, because the last bits of a sum may depend on it."""
+"""Rows per batch at inference: a fixed number, because the last bits of a sum may depend on it."""
 
 
 @contextmanager
@@ -35,22 +35,22 @@ def reproducible(*, threads: int) -> Iterator[None]:
 
 
 def predict(network: nn.Module, images: NDArray[np.uint8], *, threads: int) -> NDArray[np.float32]:
-    """Return what a network makes of images, in inference mode.
+    """Return the output of a network for images, in inference mode.
 
     Args:
-        network: Takes uint8 [B, H, W, C], returns float32 [B, K].
+        network: From uint8 [B, H, W, C] to float32 [B, K].
         images: Pixels, uint8 (N, H, W, C), N at least 1.
         threads: Processor threads for torch.
 
     Raises:
-        ConfigError: It fails.
+        ConfigError: The network fails.
     """
     was_training = network.training
     network.eval()
     try:
         with reproducible(threads=threads), torch.inference_mode():
             batches = (torch.tensor(images[first : first + ROWS]) for first in range(0, len(images), ROWS))
-            outputs: NDArray[np.float32] = torch.cat([ask(network, batch) for batch in batches]).numpy()
+            outputs: NDArray[np.float32] = torch.cat([run_network(network, batch) for batch in batches]).numpy()
             return outputs
     finally:
         network.train(was_training)

@@ -1,126 +1,135 @@
-"""Reads and validates settings: frozen dataclasses whose annotations say what each value may be."""
+"""Settings from TOML files: of a training, and of the floors of an evaluation."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import math
-import sys
 import tomllib
-import typing
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
-from headworks_data import advice
+from headworks_data import Range, parse_settings, read_settings, validate
+from headworks_data.errors import SettingsError
 from headworks_model.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
+    import os
+    from collections.abc import Iterable, Iterator
 
-    from _typeshed import DataclassInstance
+POSITIVE = Range(least=1)
+NOT_NEGATIVE = Range(least=0)
+SHARE = Range(least=0, below=1)
+PROBABILITY = Range(least=0, most=1)
+PEER_CHOICES = ("auto", "all", "none")
 
-Config = TypeVar("Config", bound="DataclassInstance")
+
+@contextmanager
+def _config_errors() -> Iterator[None]:
+    try:
+        yield
+    except SettingsError as error:
+        raise ConfigError(str(error)) from error
 
 
 @dataclass(frozen=True, kw_only=True)
-class Range:
-    """The numbers that a setting may take; stands beside its type in `typing.Annotated`."""
-
-    least: float = -math.inf
-    most: float = math.inf
-    above: float = -math.inf
-    below: float = math.inf
-
-    def __contains__(self, value: float) -> bool:
-        """Say whether a number is finite and within all bounds."""
-        return abs(value) < math.inf and self.least <= value <= self.most and self.above < value < self.below
-
-    def __str__(self) -> str:
-        """Say in words which numbers are meant."""
-        words = {"least": "at least", "most": "at most", "above": "above", "below": "below"}
-        bounds = {word: getattr(self, name) for name, word in words.items()}
-        return " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if math.isfinite(bound))
-
-
-def named(known: Iterable[str], *, unknown: str, what: str) -> ConfigError:
-    """Return the error for an unknown name, which offers the nearest known one."""
-    names = sorted(known)
-    near = difflib.get_close_matches(unknown, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names) or 'none'}."
-    return ConfigError(f"unknown {what} {unknown!r}: {hint}")
-
-
-def read(kind: type[Config], path: Path | None) -> Config:
-    """Build settings from a TOML file, or from the defaults where there is none.
-
-    Raises:
-        ConfigError: The file cannot be read, or a setting in it is not as it must be; the message names the file.
-    """
-    if path is None:
-        return kind()
-    try:
-        # Editors on Windows put a mark in front of UTF-8.
-        return _build(kind, tomllib.loads(path.read_text("utf-8-sig")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError, ConfigError) as error:
-        reason = f"{error.strerror}: {advice(error)}" if isinstance(error, OSError) else error
-        message = f"{path}: {reason}"
-        raise ConfigError(message) from error
-
-
-def override(config: Config, assignments: Iterable[str]) -> Config:
-    """Return settings changed by `key=value` texts, whose values are written as in TOML (quotes may be left out).
-
-    Raises:
-        ConfigError: A text has no equals sign, names no setting, or gives a value that the setting cannot take.
-    """
-    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals:
-            message = f"{assignment!r} is no setting: write key=value, such as epochs=20."
-            raise ConfigError(message)
-        values[key.strip()] = _value(text.strip())
-    return _build(type(config), values)
-
-
-def _value(text: str) -> object:
-    """Return what a text means in TOML, or else the text itself."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _build(kind: type[Config], values: Mapping[str, object]) -> Config:
-    """Build settings from names and values."""
-    hints = typing.get_type_hints(kind)
-    for name in values:
-        if name not in hints:
-            raise named(hints, unknown=name, what="setting")
-    return kind(**values)
-
-
-def validate(config: DataclassInstance) -> None:
-    """Check every field of a frozen dataclass against its annotation; whole numbers become floats where due.
+class TrainConfig:
+    """Settings of a network and its training.
 
     Raises:
         ConfigError: A value is of the wrong type or out of range.
     """
-    for name, hint in typing.get_type_hints(type(config), include_extras=True).items():
-        kind, *limits = typing.get_args(hint) if hasattr(hint, "__metadata__") else (hint,)
-        value = getattr(config, name)
-        # Up to here, every whole number is a float as well; beyond, it is a mistake.
-        if kind is float and type(value) is int and abs(value) <= 2**sys.float_info.mant_dig:
-            value = float(value)
-            object.__setattr__(config, name, value)
-        if type(value) is not kind:  # exactly: true and false are no numbers
-            message = f"{name} must be {_WORDS[kind]}, not {value!r}."
-            raise ConfigError(message)
-        for limit in limits:
-            if value not in limit:
-                message = f"{name} must be {limit}, not {value!r}."
-                raise ConfigError(message)
+
+    network: str = "conv"
+    """Name of the network: `conv`, or one that a package registers under `headworks_model.networks`."""
+    width: Annotated[int, Range(least=1, most=4096)] = 32
+    """Channels of the first convolution; deeper ones have up to four times as many."""
+    dropout: Annotated[float, SHARE] = 0.2
+    """Share of features that are dropped before the last layer, in training only."""
+    seed: Annotated[int, Range(least=0, most=2**63 - 1)] = 0
+    """Start of all random numbers: first weights, order of rows, augmentation, dropout."""
+    threads: Annotated[int, Range(least=1, most=1024)] = 1
+    """Processor threads that torch may use; a small network is slower on many."""
+    epochs: Annotated[int, POSITIVE] = 40
+    """Most passes over the train split."""
+    patience: Annotated[int, POSITIVE] = 10
+    """Epochs without a lower validation loss after which training stops."""
+    batch_size: Annotated[int, POSITIVE] = 64
+    """Images per step."""
+    learning_rate: Annotated[float, Range(above=0)] = 3e-3
+    """Highest learning rate of AdamW."""
+    warmup: Annotated[int, NOT_NEGATIVE] = 2
+    """Epochs in which the learning rate rises; afterwards it falls along half a cosine."""
+    weight_decay: Annotated[float, NOT_NEGATIVE] = 0.01
+    """Decoupled weight decay of AdamW."""
+    shift: Annotated[float, NOT_NEGATIVE] = 1.0
+    """Augmentation: images move by up to this many pixels."""
+    rotation: Annotated[float, Range(least=0, most=180)] = 10.0
+    """Augmentation: images turn by up to this many degrees."""
+    scale: Annotated[float, SHARE] = 0.1
+    """Augmentation: images grow or shrink by up to this share."""
+    noise: Annotated[float, NOT_NEGATIVE] = 0.05
+    """Augmentation: standard deviation of added noise, as a share of the brightest pixel in the train split."""
+
+    @_config_errors()
+    def __post_init__(self) -> None:
+        """Refuse values of the wrong type or out of range."""
+        validate(self)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the settings as plain values, as in `train.json`."""
+        return dataclasses.asdict(self)
 
 
-_WORDS: Mapping[object, str] = {int: "a whole number", float: "a number", str: "a text"}
+@dataclass(frozen=True, kw_only=True)
+class Floors:
+    """Least metrics of a model that is worth exporting.
+
+    Raises:
+        ConfigError: A value is of the wrong type or not a share.
+    """
+
+    accuracy: Annotated[float, PROBABILITY] = 0.0
+    """Least accuracy over all test rows."""
+    recall: Annotated[float, PROBABILITY] = 0.0
+    """Least recall of any class."""
+
+    @_config_errors()
+    def __post_init__(self) -> None:
+        """Refuse values of the wrong type or out of range."""
+        validate(self)
+
+
+@_config_errors()
+def load_config(path: str | os.PathLike[str] | None = None, *, overrides: Iterable[str] = ()) -> TrainConfig:
+    """Read the settings of a training.
+
+    Args:
+        path: A TOML file; without one, the defaults hold.
+        overrides: Texts `key=value` with the value as in TOML (quotes may be left out), which override the file.
+
+    Raises:
+        ConfigError: The file cannot be read; or a setting is unknown, of the wrong type or out of range.
+    """
+    config = TrainConfig() if path is None else read_settings(path, TrainConfig)
+    return parse_settings(config.to_dict() | dict(map(_override, overrides)), TrainConfig)
+
+
+def _override(assignment: str) -> tuple[str, object]:
+    key, equals, text = assignment.partition("=")
+    if not equals:
+        message = f"{assignment!r} is not a setting: write key=value, such as epochs=20"
+        raise ConfigError(message)
+    try:
+        return key.strip(), tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return key.strip(), text.strip()
+
+
+@_config_errors()
+def load_floors(path: str | os.PathLike[str] | None) -> Floors:
+    """Read the floors from a TOML file; without one, they are 0.
+
+    Raises:
+        ConfigError: The file cannot be read, or a value in it is wrong.
+    """
+    return Floors() if path is None else read_settings(path, Floors)

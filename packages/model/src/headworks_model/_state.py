@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import safetensors
 import safetensors.torch
 import torch
+from headworks_data import replace_files
 from headworks_model import _files
 from headworks_model.errors import CheckpointError
 
@@ -23,7 +24,7 @@ Tensors = dict[str, torch.Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """What the log says of one epoch; there is no time in it, so that it is the same on every run."""
+    """The figures of one epoch in the log, without times, so that every run writes the same."""
 
     epoch: int
     """Number of the epoch, from 1."""
@@ -32,12 +33,12 @@ class Epoch:
     validation_loss: float
     """Mean cross entropy over the validation split, after the epoch."""
     validation_accuracy: float
-    """Share of the validation split told right."""
+    """Share of the validation split with a correct prediction."""
 
 
 @dataclass(kw_only=True)
 class State:
-    """Everything that the next epoch depends on."""
+    """All inputs of the next epoch."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
@@ -50,22 +51,22 @@ class State:
     @property
     def best_epoch(self) -> Epoch:
         """The epoch with the lowest validation loss, the first of equals."""
-        return min(self.history, key=lambda it: it.validation_loss)
+        return min(self.history, key=lambda epoch: epoch.validation_loss)
 
     def add(self, epoch: Epoch) -> None:
-        """Take in an epoch that was done, and keep its weights if it is the best one."""
+        """Record a finished epoch, and keep its weights if it is the best one."""
         self.history.append(epoch)
         if self.best_epoch is epoch:
             self.best = plain(self.network.state_dict())
 
     def finished(self, *, epochs: int, patience: int) -> bool:
-        """Say whether all epochs are done, or too many went by without a lower validation loss."""
+        """Tell whether all epochs are done, or too many passed without a lower validation loss."""
         done = len(self.history)
         return done >= epochs or (done > 0 and done - self.best_epoch.epoch >= patience)
 
 
 def plain(tensors: Tensors) -> Tensors:
-    """Return copies of tensors that share no memory, as safetensors asks for."""
+    """Return copies of tensors that share no memory, as safetensors needs them."""
     return {name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
 
 
@@ -73,9 +74,9 @@ def save_checkpoint(folder: Path, state: State, *, origin: dict[str, object]) ->
     """Write the state of a training into a folder, in place of the one before.
 
     Args:
-        folder: Where `checkpoint.safetensors` shall lie.
-        state: After a whole epoch.
-        origin: Settings, data and version of torch; a later run must have the same to go on from here.
+        folder: The folder of `checkpoint.safetensors`.
+        state: The state after a whole epoch.
+        origin: Settings, data and version of torch; only a run with the same ones can resume.
     """
     sections: dict[str, Tensors] = {
         "best": state.best,
@@ -87,14 +88,16 @@ def save_checkpoint(folder: Path, state: State, *, origin: dict[str, object]) ->
         },
         "random": {"default": torch.get_rng_state(), "training": state.generator.get_state()},
     }
-    tensors = {f"{section}/{name}": tensor for section, them in sections.items() for name, tensor in them.items()}
+    tensors = {f"{section}/{name}": tensor for section, values in sections.items() for name, tensor in values.items()}
     # One key only: safetensors writes several in no fixed order.
-    about = {"headworks": json.dumps({"origin": origin, "history": [dataclasses.asdict(it) for it in state.history]})}
-    _files.replace(folder, {_files.CHECKPOINT: safetensors.torch.save(plain(tensors), about)})
+    about = {
+        "headworks": json.dumps({"origin": origin, "history": [dataclasses.asdict(epoch) for epoch in state.history]})
+    }
+    replace_files(folder, {_files.CHECKPOINT: safetensors.torch.save(plain(tensors), about)})
 
 
 def load_checkpoint(folder: Path, state: State, *, origin: dict[str, object]) -> None:
-    """Put a fresh state, of the same settings, where the checkpoint left off, torch's default generator included.
+    """Move a fresh state of the same settings to the checkpoint, and torch's default generator as well.
 
     Raises:
         CheckpointError: The checkpoint is damaged, or was written by a run with other settings, data or torch.
@@ -103,7 +106,7 @@ def load_checkpoint(folder: Path, state: State, *, origin: dict[str, object]) ->
     try:
         about, sections = read_sections(path)
         check_origin(about["origin"], origin, path=path)
-        state.history = [Epoch(**it) for it in about["history"]]
+        state.history = [Epoch(**epoch) for epoch in about["history"]]
         state.best = sections["best"]
         state.network.load_state_dict(sections["weights"])
         state.optimizer.load_state_dict(optimizer_state(state.optimizer, sections["optimizer"]))
@@ -112,16 +115,16 @@ def load_checkpoint(folder: Path, state: State, *, origin: dict[str, object]) ->
     except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         if isinstance(error, CheckpointError):
             raise
-        message = f"{path} is damaged ({error}): train again without --resume."
+        message = f"{path} is damaged ({error}): train again without --resume"
         raise CheckpointError(message) from error
 
 
 def read_sections(path: Path) -> tuple[dict[str, Any], dict[str, Tensors]]:
-    """Read a checkpoint: what it says of itself, and its tensors by section."""
+    """Read a checkpoint: its description, and its tensors by section."""
     sections: dict[str, Tensors] = {"best": {}, "weights": {}, "optimizer": {}, "random": {}}
     with safetensors.safe_open(path, framework="pt") as file:
         about: dict[str, Any] = json.loads(file.metadata()["headworks"])
-        for key in file.keys():  # noqa: SIM118 - the reader is no mapping and cannot be iterated over
+        for key in file.keys():  # noqa: SIM118 - the reader is not a mapping and cannot be iterated over
             section, _, name = key.partition("/")
             sections[section][name] = file.get_tensor(key)
     return about, sections
@@ -137,7 +140,7 @@ def optimizer_state(optimizer: torch.optim.Optimizer, tensors: Tensors) -> dict[
 
 
 def check_origin(then: dict[str, object], now: dict[str, object], *, path: Path) -> None:
-    """Raise CheckpointError, naming what differs, unless a checkpoint comes from a run like this one."""
+    """Raise CheckpointError, with the differences, unless a checkpoint comes from a run like this one."""
     differing = [
         f"{name} was {then.get(name)!r} and is {now.get(name)!r}"
         for name in sorted({*then, *now})
@@ -145,7 +148,7 @@ def check_origin(then: dict[str, object], now: dict[str, object], *, path: Path)
     ]
     if differing:
         message = (
-            f"{path} comes from another run: {'; '.join(differing)}. "
-            "Resume with what it was, or train again without --resume."
+            f"{path} comes from another run: {'; '.join(differing)}: "
+            "resume with the former values, or train again without --resume"
         )
         raise CheckpointError(message)

@@ -1,4 +1,4 @@
-"""The result of a training: a folder with weights, how they came about, and the log."""
+"""The result of a training: a folder with weights, their origin, and the log."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import safetensors
 import safetensors.torch
 import torch
+from headworks_data import replace_files
 from headworks_model import _files
-from headworks_model._config import TrainConfig
 from headworks_model._network import build_network
+from headworks_model._settings import TrainConfig
 from headworks_model._trial import try_network
 from headworks_model.errors import ConfigError, TrainedError
 
@@ -30,10 +31,10 @@ FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A trained network and where it comes from."""
+    """A trained network and its origin."""
 
     network: nn.Module
-    """With the best weights, in inference mode; takes uint8 [B, H, W, C], returns logits, float32 [B, K]."""
+    """The best weights, in inference mode; from uint8 [B, H, W, C] to logits, float32 [B, K]."""
     config: TrainConfig
     dataset_digest: str
     classes: tuple[str, ...]
@@ -42,39 +43,39 @@ class Trained:
     """SHA-256 of `weights.safetensors`."""
     best_epoch: int
     epochs: int
-    """How many were done."""
+    """Number of finished epochs."""
     torch: str
-    """Version of torch that trained it."""
+    """Version of torch in the training."""
 
     @property
     def origin(self) -> dict[str, object]:
-        """All that the weights depend on, as plain values."""
+        """All inputs of the weights, as plain values."""
         return {**self.config.to_dict(), "dataset_digest": self.dataset_digest, "torch": self.torch}
 
     def check_dataset(self, dataset: Dataset) -> None:
-        """Raise TrainedError unless the network was trained on this very dataset."""
+        """Raise TrainedError unless the network was trained on this dataset."""
         if dataset.digest != self.dataset_digest:
             message = (
                 f"the network was trained on dataset {self.dataset_digest[:12]}, this is {dataset.digest[:12]}: "
-                "rows of its test split may have been trained on. Train again on this dataset."
+                "rows of its test split may have been trained on. Train again on this dataset"
             )
             raise TrainedError(message)
         if dataset.classes != self.classes:
             message = (
                 f"the classes of the network, {', '.join(self.classes)}, are not those of its dataset, "
-                f"{', '.join(dataset.classes)}: its train.json was changed. Train again."
+                f"{', '.join(dataset.classes)}: its train.json was changed. Train again"
             )
             raise TrainedError(message)
 
 
 def origin_of(dataset: Dataset, config: TrainConfig) -> dict[str, object]:
-    """Return all that the weights depend on, as plain values that are the same after a round through JSON."""
+    """Return all inputs of the weights, as plain values that JSON preserves."""
     return {**config.to_dict(), "dataset_digest": dataset.digest, "torch": str(torch.__version__)}
 
 
 def log_lines(history: Iterable[Epoch]) -> bytes:
     """Return one JSON object per epoch and line."""
-    return "".join(json.dumps(dataclasses.asdict(it)) + "\n" for it in history).encode()
+    return "".join(json.dumps(dataclasses.asdict(epoch)) + "\n" for epoch in history).encode()
 
 
 def save_trained(folder: Path, state: State, *, dataset: Dataset, config: TrainConfig) -> None:
@@ -93,35 +94,33 @@ def save_trained(folder: Path, state: State, *, dataset: Dataset, config: TrainC
         "validation_accuracy": state.best_epoch.validation_accuracy,
         "torch": str(torch.__version__),
     }
-    # The document goes last: it holds the digest by which a reader finds out that the two do not belong together.
+    # The document goes last: by its digest a reader notices weights of another training.
     contents = {"log.jsonl": log_lines(state.history), "weights.safetensors": weights}
-    _files.replace(folder, {**contents, "train.json": _files.to_json(about)})
+    replace_files(folder, {**contents, "train.json": _files.to_json(about)})
 
 
 def load_trained(folder: str | Path) -> Trained:
-    """Read what a training wrote.
+    """Read a trained network.
 
     Args:
-        folder: Holds `train.json` and `weights.safetensors`.
+        folder: Folder of `train.json` and `weights.safetensors`.
 
     Raises:
         TrainedError: One of them is missing or damaged, or they do not belong together.
     """
     folder = Path(folder)
     if not (folder / "train.json").is_file():
-        message = (
-            f"{folder} holds no finished training (there is no train.json): run `python -m headworks_model train`."
-        )
+        message = f"{folder} holds no finished training (there is no train.json): run `python -m headworks_model train`"
         raise TrainedError(message)
     try:
         about = json.loads((folder / "train.json").read_bytes())
         return read_trained(about, (folder / "weights.safetensors").read_bytes())
     except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        # A network that is no longer registered, or fails now, is no damage: its error says what to do.
+        # A network that is no longer registered, or fails now, is not damage of the folder.
         if isinstance(error, ConfigError):
             raise
         reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else " ".join(str(error).split())
-        message = f"{folder} is damaged ({reason}): train again."
+        message = f"{folder} is damaged ({reason}): train again"
         raise TrainedError(message) from error
 
 
@@ -136,7 +135,7 @@ def read_trained(about: dict[str, Any], weights: bytes) -> Trained:
     config = TrainConfig(**about["config"])
     height, width, channels = about["image_shape"]
     shape, num_classes = (height, width, channels), len(about["classes"])
-    with torch.random.fork_rng(devices=[]):  # first weights are drawn and then replaced: leave no trace of that
+    with torch.random.fork_rng(devices=[]):  # the drawn first weights are replaced
         network = build_network(config, image_shape=shape, num_classes=num_classes)
     network.load_state_dict(safetensors.torch.load(weights))
     try_network(network, config.network, shape, num_classes, trains=False)

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import torch
 from headworks_model import _files, _state
-from headworks_model._config import TrainConfig
 from headworks_model._epoch import judge, train_epoch
 from headworks_model._network import build_network
 from headworks_model._parallel import Shard, share_layers
 from headworks_model._progress import Progress
-from headworks_model._rows import in_stored_order
 from headworks_model._runtime import reproducible
+from headworks_model._settings import TrainConfig
 from headworks_model._state import State
 from headworks_model._trained import load_trained, log_lines, origin_of, save_trained
 from headworks_model._trial import try_network
@@ -39,52 +38,52 @@ def train(
     """Train a network and write it.
 
     An earlier result in the folder stays until the new one is finished. A checkpoint is written after every epoch.
-    Where `torch.distributed` is initialised, all processes of the group train together, to the result of one but for
+    Where `torch.distributed` is initialised, all processes of the group train together, to the result of one except for
     the last bits; the first one writes, and all must see the same folder.
 
     Args:
-        dataset: Its train split is learnt, its validation split decides when to stop and which weights are kept.
+        dataset: Its train split is learnt, its validation split chooses the epoch to stop at and the weights to keep.
         out: Folder for `weights.safetensors`, `train.json` and `log.jsonl`.
         config: Settings; without them, the defaults.
-        resume: Go on from the checkpoint in the folder, with the same result as without a break. Where there is none,
+        resume: Continue from the checkpoint in the folder, with the same result as without a break. Without one,
             training starts at the first epoch, or is not repeated if it was finished.
-        progress: Is told of every step and epoch.
+        progress: Receives every step and epoch.
 
     Returns:
         The network with the weights of the best epoch.
 
     Raises:
-        ConfigError: The settings name an unknown network or one that fails, gives no logits, or cannot be trained or
-            kept; or a batch is too small for so many processes.
+        ConfigError: The network is unknown, fails, gives no logits, or cannot be trained or kept; or a batch is too
+            small for so many processes.
         ShapeError: The network cannot be built for the images of the dataset.
-        CheckpointError: The checkpoint is damaged, or was written with other settings, data or torch.
+        CheckpointError: The checkpoint is damaged, or has other settings, data or torch.
         TrainingError: The loss is no longer a finite number.
     """
     out, config, progress = Path(out), config or TrainConfig(), progress or Progress()
     origin, shard = origin_of(dataset, config), Shard.current()
-    interrupted, finished = what_there_is(out, shard) if resume else (False, False)
+    interrupted, finished = earlier_result(out, shard) if resume else (False, False)
     if finished:
         return finished_before(out, origin)
     with reproducible(threads=config.threads):
         state = start(dataset, config)
         if interrupted:
             _state.load_checkpoint(out / _files.PARTIAL, state, origin=origin)
-        shard.of_first()  # Until every process has read it, the first one leaves the folder as it is.
+        shard.broadcast()  # Until every process has read it, the first one does not change the folder.
         if shard.first:
             prepare(out / _files.PARTIAL, state, keep=interrupted)
         run(state, dataset, config, out / _files.PARTIAL, progress)
     if shard.first:
         save_trained(out, state, dataset=dataset, config=config)
         shutil.rmtree(out / _files.PARTIAL)
-    shard.of_first()  # Until it is written, nobody reads the result.
+    shard.broadcast()  # Until it is written, no process reads the result.
     return load_trained(out)
 
 
-def what_there_is(out: Path, shard: Shard) -> tuple[bool, bool]:
-    """Say whether a folder holds an interrupted training, and if not, whether it holds a finished one."""
+def earlier_result(out: Path, shard: Shard) -> tuple[bool, bool]:
+    """Tell whether a folder holds an interrupted training, and if not, whether it holds a finished one."""
     interrupted = (out / _files.PARTIAL / _files.CHECKPOINT).is_file()
     finished = (out / "train.json").is_file() and not interrupted
-    both = shard.of_first(interrupted, finished)
+    both = shard.broadcast(interrupted, finished)
     return bool(both[0]), bool(both[1])
 
 
@@ -92,7 +91,7 @@ def start(dataset: Dataset, config: TrainConfig) -> State:
     """Return the state before the first epoch, and seed torch's default generator."""
     for name in ("train", "validation"):
         if not len(dataset.splits[name].labels):
-            message = f"the {name} split has no rows: build a dataset that has some."
+            message = f"the {name} split has no rows: build a dataset with some"
             raise ShapeError(message)
     check_batches(len(dataset.splits["train"]), config, Shard.current())
     torch.manual_seed(config.seed)
@@ -109,7 +108,7 @@ def check_batches(rows: int, config: TrainConfig, shard: Shard) -> None:
     smallest = rows // math.ceil(rows / config.batch_size)
     if smallest < shard.size:
         message = f"a batch of {smallest} row(s) cannot be shared by {shard.size} processes: raise batch_size, now "
-        message += f"{config.batch_size}, or use fewer processes."
+        message += f"{config.batch_size}, or use fewer processes"
         raise ConfigError(message)
 
 
@@ -121,7 +120,7 @@ def finished_before(out: Path, origin: dict[str, object]) -> Trained:
 
 
 def prepare(partial: Path, state: State, *, keep: bool) -> None:
-    """Make the folder for checkpoint and log, empty but for what is kept of an interrupted training."""
+    """Make the folder for checkpoint and log, with the files of an interrupted training or empty."""
     if not keep:
         shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True, exist_ok=True)
@@ -130,7 +129,8 @@ def prepare(partial: Path, state: State, *, keep: bool) -> None:
 
 def run(state: State, dataset: Dataset, config: TrainConfig, partial: Path, progress: Progress) -> None:
     """Train until all epochs are done or the validation loss no longer falls, with a checkpoint after every epoch."""
-    learnt, held_out = (in_stored_order(dataset.splits[name]) for name in ("train", "validation"))
+    # The digest of a dataset does not depend on the order of its rows, and so the weights must not.
+    learnt, held_out = (split.take(split.order()) for split in (dataset.splits["train"], dataset.splits["validation"]))
     steps, shard = math.ceil(len(learnt) / config.batch_size), Shard.current()
     progress.start(epochs=config.epochs, done=len(state.history), steps=steps)
     while not state.finished(epochs=config.epochs, patience=config.patience):

@@ -1,4 +1,4 @@
-"""Tries a network on blank images, so that what cannot be trained, judged or served is told before the first epoch."""
+"""Tries a network on blank images, to refuse one that cannot be trained, judged or served before the first epoch."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from torch import nn
 
 ROWS = 2
-"""One row alone would leave batch normalisation nothing to average over."""
+"""Batch normalisation has nothing to average over for a single row."""
 
 
 def first_line(error: Exception) -> str:
-    """Return the kind of an error and the first line of what it says."""
+    """Return the kind of an error and the first line of its message."""
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
 
 
-def ask(network: nn.Module, images: torch.Tensor) -> Any:  # noqa: ANN401 - whatever a network gives
-    """Return what a network makes of images, [B, H, W, C].
+def run_network(network: nn.Module, images: torch.Tensor) -> Any:  # noqa: ANN401 - a network may return anything
+    """Return the output of a network for images, [B, H, W, C].
 
     Raises:
-        ConfigError: It fails.
+        ConfigError: The network fails.
     """
     try:
         return network(images)
     except Exception as error:
-        # It is code of others, which may raise anything.
+        # Registered code may raise anything.
         message = (
             f"the network fails on {len(images)} image(s), {images.dtype} {list(images.shape)}: {first_line(error)}"
         )
@@ -43,9 +43,9 @@ def ask(network: nn.Module, images: torch.Tensor) -> Any:  # noqa: ANN401 - what
 
 @contextmanager
 def unchanged(network: nn.Module) -> Iterator[None]:
-    """Let a network have copies of its buffers within the block, and its own ones, as they were, after it.
+    """Give a network copies of its buffers within the block, and its own ones back after it.
 
-    Those of a lazy module are first made when it is asked, and stay.
+    Those of a lazy module are made when it first runs, and stay.
     """
     kept = [
         (module, name, buffer)
@@ -65,23 +65,23 @@ def unchanged(network: nn.Module) -> Iterator[None]:
 def try_network(
     network: nn.Module, name: str, image_shape: tuple[int, int, int], num_classes: int, *, trains: bool
 ) -> None:
-    """Refuse a network that does not give logits, and leave it as it was.
+    """Refuse a network that does not give logits, without changing it.
 
     Args:
-        network: Should take uint8 or float32 [B, H, W, C] and return float32 [B, K].
-        name: What it is called.
+        network: From uint8 or float32 [B, H, W, C] to float32 [B, K].
+        name: Its name.
         image_shape: Height, width, channels.
         num_classes: K.
-        trains: Whether it is to be trained, and not only to predict.
+        trains: Whether it has to be trained, and not only to predict.
 
     Raises:
-        ConfigError: It fails, gives something else, has no weight that could be trained, or state that is no tensor.
+        ConfigError: It fails, gives something else, has no weight to train, or state other than tensors.
     """
-    modes = [(it, it.training) for it in network.modules()]
+    modes = [(module, module.training) for module in network.modules()]
     blank = torch.zeros((ROWS, *image_shape), dtype=torch.uint8)
     try:
         with torch.random.fork_rng(devices=[]):
-            # Not everybody's `eval` and `train` return the network.
+            # The `eval` and `train` of some networks return nothing.
             network.eval()
             with unchanged(network):
                 predicts(network, name, blank, num_classes)
@@ -93,7 +93,7 @@ def try_network(
     except ModelError:
         raise
     except Exception as error:
-        # It is code of others, which may raise anything.
+        # Registered code may raise anything.
         message = (
             f"network {name!r} fails on {ROWS} blank images, {blank.dtype} {list(blank.shape)}: {first_line(error)}"
         )
@@ -105,45 +105,45 @@ def try_network(
 
 
 def predicts(network: nn.Module, name: str, blank: torch.Tensor, num_classes: int) -> None:
-    """Refuse a network that gives no finite logits for blank images, as servers ask for when they start."""
+    """Refuse a network without finite logits for blank images, which servers predict when they start."""
     with torch.no_grad():
         logits = logits_of(network, name, blank, num_classes)
     if not logits.isfinite().all():
         message = (
             f"network {name!r} gives numbers for a blank image that are not finite, so that no server would start "
         )
-        message += "with it: see whether it divides by what is 0 in an even image."
+        message += "with it: look for a division by a value that is 0 in an even image"
         raise ConfigError(message)
 
 
 def learns(network: nn.Module, name: str, blank: torch.Tensor, num_classes: int) -> None:
     """Refuse a network through which no gradient flows to any weight."""
-    if not any(it.requires_grad for it in network.parameters()):
-        message = f"network {name!r} has no weight that could be trained: set requires_grad of some."
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        message = f"network {name!r} has no weight that could be trained: set requires_grad of some"
         raise ConfigError(message)
     labels = torch.zeros(len(blank), dtype=torch.int64)
     torch.autograd.backward(functional.cross_entropy(logits_of(network, name, blank, num_classes), labels))
 
 
 def reloads(network: nn.Module, name: str) -> None:
-    """Refuse a network whose state cannot be kept as plain tensors and loaded again, as it is after every epoch."""
+    """Refuse a network whose state cannot be saved as plain tensors and loaded again."""
     state = network.state_dict()
-    if odd := [key for key, it in state.items() if not isinstance(it, torch.Tensor)]:
+    if odd := [key for key, value in state.items() if not isinstance(value, torch.Tensor)]:
         message = (
             f"network {name!r} has state that is no tensor and cannot be kept: {', '.join(odd)}; make buffers of it, "
         )
-        message += "or leave it out of state_dict."
+        message += "or leave it out of state_dict"
         raise ConfigError(message)
     try:
         network.load_state_dict(plain(state))
     except Exception as error:
-        # As above.
+        # Registered code may raise anything.
         message = f"the state of network {name!r} cannot be loaded again: {' '.join(str(error).split())}"
         raise ConfigError(message) from error
 
 
 def logits_of(network: nn.Module, name: str, images: torch.Tensor, num_classes: int) -> torch.Tensor:
-    """Return the logits of images, and refuse whatever is none."""
+    """Return the logits of images, and refuse any other output."""
     logits = network(images)
     expected = (torch.float32, [len(images), num_classes])
     is_tensor = isinstance(logits, torch.Tensor)
@@ -153,6 +153,6 @@ def logits_of(network: nn.Module, name: str, images: torch.Tensor, num_classes: 
         message = (
             f"network {name!r} gives {given} in {mode}, and must give logits, {expected[0]} {expected[1]}: one for "
         )
-        message += f"each image and each of the {num_classes} classes."
+        message += f"each image and each of the {num_classes} classes"
         raise ConfigError(message)
     return cast("torch.Tensor", logits)

@@ -1,4 +1,4 @@
-"""Verifies an exported graph: that it is what servers were promised, and computes what the network computes."""
+"""Verifies an exported graph: its form, and its output against that of the network."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-5
 PROMISED_OPSET = 18
-"""Written down apart from what the exporter is asked for, so that a slip there is found here."""
-# The largest request that `headworks_serving` takes unless it is told otherwise.
+"""Independent of the opset that the exporter uses, to find a mistake there."""
+# The largest request that `headworks_serving` takes by default.
 MOST_IMAGES = 1024
 MOST_BYTES = 16 << 20
 
 
 def verify(content: bytes, trained: Trained, dataset: Dataset) -> float:
-    """Return how far ONNX Runtime is from torch at most, on all test images at once and on the first one alone.
+    """Return the largest difference of ONNX Runtime to torch, on all test images at once and on the first one alone.
 
     Args:
         content: An ONNX file.
-        trained: The network that it was made of.
-        dataset: The one that the network was trained on; there are rows in its test split.
+        trained: The exported network.
+        dataset: The dataset that the network was trained on, with rows in its test split.
 
     Raises:
         ConfigError: The network fails.
@@ -49,7 +49,7 @@ def verify(content: bytes, trained: Trained, dataset: Dataset) -> float:
     together, alone = (run(session, np.ascontiguousarray(it), "image(s)") for it in (images, images[:1]))
     difference = float(max(np.abs(together - expected).max(), np.abs(alone - expected[:1]).max()))
     off_one = float(np.abs(together.sum(axis=1, dtype=np.float64) - 1).max())
-    # Written this way round, so that a difference which is no number fails as well.
+    # This way round, so that NaN fails as well.
     if not difference <= TOLERANCE:
         message = (
             f"the exported graph differs from the network by {difference:.2g}, allowed is {TOLERANCE:g}: not written."
@@ -65,28 +65,28 @@ def run(session: Any, images: NDArray[np.uint8], what: str) -> NDArray[np.float3
     """Return the probabilities that a graph gives for images.
 
     Raises:
-        ExportError: It fails.
+        ExportError: The graph fails.
     """
     try:
-        (found,) = session.run(["probabilities"], {"image": images})
+        (output,) = session.run(["probabilities"], {"image": images})
     except Exception as error:
-        # The errors of ONNX Runtime share no other base class.
+        # The errors of ONNX Runtime have no other common base class.
         message = f"the exported graph fails on {len(images)} {what}: {first_line(error)}: not written."
         raise ExportError(message) from error
-    probabilities: NDArray[np.float32] = found
+    probabilities: NDArray[np.float32] = output
     return probabilities
 
 
 def try_blank(session: Any, image_shape: tuple[int, ...], num_classes: int) -> None:  # noqa: ANN401 - as below
-    """Ask a graph for what a server asks it for: blank images, in batches from the smallest to the largest.
+    """Run a graph like a server does: on blank images, in batches from the smallest to the largest.
 
     Raises:
-        ExportError: It fails, or does not give finite probabilities for each image.
+        ExportError: The graph fails, or does not give finite probabilities for each image.
     """
     largest = max(2, min(MOST_IMAGES, MOST_BYTES // math.prod(image_shape)))
     for batch in (1, 2, largest):
-        found = run(session, np.zeros((batch, *image_shape), np.uint8), "blank image(s)")
-        if found.shape != (batch, num_classes) or not np.isfinite(found).all():
+        probabilities = run(session, np.zeros((batch, *image_shape), np.uint8), "blank image(s)")
+        if probabilities.shape != (batch, num_classes) or not np.isfinite(probabilities).all():
             message = (
                 f"the exported graph gives no finite probabilities for {batch} blank image(s), so that no server would "
             )
@@ -95,7 +95,7 @@ def try_blank(session: Any, image_shape: tuple[int, ...], num_classes: int) -> N
 
 
 def promised(trained: Trained, dataset: Dataset) -> dict[str, object]:
-    """Return what a server may rely on: opset, input, output and metadata."""
+    """Return the form that servers rely on: opset, input, output and metadata."""
     shape = ["batch", *dataset.image_shape]
     return {
         "opset": PROMISED_OPSET,
@@ -108,25 +108,25 @@ def promised(trained: Trained, dataset: Dataset) -> dict[str, object]:
 
 
 def declared(model: onnx.ModelProto) -> dict[str, object]:
-    """Return what an ONNX file says of itself, in the same form."""
-    opsets = {it.version for it in model.opset_import if it.domain in {"", "ai.onnx"}}
+    """Return the same for an ONNX file."""
+    opsets = {opset.version for opset in model.opset_import if opset.domain in {"", "ai.onnx"}}
     return {
         "opset": opsets.pop() if len(opsets) == 1 else sorted(opsets),
         "input": dict(map(described, model.graph.input)),
         "output": dict(map(described, model.graph.output)),
-        **{it.key: it.value for it in model.metadata_props},
+        **{entry.key: entry.value for entry in model.metadata_props},
     }
 
 
 def described(value: onnx.ValueInfoProto) -> tuple[str, tuple[str, list[Any]]]:
     """Return the name of an input or output, its type and its shape."""
     tensor = value.type.tensor_type
-    shape = [it.dim_param or it.dim_value for it in tensor.shape.dim]
+    shape = [size.dim_param or size.dim_value for size in tensor.shape.dim]
     return value.name, (onnx.TensorProto.DataType.Name(tensor.elem_type), shape)
 
 
 def require_equal(promised: dict[str, object], declared: dict[str, object]) -> None:
-    """Raise ExportError, naming what differs, unless a file declares what was promised."""
+    """Raise ExportError, with the differences, unless a file declares the promised form."""
     differing = [
         f"{name} is {declared.get(name)!r}, promised is {promised.get(name)!r}"
         for name in sorted({*promised, *declared})
@@ -141,7 +141,7 @@ def start_session(content: bytes, *, threads: int) -> Any:  # noqa: ANN401 - onn
     """Load an ONNX file into ONNX Runtime.
 
     Raises:
-        ExportError: It cannot be loaded, as where there is no code for a type such as float64 in one of its operations.
+        ExportError: It cannot be loaded, as for an operation that lacks code for a type such as float64.
     """
     onnxruntime = import_runtime()
     options = onnxruntime.SessionOptions()
@@ -149,7 +149,7 @@ def start_session(content: bytes, *, threads: int) -> Any:  # noqa: ANN401 - onn
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        # As above.
+        # The errors of ONNX Runtime have no other common base class.
         message = (
             f"ONNX Runtime cannot load the exported graph: {first_line(error)}: not written; compute in float32, and "
         )
@@ -158,10 +158,10 @@ def start_session(content: bytes, *, threads: int) -> Any:  # noqa: ANN401 - onn
 
 
 def import_runtime() -> Any:  # noqa: ANN401 - onnxruntime ships no types
-    """Import ONNX Runtime with its telemetry off.
+    """Import ONNX Runtime without its telemetry.
 
-    Left alone, it writes an identifier of the machine below the home folder from its import on; its Privacy.md names
-    the variable that prevents that. The call is for what imported it before.
+    By default, it writes an identifier of the machine to the home folder from its import on; its Privacy.md names the
+    variable that prevents that. The call is for an earlier import elsewhere.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime  # noqa: PLC0415 - only from here on is its telemetry off

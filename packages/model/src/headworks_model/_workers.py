@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from multiprocessing.context import ForkServerContext, SpawnContext
 
-# What every process needs, loaded once; the first optimizer would load torch._dynamo.
+# Modules for every process, loaded once; the first optimizer would load torch._dynamo.
 PRELOADED = ["headworks_model._crossfit", "torch._dynamo"]
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 
 def run_all(function: Callable[[Argument], Result], arguments: Sequence[Argument], *, jobs: int) -> Iterator[Result]:
-    """Yield what a function returns for each argument, in the order in which they are done.
+    """Yield the result of a function for each argument, in the order in which they finish.
 
     Args:
-        function: One of a module.
-        arguments: Can be pickled, as what is returned must be.
-        jobs: How many processes; with 1, all is done in this one, in the order given.
+        function: A function of a module.
+        arguments: Arguments that can be pickled, as the results.
+        jobs: Number of processes; with 1, all is done in this one, in the order given.
 
     Raises:
         TrainingError: A process was killed.
@@ -40,25 +40,25 @@ def run_all(function: Callable[[Argument], Result], arguments: Sequence[Argument
     others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(jobs, mp_context=context(), initializer=follow_parent) as pool:
         try:
-            for future in as_completed([pool.submit(function, it) for it in arguments]):
+            for future in as_completed([pool.submit(function, argument) for argument in arguments]):
                 yield future.result()
         except BaseException as error:
-            # Not even Ctrl-C waits for what is under way.
+            # Even Ctrl-C does not wait for running trainings.
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
             if not isinstance(error, BrokenProcessPool):
                 raise
-            message = "a process that trained was killed, for lack of memory perhaps: use --resume and fewer --jobs."
+            message = "a training process was killed, perhaps for lack of memory: use --resume and fewer --jobs"
             raise TrainingError(message) from error
 
 
 def context() -> ForkServerContext | SpawnContext:
-    """Return a way to start processes: from one that has loaded torch already, where the system can."""
+    """Return the context of new processes: forks of a server that has loaded torch, where the system can."""
     if "forkserver" not in multiprocessing.get_all_start_methods():  # pragma: no cover - only Windows cannot
         return multiprocessing.get_context("spawn")
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(PRELOADED)
-    # Ctrl-C goes to all processes of a terminal, and this one alone shall answer it: the others inherit the mask.
+    # Ctrl-C goes to all processes of a terminal, and only this one must handle it: the others inherit the mask.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         forkserver.ensure_running()
@@ -67,8 +67,8 @@ def context() -> ForkServerContext | SpawnContext:
     return server
 
 
-def follow_parent() -> None:  # pragma: no cover - it runs in the processes, whose coverage is not measured
-    """End this process when the one that started it does, even if that one is killed."""
+def follow_parent() -> None:  # pragma: no cover - it runs in the processes, where coverage is not measured
+    """End this process with its parent, even if that is killed."""
 
     def leave() -> None:
         parent = multiprocessing.parent_process()

@@ -1,15 +1,15 @@
-"""What can go wrong, as one tree.
+"""All errors of this package, as one tree.
 
 ModelError
 ├── ConfigError (ValueError)       a setting is unknown, of the wrong type or out of range, or its network fails
-├── ShapeError (ValueError)        no network can be built for, or fed with, such images
-├── TrainingError (RuntimeError)   training cannot go on
+├── ShapeError (ValueError)        images have a shape, or splits a size, that nothing can be done with
+├── TrainingError (RuntimeError)   training cannot continue
 ├── CheckpointError (RuntimeError) an interrupted training cannot be resumed
 ├── TrainedError (ValueError)      a training folder is missing, damaged, or belongs to another dataset
-├── EvaluationError (RuntimeError) what was predicted says nothing of how good the network is
-└── ExportError (RuntimeError)     the exported graph is not what was promised, or computes something else
+├── EvaluationError (RuntimeError) predictions do not show the quality of the network
+└── ExportError (RuntimeError)     the exported graph has another form or output than promised
 
-Each carries the exit code with which the commands end: 2 where the input is at fault, 1 where a check failed.
+Each has the exit code of the commands: 2 for bad input, 1 for a failed check.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 
 
 class ModelError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base of every error of this package."""
 
     exit_code: ClassVar[int] = 2
 
@@ -39,11 +39,11 @@ class ConfigError(ModelError, ValueError):
 
 
 class ShapeError(ModelError, ValueError):
-    """No network can be built for, or fed with, images of such a shape."""
+    """Images have a shape, or splits a size, that nothing can be done with."""
 
 
 class TrainingError(ModelError, RuntimeError):
-    """Training cannot go on, because its loss is no longer a finite number."""
+    """Training cannot continue, because its loss is not a finite number or a process was killed."""
 
     exit_code = 1
 
@@ -57,12 +57,12 @@ class TrainedError(ModelError, ValueError):
 
 
 class EvaluationError(ModelError, RuntimeError):
-    """What was predicted says nothing of how good the network is."""
+    """Predictions do not show the quality of the network."""
 
     exit_code = 1
 
 
 class ExportError(ModelError, RuntimeError):
-    """The exported graph is not what was promised, or does not compute what the network computes."""
+    """The exported graph has another form or output than promised."""
 
     exit_code = 1

@@ -21,7 +21,7 @@ _MODULES: Final = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first used, so that a command can listen to signals before it imports all."""
+    """Import a public name when it is first used, so that a command handles signals before it imports everything."""
     if name not in _MODULES:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)

@@ -1,63 +1,8 @@
 """The command `python -m headworks_serving`."""
 
-import argparse
 import sys
-from collections.abc import Sequence
 
-import headworks_serving
-from headworks_serving._alias import find_model
-from headworks_serving._config import ServingConfig
-from headworks_serving._log import start_logging
-from headworks_serving._signals import ending_on_signals
-from headworks_serving.errors import ServingError
+from headworks_serving._cli import main
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve a model until SIGTERM or SIGINT, and return the exit code: 0, or 2 for what cannot be served."""
-    options = vars(_parser().parse_args(arguments))
-    start_logging()
-    try:
-        with ending_on_signals() as stop:
-            serve = headworks_serving.serve  # This imports all that a server needs, which takes a while.
-            if not stop.is_set():
-                path, name = find_model(options.pop("model"))
-                serve(path, ServingConfig(**options), name=name)
-    except ServingError as error:
-        sys.stderr.write(f"headworks_serving: error: {error}\n")
-        return 2
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m headworks_serving",
-        description="Serve an exported model over HTTP (Open Inference Protocol V2).",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    default = ServingConfig()
-    add = parser.add_argument
-    add("model", help="the ONNX file, whose stem is the name of the model; or alias:NAME, from HEADWORKS_STORE")
-    add("--host", default=default.host, help="name or address to listen on")
-    add("--port", type=int, default=default.port, help="port to listen on; 0 takes a free one and logs it")
-    add("--max-batch", type=int, default=default.max_batch, help="most images in one request")
-    add("--max-body", type=int, default=default.max_body, help="most bytes in the body of one request")
-    add("--max-head", type=int, default=default.max_head, help="most bytes in the head of one request")
-    add("--max-pending", type=int, default=default.max_pending, help="most requests waiting for an answer")
-    add("--max-connections", type=int, default=default.max_connections, help="most connections; others wait")
-    add("--head-seconds", type=float, default=default.head_seconds, help="time in which a head must have arrived")
-    add("--body-seconds", type=float, default=default.body_seconds, help="time in which a body must have arrived")
-    add("--answer-seconds", type=float, default=default.answer_seconds, help="time in which an answer must be taken")
-    add(
-        "--idle-seconds",
-        type=float,
-        default=default.idle_seconds,
-        help="time that a keep-alive connection may be silent",
-    )
-    add("--drain-seconds", type=float, default=default.drain_seconds, help="time that clients get to leave at the end")
-    add("--workers", type=int, default=default.workers, help="inferences that run at a time")
-    add("--threads", type=int, default=default.threads, help="threads of one inference")
-    return parser
-
-
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no branch - this module is run, and nothing imports it
     sys.exit(main())

@@ -1,9 +1,8 @@
 """A model by an alias such as `alias:production`, from the store that `headworks promote` writes to.
 
-An alias is a folder `aliases/NAME` of numbered entries; the last one says where the alias points, and where that is
-damaged, nothing does. An entry's first line is `headworks 1` and the SHA-256 of the rest, a JSON object: `content` in
-it is the SHA-256 of the model's file, which lies at `blobs/ab/cd...` under that digest, and `file` is what the file was
-called.
+An alias is a folder `aliases/NAME` of numbered entries; only the last one counts, even if it is damaged. The first
+line of an entry is `headworks 1` and the SHA-256 of the rest, a JSON object: `content` in it is the SHA-256 of the
+model's file, which is stored as `blobs/ab/cd...` under that digest, and `file` is the former name of the file.
 """
 
 import hashlib
@@ -26,10 +25,10 @@ def find_model(given: str, environ: Mapping[str, str] = os.environ) -> tuple[Pat
 
     Args:
         given: The path of a file, or `alias:NAME`.
-        environ: Names the folder of the store in HEADWORKS_STORE.
+        environ: Environment, with the folder of the store in HEADWORKS_STORE.
 
     Raises:
-        ModelError: There is no such alias, or what it leads to is not whole.
+        ModelError: There is no such alias, or its model is missing or damaged.
     """
     if not given.startswith(_PREFIX):
         return Path(given), Path(given).stem
@@ -46,14 +45,13 @@ def find_model(given: str, environ: Mapping[str, str] = os.environ) -> tuple[Pat
     except OSError:
         is_whole = False
     if not is_whole:
-        remedy = f"go back with `headworks rollback {name}`"
-        message = f"the model {content[:12]} of {given} is missing or damaged in {store}; {remedy}"
-        raise ModelError(message)
+        message = f"the model {content[:12]} of {given} is missing or damaged in {store}; "
+        raise ModelError(message + f"go back with `headworks rollback {name}`")
     return path, Path(file).stem
 
 
 def _last_entry(folder: Path, given: str) -> tuple[str, str]:
-    """Return the digest and the name of the file that an alias points to."""
+    """Return the digest and the name of the model's file in the last entry of an alias."""
     try:
         newest = max((path for path in folder.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))
     except (OSError, ValueError) as error:
@@ -71,11 +69,11 @@ def _last_entry(folder: Path, given: str) -> tuple[str, str]:
 
 
 def _unsealed(head: bytes, data: bytes) -> dict[str, Any]:
-    """Return what an entry says; nothing where it is not what was written."""
+    """Return the JSON object of an entry, or an empty one if the entry is damaged."""
     if head != b"headworks 1 " + hashlib.sha256(data).hexdigest().encode():
         return {}
     try:
-        found = json.loads(data)
+        entry = json.loads(data)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return entry if isinstance(entry, dict) else {}

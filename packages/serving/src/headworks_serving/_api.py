@@ -1,20 +1,21 @@
 """The endpoints of the Open Inference Protocol V2."""
 
 import asyncio
+import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from http import HTTPStatus
 from typing import Final
 
+import numpy as np
 import orjson
 from headworks_serving._coding import decode, read_codings
 from headworks_serving._config import ServingConfig
 from headworks_serving._log import LOGGER, line
 from headworks_serving._metrics import Metrics
-from headworks_serving._model import Model
-from headworks_serving._request import parse_request
-from headworks_serving._response import VERSION, describe, encode_response
+from headworks_serving._model import INPUT, OUTPUT, Model
+from headworks_serving._request import LABEL, InferRequest, RequestedOutput, parse_request
 from headworks_serving.errors import (
     OverloadError,
     RequestError,
@@ -22,18 +23,21 @@ from headworks_serving.errors import (
     TooLargeError,
     UnknownModelError,
 )
+from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
 
 _JSON_LENGTH: Final = "Inference-Header-Content-Length"
 _MAX_DIGITS: Final = 18  # A longer number of bytes is a mistake, and very long ones cannot be converted.
+_VERSION: Final = "1"  # A file holds one version of its model.
+_DATATYPES: Final = {OUTPUT: "FP32", LABEL: "BYTES"}
 
 
 class Api:
-    """The endpoints; all work on tensors is done in a pool of threads, so that the event loop stays free."""
+    """The endpoints; a pool of threads does all work on tensors, so that the event loop stays free."""
 
     def __init__(self, model: Model, config: ServingConfig) -> None:
-        """Make endpoints for a model within the limits of the settings."""
+        """Serve a model within the limits of the settings."""
         self._model = model
         self._config = config
         self.pool = ThreadPoolExecutor(config.workers, thread_name_prefix="infer")
@@ -41,7 +45,7 @@ class Api:
         self.metrics = Metrics(model, lambda: self._pending)
 
     async def server(self, _request: Request) -> Response:
-        """Answer what this server is."""
+        """Answer with the name and version of this server."""
         return reply({"name": "headworks-serving", "version": _version(), "extensions": ["binary_tensor_data"]})
 
     async def live(self, _request: Request) -> Response:
@@ -49,11 +53,11 @@ class Api:
         return reply({"live": True})
 
     async def ready(self, request: Request) -> Response:
-        """Answer whether requests should be sent here: the model was loaded before; only a stop changes it."""
+        """Answer whether requests should be sent here, which is so until the server is stopped."""
         return _readiness(request, {})
 
     async def model(self, request: Request) -> Response:
-        """Answer what the model takes and gives."""
+        """Answer with the inputs and outputs of the model."""
         self._require_model(request)
         return reply(describe(self._model))
 
@@ -83,11 +87,11 @@ class Api:
         return response
 
     def _require_model(self, request: Request) -> None:
-        name, version = request.path_params["name"], request.path_params.get("version", VERSION)
-        if (name, version) != (self._model.name, VERSION):
+        name, version = request.path_params["name"], request.path_params.get("version", _VERSION)
+        if (name, version) != (self._model.name, _VERSION):
             message = (
                 f'there is no model "{name[:100]}" of version "{version[:100]}" here; '
-                f'this server has "{self._model.name}" of version "{VERSION}"'
+                f'this server has "{self._model.name}" of version "{_VERSION}"'
             )
             raise UnknownModelError(message)
 
@@ -110,17 +114,17 @@ class Api:
             raise TooLargeError(message)
 
     def _answer(self, body: bytes, codings: list[str], json_length: int | None) -> tuple[int, Response]:
-        """Do all the work of one request, in a thread of the pool."""
-        wanted = parse_request(
+        """Answer one request, in a thread of the pool."""
+        asked = parse_request(
             decode(body, codings, self._config.max_body),
             json_length=json_length,
             image_shape=self._model.image_shape,
             max_batch=self._config.max_batch,
         )
-        answer, length = encode_response(wanted, self._model.predict(wanted.images), model=self._model)
+        answer, length = encode_response(asked, self._model.predict(asked.images), model=self._model)
         headers = {} if length is None else {_JSON_LENGTH: str(length)}
         media_type = "application/json" if length is None else "application/octet-stream"
-        return len(wanted.images), Response(answer, headers=headers, media_type=media_type)
+        return len(asked.images), Response(answer, headers=headers, media_type=media_type)
 
 
 def reply(content: dict[str, object], status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
@@ -134,10 +138,10 @@ def _readiness(request: Request, content: dict[str, object]) -> Response:
 
 
 def _number(request: Request, header: str) -> int | None:
-    found = {*request.headers.getlist(header)}
-    if not found:
+    values = {*request.headers.getlist(header)}
+    if not values:
         return None
-    text = ", ".join(sorted(found))
+    text = ", ".join(sorted(values))
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         message = f"the header {header} must be a number of bytes, got {text[:100]!r}"
         raise RequestError(message)
@@ -146,7 +150,61 @@ def _number(request: Request, header: str) -> int | None:
 
 @cache
 def _version() -> str:
-    """Return the version of this package."""
-    from importlib import metadata  # noqa: PLC0415 - 20 ms, for which no start should wait
+    from importlib import metadata  # noqa: PLC0415 - 20 ms, which no start needs
 
     return metadata.version("headworks-serving")
+
+
+def describe(model: Model) -> dict[str, object]:
+    """Return the metadata of a model as the protocol states it, with the `headworks.*` properties as parameters."""
+    shapes = {OUTPUT: [-1, len(model.labels)], LABEL: [-1]}
+    return {
+        "name": model.name,
+        "versions": [_VERSION],
+        "platform": "onnxruntime_onnx",
+        "inputs": [{"name": INPUT, "datatype": "UINT8", "shape": [-1, *model.image_shape]}],
+        "outputs": [{"name": name, "datatype": _DATATYPES[name], "shape": shape} for name, shape in shapes.items()],
+        "parameters": model.metadata,
+    }
+
+
+def encode_response(
+    request: InferRequest, probabilities: NDArray[np.float32], *, model: Model
+) -> tuple[bytes, int | None]:
+    """Write the answer to an inference request.
+
+    Args:
+        request: The request.
+        probabilities: Probabilities of every class, shape (N, K).
+        model: The model.
+
+    Returns:
+        The body, and the length of its JSON object if raw tensors follow it, else None.
+    """
+    labels = [model.labels[index] for index in probabilities.argmax(axis=1)]
+    encoded = [_encode_output(wanted, probabilities, labels) for wanted in request.outputs]
+    document = {"model_name": model.name, "model_version": _VERSION, "outputs": [output for output, _ in encoded]}
+    if request.id:
+        document["id"] = request.id
+    text = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    if not any(wanted.binary for wanted in request.outputs):
+        return text, None
+    return b"".join([text, *(raw for _, raw in encoded)]), len(text)
+
+
+def _encode_output(
+    wanted: RequestedOutput, probabilities: NDArray[np.float32], labels: list[str]
+) -> tuple[dict[str, object], bytes]:
+    """Return an output's JSON object and its raw data; one of them holds the tensor."""
+    shape = [len(labels)] if wanted.name == LABEL else [*probabilities.shape]
+    output: dict[str, object] = {"name": wanted.name, "datatype": _DATATYPES[wanted.name], "shape": shape}
+    if wanted.binary:
+        raw = _to_length_prefixed(labels) if wanted.name == LABEL else probabilities.astype("<f4").tobytes()
+        return output | {"parameters": {"binary_data_size": len(raw)}}, raw
+    return output | {"data": labels if wanted.name == LABEL else probabilities.ravel()}, b""
+
+
+def _to_length_prefixed(texts: list[str]) -> bytes:
+    """Return texts as the elements of a BYTES tensor: each after its length as four little-endian bytes."""
+    encoded = [text.encode() for text in texts]
+    return b"".join(struct.pack("<I", len(text)) + text for text in encoded)

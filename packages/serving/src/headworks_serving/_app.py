@@ -1,4 +1,4 @@
-"""The ASGI application: which path leads where, and what an error looks like."""
+"""The ASGI application: paths and answers to errors."""
 
 import logging
 from http import HTTPStatus
@@ -28,11 +28,11 @@ def create_app(model: Model, config: ServingConfig | None = None) -> Starlette:
 
     Args:
         model: A loaded model.
-        config: Limits of requests, and how many inferences run at a time.
+        config: Limits of requests and inferences.
 
     Returns:
-        An ASGI application. While its `state.draining` is true it says that it is not ready, and each answer
-        asks the client to close the connection.
+        An ASGI application. While its `state.draining` is true, it answers that it is not ready, and each answer asks
+        the client to close the connection.
     """
     api = Api(model, config or ServingConfig())
     app = _Application(api)
@@ -43,7 +43,7 @@ def create_app(model: Model, config: ServingConfig | None = None) -> Starlette:
 
 
 class _Application(Starlette):
-    """Starlette, with all that every answer goes through around its own layers: the outermost one answers a defect."""
+    """Starlette with layers for every answer, also around Starlette's outermost one, which answers a defect."""
 
     def __init__(self, api: Api) -> None:
         super().__init__(routes=_routes(api), exception_handlers=dict.fromkeys(_ERRORS, _answer_error))
@@ -71,7 +71,7 @@ def _routes(api: Api) -> list[Route]:
 
 
 class _CloseWhileDraining:
-    """Makes clients that keep their connection open leave it after the next answer once the server is to stop."""
+    """Asks clients to close their connection with each answer once the server stops."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -86,7 +86,7 @@ class _CloseWhileDraining:
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
-    """Return the answer to a request that failed, always of the form `{"error": "..."}`, and log it."""
+    """Return the answer to a failed request, always of the form `{"error": "..."}`, and log it."""
     path, headers = request.scope["path"][:100], {}
     match error:
         case HTTPException(status_code=HTTPStatus.METHOD_NOT_ALLOWED):

@@ -20,10 +20,10 @@ _LARGE: Final = 16 * 2**10  # bytes, which take a millisecond
 
 
 def read_codings(headers: Headers) -> list[str]:
-    """Return the codings that a body is to be freed of, in the order in which they were applied.
+    """Return the codings of a body, in the order in which they were applied.
 
     Raises:
-        EncodingError: One of them is not known here.
+        EncodingError: One of them is not supported.
     """
     named = [name.strip().lower() for name in ",".join(headers.getlist("Content-Encoding")).split(",")]
     codings = [name for name in named if name not in {"", "identity"}]
@@ -39,13 +39,13 @@ def decode(body: bytes, codings: Sequence[str], limit: int) -> bytes:
     """Return a body without its codings.
 
     Args:
-        body: What was received.
+        body: The received body.
         codings: In the order in which they were applied.
-        limit: Most bytes that it may come to, with any of the codings.
+        limit: Most bytes of the result, and of each step to it.
 
     Raises:
-        RequestError: It is not what the coding says.
-        TooLargeError: It is larger than the limit; no more than that is expanded.
+        RequestError: The body is not of its coding.
+        TooLargeError: The result is larger than the limit; only so much is expanded.
     """
     for coding in reversed(codings):
         body = _expand(body, coding, limit)
@@ -60,7 +60,7 @@ def _expand(body: bytes, coding: str, limit: int) -> bytes:
         try:
             parts.append(expander.decompress(body, room))
         except zlib.error as error:
-            message = f"the body is no {coding} data: {error}"
+            message = f"the body is not {coding} data: {error}"
             raise RequestError(message) from error
         room -= len(parts[-1])
         if not room:
@@ -77,7 +77,7 @@ def _expand(body: bytes, coding: str, limit: int) -> bytes:
 
 
 def choose_coding(accepted: str) -> str:
-    """Return the coding of an answer that a client likes best, or "" for none.
+    """Return the coding that a client prefers for an answer, or "" for none.
 
     Args:
         accepted: The header Accept-Encoding, such as `gzip;q=0.5, deflate, *;q=0`.
@@ -94,7 +94,7 @@ def choose_coding(accepted: str) -> str:
 
 
 class Compression:
-    """Compresses the answers of an application, each of which it sends in one piece, for clients that ask for it."""
+    """Compresses the answers of an application, each sent in one piece, for clients that accept it."""
 
     def __init__(self, app: ASGIApp, pool: Executor) -> None:
         """Compress large answers in a pool of threads, so that the event loop stays free."""
@@ -125,6 +125,6 @@ class Compression:
 
 
 def compress(body: bytes, coding: str) -> bytes:
-    """Return a body in a coding, as small as can be made quickly: a client waits for it."""
+    """Return a body in a coding; quickly rather than small, since a client waits for it."""
     compressor = zlib.compressobj(zlib.Z_BEST_SPEED, wbits=_WINDOWS[coding])
     return compressor.compress(body) + compressor.flush()

@@ -1,19 +1,23 @@
 """The settings of the server."""
 
 import math
+import os
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from headworks_serving._processors import count_processors
 from headworks_serving.errors import ConfigError
 
 _MAX_PORT = 65_535
-_MAX_THREADS = 1024  # of each kind: what is far more than processors is a slip, and takes minutes to start
-_MAX_NUMBER = 2**40  # What is larger counts nothing, and is more than libraries in C can take.
+_MAX_THREADS = 1024  # Far more threads than processors are a mistake, and take minutes to start.
+_MAX_NUMBER = 2**40  # A larger number has no use, and overflows in libraries in C.
+_QUOTA = re.compile(r"(\d+)\s+([1-9]\d*)")  # microseconds in each period of microseconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServingConfig:
-    """Settings of the server, each checked when they are made.
+    """Settings of the server, checked when they are made.
 
     Attributes:
         host: Name or address to listen on.
@@ -21,18 +25,18 @@ class ServingConfig:
         max_batch: Most images in one request.
         max_body: Most bytes in the body of one request.
         max_head: Most bytes in the head of one request.
-        max_pending: Most requests that may wait for an answer at a time; further ones are refused at once.
-        max_connections: Most connections that are open at a time; further ones wait until one ends.
+        max_pending: Most requests that may wait for an answer at a time; others are refused at once.
+        max_connections: Most open connections at a time; others wait until one ends.
         workers: Inferences that run at a time, each in a thread of its own; one for each processor, at most four.
         threads: Threads that one inference may use inside ONNX Runtime.
         head_seconds: Time in which the head of a request must have arrived, from the connection or its first byte on.
         body_seconds: Time in which the body of a request must have arrived.
-        answer_seconds: Time in which a client must have taken an answer.
+        answer_seconds: Time in which a client must have received an answer.
         idle_seconds: Time that a connection may be silent between two requests. Proxies keep theirs for 60 s, and the
-            one that closes later must be the server: a request may be on its way to a connection that it closes.
-        drain_seconds: Time that connections are still taken after a stop was asked for, while all are told to leave,
-            and that those which are idle are still listened to after that.
-        stop_seconds: Time that running requests are given to end after that.
+            server must close later: a request may be on its way to a connection that it closes.
+        drain_seconds: Time after a stop in which the server still accepts connections and asks all clients to leave,
+            and time after that in which idle connections may still send a request.
+        stop_seconds: Time after both in which running requests may end.
     """
 
     host: str = "127.0.0.1"
@@ -56,12 +60,51 @@ class ServingConfig:
         if not 0 <= self.port <= _MAX_PORT:
             message = f"port is {self.port}; give a number from 0 (any free port) to {_MAX_PORT}"
             raise ConfigError(message)
-        numbers = dict.fromkeys((it for it in vars(self) if it.startswith("max_")), _MAX_NUMBER)
+        numbers = dict.fromkeys((name for name in vars(self) if name.startswith("max_")), _MAX_NUMBER)
         for name, most in {**numbers, "workers": _MAX_THREADS, "threads": _MAX_THREADS}.items():
             if not 1 <= getattr(self, name) <= most:
                 message = f"{name} is {getattr(self, name)}; give a number from 1 to {most}"
                 raise ConfigError(message)
-        for name in (it for it in vars(self) if it.endswith("_seconds")):
+        for name in (name for name in vars(self) if name.endswith("_seconds")):
             if not 0 < getattr(self, name) < math.inf:
                 message = f"{name} is {getattr(self, name)}; give a finite time above 0"
                 raise ConfigError(message)
+
+
+def count_processors(root: Path = Path("/")) -> int:
+    """Count the processors granted to this process: those of its affinity, or the quota of a cgroup if less.
+
+    The model package asks joblib, which is too large a dependency of the server for one function.
+
+    Args:
+        root: The folder of `proc` and `sys`.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, int(min([allowed, *_quotas(root)])))
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """Yield the quota of each cgroup around this process, in processors.
+
+    A line is `0::/GROUP` (version 2) or `4:cpu,cpuacct:/GROUP` (version 1). In a container, the mount point may be the
+    group itself, so every folder from the group up to the mount point is read.
+    """
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        _, controllers, group = line.split(":", 2)
+        if not controllers or "cpu" in controllers.split(","):
+            mounted = root / "sys/fs/cgroup" / controllers
+            path = mounted / group.lstrip("/")
+            for folder in (path, *path.parents[: len(path.parts) - len(mounted.parts)]):
+                limits = _read(folder / "cpu.max") or " ".join(
+                    _read(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period")
+                )
+                # Without a quota, it is "max" or -1; sandboxes may have no period.
+                if quota := _QUOTA.match(limits):
+                    yield int(quota[1]) / int(quota[2])
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("ascii")
+    except (OSError, UnicodeError):
+        return ""

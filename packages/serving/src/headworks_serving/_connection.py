@@ -1,4 +1,4 @@
-"""One connection: uvicorn's, with a limit on each thing that a client is waited for, and errors in our own form."""
+"""A connection: that of uvicorn, with a time limit on each wait for a client, and errors in our own form."""
 
 import asyncio
 import re
@@ -20,8 +20,8 @@ _ORIGIN: Final = re.compile(rb"https?://[^/?]*", re.IGNORECASE)
 _LINGER_SECONDS: Final = 2.0
 
 
-class _Refusal(Exception):  # noqa: N818 - it ends one request, and is never seen outside
-    """What was sent is no request that can be read."""
+class _Refusal(Exception):  # noqa: N818 - it ends one request, and no caller gets it
+    """The bytes of a client are not a readable request."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -29,7 +29,7 @@ class _Refusal(Exception):  # noqa: N818 - it ends one request, and is never see
 
 
 class _Parser(h11.Connection):
-    """Reads requests as RFC 9112 says; uvicorn does not know what it raises, and so leaves it to the connection."""
+    """Reads requests by RFC 9112; uvicorn does not handle its errors, so that the connection can."""
 
     def __init__(self, max_head: int) -> None:
         super().__init__(h11.SERVER, max_head)
@@ -41,7 +41,7 @@ class _Parser(h11.Connection):
         except h11.RemoteProtocolError as error:
             if error.error_status_hint == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
                 raise self._too_large() from error
-            raise _Refusal(error.error_status_hint, f"this is no HTTP request: {error}") from error
+            raise _Refusal(error.error_status_hint, f"this is not an HTTP request: {error}") from error
         return self._read(event) if isinstance(event, h11.Request) else event
 
     def _too_large(self) -> _Refusal:
@@ -49,12 +49,12 @@ class _Parser(h11.Connection):
         return _Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)
 
     def _read(self, request: h11.Request) -> h11.Request:
-        # What arrives in one piece is not measured by h11.
+        # h11 does not measure a head that arrives in one piece.
         size = len(request.target) + sum(len(name) + len(value) + 4 for name, value in request.headers)
         if size > self._max_head:
             raise self._too_large()
         if request.http_version not in _VERSIONS:
-            message = f"HTTP/{request.http_version.decode()} is not spoken here, only HTTP/1.1 is"
+            message = f"HTTP/{request.http_version.decode()} is not supported, only HTTP/1.1 is"
             raise _Refusal(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, message)
         if {b"content-length", b"transfer-encoding"} <= {name for name, _ in request.headers}:
             message = "a request has either Content-Length or Transfer-Encoding, not both"  # RFC 9112, 6.1: an attack
@@ -68,14 +68,14 @@ class _Parser(h11.Connection):
 
 
 def _origin_form(target: bytes) -> bytes:
-    """Return the path and the query of a target in absolute form, such as proxies are sent (RFC 9112, 3.2.2)."""
-    found = _ORIGIN.match(target)
-    rest = target[found.end() :] if found else target
-    return b"/" + rest if found and not rest.startswith(b"/") else rest
+    """Return path and query of a target in absolute form, as clients send it to proxies (RFC 9112, 3.2.2)."""
+    origin = _ORIGIN.match(target)
+    rest = target[origin.end() :] if origin else target
+    return b"/" + rest if origin and not rest.startswith(b"/") else rest
 
 
 class Connection(H11Protocol):
-    """A connection that is closed when its client lets it wait too long, and not before it has its answers."""
+    """A connection that is closed when its client is silent for too long, but not before it has its answers."""
 
     def __init__(
         self,
@@ -83,14 +83,14 @@ class Connection(H11Protocol):
         *,
         count: Callable[[int], None],
         on_end: Callable[["Connection"], None],
-        **uvicorn: Any,  # noqa: ANN401 - what its base class takes
+        **uvicorn: Any,  # noqa: ANN401 - the arguments of its base class
     ) -> None:
         """Make a connection.
 
         Args:
             settings: The limits.
-            count: Is called with the status of each answer that the application does not know of.
-            on_end: Is called with the connection when it has ended.
+            count: Called with the status of each answer that is not from the application.
+            on_end: Called with the connection when it has ended.
             uvicorn: The arguments of uvicorn's own connection.
         """
         super().__init__(**uvicorn)
@@ -103,36 +103,36 @@ class Connection(H11Protocol):
 
     @property
     def idle_seconds(self) -> float:
-        """How long the client has had all its answers without asking for more; 0 while it waits or sends."""
+        """Seconds since the client received its last answer; 0 while it waits or sends."""
         if self._timer is None or self._awaited[0] != "idle":
             return 0
         return self.loop.time() - self._timer.when() + self._settings.idle_seconds
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Wait for the head of the first request."""
+        """Start to wait for the head of the first request."""
         super().connection_made(transport)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
+        """Stop waiting."""
         super().connection_lost(exc)
         if self._timer is not None:
             self._timer.cancel()
         self._on_end(self)
 
     def data_received(self, data: bytes) -> None:
-        """Go on reading, and throw away what follows a request that could not be read."""
+        """Read more, or drop it after an unreadable request."""
         if not self._is_refused:
             super().data_received(data)
             self._watch()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn says no more than to close
-        """Keep the connection of a client that will send no more until it has its answers."""
+        """Keep the connection of a client that sends no more until it has its answers."""
         self._is_half_closed = True
         return self._is_answering()
 
     def handle_events(self) -> None:
-        """Handle what has arrived, or say why not."""
+        """Handle received requests, or refuse them."""
         try:
             super().handle_events()
         except _Refusal as refusal:
@@ -140,25 +140,25 @@ class Connection(H11Protocol):
                 LOGGER.warning(line("refused", status=int(refusal.status), error=refusal))
 
     def on_response_complete(self) -> None:
-        """Go on to the next request."""
+        """Continue with the next request."""
         self._answers += 1
         super().on_response_complete()
-        self._unset_keepalive_if_required()  # The limit of uvicorn is lifted for good by one byte.
+        self._unset_keepalive_if_required()  # One byte lifts the limit of uvicorn for good.
         if self._is_half_closed and not self._is_answering():
             self.transport.close()
         self._watch()
 
     def _should_upgrade(self) -> bool:
-        """Stay with HTTP/1.1 without a word, as any server may."""
+        """Stay with HTTP/1.1, as any server may."""
         return False
 
     def _is_answering(self) -> bool:
-        """Return whether the whole of a request was received, but its answer is still to come."""
+        """Return whether a whole request was received, but not answered yet."""
         is_asked = self.conn.our_state in {h11.SEND_RESPONSE, h11.SEND_BODY}
         return is_asked and self.conn.their_state is not h11.SEND_BODY
 
     def _watch(self) -> None:
-        """Begin to count the time of what is awaited from the client, unless it is counted already."""
+        """Start a timer for the next part from the client, unless it runs already."""
         awaited = (self._find_awaited(), self._answers)
         if awaited == self._awaited:
             return
@@ -171,7 +171,7 @@ class Connection(H11Protocol):
             self._timer = self.loop.call_later(seconds, self._give_up)
 
     def _find_awaited(self) -> str:
-        """Return what is awaited from the client, as the settings name the time for it."""
+        """Return the part that the client has to send or receive next, as in the names of the settings."""
         if self.transport.get_write_buffer_size():
             return "answer"
         states = (self.conn.their_state, self.conn.our_state)
@@ -179,10 +179,10 @@ class Connection(H11Protocol):
             return "end"
         if states == (h11.IDLE, h11.IDLE):
             return "idle" if self._answers and not self.conn.trailing_data[0] else "head"
-        return "body" if states == (h11.SEND_BODY, h11.DONE) else ""  # While it is wanted, the application waits.
+        return "body" if states == (h11.SEND_BODY, h11.DONE) else ""  # The application waits for a body that it reads.
 
     def _give_up(self) -> None:
-        """End the connection of a client that was awaited for too long."""
+        """End the connection of a client that was silent for too long."""
         awaited = self._awaited[0]
         self._awaited, self._timer = ("", 0), None
         if awaited != "answer":
@@ -202,7 +202,7 @@ class Connection(H11Protocol):
         if self.cycle is not None:
             self.cycle.disconnected, self.cycle.waiting_for_100_continue = True, False
             self.cycle.message_event.set()
-            self.cycle.scope[REFUSED] = True  # type: ignore[typeddict-unknown-key]  # an application may add its own
+            self.cycle.scope[REFUSED] = True  # type: ignore[typeddict-unknown-key]  # an application may add keys
         if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
             self.transport.close()
             return False

@@ -1,4 +1,4 @@
-"""Plain log lines: a time, a level and `key=value` pairs, one line for each event, whatever a client sends."""
+"""Plain log lines: a time, a level and `key=value` pairs, one line for each event, for any input of a client."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ _PLAIN: Final = re.compile(r"[\w./:@+\[\]-]+", re.ASCII)
 
 
 def line(event: str, **fields: object) -> str:
-    """Return an event and its fields as `key=value` pairs; values that are not plain are quoted as JSON."""
+    """Return an event and its fields as `key=value` pairs, with values quoted as JSON if need be."""
     return " ".join(f"{key}={_quote(value)}" for key, value in {"event": event, **fields}.items())
 
 
@@ -40,7 +40,7 @@ class LineFormatter(logging.Formatter):
 
 
 def start_logging() -> None:
-    """Send the events of this process to standard error: all of ours, and the warnings of the libraries."""
+    """Send all events of this package, and warnings of libraries, to standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
@@ -48,15 +48,15 @@ def start_logging() -> None:
 
 
 class Seldom:
-    """Warns of what may come a thousand times a second: at once, and then at most once a minute."""
+    """Warns of events that may come a thousand times a second: at once, and then at most once a minute."""
 
     def __init__(self) -> None:
-        """Begin with nothing said."""
+        """Begin without a warning."""
         self._next = -math.inf
         self._unsaid = 0
 
     def warn(self, event: str, **fields: object) -> None:
-        """Log the event, with how many like it were not logged since the last one that was."""
+        """Log an event, with the number of those that were not logged since the last one."""
         now = time.monotonic()
         if now < self._next:
             self._unsaid += 1

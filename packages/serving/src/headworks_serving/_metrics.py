@@ -1,4 +1,4 @@
-"""What a server counts about itself, in the text format of Prometheus."""
+"""Metrics of the server, in the text format of Prometheus."""
 
 from collections.abc import Callable
 from typing import Final
@@ -10,17 +10,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# In the scope of a request that its connection has answered; what the application answers reaches nobody.
+# Key in the scope of a request that its connection has answered; an answer of the application reaches nobody.
 REFUSED: Final = "headworks_serving.refused"
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
 class Metrics:
-    """The metrics of one application; nothing is shared with others in the same process."""
+    """The metrics of one application, separate from others in the same process."""
 
     def __init__(self, model: Model, pending: Callable[[], float]) -> None:
-        """Count for a model; `pending` tells how many requests wait for an answer."""
+        """Count for a model; `pending` returns the number of requests that wait for an answer."""
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._answers = Counter(

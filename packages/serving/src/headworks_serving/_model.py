@@ -1,4 +1,4 @@
-"""An exported model: one ONNX file that says itself what it takes and what its answers mean."""
+"""An exported model: one ONNX file that describes its input and the meaning of its output."""
 
 import json
 import os
@@ -17,13 +17,13 @@ _REMEDY = "export it again with `python -m headworks_model export`"
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A model that is loaded and ready to predict; its methods may be called from several threads.
+    """A loaded model, ready to predict; its methods may be called from several threads.
 
     Attributes:
-        name: The stem of the file's name, unless another was given.
+        name: The stem of the file's name, unless given.
         labels: The name of each class, in the order of the probabilities.
         image_shape: Height, width and channels of one image.
-        metadata: What the file says about itself: every `headworks.*` property.
+        metadata: Every `headworks.*` property of the file.
     """
 
     name: str
@@ -42,17 +42,17 @@ class Model:
             Probabilities, shape (N, K).
 
         Raises:
-            InferenceError: The model fails on these images, or what it gives are no N x K numbers.
+            InferenceError: The model fails on these images, or does not give N x K finite numbers.
         """
         try:
-            (found,) = self.session.run([OUTPUT], {INPUT: images})
-        except Exception as error:  # The errors of ONNX Runtime share no other base class.
+            (output,) = self.session.run([OUTPUT], {INPUT: images})
+        except Exception as error:  # The errors of ONNX Runtime have no other common base class.
             message = f'model "{self.name}" cannot compute: {_first_line(error)}'
             raise InferenceError(message) from error
-        probabilities: NDArray[np.float32] = found
+        probabilities: NDArray[np.float32] = output
         if probabilities.shape != (len(images), len(self.labels)) or not np.isfinite(probabilities).all():
             message = (
-                f'model "{self.name}" gave no {len(self.labels)} finite probabilities for each of {len(images)} '
+                f'model "{self.name}" did not give {len(self.labels)} finite probabilities for each of {len(images)} '
                 f"images, but an output of shape {list(probabilities.shape)}"
             )
             raise InferenceError(message)
@@ -63,15 +63,15 @@ def load_model(path: Path, *, threads: int = 1, name: str = "") -> Model:
     """Read a model file, check that it can be served, and run it once.
 
     Args:
-        path: The ONNX file; its stem becomes the name of the model.
+        path: The ONNX file.
         threads: Threads that one inference may use.
-        name: The name of the model, in place of that.
+        name: The name of the model; the stem of the file unless given.
 
     Returns:
         The model, warmed up: its first prediction is as fast as any later one.
 
     Raises:
-        ModelError: The file is missing, is no ONNX model, or is not of the form that `headworks_model` exports.
+        ModelError: The file is missing, not an ONNX model, or not of the form that `headworks_model` exports.
     """
     session = _open_session(path, threads)
     metadata = _read_metadata(path, session)
@@ -87,10 +87,10 @@ def load_model(path: Path, *, threads: int = 1, name: str = "") -> Model:
 
 
 def _import_runtime() -> Any:  # noqa: ANN401 - onnxruntime ships no types
-    """Import ONNX Runtime with its telemetry off.
+    """Import ONNX Runtime without its telemetry.
 
-    Left alone, it writes an identifier of the machine below the home folder and sends events from its import on; its
-    Privacy.md names the variable that prevents both. The call is for what imported it before.
+    By default, it writes an identifier of the machine to the home folder and sends events from its import on; its
+    Privacy.md names the variable that prevents both. The call is for an earlier import elsewhere.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime  # noqa: PLC0415 - only from here on is its telemetry off
@@ -111,22 +111,22 @@ def _open_session(path: Path, threads: int) -> Any:  # noqa: ANN401 - onnxruntim
     options.inter_op_num_threads = 1
     # Spinning threads would keep the cores busy between requests.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4  # What goes wrong is raised; the runtime need not print it as well.
+    options.log_severity_level = 4  # Errors are raised; the runtime must not print them as well.
     try:
         return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # The errors of ONNX Runtime share no other base class.
-        message = f"{path} is no ONNX model that ONNX Runtime can load ({_first_line(error)}); {_REMEDY}"
+    except Exception as error:  # The errors of ONNX Runtime have no other common base class.
+        message = f"{path} is not an ONNX model that ONNX Runtime can load ({_first_line(error)}); {_REMEDY}"
         raise ModelError(message) from error
 
 
 def _read_metadata(path: Path, session: Any) -> dict[str, str]:  # noqa: ANN401 - onnxruntime ships no types
-    found: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
     needed = ("headworks.labels", "headworks.dataset_digest", "headworks.weights_digest")
-    missing = [name for name in needed if not found.get(name)]
+    missing = [name for name in needed if not metadata.get(name)]
     if missing:
         message = f"{path} lacks the metadata {', '.join(missing)}; {_REMEDY}"
         raise ModelError(message)
-    return {name: value for name, value in sorted(found.items()) if name.startswith("headworks.")}
+    return {name: value for name, value in sorted(metadata.items()) if name.startswith("headworks.")}
 
 
 def _read_labels(path: Path, metadata: dict[str, str]) -> tuple[str, ...]:
@@ -135,7 +135,7 @@ def _read_labels(path: Path, metadata: dict[str, str]) -> tuple[str, ...]:
     except (ValueError, RecursionError):
         labels = None
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
-        message = f"the metadata headworks.labels of {path} is no JSON list of class names; {_REMEDY}"
+        message = f"the metadata headworks.labels of {path} is not a JSON list of class names; {_REMEDY}"
         raise ModelError(message)
     if len(set(labels)) < len(labels):
         message = f"the metadata headworks.labels of {path} names a class twice; {_REMEDY}"
@@ -144,8 +144,8 @@ def _read_labels(path: Path, metadata: dict[str, str]) -> tuple[str, ...]:
 
 
 def _read_image_shape(path: Path, session: Any) -> tuple[int, int, int]:  # noqa: ANN401 - onnxruntime ships no types
-    inputs = [(it.name, it.type, it.shape) for it in session.get_inputs()]
-    outputs = {it.name: it.type for it in session.get_outputs()}
+    inputs = [(tensor.name, tensor.type, tensor.shape) for tensor in session.get_inputs()]
+    outputs = {tensor.name: tensor.type for tensor in session.get_outputs()}
     match inputs:
         case [(name, "tensor(uint8)", [batch, int(height), int(width), int(channels)])] if (
             name == INPUT and not isinstance(batch, int)
@@ -160,7 +160,7 @@ def _read_image_shape(path: Path, session: Any) -> tuple[int, int, int]:  # noqa
 
 
 def _warm_up(path: Path, model: Model) -> None:
-    """Predict once for one image and once for two: a graph that is tied to one batch size shows it here."""
+    """Predict once for one image and once for two, to find a graph of a fixed batch size."""
     try:
         for batch in (1, 2):
             model.predict(np.zeros((batch, *model.image_shape), np.uint8))

@@ -1,9 +1,9 @@
-"""No connection may be made between the last one that a stopping server takes and the end of its listening.
+"""Stops the kernel from making connections between the last one that a stopping server accepts and its close.
 
-The kernel answers a newcomer by itself, and resets it where the listener is closed before the server took it: a request
-would be lost whose client was told that it was connected. No order of taking and closing is without that moment, since
-a thread at work may hold the interpreter between the two: without this, 3 of 70 stops under load, whose clients were
-asked to leave before, lost a request, and with it none of 40.
+The kernel answers a newcomer by itself, and resets the connection if the listener is closed before the server accepts
+it: the request of a connected client is lost. Every order of accepting and closing has that moment, since a busy thread
+may hold the interpreter between the two. Without this module, 3 of 70 stops under load lost a request, although their
+clients were asked to leave before; with it, none of 40 did.
 """
 
 import socket
@@ -14,23 +14,23 @@ from contextlib import suppress
 from typing import Final
 
 _ATTACH_FILTER: Final = 26  # SO_ATTACH_FILTER of Linux, which Python does not name
-# What a packet is compared with, in the instructions of a classic filter; it begins with the header of TCP.
+# The instructions of a classic filter for packets, which begin with the header of TCP.
 _NO_SYN: Final = (
-    struct.pack("=HBBI", 0x30, 0, 0, 13)  # load the byte with the flags
+    struct.pack("=HBBI", 0x30, 0, 0, 13)  # load the byte of flags
     + struct.pack("=HBBI", 0x54, 0, 0, 0x12)  # keep SYN and ACK of it
-    + struct.pack("=HBBI", 0x15, 0, 1, 0x02)  # where that is SYN alone,
-    + struct.pack("=HBBI", 0x06, 0, 0, 0)  # let nothing of the packet through,
-    + struct.pack("=HBBI", 0x06, 0, 0, 0xFFFFFFFF)  # else all of it
+    + struct.pack("=HBBI", 0x15, 0, 1, 0x02)  # if that is SYN alone,
+    + struct.pack("=HBBI", 0x06, 0, 0, 0)  # drop the packet,
+    + struct.pack("=HBBI", 0x06, 0, 0, 0xFFFFFFFF)  # else pass all of it
 )
 _INSTRUCTION: Final = 8  # bytes
 
 
 def ignore_newcomers(listener: socket.socket) -> None:
-    """Have the kernel drop what would make a new connection; clients try again, until the port refuses them.
+    """Make the kernel drop the first packet of each new connection; clients try again, until the port refuses them.
 
-    Connections that were made before are not touched, taken or not, and those that are half made come to be. The filter
-    is one of Linux' classic ones: https://www.kernel.org/doc/html/latest/networking/filter.html. Elsewhere nothing is
-    done, and a request can be lost that comes at the very moment.
+    Existing connections stay, accepted or not, and half-made ones are completed. The filter is a classic one of Linux:
+    https://www.kernel.org/doc/html/latest/networking/filter.html. Other systems have none, and may lose a request that
+    arrives at that moment.
 
     Args:
         listener: A listening socket that is about to be closed.
@@ -39,5 +39,5 @@ def ignore_newcomers(listener: socket.socket) -> None:
         return
     program = array("B", _NO_SYN)
     pointer = struct.pack("HP", len(_NO_SYN) // _INSTRUCTION, program.buffer_info()[0])
-    with suppress(OSError):  # A kernel that lacks filters, as that of some sandboxes, is as good as another system.
+    with suppress(OSError):  # The kernels of some sandboxes have no filters.
         listener.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, pointer)

@@ -1,4 +1,4 @@
-"""Taking connections from the port, for as long as there is room for them."""
+"""Accepts connections from the port while there is room."""
 
 import asyncio
 import socket
@@ -11,26 +11,26 @@ from headworks_serving._log import Seldom
 from headworks_serving._newcomers import ignore_newcomers
 
 _PAUSE_SECONDS: Final = 1.0
-_IDLE_SECONDS: Final = 1.0  # The next request of who is silent for longer is hardly on its way.
+_IDLE_SECONDS: Final = 1.0  # A client that is silent for longer is hardly sending its next request.
 _TICK: Final = 0.02
 
 
 class Reception:
-    """Takes connections while there is room, and lets further ones wait in the kernel.
+    """Accepts connections while there is room, and leaves others waiting in the kernel.
 
-    asyncio's own server knows no limit; where no more files may be open, it tries and logs each second as often as
-    connections may wait, which are thousands.
+    The server of asyncio has no limit; when no more files can be opened, it tries and logs once a second for each
+    connection that may wait, which are thousands.
     """
 
     def __init__(
         self, listener: socket.socket, make: Callable[[Callable[[Connection], None]], Connection], limit: int
     ) -> None:
-        """Begin to take connections.
+        """Begin to accept connections.
 
         Args:
             listener: A socket that listens.
-            make: Makes a connection from what it has to call when it has ended.
-            limit: How many may be open.
+            make: Makes a connection, given the function to call at its end.
+            limit: Most open connections.
         """
         self._listener, self._make, self._limit = listener, make, limit
         self._loop = asyncio.get_running_loop()
@@ -38,23 +38,23 @@ class Reception:
         self._arriving: set[asyncio.Task[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
         self._crowded = Seldom()
-        listener.setblocking(False)  # noqa: FBT003 - the standard library takes it so
+        listener.setblocking(False)  # noqa: FBT003 - as the standard library has it
         self._loop.add_reader(listener, self._take_waiting)
 
     async def close(self) -> None:
-        """Take in each connection that is being set up or waits in the kernel, and then stop listening."""
+        """Accept each connection that is being set up or waits in the kernel, and then stop listening."""
         ignore_newcomers(self._listener)
-        await asyncio.sleep(_TICK)  # for what is half made already
+        await asyncio.sleep(_TICK)  # for half-made connections
         self._end_pause()
         self._loop.remove_reader(self._listener)
-        with suppress(OSError):  # Nobody waits any more, or no more files may be open.
+        with suppress(OSError):  # No connection is left waiting, or no more files may be open.
             while True:
                 self._take(self._listener.accept()[0])
         self._listener.close()
         await asyncio.gather(*self._arriving)
 
     def _take_waiting(self) -> None:
-        """Take those that wait, as far as there is room."""
+        """Accept waiting connections while there is room."""
         if len(self._open) >= self._limit:
             self._wait_for_room(f"--max-connections is {self._limit}")
         try:
@@ -66,7 +66,7 @@ class Reception:
             self._wait_for_room(error.strerror or str(error))
 
     def _take(self, accepted: socket.socket) -> None:
-        accepted.setblocking(False)  # noqa: FBT003 - the standard library takes it so
+        accepted.setblocking(False)  # noqa: FBT003 - as the standard library has it
         connection = self._make(self._forget)
         self._open.add(connection)
         task = self._loop.create_task(self._set_up(connection, accepted))
@@ -76,7 +76,7 @@ class Reception:
     async def _set_up(self, connection: Connection, accepted: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(lambda: connection, accepted)
-        except OSError:  # It went away meanwhile.
+        except OSError:  # The client has left.
             accepted.close()
             self._forget(connection)
 
@@ -85,11 +85,11 @@ class Reception:
         self._end_pause()
 
     def _wait_for_room(self, reason: str) -> None:
-        """Let newcomers wait until a connection ends, or a while, and end the one that is idle for longest."""
+        """Pause until a connection ends, or for a while, and end the one that is idle for longest."""
         self._crowded.warn("crowded", connections=len(self._open), reason=reason)
         self._loop.remove_reader(self._listener)
         self._pause = self._loop.call_later(_PAUSE_SECONDS, self._end_pause)
-        idlest = max(self._open, key=lambda it: it.idle_seconds, default=None)
+        idlest = max(self._open, key=lambda connection: connection.idle_seconds, default=None)
         if idlest is not None and idlest.idle_seconds > _IDLE_SECONDS:
             idlest.shutdown()
 

@@ -1,4 +1,4 @@
-"""Reading an inference request of the Open Inference Protocol V2.
+"""Reads inference requests of the Open Inference Protocol V2.
 
 Format: the "Inference" section of the protocol's HTTP/REST specification and its binary tensor data extension,
 in which the tensor's bytes follow the JSON object and the header Inference-Header-Content-Length gives the length
@@ -27,7 +27,7 @@ _Kind = TypeVar("_Kind", dict[str, object], list[object], str, int, bool)
 
 @dataclass(frozen=True, kw_only=True)
 class RequestedOutput:
-    """An output that the client wants, as raw bytes (`binary`) or inside the JSON object."""
+    """An output for the client, as raw bytes (`binary`) or inside the JSON object."""
 
     name: str
     binary: bool
@@ -35,7 +35,7 @@ class RequestedOutput:
 
 @dataclass(frozen=True, kw_only=True)
 class InferRequest:
-    """What a client asks for: images of shape (N, H, W, C), the outputs that it wants, and its own id or ""."""
+    """The request of a client: images of shape (N, H, W, C), the outputs to return, and its own id or ""."""
 
     images: NDArray[np.uint8]
     outputs: tuple[RequestedOutput, ...]
@@ -48,13 +48,13 @@ def parse_request(
     """Read the body of an inference request.
 
     Args:
-        body: The JSON object, and after it the raw tensor where it is not inside the object.
-        json_length: Bytes of the JSON object, or None where it is the whole body.
-        image_shape: Height, width and channels that the model takes.
+        body: The JSON object, followed by the raw tensor unless that is inside the object.
+        json_length: Bytes of the JSON object, or None if it is the whole body.
+        image_shape: Height, width and channels of an image.
         max_batch: Most images in one request.
 
     Raises:
-        RequestError: The body is no request that the model can answer; the message says what to change.
+        RequestError: The body is not a request that the model can answer; the message says what to change.
     """
     length = len(body) if json_length is None else json_length
     if length > len(body):
@@ -75,7 +75,7 @@ def _parse_json(text: bytes) -> dict[str, object]:
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        message = f"the body is no JSON: {error}"
+        message = f"the body is not JSON: {error}"
         raise RequestError(message) from error
     if not isinstance(document, dict):
         message = f"the body must be a JSON object, got {reprlib.repr(document)}"
@@ -84,7 +84,7 @@ def _parse_json(text: bytes) -> dict[str, object]:
 
 
 def _member(container: dict[str, object], key: str, kind: type[_Kind]) -> _Kind | None:
-    """Return a member of a JSON object if it is of the right type; null counts as absent, as clients send it so."""
+    """Return a member of a JSON object of the right type; null counts as absent, since some clients send it."""
     value = container.get(key)
     if value is None or type(value) is kind:
         return value
@@ -101,16 +101,16 @@ def _required(container: dict[str, object], key: str, kind: type[_Kind]) -> _Kin
 
 
 def _objects(values: list[object], key: str) -> list[dict[str, object]]:
-    found = [value for value in values if isinstance(value, dict)]
-    if len(found) < len(values):
+    objects = [value for value in values if isinstance(value, dict)]
+    if len(objects) < len(values):
         message = f'"{key}" must be a list of objects, got {reprlib.repr(values)}'
         raise RequestError(message)
-    return found
+    return objects
 
 
 def _only_input(document: dict[str, object]) -> dict[str, object]:
     inputs = _objects(_required(document, "inputs", list), "inputs")
-    names = [_required(it, "name", str) for it in inputs]
+    names = [_required(tensor, "name", str) for tensor in inputs]
     if names != [INPUT]:
         message = f'"inputs" must hold exactly one tensor, named "{INPUT}", got {reprlib.repr(names)}'
         raise RequestError(message)
@@ -178,7 +178,7 @@ def _flatten(data: list[object], shape: tuple[int, ...]) -> bytes:
 
 
 def _to_bytes(values: list[object]) -> bytes:
-    numbers = [value for value in values if type(value) is int]  # True is an int too, but no pixel.
+    numbers = [value for value in values if type(value) is int]  # True is an int too, but not a pixel.
     try:
         if len(numbers) == len(values):
             return bytes(numbers)
@@ -191,11 +191,12 @@ def _to_bytes(values: list[object]) -> bytes:
 
 def _read_outputs(document: dict[str, object], *, binary: bool) -> tuple[RequestedOutput, ...]:
     wanted = _objects(_member(document, "outputs", list) or [], "outputs")
-    found = [_read_output(it, binary=binary) for it in wanted]
-    if len({it.name for it in found}) < len(found):
-        message = f'"outputs" names an output twice: {[it.name for it in found]}'
+    outputs = [_read_output(output, binary=binary) for output in wanted]
+    names = [output.name for output in outputs]
+    if len({*names}) < len(names):
+        message = f'"outputs" names an output twice: {names}'
         raise RequestError(message)
-    return tuple(found or (RequestedOutput(name=name, binary=binary) for name in OUTPUTS))
+    return tuple(outputs or (RequestedOutput(name=name, binary=binary) for name in OUTPUTS))
 
 
 def _read_output(wanted: dict[str, object], *, binary: bool) -> RequestedOutput:
@@ -210,7 +211,7 @@ def _read_output(wanted: dict[str, object], *, binary: bool) -> RequestedOutput:
 
 
 def _refuse_unknown(parameters: dict[str, object], known: str) -> None:
-    """Refuse what would change the answer and is not done here, such as shared memory or classification."""
+    """Refuse parameters that would change the answer, such as shared memory or classification."""
     for name in parameters:
         if name != known:
             message = f'the tensor parameter {reprlib.repr(name)} is not supported, only "{known}" is'

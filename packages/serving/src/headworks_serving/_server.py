@@ -1,4 +1,4 @@
-"""The process: one socket, one model, one event loop, and an end that loses no request."""
+"""The process of a server: one socket, one model, one event loop, and a stop that loses no request."""
 
 import asyncio
 import os
@@ -30,11 +30,11 @@ def serve(path: Path, config: ServingConfig, *, name: str = "") -> None:
     """Serve a model until SIGTERM or SIGINT.
 
     The port is bound first, but connections are refused until the model has been loaded and has predicted once, so
-    that a server that answers is a server that is ready.
+    that a server that answers is ready.
 
     Args:
         path: The ONNX file.
-        config: Where to listen, and the limits.
+        config: Address and limits.
         name: The name of the model; the stem of the file unless given.
 
     Raises:
@@ -69,20 +69,20 @@ def _serve_on(listener: socket.socket, path: Path, config: ServingConfig, stop: 
 def _address_errors(config: ServingConfig) -> Iterator[None]:
     try:
         yield
-    except (OSError, UnicodeError) as error:  # UnicodeError: a name that cannot be one of a host
+    except (OSError, UnicodeError) as error:  # UnicodeError: an impossible name of a host
         reason = getattr(error, "strerror", None) or error
         message = f"cannot listen on {config.host} port {config.port}: {reason}; give another --host or --port"
         raise AddressError(message) from error
 
 
 def _bind(config: ServingConfig) -> socket.socket:
-    """Take the address without listening yet, so that connections are refused until the model is ready."""
+    """Bind the address without listening yet, so that connections are refused until the model is ready."""
     with _address_errors(config):
-        found = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
+        addresses = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = addresses[0]
         listener = socket.socket(family, kind, protocol)
         try:
-            # Elsewhere than on POSIX the option would let two servers share the port.
+            # Except on POSIX, the option would allow two servers on the port.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name == "posix"))
             listener.bind(address)
         except OSError:
@@ -92,12 +92,12 @@ def _bind(config: ServingConfig) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, except for the ways it takes connections and stops: what has reached the port is answered before."""
+    """Uvicorn, except that it accepts connections within limits, and answers all requests at the port before a stop."""
 
     def __init__(self, app: Starlette, config: ServingConfig) -> None:
         self._app = app
         self._settings = config
-        # Nothing is left to what else is installed or to variables such as WEB_CONCURRENCY.
+        # Other installed packages, and variables such as WEB_CONCURRENCY, must not change the settings.
         super().__init__(
             uvicorn.Config(
                 app,
@@ -116,13 +116,13 @@ class _Server(uvicorn.Server):
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take connections from the one socket that there is, within the limits."""
+        """Accept connections from the one socket, within the limits."""
         self.servers = []
         self._reception = Reception((sockets or [])[0], self._make_connection, self._settings.max_connections)
         self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Go on for a while and tell clients to leave, stop listening, wait for who is left, and let uvicorn end."""
+        """Continue for a while and ask clients to leave, stop listening, wait for the others, and stop uvicorn."""
         connections = self.server_state.connections
         LOGGER.info(line("stopping", connections=len(connections)))
         self._app.state.draining = True
@@ -132,7 +132,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _drain(self, is_wanted: Callable[[], bool]) -> None:
-        """Give clients their time, unless a second signal says that there is none."""
+        """Give clients their time, unless a second signal cuts it short."""
         end = time.monotonic() + self._settings.drain_seconds
         while is_wanted() and not self.force_exit and time.monotonic() < end:  # noqa: ASYNC110 - there are no events
             await asyncio.sleep(_TICK)

@@ -1,4 +1,4 @@
-"""What a signal does while there is no server yet that could take care of it."""
+"""Handles signals until there is a server that does."""
 
 import signal
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def ending_on_signals() -> Iterator[Event]:
-    """Let SIGINT and SIGTERM end the process with exit code 0 while the block runs: there is nothing to lose yet.
+    """End the process with exit code 0 on SIGINT or SIGTERM while the block runs: there is nothing to lose yet.
 
-    As process 1 of a container it would otherwise not end at all before it is killed.
+    Process 1 of a container would otherwise ignore them until it is killed.
 
     Yields:
-        An event that is set once a signal came: what is being imported at that moment may swallow the SystemExit, or
-        make another error of it.
+        An event that is set by a signal: an import at that moment may swallow the SystemExit, or replace it by another
+        error.
     """
     stop = Event()
 

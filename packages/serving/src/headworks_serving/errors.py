@@ -2,9 +2,9 @@
 
 ServingError
 ├── ConfigError (ValueError)            a setting is out of its range
-├── ModelError (ValueError)             the file is no model that can be served
+├── ModelError (ValueError)             the model cannot be found or served
 ├── AddressError (OSError)              the address cannot be listened on
-├── InferenceError (RuntimeError)       the model itself failed on a valid request
+├── InferenceError (RuntimeError)       the model failed on a valid request
 ├── RequestError (ValueError)           a request cannot be answered; `status` is its HTTP status
 │   ├── UnknownModelError (LookupError)
 │   ├── SlowBodyError (TimeoutError)
@@ -12,7 +12,7 @@ ServingError
 │   ├── EncodingError
 │   └── OverloadError
 └── CheckError                          the check could not compare; `exit_code` is that of its command
-    ├── CheckInputError (ValueError)    what is to be compared or served cannot be read
+    ├── CheckInputError (ValueError)    an input of the check, or its output, cannot be used
     └── ServerFaultError (RuntimeError) the server is not ready, or does not answer as it should
 """
 
@@ -45,7 +45,7 @@ class ConfigError(ServingError, ValueError):
 
 
 class ModelError(ServingError, ValueError):
-    """The file is no model that can be served."""
+    """The model cannot be found or served."""
 
 
 class AddressError(ServingError, OSError):
@@ -53,19 +53,19 @@ class AddressError(ServingError, OSError):
 
 
 class InferenceError(ServingError, RuntimeError):
-    """The model itself failed on a valid request, which is a fault of the model and not of the client."""
+    """The model failed on a valid request."""
 
     status: ClassVar[int] = 500
 
 
 class RequestError(ServingError, ValueError):
-    """A request cannot be answered; `status` is the HTTP status that says so."""
+    """A request cannot be answered; `status` is its HTTP status."""
 
     status: ClassVar[int] = 400
 
 
 class UnknownModelError(RequestError, LookupError):
-    """No model, or no version of it, has the name that was asked for."""
+    """There is no model of the requested name and version."""
 
     status = 404
 
@@ -77,7 +77,7 @@ class SlowBodyError(RequestError, TimeoutError):
 
 
 class TooLargeError(RequestError):
-    """The body or the batch is larger than the stated limit."""
+    """The body or the batch is larger than its limit."""
 
     status = 413
 
@@ -89,7 +89,7 @@ class EncodingError(RequestError):
 
 
 class OverloadError(RequestError):
-    """As many requests as allowed are waiting for an answer already."""
+    """The limit of waiting requests is reached."""
 
     status = 503
 
@@ -101,7 +101,7 @@ class CheckError(ServingError):
 
 
 class CheckInputError(CheckError, ValueError):
-    """What is to be compared or served cannot be read."""
+    """An input of the check, or its output, cannot be used."""
 
     exit_code = 2
 

@@ -1,122 +1,14 @@
 """The command `python -m headworks_serving.check`."""
 
-import argparse
-import re
-import signal
 import sys
-import time
-from collections.abc import Sequence
-from contextlib import nullcontext
-from pathlib import Path
 
-try:
-    from headworks_serving.check._client import predict, time_requests, wait_until_ready
-    from headworks_serving.check._tables import read_predictions, read_split
-except ModuleNotFoundError as error:
-    sys.stderr.write(f"serve-check: error: {error}; install headworks-serving[check]\n")
-    sys.exit(2)
-from headworks_serving.check._compare import Comparison, compare
-from headworks_serving.check._latency import forget_latency, summarise, write_latency
-from headworks_serving.check._process import started_server
-from headworks_serving.errors import CheckError
-
-_MODES = {True: "raw bytes", False: "JSON"}
-_SHOWN = 5
-_MOST_REQUESTS = 10_000
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare, print a summary, and return the exit code: 0 equal, 1 different, 2 bad input, 130 stopped."""
-    options = _parser().parse_args(arguments)
+if __name__ == "__main__":  # pragma: no branch - this module is run, and nothing imports it
     try:
-        return _check(options)
-    except CheckError as error:
-        sys.stderr.write(f"serve-check: error: {error}\n")
-        return error.exit_code
+        from headworks_serving.check._cli import main
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"serve-check: error: {error}; install headworks-serving[check]\n")
+        sys.exit(2)
     except KeyboardInterrupt:
-        sys.stderr.write("serve-check: stopped before every row was compared\n")
-        return 128 + signal.SIGINT
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m headworks_serving.check",
-        description="Send a split to a server and compare each prediction with that of the evaluation.",
-    )
-    add = parser.add_argument
-    add("--dataset", type=Path, required=True, help="the dataset folder")
-    add("--predictions", type=Path, required=True, help="the predictions.parquet of the evaluation")
-    add("--split", default="test", help="the split to send (default: test)")
-    add("--name", help="the name of the model (default: the stem of --model, or else model)")
-    add("--timeout", type=float, default=30.0, help="seconds until the server must be ready (default: 30)")
-    add("--latency", type=Path, metavar="FILE", help="measure how long single rows take, and write that as JSON")
-    add("--requests", type=_count, default=200, help="how many requests are measured (default: 200)")
-    server = parser.add_mutually_exclusive_group(required=True)
-    server.add_argument("--model", type=Path, help="an ONNX file; a server for it is started and stopped")
-    server.add_argument("--url", type=_address, metavar="HOST:PORT", help="a server that runs already")
-    return parser
-
-
-def _address(text: str) -> str:
-    if not re.fullmatch(r"[^/\s]+:[0-9]+", text):
-        message = f"{text!r} is not of the form HOST:PORT, such as 127.0.0.1:8000"
-        raise argparse.ArgumentTypeError(message)
-    return text
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= _MOST_REQUESTS:
-        message = f"{text!r} is no whole number from 1 to {_MOST_REQUESTS:,}"
-        raise argparse.ArgumentTypeError(message)
-    return int(text)
-
-
-def _check(options: argparse.Namespace) -> int:
-    start = time.monotonic()
-    if options.latency:
-        forget_latency(options.latency)
-    split = read_split(options.dataset, options.split)
-    predictions = read_predictions(options.predictions, num_classes=len(split.classes))
-    if not split.ids:
-        sys.stdout.write(f"serve-check: failed: the split {options.split} has no rows, so nothing can be compared\n")
-        return 1
-    name = options.name or (options.model.stem if options.model else "model")
-    server = started_server(options.model, seconds=options.timeout) if options.model else nullcontext(options.url)
-    with server as address:
-        wait_until_ready(address, name, seconds=options.timeout)
-        largest = 0.0
-        for binary, words in _MODES.items():
-            outcome = compare(split, predictions, predict(address, name, split.images, binary=binary))
-            if outcome.differences:
-                sys.stdout.write(_describe_failure(outcome, words))
-                return 1
-            largest = max(largest, outcome.largest)
-        times = time_requests(address, name, split.images, number=options.requests) if options.latency else []
-    sys.stdout.write(
-        f'serve-check: passed: {outcome.num_rows} rows of the split {options.split}, sent to model "{name}" at '
-        f"{address} as {' and as '.join(_MODES.values())}, are all predicted as in {options.predictions}; the largest "
-        f"difference of a probability is {largest:.1e} ({time.monotonic() - start:.1f} s)\n"
-    )
-    if times:
-        measured = summarise(times)
-        write_latency(options.latency, measured)
-        sys.stdout.write(
-            f"serve-check: {len(times)} requests of one row took {measured['latency_p50_ms']:g} ms (median), "
-            f"{measured['latency_p95_ms']:g} ms (95%) and {measured['latency_p99_ms']:g} ms (99%)\n"
-        )
-    return 0
-
-
-def _describe_failure(outcome: Comparison, words: str) -> str:
-    shown = outcome.differences[:_SHOWN]
-    head = (
-        f"serve-check: failed: {len(outcome.differences)} rows differ, of {outcome.num_rows} sent as {words}; "
-        f"the largest difference of a probability is {outcome.largest:.1e}; the first {len(shown)}:"
-    )
-    rows = [f"  {it.id}: evaluation: {it.expected}; server: {it.served}" for it in shown]
-    tail = "Does the server run the model that was evaluated, on this dataset? If so, it changes images or labels."
-    return "".join(f"{line}\n" for line in (head, *rows, tail))
-
-
-if __name__ == "__main__":
+        # Imports take a while, and Ctrl-C ends them without a traceback as well.
+        sys.exit(130)
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""Asking a server for predictions through the client that users of other servers know."""
+"""Asks a server for predictions with tritonclient, the common client of the protocol."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def wait_until_ready(address: str, name: str, *, seconds: float) -> None:
     Args:
         address: HOST:PORT.
         name: The name of the model.
-        seconds: How long to wait.
+        seconds: Longest time to wait.
 
     Raises:
         ServerFaultError: It is not ready in time.
@@ -44,7 +44,7 @@ def wait_until_ready(address: str, name: str, *, seconds: float) -> None:
 def _is_ready(address: str, name: str) -> bool:
     try:
         return _run_apart(partial(_ask_ready, address, name))
-    except Exception:  # noqa: BLE001 - at an address may be anything or nothing, and neither is a ready server
+    except Exception:  # noqa: BLE001 - anything or nothing may be at an address, and neither is a ready server
         return False
 
 
@@ -67,19 +67,19 @@ def predict(address: str, name: str, images: NDArray[np.uint8], *, binary: bool)
     """
     try:
         return _run_apart(partial(_predict, address, name, images, binary=binary))
-    except Exception as error:  # Whatever is wrong with an answer is what the check is there to find.
+    except Exception as error:  # The check exists to find any fault in an answer.
         message = f'the server does not predict with the model "{name}": {type(error).__name__}: {error}'
         raise ServerFaultError(message) from error
 
 
 def time_requests(address: str, name: str, images: NDArray[np.uint8], *, number: int) -> list[float]:
-    """Return how many seconds each of some requests took, of one image each, sent one after the other as raw bytes.
+    """Return the seconds that each request of one image took, sent one after the other as raw bytes.
 
     Args:
         address: HOST:PORT.
         name: The name of the model.
         images: Pixels, shape (N, H, W, C) with N of at least 1; they are sent in turn.
-        number: How many requests; a few before them are not counted.
+        number: Number of requests; a few before them are not counted.
 
     Raises:
         ServerFaultError: The server refuses a request, or its answer is not of the form of the protocol.
@@ -105,7 +105,7 @@ def _time_requests(address: str, name: str, images: NDArray[np.uint8], *, number
 def _run_apart(function: Callable[[], _Result]) -> _Result:
     """Call a function in a thread of its own.
 
-    The client switches greenlets, which confuses whatever traces the thread that it runs in, such as a debugger.
+    The client switches greenlets, which confuses a debugger that traces its thread.
     """
     with ThreadPoolExecutor(max_workers=1) as executor:
         return executor.submit(function).result()
@@ -115,9 +115,9 @@ def _predict(address: str, name: str, images: NDArray[np.uint8], *, binary: bool
     size = max(1, min(_MAX_BATCH, _MAX_PIXELS // images[0].size))
     with http.InferenceServerClient(address) as client:
         batches = [images[start : start + size] for start in range(0, len(images), size)]
-        found = [_infer(client, name, batch, binary=binary) for batch in batches]
-    labels = [label for batch in found for label in batch.labels]
-    return Served(labels=labels, probabilities=np.concatenate([batch.probabilities for batch in found]))
+        answers = [_infer(client, name, batch, binary=binary) for batch in batches]
+    labels = [label for answer in answers for label in answer.labels]
+    return Served(labels=labels, probabilities=np.concatenate([answer.probabilities for answer in answers]))
 
 
 def _infer(client: Any, name: str, batch: NDArray[np.uint8], *, binary: bool) -> Served:  # noqa: ANN401 - untyped

@@ -1,4 +1,4 @@
-"""Comparing what a server predicts with what the evaluation predicted, row by row."""
+"""Compares the predictions of a server with those of the evaluation, row by row."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,7 +12,7 @@ TOLERANCE: Final = 1e-4
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """What a server predicted for the rows of a split: label texts (N,) and probabilities (N, K)."""
+    """Predictions of a server for the rows of a split: label texts (N,) and probabilities (N, K)."""
 
     labels: list[str]
     probabilities: NDArray[np.float32]
@@ -20,7 +20,7 @@ class Served:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A row for which two predictions differ: its id and what either side says."""
+    """A row with two different predictions: its id and both sides in words."""
 
     id: str
     expected: str
@@ -29,7 +29,7 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """The outcome: how many rows there are, those that differ, and the largest difference of a probability."""
+    """The outcome: the number of rows, those that differ, and the largest difference of a probability."""
 
     num_rows: int
     differences: list[Difference]
@@ -41,8 +41,8 @@ def compare(split: Split, predictions: Predictions, served: Served) -> Compariso
 
     Args:
         split: The rows that were sent, N of them.
-        predictions: What the evaluation predicted, in any order.
-        served: What the server predicted, in the order of the split.
+        predictions: Predictions of the evaluation, in any order.
+        served: Predictions of the server, in the order of the split.
 
     Returns:
         The outcome, with every row that one side lacks, or whose class, label text or probabilities (by more than
@@ -59,23 +59,23 @@ def compare(split: Split, predictions: Predictions, served: Served) -> Compariso
         expected = (predicted, split.classes[predicted], predictions.probabilities[row])
         gap, said = _compare_row(*expected, served.labels[index], served.probabilities[index])
         largest = max(largest, gap)
-        differences += [Difference(id=name, expected=it[0], served=it[1]) for it in said]
+        differences += [Difference(id=name, expected=one, served=other) for one, other in said]
     differences += [Difference(id=name, expected="a prediction", served="no row of the split") for name in rows]
     return Comparison(num_rows=len(split.ids), differences=differences, largest=largest)
 
 
 def _compare_row(
-    expected_class: int, expected_label: str, expected: NDArray[np.float32], label: str, found: NDArray[np.float32]
+    expected_class: int, expected_label: str, expected: NDArray[np.float32], label: str, served: NDArray[np.float32]
 ) -> tuple[float, list[tuple[str, str]]]:
-    """Return the largest difference of a probability, and what either side says if the row differs."""
-    if expected.shape != found.shape:
-        return np.inf, [(f"{expected.size} probabilities", f"{found.size} probabilities")]
-    gaps = np.nan_to_num(abs(expected - found), nan=np.inf)  # What is no number equals nothing.
+    """Return the largest difference of a probability, and both sides in words if the row differs."""
+    if expected.shape != served.shape:
+        return np.inf, [(f"{expected.size} probabilities", f"{served.size} probabilities")]
+    gaps = np.nan_to_num(abs(expected - served), nan=np.inf)  # NaN equals nothing.
     worst = int(gaps.argmax())
-    found_class = int(found.argmax())
-    if (found_class, label) != (expected_class, expected_label):
-        return float(gaps[worst]), [(f'class {expected_class} "{expected_label}"', f'class {found_class} "{label}"')]
+    served_class = int(served.argmax())
+    if (served_class, label) != (expected_class, expected_label):
+        return float(gaps[worst]), [(f'class {expected_class} "{expected_label}"', f'class {served_class} "{label}"')]
     if gaps[worst] > TOLERANCE:
-        both = [f"probability {side[worst]:.6f} of class {worst}" for side in (expected, found)]
+        both = [f"probability {side[worst]:.6f} of class {worst}" for side in (expected, served)]
         return float(gaps[worst]), [(both[0], both[1])]
     return float(gaps[worst]), []

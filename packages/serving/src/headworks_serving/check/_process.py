@@ -1,4 +1,4 @@
-"""Running a server as a process of its own, as its users do."""
+"""Runs a server as a process of its own, as its users do."""
 
 import os
 import re
@@ -21,11 +21,11 @@ _STOP_SECONDS: Final = 30.0
 
 @contextmanager
 def started_server(model: Path, *, seconds: float) -> Iterator[str]:
-    """Run a server on a free port while the block runs.
+    """Run a server on a free port during the block.
 
     Args:
         model: The ONNX file.
-        seconds: How long to wait until it is ready.
+        seconds: Longest time to wait until it is ready.
 
     Yields:
         Its address, HOST:PORT.
@@ -35,7 +35,7 @@ def started_server(model: Path, *, seconds: float) -> Iterator[str]:
     """
     command = [sys.executable, "-m", "headworks_serving", str(model), "--port", "0"]
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
-        process = subprocess.Popen(command, stderr=log)  # noqa: S603 - our own module, and no shell reads the words
+        process = subprocess.Popen(command, stderr=log)  # noqa: S603 - our own module, without a shell
         try:
             yield _wait_for_address(process, log, seconds)
             _stop(process, log)
@@ -46,7 +46,7 @@ def started_server(model: Path, *, seconds: float) -> Iterator[str]:
 
 def _wait_for_address(process: subprocess.Popen[bytes], log: IO[str], seconds: float) -> str:
     end = time.monotonic() + seconds
-    while not (found := _READY.search(_read(log))):
+    while not (ready := _READY.search(_read(log))):
         status = process.poll()
         if status is not None:
             kind = CheckInputError if status == _BAD_INPUT else ServerFaultError
@@ -56,7 +56,7 @@ def _wait_for_address(process: subprocess.Popen[bytes], log: IO[str], seconds: f
             message = f"the server was not ready after {seconds:g} s; its log:\n{_read(log).strip()}"
             raise ServerFaultError(message)
         time.sleep(_TICK)
-    return found[1]
+    return ready[1]
 
 
 def _stop(process: subprocess.Popen[bytes], log: IO[str]) -> None:
@@ -66,7 +66,7 @@ def _stop(process: subprocess.Popen[bytes], log: IO[str]) -> None:
     except subprocess.TimeoutExpired as error:
         message = f"the server still ran {_STOP_SECONDS:g} s after SIGTERM; its log:\n{_read(log).strip()}"
         raise ServerFaultError(message) from error
-    if status and os.name == "posix":  # Elsewhere a process cannot be asked to end, only be ended.
+    if status and os.name == "posix":  # On other systems a process can only be killed.
         message = f"the server ended with exit code {status} after SIGTERM; its log:\n{_read(log).strip()}"
         raise ServerFaultError(message)
 

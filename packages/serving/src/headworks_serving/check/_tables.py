@@ -1,4 +1,4 @@
-"""Reading the two tables that are compared: the test split, and what the evaluation predicted for it."""
+"""Reads the two tables to compare: a split, and the predictions of the evaluation for it."""
 
 import json
 from dataclasses import dataclass
@@ -63,14 +63,14 @@ def read_split(dataset: Path, split: str) -> Split:
 
 
 def read_predictions(path: Path, *, num_classes: int) -> Predictions:
-    """Read what an evaluation predicted.
+    """Read the predictions of an evaluation.
 
     Args:
         path: The Parquet file.
-        num_classes: How many classes the dataset has.
+        num_classes: Number of classes of the dataset.
 
     Raises:
-        CheckInputError: The file is missing, broken, or not about so many classes.
+        CheckInputError: The file is missing, broken, or has other classes.
     """
     table = _read(path, ["id", "prediction", "probabilities"])
     try:
@@ -89,18 +89,18 @@ def read_predictions(path: Path, *, num_classes: int) -> Predictions:
 
 
 def _read(path: Path, columns: list[str]) -> Any:  # noqa: ANN401 - pyarrow ships no types
-    """Return columns of a Parquet file, none with gaps, and of which `id` names each row once."""
+    """Return columns of a Parquet file, all without gaps, and `id` without a repetition."""
     try:
-        # A ParquetFile reads this one file; read_table would also take names of folders above it as columns.
+        # A ParquetFile is one file; read_table would also take names of folders above it as columns.
         with pq.ParquetFile(path) as file:
-            found = file.schema_arrow.names
-            missing = [name for name in columns if name not in found]
+            names = file.schema_arrow.names
+            missing = [name for name in columns if name not in names]
             table = None if missing else file.read(columns)
     except (OSError, pa.ArrowException) as error:
         message = f"cannot read {path}: {error}; make it again"
         raise CheckInputError(message) from error
     if table is None:
-        message = f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(found)}"
+        message = f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(names)}: name another file"
         raise CheckInputError(message)
     gaps = [name for name in columns if table[name].null_count]
     if gaps or len(set(table["id"].to_pylist())) < len(table):
