@@ -14,7 +14,6 @@ in an environment with headworks and nox. It prints one row for each shape: medi
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import statistics
@@ -22,19 +21,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from graphlib import TopologicalSorter
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from headworks._plan.plan import plan
 from headworks._run.display import Display
-from headworks._run.lock import hold, share
-from headworks._run.loop import Runner
-from headworks._run.task import Settings, SharedState
+from headworks._run.session import run_plan
+from headworks._run.task import Settings
 from headworks._store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from headworks._plan.plan import Plan
 
     Shape = dict[str, tuple[float, list[str]]]  # the seconds of each session, and the sessions that it needs
 
@@ -56,94 +57,60 @@ def stages(chains: int) -> Shape:
     return shape
 
 
-def write(root: Path, shape: Shape) -> None:
-    """Write a repository with these sessions."""
+def write(root: Path, shape: Shape) -> Plan:
+    """Write a repository with these sessions, and return a plan that knows how long each takes."""
     lines = ["import nox", "import time"]
-    for name, (seconds, _) in shape.items():
-        lines += ["@nox.session(venv_backend='none', allow_parallel=True)", f"def {name}(session):"]
+    for name, (seconds, needs) in shape.items():
+        lines += [f"@nox.session(venv_backend='none', allow_parallel=True, requires={needs})", f"def {name}(session):"]
         lines += [f"    time.sleep({seconds})"]
     (root / "noxfile.py").write_text("\n".join(lines), encoding="utf-8")
-    (root / ".git").mkdir()
+    (root / ".gitignore").write_text("*\n!noxfile.py\n", encoding="utf-8")
+    subprocess.run(["git", "init", "--quiet", str(root)], check=True)  # noqa: S603, S607 - the git on PATH
+    planned = plan(root, store=Store(root / "store"))
+    sessions = (replace(it, seconds=shape[it.session.name][0]) for it in planned.sessions)
+    return replace(planned, sessions=tuple(sessions))
 
 
-def waves(root: Path, shape: Shape, jobs: int) -> None:
+def waves(planned: Plan, shape: Shape, jobs: int) -> None:
     """Run them with nox alone, one start for each set of sessions whose needs are met."""
     sorter = TopologicalSorter({name: needs for name, (_, needs) in shape.items()})
     sorter.prepare()
     while sorter.is_active():
         ready = sorter.get_ready()
-        report = root / "report.json"
+        report = Path(planned.root, "report.json")
         command = [*NOX, "-j", str(jobs), "--no-dependencies", f"--report={report}", "-s", *ready]
-        subprocess.run(command, check=True, cwd=root, capture_output=True)  # noqa: S603  # nox
+        subprocess.run(command, check=True, cwd=planned.root, capture_output=True)  # noqa: S603  # nox
         if json.loads(report.read_bytes())["result"] != 1:
             raise SystemExit(str(report.read_text(encoding="utf-8")))
         sorter.done(*ready)
 
 
-def batches(root: Path, shape: Shape, jobs: int) -> None:
+def batches(planned: Plan, shape: Shape, jobs: int) -> None:
     """Run them in as many processes as run at a time, each with its share."""
     names = list(shape)
     commands = [[*NOX, "--no-dependencies", "-s", *names[index::jobs]] for index in range(jobs)]
-    running = [subprocess.Popen(it, cwd=root, stderr=subprocess.DEVNULL) for it in commands]  # noqa: S603  # nox
+    running = [subprocess.Popen(it, cwd=planned.root, stderr=subprocess.DEVNULL) for it in commands]  # noqa: S603  # nox
     if any(process.wait() for process in running):
         raise SystemExit(1)
 
 
-def loop(root: Path, shape: Shape, jobs: int) -> None:
+def loop(planned: Plan, shape: Shape, jobs: int) -> None:
     """Run them with Headworks's loop, and record them in an empty store."""
-
-    def digest(planned: Any, _needs: object) -> Any:  # noqa: ANN401  # stands in for what the plan gives
-        return SimpleNamespace(value=hashlib.sha256(planned.session.name.encode()).hexdigest(), components={})
-
-    planned = [
-        SimpleNamespace(
-            session=SimpleNamespace(
-                name=name,
-                outputs=(),
-                env=(),
-                required=False,
-                cache=True,
-                is_declared=True,
-                is_exclusive=False,
-                notifies=False,
-            ),
-            needs=needs,
-            state="run",
-            seconds=seconds,
-        )
-        for name, (seconds, needs) in shape.items()
-    ]
-    display = Display((root / "said").open("w", encoding="utf-8"))
-    with hold(str(root), {}, display.say) as watchdog, share(str(root), {}) as claims:
-        shared = SharedState(
-            root=str(root),
-            commit="",
-            nox=NOX,
-            environ=os.environ,
-            settings=Settings(jobs=jobs),
-            store=Store(root / "store"),
-            display=display,
-            logs=root,
-            watchdog=watchdog,
-            digest=digest,
-            claims=claims,
-            is_hasty=lambda: False,
-            look=lambda: SimpleNamespace(digest=digest, written=lambda _session: []),  # type: ignore[arg-type,return-value]
-        )
-        runner: Any = Runner(planned, frozenset(shape), shared)  # type: ignore[arg-type]  # stands in for a plan
-        runner.run()
-    if any(outcome.status != "passed" for outcome in runner.outcomes.values()):
-        raise SystemExit((root / "said").read_text(encoding="utf-8"))
+    said, store = Path(planned.root, "said"), Store(Path(planned.root, "store"))
+    display, names = Display(said.open("w", encoding="utf-8")), frozenset(shape)
+    outcomes, _ = run_plan(planned, lambda: planned, names, store, Settings(jobs=jobs), display)
+    if any(outcome.status != "passed" for outcome in outcomes.values()):
+        raise SystemExit(said.read_text(encoding="utf-8"))
 
 
-def measure(way: Callable[[Path, Shape, int], None], shape: Shape, jobs: int, repeat: int) -> float:
+def measure(way: Callable[[Plan, Shape, int], None], shape: Shape, jobs: int, repeat: int) -> float:
     """Return the median seconds of a way."""
     taken = []
     for _ in range(repeat):
         with tempfile.TemporaryDirectory() as folder:
-            write(Path(folder), shape)
+            planned = write(Path(folder), shape)
             begin = time.perf_counter()
-            way(Path(folder), shape, jobs)
+            way(planned, shape, jobs)
             taken.append(time.perf_counter() - begin)
     return statistics.median(taken)
 

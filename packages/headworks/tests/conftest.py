@@ -15,14 +15,12 @@ from hypothesis import settings
 
 from headworks._machine.nox import ListedSession, Nox
 from headworks._machine.programs import Programs
-from headworks._plan.plan import plan
 from headworks._store.store import Store
 from headworks._store.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from headworks._plan.plan import PlannedSession
 
 # How long one example takes says more about the machine than about the code.
 settings.register_profile("patient", deadline=None)
@@ -270,17 +268,6 @@ class Known:
     def last(self, session: str) -> Verdict | None:
         """Return the last verdict of a session."""
         return next((it for it in reversed(self.all.values()) if it.session == session), None)
-
-
-@pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> PlannedSession:
-    """Return a session of a real plan, for tests that say of many how they differ from it."""
-    scratch = Scratch(tmp_path_factory.mktemp("sample"))
-    noxfile = "import nox\n\n\n@nox.session\ndef sample(session):\n    session.log('')\n"
-    scratch.write({"noxfile.py": noxfile, "pyproject.toml": "[tool.headworks.sessions]\nsample = {}\n"})
-    scratch.git("add", "--all")
-    (planned,) = plan(scratch.root, store=Known(), environ={"PATH": os.environ["PATH"]}).sessions
-    return planned
 
 
 class Monorepo:

@@ -1,40 +1,61 @@
-"""A run runs what must run, in an order that makes sense, and records only what can be relied upon.
+"""A run runs what must run, in an order that makes sense, and records only what can be relied on.
 
-The sessions are those of a real plan, but for what a test says of each. What runs of them are shell scripts, started by
-a stand-in for nox that costs no time; the command's own tests use the real one.
+The sessions are those of a real plan of a real repository. What they run are shell scripts, started by a stand-in for
+nox that costs no time; the command's own tests use the real one.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
+import json
 import os
 import shutil
 import signal
+import subprocess
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from headworks._digest.digest import Digest
+from headworks._digest.digest import Digester
+from headworks._machine.nox import Nox
+from headworks._plan.plan import plan
 from headworks._run.display import Display
-from headworks._run.lock import Claims, hold, share
+from headworks._run.lock import Claims, share
+from headworks._run.logs import log_name
 from headworks._run.loop import Runner
-from headworks._run.task import Settings, SharedState
-from headworks._run.verdict import Look
-from headworks._store.store import Store
+from headworks._run.session import run_plan
+from headworks._run.task import Settings
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from headworks._plan.plan import PlannedSession, State
-    from headworks._project.session import Session
+    from conftest import Stage
+
+    from headworks._machine.nox import ListedSession
+    from headworks._plan.plan import Plan
     from headworks._run.outcome import Outcome
+    from headworks._store.verdict import Verdict
 
-NOX = r"""
+NAMES = (
+    "a after after_data alone also b bad base build c check covered d data dead done env flaky last later links lint"
+    " long needed odd other others pong short slow tests top train unknown use"
+)
+SETTINGS = {
+    "alone": ", allow_parallel=False",
+    "also": ", allow_parallel=False",
+    "after_data": ", requires=['data']",
+}
+SESSION = """
+@nox.session(venv_backend="none"{settings})
+def {name}(session):
+    session.run("sh", "scripts/{name}", *session.posargs, external=True)
+"""
+NOX = r"""#!/bin/sh
 for it; do case $it in --report=*) report=${it#*=} ;; --error-on-missing-interpreters) echo "strict" ;; esac; done
 while [ "$1" != --sessions ]; do shift; done
 shift
@@ -59,89 +80,61 @@ exit $code
 """
 
 
-class ScriptLook(Look):
-    """A look at the scripts, which are all that sessions depend on here, beside what they need."""
-
-    def __init__(self, folder: Path) -> None:
-        """Take the folder of the scripts."""
-        self.folder = folder
-
-    def digest(self, planned: PlannedSession, needs: Mapping[str, Mapping[str, str]]) -> Digest:
-        """Return the digest of a session as its script is now."""
-        script = (self.folder / planned.session.name).read_text()
-        text = repr((planned.session.name, script, sorted((need, dict(its)) for need, its in needs.items())))
-        return Digest(hashlib.sha256(text.encode()).hexdigest(), lambda: {"script": script})
-
-    def written(self, session: Session) -> list[str]:
-        """Return nothing: what was written to and is the same is not what these tests are about."""
-        del session
-        return []
-
-
 class Bench:
-    """A work tree with scripts for sessions, and runs of them."""
+    """A repository whose sessions run scripts, and runs of them."""
 
-    def __init__(self, folder: Path, sample: PlannedSession) -> None:
-        """Make an empty one, whose sessions are like one of a real plan but for what is said of each."""
-        self.sample = sample
-        self.root = folder / "bench"
-        (self.root / "scripts").mkdir(parents=True)
-        (self.root / ".git").mkdir()
-        (self.root / "nox").write_text(NOX)
-        self.logs = folder / "logs"
-        self.logs.mkdir()
-        self.store = Store(folder / "store", repository=self.root)
-        self.sessions: dict[str, PlannedSession] = {}
+    def __init__(self, stage: Stage) -> None:
+        """Take a store, and a repository with a noxfile."""
+        self.stage = stage
+        self.root = stage.root
+        self.store = stage.store
+        self.logs = stage.root / ".git/headworks/logs"
+        self.nox = stage.root.parent / "nox"
+        self.write_nox(NOX)
+        self.rows: dict[str, dict[str, Any]] = {}
         self.said = io.StringIO()
-        self.environ = dict(os.environ)
-        self.runner: Any = None
+        self.undeclared: set[str] = set()
+        self.is_ended = False
 
-    def add(self, name: str, script: str, *needs: str, seconds: float | None = None, **fields: Any) -> None:  # noqa: ANN401  # those of a session
-        """Add a session that waits; its digest follows its script."""
+    def write_nox(self, script: str) -> None:
+        """Write what is started in the place of nox."""
+        self.nox.write_text(script)
+        self.nox.chmod(0o755)
+
+    def add(self, name: str, script: str, *needs: str, seconds: float | None = None, **row: Any) -> None:  # noqa: ANN401  # those of the table
+        """Write the script of a session, the row of it, and how long it once took."""
         (self.root / "scripts" / name).write_text(script)
-        session = altered(self.sample.session, name=name, needs=needs, **fields)
-        self.sessions[name] = altered(self.sample, session=session, state="waiting", needs=needs, seconds=seconds)
+        self.rows[name] = {"inputs": [f"scripts/{name}"], "groups": [], "tools": [], "needs": needs, **row}
+        if seconds is not None:
+            self.stage.record(name, seconds=seconds, commit="earlier")
 
-    def declare(self, name: str, *outputs: str) -> None:
-        """Declare other outputs of a session."""
-        planned = self.sessions[name]
-        self.sessions[name] = altered(planned, session=altered(planned.session, outputs=outputs))
+    def plan(self) -> Plan:
+        """Plan all sessions that were added."""
+        lines = ["[tool.headworks.sessions]"]
+        for name in self.rows.keys() - self.undeclared:
+            fields = ", ".join(f"{key} = {json.dumps(value)}" for key, value in self.rows[name].items())
+            lines.append(f"{name} = {{ {fields} }}")
+        (self.root / "pyproject.toml").write_text("\n".join(lines))
+        planned = plan(self.root, store=self.store, sessions=self.rows)
+        planned.digester.machine.nox.path = str(self.nox)
+        return planned
 
-    def plan(self, state: State, *names: str) -> None:
-        """Say of all sessions, or of some, what a plan made of them before something happened."""
-        for name in names or self.sessions:
-            self.sessions[name] = altered(self.sessions[name], state=state)
-
-    def run(self, *asked: str, **settings: Any) -> dict[str, Outcome]:  # noqa: ANN401  # those of a run
-        """Run all sessions, or some with what they need, and return what became of them."""
+    def run(self, *asked: str, planned: Plan | None = None, **settings: Any) -> dict[str, Outcome]:  # noqa: ANN401  # those of a run
+        """Run all sessions, or some with what they need, and return the outcome of each."""
         self.said = io.StringIO()
-        display = Display(self.said)
-        look = ScriptLook(self.root / "scripts")
-        root = str(self.root)
-        with hold(root, self.environ, display.say) as watchdog, share(root, self.environ) as claims:
-            shared = SharedState(
-                root=str(self.root),
-                commit="c0ffee",
-                nox=("sh", "nox"),
-                environ=self.environ,
-                settings=Settings(**{"jobs": 2} | settings),
-                store=self.store,
-                display=display,
-                logs=self.logs,
-                watchdog=watchdog,
-                digest=look.digest,
-                claims=claims,
-                look=lambda: look,
-                is_hasty=lambda: False,
-            )
-            self.runner = Runner(list(self.sessions.values()), frozenset(asked or self.sessions), shared)
-            self.runner.run()
-        outcomes: dict[str, Outcome] = self.runner.outcomes
+        names = frozenset(asked or self.rows)
+        made = Settings(**{"jobs": 2} | settings)
+        planned = planned or self.plan()
+        outcomes, self.is_ended = run_plan(planned, self.plan, names, self.store, made, Display(self.said))
         return outcomes
 
-    def statuses(self, *asked: str, **settings: Any) -> dict[str, str]:  # noqa: ANN401  # those of a run
-        """Run, and return only what became of each session."""
+    def statuses(self, *asked: str, **settings: Any) -> dict[str, str]:  # noqa: ANN401  # those of `run`
+        """Run, and return only the status of each session."""
         return {name: it.status for name, it in sorted(self.run(*asked, **settings).items())}
+
+    def recorded(self) -> list[Verdict]:
+        """Return all verdicts but those of earlier times."""
+        return [it for it in self.store.ls() if it.commit != "earlier"]
 
     def ran(self) -> list[str]:
         """Return what the scripts wrote into `ran` since this was last asked, line by line."""
@@ -152,13 +145,7 @@ class Bench:
 
     def log(self, name: str) -> str:
         """Return what a session printed."""
-        [path] = self.logs.glob(f"{name}-*.log")
-        return path.read_text()
-
-
-def altered(record: Any, **fields: Any) -> Any:  # noqa: ANN401  # a record of any class, and its own fields
-    """Return a record with some other fields, which it has to have."""
-    return type(record)(**vars(record) | fields)
+        return (self.logs / log_name(name)).read_text()
 
 
 def is_alive(pid: str) -> bool:
@@ -169,17 +156,33 @@ def is_alive(pid: str) -> bool:
         return False
 
 
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[ListedSession]]:
+    """Return a repository with a noxfile, and what the real nox lists of it."""
+    root = tmp_path_factory.mktemp("prepared")
+    subprocess.run(["git", "init", "--quiet", str(root)], check=True)
+    sessions = [SESSION.format(name=name, settings=SETTINGS.get(name, "")) for name in NAMES.split()]
+    (root / "noxfile.py").write_text("\n".join(["import nox", *sessions]))
+    (root / ".gitignore").write_text("/*\n!/noxfile.py\n!/pyproject.toml\n!/scripts\n")
+    (root / "scripts").mkdir()
+    machine = Digester.for_worktree(root).machine
+    return root, machine.nox.list_sessions(str(root), machine.environment(()))
+
+
 @pytest.fixture
-def bench(tmp_path: Path, sample: PlannedSession) -> Bench:
-    """Return an empty bench."""
-    return Bench(tmp_path, sample)
+def bench(stage: Stage, prepared: tuple[Path, list[ListedSession]], monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Return a bench without sessions, for which nox need not be started."""
+    root, listed = prepared
+    shutil.copytree(root, stage.root, dirs_exist_ok=True)
+    monkeypatch.setattr(Nox, "list_sessions", lambda *_: listed)
+    return Bench(stage)
 
 
 def stages(bench: Bench, data: str = "one") -> None:
     """Add stages that build upon each other."""
-    bench.add("data", f"echo data >> ran; mkdir -p out; echo {data} | head -c 4 > out/data", outputs=("out/data",))
+    bench.add("data", f"echo data >> ran; mkdir -p out; echo {data} | head -c 4 > out/data", outputs=["out/data"])
     train = "echo train >> ran; cat out/data > out/model; echo m >> out/model"
-    bench.add("train", train, "data", outputs=("out/model",))
+    bench.add("train", train, "data", outputs=["out/model"])
     bench.add("check", "echo check >> ran; grep . out/model", "train")
 
 
@@ -202,7 +205,6 @@ def test_outputs_are_put_back_before_sessions_that_read_them(bench: Bench) -> No
     (bench.root / "out/data").write_text("changed\n")
     (bench.root / "out/model").unlink()
     bench.add("check", "cat out/data out/model >> ran", "train")
-    bench.plan("cached", "data", "train")
     outcomes = bench.run("check")
     assert outcomes["train"].note == "restored out/model"
     assert outcomes["check"].status == "passed"
@@ -227,7 +229,6 @@ def test_what_only_others_need_is_not_put_back(bench: Bench) -> None:
     """Nobody asked for the outputs of a covered session that only covered ones build upon."""
     stages(bench)
     bench.run()
-    bench.plan("cached")
     shutil.rmtree(bench.root / "out")
     assert bench.statuses("check") == {"check": "cached", "data": "cached", "train": "cached"}
     assert not (bench.root / "out").exists()
@@ -238,27 +239,28 @@ def test_what_only_others_need_is_not_put_back(bench: Bench) -> None:
 def test_what_a_plan_says_must_run_runs(bench: Bench) -> None:
     """Whatever verdict there is: others may need what it leaves behind."""
     bench.add("build", "echo build >> ran")
+    planned = bench.plan()
     bench.run()
-    bench.plan("run", "build")
-    assert bench.statuses() == {"build": "passed"}
+    assert bench.statuses(planned=planned) == {"build": "passed"}
     assert bench.ran() == ["build", "build"]
 
 
 def test_what_cannot_be_put_back_is_made_anew(bench: Bench) -> None:
-    """No row says what the session leaves behind, and another that runs may need it; or the row has changed."""
-    bench.add("build", "echo build >> ran", is_declared=False)
-    bench.add("use", "echo use >> ran", "build")
+    """No row says what the session leaves behind, and another that runs may need it."""
+    bench.add("data", "true", cache=False)
+    bench.add("after_data", "true")
+    bench.add("use", "true", "after_data")
+    bench.undeclared = {"after_data"}
     bench.run()
-    assert bench.statuses() == {"build": "passed", "use": "cached"}
-    bench.plan("cached", "use")
-    assert bench.statuses() == {"build": "cached", "use": "cached"}
-    bench.add("build", "echo build >> ran", outputs=("ran",))
-    assert bench.statuses()["build"] == "passed"
+    assert bench.statuses() == {"after_data": "passed", "data": "passed", "use": "cached"}
+    bench.undeclared = set()
+    bench.run()
+    assert bench.statuses() == {"after_data": "cached", "data": "passed", "use": "cached"}
 
 
 def test_a_stale_output_does_not_survive(bench: Bench) -> None:
     """A session starts without what an earlier one left at its outputs."""
-    bench.add("data", "ls out >> ran; mkdir -p out; echo x > out/new", outputs=("out",))
+    bench.add("data", "ls out >> ran; mkdir -p out; echo x > out/new", outputs=["out"])
     (bench.root / "out").mkdir()
     (bench.root / "out/stale").write_text("")
     bench.run()
@@ -267,20 +269,21 @@ def test_a_stale_output_does_not_survive(bench: Bench) -> None:
 
 
 def test_a_verdict_with_more_outputs_than_declared_covers_nothing(bench: Bench) -> None:
-    """Only what the row names may be put in place."""
-    bench.add("data", "echo data >> ran; echo x > one; echo x > two", outputs=("one", "two"))
-    assert bench.statuses() == {"data": "passed"}
-    bench.declare("data", "one")
+    """Only what the row names may be put in place, whatever a poisoned store has."""
+    bench.add("data", "echo data >> ran; echo x > one", outputs=["one"])
+    bench.run()
+    planned = bench.plan()
+    [verdict] = bench.recorded()
     (bench.root / "two").write_text("mine")
-    assert bench.statuses() == {"data": "passed"}
+    outputs = {**verdict.outputs, "two": bench.store.outputs(bench.root).content("two") or ""}
+    bench.store.record(replace(verdict, outputs=outputs), bench.root)
+    assert bench.statuses(planned=planned) == {"data": "passed"}
     assert bench.ran() == ["data", "data"]
-    bench.declare("data", "one", "two")
-    assert bench.statuses() == {"data": "passed"}
 
 
 def test_files_of_others_in_an_output_are_kept(bench: Bench) -> None:
     """What a failed or ended run left is not theirs; a run with arguments makes what it finds nobody's own."""
-    bench.add("data", 'mkdir -p out; echo "$*" > out/half; exit 1', outputs=("out",))
+    bench.add("data", 'mkdir -p out; echo "$*" > out/half; exit 1', outputs=["out"])
     bench.run()
     bench.run()
     assert not (bench.root / ".git/headworks/kept").exists()
@@ -295,11 +298,11 @@ def test_files_of_others_in_an_output_are_kept(bench: Bench) -> None:
 
 def test_what_an_ended_run_left_is_cleared_without_a_word(bench: Bench) -> None:
     """Half an output of a session that was stopped is of no use to anybody."""
-    bench.add("data", f"mkdir -p out; echo x > out/half; kill -INT {os.getpid()}; sleep 60", outputs=("out",))
-    with pytest.raises(KeyboardInterrupt):
-        bench.run()
+    bench.add("data", f"mkdir -p out; echo x > out/half; kill -INT {os.getpid()}; sleep 60", outputs=["out"])
+    bench.run()
+    assert bench.is_ended
     assert (bench.root / "out/half").exists()
-    bench.add("data", "test ! -e out; mkdir out", outputs=("out",))
+    bench.add("data", "test ! -e out; mkdir out", outputs=["out"])
     assert bench.statuses() == {"data": "passed"}
     assert not (bench.root / ".git/headworks/kept").exists()
 
@@ -330,18 +333,16 @@ def test_outputs_lost_after_all_fail_what_needs_them(bench: Bench) -> None:
     """A session never starts without what it builds upon."""
     stages(bench)
     bench.run()
-    bench.plan("cached")
-    bench.add("check", "echo new >> ran", "train")
-    bench.plan("cached", "check")  # as it was when the plan was made
+    planned = bench.plan()
+    bench.store.forget(["check"])
     shutil.rmtree(bench.root / "out")
     for blob in Path(bench.store.root).glob("blobs/*/*"):
         blob.unlink()
     bench.ran()
-    outcomes = bench.run("check")
+    outcomes = bench.run("check", planned=planned)
     assert outcomes["check"].note == "the outputs of train could not be put in place; run again to make them anew"
     assert bench.ran() == []
-    stages(bench)
-    assert bench.statuses("check") == {"check": "cached", "data": "passed", "train": "passed"}
+    assert bench.statuses("check") == {"check": "passed", "data": "passed", "train": "passed"}
 
 
 def test_a_failure_is_shown_and_stops_what_has_not_started(bench: Bench) -> None:
@@ -398,8 +399,8 @@ def test_a_failure_is_recorded_and_runs_again(bench: Bench) -> None:
     """It is never reused; a pass of the same digest makes it flaky, which is not reused either."""
     bench.add("flaky", "echo x >> ran; test -e fixed")
     assert bench.statuses() == {"flaky": "failed"}
-    [verdict] = bench.store.ls()
-    assert (verdict.passed, verdict.commit, verdict.session) == (False, "c0ffee", "flaky")
+    [verdict] = bench.recorded()
+    assert (verdict.passed, verdict.commit, verdict.session) == (False, "", "flaky")
     (bench.root / "fixed").write_text("")
     assert bench.statuses() == {"flaky": "passed"}
     assert bench.statuses() == {"flaky": "passed"}
@@ -416,7 +417,7 @@ def test_a_retry_hides_nothing(bench: Bench, retries: int, status: str, note: st
     assert (outcome.status, outcome.note) == (status, note)
     assert len(bench.ran()) == retries + 1
     assert f"flaky: FAILED; trying again (1 of {retries})" in bench.said.getvalue()
-    assert {it.passed for it in bench.store.ls()} == ({False} if status == "failed" else {True, False})
+    assert {it.passed for it in bench.recorded()} == ({False} if status == "failed" else {True, False})
 
 
 def test_one_failure_before_a_pass_is_told_too(bench: Bench) -> None:
@@ -436,8 +437,8 @@ def test_force_runs_what_is_covered(bench: Bench) -> None:
 
 def test_extra_arguments_run_and_are_not_recorded(bench: Bench) -> None:
     """Only what was asked for gets them; outputs of before are left for it, and need not be made."""
-    bench.add("data", 'echo "data $*" >> ran; mkdir -p out; echo 1 > out/data', outputs=("out/data",))
-    bench.add("tests", 'echo "tests $*" >> ran', "data", outputs=("out/tests",))
+    bench.add("data", 'echo "data $*" >> ran; mkdir -p out; echo 1 > out/data', outputs=["out/data"])
+    bench.add("tests", 'echo "tests $*" >> ran', "data", outputs=["out/tests"])
     (bench.root / "out").mkdir()
     (bench.root / "out/tests").write_text("kept")
     outcomes = bench.run("tests", arguments=("-k", "name"))
@@ -446,16 +447,16 @@ def test_extra_arguments_run_and_are_not_recorded(bench: Bench) -> None:
     assert (bench.root / "out/tests").read_text() == "kept"
     (bench.root / "out/tests").unlink()
     assert bench.run("tests", arguments=("-x",))["tests"].status == "passed"
-    assert [it.session for it in bench.store.ls()] == ["data"]
+    assert [it.session for it in bench.recorded()] == ["data"]
 
 
 def test_a_session_that_time_decides_always_runs(bench: Bench) -> None:
     """And is never recorded."""
-    bench.add("links", "echo x >> ran", uncached="the table says cache = false")
+    bench.add("links", "echo x >> ran", cache=False)
     for _ in range(2):
         assert bench.run()["links"].note == ""
     assert len(bench.ran()) == 2
-    assert bench.store.ls() == []
+    assert bench.recorded() == []
 
 
 def test_a_file_edited_while_its_session_runs_is_not_proven(bench: Bench) -> None:
@@ -463,9 +464,9 @@ def test_a_file_edited_while_its_session_runs_is_not_proven(bench: Bench) -> Non
     bench.add("lint", "echo '# more' >> scripts/lint")
     bench.add("bad", "echo '# more' >> scripts/bad; exit 1")
     outcomes = bench.run(keep_going=True)
-    assert outcomes["lint"].note == "not recorded, since this changed while it ran: script"
+    assert outcomes["lint"].note == "not recorded, since this changed while it ran: files: scripts/lint"
     assert outcomes["bad"].status == "failed"
-    assert bench.store.ls() == []
+    assert bench.recorded() == []
 
 
 def test_an_input_from_another_session_changed_meanwhile_is_not_proven(bench: Bench) -> None:
@@ -478,15 +479,15 @@ def test_an_input_from_another_session_changed_meanwhile_is_not_proven(bench: Be
 
 def test_an_output_that_was_not_written_fails_its_session(bench: Bench) -> None:
     """What others would build upon is not there."""
-    bench.add("data", "true", outputs=("out/data",))
+    bench.add("data", "true", outputs=["out/data"])
     outcome = bench.run()["data"]
     assert (outcome.status, outcome.note) == ("failed", "it passed, but did not write its output out/data")
-    assert bench.store.ls() == []
+    assert bench.recorded() == []
 
 
 def test_an_output_that_cannot_be_kept_fails_its_session(bench: Bench) -> None:
     """The message says why."""
-    bench.add("data", "mkdir out; ln -s /etc/passwd out/link", outputs=("out",))
+    bench.add("data", "mkdir out; ln -s /etc/passwd out/link", outputs=["out"])
     outcome = bench.run()["data"]
     assert outcome.status == "failed"
     assert "cannot be kept" in outcome.note
@@ -508,11 +509,11 @@ def test_a_store_that_cannot_be_written_does_not_fail_a_session(bench: Bench) ->
 def test_a_skipped_session_proves_nothing(bench: Bench, *, required: bool, status: str) -> None:
     """It is not recorded, and what needs it does not run."""
     bench.add("tests", "exit 7", required=required)
-    bench.add("coverage", "true", "tests")
+    bench.add("check", "true", "tests")
     outcomes = bench.run()
-    assert {name: it.status for name, it in outcomes.items()} == {"tests": status, "coverage": "blocked"}
+    assert {name: it.status for name, it in outcomes.items()} == {"tests": status, "check": "blocked"}
     assert outcomes["tests"].note == "nox skipped it"
-    assert bench.store.ls() == []
+    assert bench.recorded() == []
 
 
 def test_tests_that_were_all_skipped_prove_nothing(bench: Bench) -> None:
@@ -538,7 +539,7 @@ def test_nox_without_a_report_is_a_failure(bench: Bench) -> None:
     """Whatever it ended with."""
     bench.add("dead", "exit 9")
     assert bench.run()["dead"].note == "nox ended with 9 and without a report"
-    (bench.root / "nox").write_text(NOX.replace("exit $code", "exit 5"))
+    bench.write_nox(NOX.replace("exit $code", "exit 5"))
     bench.add("odd", "true")
     outcome = bench.run("odd", keep_going=True)["odd"]
     assert (outcome.status, outcome.note) == ("failed", "nox ended with 5")
@@ -547,10 +548,10 @@ def test_nox_without_a_report_is_a_failure(bench: Bench) -> None:
 def test_nox_that_cannot_be_started_is_a_failure(bench: Bench) -> None:
     """The message says what is wrong."""
     bench.add("lint", "true")
-    shutil.rmtree(bench.logs)
+    (bench.logs / log_name("lint")).mkdir(parents=True)
     outcome = bench.run()["lint"]
     assert outcome.status == "failed"
-    assert outcome.note.startswith("it could not be started: [Errno 2]")
+    assert outcome.note.startswith("it could not be started: [Errno 21]")
 
 
 @pytest.mark.parametrize(
@@ -561,17 +562,17 @@ def test_nox_that_cannot_be_started_is_a_failure(bench: Bench) -> None:
         ("kill -40 $$", "nox was ended by signal 40"),
         ("exit 130", "nox was ended by SIGINT"),
         ("exec there-is-no-nox", "nox could not be started"),
-        ("rm -r ../logs; exit 5", ""),
+        ("rm -r .git/headworks/logs; exit 5", ""),
     ],
 )
 def test_nox_that_was_ended_says_nothing_of_its_session(bench: Bench, end: str, why: str) -> None:
     """Nothing is recorded; what ended by itself has failed."""
     bench.add("data", "true")
-    (bench.root / "nox").write_text(end)
+    bench.write_nox(f"#!/bin/sh\n{end}\n")
     outcome = bench.run()["data"]
     assert outcome.status == "failed"
     assert outcome.note.startswith(why or "nox ended with 5 and without a report")
-    assert len(bench.store.ls()) == (not why)
+    assert len(bench.recorded()) == (not why)
 
 
 def test_an_interrupted_session_may_be_tried_again(bench: Bench) -> None:
@@ -581,19 +582,15 @@ def test_an_interrupted_session_may_be_tried_again(bench: Bench) -> None:
     assert (outcome.status, outcome.note) == ("passed", "")
     assert "tried again" not in bench.said.getvalue()
     assert "; trying again (1 of 1)" in bench.said.getvalue()
-    assert [it.passed for it in bench.store.ls()] == [True]
+    assert [it.passed for it in bench.recorded()] == [True]
 
 
-def test_sessions_get_a_scrubbed_environment(bench: Bench) -> None:
+def test_sessions_get_a_scrubbed_environment(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """What they declare, what leads to tools and the store, that they run in CI, and nothing else."""
-    bench.environ |= {
-        "DECLARED": "1",
-        "SECRET": "2",
-        "HEADWORKS_STORE": "/store",
-        "HEADWORKS_SECRET": "3",
-        "CI": "true",
-    }
-    bench.add("env", "env", env=("DECLARED",))
+    environ = {"DECLARED": "1", "SECRET": "2", "HEADWORKS_STORE": "/store", "HEADWORKS_SECRET": "3", "CI": "true"}
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    bench.add("env", "env", env=["DECLARED"])
     bench.run(is_ci=True)
     log = bench.log("env")
     assert "DECLARED=1" in log
@@ -627,9 +624,9 @@ def test_nothing_runs_beside_a_session_that_must_be_alone(bench: Bench) -> None:
     for name in "abc":
         bench.add(name, f"echo +{name} >> ran; sleep 0.3; echo -{name} >> ran", seconds=3)
     alone = "echo +alone >> ran; sleep 0.3; echo -alone >> ran"
-    bench.add("alone", alone, seconds=9, is_exclusive=True)
+    bench.add("alone", alone, seconds=9)
     bench.add("after", "echo after >> ran", "alone", seconds=3)
-    bench.add("also", "echo also >> ran", seconds=9, is_exclusive=True)
+    bench.add("also", "echo also >> ran", seconds=9)
     bench.run(jobs=2)
     ran = bench.ran()
     assert {it[1:] for it in ran[:6]} == {"a", "b", "c"}
@@ -645,7 +642,7 @@ def test_short_sessions_share_a_process(bench: Bench) -> None:
     bench.add("unknown", "echo unknown $PPID >> ran")
     bench.add("needed", "echo needed $PPID >> ran", seconds=1)
     bench.add("last", "echo last $PPID >> ran", "needed", seconds=1)
-    bench.add("other", "echo other $PPID >> ran", seconds=1, env=("X",))
+    bench.add("other", "echo other $PPID >> ran", seconds=1, env=["X"])
     outcomes = bench.run(jobs=1)
     assert {it.status for it in outcomes.values()} == {"passed"}
     processes = dict(line.split() for line in bench.ran())
@@ -668,7 +665,7 @@ def test_one_of_several_in_a_process_may_fail(bench: Bench) -> None:
     for name in "abc":
         bench.add(name, "exit 1" if name == "b" else "true", seconds=0.1)
     assert bench.statuses(jobs=1) == {"a": "passed", "b": "failed", "c": "passed"}
-    assert {(it.session, it.passed) for it in bench.store.ls()} == {("a", True), ("b", False), ("c", True)}
+    assert {(it.session, it.passed) for it in bench.recorded()} == {("a", True), ("b", False), ("c", True)}
 
 
 def test_one_that_brings_nox_down_does_not_take_others_along(bench: Bench) -> None:
@@ -677,7 +674,7 @@ def test_one_that_brings_nox_down_does_not_take_others_along(bench: Bench) -> No
         bench.add(name, f"echo {name} >> ran; exit {9 if name == 'b' else 0}", seconds=0.1)
     assert bench.statuses(jobs=1, keep_going=True) == {"a": "passed", "b": "failed", "c": "passed"}
     assert bench.ran() == ["a", "b", "a", "b", "c"]
-    assert [it.session for it in bench.store.ls() if not it.passed] == ["b"]
+    assert [it.session for it in bench.recorded() if not it.passed] == ["b"]
 
 
 def test_ctrl_c_ends_every_session_and_records_nothing(bench: Bench) -> None:
@@ -694,24 +691,25 @@ def test_ctrl_c_ends_every_session_and_records_nothing(bench: Bench) -> None:
     thread = threading.Thread(target=interrupt)
     thread.start()
     begin = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        bench.run()
+    assert bench.statuses() == {"a": "stopped", "b": "stopped", "done": "passed"}
+    assert bench.is_ended
     assert time.monotonic() - begin < 5
     thread.join()
-    assert {name: it.status for name, it in bench.runner.outcomes.items()} == {
-        "done": "passed",
-        "a": "stopped",
-        "b": "stopped",
-    }
-    assert [it.session for it in bench.store.ls()] == ["done"]
+    assert [it.session for it in bench.recorded()] == ["done"]
     pids = bench.ran()
     assert len(pids) == 2
     while any(is_alive(pid) for pid in pids):
         assert time.monotonic() - begin < 5
 
 
-def beside(bench: Bench, is_said: str, then: Callable[[], object], **settings: Any) -> dict[str, str]:  # noqa: ANN401  # those of a run
-    """Run within another run, do something once something is said, and return what became of each session."""
+def inside(claims: Claims, *callers: str) -> tuple[str, str]:
+    """Return the variable that tells a run which sessions of another one started it."""
+    [variable] = claims.environ(callers).items()
+    return variable
+
+
+def beside(bench: Bench, is_said: str, then: Callable[[], object], **settings: Any) -> dict[str, Outcome]:  # noqa: ANN401  # those of a run
+    """Run within another run, do something once something is said, and return the outcome of each session."""
 
     def act() -> None:
         while is_said not in bench.said.getvalue():
@@ -720,9 +718,9 @@ def beside(bench: Bench, is_said: str, then: Callable[[], object], **settings: A
 
     thread = threading.Thread(target=act)
     thread.start()
-    statuses = bench.statuses(**settings)
+    outcomes = bench.run(**settings)
     thread.join()
-    return statuses
+    return outcomes
 
 
 @pytest.mark.parametrize("callers", [[], ["caller"]])
@@ -744,12 +742,11 @@ def test_what_runs_in_another_run_is_waited_for(
     bench.add("lint", "echo lint >> ran")
     bench.run("data")
     assert sorted(bench.ran()) == ["data", "lint"]
-    (verdict,) = [it for it in bench.store.ls() if it.session == "data"]
+    (verdict,) = [it for it in bench.recorded() if it.session == "data"]
     bench.add("lint", "echo lint >> ran # changed")
     bench.store.forget(["data"])
-    bench.plan("run", "data")  # as it was when the plan was made
-    with share(str(bench.root), bench.environ) as outer:
-        bench.environ |= outer.environ(callers)
+    with share(str(bench.root), {}) as outer:
+        monkeypatch.setenv(*inside(outer, *callers))
         assert outer.take("data")
         monkeypatch.setattr(Claims, "take", take)
 
@@ -760,22 +757,23 @@ def test_what_runs_in_another_run_is_waited_for(
                 bench.store.record(verdict, bench.root)
             outer.give("data")
 
-        statuses = beside(bench, "data: runs in another run already; waiting for it to end\n", end, force=force)
-    assert statuses == {"data": status, "lint": "passed"}
+        outcomes = beside(bench, "data: runs in another run already; waiting for it to end\n", end, force=force)
+    assert {name: it.status for name, it in outcomes.items()} == {"data": status, "lint": "passed"}
     assert bench.ran() == ["lint", *(["data"] if status == "passed" else [])]
 
 
-def test_a_run_refuses_what_called_it(bench: Bench) -> None:
+def test_a_run_refuses_what_called_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless a verdict covers that."""
-    bench.add("data", "true")
+    bench.add("data", "echo data >> ran")
     with share(str(bench.root), {}) as outer:
-        bench.environ |= outer.environ(["data"])
-        bench.run()
-        with pytest.raises(UsageError, match="data called this run and would be run by it in turn, without end"):
-            bench.runner.refuse_callers()
-        bench.plan("cached", "data")
-        bench.run()
-        bench.runner.refuse_callers()
+        with monkeypatch.context() as patch:
+            patch.setenv(*inside(outer, "data"))
+            with pytest.raises(UsageError, match="data called this run and would be run by it in turn, without end"):
+                bench.run()
+        assert bench.statuses() == {"data": "passed"}
+        monkeypatch.setenv(*inside(outer, "data"))
+        assert bench.statuses() == {"data": "cached"}
+    assert bench.ran() == ["data"]
 
 
 def test_an_end_with_nothing_running_says_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -786,23 +784,21 @@ def test_an_end_with_nothing_running_says_nothing(bench: Bench, monkeypatch: pyt
 
     bench.add("data", "true")
     monkeypatch.setattr(Runner, "_fill", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        bench.run()
+    assert bench.statuses() == {"data": "stopped"}
     assert bench.said.getvalue() == ""
-    assert bench.runner.outcomes["data"].status == "stopped"
 
 
-def test_runs_do_not_wait_for_each_other(bench: Bench) -> None:
+def test_runs_do_not_wait_for_each_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A session that waits for this run's own is not waited for."""
     bench.add("pong", "echo pong >> ran")
     root = str(bench.root)
-    with share(root, {}) as outer, share(root, outer.environ(["pong"])) as other:
+    with share(root, {}) as outer, share(root, dict([inside(outer, "pong")])) as other:
         assert outer.take("ping")
         assert outer.take("pong")
-        bench.environ |= outer.environ(["ping"])
-        statuses = beside(bench, "pong: runs in another run already", lambda: other.take("ping"))
-    assert statuses == {"pong": "failed"}
-    assert bench.runner.outcomes["pong"].note == "it runs in another run, which waits for ping in turn"
+        monkeypatch.setenv(*inside(outer, "ping"))
+        outcomes = beside(bench, "pong: runs in another run already", lambda: other.take("ping"))
+    assert outcomes["pong"].status == "failed"
+    assert outcomes["pong"].note == "it runs in another run, which waits for ping in turn"
     assert bench.ran() == []
 
 
@@ -818,7 +814,7 @@ def test_what_runs_is_shown_with_the_time_left(bench: Bench, monkeypatch: pytest
     assert shown[0][:2] == (["a"], 1)
     assert shown[0][2] == pytest.approx(7, abs=0.5)
     shown.clear()
-    bench.sessions.clear()
+    bench.rows.clear()
     bench.add("c", "sleep 0.1")
     bench.run()
     assert shown[0] == (["c"], 0, None)

@@ -1,4 +1,4 @@
-"""What became of a session is told from nox's report; anything unclear has failed."""
+"""The result of a session is read from nox's report; anything unclear has failed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._run.attempt import nox_names, nox_results, split_log
+from headworks._run.attempt import NoxResult, nox_results, split_log
 from headworks._run.outcome import STATUSES, Outcome, exit_code
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ def test_noxs_word_counts(result: str) -> None:
     """With its reason, if it gives one, under every name that the session has."""
     session = {"signatures": ["tests-3.13(a)", "tests-3.13"], "result": result, "reason": None, "duration": 2}
     other = {"signatures": ["lint"], "result": "failed", "reason": "because", "duration": 1.5}
+    tests = NoxResult(name="tests-3.13(a)", word=result, reason="", seconds=2.0)
     assert nox_results(json.dumps({"sessions": [session, other]}).encode()) == {
-        "tests-3.13(a)": (result, "", 2.0),
-        "tests-3.13": (result, "", 2.0),
-        "lint": ("failed", "because", 1.5),
+        "tests-3.13(a)": tests,
+        "tests-3.13": tests,
+        "lint": NoxResult(name="lint", word="failed", reason="because", seconds=1.5),
     }
-    assert nox_names(json.dumps({"sessions": [session, other]}).encode()) == ["tests-3.13(a)", "lint"]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,6 @@ def test_noxs_word_counts(result: str) -> None:
 def test_a_report_that_cannot_be_read_says_nothing(report: bytes | None) -> None:
     """Nox writes it last, so that one that is missing or cut short is a sign of trouble."""
     assert nox_results(report) == {}
-    assert nox_names(report) == []
 
 
 def test_a_log_is_taken_apart(tmp_path: Path) -> None:

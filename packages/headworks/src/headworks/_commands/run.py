@@ -16,10 +16,9 @@ from headworks._output_file import write_output
 from headworks._plan.plan import plan, plan_of
 from headworks._quantities import duration_text
 from headworks._quick.answers import TOOK, doubt, remember
-from headworks._run.covered import covered
 from headworks._run.display import summary
 from headworks._run.outcome import as_outcomes, exit_code, state_of
-from headworks._run.session import run_plan
+from headworks._run.session import covered, run_plan
 from headworks._run.task import Settings
 from headworks._store.store import Store
 from headworks.errors import Exit, UsageError

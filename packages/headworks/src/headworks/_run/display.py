@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from headworks._run.outcome import Outcome
 
-    # A session that runs: its name, since when it does, and how long it should take.
+    # A session that runs: its name, when it started, and the seconds that it should take.
     Row = tuple[str, float, float | None]
 
 
@@ -24,7 +25,7 @@ __all__ = ["Display", "Live", "describe", "make_display", "summary"]
 
 _TAIL = 200  # lines of a failed session's output
 _MANY = 30  # covered sessions; more are counted, not listed
-# Each status with the word for it in the last line, the worst first.
+# The word for each status in the last line, the worst first.
 _WORDS = {
     "failed": "failed",
     "flaky": "flaky",
@@ -38,7 +39,7 @@ _WORDS = {
 
 
 class Display:
-    """Prints a line for everything that happens."""
+    """Prints a line for every event."""
 
     def __init__(self, stream: TextIO) -> None:
         """Print to a stream."""
@@ -47,7 +48,7 @@ class Display:
         self._total = 0
 
     def expect(self, total: int) -> None:
-        """Say how many sessions there are to run, as far as that is known."""
+        """Take the number of sessions that may run."""
         self._total = total
 
     def say(self, text: str) -> None:
@@ -56,30 +57,24 @@ class Display:
         self._stream.flush()
 
     def started(self, session: str, seconds: float | None) -> None:
-        """Print that a session starts, and how long it should take."""
+        """Print that a session has started."""
         self.say(f"{session}: started" + (f", {duration_text(seconds)} expected" if seconds else ""))
 
     def ended(self, outcome: Outcome) -> None:
-        """Print how a session ended, with what it printed where it failed."""
+        """Print the outcome of a session, with the end of its log if it failed."""
         progress = ""
         if outcome.seconds:
             self._done += 1
             progress = f" ({self._done} of {max(self._total, self._done)})"
         self.say(f"{outcome.session}: {describe(outcome)}{progress}")
         if outcome.status == "failed" and outcome.log:
-            self._show(outcome.log)
-
-    def _show(self, log: str) -> None:
-        """Print the end of what a session printed, so that it can be read: it commands neither terminal nor CI."""
-        try:
-            lines, is_cut = log_end(log, _TAIL)
-        except OSError:
-            return
-        for line in [f"... what came before is in {log}"] * is_cut + lines:
-            self.say(f"  | {line.expandtabs()}")
+            with contextlib.suppress(OSError):
+                lines, is_cut = log_end(outcome.log, _TAIL)
+                for line in [f"... what came before is in {outcome.log}"] * is_cut + lines:
+                    self.say(f"  | {line.expandtabs()}")  # indented, so that no line is a command to CI
 
     def tick(self, running: Sequence[Row], waiting: int, left: float | None) -> None:
-        """Show what runs, how many sessions wait, and in how many seconds all should be done; here nothing."""
+        """Show the sessions that run, the number that wait, and the seconds left; nothing here."""
 
     def close(self) -> None:
         """Leave the screen as it is."""
@@ -99,7 +94,7 @@ class Live(Display):
         super().say(text)
 
     def tick(self, running: Sequence[Row], waiting: int, left: float | None) -> None:
-        """Show it."""
+        """Redraw the line."""
         self._erase()
         width = os.get_terminal_size(self._stream.fileno()).columns or 80  # some terminals do not know
         self._stream.write(shown(status_line(running, waiting, left))[: width - 1])
@@ -119,7 +114,7 @@ class Live(Display):
 
 
 def status_line(running: Sequence[Row], waiting: int, left: float | None) -> str:
-    """Return in one line what runs, what waits and how long it should take."""
+    """Return a line with the sessions that run, the number that wait, and the time left."""
     now = time.monotonic()
     parts = [
         f"{name} {duration_text(now - since)}" + (f" of {duration_text(expected)}" if expected else "")
@@ -130,7 +125,7 @@ def status_line(running: Sequence[Row], waiting: int, left: float | None) -> str
 
 
 def describe(outcome: Outcome) -> str:
-    """Return in words what became of a session."""
+    """Return the outcome of a session in words."""
     words = {
         "cached": "covered by an earlier verdict",
         "passed": "passed",
@@ -146,9 +141,9 @@ def describe(outcome: Outcome) -> str:
 
 
 def make_display(stream: TextIO | None = None) -> Display:
-    """Return what suits a stream, by default the standard output.
+    """Return the display for a stream, by default the standard output.
 
-    That is a table on a terminal where rich is installed, a line on other terminals, and lines elsewhere.
+    It is a table on a terminal where rich is installed, a line on other terminals, and lines elsewhere.
     """
     stream = stream or sys.stdout
     if not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb":
@@ -161,28 +156,28 @@ def make_display(stream: TextIO | None = None) -> Display:
 
 
 def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
-    """Return the table.
+    """Return the closing table: each session with its outcome or the verdict that covers it, and times.
 
     Args:
-        outcomes: What became of each session.
+        outcomes: The outcome of each session.
         seconds: How long the run took.
     """
-    covered = [it for it in outcomes if it.status == "cached"]
-    listed = [it for it in outcomes if it.status != "cached"]
+    covered = [outcome for outcome in outcomes if outcome.status == "cached"]
+    listed = [outcome for outcome in outcomes if outcome.status != "cached"]
     listed += covered if len(covered) <= _MANY else []
-    width = max((len(shown(it.session)) for it in listed), default=0)
-    lines = [f"{shown(it.session):{width}}  {_proof(it)}" for it in listed]
+    width = max((len(shown(outcome.session)) for outcome in listed), default=0)
+    lines = [f"{shown(outcome.session):{width}}  {_proof(outcome)}" for outcome in listed]
     if len(covered) > _MANY:
         lines.append(f"{len(covered):,} more are covered by earlier verdicts; `headworks explain SESSION` shows one")
-    statuses = [it.status for it in outcomes]
-    counts = ", ".join(f"{number:,} {word}" for it, word in _WORDS.items() if (number := statuses.count(it)))
-    saved = sum(it.saved for it in outcomes)
+    statuses = [outcome.status for outcome in outcomes]
+    counts = ", ".join(f"{number:,} {word}" for status, word in _WORDS.items() if (number := statuses.count(status)))
+    saved = sum(outcome.saved for outcome in outcomes)
     times = f"took {duration_text(seconds)}" + (f", saved about {duration_text(saved)}" if saved >= 1 else "")
     return text_of([*lines, *([""] if lines else []), f"{counts or 'no session'}; {times}"])
 
 
 def _proof(outcome: Outcome) -> str:
-    """Return what became of a session, and on what that rests."""
+    """Return the outcome of a session, with the verdict that it rests on."""
     verdict = outcome.verdict
     if verdict is None:
         return describe(outcome)

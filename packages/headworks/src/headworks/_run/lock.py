@@ -32,14 +32,14 @@ _PAUSE = 0.05  # seconds
 
 
 class FileLock:
-    """An open file, to be locked."""
+    """A lock on a file that other processes respect; the system releases it when all that hold it have ended."""
 
     def __init__(self, path: Path, *others: Path) -> None:
-        """Open a file, made where there is none; one of another user's to read only.
+        """Open a file, which is made if there is none; another user's file is opened for reading.
 
         Args:
             path: The file.
-            others: What is opened instead where there is no such file and can be none: the first of them that there is.
+            others: Where the file cannot be made, the first of these that exists is opened instead.
 
         Raises:
             OSError: None of them can be opened.
@@ -61,14 +61,14 @@ class FileLock:
         self.close()
 
     def fileno(self) -> int:
-        """Return the file's descriptor; the lock is held as long as anybody has it open."""
+        """Return the file's descriptor; the lock is held as long as any process has it open."""
         return self._file
 
     def take(self) -> bool:
-        """Lock it and write the process into it; False where another process has it.
+        """Lock the file and write this process's number into it; False if another process has locked it.
 
         Raises:
-            OSError: There are no locks here, as on some file systems of a network.
+            OSError: The file system has no locks, as some of a network.
         """
         try:
             if sys.platform == "win32":
@@ -86,7 +86,7 @@ class FileLock:
         return True
 
     def holder(self) -> str:
-        """Return the number of the process that holds it; empty where that is not known."""
+        """Return the number of the process that holds the lock; empty if it is unknown."""
         try:
             os.lseek(self._file, 0, os.SEEK_SET)
             return os.read(self._file, _NAME).decode("ascii", "replace")
@@ -94,13 +94,13 @@ class FileLock:
             return ""
 
     def close(self) -> None:
-        """Close the file; nobody is named as its holder then."""
+        """Remove this process's number from the file, and close it."""
         if self._is_named:
             self._name(b"")
         os.close(self._file)
 
     def _name(self, holder: bytes) -> None:
-        """Write who holds it into the file, where that can be."""
+        """Write the number of the holder into the file, if that is possible."""
         with contextlib.suppress(OSError):
             if self._is_ours:
                 self._is_named = True
@@ -110,19 +110,19 @@ class FileLock:
 
 
 def is_inside(root: str, environ: Mapping[str, str]) -> bool:
-    """Whether this is within a session of a run that holds a work tree already."""
+    """Whether this process is within a session of a run that holds the work tree."""
     place = os.path.realpath(root)
     return environ.get(INSIDE) == place or environ.get(INSIDE, "").startswith(f"{place}\n")
 
 
 @contextlib.contextmanager
 def hold(root: str, environ: Mapping[str, str], say: Callable[[str], None]) -> Iterator[Watchdog]:
-    """Hold a work tree while sessions run in it, waiting for another run to end.
+    """Hold a work tree while sessions run in it; wait if another run holds it.
 
     Args:
         root: The work tree.
-        environ: The environment; tells whether this is a session of a run that holds it already.
-        say: Takes a message for the person who waits.
+        environ: The environment; see `is_inside`.
+        say: Takes a message for the user who waits.
     """
     private = private_folder(root)
     with contextlib.ExitStack() as stack:
@@ -142,7 +142,6 @@ def hold(root: str, environ: Mapping[str, str], say: Callable[[str], None]) -> I
 
 
 def _acquire(lock: FileLock, say: Callable[[str], None]) -> None:
-    """Lock the work tree, however long another run has it."""
     is_said = False
     while not lock.take():
         if not is_said:
@@ -154,13 +153,13 @@ def _acquire(lock: FileLock, say: Callable[[str], None]) -> None:
 
 
 class Claims:
-    """What one run says to the others.
+    """The claims of one run on sessions, in a folder that it shares with the runs it started or was started by.
 
-    Two runs could wait for each other's sessions. So each says for which it waits before it looks for such a circle,
-    which one of the two at least then sees.
+    Two runs could wait for each other's sessions. So each writes which sessions it waits for before it looks for such a
+    circle: at least one of the two sees it then.
 
     Attributes:
-        callers: The sessions that this run is a part of.
+        callers: The sessions that started this run.
     """
 
     def __init__(self, root: str, folder: str, callers: Sequence[str]) -> None:
@@ -172,73 +171,73 @@ class Claims:
         self._waits: set[str] = set()
 
     def environ(self, sessions: Iterable[str]) -> dict[str, str]:
-        """Return the variable that tells a run which sessions call for it."""
+        """Return the variable that tells a run which sessions started it."""
         return {INSIDE: f"{self._root}\n{json.dumps([str(self._folder), *self.callers, *sessions])}"}
 
     def take(self, session: str) -> bool:
-        """Say that a session runs; where it runs in another run already, say that this one waits for it."""
+        """Claim a session; if another run has claimed it, write that this one waits for it, and return False."""
         is_free = session in self._held or self._lock(session)
         self._wait_for(self._waits - {session} if is_free else self._waits | {session})
         return is_free
 
     def give(self, session: str) -> None:
-        """Say that a session runs no more, nor is waited for."""
+        """Give up the claim on a session, or the wait for it."""
         if session in self._held:
             self._held.pop(session).close()
         self._wait_for(self._waits - {session})
 
     def circle(self) -> set[str]:
-        """Return those sessions that are waited for, and that wait for this run in turn."""
+        """Return the sessions that this run waits for and that wait for it in turn."""
         if not self.callers or not self._waits:  # nobody waits for a run that no session called
             return set()
         waits = self._all_waits()
-        return {it for it in self._waits if not self._reached(it, waits).isdisjoint(self.callers)}
+        return {name for name in self._waits if not self._reached(name, waits).isdisjoint(self.callers)}
 
     def _lock(self, session: str) -> bool:
-        """Lock the file of a session; False where another run has."""
+        """Lock the file of a session; False if another run has."""
         try:
             lock = FileLock(self._folder / log_name(session))
             if not lock.take():
                 lock.close()
                 return False
-        except OSError:  # Somebody has removed the folder, or there are no locks here.
+        except OSError:  # somebody has removed the folder, or the file system has no locks
             return True
         self._held[session] = lock
         return True
 
     def _wait_for(self, sessions: set[str]) -> None:
-        """Say for which sessions of other runs this one waits."""
+        """Write for which sessions of other runs this one waits."""
         if sessions != self._waits:
             self._waits = sessions
             with contextlib.suppress(OSError):
-                told = json.dumps([self.callers, sorted(sessions)])
-                (self._folder / f"waits-{os.getpid()}").write_text(told, encoding="utf-8")
+                text = json.dumps([self.callers, sorted(sessions)])
+                (self._folder / f"waits-{os.getpid()}").write_text(text, encoding="utf-8")
 
     def _all_waits(self) -> list[tuple[list[str], list[str]]]:
-        """Return the callers of each run that waits, and for what."""
-        found = []
+        """Return for each run that waits its callers and the sessions that it waits for."""
+        waits = []
         for path in self._folder.glob("waits-*"):
-            with contextlib.suppress(OSError, ValueError):  # being written: it is looked at again
-                callers, wanted = json.loads(path.read_text(encoding="utf-8"))
-                found.append((callers, wanted))
-        return found
+            with contextlib.suppress(OSError, ValueError):  # half written: it is read again at the next look
+                callers, awaited = json.loads(path.read_text(encoding="utf-8"))
+                waits.append((callers, awaited))
+        return waits
 
     @staticmethod
     def _reached(session: str, waits: Iterable[tuple[list[str], list[str]]]) -> set[str]:
-        """Return all that a session waits for, itself included."""
-        found = [session]
-        for name in found:  # grows while it is read
-            found += {it for callers, wanted in waits if name in callers for it in wanted}.difference(found)
-        return set(found)
+        """Return a session and all that it waits for, directly or not."""
+        reached = [session]
+        for name in reached:  # grows while it is read
+            reached += {it for callers, awaited in waits if name in callers for it in awaited}.difference(reached)
+        return set(reached)
 
 
 @contextlib.contextmanager
 def share(root: str, environ: Mapping[str, str]) -> Iterator[Claims]:
-    """Share a folder with all runs that are a part of the same one.
+    """Share a folder for claims with the run that started this one, or make one.
 
     Args:
         root: The work tree.
-        environ: The environment; tells which sessions this run is a part of.
+        environ: The environment; it names the folder and the sessions that started this run.
     """
     try:
         folder, *callers = json.loads(environ.get(INSIDE, "").removeprefix(os.path.realpath(root)))

@@ -19,24 +19,28 @@ __all__ = ["log_end", "log_folder", "log_name", "log_tail", "make_log_folder"]
 
 _NO_FILE_NAME = re.compile(r"[^\w.()-]")
 _COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-_END = 64 << 10  # bytes of a log that are looked at for its end
-_LETTERS = 500  # of a line
-_LONGEST = 30 * 86_400.0  # seconds; a log this old is of a session that is run no more
-_ROOM = 65_536  # bytes that there must be room for
+_END = 64 << 10  # bytes of a log that count as its end
+_LETTERS = 500  # of a line that are shown
+_LONGEST = 30 * 86_400.0  # seconds; a log this old is of a session that no longer runs
+_ROOM = 65_536  # bytes; a folder on a disk with less space is not used
 
 
 def log_folder(root: str) -> str | None:
-    """Return the folder for what the sessions of a work tree print, whether it is there or not; None outside git."""
+    """Return the folder for the logs of a work tree, which need not exist; None outside git."""
     folder = private_folder(root)
     return None if folder is None else os.path.join(folder, "logs")
 
 
 def make_log_folder(root: str) -> Path:
-    """Return the folder for what sessions print, cleared of what is old; another one where it takes nothing."""
+    """Return the folder for logs, cleared of old ones; a temporary one if it cannot be written."""
     with contextlib.suppress(OSError):
         folder = Path(log_folder(root) or os.devnull)
         folder.mkdir(parents=True, exist_ok=True)
-        _check_room(folder / f"room-{os.getpid()}")
+        probe = folder / f"room-{os.getpid()}"
+        try:
+            probe.write_bytes(bytes(_ROOM))
+        finally:
+            probe.unlink(missing_ok=True)
         for path in folder.iterdir():
             if path.stat().st_mtime < time.time() - _LONGEST:
                 path.unlink()
@@ -44,20 +48,8 @@ def make_log_folder(root: str) -> Path:
     return Path(tempfile.mkdtemp(prefix="headworks-"))
 
 
-def _check_room(path: Path) -> None:
-    """Write a file and remove it.
-
-    Raises:
-        OSError: There is no room for it, or no right to write it.
-    """
-    try:
-        path.write_bytes(bytes(_ROOM))
-    finally:
-        path.unlink(missing_ok=True)
-
-
 def log_name(session: str) -> str:
-    """Return a name that every file system takes, and that no other session has."""
+    """Return the file name of a session's log, valid on every file system and different for every session."""
     return f"{_NO_FILE_NAME.sub('-', session)[:80]}-{hashlib.sha256(session.encode()).hexdigest()[:8]}.log"
 
 
@@ -74,9 +66,12 @@ def log_end(path: str, most: int) -> tuple[list[str], bool]:
         OSError: It cannot be read.
     """
     text, start = log_tail(path)
-    # What a line that was written over said before is not its end.
+    # A progress bar writes over its own line; only its last state counts.
     lines = [it.rstrip("\r").rpartition("\r")[2] for it in text.rstrip().split("\n")]
-    shown = [_shortened(it) for it in lines[-most:]]
+    shown = [
+        f"{it[:_LETTERS]} [and {more:,} more characters]" if (more := len(it) - _LETTERS) > 0 else it
+        for it in lines[-most:]
+    ]
     if start and len(lines) <= most:
         shown[0] = f"[...] {lines[0][-_LETTERS:]}"  # nobody knows where this line begins
     return shown, bool(start) or len(lines) > most
@@ -92,9 +87,3 @@ def log_tail(path: str) -> tuple[str, int]:
         start = max(file.seek(0, os.SEEK_END) - _END, 0)
         file.seek(start)
         return _COLOUR.sub("", file.read(_END).decode(errors="replace")), start
-
-
-def _shortened(line: str) -> str:
-    """Return a line, its beginning where it is so long that it would fill the screen."""
-    more = len(line) - _LETTERS
-    return f"{line[:_LETTERS]} [and {more:,} more characters]" if more > 0 else line

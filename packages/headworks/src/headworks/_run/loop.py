@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from headworks._run.outcome import Outcome
 from headworks._run.process import end_all
 from headworks._run.queue import Queue, chains, expected, time_left
 from headworks._run.task import Settings, Task
-from headworks._run.verdict import judge
+from headworks._run.verdict import TreeCheck, conclude
 from headworks.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -23,36 +24,36 @@ if TYPE_CHECKING:
 
 __all__ = ["Runner"]
 
-_PAUSE = 0.02  # seconds between two looks at what runs
-_REFRESH = 0.2  # seconds between two looks at what is left
+_PAUSE = 0.02  # seconds between two polls of the processes
+_REFRESH = 0.2  # seconds between two updates of the display
 
 
 class Runner:
     """One run of the sessions of a plan.
 
-    A session starts when all that it needs is proven and its outputs lie in place, the one with the longest chain of
-    work behind it first; those that are shorter than a start of nox, and that nothing waits for, share one. What the
-    noxfile says must run alone (`allow_parallel=False`) does so, once nothing else is ready. Whether a session is
-    covered by a verdict is decided only then: if what it needs ran and gave the outputs that an earlier run had built
-    upon, everything after it stays covered.
+    A session starts when all sessions that it needs are proven and their outputs lie in place; the one with the longest
+    chain of work behind it comes first. Short sessions that nothing waits for share one start of nox. A session that
+    must run alone (`allow_parallel=False` in the noxfile) runs once nothing else is ready. Whether a verdict covers a
+    session is decided only when it is ready: if the sessions that it needs ran and gave the same outputs as an earlier
+    run, it stays covered.
     """
 
     def __init__(self, planned: Sequence[PlannedSession], asked: frozenset[str], shared: SharedState) -> None:
-        """Take what is to be run.
+        """Take the sessions of a plan.
 
         Args:
-            planned: The sessions; each comes with all that it needs.
-            asked: The names of those that were asked for; the others are only there because those need them.
-            shared: What all share.
+            planned: The sessions, with all that they need.
+            asked: The names of the sessions that were asked for.
+            shared: The state that all sessions share.
         """
         self._planned = {it.session.name: it for it in planned}
         self._asked = asked
         self._shared = shared
         self._needs = {name: list(it.needs) for name, it in self._planned.items()}
-        self._built_upon = {it for name, its in self._needs.items() if self._may_run(name) for it in its}
+        self._needed_here = {need for name, needs in self._needs.items() if self._may_run(name) for need in needs}
         self._sorter = TopologicalSorter(self._needs)
         self._loads = expected({name: it.seconds for name, it in self._planned.items()})
-        needed = {it for its in self._needs.values() for it in its}
+        needed = {need for needs in self._needs.values() for need in needs}
         self._queue = Queue(chains(self._needs, self._loads), needed)
         self._running: list[Attempt] = []
         self._waiting: list[Task] = []
@@ -62,10 +63,10 @@ class Runner:
         self.outcomes: dict[str, Outcome] = {}
 
     def refuse_callers(self) -> None:
-        """Refuse to run the sessions that this run is a part of.
+        """Refuse to run the sessions that started this run.
 
         Raises:
-            UsageError: There are some.
+            UsageError: The plan has one of them.
         """
         called = [name for name in self._planned if name in self._shared.claims.callers and self._may_run(name)]
         if called:
@@ -76,7 +77,7 @@ class Runner:
             raise UsageError(message)
 
     def run(self) -> None:
-        """Run until every session has an outcome. Whatever ends it early, no session stays behind."""
+        """Run until every session has an outcome. No process is left, whatever ends it early."""
         self._shared.display.expect(sum(self._may_run(name) for name in self._planned))
         self._sorter.prepare()
         try:
@@ -98,16 +99,16 @@ class Runner:
                 self.outcomes[name] = Outcome(session=name, status="stopped")
 
     def _is_wanted(self, name: str) -> bool:
-        """Whether a session shall run even if a verdict covers it."""
+        """Whether a session runs even if a verdict covers it."""
         settings = self._shared.settings
         return name in self._asked and bool(settings.force or settings.arguments)
 
     def _may_run(self, name: str) -> bool:
-        """Whether a session runs, or may: what it needs must then lie in place."""
+        """Whether a session may run; the outputs of the sessions that it needs must then lie in place."""
         return self._is_wanted(name) or self._planned[name].state != "cached"
 
     def _arrive(self, name: str) -> None:
-        """Decide about a session whose needs all have an outcome."""
+        """Queue a session whose needs all have an outcome, unless it is covered or cannot run."""
         planned = self._planned[name]
         missing = [need for need in planned.needs if not self.outcomes[need].is_proven]
         if missing:
@@ -116,7 +117,7 @@ class Runner:
             self._end(Outcome(session=name, status="stopped" if is_stopped else "blocked", note=note))
             return
         needs = {need: self.outcomes[need].outputs or {} for need in planned.needs}
-        digest = self._shared.digest(planned, needs)
+        digest = self._shared.digester.digest(planned.session, needs)
         covered = self._covered(planned, digest)
         if covered is None:
             settings = self._shared.settings if name in self._asked else Settings()
@@ -126,25 +127,25 @@ class Runner:
             self._end(covered)
 
     def _covered(self, planned: PlannedSession, digest: Digest) -> Outcome | None:
-        """Return the outcome of a session that a verdict covers; None where it must run."""
+        """Return the outcome of a session that a verdict covers; None if it must run."""
         name = planned.session.name
         is_new = planned.state != "run" or name in self._waited  # since the plan was made
         is_looked_up = planned.session.cache and is_new and not self._is_wanted(name)
-        # What no row of the table declares may leave behind something that cannot be put back.
-        is_whole = planned.session.is_declared or name not in self._built_upon
+        # A session without a row in the table may leave files behind that cannot be restored.
+        is_whole = planned.session.is_declared or name not in self._needed_here
         verdict = self._shared.store.verdict(digest.value) if is_looked_up and is_whole else None
         if verdict is None or verdict.outputs.keys() != set(planned.session.outputs):
             return None
         outcome = Outcome(
             session=name, status="cached", saved=verdict.seconds, verdict=verdict, outputs=verdict.outputs
         )
-        if name not in self._asked and name not in self._built_upon:
+        if name not in self._asked and name not in self._needed_here:
             return outcome
         restored = self._restore(outcome)
-        return None if restored is None else Outcome(**vars(outcome) | {"note": restored})
+        return None if restored is None else replace(outcome, note=restored)
 
     def _restore(self, outcome: Outcome) -> str | None:
-        """Put the outputs of a covered session in place; return what changed, in words, or None where that failed."""
+        """Restore the outputs of a covered session; return the change in words, or None if that failed."""
         if outcome.verdict is None or not outcome.verdict.outputs:
             return ""
         try:
@@ -158,7 +159,7 @@ class Runner:
         return f"restored {', '.join(restored)}" if restored else ""
 
     def _fill(self) -> None:
-        """Start sessions while there is room."""
+        """Start sessions while fewer than `jobs` processes run."""
         while self._queue and (room := self._room()) > 0:
             tasks = self._queue.take(room)
             if self._is_stopping:
@@ -168,14 +169,14 @@ class Runner:
                 self._start([task for task in tasks if self._is_free(task) and self._is_ready(task)])
 
     def _room(self) -> int:
-        """Return how many more processes may run; one that failed keeps its place until it was looked at."""
+        """Return how many more processes may run; a failed one counts until its sessions have an outcome."""
         next_one = self._queue.first
         if self._running and any(it.planned.session.is_exclusive for it in (next_one, *self._running[0].tasks)):
             return 0
         return self._shared.settings.jobs - sum(it.process.poll() != 0 for it in self._running)
 
     def _is_free(self, task: Task) -> bool:
-        """Whether a session runs in no other run; where it did, that one's verdict may cover it now."""
+        """Whether a session runs in no other run, and no verdict of that one covers it now."""
         if not self._shared.claims.take(task.name):
             if task.name not in self._waited:
                 self._shared.display.say(f"{task.name}: runs in another run already; waiting for it to end")
@@ -188,7 +189,7 @@ class Runner:
         return covered is None
 
     def _is_ready(self, task: Task) -> bool:
-        """Whether all that a session builds upon lies in place; one for which it cannot be put there has failed."""
+        """Whether the outputs of all needed sessions lie in place; if one cannot be restored, the session fails."""
         lost = [need for need in task.planned.needs if self._restore(self.outcomes[need]) is None]
         if lost:
             note = f"the outputs of {', '.join(lost)} could not be put in place; run again to make them anew"
@@ -206,11 +207,11 @@ class Runner:
                 self._end(Outcome(session=task.name, status="failed", note=f"it could not be started: {error}"))
 
     def _wait(self) -> None:
-        """Wait until a process ends, and see what became of its sessions once others have taken its room."""
+        """Wait until a process ends, start others in its place, then take its results."""
         while self._running or self._waiting:
             ended = [it for it in self._running if it.process.poll() is not None]
             if ended:
-                if not any(it.process.poll() for it in ended):  # nothing may be started after a failure
+                if not any(it.process.poll() for it in ended):  # after a failure, nothing may be started
                     self._fill()
                 for attempt in ended:
                     self._settle(attempt)
@@ -222,7 +223,7 @@ class Runner:
                 return
 
     def _try_again(self) -> None:
-        """Queue what waits for other runs; what they wait for in turn has failed."""
+        """Queue the sessions that wait for other runs; one for which such a run waits in turn has failed."""
         waiting, self._waiting = self._waiting, []
         circle = self._shared.claims.circle()
         for task in waiting:
@@ -233,28 +234,28 @@ class Runner:
                 self._queue.put(task)
 
     def _settle(self, attempt: Attempt) -> None:
-        """See what became of the sessions of a process that has ended."""
-        now = self._shared.look()
+        """Take the results of a process that has ended."""
+        check = TreeCheck(self._shared.digester)
         others = attempt.others(self._needed_by(attempt.tasks)) if attempt.notifies else []
         joined = self._queue.take_named(others)
         for result in attempt.results(others, joined):
-            judged = judge(result, self._shared, now)
-            if isinstance(judged, Outcome):
-                self._end(judged)
+            conclusion = conclude(result, self._shared, check)
+            if isinstance(conclusion, Outcome):
+                self._end(conclusion)
             else:
-                self._queue.alone.add(judged.name)
-                self._queue.put(judged)
+                self._queue.alone.add(conclusion.name)
+                self._queue.put(conclusion)
         self._running.remove(attempt)
 
     def _needed_by(self, tasks: Sequence[Task]) -> set[str]:
-        """Return all that sessions need, directly or not."""
-        found = [it for task in tasks for it in self._needs[task.name]]
-        for name in found:  # grows while it is read
-            found += set(self._needs[name]).difference(found)
-        return set(found)
+        """Return all sessions that some need, directly or not."""
+        needed = [need for task in tasks for need in self._needs[task.name]]
+        for name in needed:  # grows while it is read
+            needed += set(self._needs[name]).difference(needed)
+        return set(needed)
 
     def _show(self) -> None:
-        """Show what runs and how long all that is left should take."""
+        """Show the sessions that run and the time left."""
         now = time.monotonic()
         if now < self._shown + _REFRESH:
             return
@@ -268,7 +269,7 @@ class Runner:
         self._shared.display.tick(rows, len(self._planned) - len(self.outcomes) - len(rows), left)
 
     def _end(self, outcome: Outcome) -> None:
-        """Take note of what became of a session."""
+        """Take the outcome of a session."""
         self._shared.claims.give(outcome.session)
         self.outcomes[outcome.session] = outcome
         self._sorter.done(outcome.session)

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 __all__ = ["FORM", "STATUSES", "SYSTEMS", "Outcome", "State", "as_outcomes", "exit_code", "state_of"]
 
-# With the exit code that a run ends with where the worst of its sessions is such.
+# The exit code of a run whose worst session has this status.
 STATUSES = {
     "cached": 0,  # a verdict covers it
     "passed": 0,
     "flaky": 0,  # failed, then passed on a retry that was asked for
-    "skipped": 0,  # nox skipped what need not run
-    "unproven": 0,  # nothing of what must run did; an error where CI is set
-    "blocked": 3,  # not run, since something it needs is not there
+    "skipped": 0,  # nox skipped a session that is not required
+    "unproven": 0,  # a required session ran no test; an error where CI is set
+    "blocked": 3,  # not run, since a session that it needs has no output
     "stopped": 3,  # not run, or not to its end
     "failed": 1,
 }
@@ -32,17 +32,17 @@ FORM = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of one session.
+    """The outcome of one session.
 
     Attributes:
         session: Its name as nox shows it.
         status: One of `STATUSES`.
         seconds: How long it ran in this run.
         saved: How long it would have run without the verdict that covers it.
-        verdict: What covers it.
-        outputs: Each declared output path with the SHA-256 of its content, of a session that others can build upon.
-        note: What else a person should know.
-        log: The file with all that it printed.
+        verdict: The verdict that covers it.
+        outputs: Each declared output path with the SHA-256 of its content; None if the session is not proven.
+        note: A remark for the user.
+        log: The file with its output.
     """
 
     session: str
@@ -56,14 +56,14 @@ class Outcome:
 
     @property
     def is_proven(self) -> bool:
-        """Whether others can build upon it."""
+        """Whether other sessions can rely on it."""
         return self.status in {"cached", "passed", "flaky"}
 
 
 def exit_code(outcomes: Iterable[Outcome], *, is_ci: bool) -> int:
-    """Return what a run ends with: 1 where a session failed, 3 where something is left open, else 0."""
-    statuses = {it.status for it in outcomes}
-    codes = {STATUSES[it] for it in statuses}
+    """Return the exit code of a run: 1 if a session failed, 3 if a result is missing, else 0."""
+    statuses = {outcome.status for outcome in outcomes}
+    codes = {STATUSES[status] for status in statuses}
     if is_ci and "unproven" in statuses:
         codes.add(3)
     return 1 if 1 in codes else max(codes, default=0)
@@ -71,10 +71,10 @@ def exit_code(outcomes: Iterable[Outcome], *, is_ci: bool) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What outcomes are about, by which they are told from those of another state.
+    """The state of the repository that outcomes are about.
 
     Attributes:
-        commit: What is checked out; empty before the first commit.
+        commit: The commit that is checked out; empty before the first one.
         trees: For each session, the part of its digest that is the same on every machine.
     """
 
@@ -83,7 +83,7 @@ class State:
 
 
 def state_of(plan: Plan) -> State:
-    """Return what the sessions of a plan are about, which has to be asked before one of them runs."""
+    """Return the state that a plan was made for. Call it before a session runs, which could change files."""
     digester = plan.digester
     trees = {it.session.name: digester.tree_digest(it.session) for it in plan.sessions}
     return State(commit=digester.snapshot.repository.head(), trees=trees)
@@ -92,25 +92,25 @@ def state_of(plan: Plan) -> State:
 def as_outcomes(
     outcomes: Iterable[Outcome], state: State, *, extra: Collection[str] = (), is_forced: bool = False
 ) -> str:
-    """Return outcomes as JSON: for each session status, seconds, a note, the path of its log, and what it is about.
+    """Return outcomes as JSON, with the state that they are about.
 
     Args:
-        outcomes: What became of the sessions.
-        state: What they are about.
-        extra: The sessions that ran with arguments after `--`, which prove nothing about them as they are.
-        is_forced: Whether what verdicts cover ran all the same.
+        outcomes: The outcomes.
+        state: The state of the repository before the run.
+        extra: The sessions that ran with arguments after `--`; `headworks verify` does not count those.
+        is_forced: Whether sessions ran although a verdict covered them.
     """
     sessions = [
         {
-            "name": it.session,
-            "tree": state.trees[it.session],
-            "extra_arguments": it.session in extra,
-            "status": it.status,
-            "seconds": round(it.seconds, 3),
-            "note": it.note,
-            "log": it.log,
+            "name": outcome.session,
+            "tree": state.trees[outcome.session],
+            "extra_arguments": outcome.session in extra,
+            "status": outcome.status,
+            "seconds": round(outcome.seconds, 3),
+            "note": outcome.note,
+            "log": outcome.log,
         }
-        for it in outcomes
+        for outcome in outcomes
     ]
     system = SYSTEMS.get(sys.platform, "linux")
     content = {"format": FORM, "system": system, "commit": state.commit, "forced": is_forced, "sessions": sessions}

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 __all__ = ["SessionProcess", "Watchdog", "end_all"]
 
-# A session first hears what Ctrl-C would tell it, so that it can put things right, then is told to end, then ended.
+# A session gets the signal of Ctrl-C first, so that it can clean up, then one that ends it, then one that kills it.
 _STEPS = ((signal.SIGINT, 2.0), (signal.SIGTERM, 1.5))  # each with the seconds until the next
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no stronger one
-# A shell waits for the word that the watchdog knows of it: a process that nobody could end never starts.
+# A shell waits for the word that the watchdog knows this process: one that nobody could end never starts.
 _GATE = 'read -r word && exec "$@" </dev/null'
 
 
 class Watchdog:
-    """Knows which process groups belong to this run, and ends them should the run be killed."""
+    """A process that kills the process groups of this run if the run itself is killed; see `watchdog.py`."""
 
     def __init__(self, lock: int | None) -> None:
-        """Start the process that watches; it keeps the lock open."""
+        """Start it; it keeps the lock on the work tree open."""
         self._process: subprocess.Popen[bytes] | None = None
         if sys.platform == "win32":  # pragma: no cover  # there are no process groups to kill
             return
@@ -42,21 +42,21 @@ class Watchdog:
         )
 
     def tell(self, sign: str, group: int) -> None:
-        """Say that a process group starts (`+`) or has ended (`-`)."""
+        """Write that a process group starts (`+`) or has ended (`-`)."""
         if self._process is not None and self._process.stdin is not None:  # pragma: no branch  # not on Windows
-            with contextlib.suppress(BrokenPipeError):  # Somebody killed it: then it watches no more.
+            with contextlib.suppress(BrokenPipeError):  # somebody has killed it
                 self._process.stdin.write(b"%c%d\n" % (sign.encode(), group))
                 self._process.stdin.flush()
 
     def close(self) -> None:
-        """End the process, which kills what was not said to have ended."""
+        """End it; it kills the groups that have not ended."""
         if self._process is not None:  # pragma: no branch  # there is none on Windows
             with contextlib.suppress(BrokenPipeError):
                 self._process.communicate()
 
 
 class SessionProcess:
-    """One process that runs a session, with all that it starts."""
+    """One process that runs sessions, with all processes that it starts."""
 
     def __init__(
         self, command: Sequence[str], *, folder: str, environ: Mapping[str, str], log: Path, watchdog: Watchdog
@@ -67,8 +67,8 @@ class SessionProcess:
             command: The program and its arguments.
             folder: The folder to run in.
             environ: All of its environment.
-            log: The file that takes whatever it prints.
-            watchdog: Is told of it.
+            log: The file for its output.
+            watchdog: Kills it if this process is killed.
         """
         self._watchdog = watchdog
         self.started = time.monotonic()
@@ -81,7 +81,7 @@ class SessionProcess:
                 gate.write(b"go\n")
 
     def poll(self) -> int | None:
-        """Return the exit code once the session has ended, else None; what it left behind is ended then."""
+        """Return the exit code once the process has ended, else None; processes that it left behind are killed then."""
         code = self._process.poll()
         if code is not None and not self.seconds:
             self.seconds = max(time.monotonic() - self.started, 1e-6)
@@ -90,7 +90,7 @@ class SessionProcess:
         return code
 
     def signal(self, number: int) -> None:
-        """Send a signal to the whole group, where there is anything left of it."""
+        """Send a signal to the whole group, if any of it is left."""
         if sys.platform == "win32":  # pragma: no cover  # measured on Linux
             if number == signal.SIGINT:
                 self._process.send_signal(signal.CTRL_BREAK_EVENT)
@@ -102,7 +102,7 @@ class SessionProcess:
             os.killpg(self._process.pid, number)
 
     def wait(self) -> None:
-        """Wait until the session has ended, but not forever: the system may not let it go."""
+        """Wait until the process has ended, for at most a second: one in an uninterruptible call does not end."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
         self.poll()
@@ -121,7 +121,7 @@ def _start(
 
 
 def end_all(processes: Sequence[SessionProcess], is_hasty: Callable[[], bool]) -> None:
-    """End sessions and all that they started, within 5 seconds, or at once where there is haste."""
+    """End processes and all that they started, within 5 seconds, or at once if the user is in a hurry."""
     for number, patience in _STEPS:
         for process in processes:
             if process.poll() is None:

@@ -1,9 +1,9 @@
-"""Whether the tests that a session runs were seen to run, told from what it printed.
+"""Checks in a session's log that its tests really ran.
 
-A row with `required = true` is for sessions of which no part may be skipped unseen. Nox prints every command before it
-runs it. So a command that runs pytest or unittest has to be followed by a sign that it ran a test: its closing line, or
-where it is too quiet for one the letters of its progress. What shows no sign is unproven. So is every closing line,
-wherever it comes from, that counts no test that ran. A session that runs no tests is proven by nox's word.
+A row with `required = true` is for sessions that must not skip tests unnoticed. Nox prints every command before it runs
+it. So a command that runs pytest or unittest has to be followed by a sign that it ran a test: its closing line, or in
+quiet mode the letters of its progress. Without one, the session is unproven. So it is after any closing line that
+counts no test that ran. A session that runs no tests is proven by nox's result.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["unproven"]
 
-_PIECE = 1 << 20  # bytes that are looked at together
+_PIECE = 1 << 20  # bytes that are searched together
 _KEPT = 4096  # bytes of either end of an endless line
 _COLOUR = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 # As in `2 passed, 1 skipped in 0.10s`.
@@ -25,7 +25,7 @@ _CLOSING = (
     rb"(?P<closing>no tests ran|\d+ [a-z][a-z ]*(?:, \d+ [a-z][a-z ]*)*) in \d[\d.]*s(?: \([^)\n]*\))?(?: =*)? *(?=\n)"
 )
 # A line that nox prints, one that unittest ends with, one of pytest's progress, or its closing line where it is quiet.
-# Both of these begin with a letter that is found fast.
+# Either begins with a letter that is found fast.
 _LINE = re.compile(
     rb"\n(?:nox > (?P<nox>.*)|Ran (?P<ran>\d+) tests? in .*|(?P<ended>OK|FAILED|NO TESTS RAN)(?: \((?P<counts>.*)\))? *"
     rb"|(?P<letters>[.sxXFER]+)(?: *\[[^]\n]*\])? *|" + _CLOSING + rb")(?=\n)"
@@ -37,35 +37,35 @@ _OTHERS = {b"skipped", b"deselected", b"warning", b"warnings", b"rerun"}
 _SKIPPED = re.compile(rb"skipped=(\d+)")
 _RUNNERS = {"pytest", "py.test"}
 _MODULES = {"pytest", "unittest"}
-# With these, pytest only tells something.
-_TELLING = {"--version", "-V", "-VV", "--help", "-h", "--collect-only", "--co", "--fixtures", "--markers"}
+# Options with which pytest runs no tests.
+_INFORMING = {"--version", "-V", "-VV", "--help", "-h", "--collect-only", "--co", "--fixtures", "--markers"}
 
 
 def unproven(log: Path) -> str:
-    """Return what of the tests that a session runs was not seen to run; empty where there is nothing of that kind.
+    """Return which of a session's tests did not run, in words; empty if all ran.
 
     Raises:
         OSError: The log cannot be read.
     """
     command, ran = "", -1
-    for found in _signs(log):
-        kind = found.lastgroup or ""
+    for sign in _signs(log):
+        kind = sign.lastgroup or ""
         if kind == "nox":
             if command:
                 break
-            line = found["nox"].decode(errors="replace")
+            line = sign["nox"].decode(errors="replace")
             command = line if _runs_tests(line) else ""
         elif kind == "ran":
-            ran = int(found["ran"])
+            ran = int(sign["ran"])
         elif kind in {"ended", "counts"}:
-            skipped = sum(map(int, _SKIPPED.findall(found["counts"] or b"")))
+            skipped = sum(map(int, _SKIPPED.findall(sign["counts"] or b"")))
             if 0 <= ran <= skipped:
                 return f"unittest {'skipped all its tests' if skipped else 'ran no test'}"
             command, ran = "" if ran > skipped else command, -1
         elif kind == "letters":
-            command = "" if found["letters"].strip(b"s") else command
+            command = "" if sign["letters"].strip(b"s") else command
         else:
-            kinds = {kind for number, kind in _COUNT.findall(found["closing"]) if int(number)}
+            kinds = {kind for number, kind in _COUNT.findall(sign["closing"]) if int(number)}
             if not kinds <= _RAN | _OTHERS:  # another program's line
                 continue
             if not kinds & _RAN:
@@ -77,26 +77,25 @@ def unproven(log: Path) -> str:
 def _runs_tests(command: str) -> bool:
     """Whether a command, as nox prints it, runs pytest or unittest, by itself or through something like `uv run`."""
     words = command.split()
-    names = [re.split(r"[/\\]", it)[-1].removesuffix(".exe") for it in words]
-    starts = [at for at, name in enumerate(names) if name in _RUNNERS and (not at or _starts_it(names[:at]))]
+    names = [re.split(r"[/\\]", word)[-1].removesuffix(".exe") for word in words]
+    starts = [at for at, name in enumerate(names) if name in _RUNNERS and (not at or _runs_program(names[:at]))]
     starts += [at for at, name in enumerate(words) if at and words[at - 1] == "-m" and name in _MODULES]
-    return bool(starts) and _TELLING.isdisjoint(words[starts[0] :])
+    return bool(starts) and _INFORMING.isdisjoint(words[starts[0] :])
 
 
-def _starts_it(words: list[str]) -> bool:
-    """Whether these words of a command start the program that is named after them."""
+def _runs_program(words: list[str]) -> bool:
+    """Whether a command that begins with these words runs the program that is named next."""
     return "run" in words and {"install", "add"}.isdisjoint(words)
 
 
 def _signs(log: Path) -> Iterator[re.Match[bytes]]:
-    """Yield all that tells something, in order, however long the log and its lines are."""
+    """Yield the signs in a log, in order."""
     for text in _pieces(log):
-        found = [*_LINE.finditer(text), *_FRAMED.finditer(text)]
-        yield from sorted(found, key=lambda it: it.end())
+        yield from sorted([*_LINE.finditer(text), *_FRAMED.finditer(text)], key=lambda match: match.end())
 
 
 def _pieces(log: Path) -> Iterator[bytes]:
-    """Yield a log in pieces of whole lines, without colours; of an endless line, its ends."""
+    """Yield a log in pieces of whole lines, without colours; of a line over 1 MiB, its two ends."""
     rest = b""
     with log.open("rb") as file:
         while piece := file.read(_PIECE):

@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Queue", "chains", "expected", "time_left"]
 
-_GUESS = 1.0  # seconds of a session where nothing is known of any
+_GUESS = 1.0  # seconds of a session where no session has passed yet
 _SHORT = 2.0  # seconds; such a session is not worth a start of nox of its own, which takes 0.1 to 0.5
 _LONG = 5.0  # seconds; no more sessions share a process than take that long together
 
 
 def expected(seconds: Mapping[str, float | None]) -> dict[str, float]:
-    """Return how long each session should take: what is not known is taken to be as the others.
+    """Return how long each session should take; one that never passed counts as the mean of the others.
 
     Args:
         seconds: How long each took when it last passed, or None.
     """
-    known = [it for it in seconds.values() if it is not None]
-    guess = sum(known) / len(known) if known else _GUESS
-    return {name: guess if it is None else it for name, it in seconds.items()}
+    known = [value for value in seconds.values() if value is not None]
+    mean = sum(known) / len(known) if known else _GUESS
+    return {name: mean if value is None else value for name, value in seconds.items()}
 
 
 def chains(needs: Mapping[str, Sequence[str]], loads: Mapping[str, float]) -> dict[str, float]:
@@ -37,12 +37,12 @@ def chains(needs: Mapping[str, Sequence[str]], loads: Mapping[str, float]) -> di
         needs: The sessions that each one needs.
         loads: How long each takes; nothing where it is left out.
     """
-    found: dict[str, float] = {}
+    chain: dict[str, float] = {}
     for name in reversed(list(TopologicalSorter(needs).static_order())):
-        found[name] = found.get(name, 0.0) + loads.get(name, 0.0)
+        chain[name] = chain.get(name, 0.0) + loads.get(name, 0.0)
         for need in needs[name]:
-            found[need] = max(found.get(need, 0.0), found[name])
-    return found
+            chain[need] = max(chain.get(need, 0.0), chain[name])
+    return chain
 
 
 def time_left(needs: Mapping[str, Sequence[str]], loads: Mapping[str, float], jobs: int) -> float:
@@ -62,21 +62,26 @@ def time_left(needs: Mapping[str, Sequence[str]], loads: Mapping[str, float], jo
 class Queue:
     """A queue in which the session with the longest chain of work behind it comes first.
 
-    Before all come those that may have nox run others, so that these come after them. Those that must run alone come
+    Sessions that may notify others come before all, so that those run after them. Sessions that must run alone come
     last.
 
     Attributes:
-        alone: The sessions that share no process any more.
+        alone: The sessions that share no process.
     """
 
     def __init__(self, priorities: Mapping[str, float], needed: Collection[str]) -> None:
-        """Take the seconds of work behind each session, and the sessions that others wait for."""
+        """Make an empty one.
+
+        Args:
+            priorities: The seconds of work behind each session.
+            needed: The sessions that others wait for.
+        """
         self._priorities = priorities
         self.alone: set[str] = set(needed)
         self._waiting: list[tuple[int, float, str, Task]] = []
 
     def __len__(self) -> int:
-        """Return how many wait."""
+        """Return the number of sessions that wait."""
         return len(self._waiting)
 
     @property
@@ -85,7 +90,7 @@ class Queue:
         return self._waiting[0][-1]
 
     def put(self, task: Task) -> None:
-        """Have a session wait."""
+        """Add a session."""
         session = task.planned.session
         turn = -1 if session.notifies else int(session.is_exclusive)
         heapq.heappush(self._waiting, (turn, -self._priorities[task.name], task.name, task))
@@ -93,8 +98,8 @@ class Queue:
     def take(self, room: int) -> list[Task]:
         """Take the next session, with those that can share its process.
 
-        Short ones do, though no more than fill the room. All that may have nox run others do, so that it runs those
-        once, after all of these.
+        Short ones can, up to an even share of the free processes. Sessions that may notify others all can, so that nox
+        runs those others once, after all of them.
         """
         most = len(self) if self.first.planned.session.notifies else math.ceil(len(self) / room)
         tasks = [heapq.heappop(self._waiting)[-1]]
@@ -103,22 +108,20 @@ class Queue:
         return tasks
 
     def take_named(self, names: Collection[str]) -> list[Task]:
-        """Take the sessions of these names, but for those whose outputs count."""
-        taken = [it for it in self._waiting if it[-1].name in names and not it[-1].planned.session.outputs]
-        self._waiting = [it for it in self._waiting if it not in taken]
+        """Take the sessions of these names, except those with outputs."""
+        taken = [row for row in self._waiting if row[-1].name in names and not row[-1].planned.session.outputs]
+        self._waiting = [row for row in self._waiting if row not in taken]
         heapq.heapify(self._waiting)
-        return [it[-1] for it in taken]
+        return [task for *_, task in taken]
 
     def _can_share(self, tasks: list[Task]) -> bool:
-        """Whether sessions can share a process: alike, and known to be short or such that all of them notify others.
-
-        What others wait for has a process of its own, and so has what is to be proven by what it prints.
-        """
-        sessions = [it.planned.session for it in tasks]
-        if any(it.required or it.name in self.alone for it in sessions):
+        """Whether sessions can share a process: alike, and all of them short or all of them notifying others."""
+        sessions = [task.planned.session for task in tasks]
+        if any(it.required or it.name in self.alone for it in sessions):  # a required one is judged by its own log
             return False
-        alike = {(it.arguments, tuple(it.planned.session.env), it.planned.session.is_exclusive) for it in tasks}
-        seconds = [_LONG if it.planned.seconds is None else it.planned.seconds for it in tasks]
+        kinds = {
+            (task.arguments, it.env, it.is_exclusive, it.notifies) for task, it in zip(tasks, sessions, strict=True)
+        }
+        seconds = [_LONG if task.planned.seconds is None else task.planned.seconds for task in tasks]
         is_short = max(seconds) < _SHORT and sum(seconds) < _LONG
-        kinds = {it.notifies for it in sessions}
-        return len(alike) == 1 and len(kinds) == 1 and (is_short or True in kinds)
+        return len(kinds) == 1 and (is_short or sessions[0].notifies)

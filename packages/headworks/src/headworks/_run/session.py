@@ -10,22 +10,44 @@ from headworks._run.display import make_display
 from headworks._run.lock import hold, is_inside, share
 from headworks._run.logs import make_log_folder
 from headworks._run.loop import Runner
+from headworks._run.outcome import Outcome
 from headworks._run.task import SharedState
-from headworks._run.verdict import Look
 from headworks._signals import interrupt_on_sigterm
+from headworks._store.found import Found
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from headworks._plan.plan import Plan
     from headworks._run.display import Display
-    from headworks._run.lock import Claims
-    from headworks._run.outcome import Outcome
-    from headworks._run.process import Watchdog
     from headworks._run.task import Settings
     from headworks._store.store import Store
 
-__all__ = ["run_plan"]
+__all__ = ["covered", "run_plan"]
+
+
+def covered(planned: Plan, asked: frozenset[str]) -> dict[str, Outcome] | None:
+    """Return an outcome for each session if verdicts cover all of them and their outputs lie in place; else None.
+
+    Args:
+        planned: The plan.
+        asked: The sessions that were asked for. The outputs of the others need not lie in place.
+    """
+    outcomes: dict[str, Outcome] = {}
+    found = Found(planned.root)
+    try:
+        for it in planned.sessions:
+            name, verdict = it.session.name, it.verdict
+            if verdict is None:
+                return None
+            if name in asked and not all(found.is_in_place(*row) for row in verdict.outputs.items()):
+                return None
+            outcomes[name] = Outcome(
+                session=name, status="cached", saved=verdict.seconds, verdict=verdict, outputs=verdict.outputs
+            )
+        return outcomes
+    finally:
+        found.save()  # the run that follows need not read the same outputs again
 
 
 def run_plan(
@@ -36,21 +58,21 @@ def run_plan(
     settings: Settings,
     display: Display | None = None,
 ) -> tuple[dict[str, Outcome], bool]:
-    """Run what a plan says.
+    """Run the sessions of a plan.
 
     Args:
         planned: The plan.
-        make_plan: Makes it anew, should another run have gone on in the same work tree meanwhile.
+        make_plan: Makes the plan anew, which is done if another run has worked in the same work tree meanwhile.
         asked: The names of the sessions that were asked for.
-        store: Where verdicts are recorded.
-        settings: What the person who runs wants.
-        display: Where the person looks; what suits the standard output if not given.
+        store: The store in which verdicts are recorded.
+        settings: The settings of the run.
+        display: Shows progress; by default the one for the standard output.
 
     Returns:
-        What became of each session, and whether the run was ended before its end.
+        The outcome of each session, and whether the run was interrupted.
 
     Raises:
-        UsageError: Where it is called by a session that it would run.
+        UsageError: A session that it would run has started it.
     """
     display = display or make_display()
     said: list[str] = []
@@ -65,14 +87,28 @@ def run_plan(
         share(planned.root, os.environ) as claims,
     ):
         planned = make_plan() if said else planned
+        digester = planned.digester
         sessions = [it.session for it in planned.sessions]
-        refuse_visible_outputs(sessions, planned.digester.snapshot)
+        refuse_visible_outputs(sessions, digester.snapshot)
         outputs = store.outputs(planned.root)
         outputs.say = display.say
         if not is_inside(planned.root, os.environ):
-            outputs.remove_leftovers(path for it in sessions for path in it.outputs)
-        _ = planned.digester.parts  # read before anything runs and could edit it
-        shared = _shared_state(planned, store, settings, display, watchdog, claims, is_hasty)
+            outputs.remove_leftovers(path for session in sessions for path in session.outputs)
+        _ = digester.parts  # read before anything runs and could edit it
+        shared = SharedState(
+            root=planned.root,
+            commit=digester.snapshot.repository.head(),
+            nox=digester.machine.nox.path,
+            environ=os.environ,
+            settings=settings,
+            store=store,
+            display=display,
+            logs=make_log_folder(planned.root),
+            watchdog=watchdog,
+            digester=digester,
+            claims=claims,
+            is_hasty=is_hasty,
+        )
         runner = Runner(planned.sessions, asked, shared)
         runner.refuse_callers()
         is_ended = False
@@ -82,32 +118,3 @@ def run_plan(
             is_ended = True
         outputs.save()
         return runner.outcomes, is_ended
-
-
-def _shared_state(
-    planned: Plan,
-    store: Store,
-    settings: Settings,
-    display: Display,
-    watchdog: Watchdog,
-    claims: Claims,
-    is_hasty: Callable[[], bool],
-) -> SharedState:
-    """Return what all sessions share."""
-    digester = planned.digester
-
-    return SharedState(
-        root=planned.root,
-        commit=digester.snapshot.repository.head(),
-        nox=(digester.machine.nox.path,),
-        environ=os.environ,
-        settings=settings,
-        store=store,
-        display=display,
-        logs=make_log_folder(planned.root),
-        watchdog=watchdog,
-        digest=lambda it, needs: digester.digest(it.session, needs),
-        claims=claims,
-        look=lambda: Look(digester),
-        is_hasty=is_hasty,
-    )

@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import platform
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from headworks._audit.compare import declared_files
@@ -18,89 +19,81 @@ from headworks.errors import HeadworksError, StoreError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from headworks._digest.digest import Digest, Digester
-    from headworks._plan.plan import PlannedSession
-    from headworks._project.session import Session
+    from headworks._digest.digest import Digester
     from headworks._run.attempt import Result
     from headworks._run.task import SharedState, Task
     from headworks._tree.snapshot import WorkTreeSnapshot
 
-__all__ = ["Look", "judge"]
+__all__ = ["TreeCheck", "conclude"]
 
 
-class Look:
-    """One look, taken when it is first asked for."""
+class TreeCheck:
+    """Compares the work tree with its state before the run; it is read once, when first asked for."""
 
     def __init__(self, before: Digester) -> None:
-        """Take what computed the digests when the run began."""
+        """Take the digester of the state before the run."""
         self._before = before
-        self._now: Digester | None = None
+        self._read: Digester | None = None
         self._written: set[str] = set()
 
-    def _look(self) -> Digester:
-        """Return what computes digests from the work tree as it is now."""
-        if self._now is None:
-            self._now = self._before.again()
-            earlier, now = (cast("WorkTreeSnapshot", it.snapshot) for it in (self._before, self._now))
+    @property
+    def _now(self) -> Digester:
+        """The digester of the work tree's current state."""
+        if self._read is None:
+            self._read = self._before.again()
+            earlier, now = (cast("WorkTreeSnapshot", it.snapshot) for it in (self._before, self._read))
             self._written = set(map(os.fsdecode, now.written_since(earlier)))
-        return self._now
+        return self._read
 
-    def digest(self, planned: PlannedSession, needs: Mapping[str, Mapping[str, str]]) -> Digest:
-        """Return the digest that a session has now."""
-        return self._look().digest(planned.session, needs)
+    def changes(self, task: Task) -> str:
+        """Return the parts of a session's digest that have changed, or the files that were only written to."""
+        session, digest = task.planned.session, self._now.digest(task.planned.session, task.needs)
+        if digest.value != task.digest.value:
+            before, after = task.digest.components, digest.components
+            names = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
+            return ", ".join(sorted(names)) or "a variable of the environment"
+        written = self._written and self._written & declared_files(self._now, session)
+        return f"{', '.join(sorted(written))} (written to, and now as before)" if written else ""
 
-    def written(self, session: Session) -> list[str]:
-        """Return the files that count for a session and were written to, although they are again what they were."""
-        now = self._look()
-        if not self._written:
-            return []
-        return sorted(self._written & declared_files(now, session))
 
-
-def judge(result: Result, shared: SharedState, now: Look) -> Outcome | Task:
-    """Return what became of a session, its verdict recorded; or the task to be tried again.
+def conclude(result: Result, shared: SharedState, check: TreeCheck) -> Outcome | Task:
+    """Return the outcome of a session, its verdict recorded; or the task to be tried again.
 
     Args:
-        result: What nox says.
-        shared: What all sessions share.
-        now: The work tree as it was when this one had ended.
+        result: Nox's result.
+        shared: The state that all sessions share.
+        check: Compares the work tree after the session with that before the run.
     """
     task = result.task
     if not result.word:
         return task
-    ran = type(task)(**vars(task) | {"seconds": task.seconds + result.seconds})
+    task = replace(task, seconds=task.seconds + result.seconds)
     required = task.planned.session.required
     if result.word == "skipped":
-        return _outcome(ran, result, "unproven" if required else "skipped", result.reason or "nox skipped it")
+        return _outcome(task, result, "unproven" if required else "skipped", result.reason or "nox skipped it")
     if result.word != "success":
-        return _failed(ran, result, shared, now)
-    unseen = _unproven(result) if required else ""
-    return _outcome(ran, result, "unproven", unseen) if unseen else _passed(ran, result, shared, now)
-
-
-def _unproven(result: Result) -> str:
-    """Return what of the tests of a session was not seen to run; empty where all was."""
+        return _failed(task, result, shared, check)
     try:
-        return unproven(result.log)
+        gap = unproven(result.log) if required else ""
     except OSError as error:
-        return f"nobody can tell whether its tests ran: {error}"
+        gap = f"nobody can tell whether its tests ran: {error}"
+    return _outcome(task, result, "unproven", gap) if gap else _passed(task, result, shared, check)
 
 
 def _outcome(task: Task, result: Result, status: str, note: str, outputs: Mapping[str, str] | None = None) -> Outcome:
-    """Return an outcome."""
     log = str(result.log)
     return Outcome(session=task.name, status=status, seconds=task.seconds, outputs=outputs, note=note, log=log)
 
 
-def _failed(task: Task, result: Result, shared: SharedState, now: Look) -> Outcome | Task:
+def _failed(task: Task, result: Result, shared: SharedState, check: TreeCheck) -> Outcome | Task:
     """Record a failure, unless the machine is at fault; try again if that was asked for."""
-    why = (
-        f"{result.interruption}; not recorded, since that says nothing of it" if result.interruption else result.reason
-    )
-    if not result.interruption:
-        _record(task, result, shared, now, passed=False, outputs={})
-    count = {"interruptions": task.interruptions + 1} if result.interruption else {"failures": task.failures + 1}
-    task = type(task)(**vars(task) | count)
+    if result.interruption:
+        why = f"{result.interruption}; not recorded, since that says nothing of it"
+        task = replace(task, interruptions=task.interruptions + 1)
+    else:
+        why = result.reason
+        _record(task, result, shared, check, passed=False, outputs={})
+        task = replace(task, failures=task.failures + 1)
     times = task.failures + task.interruptions
     if times <= shared.settings.retries:
         retry = f"trying again ({times} of {shared.settings.retries})"
@@ -109,8 +102,8 @@ def _failed(task: Task, result: Result, shared: SharedState, now: Look) -> Outco
     return _outcome(task, result, "failed", ", ".join([*([why] if why else []), *([f"{times} times"] * (times > 1))]))
 
 
-def _passed(task: Task, result: Result, shared: SharedState, now: Look) -> Outcome:
-    """Record a pass, unless there is nothing to show for it."""
+def _passed(task: Task, result: Result, shared: SharedState, check: TreeCheck) -> Outcome:
+    """Record a pass, unless a declared output is missing."""
     outputs: dict[str, str] = {}
     for path in task.planned.session.outputs:
         try:
@@ -121,7 +114,7 @@ def _passed(task: Task, result: Result, shared: SharedState, now: Look) -> Outco
             outputs[path] = content
         elif not task.arguments:
             return _outcome(task, result, "failed", f"it passed, but did not write its output {path}")
-    note = _record(task, result, shared, now, passed=True, outputs=outputs)
+    note = _record(task, result, shared, check, passed=True, outputs=outputs)
     if not task.failures:
         note = note or (flaky_reason(task.name) if shared.store.is_flaky(task.digest.value) else "")
         return _outcome(task, result, "passed", note, outputs)
@@ -130,17 +123,17 @@ def _passed(task: Task, result: Result, shared: SharedState, now: Look) -> Outco
 
 
 def _record(
-    task: Task, result: Result, shared: SharedState, now: Look, *, passed: bool, outputs: Mapping[str, str]
+    task: Task, result: Result, shared: SharedState, check: TreeCheck, *, passed: bool, outputs: Mapping[str, str]
 ) -> str:
-    """Record a verdict if it can be relied upon; return why not, or an empty text."""
+    """Record a verdict if it can be relied on; return why not, or an empty text."""
     if task.arguments or result.others:
         besides = f"nox ran {', '.join(result.others)} with it" if result.others else "it ran with extra arguments"
         return f"not recorded, since {besides}"
     if task.watch is not None or not task.planned.session.cache:
         return ""
     try:
-        if changed := _changed(task, shared, now):
-            return f"not recorded, since this changed while it ran: {changed}"
+        if changes := check.changes(task) or _changed_inputs(task, shared):
+            return f"not recorded, since this changed while it ran: {changes}"
         verdict = Verdict(
             session=task.name,
             digest=task.digest.value,
@@ -153,22 +146,15 @@ def _record(
             components=task.digest.components,
         )
         shared.store.record(verdict, shared.root)
-    except UnwritableError as error:  # which the store's problems tell of once, for all sessions
+    except UnwritableError as error:  # among the store's problems, it is shown once for all sessions
         return f"not recorded: the store cannot be written ({error.reason})"
-    except (HeadworksError, OSError) as error:  # a broken noxfile, say, cannot be looked at again
+    except (HeadworksError, OSError) as error:  # a broken noxfile, say, which cannot be read again
         return f"not recorded: {error}"
     return ""
 
 
-def _changed(task: Task, shared: SharedState, now: Look) -> str:
-    """Return what is no longer as it was when the session started."""
-    digest = now.digest(task.planned, task.needs)
-    if digest.value != task.digest.value:
-        before, after = task.digest.components, digest.components
-        names = sorted(it for it in before.keys() | after.keys() if before.get(it) != after.get(it))
-        return ", ".join(names or ["a variable of the environment"])
-    if written := now.written(task.planned.session):
-        return f"{', '.join(written)} (written to, and now as before)"
-    found = shared.store.outputs(shared.root)
-    outputs = [(need, path, content) for need, its in task.needs.items() for path, content in its.items()]
-    return ", ".join(f"{path} of {need}" for need, path, content in outputs if found.content(path) != content)
+def _changed_inputs(task: Task, shared: SharedState) -> str:
+    """Return the outputs of needed sessions that have changed since the session started."""
+    outputs = shared.store.outputs(shared.root)
+    rows = [(need, path, content) for need, contents in task.needs.items() for path, content in contents.items()]
+    return ", ".join(f"{path} of {need}" for need, path, content in rows if outputs.content(path) != content)

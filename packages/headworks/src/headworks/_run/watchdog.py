@@ -1,9 +1,8 @@
-"""Ends the sessions of a run that was itself ended without a chance to do so.
+"""Kills the sessions of a run that was killed itself.
 
-It is started as a script of its own by a run, and reads `+GROUP` and `-GROUP` from it whenever a session starts and
-ends. When the other end of the pipe closes, the run is gone, and the process groups that are left are killed: nobody
-waits for them any more, and they must not write while a next run works in the same place. Until then it also keeps
-open the lock on the work tree that it inherits.
+A run starts this file as a script, and writes `+GROUP` and `-GROUP` to it whenever a session starts and ends. When the
+pipe closes, the run is gone, and the process groups that are left are killed: they must not write while the next run
+works in the same place. Until then the script also keeps the inherited lock on the work tree open.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ __all__ = ["watch"]
 
 
 def watch(lines: int) -> None:
-    """Read lines from a file descriptor until it closes, then kill what is left.
+    """Read lines from a file descriptor until it closes, then kill the groups that are left.
 
     Args:
         lines: The descriptor's number.
