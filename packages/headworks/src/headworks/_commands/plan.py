@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING
 from headworks._digest.digest import Digester
 from headworks._lines import as_complained, as_said, complain, say
 from headworks._output_file import append_output, write_output
-from headworks._plan.as_github import as_github
-from headworks._plan.as_graph import as_dot, as_mermaid
-from headworks._plan.as_json import as_json
 from headworks._plan.as_text import as_text
 from headworks._plan.ignored import refuse_visible_outputs
 from headworks._plan.plan import plan_of
@@ -85,12 +82,18 @@ def _tags(text: str) -> tuple[str, ...]:
 
 
 def rendered(found: Plan, form: str, *, jobs: int = _MAX_JOBS, apart: tuple[str, ...] = ()) -> str:
-    """Return a plan in one of the forms."""
+    """Return a plan in one of the forms, of which only the text is cheap to import: the others take 4 ms."""
     if form == "json":
+        from headworks._plan.as_json import as_json
+
         return as_json(found)
     if form == "github":
+        from headworks._plan.as_github import as_github
+
         return as_github(found, jobs=jobs, apart=apart)
     if form in {"mermaid", "dot"}:
+        from headworks._plan.as_graph import as_dot, as_mermaid
+
         return as_mermaid(found) if form == "mermaid" else as_dot(found)
     return as_text(found)
 

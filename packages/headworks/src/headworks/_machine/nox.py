@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from dataclasses import dataclass
@@ -136,6 +135,8 @@ def _parsed(line: bytes) -> list[dict[str, Any]]:
     if len(line) > _MAX_ANSWER:
         message = f"it has {len(line):,} bytes"
         raise ValueError(message)
+    import json  # which takes 2 ms, where the answer of nox is not known
+
     parsed = json.loads(line)
     if not isinstance(parsed, list) or not all(isinstance(it, dict) for it in parsed):
         message = "it is no list of sessions"

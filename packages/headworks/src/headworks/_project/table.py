@@ -6,8 +6,6 @@ import posixpath
 from dataclasses import dataclass
 from typing import Any
 
-from headworks._project.gate_table import gate_settings
-from headworks._project.report_settings import report_settings
 from headworks._project.toml import check_keys
 from headworks.errors import ConfigurationError
 
@@ -97,6 +95,10 @@ def read_table(data: object) -> Table:
 
 def _check_others(data: dict[str, Any]) -> None:
     """Refuse errors in the tables of other commands now, not when these are run, perhaps after hours."""
+    # These take 7 ms to import, and are not needed where the file is known.
+    from headworks._project.gate_table import gate_settings
+    from headworks._project.report_settings import report_settings
+
     for name, read in (("gate", gate_settings), ("report", report_settings)):
         table = data.get(name, {})
         if not isinstance(table, dict):

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headworks._quick.answers import note_file
@@ -14,6 +13,7 @@ from headworks.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
     from typing import BinaryIO
 
 __all__ = [
@@ -151,6 +151,8 @@ def _force(paths: Iterable[Path]) -> None:
 
 def write_atomically(final: str | Path, data: bytes, *, temporary: str | Path) -> None:
     """Write a file that readers see whole or not at all; `temporary` is a folder on the same file system."""
+    from pathlib import Path  # which takes 2 ms, and is not needed to look up verdicts
+
     with unfinished(Path(temporary)) as path:
         path.write_bytes(data)
         publish({path: Path(final)})

@@ -56,6 +56,7 @@ def default_folder(environ: Mapping[str, str], platform: str = sys.platform) -> 
     return os.path.join(chosen if chosen.startswith("/") else os.path.join(home, ".cache"), "headworks")
 
 
+# Clearing, bundles, blobs and outputs are imported where they are used: a plan needs none, and they take 10 ms.
 class Store:
     """A store of verdicts and of the outputs that go with them.
 
