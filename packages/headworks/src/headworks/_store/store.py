@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Self
 
 from headworks._quick.answers import doubt, note_file
 from headworks._store.files import UnwritableError, storing
-from headworks._store.gc import drop, gc, mark_used
 from headworks._store.index import Index
 from headworks._store.place import place_of
 from headworks._store.records import Records, read_verdict
@@ -184,6 +183,8 @@ class Store:
 
     def mark_used(self, digests: Iterable[str]) -> None:
         """Note that verdicts were of use, for `gc`."""
+        from headworks._store.gc import mark_used
+
         mark_used(self.root, digests)
 
     def outputs(self, root: str | Path) -> Outputs:
@@ -269,6 +270,8 @@ class Store:
 
     def forget(self, sessions: Iterable[str]) -> int:
         """Remove all verdicts of some sessions, so that those run again; return how many that were."""
+        from headworks._store.gc import drop
+
         names = set(sessions)
         found = [verdict for verdict in self.ls() if verdict.session in names]
         with storing("What is left", self.root):
@@ -282,6 +285,8 @@ class Store:
             max_size: How many bytes the outputs may take, or None for any number.
             max_age: How many seconds ago a verdict may have been used last, or None for any time.
         """
+        from headworks._store.gc import gc
+
         with storing("What is left", self.root):
             return gc(self.root, self._records, self._index, max_size=max_size, max_age=max_age)
 
