@@ -133,9 +133,9 @@ def test_each_start_reaches_its_part(scratch: Scratch) -> None:
 def test_members_are_reached_through_what_is_locked(scratch: Scratch) -> None:
     """A package from elsewhere may need one of ours."""
     scratch.commit({"uv.lock": LOCK})
-    assert lock(scratch).reach("runtime", "packages/a")[1] == ("packages/b",)
-    assert lock(scratch).reach("groups", "test")[1] == ("packages/b",)
-    assert lock(scratch).reach("groups", "lint")[1] == ()
+    assert lock(scratch).members("runtime", "packages/a") == ("packages/b",)
+    assert lock(scratch).members("groups", "test") == ("packages/b",)
+    assert lock(scratch).members("groups", "lint") == ()
 
 
 @pytest.mark.parametrize(
@@ -156,23 +156,23 @@ def test_a_change_reaches_whom_it_concerns(scratch: Scratch, old: str, new: str,
     starts = [("runtime", "packages/a"), ("own", "packages/a"), ("own", "packages/b"), ("groups", "test")]
     starts.append(("groups", "lint"))
     scratch.write({"uv.lock": LOCK})
-    before = {start: lock(scratch).reach(*start) for start in starts}
+    before = {start: lock(scratch).hash(*start) for start in starts}
     scratch.write({"uv.lock": LOCK.replace(old, new)})
-    assert {" ".join(start) for start in starts if lock(scratch).reach(*start) != before[start]} == changed
+    assert {" ".join(start) for start in starts if lock(scratch).hash(*start) != before[start]} == changed
 
 
 def test_what_the_lock_does_not_know_reaches_all_of_it(scratch: Scratch) -> None:
     """A package or group newer than the lock, and a lock of another form."""
     scratch.write({"uv.lock": LOCK})
-    assert lock(scratch).reach("own", "packages/new") == (lock(scratch).whole, ())
+    assert lock(scratch).hash("own", "packages/new") == lock(scratch).whole
     assert len(reached(scratch, "own", "packages/new")) == 10
     scratch.write({"uv.lock": LOCK.replace("version = 1\nrevision", "version = 2\nrevision")})
-    assert lock(scratch).reach("own", "packages/a") == (lock(scratch).whole, ())
+    assert lock(scratch).hash("own", "packages/a") == lock(scratch).whole
 
 
 def test_without_a_lock_nothing_is_reached(scratch: Scratch) -> None:
     """The packages' own files still say what they need."""
-    assert lock(scratch).reach("own", "packages/a") == ("", ())
+    assert lock(scratch).hash("own", "packages/a") == ""
     assert lock(scratch).entries("own", "packages/a") == {}
 
 
@@ -180,14 +180,15 @@ def test_the_groups_of_a_root_package_are_its_own(scratch: Scratch) -> None:
     """A root that is a package has its groups in its entry."""
     scratch.write({"uv.lock": LOCK.replace('editable = "packages/a"', 'editable = "."')})
     assert reached(scratch, "own", "") == reached(scratch, "runtime", "") | {"tester 1"}
+    assert reached(scratch, "groups", "dev") == {"tester 1"}
 
 
 def test_the_lock_is_read_once(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until it changes, its parts and their details are remembered."""
     scratch.write({"uv.lock": LOCK})
-    before = reached(scratch, "own", "packages/a"), lock(scratch).reach("own", "packages/a")
+    before = reached(scratch, "own", "packages/a"), lock(scratch).hash("own", "packages/a")
     monkeypatch.setattr("headworks._project.lock_uv.parse", None)
-    assert (reached(scratch, "own", "packages/a"), lock(scratch).reach("own", "packages/a")) == before
+    assert (reached(scratch, "own", "packages/a"), lock(scratch).hash("own", "packages/a")) == before
 
 
 class OtherLock:

@@ -45,7 +45,7 @@ class Packages:
     def own(self, folder: str, ignore: tuple[str, ...]) -> str:
         """Return a hash of a session's own package and of all that it needs."""
         wheels = self._wheel_hashes(ignore)
-        parts = [folder, self._content.hash(self.spans(folder), ignore), self._project.lock.reach("own", folder)[0]]
+        parts = [folder, self._content.hash(self.spans(folder), ignore), self._project.lock.hash("own", folder)]
         parts += [wheels[it] for it in self.needed(folder)]
         return digest_texts([*parts, self._outside(folder, ignore)])
 
@@ -55,7 +55,7 @@ class Packages:
 
     def _known(self, kind: str, folder: str, said: tuple[str, ...]) -> list[str]:
         """Return the packages that a package says it needs and those that the lock says, in order."""
-        if members := self._project.lock.reach(kind, folder)[1]:
+        if members := self._project.lock.members(kind, folder):
             said = tuple(sorted({*said, *members} - {folder}))
         return [it for it in said if it in self._packages]
 
@@ -113,7 +113,7 @@ class Packages:
         """Return a hash of what a package's wheel contains, and of what of the lock it reaches."""
         content = self._content.hash(self.spans(folder, wheel=True), ignore)
         above, outside = self._parent_files.hash((folder,), ignore), self._outside(folder, ignore)
-        return digest_texts([folder, content, self._project.lock.reach("runtime", folder)[0], above, outside])
+        return digest_texts([folder, content, self._project.lock.hash("runtime", folder), above, outside])
 
 
 def _accumulated(alone: Mapping[str, str], needs: Mapping[str, list[str]]) -> dict[str, str]:

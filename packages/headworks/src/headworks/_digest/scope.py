@@ -47,7 +47,7 @@ class Scope:
         key = ("shared", session.function, session.groups, session.tools)
         if key not in cache:
             settings = [f"{name}={it}" for name, it in self.settings(session).items()]
-            settings += [self._project.lock.reach("groups", normalised(it))[0] for it in self._groups(session)]
+            settings += [self._project.lock.hash("groups", normalised(it)) for it in self._groups(session)]
             cache[key] = digest_texts(settings)
         found = [cache[key], self._parent_files.hash(session.packages, ignore)]
         further = (*(session.inputs or ()), *self.configured(session))

@@ -43,7 +43,7 @@ class LockReader(Protocol):
     def reaches(self) -> Iterator[tuple[str, str, set[int], set[str]]]:
         """Yield a kind, a name, the positions of the packages reached, and the folders of the members reached.
 
-        The kinds are those of `Lock.reach`; a start that is left out reaches the whole lock.
+        The kinds are those of `Lock.hash`; a start that is left out reaches the whole lock.
         """
 
 
@@ -82,18 +82,22 @@ class Lock:
         missing = sorted(set(folders) - self._parts.get("runtime", {}).keys()) if self.file else []
         return {f"{self.file} lacks {folder}": "" for folder in missing}
 
-    def reach(self, kind: str, name: str) -> tuple[str, tuple[str, ...]]:
-        """Return a hash over the locked packages that can be reached, and the folders of the members reached.
+    def hash(self, kind: str, name: str) -> str:
+        """Return a hash over the locked packages that can be reached.
 
         Args:
             kind: `runtime` for the needs of a package's wheel, `own` for these and its dependency groups, both with the
                 package's folder as the name; `groups` for a dependency group of the root.
-            name: the folder or the group.
+            name: the folder or the group; one that the lock does not have reaches the whole lock.
         """
-        return self._parts.get(kind, {}).get(name) or (self.whole, ())
+        return self._parts.get(kind, {}).get(name, (self.whole, ()))[0]
+
+    def members(self, kind: str, name: str) -> tuple[str, ...]:
+        """Return the folders of the workspace's packages that can be reached; see `hash`."""
+        return self._parts.get(kind, {}).get(name, ("", ()))[1]
 
     def entries(self, kind: str, name: str) -> dict[str, str]:
-        """Return a part of a digest for each locked package reached: the lock, name and version, and a hash."""
+        """Return a part of a digest for each locked package that can be reached, by lock, name and version."""
         if not self.file:
             return {}
         self._details = self._details or self._memory.get("lock-details", self.whole) or self._read()[1]
