@@ -113,7 +113,7 @@ def lock(scratch: Scratch) -> Lock:
 
 
 def reached(scratch: Scratch, kind: str, name: str) -> set[str]:
-    """Return the locked packages that something reaches; what is said of none in particular is always reached."""
+    """Return the locked packages that something reaches; the rest of the lock is always reached."""
     entries = set(lock(scratch).entries(kind, name))
     assert "uv.lock in general" in entries
     return {it.removeprefix("uv.lock: ") for it in entries - {"uv.lock in general"}}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["HOLE", "PathReader", "dotted", "normal"]
 
 HOLE = "\0"
-_MAX_DEPTH = 20
+_MAX_DEPTH = 20  # of names that stand for each other, which may be a circle
 _SAME = {"resolve", "absolute", "expanduser", "as_posix", "strip", "rstrip"}
 _MAKERS = {"Path", "PurePath", "PosixPath", "PurePosixPath", "str", "fspath", "abspath", "realpath", "normpath", "join"}
 _LISTS = {"sorted", "list", "tuple", "set", "reversed", "frozenset"}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Pyproject"]
 
 _FOLDERS = {"extrapaths", "mypypath", "pythonpath", "stubpath"}  # keys of pyright, mypy and pytest
-_HERE = "$MYPY_CONFIG_FILE_DIR/"
+_HERE = "$MYPY_CONFIG_FILE_DIR/"  # mypy expands it to the folder of the file
 
 
 class Pyproject:
