@@ -74,8 +74,8 @@ def read_record(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         message = f"{path.relative_to(ROOT)} is not there: run `nox -s build-images` first"
         raise ImageError(message)
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return record
 
 
 def restore(engine: str, folder: Path) -> None:

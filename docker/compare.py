@@ -20,23 +20,25 @@ def differing(one: Path, other: Path) -> list[int]:
 
     Images with different configurations or numbers of layers differ in all of them.
     """
-    found, others = _manifest(one), _manifest(other)
-    if _configuration(one, found) != _configuration(other, others) or len(found["Layers"]) != len(others["Layers"]):
-        return list(range(len(found["Layers"])))
-    pairs = zip(found["Layers"], others["Layers"], strict=True)
-    return [number for number, (mine, its) in enumerate(pairs) if files(one / mine) != files(other / its)]
+    first, second = _manifest(one), _manifest(other)
+    if _configuration(one, first) != _configuration(other, second) or len(first["Layers"]) != len(second["Layers"]):
+        return list(range(len(first["Layers"])))
+    pairs = zip(first["Layers"], second["Layers"], strict=True)
+    return [
+        number for number, (layer, counterpart) in enumerate(pairs) if files(one / layer) != files(other / counterpart)
+    ]
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest of a saved image: the paths of its configuration and its layers."""
-    found: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))[0]
-    return found
+    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))[0]
+    return manifest
 
 
 def _configuration(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     """Return an image's configuration without the digests of its layers and without its history."""
-    found: dict[str, Any] = json.loads((folder / manifest["Config"]).read_text(encoding="utf-8"))
-    return {key: it for key, it in found.items() if key not in {"rootfs", "history"}}
+    configuration: dict[str, Any] = json.loads((folder / manifest["Config"]).read_text(encoding="utf-8"))
+    return {key: it for key, it in configuration.items() if key not in {"rootfs", "history"}}
 
 
 def files(layer: Path) -> set[tuple[object, ...]]:

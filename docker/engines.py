@@ -115,15 +115,15 @@ def inspect(engine: str, name: str) -> dict[str, Any]:
     Raises:
         ImageError: The store has no such image.
     """
-    found: dict[str, Any]
+    image: dict[str, Any]
     if engine == "buildah":
         inspected = json.loads(ask(["buildah", "inspect", "--type=image", name]))
-        found = {"Id": inspected["FromImageID"], "Config": inspected["Docker"]["config"], "RepoDigests": []}
-        found["RootFS"] = {"Layers": inspected["OCIv1"]["rootfs"]["diff_ids"]}
+        image = {"Id": inspected["FromImageID"], "Config": inspected["Docker"]["config"], "RepoDigests": []}
+        image["RootFS"] = {"Layers": inspected["OCIv1"]["rootfs"]["diff_ids"]}
     else:
-        (found,) = json.loads(ask([engine, "image", "inspect", name]))
-    found["Id"] = f"sha256:{found['Id'].removeprefix('sha256:')}"
-    return found
+        (image,) = json.loads(ask([engine, "image", "inspect", name]))
+    image["Id"] = f"sha256:{image['Id'].removeprefix('sha256:')}"
+    return image
 
 
 def run_python(engine: str, name: str, code: str) -> str:

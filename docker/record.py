@@ -65,11 +65,11 @@ def budget(image: str) -> int | None:
     text = project["tool"]["headworks"].get("images", {}).get(image)
     if text is None:
         return None
-    found = re.fullmatch(r"([0-9]+) ?(MB|GB)", str(text))
-    if not found:
+    size = re.fullmatch(r"([0-9]+) ?(MB|GB)", str(text))
+    if not size:
         message = f'pyproject.toml: [tool.headworks.images] {image} is {text!r}; write a size such as "240 MB"'
         raise ImageError(message)
-    return int(found[1]) * _UNITS[found[2]]
+    return int(size[1]) * _UNITS[size[2]]
 
 
 def list_layers(engine: str, image: str, name: str, digests: list[str]) -> list[dict[str, Any]]:

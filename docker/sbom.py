@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 # Runs inside the image, on its own Python, and finds the metadata of every distribution in it.
 LIST_CONTENTS: Final = """
 import email, json, os, platform
-found = {"python": platform.python_version(), "distributions": [], "debian": [], "size": 0}
+contents = {"python": platform.python_version(), "distributions": [], "debian": [], "size": 0}
 for folder, folders, files in os.walk("/"):
     if folder == "/":
         folders[:] = [it for it in folders if it not in {"proc", "sys", "dev"}]
     paths = [os.path.join(folder, it) for it in files]
-    found["size"] += sum(os.lstat(it).st_size for it in paths)
+    contents["size"] += sum(os.lstat(it).st_size for it in paths)
     if folder.endswith((".dist-info", ".egg-info")):
         name = "METADATA" if "METADATA" in files else "PKG-INFO"
         if name in files:
             with open(os.path.join(folder, name), encoding="utf-8") as file:
-                said = email.message_from_file(file)
-            found["distributions"].append([said["Name"], said["Version"], folder])
+                metadata = email.message_from_file(file)
+            contents["distributions"].append([metadata["Name"], metadata["Version"], folder])
 if os.path.exists("/var/lib/dpkg/status"):
     with open("/var/lib/dpkg/status", encoding="utf-8") as file:
-        said = [email.message_from_string(it) for it in file.read().split("\\n\\n") if it.strip()]
-    installed = [it for it in said if it["Status"].endswith(" installed")]
-    found["debian"] = [[it["Package"], it["Version"], it["Architecture"]] for it in installed]
-print(json.dumps(found))
+        metadata = [email.message_from_string(it) for it in file.read().split("\\n\\n") if it.strip()]
+    installed = [it for it in metadata if it["Status"].endswith(" installed")]
+    contents["debian"] = [[it["Package"], it["Version"], it["Architecture"]] for it in installed]
+print(json.dumps(contents))
 """
 _NAMESPACE: Final = uuid.UUID("6f1c2f60-6f1e-4b7b-9a43-9a0f4f7c2f3d")  # namespace of the serial numbers
 

@@ -22,7 +22,7 @@ def collect(engine: str, image: str) -> dict[str, str]:
     commit = ask(["git", "rev-parse", "HEAD"])
     changed = "-dirty" if ask(["git", "status", "--porcelain"]) else ""
     base = resolve_base(engine, image)
-    found = {
+    values = {
         "VERSION": version,
         "COMMIT": f"{commit}{changed}",
         "TAG": f"{commit[:12]}{changed}",
@@ -36,7 +36,7 @@ def collect(engine: str, image: str) -> dict[str, str]:
         "BASE_NAME": base["name"],
         "BASE_DIGEST": base["digest"],
     }
-    return found | (model_digests() if image == "serving" else {"MODEL_DIGEST": "", "DATASET_DIGEST": ""})
+    return values | (model_digests() if image == "serving" else {"MODEL_DIGEST": "", "DATASET_DIGEST": ""})
 
 
 def model_digests() -> dict[str, str]:

@@ -227,8 +227,8 @@ def committed(tree: Path, message: str) -> str:
 
 def allow_long_texts(tree: Path) -> None:
     """Raise the limit for comments and strings that longer names made too long, since ruff does not wrap them."""
-    found = call("ruff", "check", "--select=E501", "--exit-zero", "--output-format=concise", str(tree))
-    lengths = [int(it) for it in re.findall(r"Line too long \((\d+) > ", found)]
+    output = call("ruff", "check", "--select=E501", "--exit-zero", "--output-format=concise", str(tree))
+    lengths = [int(it) for it in re.findall(r"Line too long \((\d+) > ", output)]
     if lengths:
         settings = tree / "pyproject.toml"
         root: Any = tomlkit.parse(settings.read_text(encoding="utf-8"))

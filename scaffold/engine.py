@@ -128,11 +128,11 @@ def with_links(text: str, folder: Path, gone: list[Path]) -> str:
         gone: The removed files and folders.
     """
 
-    def led(found: re.Match[str]) -> str:
-        target = Path(os.path.normpath(folder / found[2]))
+    def led(link: re.Match[str]) -> str:
+        target = Path(os.path.normpath(folder / link[2]))
         if not any(target.is_relative_to(it) for it in gone):
-            return found[0]
-        return f"[{'Headworks' if '/' in found[1] else found[1]}]({INDEX})"
+            return link[0]
+        return f"[{'Headworks' if '/' in link[1] else link[1]}]({INDEX})"
 
     lines = [it for it in text.splitlines(keepends=True) if not it.startswith(f"| `{FOLDER.as_posix()}` |")]
     called = "".join(lines).replace(f"uv run --package {ENGINE} ", "uv run --only-group engine ")

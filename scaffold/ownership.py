@@ -36,15 +36,15 @@ def source() -> str:
         RefusedError: There is no `origin`, or it is not on a server.
     """
     remote = call("git", "config", "--default", "", "--get", "remote.origin.url").strip()
-    found = _REMOTE.fullmatch(remote)
-    if found is None:
+    address = _REMOTE.fullmatch(remote)
+    if address is None:
         message = (
             "The packages shall say where their source is, and `origin` is no repository on a server:"
             " `git remote add origin https://github.com/OWNER/NAME.git` first."
         )
         raise RefusedError(message)
-    host = found[1] if remote.startswith("http") else found[1].partition(":")[0]  # the port belongs to ssh
-    return f"https://{host}/{found[2]}"
+    host = address[1] if remote.startswith("http") else address[1].partition(":")[0]  # the port belongs to ssh
+    return f"https://{host}/{address[2]}"
 
 
 def hand_over(tree: Path, owner: str, address: str) -> None:

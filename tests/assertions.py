@@ -121,12 +121,12 @@ def _called(function: Function) -> set[str]:
 def main() -> int:
     """Print the tests that expect nothing, in the repository that is the working folder."""
     try:
-        found = silent_tests(Path.cwd())
+        silent = silent_tests(Path.cwd())
     except AssertionsError as error:
         sys.stderr.write(f"assertions: {error}\n")
         return 2
-    sys.stdout.write("".join(f"{it} asserts nothing\n" for it in found) or "Every test asserts something.\n")
-    return 1 if found else 0
+    sys.stdout.write("".join(f"{it} asserts nothing\n" for it in silent) or "Every test asserts something.\n")
+    return 1 if silent else 0
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def breaches(root: Path, chosen: Sequence[str] = ()) -> list[str]:
     """
     command = ["git", "ls-files", "-z", "--", *chosen]
     names = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, text=True).stdout.split("\0")
-    found = []
+    messages = []
     for name in sorted({*names} - _OWN - {""}):
         file = root / name
         is_text, is_commented = file.suffix in _TEXTS, file.suffix in _COMMENTED or file.name in _COMMENTED_NAMES
@@ -87,8 +87,8 @@ def breaches(root: Path, chosen: Sequence[str] = ()) -> list[str]:
             continue
         text = file.read_text(encoding="utf-8")
         lines = [*_phrases(_blanked(text, file)), *(_of_python(text, name) if file.suffix == ".py" else ())]
-        found += [f"{name}:{line}: {it}" for line, it in sorted(lines)]
-    return found
+        messages += [f"{name}:{line}: {it}" for line, it in sorted(lines)]
+    return messages
 
 
 def _blanked(text: str, file: Path) -> str:
@@ -103,10 +103,10 @@ def _blanked(text: str, file: Path) -> str:
 def _phrases(text: str) -> Iterator[tuple[int, str]]:
     """Yield the line and the description of each phrase."""
     for phrase, better in PHRASES.items():
-        for found in re.finditer(rf"(?i:\b{phrase.replace(' ', _BETWEEN)}\b)", text):
-            if "None" not in found[0]:  # a value of Python
-                shown = " ".join(re.sub(r"[#\"]", " ", found[0]).split())
-                yield text.count("\n", 0, found.start()) + 1, f"`{shown}`: write {better}"
+        for match in re.finditer(rf"(?i:\b{phrase.replace(' ', _BETWEEN)}\b)", text):
+            if "None" not in match[0]:  # a value of Python
+                shown = " ".join(re.sub(r"[#\"]", " ", match[0]).split())
+                yield text.count("\n", 0, match.start()) + 1, f"`{shown}`: write {better}"
 
 
 def _of_python(text: str, name: str) -> Iterator[tuple[int, str]]:
@@ -118,8 +118,8 @@ def _of_python(text: str, name: str) -> Iterator[tuple[int, str]]:
             docstring = ast.get_docstring(node) or ""
             line = node.body[0].lineno if node.body else 1
             for (of, opening), better in OPENINGS.items():
-                if of == kind and not is_test and (found := re.match(opening, docstring)):
-                    yield line, f"`{found[0]} …` of a {kind}: {better}"
+                if of == kind and not is_test and (match := re.match(opening, docstring)):
+                    yield line, f"`{match[0]} …` of a {kind}: {better}"
         named = _name(node)
         for pattern, better in NAMES.items():
             if named and not is_test and re.fullmatch(rf"_*{pattern}", named, flags=re.IGNORECASE):
@@ -143,9 +143,9 @@ def main() -> int:
         epilog="Try it on what you change: `python tests/english.py packages/data docs/gate.md`.",
     )
     parser.add_argument("path", nargs="*", help="files or folders that git tracks; without any, all of them")
-    found = breaches(Path.cwd(), parser.parse_args().path)
-    sys.stdout.write("".join(f"{it}\n" for it in found) or "No phrase or name in the table was found.\n")
-    return 1 if found else 0
+    lines = breaches(Path.cwd(), parser.parse_args().path)
+    sys.stdout.write("".join(f"{it}\n" for it in lines) or "No phrase or name in the table was found.\n")
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":

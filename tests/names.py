@@ -30,20 +30,20 @@ def strangers(root: Path) -> list[str]:
     """Return the names in a repository that are not its own, each in a line with its place."""
     projects = {it.parent: _toml(it)["project"] for it in sorted(root.glob("packages/*/pyproject.toml"))}
     names = {folder.name: project["name"] for folder, project in projects.items()}
-    found = [f"packages/{folder.name}: {it}" for folder in projects for it in _of_package(folder, projects[folder])]
+    problems = [f"packages/{folder.name}: {it}" for folder in projects for it in _of_package(folder, projects[folder])]
     prefixes = {name.removesuffix(f"-{folder}") for folder, name in names.items() if name != folder}
     if len(prefixes) > 1:
-        found.append(f"packages: their names begin with {', '.join(sorted(prefixes))}; they have to have one prefix")
+        problems.append(f"packages: their names begin with {', '.join(sorted(prefixes))}; they have to have one prefix")
     tables = _toml(root / "pyproject.toml")["tool"]
     if strange := set(tables["uv"]["sources"]) ^ set(names.values()):
-        found.append(f"pyproject.toml: [tool.uv.sources] and the packages differ in {', '.join(sorted(strange))}")
+        problems.append(f"pyproject.toml: [tool.uv.sources] and the packages differ in {', '.join(sorted(strange))}")
     groups = _toml(root / "pyproject.toml").get("dependency-groups", {})
     engine = {it[1] for it in map(_WORD.match, map(str, groups.get("engine", ()))) if it}
     if not tables.keys() & ({*names.values()} | engine):
-        found.append("pyproject.toml: neither a package nor the group `engine` fits a table; that is [tool.ENGINE]")
+        problems.append("pyproject.toml: neither a package nor the group `engine` fits a table; that is [tool.ENGINE]")
     extras = {it["name"]: set(it.get("optional-dependencies", {})) for it in projects.values()}
     locked = {it["name"] for it in _toml(root / "uv.lock")["package"]} - extras.keys()
-    return found + [it for file in _pages(root) for it in _of_page(root, file, extras, locked | _KNOWN)]
+    return problems + [it for file in _pages(root) for it in _of_page(root, file, extras, locked | _KNOWN)]
 
 
 def _of_package(folder: Path, project: dict[str, Any]) -> Iterator[str]:
@@ -81,11 +81,11 @@ def _pages(root: Path) -> list[Path]:
 def _of_page(root: Path, file: Path, extras: dict[str, set[str]], known: set[str]) -> Iterator[str]:
     """Yield the install commands in a page whose package is neither ours nor known."""
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-        for found in _INSTALLED.finditer(line):
-            words = [it.strip("'\".,:") for it in _VALUED.sub("", found[1]).split()]
+        for command in _INSTALLED.finditer(line):
+            words = [it.strip("'\".,:") for it in _VALUED.sub("", command[1]).split()]
             for name, extra in (it.groups("") for it in map(_WORD.fullmatch, words) if it):
                 plain = re.sub(r"[-_.]+", "-", name).lower()
-                place = f"{file.relative_to(root).as_posix()}:{number}: `{found[0]}`:"
+                place = f"{file.relative_to(root).as_posix()}:{number}: `{command[0]}`:"
                 if plain not in known | extras.keys():
                     yield f"{place} {name} is neither a package of this repository nor in uv.lock"
                 elif lacking := set(filter(None, extra.split(","))) - extras.get(plain, {extra}):
@@ -99,9 +99,9 @@ def _toml(path: Path) -> dict[str, Any]:
 
 def main() -> int:
     """Print every such name in the repository that is the working folder."""
-    found = strangers(Path.cwd())
-    sys.stdout.write("".join(f"{it}\n" for it in found) or "Every name is the repository's own.\n")
-    return 1 if found else 0
+    problems = strangers(Path.cwd())
+    sys.stdout.write("".join(f"{it}\n" for it in problems) or "Every name is the repository's own.\n")
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ CALLED = re.compile(r"(?:^|\s)headworks(?: --)? (?!headworks\b)([a-z]+)([^`&|#\n
 
 def typed() -> list[tuple[str, str]]:
     """Return each piece of code in the pages with the name of its page."""
-    found = [(path, match) for path in PAGES for match in CODE.finditer(path.read_text(encoding="utf-8"))]
-    return [(str(path.relative_to(ROOT)), match[1] or match[2]) for path, match in found]
+    matches = [(path, match) for path in PAGES for match in CODE.finditer(path.read_text(encoding="utf-8"))]
+    return [(str(path.relative_to(ROOT)), match[1] or match[2]) for path, match in matches]
 
 
 def help_of(command: str) -> str:

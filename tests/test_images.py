@@ -49,8 +49,8 @@ def test_the_first_engine_that_answers_is_taken(
     find: Callable[..., subprocess.CompletedProcess[str]], programs: dict[str, int], engine: str
 ) -> None:
     """Docker before podman before buildah; one that is installed but does not answer is skipped."""
-    found = find(**programs)
-    assert (found.returncode, found.stdout) == (0, f"{engine}\n")
+    done = find(**programs)
+    assert (done.returncode, done.stdout) == (0, f"{engine}\n")
 
 
 def test_no_engine_is_said_on_a_laptop_and_an_error_in_ci(

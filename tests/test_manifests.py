@@ -35,27 +35,27 @@ def pods(path: Path) -> Iterator[dict[str, Any]]:
 
 def test_the_deployment_has_all_that_keeps_it_available() -> None:
     """Deployment, service, autoscaler and disruption budget select the same pods, of which two always run."""
-    found = {it["kind"]: it for it in documents(DOCKER / "kubernetes/serving.yaml")}
-    labels = found["Deployment"]["spec"]["template"]["metadata"]["labels"]
-    assert found["Deployment"]["spec"]["selector"]["matchLabels"] == labels
-    assert found["Service"]["spec"]["selector"] == labels
-    assert found["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
-    scaled = found["HorizontalPodAutoscaler"]["spec"]
-    assert scaled["scaleTargetRef"]["name"] == found["Deployment"]["metadata"]["name"]
-    assert scaled["minReplicas"] > found["PodDisruptionBudget"]["spec"]["minAvailable"]
-    assert "replicas" not in found["Deployment"]["spec"], "would be set back at each apply"
-    kubernetes_validate.validate(found["Deployment"], "1.37", strict=True)
+    kinds = {it["kind"]: it for it in documents(DOCKER / "kubernetes/serving.yaml")}
+    labels = kinds["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert kinds["Deployment"]["spec"]["selector"]["matchLabels"] == labels
+    assert kinds["Service"]["spec"]["selector"] == labels
+    assert kinds["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
+    scaled = kinds["HorizontalPodAutoscaler"]["spec"]
+    assert scaled["scaleTargetRef"]["name"] == kinds["Deployment"]["metadata"]["name"]
+    assert scaled["minReplicas"] > kinds["PodDisruptionBudget"]["spec"]["minAvailable"]
+    assert "replicas" not in kinds["Deployment"]["spec"], "would be set back at each apply"
+    kubernetes_validate.validate(kinds["Deployment"], "1.37", strict=True)
 
 
 def test_the_inference_service_is_one_of_kserve() -> None:
     """Its predictor is a pod, checked by Kubernetes' own schema, plus KServe's fields."""
-    (found,) = documents(DOCKER / "kubernetes/inference-service.yaml")
-    assert (found["apiVersion"], found["kind"]) == ("serving.kserve.io/v1beta1", "InferenceService")
-    assert list(found["spec"]) == ["predictor"]
-    assert {key: type(found["spec"]["predictor"][key]) for key in PREDICTOR} == PREDICTOR
+    (service,) = documents(DOCKER / "kubernetes/inference-service.yaml")
+    assert (service["apiVersion"], service["kind"]) == ("serving.kserve.io/v1beta1", "InferenceService")
+    assert list(service["spec"]) == ["predictor"]
+    assert {key: type(service["spec"]["predictor"][key]) for key in PREDICTOR} == PREDICTOR
     (pod,) = pods(DOCKER / "kubernetes/inference-service.yaml")
     assert [it["name"] for it in pod["containers"]] == ["kserve-container"], "KServe looks for this name"
-    whole = {"apiVersion": "v1", "kind": "Pod", "metadata": found["metadata"], "spec": pod}
+    whole = {"apiVersion": "v1", "kind": "Pod", "metadata": service["metadata"], "spec": pod}
     kubernetes_validate.validate(whole, "1.37", strict=True)
 
 

@@ -45,9 +45,9 @@ def test_a_comment_in_serving_reaches_serving_and_sessions_that_depend_on_every_
     """No session of the data or the model runs for it."""
     changed.replace("packages/serving/src/headworks_serving/_model.py", "import json\n", "import json  # A comment.\n")
     planned = plan(changed)
-    found = reached(planned)
-    assert {"lint", "review", "serve-check", "build(serving)", "typecheck(serving)"} <= found
-    assert not {name for name in found if "(data)" in name or "(model)" in name or "(headworks)" in name}
+    names = reached(planned)
+    assert {"lint", "review", "serve-check", "build(serving)", "typecheck(serving)"} <= names
+    assert not {name for name in names if "(data)" in name or "(model)" in name or "(headworks)" in name}
     assert {name: planned[name]["state"] for name in STAGES} == dict.fromkeys(STAGES, "cached") | {"serve-check": "run"}
 
 

@@ -107,9 +107,9 @@ def browser() -> Iterator[webdriver.Chrome]:
     for it in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-first-run"):
         options.add_argument(it)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    found = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield found
-    found.quit()
+    driven = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield driven
+    driven.quit()
 
 
 def shown(browser: webdriver.Chrome, address: str, width: int, scheme: str) -> dict[str, Any]:
@@ -120,14 +120,14 @@ def shown(browser: webdriver.Chrome, address: str, width: int, scheme: str) -> d
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     browser.get(address)
-    found: dict[str, Any] = browser.execute_script(ASKED)
-    return found
+    measured: dict[str, Any] = browser.execute_script(ASKED)
+    return measured
 
 
 def logged(browser: webdriver.Chrome, kind: str) -> list[dict[str, Any]]:
     """Return the browser's log since the last call."""
-    found: list[dict[str, Any]] = browser.get_log(kind)  # type: ignore[no-untyped-call]  # selenium has no types here
-    return found
+    entries: list[dict[str, Any]] = browser.get_log(kind)  # type: ignore[no-untyped-call]  # selenium has no types here
+    return entries
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -136,13 +136,13 @@ def test_the_page_fits_and_is_silent(browser: webdriver.Chrome, address: str, wi
     """Nothing is wider than the window, the browser logs no problem, and no other server gets a request."""
     for kind in ("browser", "performance"):
         logged(browser, kind)
-    found = shown(browser, address, width, scheme)
-    assert found["wide"] == []
-    assert found["window"] == width
-    assert found["page"] <= width
-    assert found["broken"] == 0
-    assert len(found["drawn"]) == 34
-    assert all(it > 0 for it in found["drawn"])
+    measured = shown(browser, address, width, scheme)
+    assert measured["wide"] == []
+    assert measured["window"] == width
+    assert measured["page"] <= width
+    assert measured["broken"] == 0
+    assert len(measured["drawn"]) == 34
+    assert all(it > 0 for it in measured["drawn"])
     assert logged(browser, "browser") == []
     events = [json.loads(it["message"])["message"] for it in logged(browser, "performance")]
     sent = [it["params"]["request"]["url"] for it in events if it["method"] == "Network.requestWillBeSent"]
@@ -152,8 +152,8 @@ def test_the_page_fits_and_is_silent(browser: webdriver.Chrome, address: str, wi
 def test_light_and_dark_are_legible(browser: webdriver.Chrome, address: str) -> None:
     """Every text has a contrast to its background of at least 4.5 to 1, as WCAG 2.2 demands for small letters."""
     for scheme in ("light", "dark"):
-        found = shown(browser, address, 1280, scheme)
-        assert contrast(found["ink"], found["back"]) >= 7
+        measured = shown(browser, address, 1280, scheme)
+        assert contrast(measured["ink"], measured["back"]) >= 7
         pairs = browser.execute_script(
             "return [...document.querySelectorAll('.badge, h1, th, a, summary, td.less, td.more, dt')].map(it => ["
             "getComputedStyle(it).color, (it.closest('.badge, header') ? getComputedStyle(it.closest('.badge, header'))"

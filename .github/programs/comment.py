@@ -29,9 +29,9 @@ _MAX_PAGES: Final = 30
 def pages(github: GitHub, path: str, **query: str) -> Iterator[dict[str, Any]]:
     """Yield the entries of a list of GitHub, page by page."""
     for page in range(1, _MAX_PAGES):
-        found = github.call("GET", path, None, per_page="100", page=str(page), **query)
-        yield from found
-        if not found:
+        entries = github.call("GET", path, None, per_page="100", page=str(page), **query)
+        yield from entries
+        if not entries:
             return
 
 
@@ -40,8 +40,8 @@ def pull_requests(github: GitHub, run: dict[str, Any]) -> list[int]:
     fork = run["head_repository"]  # null where it has been deleted
     query = {"head": f"{fork['owner']['login']}:{run['head_branch']}"} if fork and fork["owner"] else {}
     head = (run["head_branch"], run["head_sha"])
-    found = pages(github, "pulls", state="open", **query)
-    return [int(it["number"]) for it in found if (it["head"]["ref"], it["head"]["sha"]) == head]
+    candidates = pages(github, "pulls", state="open", **query)
+    return [int(it["number"]) for it in candidates if (it["head"]["ref"], it["head"]["sha"]) == head]
 
 
 def known_comment(github: GitHub, number: int) -> int | None:

@@ -47,19 +47,19 @@ def own_names(repository: str) -> dict[str, set[str]]:
     Raises:
         NotOursError: A package does not name the repository as its source.
     """
-    found = {}
+    named = {}
     for file in sorted(Path("packages").glob("*/pyproject.toml")):
         project = read_toml(file)["project"]
         if PRIVATE in project.get("classifiers", ()):
             continue
-        found[project["name"]] = {plain(it) for it in project.get("urls", {}).values()}
-        if plain(repository) not in found[project["name"]]:
+        named[project["name"]] = {plain(it) for it in project.get("urls", {}).values()}
+        if plain(repository) not in named[project["name"]]:
             message = (
                 f'{file} does not say whose {project["name"]} is: write `urls.Source = "{repository}"` under [project],'
                 f" or, where another repository publishes it, the classifier `{PRIVATE}`. `nox -s adopt` does both."
             )
             raise NotOursError(message)
-    return found
+    return named
 
 
 def plain(address: str) -> str:
@@ -74,8 +74,8 @@ def index() -> str:
         NotOursError: No setting says which index it is.
     """
     settings = read_toml("pyproject.toml").get("tool", {}).get("uv", {})
-    if found := os.environ.get("UV_PUBLISH_CHECK_URL") or settings.get("check-url"):
-        return str(found)
+    if configured := os.environ.get("UV_PUBLISH_CHECK_URL") or settings.get("check-url"):
+        return str(configured)
     if os.environ.get("UV_PUBLISH_URL") or settings.get("publish-url"):
         message = "Packages are published to an index of your own: say in UV_PUBLISH_CHECK_URL where it lists them."
         raise NotOursError(message)
@@ -181,11 +181,11 @@ def main() -> int:
     try:
         server, repository = (os.environ.get(it, "") for it in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY"))
         names, base = own_names(f"{server}/{repository}"), index()
-        found = [check(name, own, base) for name, own in names.items()]
+        results = [check(name, own, base) for name, own in names.items()]
     except (OSError, NotOursError) as error:
         sys.stderr.write(f"names: error: {error}\n")
         return 1
-    sys.stdout.write("".join(f"{it}\n" for it in found))
+    sys.stdout.write("".join(f"{it}\n" for it in results))
     return 0
 
 

@@ -75,8 +75,8 @@ def report(text: str) -> None:
     body = f"{text}\n`headworks explain SESSION` lists what its digest covers. Found by [this run]({url})."
     github = GitHub()
     # The newest hundred are enough: no other issue has this title, and such an issue is not left open for long.
-    found = github.call("GET", "issues", state="open", labels="miss", per_page="100")
-    number = next((it["number"] for it in found if it["title"] == TITLE), None)
+    issues = github.call("GET", "issues", state="open", labels="miss", per_page="100")
+    number = next((it["number"] for it in issues if it["title"] == TITLE), None)
     if number is None:
         github.call("POST", "issues", {"title": TITLE, "body": body, "labels": ["miss"]})
     else:

@@ -47,12 +47,12 @@ def push(registry: str, platform: str, folder: Path) -> None:
         raise PushError(message)
     name, _, tag = f"{registry.lower()}/{record['tags'][0].rpartition('/')[2]}".rpartition(":")
     docker("tag", record["id"], f"{name}:{tag}-{platform}")
-    found = _DIGEST.findall(docker("push", f"{name}:{tag}-{platform}"))
-    if not found:
+    digests = _DIGEST.findall(docker("push", f"{name}:{tag}-{platform}"))
+    if not digests:
         message = f"The registry did not say which digest {name}:{tag}-{platform} has. Push again."
         raise PushError(message)
     folder.mkdir(parents=True, exist_ok=True)
-    about = {"name": name, "tag": tag, "digest": found[-1], "platform": platform}
+    about = {"name": name, "tag": tag, "digest": digests[-1], "platform": platform}
     (folder / f"{platform}.json").write_text(json.dumps(about), encoding="utf-8")
     shutil.copy(RECORD / "sbom.cdx.json", folder / f"{platform}.cdx.json")
 

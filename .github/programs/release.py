@@ -28,13 +28,13 @@ def notes(tag: str, version: str, changelog: str) -> str:
     if tag != f"v{version}":
         message = f"The tag {tag} is not v{version}, which VERSION says. Tag the commit that changes VERSION."
         raise ReleaseError(message)
-    found = re.search(
+    section = re.search(
         rf"^## \[?{re.escape(version)}\]?[^\n]*\n(.*?)(?=^## |\Z)", changelog, flags=re.MULTILINE | re.DOTALL
     )
-    if found is None or not found[1].strip():
+    if section is None or not section[1].strip():
         message = f"CHANGELOG.md says nothing below a heading `## {version}`. Rename `## Unreleased`, with the date."
         raise ReleaseError(message)
-    return found[1].strip() + "\n"
+    return section[1].strip() + "\n"
 
 
 def card(model: Path, metrics: dict[str, Any]) -> str:

@@ -55,8 +55,8 @@ class Container:
 
     def inspect(self) -> dict[str, Any]:
         """Return the container's properties, as the engine reports them."""
-        found: list[dict[str, Any]] = json.loads(_call(self.engine, "container", "inspect", self.id))
-        return found[0]
+        properties: list[dict[str, Any]] = json.loads(_call(self.engine, "container", "inspect", self.id))
+        return properties[0]
 
     def health(self) -> str:
         """Return the result of the engine's health checks: starting, healthy or unhealthy."""
@@ -68,9 +68,9 @@ class Container:
     def wait_for(self, health: str) -> None:
         """Wait until the health is as given; fail the test if that takes too long."""
         end = time.monotonic() + SECONDS
-        while (found := self.health()) != health:
+        while (current := self.health()) != health:
             if time.monotonic() > end:
-                pytest.fail(f"the container is {found}, not {health}, after {SECONDS:g} s:\n{self.logs()}")
+                pytest.fail(f"the container is {current}, not {health}, after {SECONDS:g} s:\n{self.logs()}")
             time.sleep(0.1)
 
     def run(self, *command: str, text: str | None = None) -> str:
@@ -111,8 +111,8 @@ def record(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Return the record of the image that the test module is named after."""
     kind = Path(request.node.items[0].path).stem.removeprefix("test_")
     path = ROOT / "artifacts/build-images" / kind / "image.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
 
 
 @pytest.fixture(scope="session")
@@ -132,8 +132,8 @@ def image(request: pytest.FixtureRequest, record: dict[str, Any]) -> str:
 @pytest.fixture(scope="session")
 def inspected(engine: str, image: str) -> dict[str, Any]:
     """Return the properties of the image under test, as the engine reports them."""
-    found: list[dict[str, Any]] = json.loads(_call(engine, "image", "inspect", image))
-    return found[0]
+    images: list[dict[str, Any]] = json.loads(_call(engine, "image", "inspect", image))
+    return images[0]
 
 
 @pytest.fixture(scope="module")

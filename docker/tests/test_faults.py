@@ -74,9 +74,9 @@ FAULTS = {
 def sound() -> dict[str, str]:
     """Return the names of the image to break and of its base, and the version of torch in uv.lock."""
     path = ROOT / "artifacts/build-images/serving/image.json"
-    found = json.loads(path.read_text(encoding="utf-8"))
-    torch = found["variables"]["TORCH_VERSION"]
-    return {"image": found["tags"][-1], "base": found["base"]["name"], "torch": torch}
+    record = json.loads(path.read_text(encoding="utf-8"))
+    torch = record["variables"]["TORCH_VERSION"]
+    return {"image": record["tags"][-1], "base": record["base"]["name"], "torch": torch}
 
 
 @pytest.fixture

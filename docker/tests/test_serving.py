@@ -34,32 +34,32 @@ PACKAGES = {"torch", "nvidia", "triton", "pip", "ensurepip", "headworks", "headw
 SECRETS = re.compile(r"\.env|\.netrc|\.pypirc|\.npmrc|id_(rsa|dsa|ecdsa|ed25519)|credentials|.*\.(pem|key|p12|pfx)")
 CERTIFICATES = re.compile(r"^/etc/ssl/certs/|/certifi/cacert\.pem$")
 CACHES = re.compile(r"/\.cache/|^/var/(cache|lib/apt/lists)/.|^(/var)?/tmp/.")
-found = {"setuid": [], "programs": [], "packages": [], "secrets": [], "caches": [], "git": [], "writable": []}
+unwanted = {"setuid": [], "programs": [], "packages": [], "secrets": [], "caches": [], "git": [], "writable": []}
 for folder, folders, files in os.walk("/"):
     if folder == "/":
         folders[:] = [it for it in folders if it not in {"proc", "sys", "dev"}]
     if ".git" in folders + files:
-        found["git"].append(folder)
+        unwanted["git"].append(folder)
     if os.path.basename(folder) in PACKAGES and "__init__.py" in files:
-        found["packages"].append(folder)
+        unwanted["packages"].append(folder)
     for name in files:
         path = os.path.join(folder, name)
         mode = os.lstat(path).st_mode
         if mode & (stat.S_ISUID | stat.S_ISGID):
-            found["setuid"].append(path)
+            unwanted["setuid"].append(path)
         if name in PROGRAMS and os.access(path, os.X_OK):
-            found["programs"].append(path)
+            unwanted["programs"].append(path)
         if CACHES.search(path):
-            found["caches"].append(path)
+            unwanted["caches"].append(path)
         if stat.S_ISREG(mode) and mode & stat.S_IWOTH:
-            found["writable"].append(path)
+            unwanted["writable"].append(path)
         if not stat.S_ISREG(mode) or os.path.getsize(path) > 1_000_000:
             continue
         with open(path, "rb") as file:
             key = re.search(rb"^-----BEGIN [A-Z ]*PRIVATE KEY-----\s", file.read(), re.MULTILINE)
         if key or (SECRETS.fullmatch(name) and not CERTIFICATES.search(path)):
-            found["secrets"].append(path)
-print(json.dumps(found))
+            unwanted["secrets"].append(path)
+print(json.dumps(unwanted))
 """
 
 
@@ -80,7 +80,7 @@ def address(engine: str, call: Call, start: Start) -> str:
 
 
 @pytest.fixture(scope="module")
-def found(engine: str, image: str, call: Call) -> dict[str, list[str]]:
+def unwanted(engine: str, image: str, call: Call) -> dict[str, list[str]]:
     """Return the files in the image that should not be there, by kind."""
     paths: dict[str, list[str]] = json.loads(
         call(engine, "run", "--rm", "--network=none", "--user=0", "--entrypoint=python", image, "-c", WALK)
@@ -176,9 +176,9 @@ def test_nothing_can_be_written(confined: Container) -> None:
 
 
 @pytest.mark.parametrize("kind", ["setuid", "programs", "packages", "secrets", "caches", "git", "writable"])
-def test_it_holds_nothing_that_a_server_does_not_need(found: dict[str, list[str]], kind: str) -> None:
+def test_it_holds_nothing_that_a_server_does_not_need(unwanted: dict[str, list[str]], kind: str) -> None:
     """Nothing runs as another user; no installer, compiler, torch, secret, cache or history is inside."""
-    assert found[kind] == []
+    assert unwanted[kind] == []
 
 
 def test_nothing_secret_is_in_its_record(engine: str, image: str, call: Call, inspected: dict[str, Any]) -> None:

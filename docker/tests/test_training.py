@@ -37,8 +37,8 @@ def confined(start: Start) -> Container:
 def dataset(confined: Container) -> dict[str, Any]:
     """Build the dataset inside, with the command of the session, and return its dataset.json."""
     confined.run("python", "-m", "headworks_data", "build", "artifacts/dataset", "--config=packages/data/dataset.toml")
-    found: dict[str, Any] = json.loads(confined.run("cat", "artifacts/dataset/dataset.json"))
-    return found
+    description: dict[str, Any] = json.loads(confined.run("cat", "artifacts/dataset/dataset.json"))
+    return description
 
 
 def test_it_builds_the_dataset_of_the_pipeline(dataset: dict[str, Any]) -> None:

@@ -160,14 +160,14 @@ class Campaign:
 def problems_of(fault: Fault, outcomes: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return each difference between the sessions that turned red and those that have to."""
     red = {name: it for name, it in outcomes.items() if it["status"] in RED}
-    found = [f"NOT NOTICED by {name}" for name in fault.red if name not in red]
+    problems = [f"NOT NOTICED by {name}" for name in fault.red if name not in red]
     unclear = {name: it for name, it in outcomes.items() if it["status"] in UNCLEAR and name not in fault.red}
     for name, outcome in (red | unclear).items():
         if name not in fault.red:
-            found.append(f"{name} {outcome['status']} as well, which the table does not say:\n{_tail(outcome)}")
+            problems.append(f"{name} {outcome['status']} as well, which the table does not say:\n{_tail(outcome)}")
         elif _plain(fault.red[name]) not in _plain(f"{outcome['note']}\n{_log(outcome)}"):
-            found.append(f"{name} {outcome['status']}, and did not say {fault.red[name]!r}:\n{_tail(outcome)}")
-    return found
+            problems.append(f"{name} {outcome['status']}, and did not say {fault.red[name]!r}:\n{_tail(outcome)}")
+    return problems
 
 
 def _plain(text: str) -> str:

@@ -32,10 +32,10 @@ class _Parser:
 
     def value(self) -> object:
         """Return the value of the whole expression."""
-        found = self._either()
+        result = self._either()
         if self._tokens:
             raise ExpressionError(self._tokens[0])
-        return found
+        return result
 
     def _next(self, *expected: str) -> str:
         """Take and return the next token if it is one of those expected, else an empty string."""
@@ -44,49 +44,49 @@ class _Parser:
         return ""
 
     def _either(self) -> object:
-        found = self._both()
+        result = self._both()
         while self._next("||"):
             other = self._both()
-            found = found if is_true(found) else other
-        return found
+            result = result if is_true(result) else other
+        return result
 
     def _both(self) -> object:
-        found = self._compared()
+        result = self._compared()
         while self._next("&&"):
             other = self._compared()
-            found = other if is_true(found) else found
-        return found
+            result = other if is_true(result) else result
+        return result
 
     def _compared(self) -> object:
-        found = self._negated()
+        result = self._negated()
         while operator := self._next("==", "!="):
-            found = _are_equal(found, self._negated()) == (operator == "==")
-        return found
+            result = _are_equal(result, self._negated()) == (operator == "==")
+        return result
 
     def _negated(self) -> object:
         return not is_true(self._negated()) if self._next("!") else self._reached()
 
     def _reached(self) -> object:
         """Return a value with all accesses after it applied: `.name`, `.*`, `[index]`."""
-        found = self._simple()
+        result = self._simple()
         while mark := self._next(".", "["):
             if mark == "[":
-                found = _member(found, self._either())
+                result = _member(result, self._either())
                 self._expect("]")
             elif self._next("*"):
-                found = [*(found.values() if isinstance(found, dict) else found)]  # type: ignore[misc]
+                result = [*(result.values() if isinstance(result, dict) else result)]  # type: ignore[misc]
                 self._expect(".")
                 name = self._tokens.pop(0)
-                found = [_member(it, name) for it in found]
+                result = [_member(it, name) for it in result]
             else:
-                found = _member(found, self._tokens.pop(0))
-        return found
+                result = _member(result, self._tokens.pop(0))
+        return result
 
     def _simple(self) -> object:
         if self._next("("):
-            found = self._either()
+            result = self._either()
             self._expect(")")
-            return found
+            return result
         token = self._tokens.pop(0)
         if token.startswith("'"):
             return token[1:-1].replace("''", "'")
@@ -112,15 +112,15 @@ class _Parser:
 
 def _tokens(text: str) -> list[str]:
     """Return the tokens of an expression."""
-    found, place = [], 0
+    tokens, place = [], 0
     text = text.rstrip()
     while place < len(text):
         match = _TOKEN.match(text, place)
         if match is None:
             raise ExpressionError(text[place:])
-        found.append(match[1])
+        tokens.append(match[1])
         place = match.end()
-    return found
+    return tokens
 
 
 def is_true(value: object) -> bool:

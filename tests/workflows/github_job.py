@@ -138,12 +138,12 @@ class Job:
         """Copy the newest cache whose key begins with one of the given keys into the workspace."""
         caches = self._caches(given)
         starts = [given["key"], *str(given.get("restore-keys", "")).split()]
-        found = [it for start in starts for it in sorted(caches.glob(f"{start}*"), key=_age)]
-        if found:
+        matches = [it for start in starts for it in sorted(caches.glob(f"{start}*"), key=_age)]
+        if matches:
             target = self.workspace / given["path"]
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(found[0], target)
-            outputs["cache-matched-key"] = found[0].name
+            shutil.copy(matches[0], target)
+            outputs["cache-matched-key"] = matches[0].name
         return True
 
     def save(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
@@ -159,9 +159,9 @@ class Job:
         target.mkdir(parents=True, exist_ok=True)
         patterns = str(given["path"]).split()
         ignored = {it for pattern in patterns if pattern[0] == "!" for it in self.workspace.glob(pattern[1:])}
-        found = [it for pattern in patterns if pattern[0] != "!" for it in self.workspace.glob(pattern)]
-        root = found[0] if len(found) == 1 and found[0].is_dir() else self.workspace / Path(patterns[0]).parent
-        files = {it for path in found for it in (path.rglob("*") if path.is_dir() else [path]) if it.is_file()}
+        paths = [it for pattern in patterns if pattern[0] != "!" for it in self.workspace.glob(pattern)]
+        root = paths[0] if len(paths) == 1 and paths[0].is_dir() else self.workspace / Path(patterns[0]).parent
+        files = {it for path in paths for it in (path.rglob("*") if path.is_dir() else [path]) if it.is_file()}
         for file in files - ignored:
             kept = target / file.relative_to(root)
             kept.parent.mkdir(parents=True, exist_ok=True)
@@ -171,8 +171,8 @@ class Job:
     def download(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
         """Copy the files of artifacts into the workspace; an artifact that is named has to exist."""
         artifacts = self.run.place / "artifacts"
-        found = sorted(artifacts.glob(given["pattern"])) if "pattern" in given else [artifacts / given["name"]]
-        for folder in found:
+        folders = sorted(artifacts.glob(given["pattern"])) if "pattern" in given else [artifacts / given["name"]]
+        for folder in folders:
             if not folder.is_dir():
                 return False
             shutil.copytree(folder, self.workspace / given["path"], dirs_exist_ok=True)

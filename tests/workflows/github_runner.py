@@ -114,10 +114,10 @@ class Run:
         if not condition(job.get("if", "success()"), contexts, status):
             self.results[name] = "cancelled" if self.is_cancelled else "skipped"
             return
-        found = [
+        results = [
             Job(self, name, number, job, contexts | it).execute() for number, it in enumerate(_legs(job, contexts))
         ]
-        self.results[name] = next(it for it in _RESULTS if it in found)
+        self.results[name] = next(it for it in _RESULTS if it in results)
 
 
 def _legs(job: Mapping[str, Any], contexts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

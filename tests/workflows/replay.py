@@ -37,23 +37,23 @@ def propose(repository: Hosted, case: Case, **settings: object) -> Run:
 
 def counted(run: Run) -> tuple[int, int]:
     """Return how many sessions the job `required` counted, and how many of these verdicts cover."""
-    found = _COUNTED.search(run.summary)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+    counts = _COUNTED.search(run.summary)
+    return (int(counts[1]), int(counts[2])) if counts else (0, 0)
 
 
 def ran(run: Run) -> set[str]:
     """Return the names of the sessions that ran and passed."""
-    found = re.search(r"^  ran: (.*)$", run.summary, flags=re.MULTILINE)
-    return set(found[1].split(", ")) if found else set()
+    line = re.search(r"^  ran: (.*)$", run.summary, flags=re.MULTILINE)
+    return set(line[1].split(", ")) if line else set()
 
 
 def unexpected(run: Run, case: Case) -> list[str]:
     """Return each difference between a run and its case, in a line."""
     skipped = {name for name, result in run.results.items() if result == "skipped"}
-    found = [f"`required` is {run.results['required']}"] if run.is_mergeable != case.is_mergeable else []
-    found += [f"{it} ran" for it in sorted(ran(run) - case.runs)]
-    found += [f"{it} did not run and pass" for it in sorted(case.runs - ran(run))]
-    return found + [f"the job {it} is {run.results[it]}" for it in sorted(skipped ^ case.skipped)]
+    differences = [f"`required` is {run.results['required']}"] if run.is_mergeable != case.is_mergeable else []
+    differences += [f"{it} ran" for it in sorted(ran(run) - case.runs)]
+    differences += [f"{it} did not run and pass" for it in sorted(case.runs - ran(run))]
+    return differences + [f"the job {it} is {run.results[it]}" for it in sorted(skipped ^ case.skipped)]
 
 
 def _names(sessions: Iterable[str]) -> str:
@@ -83,8 +83,8 @@ def with_rows(text: str, title: str, order: Sequence[str], rows: Mapping[str, st
         rows: The new rows by their changes.
     """
     head = "\n".join((_HEAD[0].format(title), _HEAD[1]))
-    before, found, rest = text.partition(head)
-    if not found:
+    before, mark, rest = text.partition(head)
+    if not mark:
         before = f"{text}\n"
     lines = rest.removeprefix("\n").split("\n")
     old = lines[: next(number for number, line in enumerate([*lines, ""]) if not line.startswith("|"))]

@@ -72,10 +72,10 @@ class ThisRepository(Hosted):
         file = self.origin / "noxfile.py"
         text = file.read_text(encoding="utf-8")
         for function in functions:
-            found = re.search(rf"@nox\.session(\(.*\))?(?=\n(?:@\w+\n)*def {function.replace('-', '_')}\()", text)
-            if found is None:
+            decorator = re.search(rf"@nox\.session(\(.*\))?(?=\n(?:@\w+\n)*def {function.replace('-', '_')}\()", text)
+            if decorator is None:
                 message = f"noxfile.py has no session {function!r} that could be left out."
                 raise ValueError(message)
-            given = f"{found[1][1:-1]}, " if found[1] else ""
-            text = f"{text[: found.start()]}@nox.session({given}default=False){text[found.end() :]}"
+            given = f"{decorator[1][1:-1]}, " if decorator[1] else ""
+            text = f"{text[: decorator.start()]}@nox.session({given}default=False){text[decorator.end() :]}"
         file.write_text(text, encoding="utf-8")

@@ -39,10 +39,10 @@ class Server(LocalServer):
         self.is_cut = False
 
 
-def page(found: list[dict[str, Any]], query: dict[str, str]) -> list[dict[str, Any]]:
+def page(entries: list[dict[str, Any]], query: dict[str, str]) -> list[dict[str, Any]]:
     """Return the page of a list that is asked for."""
     start = (int(query["page"]) - 1) * int(query["per_page"])
-    return found[start : start + int(query["per_page"])]
+    return entries[start : start + int(query["per_page"])]
 
 
 class Request(Handler):
@@ -58,21 +58,21 @@ class Request(Handler):
         query = {key: its[0] for key, its in parse_qs(place.query).items()}
         content = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
         path = place.path.removeprefix(REPOSITORY)
-        found: object = {}
+        answer: object = {}
         if self.command == "GET" and path == "/pulls":
             assert query["state"] == "open"
-            found = page(self.server.pulls if query.get("head", "stranger:main") == "stranger:main" else [], query)
+            answer = page(self.server.pulls if query.get("head", "stranger:main") == "stranger:main" else [], query)
         elif self.command == "GET" and path in {"/issues/7/comments", "/issues/8/comments"}:
-            found = page(self.server.comments if "/7/" in path else [], query)
+            answer = page(self.server.comments if "/7/" in path else [], query)
         elif self.command == "POST" and path == "/issues/8/comments":
-            found = {}
+            answer = {}
         elif self.command == "POST" and path == "/issues/7/comments":
             self.server.comments.append(content | {"id": 1000, "user": {"type": "Bot"}})
         elif self.command == "PATCH" and path == "/issues/comments/1000":
             self.server.comments[-1] |= content
         else:
             self.server.is_down = True
-        body = json.dumps(found).encode()[: 5 if self.server.is_cut else None]
+        body = json.dumps(answer).encode()[: 5 if self.server.is_cut else None]
         self.reply(503 if self.server.is_down else 200, body)
 
 

@@ -47,8 +47,8 @@ def test_a_failure_that_a_verdict_covered_is_a_miss(status: str, code: int, rate
     # No server listens there: the issue cannot be opened, which is reported and changes nothing else.
     github = {"GITHUB_API_URL": "http://127.0.0.1:9", "GITHUB_REPOSITORY": "a/b", "GITHUB_TOKEN": "x"}
     github |= {"GITHUB_SERVER_URL": "", "GITHUB_RUN_ID": "1", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
-    found, output = run(tmp_path, "misses", "plan.json", "proof", **github)
-    assert found == code
+    exit_code, output = run(tmp_path, "misses", "plan.json", "proof", **github)
+    assert exit_code == code
     assert f"2 sessions that verdicts covered were run all the same; {code} failed.\nMiss rate: {rate}" in output
     assert ("- `a`" in output) == ("GitHub did not take the issue" in output) == bool(code)
     assert (tmp_path / "summary").read_text().startswith("2 sessions")
@@ -91,8 +91,8 @@ def test_a_night_that_compared_nothing_is_red(
     query = "/repos/a/b/actions/workflows/ci.yml/runs?branch=main&event=push&status=success"
     environ = github(query if passed is not None else "/", {"total_count": passed})
     environ |= {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")} | ({} if verdicts is None else {"VERDICTS": verdicts})
-    found, output = run(tmp_path, "misses", "plan.json", "proof", **environ)
-    assert (found, output.count("\n")) == (code, 1)
+    exit_code, output = run(tmp_path, "misses", "plan.json", "proof", **environ)
+    assert (exit_code, output.count("\n")) == (code, 1)
     assert part in output
     assert (tmp_path / "summary").read_text() == output
 

@@ -283,8 +283,8 @@ def test_a_planted_fault_is_found(fault: str, copy: Path, sessions: set[str]) ->
     """The message names it."""
     name, old, new, part = FAULTS[fault]
     plant(copy / name, old, new)
-    found = breaches(copy, listed_sessions(copy) if name == "noxfile.py" else sessions)
-    assert part in "\n".join(found)
+    problems = breaches(copy, listed_sessions(copy) if name == "noxfile.py" else sessions)
+    assert part in "\n".join(problems)
 
 
 def test_the_program_prints_every_breach(

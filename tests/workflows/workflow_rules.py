@@ -129,10 +129,10 @@ def _of_engine(job: Mapping[str, Any]) -> Iterator[str]:
     """Yield calls that would use the engine of another commit, on a runner that keeps its environments."""
     is_installed = False
     for step in job.get("steps", ()):
-        for found in _ENGINE.finditer(str(step.get("run", ""))):
-            if found[1] and not is_installed:
-                yield f"`{found[0].strip()}` may find the engine of another commit: leave out -R in the first call"
-            is_installed |= not found[1] and "if" not in step
+        for call in _ENGINE.finditer(str(step.get("run", ""))):
+            if call[1] and not is_installed:
+                yield f"`{call[0].strip()}` may find the engine of another commit: leave out -R in the first call"
+            is_installed |= not call[1] and "if" not in step
 
 
 def _of_comments(text: str) -> Iterator[str]:
@@ -201,8 +201,8 @@ def _of_caches(workflows: Mapping[str, Workflow]) -> Iterator[str]:
     caches: dict[str, list[tuple[str, Mapping[str, Any]]]] = {"restore": [], "save": []}
     for name, workflow in workflows.items():
         for step in (step for job in workflow["jobs"].values() for step in job.get("steps", ())):
-            if found := re.match(r"actions/cache/(restore|save)@", str(step.get("uses", ""))):
-                caches[found[1]].append((name, step["with"]))
+            if action := re.match(r"actions/cache/(restore|save)@", str(step.get("uses", ""))):
+                caches[action[1]].append((name, step["with"]))
     for name, given in caches["restore"]:
         for start in str(given.get("restore-keys", given["key"])).split("\n"):
             if not any(it["path"] == given["path"] and it["key"].startswith(start.strip()) for _, it in caches["save"]):
