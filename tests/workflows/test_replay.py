@@ -39,6 +39,18 @@ def test_a_change_passes_if_it_is_proven(change: str, monorepo: SmallMonorepo) -
         assert counted(run) == (10, 10 - len(case.runs))
 
 
+def test_a_damaged_cache_of_main_is_a_miss(monorepo: SmallMonorepo) -> None:
+    """It holds up no pull request: every session runs, and a warning says why."""
+    (folder,) = (monorepo.folder / "caches").iterdir()
+    newest = folder / "verdicts-damaged"
+    newest.write_bytes(b"not a bundle")
+    run = monorepo.propose({})
+    newest.unlink()
+    assert run.is_mergeable, run.log
+    assert len(ran(run)) == 10
+    assert "headworks: warning: The bundle artifacts/proof/plan.tar was refused" in run.log
+
+
 def test_without_always_a_red_change_would_pass(monorepo: SmallMonorepo, tmp_path: Path) -> None:
     """The runner here follows GitHub's rules: a required job that is skipped counts as passed."""
     workflow = tmp_path / "ci.yml"
