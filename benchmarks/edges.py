@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from peers import PEERS, QUIET, warm
-from speed import program, seed
+from speed import HERE, program, seed
 from workspaces import commit, graph, module, reached, write
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def output_of(command: list[str], root: Path) -> str:
 
 def headworks(root: Path) -> set[str]:
     """Return the packages whose tests headworks would run."""
-    plan = json.loads(output_of([program(), "plan", "--format", "json"], root))
+    plan = json.loads(output_of([program(HERE), "plan", "--format", "json"], root))
     names = (it["name"] for it in plan["sessions"] if it["state"] == "run")
     return {name[len("tests(") : -1] for name in names if name.startswith("tests(")}
 

@@ -4,10 +4,12 @@ Every command is a whole process in a generated workspace, warmed by earlier one
 so that all get the same share of whatever else the machine does. Run it as
 
     python benchmarks/speed.py [--sizes 10 100 1000] [--rounds N] [--npm NODE_MODULES] [--dvc ENVIRONMENT]
+        [--other ENVIRONMENT]
 
 in an environment with headworks and nox, with headworks's wheel and not an editable install, and its modules compiled
 (`uv pip install --compile-bytecode`). NODE_MODULES is where `npm install turbo nx @moonrepo/cli` left its packages,
-ENVIRONMENT a virtual environment with dvc. Without them only headworks, git and the interpreter are measured.
+ENVIRONMENT a virtual environment with dvc, or with another version of headworks. Without them only headworks, git and
+the interpreter are measured.
 
 It prints a Markdown table: the least and the median wall time and the least processor time, children included, in
 milliseconds, and the least wall time as a multiple of that of `headworks run`. A tool whose first run takes longer than
@@ -44,11 +46,19 @@ _LONG = 30.0  # seconds that all rounds of one command may take
 
 
 class Command(NamedTuple):
-    """A command to be timed: its name in the table, its folder and its arguments."""
+    """A command to be timed.
+
+    Attributes:
+        name: Its name in the table.
+        folder: The workspace.
+        arguments: The program and its arguments.
+        changed: A file that is edited before each call; None where nothing is.
+    """
 
     name: str
     folder: Path
     arguments: list[str]
+    changed: Path | None = None
 
 
 class Time(NamedTuple):
@@ -58,16 +68,24 @@ class Time(NamedTuple):
     processor: float
 
 
-def program() -> str:
-    """Return the headworks of this environment."""
-    return str(Path(sys.executable).with_name("headworks"))
+def program(environment: Path) -> str:
+    """Return the headworks of an environment."""
+    return str(environment / "headworks")
+
+
+HERE = Path(sys.executable).parent
+
+
+def store(root: Path) -> Path:
+    """Return the store of a workspace."""
+    return root.with_name(f"{root.name}-store")
 
 
 def seed(root: Path) -> None:
     """Make verdicts for every session of a workspace; sessions with outputs are run."""
-    subprocess.run([program(), "run", *_STAGES], cwd=root, check=True, stdout=subprocess.DEVNULL)
-    store = Store.default(root)
-    plan = headworks.plan(root, store=store)
+    subprocess.run([program(HERE), "run", *_STAGES], cwd=root, check=True, stdout=subprocess.DEVNULL)
+    verdicts = Store.default(root)
+    plan = headworks.plan(root, store=verdicts)
     for planned in plan.of("run"):
         digest = plan.digester.digest(planned.session, {})
         verdict = Verdict(
@@ -81,7 +99,7 @@ def seed(root: Path) -> None:
             outputs={},
             components={},
         )
-        store.record(verdict, root)
+        verdicts.record(verdict, root)
 
 
 def settle(root: Path) -> None:
@@ -90,25 +108,44 @@ def settle(root: Path) -> None:
     subprocess.run(["git", "status"], cwd=root, check=True, stdout=subprocess.DEVNULL)
 
 
-def ours(folder: Path, number: int) -> list[Command]:
-    """Make a workspace in which every session is covered, and return the commands to time in it."""
-    root = folder / f"headworks-{number}"
+def ours(folder: Path, number: int, environment: Path, title: str) -> list[Command]:
+    """Make a workspace in which nothing is to be done, and return what is timed in it.
+
+    Args:
+        folder: Where to make it.
+        number: How many packages it has.
+        environment: The folder with the programs of the headworks that is timed.
+        title: What to call that in the table.
+    """
+    root = folder / f"{title}-{number}"
     root.mkdir()
     write(root, graph(number))
     commit(root)
-    os.environ["HEADWORKS_STORE"] = str(folder / f"store-{number}")
-    seed(root)
+    environ = os.environ | {"HEADWORKS_STORE": str(store(root))}
+    subprocess.run([environment / "python", __file__, "--seed", root], check=True, env=environ)
     settle(root)
-    said = subprocess.run([program(), "run"], cwd=root, check=True, capture_output=True, text=True).stdout
+    start = [program(environment), "run"]
+    for _ in range(3):  # the first one writes down what later ones only read
+        time.sleep(_YOUNG)
+        said = subprocess.run(start, cwd=root, check=True, capture_output=True, text=True, env=environ).stdout
     if f"{number + len(_STAGES):,} covered by earlier verdicts;" not in said:
         message = f"The second run of headworks ran something:\n{said[-1000:]}"
         raise SystemExit(message)
+    plan = [program(environment), "plan"]
+    changed = min(root.glob("packages/*/src/*/*.py"))
+    return [
+        Command(f"{title} plan", root, plan),
+        Command(f"{title} run", root, start),
+        Command(f"{title} plan, after a change", root, plan, changed),
+    ]
+
+
+def basics(root: Path) -> list[Command]:
+    """Return what is timed for comparison in a workspace: the interpreter, and git."""
     return [
         Command("python -c pass", root, [sys.executable, "-c", "pass"]),
         Command("git ls-files -s", root, ["git", "ls-files", "-s"]),
         Command("git status", root, ["git", "status"]),
-        Command("headworks plan", root, [program(), "plan"]),
-        Command("headworks run", root, [program(), "run"]),
     ]
 
 
@@ -131,8 +168,11 @@ def theirs(folder: Path, number: int, places: dict[str, Path], limit: float) -> 
 def once(command: Command) -> Time:
     """Return the time of one process."""
     null = subprocess.DEVNULL
+    if command.changed is not None:
+        command.changed.write_text(f"# changed at {time.time_ns()}\n{command.changed.read_text()}")
+    environ = os.environ | {"HEADWORKS_STORE": str(store(command.folder))}
     before, begin = _used(), time.perf_counter()
-    subprocess.run(command.arguments, cwd=command.folder, check=True, stdout=null, stderr=null)
+    subprocess.run(command.arguments, cwd=command.folder, check=True, stdout=null, stderr=null, env=environ)
     wall = time.perf_counter() - begin
     return Time(wall * 1000, (_used() - before) * 1000)
 
@@ -144,7 +184,12 @@ def _used() -> float:
 
 
 def measure(commands: list[Command], rounds: int) -> dict[str, list[Time]]:
-    """Return the times of each command, one for each round in which it ran."""
+    """Return the times of each command, one for each round in which it ran; those after changes come last."""
+    still = [it for it in commands if it.changed is None]
+    return _measured(still, rounds) | _measured([it for it in commands if it not in still], rounds)
+
+
+def _measured(commands: list[Command], rounds: int) -> dict[str, list[Time]]:
     first = {it.name: once(it).wall for it in commands}
     turns = {name: max(3, min(rounds, int(_LONG * 1000 / wall))) for name, wall in first.items()}
     taken: dict[str, list[Time]] = {name: [] for name in first}
@@ -176,7 +221,12 @@ def main() -> None:
     parser.add_argument("--dvc", type=Path, help="a virtual environment with dvc")
     parser.add_argument("--tools", nargs="+", default=list(PEERS), choices=list(PEERS), help="those to compare with")
     parser.add_argument("--limit", type=float, default=120, help="seconds that the first run of a tool may take")
+    parser.add_argument("--other", type=Path, help="a virtual environment with another version of headworks and nox")
+    parser.add_argument("--seed", type=Path, help=argparse.SUPPRESS)
     settings = parser.parse_args()
+    if settings.seed:
+        seed(settings.seed)
+        return
     os.environ.update(QUIET)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each start compiles all modules that were not compiled
     found = {name: settings.dvc if name == "dvc" else settings.npm for name in settings.tools}
@@ -192,7 +242,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         for number in settings.sizes:
             commands, slow = theirs(Path(name), number, places, settings.limit)
-            table(number, measure([*ours(Path(name), number), *commands], settings.rounds), slow, settings.limit)
+            commands += ours(Path(name), number, HERE, "headworks")
+            if settings.other:
+                commands += ours(Path(name), number, settings.other.absolute() / "bin", "other")
+            commands += basics(commands[-1].folder)
+            table(number, measure(commands, settings.rounds), slow, settings.limit)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ def play(number: int, seed: int) -> tuple[int, str, Round]:
     chance = random.Random(f"{seed} {number}")  # noqa: S311  # no secret is made of it
     found = SPECIAL[kind](campaign, chance, turn) if kind in SPECIAL else campaign.mutate(kind, chance, turn)
     campaign.reset()
+    found.recalled, campaign.recalled = campaign.recalled, 0
     return number, kind, found
 
 
@@ -90,6 +91,7 @@ def main() -> int:
                 sys.stderr.write(f"\r{len(rounds)} of {len(numbers)} changes, {missed} missed")
     sys.stderr.write("\n")
     sys.stdout.write(f"{table(rounds)}\n\n{len(rounds)} changes, seed {settings.seed}, {missed} sessions missed, ")
+    sys.stdout.write(f"{sum(it.recalled for _, it in rounds)} answers given again, ")
     sys.stdout.write(f"{time.monotonic() - begin:.0f} s\n")
     return 1 if missed else 0
 

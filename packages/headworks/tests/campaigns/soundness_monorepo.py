@@ -327,6 +327,13 @@ class Monorepo:
             text=True,
         )
 
+    def recalled(self, *arguments: str, environ: dict[str, str]) -> str | None:
+        """Return the answer to a command that is remembered and still right, or None where it would be made anew."""
+        code = "import sys; from headworks._quick.answers import recall; sys.exit(recall(sys.argv[1:]) is None)"
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, cwd=self.root, env=environ, capture_output=True, text=True, check=False)
+        return None if done.returncode else done.stdout
+
     def notes(self, session: str) -> str:
         """Return what a session noted when it last ran."""
         with contextlib.suppress(FileNotFoundError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 import time
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 WATCHED = "tests(solo)"
 FILE = "packages/solo/tests/test_number.py"
 PATIENCE = 60.0  # seconds
+SETTLED = 2.5  # seconds after which a change to a file shows in its times
+PLAN = ("plan", "--format", "json")
 # Of these sessions, none of which takes long, the first declares SEED.
 FORCED = ["train", "docs", "check(package='solo')"]
 VARIABLES = [
@@ -40,6 +43,7 @@ class Round:
         changed: The sessions that truly changed.
         missed: The sessions that changed and were not planned, each with what is different.
         refused: Why there is no plan; empty where there is one.
+        recalled: How many answers were given again.
     """
 
     said: str
@@ -47,6 +51,7 @@ class Round:
     changed: set[str] = dataclasses.field(default_factory=set)
     missed: dict[str, str] = dataclasses.field(default_factory=dict)
     refused: str = ""
+    recalled: int = 0
 
 
 class Campaign:
@@ -64,7 +69,14 @@ class Campaign:
             raise SystemExit(message)
         self.before = found
         self.seen: dict[tuple[str, str], tuple[str, str]] = {}
+        self.recalled = 0
         self.reset()
+        time.sleep(SETTLED)
+        for _ in range(3):
+            self.planned()
+        if not self.recalled:
+            message = "No answer is remembered, so that none can be compared."
+            raise SystemExit(message)
 
     def run(self, *arguments: str, environ: dict[str, str] | None = None) -> str:
         """Let `headworks run` go to its end, and return what it writes."""
@@ -85,8 +97,21 @@ class Campaign:
         if plan.sessions != again.sessions:  # which comes from what the first one remembered
             message = f"What is remembered is not what was found:\n{plan.sessions}\n{again.sessions}"
             raise SystemExit(message)
+        self.compare({it.session.name: (it.state, it.digest) for it in plan.sessions}, environ)
         self.digests = {it.session.name: it.digest or "" for it in plan.sessions}
         return {it.session.name: it.digest or "" for it in plan.sessions if it.state != "cached"}
+
+    def compare(self, planned: dict[str, tuple[str, str | None]], environ: dict[str, str]) -> None:
+        """Compare a plan with the answer that the command remembers, or have it remember this one."""
+        answer = self.monorepo.recalled(*PLAN, environ=environ)
+        if answer is None:
+            self.monorepo.headworks(*PLAN, environ=environ).communicate()
+            return
+        self.recalled += 1
+        found = {it["name"]: (it["state"], it["digest"]) for it in json.loads(answer)["sessions"]}
+        if found != planned:
+            message = f"The answer that is remembered is not what is found:\n{found}\n{planned}"
+            raise SystemExit(message)
 
     def mutate(self, kind: str, chance: random.Random, turn: int) -> Round:
         """Make a change, plan, and compare the plan with what every session then truly reads."""
