@@ -15,6 +15,7 @@ import headworks
 from headworks._gate.measurements import measurements_of
 from headworks._metrics.condition import parse_condition
 from headworks._metrics.file import read_predictions
+from headworks._metrics.metrics import METRICS, Metric
 from headworks._metrics.pair import is_asked_the_same
 from headworks._metrics.rows import row_sums
 from headworks._project.gate_table import gate_settings
@@ -93,6 +94,18 @@ def test_a_model_that_is_no_worse_passes() -> None:
     assert -0.03 < finding.interval.low < finding.estimate < finding.interval.high
     assert finding.mcnemar == pytest.approx(2 * 0.5**5)
     assert [it.outcome for it in result.conditions[1].findings] == ["passes"] * 3
+
+
+def test_a_row_of_the_table_is_all_that_a_metric_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Conditions name it, models are judged by it, and a bound that every model reaches is a mistake."""
+    error_rate = Metric(sums=lambda rows: rows.mean(1 - rows.is_right.astype(float), mistake=1), most=1)
+    monkeypatch.setitem(METRICS, "error_rate", error_rate)
+    base = Model()
+    assert judged(base.worse(0.004), base, "error_rate <= base.error_rate + 0.05").outcome == "passes"
+    failed = judged(base.worse(0.1), base, 'slice["stroke=thin"].error_rate <= base.error_rate + 0.01')
+    assert (failed.outcome, only(failed).method) == ("fails", "bootstrap")
+    with pytest.raises(ConfigurationError, match="error_rate lies between 0 and 1"):
+        judged(base, base, "error_rate <= 1")
 
 
 def test_a_model_that_is_ten_points_worse_fails_by_its_metric() -> None:

@@ -34,7 +34,7 @@ _CONFIG = "pyproject.toml"
 
 
 def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
-    """Declare what can be asked for."""
+    """Declare the arguments of the command."""
     parser.add_argument("--candidate", action="append", metavar="[NAME=]FILE", help="its predictions, for a name")
     parser.add_argument("--baseline", action="append", metavar="[NAME=]FILE", help="those of the base")
     parser.add_argument("--candidate-measurements", metavar="FILE", help="JSON with latencies and sizes")

@@ -35,7 +35,7 @@ _LACKING = {"missing": "has not run", "outdated": "was judged by other condition
 
 
 def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
-    """Declare what can be asked for."""
+    """Declare the arguments of the command."""
     parser.add_argument("model", metavar="MODEL", help="its file, or alias:NAME for the one that an alias points to")
     parser.add_argument("--to", required=True, metavar="ALIAS", help="an alias of the table, as in production")
 
@@ -103,8 +103,8 @@ def _refuse_lacking(proven: Sequence[Evidence], what: str) -> None:
 def _model(store: Store, given: str) -> tuple[str, str]:
     """Return the SHA-256 and the name of a model's file."""
     if given.startswith("alias:"):
-        found = current(store, given.removeprefix("alias:"))
-        return found.content, found.file
+        move = current(store, given.removeprefix("alias:"))
+        return move.content, move.file
     try:
         return hash_file(Path(given))[0], os.path.basename(given)
     except OSError as error:

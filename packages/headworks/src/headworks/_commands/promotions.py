@@ -18,7 +18,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
-    """Declare what can be asked for."""
+    """Declare the arguments of the command."""
     parser.add_argument("--path", metavar="ALIAS", help="only the file of the model that an alias points to")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
 
@@ -30,14 +30,14 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
         sys.stdout.write(f"{_path(store, arguments.path)}\n")  # for `$(...)`, as it is
         return 0
     all_moves = {alias: moves(store, alias) for alias in aliases(store)}
-    found = sorted((it for its in all_moves.values() for it in its if it is not None), key=lambda it: it.when)
+    listed = sorted((it for its in all_moves.values() for it in its if it is not None), key=lambda it: it.when)
     damaged = [(alias, entry) for alias, its in all_moves.items() for entry, it in enumerate(its, 1) if it is None]
     if arguments.format == "json":
-        data = [vars(it) | {"evidence": list(it.evidence)} for it in found]
+        data = [vars(it) | {"evidence": list(it.evidence)} for it in listed]
         lost = [{"alias": alias, "entry": entry} for alias, entry in damaged]
         say(json.dumps({"format": 1, "promotions": data, "damaged": lost}, indent=2))
         return 0
-    lines = [line for it in found for line in _lines(it)]
+    lines = [line for it in listed for line in _lines(it)]
     lines += [f"{alias}: entry {entry} is damaged, so that nothing says what it did" for alias, entry in damaged]
     say(text_of(lines or [f"Nothing was promoted in {store.root}."]))
     return 0
@@ -49,25 +49,23 @@ def _path(store: Store, alias: str) -> str:
     Raises:
         StoreError: It is missing or damaged.
     """
-    found = current(store, alias)
-    if not is_held(store, found.content):
+    move = current(store, alias)
+    if not is_held(store, move.content):
         message = (
-            f"The model {found.content[:12]} of {alias} is missing or damaged in {store.root}."
+            f"The model {move.content[:12]} of {alias} is missing or damaged in {store.root}."
             f" Put it back with `headworks store import`, or go back with `headworks rollback {alias}`."
         )
         raise StoreError(message)
-    return str(store.blobs.path(found.content))
+    return str(store.blobs.path(move.content))
 
 
 def _lines(it: Move) -> list[str]:
     """Return the lines about one move."""
-    said = [_said(row["check"], row["state"], row["when"], row.get("note", "")) for row in it.evidence]
+    said = []
+    for row in it.evidence:
+        when, note = row["when"], row.get("note", "")
+        said.append(f"{row['check']} {row['state']}{f' on {when[:10]}' if when else ''}{f' ({note})' if note else ''}")
     return [
         f"{it.when[:19]}  {it.alias}  {it.content[:12]}  {it.file}  {it.action} by {it.by}",
         f"    {', '.join(said)}",
     ]
-
-
-def _said(check: str, state: str, when: str, note: str) -> str:
-    """Return the evidence of one check as text."""
-    return f"{check} {state}" + (f" on {when[:10]}" if when else "") + (f" ({note})" if note else "")

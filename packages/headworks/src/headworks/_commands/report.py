@@ -19,7 +19,7 @@ _FOLDER = os.path.join("artifacts", "report")
 
 
 def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
-    """Declare what can be asked for."""
+    """Declare the arguments of the command."""
     parser.add_argument("--output", default=_FOLDER, metavar="DIR", help="where report.md and report.html are written")
     parser.add_argument("--base", metavar="REF", help="compare with where HEAD parted from this revision")
     parser.add_argument("--gate", default="", metavar="FILE", help="what `headworks gate --format json` wrote")

@@ -13,12 +13,12 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
-    """Declare what can be asked for."""
+    """Declare the arguments of the command."""
     parser.add_argument("alias", metavar="ALIAS", help="an alias, as in production")
 
 
 def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
     """Move it back and say so."""
-    found = roll_back(Store.default(), arguments.alias, by=who(), when=now())
-    say(text_of([f"{arguments.alias} is {found.content[:12]} ({found.file}) again"]))
+    move = roll_back(Store.default(), arguments.alias, by=who(), when=now())
+    say(text_of([f"{arguments.alias} is {move.content[:12]} ({move.file}) again"]))
     return 0

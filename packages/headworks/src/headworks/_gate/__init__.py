@@ -1,1 +1,1 @@
-"""The gate: is a candidate model no worse than its base, on what, and how sure is that?"""
+"""The gate: judges a candidate model against its base, with stated certainty."""

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from headworks._gate.result import Finding, GateResult, Judged
+    from headworks._gate.result import Finding, GateResult
 
 __all__ = ["as_json"]
 
@@ -19,23 +19,22 @@ def as_json(result: GateResult) -> str:
         "format": _FORM,
         "outcome": result.outcome,
         "reliability": result.reliability,
-        "conditions": [_condition(it) for it in result.conditions],
+        "conditions": [
+            {
+                "name": it.name,
+                "condition": it.condition.text,
+                "on": it.on or None,
+                "outcome": it.outcome,
+                "found": it.found,
+                "findings": [_finding(finding) for finding in it.findings],
+            }
+            for it in result.conditions
+        ],
         "comparisons": [vars(it) for it in result.comparisons],
         "notes": result.notes,
         "unjudged": result.unjudged,
     }
     return json.dumps(data, indent=2) + "\n"
-
-
-def _condition(judged: Judged) -> dict[str, Any]:
-    return {
-        "name": judged.name,
-        "condition": judged.condition.text,
-        "on": judged.on or None,
-        "outcome": judged.outcome,
-        "found": judged.found,
-        "findings": [_finding(it) for it in judged.findings],
-    }
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

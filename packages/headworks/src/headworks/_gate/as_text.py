@@ -9,9 +9,9 @@ from headworks._lines import text_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from headworks._gate.result import Finding, GateResult, Judged
+    from headworks._gate.result import ConditionResult, Finding, GateResult
 
-__all__ = ["as_text"]
+__all__ = ["as_text", "number_text"]
 
 _METHODS = {
     "bootstrap": "paired bootstrap",
@@ -57,7 +57,7 @@ def _headline(result: GateResult) -> str:
     return f"gate {'fails' if result.outcome == 'fails' else 'cannot tell'}: {'; '.join(due)}"
 
 
-def _condition(judged: Judged, reliability: float) -> Iterator[str]:
+def _condition(judged: ConditionResult, reliability: float) -> Iterator[str]:
     mapped = "" if judged.outcome == judged.found else f" (which the table has count as: {judged.outcome})"
     named = f"{judged.name}: " if judged.name != judged.condition.text else ""
     yield f"{named}{judged.condition.text}{f', on {judged.on}' if judged.on else ''}: {judged.found}{mapped}"
@@ -75,22 +75,22 @@ def _finding(finding: Finding, factor: float, reliability: float) -> Iterator[st
         yield counts
     for whose, seeds in (("candidate", finding.seeds), ("base", finding.base_seeds)):
         if seeds:
-            yield f"seeds of the {whose}: {' '.join(map(_number, seeds))}"
+            yield f"seeds of the {whose}: {' '.join(map(number_text, seeds))}"
     if finding.seed_error:
         yield f"seeds add a standard error of {finding.seed_error:.2g}"
 
 
 def _values(finding: Finding, factor: float, reliability: float) -> str:
     """Return estimates, with interval and bound."""
-    values = f"candidate {_number(finding.candidate)}"
+    values = f"candidate {number_text(finding.candidate)}"
     if finding.base is not None:
         difference = "difference" if factor == 1 else f"candidate - {factor:g} * base"
-        values += f", base {_number(finding.base)}, {difference} {_number(finding.estimate, '+')}"
+        values += f", base {number_text(finding.base)}, {difference} {number_text(finding.estimate, '+')}"
     how = _METHODS[finding.method]
     if finding.interval is not None and finding.method != "identical":
-        ends = f"{_number(finding.interval.low, '+')} to {_number(finding.interval.high, '+')}"
+        ends = f"{number_text(finding.interval.low, '+')} to {number_text(finding.interval.high, '+')}"
         how = f"{how} {ends}, each end at {reliability:.4g}"
-    return f"{values} ({how}); bound {_number(finding.bound, '+')}"
+    return f"{values} ({how}); bound {number_text(finding.bound, '+')}"
 
 
 def _counts(finding: Finding) -> Iterator[str]:
@@ -113,6 +113,6 @@ def _counts(finding: Finding) -> Iterator[str]:
             yield "measure it more often"
 
 
-def _number(value: float, sign: str = "") -> str:
+def number_text(value: float, sign: str = "") -> str:
     """Return a number with four decimals, fewer where it is large."""
     return f"{value:{sign}.4f}" if abs(value) < 100 else f"{value:{sign},.0f}"  # noqa: PLR2004  # a percentage at most

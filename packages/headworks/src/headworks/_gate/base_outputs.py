@@ -34,11 +34,11 @@ class NoBaseError(CannotDecideError):
     """There is nothing to compare with.
 
     Attributes:
-        reason: why, without what could be done.
+        reason: why, without advice.
     """
 
     def __init__(self, reason: str) -> None:
-        """Add to the reason what to do where there never was a base."""
+        """Add to the reason the way to a first base."""
         super().__init__(f"{reason} {_FIRST}")
         self.reason = reason
 
@@ -86,19 +86,16 @@ class StoredOutputs:
         outputs: dict[str, Mapping[str, str]] = {}
         for name in self.chain(session):
             verdict = self._store.verdict(tree.digest(self._sessions[name], outputs).value)
-            left = self._uncached(self._sessions[name], tree) if verdict is None else verdict.outputs
-            if left is None:
+            if verdict is not None:
+                outputs[name] = verdict.outputs
+            elif self._sessions[name].uncached and tree is self.now:
+                # It always runs, and so has no verdict: its outputs in the work tree stand for themselves.
+                left = self._store.outputs(self.now.snapshot.repository.root)
+                contents = {path: left.content(path) for path in self._sessions[name].outputs}
+                outputs[name] = {path: content for path, content in contents.items() if content is not None}
+            else:
                 return None
-            outputs[name] = left
         return verdict
-
-    def _uncached(self, session: Session, tree: Digester) -> dict[str, str] | None:
-        """Return the outputs in the work tree of a session that always runs, and so has no verdict; None for others."""
-        if not session.uncached or tree is not self.now:
-            return None
-        outputs = self._store.outputs(self.now.snapshot.repository.root)
-        contents = {path: outputs.content(path) for path in session.outputs}
-        return {path: content for path, content in contents.items() if content is not None}
 
     def restored(self, session: Session) -> str:
         """Return the folder that a session's outputs were restored into; empty where the store lacks them."""
@@ -120,11 +117,11 @@ class BaseOutputs:
     Attributes:
         base: the base.
         notes: the origin of the outputs, for people.
-        unproven: files of the work tree that were read, and of which no verdict says who wrote them.
+        unproven: files of the work tree that were read, and whose origin no verdict proves.
     """
 
     def __init__(self, now: Digester, store: Store, folder: str, base: GateBase, say: Callable[[str], None]) -> None:
-        """Take what the outputs of a base come from.
+        """Find and make nothing yet.
 
         Args:
             now: The digester of the work tree.

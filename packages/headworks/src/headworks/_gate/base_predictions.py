@@ -110,7 +110,7 @@ class BasePredictions:
             message = "The dataset has changed, and [tool.headworks.gate] names no `model` that could predict its rows."
             raise ConfigurationError(message)
         how = self._settings.predict[name]
-        # A command writes what it writes for the work tree, ONNX Runtime a table.
+        # A command writes the same format as for the work tree, ONNX Runtime Parquet.
         ending = ".parquet" if isinstance(how, str) else os.path.splitext(self._settings.predictions[name])[1]
         out = os.path.join(self._folder, f"predicted-{name}{ending}")
         if isinstance(how, str) and self._outputs.is_output(how):

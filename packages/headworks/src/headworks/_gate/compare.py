@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from headworks._gate.judge import decided, judge
 from headworks._gate.measurements import judge_measurement
-from headworks._gate.result import Comparison, GateResult, Judged, together
+from headworks._gate.result import Comparison, ConditionResult, GateResult, together
 from headworks._metrics.file import read_predictions
 from headworks._metrics.pair import few
 from headworks._metrics.predictions import pair as paired
@@ -137,7 +137,9 @@ def judge_all(
         worst = together([finding.outcome for finding in findings])
         outcome = it.cannot_tell if worst == "cannot tell" else worst
         judged.append(
-            Judged(name=it.name, condition=it.condition, on=on, findings=tuple(findings), found=worst, outcome=outcome)
+            ConditionResult(
+                name=it.name, condition=it.condition, on=on, findings=tuple(findings), found=worst, outcome=outcome
+            )
         )
     return GateResult(
         outcome=together([it.outcome for it in judged]),

@@ -69,9 +69,12 @@ def judge(
         mine = candidate.take(rows)
         theirs = base.take(rows) if base is not None and condition.is_relative else None
         _check_missing(part, mine)
+        # A share of independent rows, trained once, needs no draws.
+        is_exact = condition.factor in {0, 1} and subject.definition.is_share and mine.errors is None
+        is_exact &= all(side.groups is None and len(side.seeds) == 1 for side in (mine, theirs) if side is not None)
         if is_same and condition.is_relative:
             findings.append(_identical(part, mine))
-        elif _is_independent_share(part, mine, theirs):
+        elif is_exact:
             findings.append(_share(part, mine, theirs, error=error, count=len(subjects)))
         else:
             findings.append(_drawn(part, mine, theirs, error=error, draws=max(draws, _draws(error, len(subjects)))))
@@ -131,16 +134,6 @@ def _identical(condition: Condition, candidate: Predictions) -> Finding:
         rows=len(candidate.ids),
         wins=changed_rows,
         losses=changed_rows,
-    )
-
-
-def _is_independent_share(condition: Condition, candidate: Predictions, base: Predictions | None) -> bool:
-    """Tell whether a metric is a share of independent rows, trained once, so that no draws are needed."""
-    sides = [candidate] if base is None else [candidate, base]
-    return (
-        condition.factor in {0, 1}
-        and condition.subject.definition.is_share
-        and all(it.groups is None and len(it.seeds) == 1 and it.errors is None for it in sides)
     )
 
 

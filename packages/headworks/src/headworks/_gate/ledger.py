@@ -72,39 +72,31 @@ def charge(
     _take(journal, remote, test_set)
     known: list[bool] = []
 
-    def entry(found: list[Entry | None]) -> Entry | None:
-        known[:] = [any(it is not None and it.get("model") == model for it in found)]
+    def entry(entries: list[Entry | None]) -> Entry | None:
+        known[:] = [any(it is not None and it.get("model") == model for it in entries)]
         if known[0]:
             return None
-        if len(found) >= budget:
+        if len(entries) >= budget:
             raise CannotDecideError(_spent(test_set, budget))
         return {
             "test_set": test_set,
             "model": model,
             "conditions": list(conditions),
-            "step": len(found) + 1,
+            "step": len(entries) + 1,
             "when": when,
         }
 
     added = journal.append(entry)
     if added is not None and remote is not None and remote.writes:
-        remote.write(_name(test_set, model), seal_entry(added), what="The ledger")
+        # By the name of its model, so that two runs never write the same entry.
+        remote.write(f"ledger/{test_set}/{model}", seal_entry(added), what="The ledger")
         _take(journal, remote, test_set)
     entries = journal.entries()
     if len(entries) > budget:  # whatever their times say, since clocks differ
         raise CannotDecideError(_spent(test_set, budget))
-    return Charge(step=_step(entries, model), budget=budget, is_new=not known[0])
-
-
-def _step(entries: list[Entry | None], model: str) -> int:
-    """Return the number of a model by the time at which it asked; entries that are damaged come first."""
     times = sorted((str(it.get("when")), str(it.get("model"))) for it in entries if it is not None)
-    return 1 + entries.count(None) + [name for _, name in times].index(model)
-
-
-def _name(test_set: str, model: str) -> str:
-    """Return the name of an entry in a remote store, which is that of its model: two runs never write another."""
-    return f"ledger/{test_set}/{model}"
+    step = 1 + entries.count(None) + [name for _, name in times].index(model)  # damaged entries come first
+    return Charge(step=step, budget=budget, is_new=not known[0])
 
 
 def _take(journal: Journal, remote: Remote | None, test_set: str) -> None:

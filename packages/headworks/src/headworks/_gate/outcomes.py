@@ -81,7 +81,7 @@ class Outcomes:
             return f"nothing is recorded for a promotion: {doubt}"
         entry = {
             "outcome": result.outcome,
-            "base": self._outputs.base.commit if _is_relative(result) else "",
+            "base": self._outputs.base.commit if result.is_relative else "",
             "conditions": [
                 {"condition": it.condition.text, "on": it.on, "outcome": it.outcome} for it in result.conditions
             ],
@@ -106,13 +106,9 @@ class Outcomes:
 
     def _is_base(self, result: GateResult, model: str) -> bool:
         """Tell whether a model was compared with nothing but itself."""
-        if not _is_relative(result):
+        if not result.is_relative:
             return False
         if not self._firsts:  # which may be its own, whatever model the base has
             with contextlib.suppress(NoBaseError):
                 return hash_file(Path(self._outputs.find(self._settings.model)))[0] == model
         return all(it.is_same for it in result.comparisons if it.base)
-
-
-def _is_relative(result: GateResult) -> bool:
-    return any(it.condition.is_relative for it in result.conditions)

@@ -202,7 +202,7 @@ class _Gating:
         return Compared(candidate=mine, pair=shared)
 
     def _check_predicted(self, name: str, ids: NDArray[np.str_], known: NDArray[np.str_]) -> None:
-        """Refuse rows of the dataset that nobody predicted, of which neither labels nor slices are known."""
+        """Refuse rows of the dataset that neither model predicted: neither their labels nor their slices are known."""
         if lacking := ids[~np.isin(ids, known)].tolist():
             message = (
                 f"{self._settings.predictions[name]} has no prediction for {len(lacking):,} rows of the dataset that"
@@ -262,6 +262,6 @@ class _Gating:
         """Return the files of the work tree that conditions about measurements read."""
         settings = self._settings
         names = {it.condition.subject.metric for it in conditions if it.condition.subject.is_measurement}
-        # A model that is named is measured here; all else, and the size of one that is not, is in the file.
+        # The size of a model that the table names is measured here; everything else is in the file.
         files = {settings.model if it == SIZE and settings.model else settings.measurements for it in names}
         return files - {""}

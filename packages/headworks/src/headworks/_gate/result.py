@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Method = Literal["identical", "score", "exact", "bootstrap", "measured", "t"]
 
-__all__ = ["Comparison", "Finding", "GateResult", "Judged", "together"]
+__all__ = ["Comparison", "ConditionResult", "Finding", "GateResult", "together"]
 
 _EXIT_CODES = {"passes": 0, "fails": 1, "cannot tell": 3}
 
@@ -34,8 +34,8 @@ class Finding:
         estimate: candidate - factor * base, which has to lie above or below the bound.
         bound: the condition's offset.
         interval: where the true value of the estimate lies, each end with the stated reliability; None without any.
-        p_passes: the chance of what was seen if the condition did not hold, adjusted over slices.
-        p_fails: the chance of what was seen if it held, adjusted over slices.
+        p_passes: the p-value of the test that the condition is violated, adjusted over slices.
+        p_fails: the p-value of the test that it is met, adjusted over slices.
         rows: how many rows were judged; 0 for a measurement.
         wins: rows that only the candidate has right; None where no rows are right or wrong.
         losses: rows that only the base has right.
@@ -67,7 +67,7 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class ConditionResult:
     """A condition with its outcome.
 
     Attributes:
@@ -131,10 +131,15 @@ class GateResult:
 
     outcome: Outcome
     reliability: float
-    conditions: tuple[Judged, ...]
+    conditions: tuple[ConditionResult, ...]
     comparisons: tuple[Comparison, ...]
     notes: tuple[str, ...]
     unjudged: tuple[str, ...] = ()
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether any condition was judged by the base."""
+        return any(it.condition.is_relative for it in self.conditions)
 
     @property
     def exit_code(self) -> int:

@@ -80,7 +80,7 @@ def rows_at_hand(
         files: Files of predictions by name; one stands for all. One that is not there yet says nothing.
         settings: How files are read.
     """
-    # Where somebody says how many rows there are, no file has to be read, which takes NumPy and Arrow.
+    # Imported here, since --rows reads no file and so needs neither NumPy nor Arrow.
     from headworks._metrics.file import read_predictions
     from headworks._metrics.subjects import rows_of, subjects_of
 
@@ -113,22 +113,19 @@ def _lines(needed: RowsNeeded, settings: GateSettings) -> Iterator[str]:
         yield f"where they disagree on {settings.disagreement:g} of the rows: {_both(needed.bennett)} (Bennett)"
     if needed.score is not None:
         yield f"to pass one that is as good, 9 times in 10, if they disagree as much: {needed.score:,} (score test)"
-    if needed.at_hand is None:
+    rows = needed.at_hand
+    if rows is None:
         yield "how many there are is not known: run the stage that predicts, or say --rows"
+    elif needed.hoeffding is None:
+        yield f"there are {rows:,}: judged as it comes"
+    elif rows >= min(needed.hoeffding[1], (needed.bennett or needed.hoeffding)[1]):
+        yield f"there are {rows:,}: enough for the whole budget"
+    elif rows >= (needed.score or needed.hoeffding[0]):
+        yield f"there are {rows:,}: enough for one model, not for the budget"
     else:
-        yield f"there are {needed.at_hand:,}: {_enough_for(needed, needed.at_hand)}"
+        yield f"there are {rows:,}: not enough: widen the margin, or judge on more rows, as by cross-fitting"
 
 
 def _both(sizes: tuple[int, int]) -> str:
     """Return the rows for one model and for the budget."""
     return f"{sizes[0]:,} and {sizes[1]:,}"
-
-
-def _enough_for(needed: RowsNeeded, rows: int) -> str:
-    if needed.hoeffding is None:
-        return "judged as it comes"
-    if rows >= min(needed.hoeffding[1], (needed.bennett or needed.hoeffding)[1]):
-        return "enough for the whole budget"
-    if rows >= (needed.score or needed.hoeffding[0]):
-        return "enough for one model, not for the budget"
-    return "not enough: widen the margin, or judge on more rows, as by cross-fitting"

@@ -56,8 +56,8 @@ class Columns:
             if not self.has(name):
                 self.refuse(f"there is no column {name!r}.{suggestion(name, self.names)}")
         for name in whole:
-            if types.is_string(self._table[name].type) and (self.texts(name) == "").any():
-                self._refuse_missing(name, int(np.argmax(self.texts(name) == "")))
+            if types.is_string(self._table[name].type):
+                self._refuse_missing(name, self.texts(name) == "")
 
     def is_missing(self, name: str) -> NDArray[np.bool_]:
         """Return which rows have no value, or one that is no number, (rows,)."""
@@ -76,8 +76,8 @@ class Columns:
             column = self._table[name].combine_chunks()
             if types.is_floating(column.type) and missing is not None:
                 column = compute.if_else(compute.is_nan(column), None, column)
-            if column.null_count and missing is None:
-                self._refuse_nulls(name, column)
+            if missing is None:
+                self._refuse_missing(name, column.is_null().to_numpy(zero_copy_only=False))
             if types.is_floating(column.type):
                 try:
                     column = column.cast(pa.int64())
@@ -97,8 +97,8 @@ class Columns:
             missing: The rows that may have none, and are NaN, (rows,).
         """
         column = self._table[name].combine_chunks()
-        if column.null_count and missing is None:
-            self._refuse_nulls(name, column)
+        if missing is None:
+            self._refuse_missing(name, column.is_null().to_numpy(zero_copy_only=False))
         values: NDArray[np.float64] = self._cast(name, column, pa.float64()).to_numpy(zero_copy_only=False)
         values = values if missing is None else np.where(missing, np.nan, values)
         for is_wrong, said in (
@@ -122,7 +122,7 @@ class Columns:
     def lists(self, name: str, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return a column of lists of one length, (rows, length); NaN in the rows that may have none, (rows,)."""
         column = self._table[name].combine_chunks()
-        if not _is_list(column.type):
+        if not any(check(column.type) for check in (types.is_list, types.is_large_list, types.is_fixed_size_list)):
             self.refuse(f"the column {name!r} has {column.type}; it has to have lists of numbers")
         column = column.filter(pa.array(~missing))
         lengths = set(compute.list_value_length(column).to_pylist())
@@ -149,18 +149,10 @@ class Columns:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             self.refuse(f"the column {name!r} is of type {column.type}; it has to be of type {kind}")
 
-    def _refuse_nulls(self, name: str, column: pa.Array) -> NoReturn:
-        """Raise an error about values that are missing."""
-        self._refuse_missing(name, column.is_null().to_pylist().index(True))
-
-    def _refuse_missing(self, name: str, row: int) -> NoReturn:
-        """Raise an error about a value that is missing."""
-        self.refuse(f"the column {name!r} has no value in row {row + 1}")
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    """Tell whether a type is one of lists."""
-    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+    def _refuse_missing(self, name: str, is_missing: NDArray[np.bool_]) -> None:
+        """Refuse a column that lacks values."""
+        if is_missing.any():
+            self.refuse(f"the column {name!r} has no value in row {int(is_missing.argmax()) + 1}")
 
 
 def _is_slice(kind: pa.DataType) -> bool:

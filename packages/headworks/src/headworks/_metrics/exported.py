@@ -46,7 +46,10 @@ def predict_rows(model: str, rows: str, out: str) -> None:
     try:
         table = parquet.ParquetFile(rows).read()
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        probabilities = _run(session, _inputs(session.get_inputs()[0].name, table, rows))
+        name = session.get_inputs()[0].name
+        inputs = _inputs(name, table, rows)
+        parts = [inputs[first : first + _AT_ONCE] for first in range(0, len(inputs), _AT_ONCE)]
+        probabilities = np.concatenate([session.run(None, {name: part})[0] for part in parts]).astype(float)
     except ConfigurationError:
         raise
     except Exception as error:  # noqa: BLE001  # the errors of ONNX Runtime have no other base
@@ -70,10 +73,3 @@ def _inputs(name: str, table: pa.Table, rows: str) -> NDArray[Any]:
         tensor: NDArray[Any] = column.to_numpy_ndarray()
         return tensor
     return np.array(column.to_pylist(), column.type.value_type.to_pandas_dtype())
-
-
-def _run(session: Any, inputs: NDArray[Any]) -> NDArray[np.float64]:  # noqa: ANN401  # ONNX Runtime has no types
-    """Return a probability for each row and class, (N, K)."""
-    name = session.get_inputs()[0].name
-    parts = [inputs[first : first + _AT_ONCE] for first in range(0, len(inputs), _AT_ONCE)]
-    return np.concatenate([session.run(None, {name: part})[0] for part in parts]).astype(float)

@@ -55,7 +55,7 @@ def read_predictions(
     if repeated := [name for name in set(table.column_names) if table.column_names.count(name) > 1]:
         message = f"{path}: the column {repeated[0]!r} is there twice."
         raise ConfigurationError(message)
-    # A column that another one stands for is not read.
+    # A column whose name the table gives to another one is not read.
     table = table.drop_columns([it for it in names if it in table.column_names and it not in names.values()])
     for name in (it for it in [*names.values(), group] if it and it not in table.column_names):
         message = f"{path}: there is no column {name!r}.{suggestion(name, table.column_names)}"
@@ -121,7 +121,12 @@ def _predictions(file: Columns, group: str) -> Predictions:
     order, seeds = _order(file)
     first = order[0]
     labels = _labels(file, order)
-    said = _regression(file, order) if is_regression else _classification(file, order, labels)
+    said: dict[str, Any] = {"classes": (), "predicted": np.empty((len(order), 0), np.str_)}
+    said |= {"probabilities": None, "confidence": None, "errors": None}
+    if is_regression:
+        said["errors"] = file.numbers("error", missing=file.is_missing("error"))[order]
+    else:
+        said |= _classification(file, order, labels)
     return Predictions(
         source=file.path,
         ids=file.texts("id")[first],
@@ -133,27 +138,19 @@ def _predictions(file: Columns, group: str) -> Predictions:
     )
 
 
-def _regression(file: Columns, order: NDArray[np.intp]) -> dict[str, Any]:
-    nothing = {"classes": (), "predicted": np.empty((len(order), 0), np.str_)}
-    errors = file.numbers("error", missing=file.is_missing("error"))[order]
-    return nothing | {"probabilities": None, "confidence": None, "errors": errors}
-
-
 def _classification(file: Columns, order: NDArray[np.intp], labels: NDArray[np.str_]) -> dict[str, Any]:
     said = file.texts("prediction", missing="")
     missing, predicted = said == "", said[order]
     probabilities, names = _probabilities(file, missing)
     classes = names or _sorted({*labels.tolist(), *predicted.reshape(-1).tolist()} - {""})
     _check_classes(file, classes)
-    _check_vocabulary(file)
     confidence = file.shares("score", missing)[order] if file.has("score") else None
     if probabilities is not None:
         probabilities = probabilities[order]
         index = {name: number for number, name in enumerate(("", *classes), -1)}  # of a row without one, all are NaN
         chosen = np.array([index[it] for it in predicted.reshape(-1).tolist()]).reshape(order.shape)
         confidence = np.take_along_axis(probabilities, chosen[..., None], axis=2)[..., 0]
-    numbers = {"probabilities": probabilities, "confidence": confidence, "errors": None}
-    return {"classes": classes, "predicted": predicted} | numbers
+    return {"classes": classes, "predicted": predicted, "probabilities": probabilities, "confidence": confidence}
 
 
 def _order(file: Columns) -> tuple[NDArray[np.intp], tuple[str, ...]]:
@@ -209,17 +206,15 @@ def _probabilities(file: Columns, missing: NDArray[np.bool_]) -> tuple[NDArray[n
 
 
 def _check_classes(file: Columns, classes: tuple[str, ...]) -> None:
-    """Refuse a label or prediction for which there is no probability."""
-    for column in ("label", "prediction"):
-        unknown = sorted(set(file.texts(column).tolist()) - {"", *classes})
-        if unknown:
+    """Refuse classes without a probability, and labels that no prediction can be right about.
+
+    Two files of names beside numbers would be level.
+    """
+    labels, predicted = (set(file.texts(column).tolist()) for column in ("label", "prediction"))
+    for column, names in (("label", labels), ("prediction", predicted)):
+        if unknown := sorted(names - {"", *classes}):
             known = suggestion(unknown[0], classes)
             file.refuse(f"the {column} {unknown[0]!r} is none of the classes that have a probability.{known}")
-
-
-def _check_vocabulary(file: Columns) -> None:
-    """Refuse labels that no prediction can be right about, as names beside numbers; two such files are level."""
-    labels, predicted = (set(file.texts(it).tolist()) for it in ("label", "prediction"))
     if predicted == {""}:
         file.refuse("no row has a prediction")
     if not labels & predicted:

@@ -50,9 +50,9 @@ METRICS: Final[dict[str, Metric]] = {
         takes_class=True,
         is_worst_if_lost=True,
     ),
-    # The least that a mistake costs: two classes that are as likely.
+    # A mistake costs at least as much as two equally likely classes.
     "log_loss": Metric(sums=lambda rows: rows.mean(rows.surprises, mistake=math.log(2)), is_worst_seen=True),
-    # The mean is over the classes that there are rows of, so that both models are judged by the same ones.
+    # The mean is over the classes that have rows, so that both models are judged by the same classes.
     "macro_f1": Metric(
         sums=lambda rows: rows.over_classes(sorted(set(rows.labels.tolist())), label_weight=0.5),
         most=1,

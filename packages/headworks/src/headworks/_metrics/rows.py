@@ -135,7 +135,7 @@ class Rows:
     def surprises(self) -> Floats:
         """The negative logarithm of the true class's probability in nats, (N,)."""
         probabilities, truth = self._probabilities
-        # As likely as the smallest step of a double: a class that was held impossible costs much, not everything.
+        # At least the smallest step of a double: a class that the model held impossible costs much, and not infinity.
         logarithms: Floats = np.log(np.maximum(probabilities[truth], np.finfo(float).eps))
         return -logarithms
 

@@ -80,13 +80,10 @@ def _read(alias: str, entries: Entries) -> list[Move | None]:
         values: dict[str, Any] = {it.name: (entry or {}).get(it.name) for it in fields(Move)} | {"alias": alias}
         rows = values.pop("evidence")
         is_whole = all(isinstance(it, str) for it in values.values()) and is_digest(values["content"])
-        is_whole = is_whole and isinstance(rows, list) and all(_is_evidence(it) for it in rows)
+        is_whole = is_whole and isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
+        is_whole = is_whole and all(isinstance(row.get(it), str) for row in rows for it in ("check", "state", "when"))
         read.append(Move(**values, evidence=tuple(rows)) if is_whole else None)
     return read
-
-
-def _is_evidence(row: object) -> bool:
-    return isinstance(row, dict) and all(isinstance(row.get(it), str) for it in ("check", "state", "when"))
 
 
 def current(store: Store, alias: str) -> Move:
@@ -96,26 +93,26 @@ def current(store: Store, alias: str) -> Move:
         UsageError: Nothing was promoted to it, or it can be no name.
         StoreError: The entry that says where it points is damaged.
     """
-    found = moves(store, alias)
-    if not found:
+    listed = moves(store, alias)
+    if not listed:
         message = (
             f"Nothing was promoted to {alias!r}.{suggestion(alias, aliases(store))} See `headworks promote --help`."
         )
         raise UsageError(message)
-    if found[-1] is None:
+    if listed[-1] is None:
         message = (
-            f"The last entry of {alias}, {len(found)} in {store.root}, is damaged, so that nothing says which model"
+            f"The last entry of {alias}, {len(listed)} in {store.root}, is damaged, so that nothing says which model"
             " it is. `headworks promotions` lists those before;"
             f" promote one again: `headworks promote MODEL --to {alias}`."
         )
         raise StoreError(message)
-    return found[-1]
+    return listed[-1]
 
 
-def _stack(found: Sequence[Move | None]) -> list[Move | None]:
+def _stack(listed: Sequence[Move | None]) -> list[Move | None]:
     """Return the moves that a rollback could still go back to, the current one last, None for a damaged one."""
     stack: list[Move | None] = []
-    for it in found:
+    for it in listed:
         if it is not None and it.action == "rollback":
             del stack[-1:]
             if _content(stack) != it.content:  # a damaged entry hides what this led back to
@@ -186,14 +183,14 @@ def roll_back(store: Store, alias: str, *, by: str, when: str) -> Move:
         if len(stack) < 2:  # noqa: PLR2004  # the current one and the one before
             message = f"Before {_content(stack)[:12]}, {alias} was no model: there is nothing to go back to."
             raise CannotDecideError(message)
-        found = stack[-2]
-        if found is None:
+        before = stack[-2]
+        if before is None:
             message = (
                 f"An entry of {alias} before {_content(stack)[:12]} is damaged, so that nothing says which model that"
                 f" was. `headworks promotions` lists the others: `headworks promote MODEL --to {alias}`."
             )
             raise CannotDecideError(message)
-        back[:] = [Move(**vars(found) | {"action": "rollback", "by": by, "when": when})]
+        back[:] = [Move(**vars(before) | {"action": "rollback", "by": by, "when": when})]
         return _entry(back[0])
 
     _journal(store, alias).append(entry)

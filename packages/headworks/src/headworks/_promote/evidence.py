@@ -14,7 +14,7 @@ from headworks._store.journal import Journal
 from headworks._store.tree import MANIFEST_LIMIT, read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from headworks._store.store import Store
     from headworks._store.verdict import Verdict
@@ -61,13 +61,15 @@ def evidence(store: Store, model: str, checks: Mapping[str, Collection[str]], te
             that ran.
         terms: The settings that the gate has to have judged by; see `headworks._gate.outcomes.terms`.
     """
-    verdicts = store.ls()
     flaky = {it.digest for it in store.flaky()}
-    linked = list(_linked(store, model, verdicts))
+    last = {it.session: it for it in _linked(store, model, store.ls())}
     listed: list[Evidence] = []
     for name, instances in checks.items():
         check = name.removesuffix(_WHEN_PRESENT)
-        known = _of_gate(store, model, terms) if check == GATE else list(_of_session(instances, linked, flaky))
+        known = _of_gate(store, model, terms) if check == GATE else []
+        for it in (last[session] for session in last if session in instances):
+            state = "passed" if it.passed and it.digest not in flaky else "failed"
+            known.append(Evidence(check=it.session, state=state, when=it.finished, digest=it.digest))
         listed += known
         if name.endswith(_WHEN_PRESENT):
             listed += [] if known else [Evidence(check=check, state="not run")]
@@ -97,14 +99,6 @@ def _rests_on(entry: dict[str, Any]) -> str:
         return f"base: the first predictions of {', '.join(first)}"
     base = str(entry.get("base", ""))
     return f"base {base[:12]}" if base else ""
-
-
-def _of_session(instances: Collection[str], verdicts: Iterable[Verdict], flaky: set[str]) -> Iterator[Evidence]:
-    """Yield the last outcome of every instance of a session."""
-    last = {it.session: it for it in verdicts if it.session in instances}
-    for name, it in last.items():
-        state = "passed" if it.passed and it.digest not in flaky else "failed"
-        yield Evidence(check=name, state=state, when=it.finished, digest=it.digest)
 
 
 def _linked(store: Store, model: str, verdicts: Sequence[Verdict]) -> Iterator[Verdict]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from headworks._report.charts import Chart
-    from headworks._report.page import Block, Graph, Page
+    from headworks._report.page import Block, Page
 
 __all__ = ["as_html"]
 
@@ -28,12 +28,15 @@ _SIDE_BY_SIDE = (Matrix, Lines)
 
 def as_html(page: Page) -> str:
     """Return a page as an HTML file; every text in it is in one line, without control characters, and escaped."""
+
+    def finalize(value: object) -> object:
+        return one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
     environment = Environment(
-        autoescape=True, finalize=_one_line, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True, finalize=finalize, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {
         "chart": _chart,
-        "graph_alt": _graph_alt,
         "grouped": _grouped,
         "kind": lambda block: type(block).__name__,
         "layout": layout,
@@ -48,11 +51,6 @@ def as_html(page: Page) -> str:
     return template.render(page=page, style=style)
 
 
-def _one_line(value: object) -> object:
-    """Return a text in one line; HTML, and whatever is no text, as it is."""
-    return one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
 def _chart(chart: Chart) -> Markup:
     """Return a chart as an SVG element, whose texts matplotlib escapes; or why it cannot be drawn."""
     try:
@@ -60,13 +58,6 @@ def _chart(chart: Chart) -> Markup:
     except ODD as error:
         return Markup("<p>This cannot be drawn ({}).</p>").format(one_line(str(error)))
     return Markup(drawn)  # noqa: S704  # see above
-
-
-def _graph_alt(graph: Graph) -> str:
-    """Return a description of a graph."""
-    edges = [f"{graph.nodes[one].name} before {graph.nodes[two].name}" for one, two in graph.edges]
-    nodes = [f"{it.name} {it.state}" for it in graph.nodes]
-    return f"{graph.caption} {'; '.join(nodes)}. {'; '.join(edges)}."
 
 
 def _grouped(blocks: Sequence[Block]) -> list[list[Block]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Chart", "Intervals", "Lines", "Reliability", "Series", "Side", "draw"]
 
-# Colours that stand for the page's: matplotlib writes them, and they are replaced by names that the page's style sets.
+# Placeholders that matplotlib writes, each replaced by the name of a colour in the page's style.
 _INK, _FAINT, _MINE, _BASE = "#010101", "#020202", "#030303", "#040404"
 _NAMES = {_INK: "var(--ink)", _FAINT: "var(--line)", _MINE: "var(--mine)", _BASE: "var(--base)"}
 _DASHES = ["-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 1.5, 1, 1.5))]  # so that no line is told by its colour alone
@@ -122,7 +122,7 @@ class Lines(Chart):
             axes.plot(across, up, color=colour, linestyle=dash, linewidth=1.8, label=_short(it.name))
         if self.is_log:
             axes.set_yscale("log")
-            # Their own would be formulas, which are not read as such here: a name may hold any sign.
+            # The default formatters write formulas, which are not parsed here: a name may hold any sign.
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(_short(self.across))
@@ -269,13 +269,9 @@ def _for_page(svg: str, prefix: str) -> str:
 def _tag_for_page(tag: str, prefix: str) -> str:
     """Return a tag with ids of its own and the page's fonts and colours."""
     tag = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{prefix}-", tag)
-    tag = re.sub(r"font(?:-family)?: [^;\"]*(?=[;\"])", _without_family, tag)
+    # Of a font, only the size of its letters.
+    tag = re.sub(r"font: [^;\"]*?([\d.]+px)[^;\"]*(?=[;\"])", r"font-size: \1", tag)
+    tag = re.sub(r"font(?:-family)?: [^;\"]*(?=[;\"])", "font-family: inherit", tag)
     for colour, name in _NAMES.items():
         tag = tag.replace(colour, name)
     return tag
-
-
-def _without_family(style: re.Match[str]) -> str:
-    """Return the size of letters, without the font, which is the page's."""
-    size = re.search(r"[\d.]+px", style[0])
-    return f"font-size: {size[0]}" if size else "font-family: inherit"

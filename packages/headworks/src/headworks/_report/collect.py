@@ -45,8 +45,13 @@ __all__ = ["collect", "guarded", "verdict"]
 
 _CONFIG = "pyproject.toml"
 _PREDICTIONS = {"": "artifacts/evaluate/predictions.parquet"}
-_RANKED: tuple[Outcome, ...] = ("failed", "cannot tell", "unproven")
-_WORDS = {"failed": "Failed", "cannot tell": "Cannot tell", "unproven": "Not everything is proven"}
+# From the worst, each with its words in the first line.
+_WORDS: dict[Outcome, str] = {
+    "failed": "Failed",
+    "cannot tell": "Cannot tell",
+    "unproven": "Not everything is proven",
+    "passed": "Passed",
+}
 _SHOWN = 4  # reasons in the first line; more are counted
 
 
@@ -75,11 +80,11 @@ def collect(folder: str, base: str | None = None, *, data_diff: str = "", gate: 
     tables = _tables(root)
     report = tables.report
     report = replace(report, data_diff=data_diff or report.data_diff, gate=gate or report.gate)
-    found: tuple[Base | None, str] = (None, "there is no git repository")
+    reached: tuple[Base | None, str] = (None, "there is no git repository")
     if repository is not None:
-        found = reachable_base(repository, base)
+        reached = reachable_base(repository, base)
     with tempfile.TemporaryDirectory(prefix="headworks-") as place:
-        facts = _Facts(root, tables._replace(report=report), repository, found, base, place)
+        facts = _Facts(root, tables._replace(report=report), repository, reached, base, place)
         sections = tuple(guarded(title, make) for title, make in _rows(facts))
         outcome, line = verdict(sections)
         return Page(project=os.path.basename(root), about=facts.about, outcome=outcome, verdict=line, sections=sections)
@@ -231,7 +236,11 @@ def _rows(facts: _Facts) -> Iterator[tuple[str, Callable[[], Section]]]:
     has_plan = facts.plan is not None
     if has_plan:
         yield "How to reproduce", lambda: red_section(facts.sessions)
-    yield "Plan", lambda: plan_section(facts.sessions) if has_plan else _no_plan(facts.problem)
+        yield "Plan", lambda: plan_section(facts.sessions)
+    else:
+        text = Text(text=facts.problem)
+        none = Section(title="Plan", blocks=(text,), outcome="cannot tell", reasons=("there is no plan",))
+        yield "Plan", lambda: none
     yield "Gate", lambda: gate_section(sources, report.gate, facts.digests, gate if facts.tables.has_gate else None)
     if has_plan:
         yield "Time", lambda: time_section(facts.sessions)
@@ -249,10 +258,6 @@ def _rows(facts: _Facts) -> Iterator[tuple[str, Callable[[], Section]]]:
     yield "Training", lambda: training_section(sources, report.training)
     yield "Container images", lambda: images_section(sources, report.images)
     yield "Latency and size", lambda: measurements_section(sources, gate)
-
-
-def _no_plan(problem: str) -> Section:
-    return Section(title="Plan", blocks=(Text(text=problem),), outcome="cannot tell", reasons=("there is no plan",))
 
 
 def _unread(title: str, path: str, error: Exception) -> Section:
@@ -283,16 +288,11 @@ def verdict(sections: Sequence[Section]) -> tuple[Outcome, str]:
 
     A page on which nothing was judged has not everything proven: it never passes.
     """
-    for outcome in _RANKED:
-        if any(it.outcome == outcome for it in sections):
-            return outcome, f"{_WORDS[outcome]}: {_reasons(sections, outcome)}"
-    if any(it.outcome == "passed" for it in sections):
-        return "passed", f"Passed: {_reasons(sections, 'passed')}"
-    return "unproven", "Not everything is proven: nothing was judged"
-
-
-def _reasons(sections: Sequence[Section], outcome: Outcome) -> str:
-    """Return the reasons of an outcome in one line."""
-    reasons = [reason for it in sections if it.outcome == outcome for reason in it.reasons]
+    outcomes = {it.outcome for it in sections}
+    worst = next((it for it in _WORDS if it in outcomes), None)
+    if worst is None:
+        return "unproven", "Not everything is proven: nothing was judged"
+    reasons = [reason for it in sections if it.outcome == worst for reason in it.reasons]
     more = len(reasons) - _SHOWN
-    return "; ".join([*reasons[:_SHOWN], *([f"and {count_text(more, 'more reason')}"] if more > 0 else [])])
+    reasons = [*reasons[:_SHOWN], *([f"and {count_text(more, 'more reason')}"] if more > 0 else [])]
+    return worst, f"{_WORDS[worst]}: {'; '.join(reasons)}"

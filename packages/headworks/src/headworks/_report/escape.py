@@ -48,7 +48,7 @@ def one_line(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text that Markdown shows as it is, in one line; it addresses nobody and refers to nothing."""
+    """Return a text in one line that Markdown shows literally, without a mention or a reference."""
     shown = one_line(text).translate(str.maketrans(_MARKS | _ENTITIES))
     return _START.sub(lambda it: f"\\{it[0]}" if not it[0].isdecimal() else f"{it[0]}\N{WORD JOINER}", shown)
 

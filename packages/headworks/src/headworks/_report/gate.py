@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from headworks._gate.as_text import number_text
 from headworks._quantities import count_text
 from headworks._report.judged import check, other_conditions, other_measurements, other_predictions, unjudged
 from headworks._report.page import Column, Section, Table, Text
@@ -74,18 +75,15 @@ def _judged(
     left = unjudged(data, settings) if settings else []
     doubt = f"Not judged: {', '.join(left)}." if left else ""
     if data["outcome"] != "passes":
-        due = [it for it in data["conditions"] if it["outcome"] == data["outcome"]]
-        return _OUTCOMES[data["outcome"]], tuple(f"gate condition {it['name']}{_slices(it)}" for it in due), doubt
+        reasons = []
+        for it in data["conditions"]:
+            if it["outcome"] == data["outcome"]:
+                slices = ", ".join(one["subject"] for one in it["findings"] if one["outcome"] == it["found"])
+                reasons.append(f"gate condition {it['name']}{f' ({slices})' if len(it['findings']) > 1 else ''}")
+        return _OUTCOMES[data["outcome"]], tuple(reasons), doubt
     if left:
         return "unproven", (f"the gate did not judge {count_text(len(left), 'condition')}",), doubt
     return "passed", ("the gate",), doubt
-
-
-def _slices(condition: Mapping[str, Any]) -> str:
-    """Return the findings that decided a condition with several."""
-    findings = condition["findings"]
-    named = ", ".join(it["subject"] for it in findings if it["outcome"] == condition["found"])
-    return f" ({named})" if len(findings) > 1 else ""
 
 
 def _table(data: Mapping[str, Any]) -> Table:
@@ -109,11 +107,11 @@ def _rows(condition: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
             str(condition["name"]),
             f"{finding['subject']}{on}",
             f"{finding['outcome']}, counts as {condition['outcome']}" if mapped else str(finding["outcome"]),
-            "" if finding["base"] is None else _value(finding["base"]),
-            _value(finding["candidate"]),
-            "" if finding["base"] is None else _value(finding["estimate"], "+"),
-            "" if interval is None else f"{_value(interval[0], '+')} to {_value(interval[1], '+')}",
-            _value(finding["bound"], "+"),
+            "" if finding["base"] is None else number_text(finding["base"]),
+            number_text(finding["candidate"]),
+            "" if finding["base"] is None else number_text(finding["estimate"], "+"),
+            "" if interval is None else f"{number_text(interval[0], '+')} to {number_text(interval[1], '+')}",
+            number_text(finding["bound"], "+"),
             f"{finding['rows']:,}" if finding["rows"] else "",
             *("" if count is None else f"{count:,}" for count in (finding[it] for it in _COUNTS)),
             str(condition["condition"]),
@@ -121,8 +119,3 @@ def _rows(condition: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 _COUNTS = ("wins", "losses", "rows_needed")
-
-
-def _value(value: float, sign: str = "") -> str:
-    """Return a number with four decimals, fewer where it is large."""
-    return f"{value:{sign}.4f}" if abs(value) < 100 else f"{value:{sign},.0f}"  # noqa: PLR2004  # a percentage at most

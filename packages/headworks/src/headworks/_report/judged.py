@@ -28,20 +28,18 @@ def check(data: Mapping[str, Any]) -> None:
     if data["format"] != _FORM:
         message = f"its format is {data['format']!r}, and this version of headworks reads {_FORM}"
         raise ValueError(message)
-    outcomes = [_outcome(it) for it in data["conditions"]]
+    outcomes = []
+    for condition in data["conditions"]:
+        findings = [_KNOWN[it["outcome"]] for it in condition["findings"]]
+        worst, counted = _KNOWN[condition["found"]], _KNOWN[condition["outcome"]]
+        # A condition that cannot be told may count as another outcome.
+        if not findings or worst != together(findings) or worst not in {counted, "cannot tell"}:
+            message = f"the outcome of its condition {condition['name']!r} is not what was found about it"
+            raise ValueError(message)
+        outcomes.append(counted)
     if _KNOWN[data["outcome"]] != together(outcomes):
         message = f"it says that the gate {data['outcome']}, and the worst of its conditions {together(outcomes)}"
         raise ValueError(message)
-
-
-def _outcome(condition: Mapping[str, Any]) -> Outcome:
-    """Return the outcome of a condition, which has to be that of its findings, unless that cannot be told."""
-    findings = [_KNOWN[it["outcome"]] for it in condition["findings"]]
-    worst, counted = _KNOWN[condition["found"]], _KNOWN[condition["outcome"]]
-    if not findings or worst != together(findings) or worst not in {counted, "cannot tell"}:
-        message = f"the outcome of its condition {condition['name']!r} is not what was found about it"
-        raise ValueError(message)
-    return counted
 
 
 def other_predictions(data: Mapping[str, Any], here: Mapping[str, tuple[str, str]]) -> list[str]:

@@ -54,14 +54,20 @@ class Layout:
 
 
 def layout(graph: Graph) -> Layout:
-    """Return where a graph is drawn."""
+    """Lay out a graph."""
     columns = _columns(graph)
     places: dict[int, Place] = {}
     x, height = 0.0, 0.0
+
+    def middle(number: int) -> float:
+        """Return the mean height of the nodes that come before one."""
+        heights = [places[one].y for one, two in graph.edges if two == number]
+        return sum(heights) / len(heights) if heights else 0.0
+
     for column in columns:
-        ordered = sorted(column, key=lambda it: (_middle(graph, it, places), it))
-        width = max(len(_longest(graph, it)) for it in column) * _LETTER + 20
-        for row, number in enumerate(ordered):
+        nodes = [graph.nodes[number] for number in column]
+        width = max(len(line) for node in nodes for line in (node.name, f"? {node.state}")) * _LETTER + 20
+        for row, number in enumerate(sorted(column, key=lambda it: (middle(it), it))):
             node = graph.nodes[number]
             y = row * (_HEIGHT + _GAP[1])
             places[number] = Place(name=node.name, state=node.state, x=x, y=y, width=width, height=_HEIGHT)
@@ -72,28 +78,16 @@ def layout(graph: Graph) -> Layout:
     return Layout(places=ordered_places, paths=paths, width=x - _GAP[0] if columns else 0.0, height=height)
 
 
-def _longest(graph: Graph, number: int) -> str:
-    """Return the longer of the two lines in a node."""
-    node = graph.nodes[number]
-    return max(node.name, f"? {node.state}", key=len)
-
-
 def _columns(graph: Graph) -> list[list[int]]:
     """Return the nodes by the length of the longest way that leads to them."""
     depths = dict.fromkeys(range(len(graph.nodes)), 0)
     for _ in graph.nodes:
         for one, two in graph.edges:
             depths[two] = max(depths[two], depths[one] + 1)
-    found: list[list[int]] = [[] for _ in range(max(depths.values(), default=-1) + 1)]
+    columns: list[list[int]] = [[] for _ in range(max(depths.values(), default=-1) + 1)]
     for number, depth in depths.items():
-        found[depth].append(number)
-    return found
-
-
-def _middle(graph: Graph, number: int, places: dict[int, Place]) -> float:
-    """Return how high the nodes lie on average that a node comes after."""
-    heights = [places[one].y for one, two in graph.edges if two == number]
-    return sum(heights) / len(heights) if heights else 0.0
+        columns[depth].append(number)
+    return columns
 
 
 def _path(one: Place, two: Place) -> str:

@@ -115,6 +115,13 @@ class Graph:
     nodes: tuple[Node, ...]
     edges: tuple[tuple[int, int], ...]
 
+    @property
+    def words(self) -> str:
+        """A description for readers who cannot see it."""
+        nodes = "; ".join(f"{it.name} {it.state}" for it in self.nodes)
+        edges = "; ".join(f"{self.nodes[one].name} before {self.nodes[two].name}" for one, two in self.edges)
+        return f"{nodes}. {edges}."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Matrix:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,11 @@ from headworks._report.page import Code, Column, Graph, Node, Section, Table, Te
 from headworks._run import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from headworks._plan.plan import Plan, PlannedSession
     from headworks._report.page import Block, Outcome
     from headworks._store.store import Store
-    from headworks._store.verdict import Verdict
 
 __all__ = ["SessionFacts", "plan_section", "red_section", "session_facts", "time_section"]
 
@@ -55,22 +55,23 @@ class SessionFacts:
 
 def session_facts(plan: Plan, store: Store, head: str) -> tuple[SessionFacts, ...]:
     """Return all sessions of a plan with their states for just these inputs."""
-    known = {it.digest: it for it in store.ls() if not it.passed}
+    failed = {it.digest: it for it in store.ls() if not it.passed}
     flaky = {it.digest for it in store.flaky()}
-    return tuple(_facts(it, known, flaky, plan.root, head) for it in plan.sessions)
-
-
-def _facts(it: PlannedSession, known: Mapping[str, Verdict], flaky: set[str], root: str, head: str) -> SessionFacts:
-    if it.verdict is not None:
-        state = "passed" if head and it.verdict.commit == head else "covered"
-        return SessionFacts(planned=it, state=state, seconds=it.verdict.seconds)
-    failed = known.get(it.digest or "")
-    if failed is not None:
-        state = "flaky" if failed.digest in flaky else "failed"
-        return SessionFacts(planned=it, state=state, seconds=failed.seconds, log=_log_end(it.session.name, root))
-    if it.session.uncached:
-        return SessionFacts(planned=it, state="not recorded", seconds=it.seconds)
-    return SessionFacts(planned=it, state="waiting" if it.state == "waiting" else "not run", seconds=it.seconds)
+    facts = []
+    for it in plan.sessions:
+        seconds, log = it.seconds, ""
+        if it.verdict is not None:
+            state, seconds = "passed" if head and it.verdict.commit == head else "covered", it.verdict.seconds
+        elif (it.digest or "") in failed:
+            verdict = failed[it.digest or ""]
+            state, seconds = "flaky" if verdict.digest in flaky else "failed", verdict.seconds
+            log = _log_end(it.session.name, plan.root)
+        elif it.session.uncached:
+            state = "not recorded"
+        else:
+            state = "waiting" if it.state == "waiting" else "not run"
+        facts.append(SessionFacts(planned=it, state=state, seconds=seconds, log=log))
+    return tuple(facts)
 
 
 def _log_end(session: str, root: str) -> str:
@@ -84,7 +85,8 @@ def _log_end(session: str, root: str) -> str:
 
 def plan_section(sessions: Sequence[SessionFacts]) -> Section:
     """Return the section about the states of sessions, with reasons, and what each needs."""
-    counts = ", ".join(f"{number} {state}" for state in _STATES if (number := _count(sessions, [state])))
+    numbers = Counter(it.state for it in sessions)
+    counts = ", ".join(f"{numbers[state]} {state}" for state in _STATES if state in numbers)
     open_ones = [it for it in sessions if it.state not in {"passed", "covered"}]
     proven = [it for it in sessions if it.state in {"passed", "covered"}]
     blocks: list[Block] = [Text(text=f"{count_text(len(sessions), 'session')}: {counts or 'none'}.")]
@@ -97,27 +99,18 @@ def plan_section(sessions: Sequence[SessionFacts]) -> Section:
     return Section(title="Plan", blocks=tuple(blocks), outcome=outcome, reasons=reasons)
 
 
-def _count(sessions: Iterable[SessionFacts], states: Sequence[str]) -> int:
-    """Return how many sessions are in some states."""
-    return sum(it.state in states for it in sessions)
-
-
 def _ranked(sessions: Iterable[SessionFacts]) -> list[SessionFacts]:
     """Return sessions by state, first those that need a reader."""
     return sorted(sessions, key=lambda it: _STATES.index(it.state))
-
-
-def _why(reasons: Sequence[str]) -> str:
-    """Return reasons in one line."""
-    more = len(reasons) - _REASONS
-    return "; ".join([*reasons[:_REASONS], *([f"and {more} more reasons"] if more > 0 else [])])
 
 
 def _open(sessions: Sequence[SessionFacts]) -> Table:
     """Return a table of the sessions that no verdict covers; those of one state and reason are in one row."""
     groups: dict[tuple[str, str], list[str]] = {}
     for it in _ranked(sessions):
-        groups.setdefault((it.state, _why(it.planned.reasons)), []).append(it.name)
+        shown, more = it.planned.reasons[:_REASONS], len(it.planned.reasons) - _REASONS
+        why = "; ".join([*shown, *([f"and {more} more reasons"] if more > 0 else [])])
+        groups.setdefault((it.state, why), []).append(it.name)
     columns = (Column(title="sessions"), Column(title="state", kind="state"), Column(title="why"))
     rows = tuple((", ".join(names), state, why) for (state, why), names in groups.items())
     return Table(caption="Sessions without a verdict that counts", columns=columns, rows=rows)
@@ -175,15 +168,15 @@ def _graph(sessions: Sequence[SessionFacts]) -> Graph:
     more = f" {count_text(alone, 'session')} that need and serve no other {'are' if alone > 1 else 'is'} left out."
     return Graph(
         caption=f"What each session needs, from left to right.{more if alone else ''}",
-        nodes=tuple(_node(name, groups[name]) for name in joined),
+        nodes=tuple(
+            Node(
+                name=name + (f" \N{MULTIPLICATION SIGN} {len(groups[name])}" if len(groups[name]) > 1 else ""),
+                state=_ranked(groups[name])[0].state,
+            )
+            for name in joined
+        ),
         edges=tuple(_without_detours(edges)),
     )
-
-
-def _node(name: str, instances: Sequence[SessionFacts]) -> Node:
-    """Return a node for all instances of a session."""
-    shown = f"{name} \N{MULTIPLICATION SIGN} {len(instances)}" if len(instances) > 1 else name
-    return Node(name=shown, state=_ranked(instances)[0].state)
 
 
 def _without_detours(edges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -201,28 +194,18 @@ def _without_detours(edges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def time_section(sessions: Sequence[SessionFacts]) -> Section:
     """Return the section about time: spent on this commit, saved by earlier verdicts, and left."""
-    spent = [it for it in sessions if it.state in {"passed", *_RED}]
-    saved = [it for it in sessions if it.state == "covered"]
-    left = [it for it in sessions if it.state in {"not run", "waiting"}]
     columns = (Column(title="time"), Column(title="sessions", kind="number"), Column(title="took", kind="number"))
-    rows = tuple(
-        (words, f"{len(some):,}", _total(it.seconds for it in some))
-        for words, some in (
-            ("spent on this commit", spent),
-            ("saved by verdicts of earlier commits", saved),
-            ("left, as long as it took before", left),
-        )
-    )
-    table = Table(caption="Time, added up over sessions that may have run side by side", columns=columns, rows=rows)
-    return Section(title="Time", blocks=(table,))
-
-
-def _total(times: Iterable[float | None]) -> str:
-    """Return the sum of times, and how many are not known."""
-    listed = list(times)
-    known = [it for it in listed if it is not None]
-    unknown = len(listed) - len(known)
-    return f"{duration_text(sum(known))}{f' and {unknown:,} of unknown length' if unknown else ''}"
+    rows = []
+    for words, states in (
+        ("spent on this commit", {"passed", *_RED}),
+        ("saved by verdicts of earlier commits", {"covered"}),
+        ("left, as long as it took before", {"not run", "waiting"}),
+    ):
+        times = [it.seconds for it in sessions if it.state in states]
+        unknown = f" and {times.count(None):,} of unknown length" if None in times else ""
+        rows.append((words, f"{len(times):,}", f"{duration_text(sum(it or 0.0 for it in times))}{unknown}"))
+    caption = "Time, added up over sessions that may have run side by side"
+    return Section(title="Time", blocks=(Table(caption=caption, columns=columns, rows=tuple(rows)),))
 
 
 def red_section(sessions: Sequence[SessionFacts]) -> Section:
