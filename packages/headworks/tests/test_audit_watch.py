@@ -105,10 +105,10 @@ def test_the_module_that_the_hook_hides_runs_too(
         (tmp_path / name).mkdir()
         (tmp_path / name / "sitecustomize.py").write_text(f"print({name!r})")
     monkeypatch.setattr(sys, "path", [str(tmp_path / "hook"), str(tmp_path), str(tmp_path / "theirs"), *sys.path])
-    _audit_hook.go_on(str(tmp_path / "hook"))
+    _audit_hook.run_shadowed_sitecustomize(str(tmp_path / "hook"))
     assert capsys.readouterr().out == "theirs\n"
     monkeypatch.setattr(sys, "path", [str(tmp_path), str(tmp_path / "hook")])
-    _audit_hook.go_on(str(tmp_path / "hook"))
+    _audit_hook.run_shadowed_sitecustomize(str(tmp_path / "hook"))
     assert capsys.readouterr().out == ""
 
 

@@ -10,7 +10,7 @@ import runpy
 import sys
 from typing import Any
 
-__all__ = ["go_on", "watch"]
+__all__ = ["run_shadowed_sitecustomize", "watch"]
 
 
 def watch(log: str) -> None:
@@ -27,7 +27,7 @@ def watch(log: str) -> None:
     sys.addaudithook(note)
 
 
-def go_on(folder: str) -> None:
+def run_shadowed_sitecustomize(folder: str) -> None:
     """Run the module of the same name that the one in a folder hides, if there is one."""
     for other in sys.path:
         path = os.path.join(other, "sitecustomize.py")
@@ -39,4 +39,4 @@ def go_on(folder: str) -> None:
 if __name__ == "sitecustomize":  # pragma: no cover  # a copy runs, in the processes of a session
     if hasattr(sys, "addaudithook"):  # since Python 3.8
         watch(os.environ["HEADWORKS_AUDIT"])
-    go_on(os.path.dirname(__file__))
+    run_shadowed_sitecustomize(os.path.dirname(__file__))
