@@ -223,7 +223,7 @@ def test_an_output_that_cannot_be_read_is_named(stage: Stage, monkeypatch: pytes
         raise PermissionError(13, "Permission denied", str(place))
 
     with monkeypatch.context() as patch:
-        patch.setattr("headworks._store.found._read", deny)
+        patch.setattr("headworks._store.tree.manifest_of", deny)
         with pytest.raises(StoreError, match=r"The output out cannot be read: Permission denied \(.*out\)\. Make it"):
             outputs.content("out")
         assert stage.store.restore(verdict, stage.root) == ["out"]

@@ -392,7 +392,7 @@ def test_a_young_output_is_not_remembered(recorded: Stage) -> None:
     outputs = recorded.store.outputs(recorded.root)
     outputs.content("out")
     outputs.save()
-    assert not (recorded.root / ".git/headworks/found").exists()
+    assert not (recorded.root / ".git/headworks/output-hashes").exists()
 
 
 def test_where_nothing_can_be_written_nothing_is_remembered(recorded: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -403,7 +403,7 @@ def test_where_nothing_can_be_written_nothing_is_remembered(recorded: Stage, mon
     (recorded.root / ".git/headworks/tmp").write_text("in the way")
     assert outputs.content("out") is not None
     outputs.save()
-    assert not (recorded.root / ".git/headworks/found").exists()
+    assert not (recorded.root / ".git/headworks/output-hashes").exists()
 
 
 def test_a_strange_name_is_remembered(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,7 +422,7 @@ def test_a_strange_name_is_remembered(stage: Stage, monkeypatch: pytest.MonkeyPa
 def test_a_damaged_memory_is_none(recorded: Stage, content: bytes) -> None:
     """What is remembered is sealed, and made anew."""
     (recorded.root / ".git/headworks").mkdir(exist_ok=True)
-    (recorded.root / ".git/headworks/found").write_bytes(content)
+    (recorded.root / ".git/headworks/output-hashes").write_bytes(content)
     assert restored(recorded)
 
 

@@ -13,7 +13,7 @@ from headworks._run.loop import Runner
 from headworks._run.outcome import Outcome
 from headworks._run.task import SharedState
 from headworks._signals import interrupt_on_sigterm
-from headworks._store.found import Found
+from headworks._store.output_hashes import OutputHashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,20 +34,20 @@ def covered(planned: Plan, asked: frozenset[str]) -> dict[str, Outcome] | None:
         asked: The sessions that were asked for. The outputs of the others need not lie in place.
     """
     outcomes: dict[str, Outcome] = {}
-    found = Found(planned.root)
+    hashes = OutputHashes(planned.root)
     try:
         for it in planned.sessions:
             name, verdict = it.session.name, it.verdict
             if verdict is None:
                 return None
-            if name in asked and not all(found.is_in_place(*row) for row in verdict.outputs.items()):
+            if name in asked and not all(hashes.is_in_place(*row) for row in verdict.outputs.items()):
                 return None
             outcomes[name] = Outcome(
                 session=name, status="cached", saved=verdict.seconds, verdict=verdict, outputs=verdict.outputs
             )
         return outcomes
     finally:
-        found.save()  # the run that follows need not read the same outputs again
+        hashes.save()  # the run that follows need not read the same outputs again
 
 
 def run_plan(

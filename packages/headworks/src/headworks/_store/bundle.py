@@ -1,10 +1,10 @@
 """A store in one file: a plain tar archive, the same for the same content, blobs first.
 
-What the gate noted goes with it, so that a test set is not asked anew wherever a bundle is unpacked. Aliases do not:
-what is in production here is not for another store to say.
+It has the journals of the gate, so that a test set is not asked again in every store that imports the bundle. It has no
+aliases: another store does not decide which model is in production here.
 
-Its members have the names that the files have in the store. What is taken in goes through the same doors as what is
-recorded: a member's name is never used as a path.
+Its members have the names of the store's files. They are imported by the functions that also record verdicts, and a
+member's name is never used as a path.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _KEYS = {"ledger": "model", "gates": "", "baselines": ""}  # by which two entrie
 
 
 class RefusedBundleError(StoreError):
-    """A file that is not a bundle through and through, of which nothing was taken."""
+    """A file that is not a valid bundle; nothing was taken from it."""
 
 
 def export(path: str | Path, records: Records, blobs: Blobs) -> int:
-    """Write all verdicts whose outputs are whole, and those outputs, into one file; return how many there are."""
+    """Write all verdicts whose outputs are whole, and those outputs, into one file; return the number of verdicts."""
     target = Path(path).absolute()
     try:
         with unfinished(target.parent) as part:
@@ -69,7 +69,7 @@ def _fill(archive: tarfile.TarFile, scratch: Path, records: Records, blobs: Blob
     lost = {content for content in parts if not _add_blob(archive, content, scratch, blobs)}
     failed = {it: found for it in sorted(records.failed()) if (found := records.read(it, passed=False)) is not None}
     passed = {digest for digest in needed if not needed[digest] & lost}
-    # A pass whose failure can no longer be read stays behind: without it, elsewhere it would look reliable.
+    # A pass whose failure is unreadable is left out: without the failure it would look reliable elsewhere.
     passed -= records.failed() - failed.keys()
     verdicts = [*failed.values(), *(records.read(it, passed=True) for it in sorted(passed))]
     for found in filter(None, verdicts):
@@ -80,7 +80,7 @@ def _fill(archive: tarfile.TarFile, scratch: Path, records: Records, blobs: Blob
 
 
 def _add_notes(archive: tarfile.TarFile, scratch: Path, blobs: Blobs) -> None:
-    """Add what the gate noted, after the blobs that it names."""
+    """Add the journals of the gate, after the blobs that they name."""
     for kind in _KEYS:
         for name in names(f"{blobs.root}/{kind}"):
             for number, entry in enumerate(Journal(blobs.root, kind, name).entries(), 1):
@@ -91,7 +91,7 @@ def _add_notes(archive: tarfile.TarFile, scratch: Path, blobs: Blobs) -> None:
 
 
 def _add_blob(archive: tarfile.TarFile, content: str, scratch: Path, blobs: Blobs) -> bool:
-    """Add a blob to an archive; False where it is missing or damaged."""
+    """Add a blob to an archive; False if it is missing or damaged."""
     try:
         if not blobs.copy_out(content, scratch):
             return False
@@ -103,14 +103,14 @@ def _add_blob(archive: tarfile.TarFile, content: str, scratch: Path, blobs: Blob
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:
-    """Return the header of a file of which only name and size are told, so that equal content gives equal bytes."""
+    """Return a header with nothing but name and size, so that equal content gives equal bytes."""
     member = tarfile.TarInfo(name)
     member.size = size
     return member
 
 
 def import_(path: str | Path, records: Records, blobs: Blobs, index: Index) -> int:
-    """Take in a bundle; return how many of its verdicts were new. See `Store.import_`."""
+    """Import a bundle; return the number of new verdicts. See `Store.import_`."""
     noted: list[tuple[str, str, dict[str, Any]]] = []
     with _opened(path) as file:
         try:
@@ -134,8 +134,8 @@ def _opened(path: str | Path) -> BinaryIO:
     """Open a bundle.
 
     Raises:
-        RefusedBundleError: It cannot be read; a pipe would be waited for without end.
-        StoreError: There is none.
+        RefusedBundleError: It cannot be read, or is a pipe, which may never end.
+        StoreError: It does not exist.
     """
     if not os.path.lexists(path):
         message = f"There is no bundle {path}. Name a file that `headworks store export` wrote."
@@ -151,7 +151,7 @@ def _opened(path: str | Path) -> BinaryIO:
 def _take(
     archive: tarfile.TarFile, blobs: Blobs, path: str | Path, noted: list[tuple[str, str, dict[str, Any]]]
 ) -> Iterator[tuple[Verdict, str]]:
-    """Store the blobs of an archive, yield its verdicts, and add what the gate noted to a list."""
+    """Store the blobs of an archive, yield its verdicts, and add the entries of journals to a list."""
     for member in archive:
         name = _MEMBER.fullmatch(member.name)
         is_plain = member.isreg() and not member.issparse() and member.size >= 0
@@ -188,6 +188,6 @@ def _is_whole(verdict: Verdict, blobs: Blobs) -> bool:
 
 
 def _refused(path: str | Path, reason: str) -> RefusedBundleError:
-    """Return the error for a bundle that is not taken."""
+    """Return the error for a refused bundle."""
     message = f"The bundle {path} was refused: {reason}. Nothing was taken from it; export it again, by this version."
     return RefusedBundleError(message)

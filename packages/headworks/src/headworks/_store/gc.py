@@ -6,6 +6,7 @@ are sessions, in a run that has nothing to do.
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import os
 import time
@@ -26,44 +27,24 @@ if TYPE_CHECKING:
     from headworks._store.index import Index
     from headworks._store.records import Records
 
-__all__ = ["Cleared", "drop", "forget_uses", "gc", "last_uses", "mark_used"]
+__all__ = ["Cleared", "drop", "gc", "mark_used"]
 
 _LIMIT = 1 << 30  # bytes
 _GRACE = 3_600.0  # seconds; a blob this young may belong to a verdict that is still being written
 
 
 def mark_used(root: str, digests: Iterable[str]) -> None:
-    """Note that verdicts were of use today; a store that cannot be written to is let be."""
+    """Note that verdicts were used today; a read-only store is ignored."""
     path = os.path.join(root, "used", time.strftime("%Y-%m-%d", time.gmtime()))
     noted = set((read(path, _LIMIT) or b"").split())
     new = [digest.encode() for digest in digests if digest.encode() not in noted]
     if new:
-        try:
+        with contextlib.suppress(OSError):
             append(path, b"".join(digest + b"\n" for digest in new))
-        except OSError:
-            return
-
-
-def last_uses(root: str) -> dict[str, float]:
-    """Return when digests were last used: the end of that day, in seconds since the epoch."""
-    uses: dict[str, float] = {}
-    for path, day_end in _days(root):
-        digests = (read(path, _LIMIT) or b"").decode("ascii", "replace").split()
-        uses.update((digest, day_end) for digest in digests if is_digest(digest))
-    return uses
-
-
-def forget_uses(root: str, before: float) -> None:
-    """Remove what was noted on days that ended before a time, in seconds since the epoch."""
-    for path, day_end in _days(root):
-        if day_end < before:
-            os.unlink(path)
 
 
 def _days(root: str) -> Iterator[tuple[str, float]]:
-    """Yield the file of each day with the time at which the day ends, in order."""
-    import calendar
-
+    """Yield the file of each day on which verdicts were used, and the end of the day in seconds since the epoch."""
     folder = os.path.join(root, "used")
     for name in names(folder):
         try:
@@ -75,14 +56,14 @@ def _days(root: str) -> Iterator[tuple[str, float]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Cleared:
-    """What `gc` did.
+    """The result of `gc`.
 
     Attributes:
-        verdicts: How many verdicts were removed.
-        blobs: How many blobs were removed.
-        freed: How many bytes those took.
-        kept: How many verdicts are left.
-        size: How many bytes the outputs of those take.
+        verdicts: The number of verdicts that were removed.
+        blobs: The number of blobs that were removed.
+        freed: The bytes that those took.
+        kept: The number of verdicts that are left.
+        size: The bytes that the outputs of those take.
     """
 
     verdicts: int
@@ -95,7 +76,7 @@ class Cleared:
 def gc(folder: str, records: Records, index: Index, *, max_size: int | None, max_age: float | None) -> Cleared:
     """Clear a store; see `Store.gc`.
 
-    What is looked up goes before what it leads to: index, records, blobs. A reader that comes too late finds a miss.
+    The index goes first, then records, then blobs, so that a concurrent reader finds a miss at worst.
     """
     now = time.time()
     root = Path(folder)
@@ -115,7 +96,9 @@ def gc(folder: str, records: Records, index: Index, *, max_size: int | None, max
     removed = list(_remove_blobs(root, {*held, *kept_blobs(folder)}, now - _GRACE))
     _remove_unfinished(root / "tmp", now - _GRACE)
     if max_age is not None:
-        forget_uses(folder, now - max_age)
+        for path, day_end in _days(folder):
+            if day_end < now - max_age:
+                os.unlink(path)
     kept = len(digests) - len(dropped)
     return Cleared(verdicts=len(dropped), blobs=len(removed), freed=sum(removed), kept=kept, size=sum(held.values()))
 
@@ -124,14 +107,16 @@ def drop(digests: set[str], records: Records, index: Index) -> None:
     """Remove all verdicts for some digests."""
     index.drop(digests)
     for digest in digests:
-        # The pass goes first: without its failure it would look as if it could be relied upon.
+        # The pass goes first: without its failure, it would look as if it could be relied on.
         Path(records.path(digest, passed=True)).unlink(missing_ok=True)
         Path(records.path(digest, passed=False)).unlink(missing_ok=True)
 
 
 def _by_last_use(root: str, records: Records) -> dict[str, float]:
     """Return all digests with the time at which each was last used, the latest first."""
-    noted = last_uses(root)
+    noted: dict[str, float] = {}
+    for path, day_end in _days(root):
+        noted |= dict.fromkeys((read(path, _LIMIT) or b"").decode("ascii", "replace").split(), day_end)
     used: dict[str, float] = {}
     for passed, digests in ((True, records.passed()), (False, records.failed())):
         for digest in digests:
@@ -142,7 +127,7 @@ def _by_last_use(root: str, records: Records) -> dict[str, float]:
 
 
 def _needed(digest: str, records: Records, blobs: Blobs, held: dict[str, int]) -> dict[str, int] | None:
-    """Return the blobs that a digest's verdict needs beyond those held, with their sizes; None where one is gone."""
+    """Return the blobs that a verdict needs beyond those held, with their sizes; None if one is missing."""
     if not os.path.lexists(records.path(digest, passed=True)):
         return {}
     found = records.read(digest, passed=True)
@@ -164,16 +149,16 @@ def _remove_blobs(root: Path, held: set[str], before: float) -> Iterator[int]:
     """Remove the blobs that nothing holds and that are older than a time; yield the size of each."""
     for path in root.glob("blobs/*/*"):
         content = path.parent.name + path.name
-        if content not in held and is_digest(content):  # what else lies there is not the store's to remove
+        if content not in held and is_digest(content):  # other files are not the store's
             with contextlib.suppress(FileNotFoundError):  # another clearing was faster
-                found = path.stat()
-                if found.st_mtime < before:
+                info = path.stat()
+                if info.st_mtime < before:
                     path.unlink()
-                    yield found.st_size
+                    yield info.st_size
 
 
 def _remove_unfinished(folder: Path, before: float) -> None:
-    """Remove the unfinished files that are older than a time, and nothing that a store does not write."""
+    """Remove the unfinished files of a store that are older than a time."""
     for path in folder.glob("*"):
         with contextlib.suppress(FileNotFoundError):
             if is_unfinished(path) and path.is_file() and path.stat().st_mtime < before:

@@ -1,13 +1,14 @@
 """All passed verdicts of a store in one file, so that thousands are looked up in one read.
 
-The file only saves time: it is made anew from the records where a byte of it is wrong, and a verdict that it lacks is
-looked for among the records. A line has tab-separated fields: the checksum of the rest, the digest, the place, the
-session, the seconds, when it ended, the commit, the platform, then each output's path and content. A later line stands
-in for an earlier one.
+The file only saves time: it is made anew from the records if a byte of it is wrong, and a verdict that it lacks is
+looked up among the records. A line has tab-separated fields: the checksum of the rest, the digest, the place, the
+session, the seconds, when it ended, the commit, the platform, then each output's path and content. A later line for a
+digest replaces an earlier one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zlib
 from collections.abc import Mapping
@@ -29,10 +30,10 @@ _DIGEST = 64  # characters
 
 
 class Index:
-    """The index of one store, read again whenever another process changed it."""
+    """The index of one store, read again whenever another process has changed it."""
 
     def __init__(self, root: str, records: Records) -> None:
-        """Look below `root`; read what the index lost, or leaves out, from `records`."""
+        """Look below `root`; verdicts and fields that the index lacks are read from `records`."""
         self._path = os.path.join(root, "index")
         self._temporary = os.path.join(root, "tmp")
         self._records = records
@@ -41,7 +42,7 @@ class Index:
         self._newest: dict[tuple[bytes, bytes], bytes] = {}
 
     def find(self, digests: Iterable[str]) -> dict[str, Verdict]:
-        """Return the verdicts of those digests that the index knows."""
+        """Return the verdicts of the digests that the index has."""
         self._refresh()
         known = ((digest, self._lines.get(digest.encode())) for digest in digests)
         return {digest: self._verdict(line) for digest, line in known if line is not None}
@@ -66,7 +67,7 @@ class Index:
         gone = {digest.encode() for digest in digests}
         try:
             self._write(b"".join(_sum_up(line) for digest, line in self._lines.items() if digest not in gone))
-        except OSError:  # on a full disk, which a clearing is to mend: without an index it is made anew
+        except OSError:  # on a full disk, which `gc` is to free: a missing index is made anew
             if os.path.lexists(self._path):
                 os.unlink(self._path)
 
@@ -81,7 +82,7 @@ class Index:
         return self._newest.get((name, place.encode())) or self._newest.get((name, b""))
 
     def _refresh(self) -> None:
-        """Read the index if it is not the one that was read last; make it anew where it is damaged or missing."""
+        """Read the index if it has changed since it was last read; make it anew if it is damaged or missing."""
         if self._version is not None and self._version == self._stat():
             return
         self._version = self._stat()
@@ -91,38 +92,31 @@ class Index:
             content = self._from_records()
             lines = _parse(content) or []
             if content or data is not None:
-                self._try_to_write(content)
+                with contextlib.suppress(OSError):  # each process makes the index of a read-only store for itself
+                    self._write(content)
             self._version = self._stat()
         self._newest = {}
         self._lines = {line[:_DIGEST]: line for line in lines}
 
     def _stat(self) -> tuple[int, int, int] | None:
-        """Return what changes whenever the index does, or None where there is none."""
+        """Return a version that changes whenever the index does; None if there is no index."""
         try:
-            found = os.stat(self._path)
+            info = os.stat(self._path)
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        return info.st_mtime_ns, info.st_size, info.st_ino
 
     def _from_records(self) -> bytes:
-        """Return the content of an index over all records, in the order in which the sessions ended."""
+        """Return the content of an index of all records, in the order in which the sessions ended."""
         found = (self._records.read(digest, passed=True) for digest in self._records.passed())
         ordered = sorted((it for it in found if it is not None), key=lambda it: it[0].finished)
         return b"".join(_line(verdict, place) for verdict, place in ordered)
 
-    def _try_to_write(self, content: bytes) -> None:
-        """Replace the index, unless the store cannot be written to: then each process makes its own."""
-        try:
-            self._write(content)
-        except OSError:
-            return
-
     def _write(self, content: bytes) -> None:
-        """Replace the index."""
         write_atomically(self._path, content, temporary=self._temporary)
 
     def _verdict(self, line: bytes) -> Verdict:
-        """Return the verdict of a line; its components are read when they are looked at."""
+        """Return the verdict of a line; its components are read when they are first used."""
         fields = line.decode().split("\t")
         if b"\\" in line:
             fields = [field.encode().decode("unicode_escape") for field in fields]
@@ -141,7 +135,7 @@ class Index:
 
 
 class _Components(Mapping[str, str]):
-    """The components of a passed verdict, read from its record when first looked at; none where that is damaged."""
+    """The components of a passed verdict, read from its record when first used; none if that is damaged."""
 
     def __init__(self, records: Records, digest: str) -> None:
         """Remember where to look."""
@@ -183,12 +177,12 @@ def _escape(text: str) -> bytes:
 
 
 def _sum_up(line: bytes) -> bytes:
-    """Return a line as it stands in the file, under its checksum."""
+    """Return a line with its checksum, as in the file."""
     return b"%08x\t%b\n" % (zlib.crc32(line), line)
 
 
 def _parse(data: bytes) -> list[bytes] | None:
-    """Return the lines of an index, or None where one is damaged; a last line without an end is still being written."""
+    """Return the lines of an index, None if one is damaged; a last line without an end is still being written."""
     lines: list[bytes] = []
     for raw in data.split(b"\n")[:-1]:
         line = raw[_CHECKSUM:]

@@ -1,15 +1,16 @@
-"""A journal in the store: numbered entries, each written once, in the order in which they were made.
+"""A journal in the store: numbered entries, each written once, in their order.
 
 An entry is a file named by its number, under a first line that names the format and the SHA-256 of the rest, a JSON
 object. It is written under another name, forced to the disk, and then given the next free number, which only one of
-several writers gets. So a process may be killed at any point, and any number may write at once. An entry that cannot be
-read, or was deleted before the last one, keeps its number: what counts entries never counts too few.
+several writers gets. So a process may be killed at any point, and any number may write at once. An unreadable entry, or
+one deleted before the last, keeps its number, so that a count of entries is never too low.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +32,12 @@ class Journal:
     """The entries in one folder of a store."""
 
     def __init__(self, root: str, *names: str) -> None:
-        """Look below a store's folder; there need not be anything yet."""
+        """Look below a store's folder, which need not exist."""
         self.folder = os.path.join(root, *names)
         self._root = root
 
     def entries(self) -> list[Entry | None]:
-        """Return all entries in their order, None for one that is damaged or missing."""
+        """Return all entries in their order; None for a damaged or missing one."""
         last = max((int(name) for name in names(self.folder) if name.isdecimal()), default=0)
         return [read_entry(read(self._path(number), ENTRY_LIMIT) or b"") for number in range(1, last + 1)]
 
@@ -45,7 +46,7 @@ class Journal:
         return os.path.join(self.folder, f"{number:0{_DIGITS}}")
 
     def note(self, entry: Entry) -> None:
-        """Add an entry, whatever there is already.
+        """Add an entry.
 
         Raises:
             StoreError: it cannot be written.
@@ -53,7 +54,7 @@ class Journal:
         self.append(lambda _found: entry)
 
     def merge(self, entries: Iterable[Entry], key: str) -> None:
-        """Add those of some entries that are not there yet.
+        """Add the entries of another journal that this one lacks.
 
         Args:
             entries: entries of the same journal in another store.
@@ -63,14 +64,10 @@ class Journal:
             StoreError: it cannot be written.
         """
         for entry in entries:
-            self._add(entry, key)
-
-    def _add(self, entry: Entry, key: str) -> None:
-        """Add an entry unless it is there already."""
-        self.append(lambda found: None if _is_known(entry, found, key) else entry)
+            self.append(partial(_unless_known, entry, key))
 
     def append(self, make: Callable[[list[Entry | None]], Entry | None]) -> Entry | None:
-        """Add an entry after all that there are.
+        """Add an entry that depends on those that are there.
 
         Args:
             make: returns the entry, given all that are there already, or None for none; called again where another
@@ -84,13 +81,13 @@ class Journal:
         """
         with storing(f"An entry of {self.folder}", self._root):
             while True:
-                found = self.entries()
-                entry = make(found)
-                if entry is None or self._write(len(found) + 1, entry):
+                present = self.entries()
+                entry = make(present)
+                if entry is None or self._write(len(present) + 1, entry):
                     return entry
 
     def _write(self, number: int, entry: Entry) -> bool:
-        """Write an entry; False where its number was taken meanwhile."""
+        """Write an entry; False if another process has taken its number."""
         with unfinished(Path(self._root, "tmp")) as path:
             with path.open("xb") as file:
                 file.write(seal_entry(entry))
@@ -110,17 +107,19 @@ def seal_entry(entry: Entry) -> bytes:
 
 
 def read_entry(sealed: bytes) -> Entry | None:
-    """Return the entry of a file, or None where a bit of it is not what was written."""
+    """Return the entry of a file; None if it is damaged."""
     try:
-        found = json.loads(unseal(sealed) or b"")
+        entry = json.loads(unseal(sealed) or b"")
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return entry if isinstance(entry, dict) else None
 
 
-def _is_known(entry: Entry, found: list[Entry | None], key: str) -> bool:
-    """Tell whether an entry is among others."""
-    return any(it is not None and (it == entry or (bool(key) and it.get(key) == entry.get(key))) for it in found)
+def _unless_known(entry: Entry, key: str, present: list[Entry | None]) -> Entry | None:
+    """Return an entry; None if it is there, by all its fields or by one of them."""
+    others = [other for other in present if other is not None]
+    is_known = any(other == entry or (key and other.get(key) == entry.get(key)) for other in others)
+    return None if is_known else entry
 
 
 def kept_blobs(root: str) -> set[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headworks._store.files import read
-from headworks._store.found import Found, times_of
+from headworks._store.output_hashes import OutputHashes, stat_hash
 from headworks._store.removal import files_of, move, put, reason, remove
 from headworks._store.tree import MANIFEST_LIMIT, build, manifest_of, read_manifest
 from headworks.errors import StoreError
@@ -25,64 +25,61 @@ if TYPE_CHECKING:
 
     from headworks._store.blobs import Blobs
 
-__all__ = ["Made", "Outputs"]
+__all__ = ["Outputs"]
 
 _LIMIT = 64  # bytes: a SHA-256
 _KEPT = "kept"
-_MOST = 10  # that are kept of an output
-_STAGING = ".headworks-"
-_RANDOM = 8  # bytes of a name that goes on so
-_LEFTOVER = _STAGING + "[0-9a-f]" * (2 * _RANDOM)  # which no file of the user's is called by chance
+_MOST = 10  # places of kept files of one output
+_STAGING = ".headworks-"  # how the name of a staging folder begins
+_RANDOM = 8  # bytes of the rest of the name
+_LEFTOVER = _STAGING + "[0-9a-f]" * (2 * _RANDOM)  # no file of the user's has such a name by chance
 
 
-class Made:
-    """What is noted about the outputs of one work tree, and what is kept of them."""
+class Ownership:
+    """Tells which outputs of a work tree Headworks made, and moves foreign files out of the way."""
 
-    def __init__(self, found: Found, private: Path | None, is_stored: Callable[[str], bool]) -> None:
-        """Take what the outputs hold, the folder for notes and for what is kept, and what the store has."""
-        self._found = found
+    def __init__(self, hashes: OutputHashes, private: Path | None, is_stored: Callable[[str], bool]) -> None:
+        """Take the hashes of the outputs, the folder for notes and foreign files, and a look-up in the store."""
+        self._hashes = hashes
         self._private = private
         self._is_stored = is_stored
 
     def note(self, path: str) -> None:
-        """Note that what lies at an output now was made by its session or a restore."""
-        if self._private is None:
-            return
-        note = self._note(self._private, path)
-        try:
-            times = times_of(self._found.place(path))[0]
-            note.parent.mkdir(parents=True, exist_ok=True)
-            note.write_text(times)
-        except OSError:  # Nothing is there; or it cannot be noted, and will be told by its content.
-            return
+        """Note that an output, as it is now, was made by its session or a restore."""
+        if self._private is not None:
+            note = self._note(self._private, path)
+            with contextlib.suppress(OSError):  # without a note, its content decides
+                stats = stat_hash(self._hashes.place(path))[0]
+                note.parent.mkdir(parents=True, exist_ok=True)
+                note.write_text(stats)
 
     def is_foreign(self, path: str) -> bool:
-        """Whether there are files at an output that neither its session nor a restore left there as they are.
+        """Whether an output has files that neither its session nor a restore left as they are.
 
         Raises:
-            StoreError: Where the path leads elsewhere.
+            StoreError: The path leads elsewhere.
         """
-        place = self._found.place(path)
+        place = self._hashes.place(path)
         if not os.path.lexists(place):
             return False
         content: str | None = None
-        with contextlib.suppress(OSError):  # what cannot be read was not recorded
-            if self._private and read(str(self._note(self._private, path)), _LIMIT) == times_of(place)[0].encode():
+        with contextlib.suppress(OSError):  # an unreadable output was not recorded
+            if self._private and read(str(self._note(self._private, path)), _LIMIT) == stat_hash(place)[0].encode():
                 return False
-            content = self._found.content(path)
+            content = self._hashes.content(path)
         return (content is None or not self._is_stored(content)) and bool(files_of(Path(place)))
 
     def keep_foreign(self, path: str, say: Callable[[str], object]) -> None:
-        """Move what lies at an output out of the way, and say so, if it is foreign.
+        """Move an output out of the way, and say so, if it is foreign.
 
         Raises:
-            StoreError: Where it cannot be moved; then it is as it was.
+            StoreError: It cannot be moved, and is as it was.
         """
         if not self.is_foreign(path):
             return
         kept = self._free(path)
         try:
-            move(Path(self._found.place(path)), kept)
+            move(Path(self._hashes.place(path)), kept)
         except OSError as error:
             raise StoreError(_refusal(path, f"they cannot be moved to {kept} ({reason(error)})")) from error
         dropped = sum(_drop(older, kept) for older in self._kept(path) if older != kept)
@@ -91,18 +88,16 @@ class Made:
 
     @staticmethod
     def _note(private: Path, path: str) -> Path:
-        """Return the file with the note about an output."""
-        name: str = sha256(os.fsencode(path)).hexdigest()
-        return private / "made" / name
+        return private / "made" / sha256(os.fsencode(path)).hexdigest()
 
     def _kept(self, path: str) -> list[Path]:
-        """Return all that is kept of an output, the oldest first."""
+        """Return the places of foreign files that were kept of an output, the oldest first."""
         folders = [] if self._private is None else self._private.glob(f"{_KEPT}/*")
-        numbered = sorted((it for it in folders if it.name.isdecimal()), key=lambda it: int(it.name))
-        return [it / path for it in numbered if os.path.lexists(it / path)]
+        numbered = sorted((folder for folder in folders if folder.name.isdecimal()), key=lambda it: int(it.name))
+        return [folder / path for folder in numbered if os.path.lexists(folder / path)]
 
     def _free(self, path: str) -> Path:
-        """Return where what lies at an output is to be kept."""
+        """Return a free place for the foreign files of an output."""
         kept = self._kept(path)
         if self._private is None:
             raise StoreError(_refusal(path, "there is no git folder to keep them in"))
@@ -114,7 +109,6 @@ class Made:
 
 
 def _refusal(path: str, why: str) -> str:
-    """Return the message that says that foreign files are in the way."""
     return (
         f"The output {path} holds files that no run is known to have left so, and {why}."
         " Move away or remove what you no longer need."
@@ -122,7 +116,7 @@ def _refusal(path: str, why: str) -> str:
 
 
 def _drop(older: Path, newer: Path) -> int:
-    """Remove of what was kept earlier the files that are kept again under the same name, and return how many."""
+    """Remove those older kept files that are kept again under the same name; return their number."""
     names = files_of(newer) & files_of(older)
     for name in names:
         (older / name).unlink()
@@ -131,11 +125,11 @@ def _drop(older: Path, newer: Path) -> int:
     return len(names)
 
 
-class Outputs(Found):
-    """The outputs in one work tree, to be stored and put back.
+class Outputs(OutputHashes):
+    """The outputs in one work tree, to be stored, restored and cleared.
 
     Attributes:
-        say: Takes a message for the person who runs, about files of theirs that were in the way.
+        say: Takes a message for the user about foreign files that were in the way.
     """
 
     say: Callable[[str], object]
@@ -145,7 +139,7 @@ class Outputs(Found):
         super().__init__(root)
         self._root = Path(root)
         self._private = None if self._folder is None else Path(self._folder)
-        self._made = Made(self, self._private, is_stored)
+        self._ownership = Ownership(self, self._private, is_stored)
         self.say = lambda _: None
 
     def keep(self, outputs: Mapping[str, str], blobs: Blobs) -> None:
@@ -153,34 +147,33 @@ class Outputs(Found):
 
         Args:
             outputs: Each path with the SHA-256 of its content.
-            blobs: Where the contents go.
+            blobs: The blobs of the store.
 
         Raises:
-            StoreError: Where an output is not what it is said to be.
+            StoreError: An output has another content.
         """
         for path, content in outputs.items():
-            place = self._locate(path)
-            found = None
+            place, stored = self._locate(path), None
             if os.path.lexists(place):
                 with blobs.storing_files() as put_blob:
                     manifest = manifest_of(place, put_blob)
-                found = blobs.put_bytes(manifest)
-            if found != content:
+                stored = blobs.put_bytes(manifest)
+            if stored != content:
                 message = f"The output {path} changed while it was being stored. Run its session again."
                 raise StoreError(message)
 
     def restore(self, outputs: Mapping[str, str], blobs: Blobs) -> list[str] | None:
-        """Make outputs hold what is stored, replacing each that differs as a whole; what others wrote there is kept.
+        """Restore outputs from the store, replacing each that differs as a whole; foreign files are kept.
 
         Args:
             outputs: Each path with the SHA-256 of its content.
-            blobs: Where the contents are.
+            blobs: The blobs of the store.
 
         Returns:
-            The paths that were replaced, or None where a content is missing or damaged; nothing was then changed.
+            The paths that were replaced; None, and nothing is changed, if a content is missing or damaged.
 
         Raises:
-            StoreError: Where the work tree does not let them be written.
+            StoreError: The work tree cannot be written.
         """
         wrong = [path for path, content in outputs.items() if not self.is_in_place(path, content)]
         try:
@@ -192,7 +185,7 @@ class Outputs(Found):
             raise StoreError(message) from error
 
     def _exchange(self, wrong: list[str], outputs: Mapping[str, str], blobs: Blobs) -> list[str] | None:
-        """Put what is stored in the place of some outputs; see `restore`."""
+        """Replace outputs that differ; see `restore`."""
         with contextlib.ExitStack() as stack:
             folders = {path: stack.enter_context(self._staging(self._locate(path))) for path in wrong}
             for path, folder in folders.items():
@@ -201,13 +194,13 @@ class Outputs(Found):
                 if rows is None or not build(rows, folder / "new", blobs):
                     return None
             for path, folder in folders.items():
-                self._made.keep_foreign(path, self.say)
+                self._ownership.keep_foreign(path, self.say)
                 self._replace(self._locate(path), folder)
-                self._made.note(path)
+                self._ownership.note(path)
         return wrong
 
     def _replace(self, place: Path, folder: Path) -> None:
-        """Put what was made in a folder in the place of an output."""
+        """Replace an output by the new one in a staging folder."""
         try:
             put(folder / "new", place, folder / "old")
         except OSError as error:
@@ -217,13 +210,13 @@ class Outputs(Found):
             raise StoreError(message) from error
 
     def clear(self, path: str) -> None:
-        """Remove what lies at an output's path, so that the session starts without it; what others wrote is kept.
+        """Remove an output, so that its session starts without it; foreign files are kept.
 
         Raises:
-            StoreError: Where it cannot be removed.
+            StoreError: It cannot be removed.
         """
         place = self._locate(path)
-        self._made.keep_foreign(path, self.say)
+        self._ownership.keep_foreign(path, self.say)
         try:
             if os.path.lexists(place):
                 remove(place)
@@ -235,16 +228,16 @@ class Outputs(Found):
             raise StoreError(message) from error
 
     def not_foreign(self, paths: Iterable[str]) -> list[str]:
-        """Return those outputs in which no other than their session, or a restore, wrote anything."""
-        return [path for path in paths if not self._made.is_foreign(path)]
+        """Return the outputs that only their session or a restore has written to."""
+        return [path for path in paths if not self._ownership.is_foreign(path)]
 
     def note(self, paths: Iterable[str]) -> None:
-        """Note that outputs are now as their session left them, be it after a failure."""
+        """Note that outputs are now as their session left them, even after a failure."""
         for path in paths:
-            self._made.note(path)
+            self._ownership.note(path)
 
     def remove_leftovers(self, paths: Iterable[str] = ()) -> None:
-        """Remove what a killed process left half-made at some outputs; only for who alone holds the work tree."""
+        """Remove the staging folders of killed processes; only for a process that holds the work tree alone."""
         folders = {self._root, *(self._root.joinpath(path).parent for path in paths)}
         for folder in [*folders, *([self._private / "tmp"] if self._private else [])]:
             for leftover in folder.glob(_LEFTOVER):
@@ -252,12 +245,11 @@ class Outputs(Found):
                     remove(leftover)
 
     def _locate(self, path: str) -> Path:
-        """Return where an output lies; see `place`."""
         return Path(self.place(path))
 
     @contextlib.contextmanager
     def _staging(self, place: Path) -> Iterator[Path]:
-        """Give an empty folder, on the file system of an output where that can be, and remove it with all it holds."""
+        """Give an empty folder, if possible on the file system of an output, and remove it at the end."""
         folder = self._base(place) / f"{_STAGING}{os.urandom(_RANDOM).hex()}"
         folder.mkdir()
         try:
@@ -267,7 +259,7 @@ class Outputs(Found):
                 remove(folder)
 
     def _base(self, place: Path) -> Path:
-        """Return the folder for what is to be moved to an output: out of git's sight unless on another file system."""
+        """Return the parent of a staging folder: in git's folder, or near an output on another file system."""
         near = next(it for it in place.parents if it.is_dir())
         if self._private is not None:
             with contextlib.suppress(OSError):

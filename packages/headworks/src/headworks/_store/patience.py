@@ -1,4 +1,4 @@
-"""Calls to something elsewhere that end in time, whether it answers or not."""
+"""Calls to a remote that end in time, whether it answers or not."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ if TYPE_CHECKING:
 
 __all__ = ["Patience", "has_abandoned"]
 
-_SECONDS = 10.0  # that all calls of a process may take in vain
-_LATENCY = 0.25  # seconds that each call takes for nothing, as one to another continent may
-_RATE = 100_000  # bytes a second; what comes faster is worth waiting for, however much it is
-_LOOK = 0.5  # seconds between two looks at how much has come
+_SECONDS = 10.0  # that all calls of a process may lose
+_LATENCY = 0.25  # seconds of a call that are not lost, as to another continent
+_RATE = 100_000  # bytes a second; a faster transfer loses no time, however large it is
+_LOOK = 0.5  # seconds between two checks of a transfer
 
 _abandoned: list[threading.Thread] = []
 
 
 def has_abandoned() -> bool:
-    """Whether a call was left behind, which may have started threads that keep this process from its end."""
+    """Whether a call was abandoned, which may have started threads that keep this process from ending."""
     return bool(_abandoned)
 
 
 class Patience:
     """How long a process waits, in all its calls together.
 
-    A limit for each call would be paid as often as there are calls, and one for all of them would cut off what is large
-    and comes well. So a call pays only for what it takes beyond a usual delay and the time that its data may take.
+    A limit for each call would be paid as often as there are calls, and one for all calls would cut off a large
+    transfer that goes well. So a call pays only for the time beyond a usual delay and beyond that of its data.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
-        """Take the number of seconds that may be lost."""
+        """Take the seconds that may be lost."""
         self._seconds = self._left = _SECONDS if seconds is None else seconds
 
     def call(self, function: Callable[[], T], size: Callable[[], int] = lambda: 0) -> T:
-        """Return what a function returns, which runs in a thread of its own so that it can be left behind.
+        """Call a function in a thread of its own, which can be abandoned, and return its result.
 
         Args:
             function: What to call.
             size: Returns how many bytes it has moved so far, or will.
 
         Raises:
-            TimeoutError: The patience is at its end.
+            TimeoutError: All seconds are lost.
         """
         answers: list[T] = []
         errors: list[BaseException] = []
@@ -74,5 +74,5 @@ class Patience:
 
 
 def _lost(begin: float, size: int) -> float:
-    """Return how many of the seconds since a time were more than a number of bytes may take."""
+    """Return the seconds since a time that are beyond the delay and the transfer of a number of bytes."""
     return time.monotonic() - begin - _LATENCY - size / _RATE

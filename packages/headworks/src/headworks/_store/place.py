@@ -1,4 +1,4 @@
-"""Where a work tree is, and the folder beside its history that only Headworks writes to."""
+"""The name of a project on this machine, and the folder for Headworks's own files in git's folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LIMIT = 65_536  # bytes
 
 
 def _git_folder(root: str) -> tuple[str, str]:
-    """Return git's folder of a work tree, and where in the work tree a project is.
+    """Return git's folder of a work tree, and the path of a project within the work tree.
 
     The folder is `.git`, or the one that a linked work tree's `.git` file names; empty outside git.
     """
@@ -49,5 +49,4 @@ def place_of(root: str) -> str:
     folder, prefix = _git_folder(os.path.abspath(root))
     common = os.fsdecode(read(os.path.join(folder, "commondir"), _LIMIT) or b"").strip()  # only linked ones have it
     place = f"{os.path.realpath(os.path.join(folder or root, common))}\0{prefix}"
-    text: str = sha256(os.fsencode(place)).hexdigest()
-    return text[:16]
+    return sha256(os.fsencode(place)).hexdigest()[:16]

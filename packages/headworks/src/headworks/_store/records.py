@@ -36,34 +36,40 @@ class Records:
         self._root = root
 
     def path(self, digest: str, *, passed: bool) -> str:
-        """Return where a record lies, whether it is there or not."""
+        """Return the file of a record, which need not be there."""
         return os.path.join(self._root, record_name(digest, passed=passed))
 
     def write(self, verdict: Verdict, place: str) -> bytes:
-        """Write the record of a verdict in the place of an older one; return its content."""
+        """Write or replace the record of a verdict; return its content."""
         data = write_verdict(verdict, place=place)
         path = self.path(verdict.digest, passed=verdict.passed)
         write_atomically(path, data, temporary=os.path.join(self._root, "tmp"))
         return data
 
     def read(self, digest: str, *, passed: bool) -> tuple[Verdict, str] | None:
-        """Return a verdict and its place, or None where the record is missing or doubtful."""
+        """Return a verdict and its place; None if the record is missing or doubtful."""
         data = read(self.path(digest, passed=passed), RECORD_LIMIT)
-        if data is None:
-            return None
-
-        return read_verdict(data, digest, passed=passed)
+        return None if data is None else read_verdict(data, digest, passed=passed)
 
     def is_newer(self, digest: str, *, passed: bool) -> bool:
-        """Whether a record that cannot be read is one that a newer version wrote."""
-        return is_newer(read(self.path(digest, passed=passed), RECORD_LIMIT) or b"")
+        """Whether an unreadable record has a format of a newer version."""
+        sealed = read(self.path(digest, passed=passed), RECORD_LIMIT) or b""
+        name, _, rest = sealed.partition(b"\n")[0].partition(b" ")
+        form = rest.partition(b" ")[0]
+        if name == b"headworks" and form.isdigit() and int(form) > _FORMAT:
+            return True
+        try:
+            number = json.loads(unseal(sealed) or b"")["format"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return False
+        return type(number) is int and number > _FORMAT
 
     def failed(self) -> set[str]:
-        """Return the digests that have a record of a failure, in whatever state."""
+        """Return the digests that have a record of a failure, readable or not."""
         return set(filter(is_digest, names(os.path.join(self._root, "failed"))))
 
     def passed(self) -> Iterator[str]:
-        """Yield the digests that have a record of a pass, in whatever state, in order."""
+        """Yield the digests that have a record of a pass, readable or not, in order."""
         folder = os.path.join(self._root, "passed")
         for shard in names(folder):
             for name in names(os.path.join(folder, shard)):
@@ -71,25 +77,12 @@ class Records:
                     yield shard + name
 
 
-def is_newer(sealed: bytes) -> bool:
-    """Whether a sealed file, or the verdict in it, is in a form that only a newer version of this program knows."""
-    name, _, rest = sealed.partition(b"\n")[0].partition(b" ")
-    form = rest.partition(b" ")[0]
-    if name == b"headworks" and form.isdigit() and int(form) > _FORMAT:
-        return True
-    try:
-        found = json.loads(unseal(sealed) or b"")["format"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return False
-    return type(found) is int and found > _FORMAT
-
-
 def write_verdict(verdict: Verdict, *, place: str) -> bytes:
     """Return the content of the record file of a verdict.
 
     Args:
         verdict: The verdict.
-        place: What tells repositories apart on one machine; see `headworks._store.place`.
+        place: The name of the repository; see `headworks._store.place`.
     """
     fields: dict[str, Any] = {name: getattr(verdict, name) for name in Verdict.__annotations__}
     fields |= {"outputs": dict(verdict.outputs), "components": dict(verdict.components)}
@@ -98,7 +91,7 @@ def write_verdict(verdict: Verdict, *, place: str) -> bytes:
 
 
 def read_verdict(sealed: bytes, digest: str, *, passed: bool) -> tuple[Verdict, str] | None:
-    """Return the verdict and the place of a record file, or None where anything about it is doubtful.
+    """Return the verdict and the place of a record file; None if anything about it is doubtful.
 
     Args:
         sealed: The file's content.
@@ -118,7 +111,7 @@ def read_verdict(sealed: bytes, digest: str, *, passed: bool) -> tuple[Verdict, 
 
 
 def _is_sound(verdict: Verdict) -> bool:
-    """Whether every field read from a file has its type and a value that can be acted upon."""
+    """Whether every field that was read from a file has its type and a possible value."""
     texts = [verdict.session, verdict.finished, verdict.commit, verdict.platform]
     return (
         all(isinstance(text, str) for text in texts)

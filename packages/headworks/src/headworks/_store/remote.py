@@ -38,23 +38,23 @@ _WORDS = 300  # letters of an error
 class Remote:
     """A remote store: a folder as a local one, without an index.
 
-    A remote that fails, or keeps a run waiting, is not asked again by this process: everything it may have is a miss.
+    A remote that fails, or keeps a run waiting, is not asked again by this process: everything in it is a miss.
 
     Attributes:
-        problems: What went wrong first, in words; empty as long as the remote is asked.
+        problems: The first problem, in words; empty as long as the remote is asked.
         url: Its address.
         writes: Whether this run may write there.
     """
 
     def __init__(self, url: str, *, write: bool = False) -> None:
-        """Read what lies below a URL, as in `s3://bucket/headworks`; write there too if told so."""
+        """Read below a URL such as `s3://bucket/headworks`; write there if asked to."""
         self.problems: list[str] = []
         self.url = url
         self.writes = write
         self._patience = Patience()
         self._files, self._base = None, ""
         try:
-            for part in url.split("::"):  # what is slow to import is nothing that a remote is to blame for
+            for part in url.split("::"):  # a slow import is not the remote's fault, and must not count as its time
                 fsspec.get_filesystem_class(fsspec.core.split_protocol(part)[0] or "file")
             self._files, base = self._patience.call(lambda: fsspec.core.url_to_fs(url))
             self._base = base.rstrip("/")
@@ -70,22 +70,22 @@ class Remote:
         return _SECRETS.sub("", self.url)
 
     def _ask(self, function: Callable[[Any], T], size: Callable[[], int] = lambda: 0) -> T:
-        """Return what a function does with the files of the remote; see `Patience.call`."""
+        """Call a function with the file system of the remote; see `Patience.call`."""
         return self._patience.call(lambda: function(self._files), size)
 
     def passed(self, digests: list[str]) -> dict[str, bytes]:
         """Return the records of those digests that have passed and never failed."""
         passed = self._read({digest: record_name(digest, passed=True) for digest in digests})
         failed = self._read({digest: record_name(digest, passed=False) for digest in passed})
-        # Whether a digest failed must be known to rely on its pass: if the remote went away in between, it is not.
+        # A pass counts only if it is known that the digest never failed, not if the remote went away in between.
         return {} if self.problems else {digest: data for digest, data in passed.items() if digest not in failed}
 
     def _read(self, names: dict[str, str]) -> dict[str, bytes]:
-        """Return the content of those files that are there, by their keys."""
+        """Return the content of the files that exist, by their keys."""
         if self.problems or not names:
             return {}
         keys = {f"{self._base}/{name}": key for key, name in names.items()}
-        # All are asked for at once where that can be done. Elsewhere one waits for the other, and each is a call.
+        # Asynchronous file systems are asked for all files at once, others for one file a call.
         calls = [list(keys)] if getattr(self._files, "async_impl", False) else [[path] for path in keys]
         found: dict[str, bytes] = {}
         for paths in calls:
@@ -99,17 +99,17 @@ class Remote:
         return found
 
     def _cat(self, paths: list[str]) -> dict[str, Any]:
-        """Return for each path its content, or the error that there was."""
+        """Return for each path its content or its error."""
         return self._ask(lambda files: files.cat(paths, on_error="return"))
 
     def _note_first(self, errors: Iterable[Exception]) -> None:
-        """Remember the first of some errors that says more than that a file is not there."""
+        """Remember the first error that is not about a missing file."""
         error = next((it for it in errors if not isinstance(it, FileNotFoundError)), None)
         if error is not None:
             self._note(error)
 
     def read_folder(self, name: str) -> dict[str, bytes] | None:
-        """Return the files of a folder by their names; None where it cannot be read, so that nobody knows."""
+        """Return the files of a folder by their names; None if it cannot be read."""
         if self.problems:
             return None
         try:
@@ -127,7 +127,7 @@ class Remote:
         """Write a file, for a run that may write.
 
         Raises:
-            StoreError: Where it could not be written.
+            StoreError: It could not be written.
         """
         try:
             self._put(name, data)
@@ -139,7 +139,7 @@ class Remote:
             raise StoreError(message) from error
 
     def fetch_blob(self, content: str, blobs: Blobs) -> bool:
-        """Copy a blob into a local store; False where the remote does not have it as it should be."""
+        """Copy a blob into a local store; False if the remote lacks it, or has it damaged."""
         if self.problems:
             return False
         try:
@@ -154,7 +154,7 @@ class Remote:
             return False
 
     def _fetch(self, content: str, part: Path) -> bool:
-        """Copy a blob to a new file; False where the remote does not have it.
+        """Copy a blob to a new file; False if the remote lacks it.
 
         Raises:
             OSError: The file could not be written.
@@ -175,7 +175,7 @@ class Remote:
         return True
 
     def push(self, verdict: Verdict, record: bytes, blobs: Blobs) -> None:
-        """Write a verdict, after its outputs, where this run may write; the local store has it all the same."""
+        """Write a verdict after its outputs, if this run may write; a failure is among the problems."""
         if not self.writes or self.problems:
             return
         name = record_name(verdict.digest, passed=verdict.passed)
@@ -191,7 +191,7 @@ class Remote:
             )
 
     def _put(self, name: str, data: bytes) -> None:
-        """Write a file, in a folder that need not be there yet."""
+        """Write a file, in a folder that need not exist."""
         self._make_folder(name)
         self._ask(lambda files: files.pipe_file(f"{self._base}/{name}", data), lambda: len(data))
 
@@ -209,21 +209,21 @@ class Remote:
             self._ask(lambda files: files.put_file(str(part), path), lambda: size)
 
     def _make_folder(self, name: str) -> None:
-        """Make the folder for a file, which only some kinds of file system need."""
+        """Make the folder for a file; only some kinds of file system need it."""
         self._ask(lambda files: files.makedirs(f"{self._base}/{name}".rpartition("/")[0], exist_ok=True))
 
     def _note(self, error: Exception) -> None:
-        """Remember in words that the remote could not be read."""
+        """Remember that the remote could not be read."""
         more = " Nothing is written there." if self.writes else ""
         self._give_up(
             f"The remote store {self._name} could not be read ({_words(error)}); what it holds counts as missing.{more}"
         )
 
     def _give_up(self, problem: str) -> None:
-        """Ask the remote for nothing any more, and remember the first reason."""
+        """Stop asking the remote, and remember the first reason."""
         self.problems += [] if self.problems else [problem]
 
 
 def _words(error: Exception) -> str:
-    """Return what an error says in one line, or at least its kind."""
+    """Return the message of an error in one line without passwords, or else its kind."""
     return _SECRETS.sub("", " ".join(str(error).split()))[:_WORDS] or type(error).__name__

@@ -1,4 +1,4 @@
-"""Files and folders moved and removed, whatever their modes and on whatever file system they lie."""
+"""Moves and removes files and folders of any mode, also across file systems."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["files_of", "move", "put", "reason", "remove"]
 
 
 def remove(place: Path) -> None:
-    """Remove a file, or a folder with all in it; a folder that cannot go, as a mounted volume, is emptied.
+    """Remove a file, or a folder with its content; a mounted volume is only emptied.
 
     Raises:
-        OSError: Something of it cannot be removed.
+        OSError: A part of it cannot be removed.
     """
     if not _is_folder(place):
         place.unlink()
@@ -29,7 +29,7 @@ def remove(place: Path) -> None:
 
 
 def move(place: Path, target: Path) -> None:
-    """Move what lies at a path to one where nothing lies, be it on another file system.
+    """Move a file or folder to a free path, if need be on another file system.
 
     Raises:
         OSError: It cannot be copied, and is as it was; or it cannot be removed.
@@ -47,9 +47,9 @@ def move(place: Path, target: Path) -> None:
 
 
 def put(new: Path, place: Path, old: Path) -> None:
-    """Put `new` in the place of what is there, in one step where both are files, a folder first moved to `old`.
+    """Replace a file or folder by `new`; in one step if both are files, else the old one is moved to `old` first.
 
-    Where nothing can be renamed, since the place is a mounted volume, say, it is emptied and filled.
+    A place that cannot be renamed, such as a mounted volume, is emptied and filled.
 
     Raises:
         OSError: The place cannot be written.
@@ -65,7 +65,7 @@ def put(new: Path, place: Path, old: Path) -> None:
 
 
 def files_of(place: Path) -> set[Path]:
-    """Return all at a path that is no folder, relative to it."""
+    """Return everything at a path that is not a folder, relative to it."""
     if not _is_folder(place):
         return {Path()}
     return {
@@ -76,12 +76,12 @@ def files_of(place: Path) -> set[Path]:
 
 
 def _is_folder(place: Path) -> bool:
-    """Whether a folder lies at a path, and no link to one."""
+    """Whether a path is a folder, not a link to one."""
     return place.is_dir() and not place.is_symlink()
 
 
 def _make_writable(place: Path) -> None:
-    """Let the owner of a folder write into it and into all below it."""
+    """Make a folder and all folders below it writable for their owner."""
     folders = [place]
     for folder in folders:  # grows while it is read
         _unlock(folder)
@@ -89,7 +89,7 @@ def _make_writable(place: Path) -> None:
 
 
 def _unlock(folder: Path) -> None:
-    """Let the owner of a folder write into it; whoever is not the owner is refused by what comes next."""
+    """Make a folder writable for its owner; another user is refused by the next operation."""
     mode = stat.S_IMODE(folder.stat().st_mode)
     if mode & stat.S_IRWXU != stat.S_IRWXU:
         with contextlib.suppress(PermissionError):
@@ -97,7 +97,7 @@ def _unlock(folder: Path) -> None:
 
 
 def _renamed(place: Path, target: Path) -> bool:
-    """Rename a path if that can be done: not between file systems, nor a mounted volume, nor without the right to."""
+    """Rename a path; False across file systems, for a mounted volume, or without the right to."""
     if _is_folder(place):
         _unlock(place)  # its entry `..` changes
     try:
@@ -108,7 +108,7 @@ def _renamed(place: Path, target: Path) -> bool:
 
 
 def _copy(place: Path, target: Path) -> None:
-    """Copy a file, a link or a folder, which may be there and empty."""
+    """Copy a file, a link or a folder; the target may be an empty folder."""
     if _is_folder(place):
         shutil.copytree(place, target, symlinks=True, dirs_exist_ok=True)
     else:
@@ -116,6 +116,6 @@ def _copy(place: Path, target: Path) -> None:
 
 
 def reason(error: OSError) -> str:
-    """Return what the system says, and of which file; `shutil` tells of several at once."""
+    """Return the system's message with the file; an error of `shutil` has several in one."""
     text = error.strerror or str(error)
     return text if error.filename is None else f"{text}: {error.filename}"

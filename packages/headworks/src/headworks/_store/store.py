@@ -19,6 +19,7 @@ names them. So a process may be killed at any point, and any number may write at
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, Self
@@ -30,7 +31,7 @@ from headworks._store.place import place_of
 from headworks._store.records import Records, read_verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from headworks._store.blobs import Blobs
@@ -51,7 +52,7 @@ def default_folder(environ: Mapping[str, str], platform: str = sys.platform) -> 
         return os.path.join(environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local"), "headworks", "cache")
     if platform == "darwin":
         return os.path.join(home, "Library", "Caches", "headworks")
-    chosen = environ.get("XDG_CACHE_HOME", "")  # which counts only if it is absolute, says its specification
+    chosen = environ.get("XDG_CACHE_HOME", "")  # by its specification, it counts only if it is absolute
     return os.path.join(chosen if chosen.startswith("/") else os.path.join(home, ".cache"), "headworks")
 
 
@@ -59,12 +60,11 @@ def default_folder(environ: Mapping[str, str], platform: str = sys.platform) -> 
 class Store:
     """A store of verdicts and of the outputs that go with them.
 
-    Whatever is missing, damaged, doubtful or out of reach when it is looked up is a miss, never an error and never a
-    pass. Only what was asked to be written and cannot be raises.
+    Anything missing, damaged, doubtful or out of reach is a miss when it is looked up, never an error and never a pass.
+    Only a write that fails raises.
 
     Attributes:
         root: The folder, absolute.
-        problems: What went wrong with the store or on the way to a remote, in words, each once.
     """
 
     def __init__(self, root: str | Path, *, repository: str | Path | None = None, remote: Remote | None = None) -> None:
@@ -72,8 +72,8 @@ class Store:
 
         Args:
             root: The folder.
-            repository: The work tree whose history `last` and `seconds` prefer; else they tell of any.
-            remote: A store elsewhere, which is asked for what this one lacks.
+            repository: The work tree whose history `last` and `seconds` prefer.
+            remote: A remote store, which is asked for verdicts that this one lacks.
         """
         self.root = os.path.abspath(root)
         self.remote = remote
@@ -97,7 +97,7 @@ class Store:
             write_remote: Whether verdicts recorded here are written there as well.
 
         Raises:
-            ConfigurationError: Where the remote cannot be used for want of a package, or its URL makes no sense.
+            ConfigurationError: A package for the remote is missing, or its URL is not valid.
         """
         url = os.environ.get("HEADWORKS_REMOTE", "") if remote is None else remote
         opened = None
@@ -110,7 +110,7 @@ class Store:
 
     @property
     def problems(self) -> list[str]:
-        """What went wrong with this store or on the way to the remote, in words, each once."""
+        """The problems with this store and its remote, in words, each once."""
         return [*self._unwritten, *([] if self.remote is None else self.remote.problems)]
 
     @property
@@ -122,14 +122,14 @@ class Store:
         return self._opened
 
     def verdict(self, digest: str) -> Verdict | None:
-        """Return the passed verdict for a digest, or None where there is none that can be relied upon."""
+        """Return the passed verdict for a digest; None if there is none that can be relied on."""
         if os.path.lexists(self._records.path(digest, passed=False)):
             return None
         found = self._records.read(digest, passed=True)
         return self._from_remote([digest]).get(digest) if found is None else found[0]
 
     def verdicts(self, digests: Iterable[str]) -> dict[str, Verdict]:
-        """Return the passed verdicts for many digests, those left out for which there is none to rely upon."""
+        """Return the passed verdicts for many digests, without those that cannot be relied on."""
         wanted = list(dict.fromkeys(digests))
         try:
             failed = self._records.failed()
@@ -142,7 +142,7 @@ class Store:
         return {digest: verdict for digest, verdict in found.items() if digest not in failed}
 
     def _from_records(self, digests: list[str]) -> dict[str, Verdict]:
-        """Return verdicts that the index should have had, and add them to it."""
+        """Return verdicts that the index lacks, and add them to it."""
         read = [it for digest in digests if (it := self._records.read(digest, passed=True)) is not None]
         self._remember(read)
         return {verdict.digest: verdict for verdict, _ in read}
@@ -157,18 +157,16 @@ class Store:
         return {verdict.digest: verdict for verdict, _ in read}
 
     def _remember(self, verdicts: list[tuple[Verdict, str]], *, write: bool = False) -> None:
-        """Add verdicts to the index, and their records if asked to; a store that cannot be written to is let be."""
-        try:
+        """Add verdicts to the index, and their records if asked to; a read-only store is ignored."""
+        with contextlib.suppress(OSError):
             for verdict, place in verdicts if write else ():
                 self._records.write(verdict, place)
             if verdicts:
                 self._index.add(verdicts)
-        except OSError:
-            return
 
     @property
     def _place(self) -> str:
-        """What tells the repository from others; see `place_of`."""
+        """The name of the repository; see `place_of`."""
         if self._known_place is None:
             self._known_place = "" if self._repository is None else place_of(os.fspath(self._repository))
         return self._known_place
@@ -204,8 +202,8 @@ class Store:
             root: The work tree in which the outputs lie.
 
         Raises:
-            StoreError: Where it cannot be written here, or an output is not what the verdict says. Where the remote
-                cannot be written, that is among the problems.
+            StoreError: It cannot be written here, or an output has another content than in the verdict. A remote that
+                cannot be written is among the problems instead.
         """
         place = place_of(os.fspath(root))
         try:
@@ -222,34 +220,26 @@ class Store:
             self.remote.push(verdict, data, self.blobs)
 
     def restore(self, verdict: Verdict, root: str | Path) -> list[str] | None:
-        """Make the outputs of a verdict lie in a work tree exactly as they were, replacing each that differs.
+        """Restore the outputs of a verdict in a work tree, replacing each that differs.
 
         Returns:
-            The paths that were replaced. None where a part is missing or damaged in the store: the work tree is then as
-            before, and the verdict, being of no use, is forgotten.
+            The paths that were replaced. None if a part is missing or damaged in the store: the work tree is then as
+            before, and the useless verdict is forgotten.
 
         Raises:
-            StoreError: Where the work tree does not let them be written.
+            StoreError: The work tree cannot be written.
         """
         restored = self.outputs(root).restore(verdict.outputs, self.blobs)
         if restored is None:
-            self._discard(verdict.digest)
+            with contextlib.suppress(OSError):  # a read-only store keeps it
+                self._index.drop({verdict.digest})
+                os.unlink(self._records.path(verdict.digest, passed=True))
         return restored
 
-    def _discard(self, digest: str) -> None:
-        """Forget a pass; a store that cannot be written to is let be."""
-        try:
-            self._index.drop({digest})
-            os.unlink(self._records.path(digest, passed=True))
-        except OSError:
-            return
-
     def ls(self) -> list[Verdict]:
-        """Return all verdicts that can be read, passed and failed, in the order in which they ended."""
-        digests = [(digest, True) for digest in self._records.passed()]
-        digests += [(digest, False) for digest in self._records.failed()]
-        read = (self._records.read(digest, passed=passed) for digest, passed in digests)
-        return sorted((it[0] for it in read if it is not None), key=lambda verdict: (verdict.finished, verdict.session))
+        """Return all readable verdicts, passed and failed, in the order in which their sessions ended."""
+        verdicts = [found[0] for found in self._all() if found is not None]
+        return sorted(verdicts, key=lambda verdict: (verdict.finished, verdict.session))
 
     def is_flaky(self, digest: str) -> bool:
         """Whether a digest has both passed and failed."""
@@ -259,17 +249,22 @@ class Store:
         return all(map(os.path.lexists, paths))
 
     def unreadable(self) -> int:
-        """Return how many records there are that cannot be read: damaged ones, and those of another version."""
-        records = [(self._records.passed(), True), (self._records.failed(), False)]
-        return sum(self._records.read(it, passed=passed) is None for digests, passed in records for it in digests)
+        """Return the number of unreadable records: damaged ones, and those of another version."""
+        return sum(found is None for found in self._all())
+
+    def _all(self) -> Iterator[tuple[Verdict, str] | None]:
+        """Yield each record, None for an unreadable one."""
+        for passed, digests in ((True, self._records.passed()), (False, self._records.failed())):
+            for digest in digests:
+                yield self._records.read(digest, passed=passed)
 
     def flaky(self) -> list[Verdict]:
-        """Return the passed verdicts of those digests that have failed as well, in the order in which they ended."""
+        """Return the passed verdicts of digests that have failed as well, in the order in which they were recorded."""
         failed = self._records.failed()
         return [verdict for verdict in self.ls() if verdict.passed and verdict.digest in failed]
 
     def forget(self, sessions: Iterable[str]) -> int:
-        """Remove all verdicts of some sessions, so that those run again; return how many that were."""
+        """Remove all verdicts of some sessions, so that these run again; return the number of verdicts."""
         from headworks._store.gc import drop
 
         names = set(sessions)
@@ -279,11 +274,11 @@ class Store:
         return len(found)
 
     def gc(self, max_size: int | None = None, max_age: float | None = None) -> Cleared:
-        """Remove what was not used for long, and of the rest the longest unused until it fits.
+        """Remove verdicts that were not used for long, then the longest unused ones until the rest fits.
 
         Args:
-            max_size: How many bytes the outputs may take, or None for any number.
-            max_age: How many seconds ago a verdict may have been used last, or None for any time.
+            max_size: The bytes that outputs may take; None for no limit.
+            max_age: The seconds since a verdict was last used; None for no limit.
         """
         from headworks._store.gc import gc
 
@@ -291,19 +286,19 @@ class Store:
             return gc(self.root, self._records, self._index, max_size=max_size, max_age=max_age)
 
     def export(self, path: str | Path) -> int:
-        """Write all that can be relied upon into one file; return the number of verdicts in it."""
+        """Write all verdicts that can be relied on into one file; return their number."""
         from headworks._store.bundle import export
 
         return export(path, self._records, self.blobs)
 
     def import_(self, path: str | Path) -> int:
-        """Take in what another store exported; return the number of verdicts that were new.
+        """Import a bundle of another store; return the number of new verdicts.
 
-        A bundle is as good as who wrote it: whoever can write one can write that a session passed.
+        Trust a bundle as much as its author, who can write into it that any session passed.
 
         Raises:
-            RefusedBundleError: Where the file is not a bundle through and through; no verdict was then taken from it.
-            StoreError: Where there is no such file, or the store cannot be written.
+            RefusedBundleError: Any part of the file is not valid; no verdict was taken from it.
+            StoreError: There is no such file, or the store cannot be written.
         """
         from headworks._store.bundle import import_
 

@@ -1,9 +1,9 @@
-"""A declared output, be it a file or a folder, as one content with one SHA-256.
+"""A declared output, a file or a folder, as one content with one SHA-256.
 
 The content is a manifest: a JSON list of `[path, kind, value]`, sorted, whose first row is the output itself. The kind
-is `file` or `program` (a file that may be executed), whose value is a blob, or `folder`, or `link`, whose value is
-where it points. Like git it keeps of a file's mode only whether it may be executed, so that equal outputs are equal
-whatever umask they were written under; unlike git it keeps empty folders.
+is `file` or `program` (an executable file), whose value is a blob, or `folder`, or `link`, whose value is its target.
+Like git, a manifest has no more of a file's mode than whether it is executable, so that equal outputs are equal under
+every umask; unlike git, it has empty folders.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ MANIFEST_LIMIT = 64 << 20  # bytes; enough for half a million files
 
 
 def manifest_of(output: Path, take: Callable[[Path], str] = lambda path: hash_file(path)[0]) -> bytes:
-    """Return the manifest of what lies at a path.
+    """Return the manifest of an output.
 
     Args:
         output: A file or a folder.
         take: Returns the SHA-256 of a file; may store it as well.
 
     Raises:
-        StoreError: Where it holds what cannot be kept: a link that leads out of it, a socket, a pipe, a device.
-        OSError: Where it cannot be read.
+        StoreError: It has a link that leads out of it, a socket, a pipe, or a device.
+        OSError: It cannot be read.
     """
     rows = sorted(_rows(output, "", take))
     return json.dumps(rows, separators=(",", ":")).encode()
@@ -65,12 +65,12 @@ def _rows(top: Path, name: str, take: Callable[[Path], str]) -> Iterator[Row]:
 
 
 def _refusal(path: Path, reason: str) -> str:
-    """Return the message that says why an output cannot be kept."""
+    """Return the message about an output that cannot be kept."""
     return f"The output {path} {reason}, so it cannot be kept. Write plain files there, or leave it out of `outputs`."
 
 
 def _target(top: Path, name: str) -> str:
-    """Return where a link of an output points, from the folder that it is in, also where it says so from the root."""
+    """Return the target of a link in an output, relative to the link even if the link is absolute."""
     path = top / name
     target = os.fspath(path.readlink())
     if _stays_within(name, target):
@@ -85,9 +85,9 @@ def _target(top: Path, name: str) -> str:
 
 
 def _stays_within(name: str, target: str) -> bool:
-    """Whether a link of an output points to something in the same output.
+    """Whether a link of an output points into the same output.
 
-    Its steps up come first: those lead through folders that are known to be none but folders.
+    Steps up are allowed only at its beginning, where they lead through real folders of the output.
     """
     steps = [] if target == "." else target.split("/")
     ups = 0
@@ -98,7 +98,7 @@ def _stays_within(name: str, target: str) -> bool:
 
 
 def read_manifest(data: bytes) -> list[Row] | None:
-    """Return the rows of a manifest, or None where it asks for anything but plain files below the output."""
+    """Return the rows of a manifest; None if it has anything but plain files below the output."""
     try:
         rows = [tuple(row) for row in json.loads(data)]
     except (ValueError, TypeError, RecursionError):
@@ -114,7 +114,7 @@ def read_manifest(data: bytes) -> list[Row] | None:
 
 
 def _is_sound(row: tuple[object, ...]) -> TypeGuard[Row]:
-    """Whether a row has its types, a path below the output, and a value that goes with its kind."""
+    """Whether a row has its types, a path below the output, and a value of its kind."""
     match row:
         case (str(name), "file" | "program", value) if not name or is_plain_path(name):
             return is_digest(value)
@@ -126,17 +126,17 @@ def _is_sound(row: tuple[object, ...]) -> TypeGuard[Row]:
 
 
 def _hangs_together(row: Row, kinds: dict[str, str]) -> bool:
-    """Whether a row is the output itself or lies in a folder that a row before it made: never behind a link."""
+    """Whether a row is the output itself or lies in a folder of an earlier row: never behind a link."""
     if not row[0]:
         return not kinds
     return kinds.get(row[0].rpartition("/")[0]) == "folder"
 
 
 def build(rows: list[Row], target: Path, blobs: Blobs) -> bool:
-    """Make an output anew at a path where nothing is.
+    """Make an output at a free path.
 
     Returns:
-        False where a blob is missing or damaged; what was made so far is then the caller's to remove.
+        False if a blob is missing or damaged; the caller removes the part that was made.
     """
     for name, kind, value in rows:
         path = target / name if name else target
@@ -153,16 +153,16 @@ def build(rows: list[Row], target: Path, blobs: Blobs) -> bool:
 
 
 def contents(verdict: Verdict, blobs: Blobs) -> set[str]:
-    """Return all blobs that the outputs of a verdict are made of.
+    """Return all blobs of the outputs of a verdict.
 
     Raises:
-        FileNotFoundError: Where that cannot be told any more, a manifest being missing or damaged.
+        FileNotFoundError: A manifest is missing or damaged.
     """
-    found = set(verdict.outputs.values())
+    blob_names = set(verdict.outputs.values())
     for content in verdict.outputs.values():
         data = blobs.get_bytes(content, MANIFEST_LIMIT)
         rows = None if data is None else read_manifest(data)
         if rows is None:
             raise FileNotFoundError(content)
-        found |= {value for _, kind, value in rows if kind in {"file", "program"}}
-    return found
+        blob_names |= {value for _, kind, value in rows if kind in {"file", "program"}}
+    return blob_names

@@ -1,4 +1,4 @@
-"""A verdict, which records how one session ended."""
+"""A verdict: the record of how one session ended."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ def is_digest(value: object) -> bool:
 
 
 def is_plain_path(path: str) -> bool:
-    """Whether a path names something below the folder it is joined to, on every platform."""
+    """Whether a relative path stays below its folder, on every platform."""
     return not ("\\" in path or "\0" in path or path[1:2] == ":" or {"", ".", ".."} & set(path.split("/")))
 
 
 def is_output_path(path: str) -> bool:
-    """Whether a path names something below the repository's root, other than git's own files."""
+    """Whether a path is one below the repository's root, other than git's own files."""
     return is_plain_path(path) and path.partition("/")[0].lower() != ".git"
 
 
 def flaky_reason(session: str) -> str:
-    """Return why a session that has both passed and failed for one digest is not covered, and what can be done."""
+    """Return why no verdict covers a session that has both passed and failed, and the command that helps."""
     command = shlex.join(["headworks", "store", "forget", session])
     return f"has both passed and failed just as it is, which proves nothing; `{command}` forgets both"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """How one session ended, for one digest.
+    """The record of how one session ended, for one digest.
 
     Attributes:
         session: The session's name as nox shows it, as in `tests-3.13(data)`.
