@@ -60,9 +60,9 @@ class Reads:
     """The files that some code reads; a hole in a path stands for anything.
 
     Attributes:
-        content: the paths whose content is read.
-        names: the paths that are listed.
-        unstable: the first read that nothing in the repository decides; empty where there is none.
+        content: The paths whose content is read.
+        names: The paths that are listed.
+        unstable: The first read that nothing in the repository decides; empty where there is none.
     """
 
     content: set[str] = field(default_factory=set)
@@ -90,10 +90,10 @@ def read_calls(
     """Return the files that code reads.
 
     Args:
-        code: pieces of code.
-        paths: reads the paths in it.
-        full_name: gives a name with the module that it was imported from.
-        local: the names that the module itself defines; their definitions are read on their own.
+        code: Pieces of code.
+        paths: Reads the paths in it.
+        full_name: Gives a name with the module that it was imported from.
+        local: The names that the module itself defines; their definitions are read on their own.
     """
     reads = Reads()
     for piece in code:
@@ -114,10 +114,10 @@ def is_plain(value: ast.AST, full_name: Callable[[str], str], local: Container[s
     """Tell whether an expression has no side effect, as far as its calls show.
 
     Args:
-        value: the expression.
-        full_name: gives a name with the module that it was imported from.
-        local: the names that the module itself defines.
-        functions: the functions and classes among them, which a call may hand on to be called.
+        value: The expression.
+        full_name: Gives a name with the module that it was imported from.
+        local: The names that the module itself defines.
+        functions: The functions and classes among them, which a call may hand on to be called.
     """
     calls = [node for node in ast.walk(value) if isinstance(node, ast.Call)]
     arguments = [node for call in calls for given in (*call.args, *call.keywords) for node in ast.walk(given)]

@@ -28,14 +28,14 @@ class SessionCode:
     """The code of the noxfile that a session uses.
 
     Attributes:
-        parts: a hash for each part of the noxfile that it reaches, by the part's name.
-        content: the paths whose content that code reads; NUL in one stands for anything.
-        names: the paths that it lists.
-        unstable: the first thing in it that nothing in the repository decides; empty where there is none.
-        requires: the sessions that nox runs before it; None where they are not written out.
-        is_default: whether a bare nox runs it.
-        is_exclusive: whether nothing may run beside it.
-        notifies: whether it may have nox run other sessions after it.
+        parts: A hash for each part of the noxfile that it reaches, by the part's name.
+        content: The paths whose content that code reads; NUL in one stands for anything.
+        names: The paths that it lists.
+        unstable: The first thing in it that nothing in the repository decides; empty where there is none.
+        requires: The sessions that nox runs before it; None where they are not written out.
+        is_default: Whether a bare nox runs it.
+        is_exclusive: Whether nothing may run beside it.
+        notifies: Whether it may have nox run other sessions after it.
     """
 
     parts: dict[str, str]
@@ -52,19 +52,19 @@ class Noxfile:
     """The noxfile of a snapshot.
 
     Attributes:
-        key: changes with any of the files that make it up.
+        key: Changes with any of the files that make it up.
     """
 
     def __init__(self, snapshot: Snapshot, memory: Memory, in_digest: Iterable[str] = ()) -> None:
         """Read the noxfile and its imports, or remember them.
 
         Args:
-            snapshot: the tree.
-            memory: remembers the facts about each module.
-            in_digest: files of which every session has its part in the digest.
+            snapshot: The tree.
+            memory: Remembers the facts about each module.
+            in_digest: Files of which every session has its part in the digest.
 
         Raises:
-            UsageError: there is no noxfile.
+            UsageError: There is no noxfile.
         """
         self._snapshot = snapshot
         self._memory = memory

@@ -25,9 +25,9 @@ def read_module(source: bytes, path: str, in_digest: Iterable[str] = ()) -> dict
     """Return the facts about a module.
 
     Args:
-        source: its content.
-        path: where it is, relative to the noxfile's folder.
-        in_digest: files of which every session has its part in the digest.
+        source: Its content.
+        path: Where it is, relative to the noxfile's folder.
+        in_digest: Files of which every session has its part in the digest.
 
     Returns:
         `imports`: the modules that it imports; `dynamic`: why its code may reach any name, empty where it may not;

@@ -41,26 +41,26 @@ class Scan:
     """One module: the noxfile, or a file of the repository that it imports.
 
     Attributes:
-        imports: the modules that it imports, with a dot in front for each level of a relative import.
-        dynamic: why its code may reach any name; empty where it may not.
-        is_loading: whether it may run code from any file.
-        sessions: the name of each function that a decorator makes a session, with the settings in that decorator.
-        definitions: the statements that define each name.
-        always: the statements with side effects.
-        load_parts: the code that is executed when the module is loaded.
+        imports: The modules that it imports, with a dot in front for each level of a relative import.
+        dynamic: Why its code may reach any name; empty where it may not.
+        is_loading: Whether it may run code from any file.
+        sessions: The name of each function that a decorator makes a session, with the settings in that decorator.
+        definitions: The statements that define each name.
+        always: The statements with side effects.
+        load_parts: The code that is executed when the module is loaded.
     """
 
     def __init__(self, source: bytes, path: str, in_digest: Iterable[str] = ()) -> None:
         """Parse a module.
 
         Args:
-            source: its content.
-            path: where it is, relative to the noxfile's folder.
-            in_digest: files of which every session has its part in the digest.
+            source: Its content.
+            path: Where it is, relative to the noxfile's folder.
+            in_digest: Files of which every session has its part in the digest.
 
         Raises:
-            SyntaxError: this Python cannot parse it.
-            ValueError: it is not text.
+            SyntaxError: This Python cannot parse it.
+            ValueError: It is not text.
         """
         body = ast.parse(source).body
         self._in_digest = frozenset(in_digest)

@@ -21,8 +21,8 @@ def project_settings() -> GateSettings:
     """Return the settings of the project that the working folder is in.
 
     Raises:
-        UsageError: there is no repository.
-        ConfigurationError: a key or value cannot be right.
+        UsageError: There is no repository.
+        ConfigurationError: A key or value cannot be right.
     """
     return read_settings(os.path.join(Repository(os.curdir).root, "pyproject.toml"))
 
@@ -31,12 +31,12 @@ def read_settings(path: str, *, is_named: bool = False) -> GateSettings:
     """Return the settings in a TOML file.
 
     Args:
-        path: a file with the table [tool.headworks.gate], or with nothing but the keys of that table.
-        is_named: whether somebody named the file, so that it has to exist and to have settings of the gate.
+        path: A file with the table [tool.headworks.gate], or with nothing but the keys of that table.
+        is_named: Whether somebody named the file, so that it has to exist and to have settings of the gate.
 
     Raises:
-        UsageError: the file cannot be read.
-        ConfigurationError: a key or value cannot be right; the message has its place.
+        UsageError: The file cannot be read.
+        ConfigurationError: A key or value cannot be right; the message has its place.
     """
     if not is_named and not os.path.isfile(path):
         return gate_settings({})

@@ -25,10 +25,10 @@ class NamedCondition:
     """A condition of the table.
 
     Attributes:
-        name: its name for people; by default its text.
-        condition: the condition.
-        on: the name of the predictions that it reads; empty for the first.
-        cannot_tell: the outcome that counts where the condition cannot be decided.
+        name: Its name for people; by default its text.
+        condition: The condition.
+        on: The name of the predictions that it reads; empty for the first.
+        cannot_tell: The outcome that counts where the condition cannot be decided.
     """
 
     name: str
@@ -42,25 +42,25 @@ class GateSettings:
     """The table [tool.headworks.gate].
 
     Attributes:
-        conditions: the conditions that the candidate has to pass.
-        reliability: how often, at least, an outcome other than `cannot tell` has to be right.
-        predictions: files of predictions in the repository, by the names that conditions use.
-        measurements: a JSON file in the repository with measurements of the model; empty for none.
-        model: the exported model in the repository; empty for none.
-        min_shared: the share of rows that both sides must have.
-        resamples: the least number of draws of a bootstrap.
-        group: the column whose equal values say that rows are not independent; empty for none.
-        columns: the files' own names of columns.
-        releases: a pattern of the names of tags; the last one is the base where there is no other.
-        bootstrap: the id of a commit that has nothing to compare with, or how it begins; empty for none.
-        budget: how many models one test set may judge.
-        adaptive: whether the outcome for one model may decide about the next.
-        tolerance: the margin that `--plan` assumes for a condition without one.
-        disagreement: the share of rows on which `--plan` assumes that two models disagree.
-        promote: the sessions, and `gate`, that must have passed before a model gets an alias, by alias.
-        predict: how a base's model predicts the rows of another dataset, by the names of predictions: a command, or a
+        conditions: The conditions that the candidate has to pass.
+        reliability: How often, at least, an outcome other than `cannot tell` has to be right.
+        predictions: Files of predictions in the repository, by the names that conditions use.
+        measurements: A JSON file in the repository with measurements of the model; empty for none.
+        model: The exported model in the repository; empty for none.
+        min_shared: The share of rows that both sides must have.
+        resamples: The least number of draws of a bootstrap.
+        group: The column whose equal values say that rows are not independent; empty for none.
+        columns: The files' own names of columns.
+        releases: A pattern of the names of tags; the last one is the base where there is no other.
+        bootstrap: The id of a commit that has nothing to compare with, or how it begins; empty for none.
+        budget: How many models one test set may judge.
+        adaptive: Whether the outcome for one model may decide about the next.
+        tolerance: The margin that `--plan` assumes for a condition without one.
+        disagreement: The share of rows on which `--plan` assumes that two models disagree.
+        promote: The sessions, and `gate`, that must have passed before a model gets an alias, by alias.
+        predict: How a base's model predicts the rows of another dataset, by the names of predictions: a command, or a
             Parquet file with the rows, which ONNX Runtime then gives to the model.
-        rows: files with the rows of the dataset, by the names of predictions; other rows are not judged.
+        rows: Files with the rows of the dataset, by the names of predictions; other rows are not judged.
     """
 
     conditions: tuple[NamedCondition, ...]
@@ -96,8 +96,8 @@ def named_conditions(conditions: Iterable[str]) -> tuple[NamedCondition, ...]:
     """Return conditions that are named by their texts.
 
     Raises:
-        UsageError: there are none, so that every model would pass.
-        ConfigurationError: a text is not a condition.
+        UsageError: There are none, so that every model would pass.
+        ConfigurationError: A text is not a condition.
     """
     named = tuple(NamedCondition(name=text, condition=parse_condition(text)) for text in conditions)
     if not named:

@@ -31,7 +31,7 @@ def gate_settings(data: dict[str, Any]) -> GateSettings:
     """Return the settings in a table; an empty one has the defaults.
 
     Raises:
-        ConfigurationError: a key or value cannot be right; the message has its place.
+        ConfigurationError: A key or value cannot be right; the message has its place.
     """
     check_keys(data, [field.name.replace("_", "-") for field in fields(GateSettings)], PLACE)
     return _Table({"conditions": [_DEFAULT]} | data).settings()

@@ -24,9 +24,9 @@ class LockReader(Protocol):
     """A parsed lock.
 
     Attributes:
-        table: the table of pyproject.toml that decides what its tool installs.
-        labels: for every locked package its name with its version, and a hash of its entry.
-        general: a hash of the rest of the lock, such as the Pythons that it is for.
+        table: The table of pyproject.toml that decides what its tool installs.
+        labels: For every locked package its name with its version, and a hash of its entry.
+        general: A hash of the rest of the lock, such as the Pythons that it is for.
     """
 
     table: ClassVar[str]
@@ -37,7 +37,7 @@ class LockReader(Protocol):
         """Parse a lock, which is in a folder given relative to the top of the repository.
 
         Raises:
-            ConfigurationError: it cannot be parsed.
+            ConfigurationError: It cannot be parsed.
         """
 
     def reaches(self) -> Iterator[tuple[str, str, set[int], set[str]]]:
@@ -56,15 +56,15 @@ class Lock:
     """The lock of a project, which may have none.
 
     Attributes:
-        file: its name; empty where there is none.
-        whole: a hash of the file; empty where there is none.
+        file: Its name; empty where there is none.
+        whole: A hash of the file; empty where there is none.
     """
 
     def __init__(self, snapshot: Snapshot, memory: Memory) -> None:
         """Find the lock, and remember or read its parts.
 
         Raises:
-            ConfigurationError: it cannot be parsed.
+            ConfigurationError: It cannot be parsed.
         """
         self._snapshot = snapshot
         self._memory = memory
@@ -88,7 +88,7 @@ class Lock:
         Args:
             kind: `runtime` for the needs of a package's wheel, `own` for these and its dependency groups, both with the
                 package's folder as the name; `groups` for a dependency group of the root.
-            name: the folder or the group; one that the lock does not have reaches the whole lock.
+            name: The folder or the group; one that the lock does not have reaches the whole lock.
         """
         return self._parts.get(kind, {}).get(name, (self.whole, ()))[0]
 

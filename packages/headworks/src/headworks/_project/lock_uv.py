@@ -27,8 +27,8 @@ class UvLock:
     """A parsed uv.lock.
 
     Attributes:
-        labels: for every locked package its name with its version, and a hash of its entry.
-        general: a hash of the rest of the lock, such as the Pythons that it is for.
+        labels: For every locked package its name with its version, and a hash of its entry.
+        general: A hash of the rest of the lock, such as the Pythons that it is for.
     """
 
     table: ClassVar[str] = "[tool.uv]"
@@ -37,7 +37,7 @@ class UvLock:
         """Parse a lock, which is in a folder given relative to the top of the repository.
 
         Raises:
-            ConfigurationError: it is not TOML.
+            ConfigurationError: It is not TOML.
         """
         self._data = parse(content, "uv.lock")
         self._packages = list(_tables(self._data.get("package")))

@@ -26,7 +26,7 @@ def with_needs(sessions: list[Session]) -> list[Session]:
     needed session has no outputs, its own needs are added, since their outputs can reach through it.
 
     Raises:
-        ConfigurationError: a need is unknown, or sessions need each other in a circle.
+        ConfigurationError: A need is unknown, or sessions need each other in a circle.
     """
     names: dict[str, list[str]] = {}
     for session in sessions:
@@ -53,7 +53,7 @@ def in_order(needs: Mapping[str, Iterable[str]]) -> list[str]:
     """Return all names in their order, but each after its needs.
 
     Raises:
-        ConfigurationError: sessions need each other in a circle.
+        ConfigurationError: Sessions need each other in a circle.
     """
     done: dict[str, None] = {}
     for first in needs:

@@ -24,11 +24,11 @@ class Package:
     """A package of the repository; folders are relative to the top of the repository.
 
     Attributes:
-        folder: its folder.
-        name: its distribution's normalised name, or its folder's where it has none.
-        runtime: the folders of the packages that its wheel needs: through dependencies, extras and build.
-        own: the folders of all packages that it needs, those for its tests and tools included.
-        outside: the paths beyond its folder that its pyproject.toml names.
+        folder: Its folder.
+        name: Its distribution's normalised name, or its folder's where it has none.
+        runtime: The folders of the packages that its wheel needs: through dependencies, extras and build.
+        own: The folders of all packages that it needs, those for its tests and tools included.
+        outside: The paths beyond its folder that its pyproject.toml names.
     """
 
     folder: str

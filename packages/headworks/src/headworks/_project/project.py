@@ -27,20 +27,20 @@ class Project:
     """A tree of a repository, with everything that its files say about packages and sessions.
 
     Attributes:
-        snapshot: the tree.
-        lock: the lock.
-        noxfile: the noxfile.
-        pyproject: the root's pyproject.toml.
-        workspace: the packages.
-        reader: finds the files of a path in the noxfile, or of a pattern in the table.
+        snapshot: The tree.
+        lock: The lock.
+        noxfile: The noxfile.
+        pyproject: The root's pyproject.toml.
+        workspace: The packages.
+        reader: Finds the files of a path in the noxfile, or of a pattern in the table.
     """
 
     def __init__(self, snapshot: Snapshot, memory: Memory) -> None:
         """Read a tree, or remember it.
 
         Raises:
-            UsageError: there is no noxfile.
-            ConfigurationError: a file cannot be parsed, or a key or value in it cannot be right.
+            UsageError: There is no noxfile.
+            ConfigurationError: A file cannot be parsed, or a key or value in it cannot be right.
         """
         self.snapshot = snapshot
         self.listing = snapshot.listing
@@ -86,7 +86,7 @@ class Project:
         """Return all sessions; nox is asked only where something changed that its answer depends on.
 
         Raises:
-            ConfigurationError: nox or the table has an error.
+            ConfigurationError: Nox or the table has an error.
         """
         nox, reads = machine.nox, self.noxfile.on_load()
         parts = [self.noxfile.key, self.pyproject.key, self.workspace.key, nox.path, nox.version, nox.python]

@@ -26,18 +26,18 @@ class Pyproject:
     """The root's pyproject.toml; empty where there is none.
 
     Attributes:
-        key: changes with the file.
-        table: the table [tool.headworks].
-        tables: a hash for each table that configures anything else, by its name in brackets.
-        groups: a hash for each dependency group.
-        paths: for each table the paths that it may name, and whether the tool would look into a folder there.
+        key: Changes with the file.
+        table: The table [tool.headworks].
+        tables: A hash for each table that configures anything else, by its name in brackets.
+        groups: A hash for each dependency group.
+        paths: For each table the paths that it may name, and whether the tool would look into a folder there.
     """
 
     def __init__(self, snapshot: Snapshot, memory: Memory) -> None:
         """Read the file, or remember it.
 
         Raises:
-            ConfigurationError: it is not TOML, or a key or value of [tool.headworks] cannot be right.
+            ConfigurationError: It is not TOML, or a key or value of [tool.headworks] cannot be right.
         """
         path = os.fsencode(snapshot.repository.prefix + "pyproject.toml")
         entry = snapshot.listing.get(path)

@@ -21,13 +21,13 @@ class ReportSettings:
     """Files relative to the project's folder; the report names those that are missing.
 
     Attributes:
-        gate: the output of `headworks gate --format json`.
-        contract: the JSON of a check of the dataset, or a command that writes it to its standard output.
-        data_diff: the JSON of a comparison of two datasets, or such a command.
-        dataset: the folder of the dataset. `{new}` in a command stands for it, and `{base}` for that of the base.
-        pictures: a pattern of Parquet files with the images of rows, by `id`.
-        training: the log of a training, one JSON object for each epoch.
-        images: a pattern of records of container images.
+        gate: The output of `headworks gate --format json`.
+        contract: The JSON of a check of the dataset, or a command that writes it to its standard output.
+        data_diff: The JSON of a comparison of two datasets, or such a command.
+        dataset: The folder of the dataset. `{new}` in a command stands for it, and `{base}` for that of the base.
+        pictures: A pattern of Parquet files with the images of rows, by `id`.
+        training: The log of a training, one JSON object for each epoch.
+        images: A pattern of records of container images.
     """
 
     gate: str = "artifacts/gate/gate.json"
@@ -46,7 +46,7 @@ def report_settings(data: Mapping[str, Any]) -> ReportSettings:
     """Return the settings in a table.
 
     Raises:
-        ConfigurationError: a key or value cannot be right.
+        ConfigurationError: A key or value cannot be right.
     """
     check_keys(data, [field.name.replace("_", "-") for field in fields(ReportSettings)], _PLACE)
     values: dict[str, Any] = {}

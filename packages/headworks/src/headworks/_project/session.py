@@ -16,26 +16,26 @@ class Session:
     """A session as nox runs it: one function, one Python, one set of parameters.
 
     Attributes:
-        name: its name as nox shows it, as in `tests-3.13(data)`.
-        function: the name that all instances share, as in `tests`.
-        python: the Python that it asks for, as in `3.13`; empty where it runs on nox's own.
-        parameters: the values of its parameters, as text.
-        tags: its tags.
-        packages: folders of the packages that it depends on, relative to the top of the repository; None for all files.
-        inputs: patterns of further files; None where the table does not list any.
-        groups: the root's dependency groups that it depends on; None for all.
-        tools: the tables below [tool] that it depends on; None for all.
-        env: environment variables that are declared for it.
-        ignore: patterns of files that it does not depend on.
-        needs: names of the sessions that have to pass before, with those whose outputs reach it through others.
-        outputs: the files and folders that it writes for others, relative to the project's root.
-        uncached: why it always runs; empty where it does not.
-        required: whether it is unproven when nox or pytest skipped something in it.
-        has_unknown_needs: whether nox may run other sessions before it that are written out nowhere.
-        is_declared: whether the table has a row for it.
-        is_planned: whether `headworks plan` without names has it.
-        is_exclusive: whether nothing may run beside it.
-        notifies: whether it may have nox run other sessions after it.
+        name: Its name as nox shows it, as in `tests-3.13(data)`.
+        function: The name that all instances share, as in `tests`.
+        python: The Python that it asks for, as in `3.13`; empty where it runs on nox's own.
+        parameters: The values of its parameters, as text.
+        tags: Its tags.
+        packages: Folders of the packages that it depends on, relative to the top of the repository; None for all files.
+        inputs: Patterns of further files; None where the table does not list any.
+        groups: The root's dependency groups that it depends on; None for all.
+        tools: The tables below [tool] that it depends on; None for all.
+        env: Environment variables that are declared for it.
+        ignore: Patterns of files that it does not depend on.
+        needs: Names of the sessions that have to pass before, with those whose outputs reach it through others.
+        outputs: The files and folders that it writes for others, relative to the project's root.
+        uncached: Why it always runs; empty where it does not.
+        required: Whether it is unproven when nox or pytest skipped something in it.
+        has_unknown_needs: Whether nox may run other sessions before it that are written out nowhere.
+        is_declared: Whether the table has a row for it.
+        is_planned: Whether `headworks plan` without names has it.
+        is_exclusive: Whether nothing may run beside it.
+        notifies: Whether it may have nox run other sessions after it.
     """
 
     name: str

@@ -25,7 +25,7 @@ def read_sessions(listed: list[ListedSession], project: Project) -> list[Session
     """Return all sessions, in the order in which nox lists them.
 
     Raises:
-        ConfigurationError: the table names something unknown, or sessions need each other in a circle.
+        ConfigurationError: The table names something unknown, or sessions need each other in a circle.
     """
     functions = dict.fromkeys(session.function for session in listed)
     for name in project.pyproject.table.rows.keys() - functions:

@@ -48,13 +48,13 @@ def with_table(content: bytes, sessions: Iterable[Session], files: Iterable[str]
     """Return a pyproject.toml with a table of its sessions added at the end.
 
     Args:
-        content: the file, empty where there is none.
-        sessions: all sessions.
-        files: the names of the files beside it.
+        content: The file, empty where there is none.
+        sessions: All sessions.
+        files: The names of the files beside it.
 
     Raises:
-        UsageError: there is such a table already, or none can be added at the end.
-        ConfigurationError: the file is not TOML.
+        UsageError: There is such a table already, or none can be added at the end.
+        ConfigurationError: The file is not TOML.
     """
     if "headworks" in table(parse(content, "pyproject.toml"), "tool"):
         message = "pyproject.toml has a table [tool.headworks] already; `headworks plan` shows what follows from it."

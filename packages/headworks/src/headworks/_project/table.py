@@ -24,16 +24,16 @@ class Row:
     """A row of [tool.headworks.sessions]; a key that it does not have is None, or has its default.
 
     Attributes:
-        packages: the packages that it depends on, with everything that these need.
-        needs: sessions that must have passed before, whose outputs it reads.
-        inputs: patterns of further files that it depends on.
-        outputs: the files and folders that it writes for others.
-        groups: the root's dependency groups that it installs.
-        env: environment variables that it reads.
-        ignore: patterns of files that it does not depend on.
-        tools: the tables below [tool] of the root's pyproject.toml that it depends on.
+        packages: The packages that it depends on, with everything that these need.
+        needs: Sessions that must have passed before, whose outputs it reads.
+        inputs: Patterns of further files that it depends on.
+        outputs: The files and folders that it writes for others.
+        groups: The root's dependency groups that it installs.
+        env: Environment variables that it reads.
+        ignore: Patterns of files that it does not depend on.
+        tools: The tables below [tool] of the root's pyproject.toml that it depends on.
         cache: False where time or the network decide how it ends.
-        required: whether it is unproven when nox or pytest skipped something in it.
+        required: Whether it is unproven when nox or pytest skipped something in it.
     """
 
     packages: tuple[str, ...] | None = None
@@ -53,10 +53,10 @@ class Table:
     """The table [tool.headworks], but for the tables of `OTHERS`.
 
     Attributes:
-        rows: the row of each session, by the name of its function.
-        ignore: patterns of files that sessions with packages do not depend on.
-        env: environment variables that every session reads.
-        wheel_excludes: the folders of a package that its wheel does not contain, relative to the package.
+        rows: The row of each session, by the name of its function.
+        ignore: Patterns of files that sessions with packages do not depend on.
+        env: Environment variables that every session reads.
+        wheel_excludes: The folders of a package that its wheel does not contain, relative to the package.
     """
 
     rows: dict[str, Row]
@@ -69,10 +69,10 @@ def read_table(data: object) -> Table:
     """Return the contents of [tool.headworks].
 
     Args:
-        data: the table; empty where there is none.
+        data: The table; empty where there is none.
 
     Raises:
-        ConfigurationError: a key or value cannot be right; the message has its place.
+        ConfigurationError: A key or value cannot be right; the message has its place.
     """
     if not isinstance(data, dict):
         message = f"{_PLACE}] is not a table but {data!r}."

@@ -19,11 +19,11 @@ def parse(content: bytes, place: str) -> dict[str, Any]:
     """Return the parsed content of a TOML file.
 
     Args:
-        content: the file.
-        place: its name, for the message.
+        content: The file.
+        place: Its name, for the message.
 
     Raises:
-        ConfigurationError: it is not TOML, or absurdly large or deep.
+        ConfigurationError: It is not TOML, or absurdly large or deep.
     """
     import tomllib  # which takes 2 ms, and is not needed where every file is known
 
@@ -62,7 +62,7 @@ def check_keys(data: Iterable[str], known: Iterable[str], place: str) -> None:
     """Refuse a table with an unknown key, and name the nearest known one.
 
     Raises:
-        ConfigurationError: a key is unknown.
+        ConfigurationError: A key is unknown.
     """
     for key in set(data).difference(known):
         message = f"{place}: there is no key {key!r}.{suggestion(key, known)}"

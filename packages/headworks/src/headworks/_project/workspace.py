@@ -30,8 +30,8 @@ class Workspace:
     """The packages of a repository.
 
     Attributes:
-        packages: by folder, which is relative to the top of the repository.
-        key: changes with any pyproject.toml of the project.
+        packages: By folder, which is relative to the top of the repository.
+        key: Changes with any pyproject.toml of the project.
     """
 
     def __init__(self, packages: Iterable[Package], key: str) -> None:
@@ -70,7 +70,7 @@ def find_workspace(snapshot: Snapshot, memory: Memory) -> Workspace:
     They are the members of the uv workspace; else all below `packages`; else all in the two levels below the root.
 
     Raises:
-        ConfigurationError: the pyproject.toml of the root or of a member of the uv workspace is not TOML.
+        ConfigurationError: The pyproject.toml of the root or of a member of the uv workspace is not TOML.
     """
     prefix = os.fsencode(snapshot.repository.prefix)
     files = _files(snapshot.listing.raw, prefix)
