@@ -59,7 +59,7 @@ def build_image(engine: str, image: str, folder: Path, options: Sequence[str]) -
     record = write_record(engine, image, variables, folder)
     if image in KEPT:
         save_layers(engine, record["tags"][-1], folder / "layers")
-    rows = [f"{it['size'] or 0:>13,}  {it['name']}" for it in record["layers"]]
+    rows = [f"{layer['size'] or 0:>13,}  {layer['name']}" for layer in record["layers"]]
     size = f"{record['size']:,} bytes" + (f" of {record['budget']:,} allowed" if record["budget"] else "")
     sys.stdout.write("\n".join([f"{record['tags'][-1]}: {record['id']}, {size}", *rows, ""]))
 

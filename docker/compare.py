@@ -38,14 +38,24 @@ def _manifest(folder: Path) -> dict[str, Any]:
 def _configuration(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     """Return an image's configuration without the digests of its layers and without its history."""
     configuration: dict[str, Any] = json.loads((folder / manifest["Config"]).read_text(encoding="utf-8"))
-    return {key: it for key, it in configuration.items() if key not in {"rootfs", "history"}}
+    return {key: value for key, value in configuration.items() if key not in {"rootfs", "history"}}
 
 
 def files(layer: Path) -> set[tuple[object, ...]]:
     """Return the files of a layer, each with path, kind, mode, owner, time, link target and content."""
     with tarfile.open(layer) as archive:
         return {
-            (it.name, it.type, it.mode, it.uid, it.gid, it.mtime, it.linkname, _content(archive, it)) for it in archive
+            (
+                member.name,
+                member.type,
+                member.mode,
+                member.uid,
+                member.gid,
+                member.mtime,
+                member.linkname,
+                _content(archive, member),
+            )
+            for member in archive
         }
 
 

@@ -83,7 +83,9 @@ def list_layers(engine: str, image: str, name: str, digests: list[str]) -> list[
         sizes = list(known) if len(known) == len(digests) else sizes
     names = layer_names(image)
     names = [*[f"base {number}" for number in range(1, len(digests) - len(names) + 1)], *names]
-    return [{"name": it[0], "digest": it[1], "size": it[2]} for it in zip(names, digests, sizes, strict=True)]
+    return [
+        {"name": layer[0], "digest": layer[1], "size": layer[2]} for layer in zip(names, digests, sizes, strict=True)
+    ]
 
 
 def layer_names(image: str) -> list[str]:

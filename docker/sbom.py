@@ -23,9 +23,9 @@ import email, json, os, platform
 contents = {"python": platform.python_version(), "distributions": [], "debian": [], "size": 0}
 for folder, folders, files in os.walk("/"):
     if folder == "/":
-        folders[:] = [it for it in folders if it not in {"proc", "sys", "dev"}]
-    paths = [os.path.join(folder, it) for it in files]
-    contents["size"] += sum(os.lstat(it).st_size for it in paths)
+        folders[:] = [name for name in folders if name not in {"proc", "sys", "dev"}]
+    paths = [os.path.join(folder, name) for name in files]
+    contents["size"] += sum(os.lstat(path).st_size for path in paths)
     if folder.endswith((".dist-info", ".egg-info")):
         name = "METADATA" if "METADATA" in files else "PKG-INFO"
         if name in files:
@@ -34,9 +34,9 @@ for folder, folders, files in os.walk("/"):
             contents["distributions"].append([metadata["Name"], metadata["Version"], folder])
 if os.path.exists("/var/lib/dpkg/status"):
     with open("/var/lib/dpkg/status", encoding="utf-8") as file:
-        metadata = [email.message_from_string(it) for it in file.read().split("\\n\\n") if it.strip()]
-    installed = [it for it in metadata if it["Status"].endswith(" installed")]
-    contents["debian"] = [[it["Package"], it["Version"], it["Architecture"]] for it in installed]
+        metadata = [email.message_from_string(text) for text in file.read().split("\\n\\n") if text.strip()]
+    installed = [package for package in metadata if package["Status"].endswith(" installed")]
+    contents["debian"] = [[package["Package"], package["Version"], package["Architecture"]] for package in installed]
 print(json.dumps(contents))
 """
 _NAMESPACE: Final = uuid.UUID("6f1c2f60-6f1e-4b7b-9a43-9a0f4f7c2f3d")  # namespace of the serial numbers
@@ -94,7 +94,7 @@ def _debian(contents: Mapping[str, Any]) -> list[Component]:
         PackageURL("deb", "debian", name, version, {"arch": architecture})
         for name, version, architecture in contents["debian"]
     )
-    return [Component(name=it.name, version=it.version, purl=it, bom_ref=str(it)) for it in purls]
+    return [Component(name=purl.name, version=purl.version, purl=purl, bom_ref=str(purl)) for purl in purls]
 
 
 def _model(record: Mapping[str, Any]) -> list[Component]:

@@ -69,7 +69,7 @@ def source() -> str:
 def locked_version(name: str) -> str:
     """Return the version of a distribution in uv.lock."""
     lock: dict[str, Any] = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
-    return next(str(it["version"]) for it in lock["package"] if it["name"] == name)
+    return next(str(package["version"]) for package in lock["package"] if package["name"] == name)
 
 
 def resolve_base(engine: str, image: str) -> dict[str, str]:
@@ -92,7 +92,7 @@ def resolve_base(engine: str, image: str) -> dict[str, str]:
     except ImageError:
         digest = registry_digest(engine, name)
     else:
-        digests = [it.partition("@")[2] for it in local["RepoDigests"] or ()]
+        digests = [reference.partition("@")[2] for reference in local["RepoDigests"] or ()]
         if not digests or engine != "docker":
             return {"name": name, "digest": digests[0] if digests else local["Id"], "reference": given}
         digest = digests[0]

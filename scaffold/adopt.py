@@ -201,7 +201,7 @@ def rename(tree: Path, names: re.Pattern[str], prefix: str) -> None:
 
 def replaced(names: re.Pattern[str], prefix: str, text: str) -> str:
     """Return a text with the new prefix, with underscores in names of modules."""
-    return names.sub(lambda it: prefix.replace("-", "_") if it.string[it.end()] == "_" else prefix, text)
+    return names.sub(lambda match: prefix.replace("-", "_") if match.string[match.end()] == "_" else prefix, text)
 
 
 def committed(tree: Path, message: str) -> str:
@@ -228,7 +228,7 @@ def committed(tree: Path, message: str) -> str:
 def allow_long_texts(tree: Path) -> None:
     """Raise the limit for comments and strings that longer names made too long, since ruff does not wrap them."""
     output = call("ruff", "check", "--select=E501", "--exit-zero", "--output-format=concise", str(tree))
-    lengths = [int(it) for it in re.findall(r"Line too long \((\d+) > ", output)]
+    lengths = [int(length) for length in re.findall(r"Line too long \((\d+) > ", output)]
     if lengths:
         settings = tree / "pyproject.toml"
         root: Any = tomlkit.parse(settings.read_text(encoding="utf-8"))
@@ -238,7 +238,7 @@ def allow_long_texts(tree: Path) -> None:
 
 def sweep(folder: Path) -> None:
     """Remove a renamed folder if it only holds compiled modules, which git ignored and left behind."""
-    if folder.is_dir() and all("__pycache__" in it.parts for it in folder.rglob("*") if it.is_file()):
+    if folder.is_dir() and all("__pycache__" in file.parts for file in folder.rglob("*") if file.is_file()):
         shutil.rmtree(folder)
 
 

@@ -18,10 +18,10 @@ FOLDER = Path("packages", ENGINE)
 INDEX = f"https://pypi.org/project/{ENGINE}/"
 # Further files that only the engine's makers need.
 OWN = [
-    *(Path("benchmarks", f"{it}.py") for it in ("edges", "gate", "gate_worlds", "peers", "scheduling", "speed")),
+    *(Path("benchmarks", f"{name}.py") for name in ("edges", "gate", "gate_worlds", "peers", "scheduling", "speed")),
     Path("benchmarks/workspaces.py"),
-    *(Path("docs", it) for it in ("benchmarks.md", f"reference/{ENGINE}.md", "soundness.md")),
-    *(Path("tests", it) for it in ("test_architecture.py", "test_engine_from_release.py", "test_report.py")),
+    *(Path("docs", name) for name in ("benchmarks.md", f"reference/{ENGINE}.md", "soundness.md")),
+    *(Path("tests", name) for name in ("test_architecture.py", "test_engine_from_release.py", "test_report.py")),
 ]
 CAMPAIGN = f'run_campaign(session, "{ENGINE}"'
 GROUPS = ["browser"]  # dependency groups of removed tests
@@ -69,11 +69,11 @@ def take_out(tree: Path) -> None:
 def without_campaigns(text: str) -> tuple[str, list[str]]:
     """Return a noxfile without the campaigns of the engine's makers, and the names of these sessions."""
     blocks = text.split("\n\n\n")
-    campaigns = [it for it in blocks if CAMPAIGN in it]
-    kept = "\n\n\n".join(it for it in blocks if it not in campaigns)
+    campaigns = [block for block in blocks if CAMPAIGN in block]
+    kept = "\n\n\n".join(block for block in blocks if block not in campaigns)
     for group in GROUPS:
         kept = kept.replace(f', "{group}"', "")
-    return kept, [re.findall(r"^def (\w+)", it, re.MULTILINE)[0] for it in campaigns]
+    return kept, [re.findall(r"^def (\w+)", block, re.MULTILINE)[0] for block in campaigns]
 
 
 def with_release(text: str, requirement: str, sessions: list[str]) -> str:
@@ -89,7 +89,7 @@ def with_release(text: str, requirement: str, sessions: list[str]) -> str:
     for group in GROUPS:
         del groups[group]
         for members in groups.values():
-            for index in [it for it, member in enumerate(members) if member == {"include-group": group}]:
+            for index in [index for index, member in enumerate(members) if member == {"include-group": group}]:
                 del members[index]
     groups["engine"] = listed([requirement])
     groups["dev"].append(tomlkit.value('{ include-group = "engine" }'))
@@ -98,11 +98,11 @@ def with_release(text: str, requirement: str, sessions: list[str]) -> str:
         if name in sessions:
             del tools[ENGINE]["sessions"][name]
         elif ENGINE in row.get("packages", ()):
-            row["packages"] = listed([it for it in row["packages"] if it != ENGINE])
+            row["packages"] = listed([name for name in row["packages"] if name != ENGINE])
     linter = tools["importlinter"]
-    linter["root_packages"] = listed([it for it in linter["root_packages"] if it != ENGINE])
-    about = [it.get("source_modules", it.get("containers")) for it in linter["contracts"]]
-    own = [index for index, it in enumerate(about) if it == [ENGINE]]
+    linter["root_packages"] = listed([name for name in linter["root_packages"] if name != ENGINE])
+    about = [contract.get("source_modules", contract.get("containers")) for contract in linter["contracts"]]
+    own = [index for index, modules in enumerate(about) if modules == [ENGINE]]
     for index in reversed(own):
         del linter["contracts"][index]
     return tomlkit.dumps(root)
@@ -115,8 +115,8 @@ def listed(texts: list[str]) -> Any:  # noqa: ANN401 - an item of tomlkit
 
 def without_steps(script: str, sessions: list[str]) -> str:
     """Return a script without the steps that run removed sessions or install tools for removed tests."""
-    gone = re.compile("|".join([*(rf"\bnox -s {it}\b" for it in sessions), "in a real browser"]))
-    return "\n\n".join(it for it in script.split("\n\n") if not gone.search(it))
+    gone = re.compile("|".join([*(rf"\bnox -s {session}\b" for session in sessions), "in a real browser"]))
+    return "\n\n".join(step for step in script.split("\n\n") if not gone.search(step))
 
 
 def with_links(text: str, folder: Path, gone: list[Path]) -> str:
@@ -130,10 +130,10 @@ def with_links(text: str, folder: Path, gone: list[Path]) -> str:
 
     def led(link: re.Match[str]) -> str:
         target = Path(os.path.normpath(folder / link[2]))
-        if not any(target.is_relative_to(it) for it in gone):
+        if not any(target.is_relative_to(path) for path in gone):
             return link[0]
         return f"[{'Headworks' if '/' in link[1] else link[1]}]({INDEX})"
 
-    lines = [it for it in text.splitlines(keepends=True) if not it.startswith(f"| `{FOLDER.as_posix()}` |")]
+    lines = [line for line in text.splitlines(keepends=True) if not line.startswith(f"| `{FOLDER.as_posix()}` |")]
     called = "".join(lines).replace(f"uv run --package {ENGINE} ", "uv run --only-group engine ")
     return _LINK.sub(led, called)

@@ -69,14 +69,14 @@ def make(name: str) -> str:
 def write(folder: Path, page: Path, name: str, project: str) -> None:
     """Write the templates, with the package's names in place of the example's."""
     template = TEMPLATES / "package"
-    for source in sorted(it for it in template.rglob("*") if it.is_file() and "__pycache__" not in it.parts):
+    for source in sorted(file for file in template.rglob("*") if file.is_file() and "__pycache__" not in file.parts):
         file = folder / filled(source.relative_to(template).as_posix(), name, project)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(filled(source.read_text(encoding="utf-8"), name, project), encoding="utf-8")
     shutil.copyfile("LICENSE", folder / "LICENSE")
     own = folder / "pyproject.toml"
     # The same Pythons as the other packages, one of which may be excluded from releases.
-    other = next(it for it in sorted(Path("packages").glob("*/pyproject.toml")) if it != own)
+    other = next(file for file in sorted(Path("packages").glob("*/pyproject.toml")) if file != own)
     common = CLASSIFIERS.findall(other.read_text(encoding="utf-8").replace(PRIVATE, ""))
     own.write_text(CLASSIFIERS.sub(lambda _: common[0], own.read_text(encoding="utf-8")), encoding="utf-8")
     page.write_text(filled((TEMPLATES / "reference.md").read_text(encoding="utf-8"), name, project), encoding="utf-8")
@@ -84,14 +84,14 @@ def write(folder: Path, page: Path, name: str, project: str) -> None:
 
 def filled(text: str, name: str, project: str) -> str:
     """Return a template's text with the names of a package."""
-    title = "".join(it.capitalize() for it in name.split("-"))
+    title = "".join(word.capitalize() for word in name.split("-"))
     names = {
         "example-features": project,
         "example_features": project.replace("-", "_"),
         "FeaturesError": f"{title}Error",
         "FOLDER": name,
     }
-    return re.sub("|".join(names), lambda it: names[it[0]], text)
+    return re.sub("|".join(names), lambda match: names[match[0]], text)
 
 
 def with_package(text: str, project: str, sibling: str) -> str:
@@ -105,9 +105,9 @@ def with_package(text: str, project: str, sibling: str) -> str:
     root: Any = tomlkit.parse(text)
     root["tool"]["uv"]["sources"][project] = tomlkit.value("{ workspace = true }")
     linter = root["tool"]["importlinter"]
-    contracts = [it for it in linter["contracts"] if it["type"] == "forbidden"]
-    lists = [it[key] for it in contracts for key in ("source_modules", "forbidden_modules")]
-    for modules in (linter["root_packages"], *(it for it in lists if sibling.replace("-", "_") in it)):
+    contracts = [contract for contract in linter["contracts"] if contract["type"] == "forbidden"]
+    lists = [contract[key] for contract in contracts for key in ("source_modules", "forbidden_modules")]
+    for modules in (linter["root_packages"], *(names for names in lists if sibling.replace("-", "_") in names)):
         modules.append(project.replace("-", "_"))
     return tomlkit.dumps(root)
 

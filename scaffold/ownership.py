@@ -60,7 +60,7 @@ def hand_over(tree: Path, owner: str, address: str) -> None:
     """
     owners = tree / ".github/CODEOWNERS"
     lines = owners.read_text(encoding="utf-8").splitlines()
-    written = [it if it.startswith("#") else re.sub(r"@\S+(?: @\S+)*", owner, it) for it in lines]
+    written = [line if line.startswith("#") else re.sub(r"@\S+(?: @\S+)*", owner, line) for line in lines]
     owners.write_text("\n".join([*written, ""]), encoding="utf-8")
     if "/" not in owner:
         ruleset = tree / ".github/rulesets/main.json"
@@ -72,7 +72,7 @@ def hand_over(tree: Path, owner: str, address: str) -> None:
 def for_person(text: str) -> str:
     """Return a ruleset for a personal account, which has no merge queue and nobody else who could approve."""
     ruleset = json.loads(text)
-    ruleset["rules"] = [it for it in ruleset["rules"] if it["type"] != "merge_queue"]
+    ruleset["rules"] = [rule for rule in ruleset["rules"] if rule["type"] != "merge_queue"]
     for rule in ruleset["rules"]:
         if rule["type"] == "pull_request":
             alone = {"require_code_owner_review": False, "require_last_push_approval": False}
@@ -93,7 +93,7 @@ def with_source(file: Path, address: str) -> str:
     if urls:
         message = f'{"/".join(file.parts[-3:])} names addresses already; write `Source = "{address}"` among them first.'
         raise RefusedError(message)
-    return _PROJECT.sub(lambda it: f'{it[0]}urls.Source = "{address}"\n', text, count=1)
+    return _PROJECT.sub(lambda match: f'{match[0]}urls.Source = "{address}"\n', text, count=1)
 
 
 def exclude_from_releases(file: Path) -> None:

@@ -18,7 +18,7 @@ class RefusedError(Exception):
 def project_names() -> dict[str, str]:
     """Return the name of each package by its folder."""
     files = sorted(Path("packages").glob("*/pyproject.toml"))
-    return {it.parent.name: tomllib.loads(it.read_text(encoding="utf-8"))["project"]["name"] for it in files}
+    return {file.parent.name: tomllib.loads(file.read_text(encoding="utf-8"))["project"]["name"] for file in files}
 
 
 def prefix_of(names: dict[str, str]) -> str:
@@ -47,7 +47,7 @@ def check_word(word: str, role: str) -> None:
 def check_free(names: list[str]) -> None:
     """Refuse names that uv.lock already has, of packages here or on an index."""
     lock = tomllib.loads(Path("uv.lock").read_text(encoding="utf-8"))
-    if taken := sorted({it["name"] for it in lock["package"]} & set(names)):
+    if taken := sorted({package["name"] for package in lock["package"]} & set(names)):
         message = f"uv.lock has {', '.join(taken)} already: choose another name."
         raise RefusedError(message)
 

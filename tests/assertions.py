@@ -33,27 +33,27 @@ def silent_tests(root: Path) -> list[str]:
     Raises:
         AssertionsError: There is no test, or a file cannot be parsed.
     """
-    places = [it for folder in _FOLDERS for it in sorted(root.glob(folder))]
+    places = [place for folder in _FOLDERS for place in sorted(root.glob(folder))]
     files = {file: place for place in places for file in sorted(place.rglob("test_*.py"))}
-    tests = {file: [it for it in _functions(file) if it.name.startswith("test_")] for file in files}
+    tests = {file: [function for function in _functions(file) if function.name.startswith("test_")] for file in files}
     if not any(tests.values()):
         message = f"{root} has no test in {', '.join(_FOLDERS)}; call this in the root of the repository."
         raise AssertionsError(message)
     helpers = {file: _helpers(file, place) for file, place in files.items()}
     return [
-        f"{file.relative_to(root).as_posix()}:{it.lineno}: {it.name}"
+        f"{file.relative_to(root).as_posix()}:{test.lineno}: {test.name}"
         for file in files
-        for it in tests[file]
-        if not _expects(it) and not helpers[file] & _called(it)
+        for test in tests[file]
+        if not _expects(test) and not helpers[file] & _called(test)
     ]
 
 
 def _helpers(file: Path, place: Path) -> set[str]:
     """Return the names of functions that tests of a file may call and that expect something directly or not."""
-    shared = [it / "conftest.py" for it in file.parents if it.is_relative_to(place)]
-    functions = [it for one in (file, *shared) if one.is_file() for it in _functions(one)]
-    helpers = {it.name for it in functions if _expects(it)}
-    called = [(it.name, _called(it)) for it in functions]
+    shared = [folder / "conftest.py" for folder in file.parents if folder.is_relative_to(place)]
+    functions = [function for one in (file, *shared) if one.is_file() for function in _functions(one)]
+    helpers = {function.name for function in functions if _expects(function)}
+    called = [(function.name, _called(function)) for function in functions]
     while callers := {name for name, names in called if helpers & names} - helpers:
         helpers |= callers
     return helpers
@@ -67,25 +67,25 @@ def _functions(file: Path) -> list[Function]:
     except SyntaxError as error:
         message = f"{file}:{error.lineno or 1}: {error.msg}; mend that first, since its tests cannot be read."
         raise AssertionsError(message) from error
-    return [it for it in ast.walk(tree) if isinstance(it, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def _expects(function: Function) -> bool:
     """Whether a function itself asserts an expression that can be false, or waits for an error or a warning."""
-    if any(not _is_always_true(it.test) for it in ast.walk(function) if isinstance(it, ast.Assert)):
+    if any(not _is_always_true(node.test) for node in ast.walk(function) if isinstance(node, ast.Assert)):
         return True
-    return any(_is_expecting(it) for it in _calls(function))
+    return any(_is_expecting(call) for call in _calls(function))
 
 
 def _is_always_true(test: ast.expr) -> bool:
     """Whether an expression has the same truth whatever the code does."""
     match test:
         case ast.Tuple(elts=parts) | ast.List(elts=parts) | ast.Set(elts=parts):
-            return any(not isinstance(it, ast.Starred) for it in parts)
+            return any(not isinstance(part, ast.Starred) for part in parts)
         case ast.JoinedStr(values=parts):
-            return any(isinstance(it, ast.Constant) for it in parts)
+            return any(isinstance(part, ast.Constant) for part in parts)
         case _:
-            return not any(isinstance(it, ast.Name) for it in ast.walk(test))
+            return not any(isinstance(node, ast.Name) for node in ast.walk(test))
 
 
 def _is_expecting(called: ast.expr) -> bool:
@@ -103,14 +103,14 @@ def _is_expecting(called: ast.expr) -> bool:
 
 def _calls(function: Function) -> Iterable[ast.expr]:
     """Return the expressions that a function calls."""
-    return (it.func for it in ast.walk(function) if isinstance(it, ast.Call))
+    return (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
 
 
 def _called(function: Function) -> set[str]:
     """Return the names of the functions that a function calls, and of the methods of its own class."""
     names = set()
-    for it in _calls(function):
-        match it:
+    for call in _calls(function):
+        match call:
             case ast.Name(id=name) | ast.Attribute(value=ast.Name(id="self"), attr=name):
                 names.add(name)
             case _:
@@ -125,7 +125,7 @@ def main() -> int:
     except AssertionsError as error:
         sys.stderr.write(f"assertions: {error}\n")
         return 2
-    sys.stdout.write("".join(f"{it} asserts nothing\n" for it in silent) or "Every test asserts something.\n")
+    sys.stdout.write("".join(f"{test} asserts nothing\n" for test in silent) or "Every test asserts something.\n")
     return 1 if silent else 0
 
 

@@ -87,17 +87,17 @@ def breaches(root: Path, chosen: Sequence[str] = ()) -> list[str]:
             continue
         text = file.read_text(encoding="utf-8")
         lines = [*_phrases(_blanked(text, file)), *(_of_python(text, name) if file.suffix == ".py" else ())]
-        messages += [f"{name}:{line}: {it}" for line, it in sorted(lines)]
+        messages += [f"{name}:{line}: {message}" for line, message in sorted(lines)]
     return messages
 
 
 def _blanked(text: str, file: Path) -> str:
     """Return a file's text with blank lines in place of what no person wrote as prose."""
     if file.suffix == ".md":
-        return _FENCED.sub(lambda it: "\n" * it[0].count("\n"), text)
+        return _FENCED.sub(lambda fence: "\n" * fence[0].count("\n"), text)
     if file.suffix in _TEXTS:
         return text
-    return "\n".join(it[0] if (it := _COMMENT.search(line)) else "" for line in text.split("\n"))
+    return "\n".join(comment[0] if (comment := _COMMENT.search(line)) else "" for line in text.split("\n"))
 
 
 def _phrases(text: str) -> Iterator[tuple[int, str]]:
@@ -144,7 +144,7 @@ def main() -> int:
     )
     parser.add_argument("path", nargs="*", help="files or folders that git tracks; without any, all of them")
     lines = breaches(Path.cwd(), parser.parse_args().path)
-    sys.stdout.write("".join(f"{it}\n" for it in lines) or "No phrase or name in the table was found.\n")
+    sys.stdout.write("".join(f"{line}\n" for line in lines) or "No phrase or name in the table was found.\n")
     return 1 if lines else 0
 
 

@@ -28,9 +28,11 @@ _KNOWN: Final = {"s3fs"}
 
 def strangers(root: Path) -> list[str]:
     """Return the names in a repository that are not its own, each in a line with its place."""
-    projects = {it.parent: _toml(it)["project"] for it in sorted(root.glob("packages/*/pyproject.toml"))}
+    projects = {file.parent: _toml(file)["project"] for file in sorted(root.glob("packages/*/pyproject.toml"))}
     names = {folder.name: project["name"] for folder, project in projects.items()}
-    problems = [f"packages/{folder.name}: {it}" for folder in projects for it in _of_package(folder, projects[folder])]
+    problems = [
+        f"packages/{folder.name}: {problem}" for folder in projects for problem in _of_package(folder, projects[folder])
+    ]
     prefixes = {name.removesuffix(f"-{folder}") for folder, name in names.items() if name != folder}
     if len(prefixes) > 1:
         problems.append(f"packages: their names begin with {', '.join(sorted(prefixes))}; they have to have one prefix")
@@ -38,12 +40,12 @@ def strangers(root: Path) -> list[str]:
     if strange := set(tables["uv"]["sources"]) ^ set(names.values()):
         problems.append(f"pyproject.toml: [tool.uv.sources] and the packages differ in {', '.join(sorted(strange))}")
     groups = _toml(root / "pyproject.toml").get("dependency-groups", {})
-    engine = {it[1] for it in map(_WORD.match, map(str, groups.get("engine", ()))) if it}
+    engine = {match[1] for match in map(_WORD.match, map(str, groups.get("engine", ()))) if match}
     if not tables.keys() & ({*names.values()} | engine):
         problems.append("pyproject.toml: neither a package nor the group `engine` fits a table; that is [tool.ENGINE]")
-    extras = {it["name"]: set(it.get("optional-dependencies", {})) for it in projects.values()}
-    locked = {it["name"] for it in _toml(root / "uv.lock")["package"]} - extras.keys()
-    return problems + [it for file in _pages(root) for it in _of_page(root, file, extras, locked | _KNOWN)]
+    extras = {project["name"]: set(project.get("optional-dependencies", {})) for project in projects.values()}
+    locked = {package["name"] for package in _toml(root / "uv.lock")["package"]} - extras.keys()
+    return problems + [problem for file in _pages(root) for problem in _of_page(root, file, extras, locked | _KNOWN)]
 
 
 def _of_package(folder: Path, project: dict[str, Any]) -> Iterator[str]:
@@ -51,7 +53,7 @@ def _of_package(folder: Path, project: dict[str, Any]) -> Iterator[str]:
     name = str(project["name"])
     if name != folder.name and not name.endswith(f"-{folder.name}"):
         yield f"its name is {name}, which does not end as its folder does"
-    modules = {it.name for it in folder.glob("src/*") if it.is_dir()}
+    modules = {path.name for path in folder.glob("src/*") if path.is_dir()}
     if modules != {name.replace("-", "_")}:
         yield f"its modules are {', '.join(sorted(modules)) or 'none'}; {name.replace('-', '_')} fits {name}"
     for command in project.get("scripts", {}):
@@ -74,7 +76,9 @@ def _pages(root: Path) -> list[Path]:
     ]
     done = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, text=True)
     return [
-        root / it for it in sorted(done.stdout.split("\0")) if it and (root / it).is_file() and it != "CHANGELOG.md"
+        root / name
+        for name in sorted(done.stdout.split("\0"))
+        if name and (root / name).is_file() and name != "CHANGELOG.md"
     ]
 
 
@@ -82,8 +86,8 @@ def _of_page(root: Path, file: Path, extras: dict[str, set[str]], known: set[str
     """Yield the install commands in a page whose package is neither ours nor known."""
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         for command in _INSTALLED.finditer(line):
-            words = [it.strip("'\".,:") for it in _VALUED.sub("", command[1]).split()]
-            for name, extra in (it.groups("") for it in map(_WORD.fullmatch, words) if it):
+            words = [word.strip("'\".,:") for word in _VALUED.sub("", command[1]).split()]
+            for name, extra in (match.groups("") for match in map(_WORD.fullmatch, words) if match):
                 plain = re.sub(r"[-_.]+", "-", name).lower()
                 place = f"{file.relative_to(root).as_posix()}:{number}: `{command[0]}`:"
                 if plain not in known | extras.keys():
@@ -100,7 +104,7 @@ def _toml(path: Path) -> dict[str, Any]:
 def main() -> int:
     """Print every such name in the repository that is the working folder."""
     problems = strangers(Path.cwd())
-    sys.stdout.write("".join(f"{it}\n" for it in problems) or "Every name is the repository's own.\n")
+    sys.stdout.write("".join(f"{problem}\n" for problem in problems) or "Every name is the repository's own.\n")
     return 1 if problems else 0
 
 

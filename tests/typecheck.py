@@ -22,11 +22,11 @@ class Check(NamedTuple):
     folders: tuple[str, ...]
 
 
-PACKAGES: Final = sorted(it.parent.name for it in Path("packages").glob("*/pyproject.toml"))
+PACKAGES: Final = sorted(file.parent.name for file in Path("packages").glob("*/pyproject.toml"))
 # The package with which everything outside packages is checked: the engine, whose pages the tests read, if it is here.
 ONCE: Final = "headworks" if "headworks" in PACKAGES else PACKAGES[0]
 CHECKS: Final = [
-    *(Check(it, (f"packages/{it}/src", f"packages/{it}/tests"), (f"packages/{it}",)) for it in PACKAGES),
+    *(Check(name, (f"packages/{name}/src", f"packages/{name}/tests"), (f"packages/{name}",)) for name in PACKAGES),
     Check(ONCE, ("noxfile.py", "tests"), ("noxfile.py", "tests")),
     Check(ONCE, ("docker", "docs", ".github/programs"), ("docker", "docs", ".github/programs")),
     Check(ONCE, ("scaffold/new_package.py", "scaffold/adopt.py"), ("scaffold",)),
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
             return check_changed(files)
         case [package, *options] if package in PACKAGES:
             Path(sys.prefix, MADE).touch()
-            return max(mypy(sys.executable, it, *options) for it in CHECKS if it.package == package)
+            return max(mypy(sys.executable, check, *options) for check in CHECKS if check.package == package)
         case _:
             sys.stderr.write(f"typecheck: name one of {', '.join(PACKAGES)}, or --changed and files\n")
             return 2
@@ -51,20 +51,20 @@ def main(arguments: list[str]) -> int:
 
 def check_changed(files: list[str]) -> int:
     """Check the parts that files belong to; if an environment is missing, run the session that makes it."""
-    checks = [it for it in CHECKS if any(belongs(Path(name), it) for name in files)]
-    missing = {it.package for it in checks if not is_made(it.package)}
+    checks = [check for check in CHECKS if any(belongs(Path(name), check) for name in files)]
+    missing = {check.package for check in checks if not is_made(check.package)}
     # The environment holds the other packages as of the time when it was made.
-    sources = os.pathsep.join(f"packages/{it}/src" for it in PACKAGES)
-    codes = [mypy(python(it.package), it, MYPYPATH=sources) for it in checks if it.package not in missing]
+    sources = os.pathsep.join(f"packages/{name}/src" for name in PACKAGES)
+    codes = [mypy(python(check.package), check, MYPYPATH=sources) for check in checks if check.package not in missing]
     if missing:
-        sessions = [f"typecheck({it})" for it in sorted(missing)]
+        sessions = [f"typecheck({name})" for name in sorted(missing)]
         codes.append(subprocess.run([sys.executable, "-m", "nox", "--session", *sessions], check=False).returncode)
     return max(codes, default=0)
 
 
 def belongs(file: Path, check: Check) -> bool:
     """Whether a file is one of those that a check is about."""
-    return file.as_posix() in SHARED or any(file.is_relative_to(it) for it in check.folders)
+    return file.as_posix() in SHARED or any(file.is_relative_to(folder) for folder in check.folders)
 
 
 def environment(package: str) -> Path:
@@ -80,8 +80,8 @@ def python(package: str) -> str:
 def is_made(package: str) -> bool:
     """Whether an environment is there, and nothing that it was made from is newer."""
     made = environment(package) / MADE
-    sources = [*SHARED, *(f"packages/{it}/pyproject.toml" for it in PACKAGES)]
-    return made.exists() and all(Path(it).stat().st_mtime_ns <= made.stat().st_mtime_ns for it in sources)
+    sources = [*SHARED, *(f"packages/{name}/pyproject.toml" for name in PACKAGES)]
+    return made.exists() and all(Path(path).stat().st_mtime_ns <= made.stat().st_mtime_ns for path in sources)
 
 
 def mypy(interpreter: str, check: Check, *options: str, **environ: str) -> int:

@@ -41,15 +41,15 @@ def pull_requests(github: GitHub, run: dict[str, Any]) -> list[int]:
     query = {"head": f"{fork['owner']['login']}:{run['head_branch']}"} if fork and fork["owner"] else {}
     head = (run["head_branch"], run["head_sha"])
     candidates = pages(github, "pulls", state="open", **query)
-    return [int(it["number"]) for it in candidates if (it["head"]["ref"], it["head"]["sha"]) == head]
+    return [int(pull["number"]) for pull in candidates if (pull["head"]["ref"], pull["head"]["sha"]) == head]
 
 
 def known_comment(github: GitHub, number: int) -> int | None:
     """Return the id of the comment that an earlier run posted to a pull request."""
-    for it in pages(github, f"issues/{number}/comments"):
+    for comment in pages(github, f"issues/{number}/comments"):
         # The author is null where the account has been deleted.
-        if (it["user"] or {}).get("type") == "Bot" and str(it["body"]).startswith(MARK):
-            return int(it["id"])
+        if (comment["user"] or {}).get("type") == "Bot" and str(comment["body"]).startswith(MARK):
+            return int(comment["id"])
     return None
 
 
@@ -68,7 +68,7 @@ def body(report: str, run: dict[str, Any]) -> str:
     # Control characters could hide parts of the text, and so could marks that change the direction of a line.
     text = re.sub(r"[^\n\t -~\u00a0-\u200a\u2010-\u2027\u2030-\u205f\u2070-\ud7ff]", "", report)[:_LIMIT].strip()
     text = re.sub(r"^```text\n(.*)\n```$", r"\1", text, flags=re.DOTALL)
-    longest = max((len(it) for it in re.findall("`+", text)), default=0)
+    longest = max((len(run_of_ticks) for run_of_ticks in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     result, commit = re.sub(r"\W", "", str(run["conclusion"])), re.sub(r"\W", "", str(run["head_sha"]))[:12]
     url = f"[run {int(run['run_number'])}]({run['html_url']})"

@@ -52,7 +52,7 @@ def own_names(repository: str) -> dict[str, set[str]]:
         project = read_toml(file)["project"]
         if PRIVATE in project.get("classifiers", ()):
             continue
-        named[project["name"]] = {plain(it) for it in project.get("urls", {}).values()}
+        named[project["name"]] = {plain(url) for url in project.get("urls", {}).values()}
         if plain(repository) not in named[project["name"]]:
             message = (
                 f'{file} does not say whose {project["name"]} is: write `urls.Source = "{repository}"` under [project],'
@@ -80,7 +80,7 @@ def index() -> str:
         message = "Packages are published to an index of your own: say in UV_PUBLISH_CHECK_URL where it lists them."
         raise NotOursError(message)
     registries = Counter(
-        it["source"]["registry"] for it in read_toml("uv.lock")["package"] if "registry" in it["source"]
+        package["source"]["registry"] for package in read_toml("uv.lock")["package"] if "registry" in package["source"]
     )
     if not registries:
         message = (
@@ -130,17 +130,19 @@ def addresses(page: bytes, at: str) -> set[str]:
     """
     try:
         files = [
-            it for it in json.loads(page)["files"] if has_metadata(it) or it["url"].partition("#")[0].endswith(".whl")
+            file
+            for file in json.loads(page)["files"]
+            if has_metadata(file) or file["url"].partition("#")[0].endswith(".whl")
         ]
-        newest = max(files, key=lambda it: str(it.get("upload-time", "")))
+        newest = max(files, key=lambda file: str(file.get("upload-time", "")))
         url = urllib.parse.urljoin(at, newest["url"]).partition("#")[0]
         text = (get(f"{url}.metadata") if has_metadata(newest) else metadata_in(get(url))) or b""
     except (AttributeError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         message = f"{at} has no file that says whose it is ({type(error).__name__}). See there who published it."
         raise NotOursError(message) from error
     metadata = email.parser.HeaderParser().parsestr(text.decode(errors="replace"))
-    named = [it.partition(",")[2] for it in metadata.get_all("Project-URL", [])]
-    return {plain(it) for it in [*named, metadata.get("Home-page", "")] if it}
+    named = [value.partition(",")[2] for value in metadata.get_all("Project-URL", [])]
+    return {plain(address) for address in [*named, metadata.get("Home-page", "")] if address}
 
 
 def has_metadata(file: dict[str, Any]) -> bool:
@@ -151,7 +153,7 @@ def has_metadata(file: dict[str, Any]) -> bool:
 def metadata_in(wheel: bytes | None) -> bytes:
     """Return the metadata inside a wheel."""
     with zipfile.ZipFile(io.BytesIO(wheel or b"")) as archive:
-        [name] = [it for it in archive.namelist() if it.endswith(".dist-info/METADATA")]
+        [name] = [member for member in archive.namelist() if member.endswith(".dist-info/METADATA")]
         return archive.read(name)
 
 
@@ -179,13 +181,13 @@ def check(name: str, own: set[str], base: str) -> str:
 def main() -> int:
     """Check the names of all packages in the working folder; return 1 and print one line if one cannot be used."""
     try:
-        server, repository = (os.environ.get(it, "") for it in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY"))
+        server, repository = (os.environ.get(variable, "") for variable in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY"))
         names, base = own_names(f"{server}/{repository}"), index()
         results = [check(name, own, base) for name, own in names.items()]
     except (OSError, NotOursError) as error:
         sys.stderr.write(f"names: error: {error}\n")
         return 1
-    sys.stdout.write("".join(f"{it}\n" for it in results))
+    sys.stdout.write("".join(f"{line}\n" for line in results))
     return 0
 
 

@@ -27,17 +27,17 @@ def compare(plan: dict[str, Any], outcomes: list[dict[str, Any]]) -> tuple[set[s
     Raises:
         KeyError: A file lacks a field.
     """
-    covered = {it["name"] for it in plan["sessions"] if it["state"] == "cached"}
-    here = [it for report in outcomes if report["system"] == "linux" for it in report["sessions"]]
-    failed = {it["name"] for it in here if it["status"] == "failed"}
-    ran = {it["name"] for it in here if it["status"] in {"passed", "flaky"}} | failed
+    covered = {session["name"] for session in plan["sessions"] if session["state"] == "cached"}
+    here = [session for report in outcomes if report["system"] == "linux" for session in report["sessions"]]
+    failed = {session["name"] for session in here if session["status"] == "failed"}
+    ran = {session["name"] for session in here if session["status"] in {"passed", "flaky"}} | failed
     return covered & ran, covered & failed
 
 
 def rate_text(covered: set[str], missed: set[str]) -> str:
     """Return the miss rate and the missed sessions as text."""
     lines = [f"{len(covered)} sessions that verdicts covered were run all the same; {len(missed)} failed."]
-    lines += [f"Miss rate: {len(missed) / len(covered):.1%}", *(f"- `{it}`" for it in sorted(missed))]
+    lines += [f"Miss rate: {len(missed) / len(covered):.1%}", *(f"- `{name}`" for name in sorted(missed))]
     return "\n".join(lines) + "\n"
 
 
@@ -63,7 +63,7 @@ def nothing_compared() -> tuple[str, int]:
         why = f"GitHub did not say whether there should be verdicts ({error}), and none were restored for any"
     text = (
         f"{why} of the sessions that ran: the miss rate is unknown. Run CI on main, then this workflow once more. If it"
-        " is red again, see that one restores the cache `verdicts-` by the path by which the other saves it.\n"
+        " is red again, compare the paths under which the two save and restore the cache `verdicts-`.\n"
     )
     return text, 1
 
@@ -76,7 +76,7 @@ def report(text: str) -> None:
     github = GitHub()
     # The newest hundred are enough: no other issue has this title, and such an issue is not left open for long.
     issues = github.call("GET", "issues", state="open", labels="miss", per_page="100")
-    number = next((it["number"] for it in issues if it["title"] == TITLE), None)
+    number = next((issue["number"] for issue in issues if issue["title"] == TITLE), None)
     if number is None:
         github.call("POST", "issues", {"title": TITLE, "body": body, "labels": ["miss"]})
     else:

@@ -62,16 +62,18 @@ def join(folder: Path, output: Path) -> None:
     images = [
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json")) if path.stem.isalnum()
     ]
-    names = {(it["name"], it["tag"]) for it in images}
+    names = {(image["name"], image["tag"]) for image in images}
     if len(names) != 1:
         message = f"{folder} holds images of {len(names)} names; they have to be of one. Push all of one commit."
         raise PushError(message)
     [(name, tag)] = names
-    sources = [f"{name}@{it['digest']}" for it in images]
+    sources = [f"{name}@{image['digest']}" for image in images]
     docker("buildx", "imagetools", "create", f"--tag={name}:{tag}", *sources)
     digest = docker("buildx", "imagetools", "inspect", "--format={{.Manifest.Digest}}", f"{name}:{tag}").strip()
     with output.open("a", encoding="utf-8") as file:
-        file.write(f"name={name}\ndigest={digest}\n" + "".join(f"{it['platform']}={it['digest']}\n" for it in images))
+        file.write(
+            f"name={name}\ndigest={digest}\n" + "".join(f"{image['platform']}={image['digest']}\n" for image in images)
+        )
 
 
 def main(action: str, *arguments: str) -> int:

@@ -40,7 +40,11 @@ def notes(tag: str, version: str, changelog: str) -> str:
 def card(model: Path, metrics: dict[str, Any]) -> str:
     """Return a page about a model: its file, and every single number that the evaluation measured."""
     digest = hashlib.sha256(model.read_bytes()).hexdigest()
-    rows = [f"| {key.replace('_', ' ')} | {it} |" for key, it in metrics.items() if isinstance(it, (int, float, str))]
+    rows = [
+        f"| {key.replace('_', ' ')} | {value} |"
+        for key, value in metrics.items()
+        if isinstance(value, (int, float, str))
+    ]
     intro = f"`{model.name}`, {model.stat().st_size:,} bytes, SHA-256 `{digest}`"
     return "\n".join(["# Model card", "", intro, "", "| measured on the test split | |", "|---|---|", *rows, ""])
 

@@ -81,7 +81,7 @@ class Campaign:
             message = f"`headworks plan` failed in the copy:\n{done.stderr}"
             raise FaultsError(message)
         planned = json.loads(done.stdout)["sessions"]
-        return [it["name"] for it in planned if it["function"] not in self._table.left_out]
+        return [session["name"] for session in planned if session["function"] not in self._table.left_out]
 
     def warm(self, sessions: Sequence[str]) -> float:
         """Run sessions in the copy as it is, and return how long that took.
@@ -91,8 +91,8 @@ class Campaign:
         """
         begin = time.monotonic()
         outcomes = self._run(sessions, shown=True)
-        if bad := {name: it for name, it in outcomes.items() if it["status"] not in GREEN}:
-            logs = "\n".join(f"{name} {it['status']}:\n{_tail(it)}" for name, it in bad.items())
+        if bad := {name: outcome for name, outcome in outcomes.items() if outcome["status"] not in GREEN}:
+            logs = "\n".join(f"{name} {outcome['status']}:\n{_tail(outcome)}" for name, outcome in bad.items())
             message = f"Without any fault, {', '.join(bad)} ended badly. Mend that first.\n{logs}"
             raise FaultsError(message)
         return time.monotonic() - begin
@@ -100,8 +100,11 @@ class Campaign:
     def warm_also(self, sessions: Sequence[str]) -> dict[str, str]:
         """Run sessions that may not pass everywhere, and return the status and log of each that is not green."""
         outcomes = self._run(sessions, shown=True) if sessions else {}
-        bad = {it: outcomes[it] for it in sessions if outcomes[it]["status"] not in GREEN}
-        return {name: f"without the fault, {name} {it['status']} already:\n{_tail(it)}" for name, it in bad.items()}
+        bad = {name: outcomes[name] for name in sessions if outcomes[name]["status"] not in GREEN}
+        return {
+            name: f"without the fault, {name} {outcome['status']} already:\n{_tail(outcome)}"
+            for name, outcome in bad.items()
+        }
 
     def judge(self, fault: Fault, sessions: Sequence[str]) -> Finding:
         """Plant a fault, run sessions, and take the fault back.
@@ -119,7 +122,7 @@ class Campaign:
         finally:
             self._git("reset", "--quiet", "--hard")
             self._git("clean", "--quiet", "-d", "--force")
-        red = sorted(name for name, it in outcomes.items() if it["status"] in RED)
+        red = sorted(name for name, outcome in outcomes.items() if outcome["status"] in RED)
         seconds = time.monotonic() - begin
         return Finding(fault=fault, red=red, seconds=seconds, problems=problems_of(fault, outcomes))
 
@@ -136,7 +139,9 @@ class Campaign:
         if not self._outcomes.is_file():
             message = f"`headworks run` ended with {done.returncode} and wrote no outcomes:\n{done.stdout}{done.stderr}"
             raise FaultsError(message)
-        return {it["name"]: it for it in json.loads(self._outcomes.read_text(encoding="utf-8"))["sessions"]}
+        return {
+            outcome["name"]: outcome for outcome in json.loads(self._outcomes.read_text(encoding="utf-8"))["sessions"]
+        }
 
     def _headworks(self, *arguments: str, shown: bool = False) -> subprocess.CompletedProcess[str]:
         """Run headworks in the copy, and return its output unless that goes to the terminal."""
@@ -159,9 +164,11 @@ class Campaign:
 
 def problems_of(fault: Fault, outcomes: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return each difference between the sessions that turned red and those that have to."""
-    red = {name: it for name, it in outcomes.items() if it["status"] in RED}
+    red = {name: outcome for name, outcome in outcomes.items() if outcome["status"] in RED}
     problems = [f"NOT NOTICED by {name}" for name in fault.red if name not in red]
-    unclear = {name: it for name, it in outcomes.items() if it["status"] in UNCLEAR and name not in fault.red}
+    unclear = {
+        name: outcome for name, outcome in outcomes.items() if outcome["status"] in UNCLEAR and name not in fault.red
+    }
     for name, outcome in (red | unclear).items():
         if name not in fault.red:
             problems.append(f"{name} {outcome['status']} as well, which the table does not say:\n{_tail(outcome)}")

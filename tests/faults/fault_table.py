@@ -94,10 +94,10 @@ class Table:
         Raises:
             FaultsError: There is no fault of that name.
         """
-        if unknown := [it for it in names if it not in self.faults]:
+        if unknown := [name for name in names if name not in self.faults]:
             message = f"There is no fault {unknown[0]!r}; `nox -s faults -- --list` names them all."
             raise FaultsError(message)
-        return [self.faults[it] for it in names or self.faults]
+        return [self.faults[name] for name in names or self.faults]
 
 
 def read_table(path: Path = TABLE) -> Table:
@@ -109,7 +109,7 @@ def read_table(path: Path = TABLE) -> Table:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         return Table(
-            prepare=[Edit(**it) for it in content["prepare"]],
+            prepare=[Edit(**edit) for edit in content["prepare"]],
             left_out=content["left-out"],
             faults=_faults(content["faults"]),
         )
@@ -131,5 +131,5 @@ def _fault(name: str, row: Mapping[str, Any]) -> Fault:
     if not isinstance(row.get("also", []), list):
         message = f"`also` of {name!r} is {row['also']!r}; give a list of sessions."
         raise FaultsError(message)
-    edits = [Edit(**it) for it in row.get("edits", ())]
+    edits = [Edit(**edit) for edit in row.get("edits", ())]
     return Fault(**{**row, "name": name, "edits": edits})

@@ -47,7 +47,7 @@ def main(words: Sequence[str] | None = None) -> int:
         table = read_table()
         faults = table.chosen(arguments.names)
         if arguments.list:
-            say("\n".join(f"{it.name}: {it.effect}" for it in faults))
+            say("\n".join(f"{fault.name}: {fault.effect}" for fault in faults))
             return 0
         with interruptible(), folder_of(arguments) as folder:
             findings = plant(faults, table, arguments, folder)
@@ -66,8 +66,8 @@ def plant(faults: Sequence[Fault], table: Table, arguments: argparse.Namespace, 
     if arguments.write:
         write(arguments.write, [], table.faults)  # fails at once, not after an hour
     campaign = Campaign(folder, table, jobs=arguments.jobs)
-    also = {it for fault in faults for it in fault.also}
-    sessions = sorted({it for fault in faults for it in fault.red} - also)
+    also = {session for fault in faults for session in fault.also}
+    sessions = sorted({session for fault in faults for session in fault.red} - also)
     sessions = sessions if arguments.short else campaign.sessions()
     if sessions:  # headworks would run all of them if none is named
         say(f"Without a fault: {len(sessions)} sessions ...")
@@ -76,7 +76,7 @@ def plant(faults: Sequence[Fault], table: Table, arguments: argparse.Namespace, 
     findings = []
     for number, fault in enumerate(faults, start=1):
         say(f"{number} of {len(faults)}, {fault.name}: {fault.effect}")
-        if reasons := [not_green[it] for it in fault.also if it in not_green]:
+        if reasons := [not_green[session] for session in fault.also if session in not_green]:
             finding = Finding(fault=fault, red=(), seconds=0, problems=reasons, is_measured=False)
         else:
             finding = campaign.judge(fault, sorted({*fault.red} - {*fault.also}) if arguments.short else sessions)
@@ -95,9 +95,9 @@ def verdict(finding: Finding) -> str:
 
 def conclude(findings: Sequence[Finding]) -> int:
     """Print how many faults were noticed, and return the exit code: 1 also for a fault that could not be measured."""
-    bad = [it.fault.name for it in findings if it.problems and it.is_measured]
-    unknown = [it.fault.name for it in findings if not it.is_measured]
-    minutes = sum(it.seconds for it in findings) / 60
+    bad = [finding.fault.name for finding in findings if finding.problems and finding.is_measured]
+    unknown = [finding.fault.name for finding in findings if not finding.is_measured]
+    minutes = sum(finding.seconds for finding in findings) / 60
     good = len(findings) - len(bad) - len(unknown)
     say(f"{good} of {len(findings)} faults turned exactly the named sessions red, in {minutes:.1f} min")
     say(*[f"not so: {', '.join(bad)}"] if bad else [])
@@ -118,16 +118,18 @@ def write(target: Path, findings: Sequence[Finding], names: Iterable[str]) -> No
         message = f"{target} has no line that starts with `| fault |`, under which the table could be written."
         raise FaultsError(message)
     rows = {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines()[2:]}
-    for it in findings:
-        if it.problems and it.is_measured:
-            rows.pop(it.fault.name, None)
-        elif it.is_measured:
-            red = ", ".join(f"`{name}`" for name in it.red)
-            rows[it.fault.name] = f"| {it.fault.name} | {it.fault.effect} | {red} | {it.seconds:.0f} |"
+    for finding in findings:
+        if finding.problems and finding.is_measured:
+            rows.pop(finding.fault.name, None)
+        elif finding.is_measured:
+            red = ", ".join(f"`{name}`" for name in finding.red)
+            rows[finding.fault.name] = (
+                f"| {finding.fault.name} | {finding.fault.effect} | {red} | {finding.seconds:.0f} |"
+            )
     lines = [
         "| fault | what goes wrong | red | seconds |",
         "|---|---|---|---|",
-        *(rows[it] for it in names if it in rows),
+        *(rows[name] for name in names if name in rows),
     ]
     target.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
 
@@ -154,7 +156,7 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, lambda *_: None)
         raise KeyboardInterrupt
 
-    before = {it: signal.getsignal(it) for it in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         for number in before:
             signal.signal(number, end)

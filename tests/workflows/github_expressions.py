@@ -77,7 +77,7 @@ class _Parser:
                 result = [*(result.values() if isinstance(result, dict) else result)]  # type: ignore[misc]
                 self._expect(".")
                 name = self._tokens.pop(0)
-                result = [_member(it, name) for it in result]
+                result = [_member(member, name) for member in result]
             else:
                 result = _member(result, self._tokens.pop(0))
         return result
@@ -165,10 +165,10 @@ def _text(value: object) -> str:
 
 _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "fromJSON": json.loads,
-    "toJSON": lambda it: json.dumps(it, indent=2),
-    "join": lambda its, mark=",": mark.join(map(_text, its)),
-    "contains": lambda its, it: it in its,
-    "startsWith": lambda it, start: str(it).lower().startswith(str(start).lower()),
+    "toJSON": lambda value: json.dumps(value, indent=2),
+    "join": lambda values, mark=",": mark.join(map(_text, values)),
+    "contains": lambda values, value: value in values,
+    "startsWith": lambda text, start: str(text).lower().startswith(str(start).lower()),
 }
 
 
@@ -189,14 +189,14 @@ def evaluate(text: str, contexts: Mapping[str, Any], status: Mapping[str, Callab
 def filled(value: object, contexts: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever YAML has
     """Return a part of a workflow with every `${{ }}` replaced by its value."""
     if isinstance(value, dict):
-        return {key: filled(it, contexts) for key, it in value.items()}
+        return {key: filled(item, contexts) for key, item in value.items()}
     if isinstance(value, list):
-        return [filled(it, contexts) for it in value]
+        return [filled(item, contexts) for item in value]
     if not isinstance(value, str):
         return value
     if (whole := _WHOLE.fullmatch(value)) and value.count("${{") == 1:
         return evaluate(whole[1], contexts)
-    return _WHOLE.sub(lambda it: _text(evaluate(it[1], contexts)), value)
+    return _WHOLE.sub(lambda match: _text(evaluate(match[1], contexts)), value)
 
 
 def condition(text: object, contexts: Mapping[str, Any], status: Mapping[str, Callable[[], bool]]) -> bool:

@@ -44,7 +44,7 @@ class Job:
         self.run.jobs.append((title, result))
         self.run.say(f"  {title}: {result} after {time.monotonic() - started:.0f} s")
         declared = filled(self.job.get("outputs", {}), self.contexts)
-        self.run.outputs[self.name] = {key: it or "" for key, it in declared.items()}
+        self.run.outputs[self.name] = {key: value or "" for key, value in declared.items()}
         (self.run.place / "log").write_text(self.run.log, encoding="utf-8")
         shutil.rmtree(self.machine)  # later jobs get nothing but artifacts, caches and outputs
         return result
@@ -75,15 +75,20 @@ class Job:
         files["GITHUB_STEP_SUMMARY"] = self.machine / "summary"
         for file in files.values():
             file.write_text("", encoding="utf-8")
-        given = {key: str(it) for key, it in self.contexts["env"].items()}
-        given |= {key: str(it) for key, it in filled(step.get("env", {}), self.contexts).items()}
+        given = {key: str(value) for key, value in self.contexts["env"].items()}
+        given |= {key: str(value) for key, value in filled(step.get("env", {}), self.contexts).items()}
         script = self.machine / "script.sh"
         script.write_text(str(filled(step["run"], self.contexts)), encoding="utf-8")
-        seen = {**self.run.environ, **self._surroundings(), **given, **{key: str(it) for key, it in files.items()}}
+        seen = {
+            **self.run.environ,
+            **self._surroundings(),
+            **given,
+            **{key: str(value) for key, value in files.items()},
+        }
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
             cwd=self.workspace,
-            env={key: it for key, it in seen.items() if key not in self.run.unset},
+            env={key: value for key, value in seen.items() if key not in self.run.unset},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -138,7 +143,7 @@ class Job:
         """Copy the newest cache whose key begins with one of the given keys into the workspace."""
         caches = self._caches(given)
         starts = [given["key"], *str(given.get("restore-keys", "")).split()]
-        matches = [it for start in starts for it in sorted(caches.glob(f"{start}*"), key=_age)]
+        matches = [cache for start in starts for cache in sorted(caches.glob(f"{start}*"), key=_age)]
         if matches:
             target = self.workspace / given["path"]
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -158,10 +163,10 @@ class Job:
         target = self.run.place / "artifacts" / given["name"]
         target.mkdir(parents=True, exist_ok=True)
         patterns = str(given["path"]).split()
-        ignored = {it for pattern in patterns if pattern[0] == "!" for it in self.workspace.glob(pattern[1:])}
-        paths = [it for pattern in patterns if pattern[0] != "!" for it in self.workspace.glob(pattern)]
+        ignored = {path for pattern in patterns if pattern[0] == "!" for path in self.workspace.glob(pattern[1:])}
+        paths = [path for pattern in patterns if pattern[0] != "!" for path in self.workspace.glob(pattern)]
         root = paths[0] if len(paths) == 1 and paths[0].is_dir() else self.workspace / Path(patterns[0]).parent
-        files = {it for path in paths for it in (path.rglob("*") if path.is_dir() else [path]) if it.is_file()}
+        files = {file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()}
         for file in files - ignored:
             kept = target / file.relative_to(root)
             kept.parent.mkdir(parents=True, exist_ok=True)

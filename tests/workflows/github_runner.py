@@ -75,7 +75,7 @@ class Run:
         self.content = yaml.safe_load(self.workflow.read_text(encoding="utf-8"))
         left = dict(self.content["jobs"])
         while left:
-            name = next(it for it, job in left.items() if self._needs(job) <= self.results.keys())
+            name = next(job_name for job_name, job in left.items() if self._needs(job) <= self.results.keys())
             self._decide(name, left.pop(name))
             self.is_cancelled |= name == self.cancel_after
         self.seconds = time.monotonic() - started
@@ -98,30 +98,32 @@ class Run:
     def _ancestors(self, job: Mapping[str, Any]) -> set[str]:
         """Return the jobs that a job needs, directly or not."""
         direct = self._needs(job)
-        return direct.union(*(self._ancestors(self.content["jobs"][it]) for it in direct))
+        return direct.union(*(self._ancestors(self.content["jobs"][name]) for name in direct))
 
     def _decide(self, name: str, job: Mapping[str, Any]) -> None:
         """Run or skip a job, depending on its `if` and the results before it."""
-        before = [self.results[it] for it in self._ancestors(job)]
+        before = [self.results[name] for name in self._ancestors(job)]
         status = {
             "always": lambda: True,
             "cancelled": lambda: self.is_cancelled,
             "failure": lambda: "failure" in before,
-            "success": lambda: not self.is_cancelled and all(it == "success" for it in before),
+            "success": lambda: not self.is_cancelled and all(result == "success" for result in before),
         }
-        needs = {it: {"result": self.results[it], "outputs": self.outputs.get(it, {})} for it in self._needs(job)}
+        needs = {
+            other: {"result": self.results[other], "outputs": self.outputs.get(other, {})} for other in self._needs(job)
+        }
         contexts = self.contexts() | {"needs": needs}
         if not condition(job.get("if", "success()"), contexts, status):
             self.results[name] = "cancelled" if self.is_cancelled else "skipped"
             return
         results = [
-            Job(self, name, number, job, contexts | it).execute() for number, it in enumerate(_legs(job, contexts))
+            Job(self, name, number, job, contexts | leg).execute() for number, leg in enumerate(_legs(job, contexts))
         ]
-        self.results[name] = next(it for it in _RESULTS if it in results)
+        self.results[name] = next(result for result in _RESULTS if result in results)
 
 
 def _legs(job: Mapping[str, Any], contexts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the contexts of each job of a matrix, or of the only one."""
     matrix = filled(job.get("strategy", {}).get("matrix", {}), contexts)
-    for number, it in enumerate(matrix.get("include", [{}])):
-        yield {"matrix": it, "strategy": {"job-index": float(number)}}
+    for number, entry in enumerate(matrix.get("include", [{}])):
+        yield {"matrix": entry, "strategy": {"job-index": float(number)}}

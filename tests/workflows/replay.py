@@ -51,19 +51,19 @@ def unexpected(run: Run, case: Case) -> list[str]:
     """Return each difference between a run and its case, in a line."""
     skipped = {name for name, result in run.results.items() if result == "skipped"}
     differences = [f"`required` is {run.results['required']}"] if run.is_mergeable != case.is_mergeable else []
-    differences += [f"{it} ran" for it in sorted(ran(run) - case.runs)]
-    differences += [f"{it} did not run and pass" for it in sorted(case.runs - ran(run))]
-    return differences + [f"the job {it} is {run.results[it]}" for it in sorted(skipped ^ case.skipped)]
+    differences += [f"{session} ran" for session in sorted(ran(run) - case.runs)]
+    differences += [f"{session} did not run and pass" for session in sorted(case.runs - ran(run))]
+    return differences + [f"the job {job} is {run.results[job]}" for job in sorted(skipped ^ case.skipped)]
 
 
 def _names(sessions: Iterable[str]) -> str:
     """Return the names of sessions, those of one function together, as in `tests(data, model)`."""
     parts: dict[str, list[str]] = {}
-    for it in sorted(sessions):
-        function, _, rest = it.partition("(")
+    for session in sorted(sessions):
+        function, _, rest = session.partition("(")
         parts.setdefault(function, []).append(rest.removesuffix(")"))
     texts = (function + (f"({', '.join(its)})" if its[0] else "") for function, its in parts.items())
-    return ", ".join(f"`{it}`" for it in texts) or "none"
+    return ", ".join(f"`{text}`" for text in texts) or "none"
 
 
 def row(change: str, run: Run) -> str:
@@ -89,7 +89,7 @@ def with_rows(text: str, title: str, order: Sequence[str], rows: Mapping[str, st
     lines = rest.removeprefix("\n").split("\n")
     old = lines[: next(number for number, line in enumerate([*lines, ""]) if not line.startswith("|"))]
     known = {line.split(" | ")[0].removeprefix("| "): line for line in old} | dict(rows)
-    return before + "\n".join([head, *(known[it] for it in order if it in known), *lines[len(old) :]])
+    return before + "\n".join([head, *(known[change] for change in order if change in known), *lines[len(old) :]])
 
 
 def _say(line: str) -> None:
@@ -116,15 +116,15 @@ def _replay(
         if change == EVERYTHING:
             run = repository.push(say=_say, **settings)
             wrong = [
-                f"the job {name} is {it}"
-                for name, it in run.results.items()
-                if it != ("skipped" if name in idle else "success")
+                f"the job {name} is {result}"
+                for name, result in run.results.items()
+                if result != ("skipped" if name in idle else "success")
             ]
             wrong += ["verdicts of an earlier run in the folder covered some"] if counted(run)[1] else []
         else:
             run = propose(repository, cases[change], say=_say, **settings)
             wrong = unexpected(run, cases[change])
-        _say("\n".join([row(change, run), *(f"  NOT AS EXPECTED: {it}" for it in wrong)]))
+        _say("\n".join([row(change, run), *(f"  NOT AS EXPECTED: {difference}" for difference in wrong)]))
         if wrong:
             _say(f"  {run.place / 'log'} holds what its steps printed.")
         number += bool(wrong)
@@ -143,7 +143,7 @@ def main() -> int:
     parser.add_argument("--leave-out", action="append", default=[], help="a session that CI shall not run there")
     parser.add_argument("change", nargs="*", help=f"rows to make: {EVERYTHING!r} and what docs/replay.md lists")
     given = parser.parse_args()
-    cases = {change: it.without(given.leave_out) for change, it in THIS.items()} if given.this_repository else SMALL
+    cases = {change: case.without(given.leave_out) for change, case in THIS.items()} if given.this_repository else SMALL
     if (given.folder or given.leave_out) and not given.this_repository:
         parser.error("--folder and --leave-out are for --this-repository: the small monorepo is made anew each time")
     if unknown := set(given.change) - {EVERYTHING, *cases}:

@@ -37,8 +37,8 @@ class Case:
     def without(self, sessions: Iterable[str]) -> Case:
         """Return the case for a CI that does not run some sessions."""
         left_out = set(sessions)
-        runs = frozenset(it for it in self.runs if it.partition("(")[0] not in left_out)
-        has_images = any(it.partition("(")[0] in _IMAGES for it in runs)
+        runs = frozenset(session for session in self.runs if session.partition("(")[0] not in left_out)
+        has_images = any(session.partition("(")[0] in _IMAGES for session in runs)
         skipped = self.skipped if has_images else self.skipped | {"images"}
         return dataclasses.replace(self, runs=runs, skipped=skipped)
 
@@ -101,7 +101,7 @@ def test_sums() -> None:
 
 def _of_package(name: str) -> frozenset[str]:
     """Return the checks of one package."""
-    return frozenset({f"{it}({name})" for it in (f"tests-{RUNNING}", "typecheck", "build")})
+    return frozenset({f"{session}({name})" for session in (f"tests-{RUNNING}", "typecheck", "build")})
 
 
 THIS: Final = {

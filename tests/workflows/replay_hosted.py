@@ -79,7 +79,7 @@ class Hosted:
 
     def _free(self) -> int:
         """Return the number of the next run."""
-        return 1 + max((int(it.name) for it in self.folder.iterdir() if it.name.isdigit()), default=0)
+        return 1 + max((int(folder.name) for folder in self.folder.iterdir() if folder.name.isdigit()), default=0)
 
     def _run(self, commit: str, **settings: Any) -> Run:  # noqa: ANN401 - those of Run
         """Run CI."""

@@ -43,8 +43,8 @@ class ThisRepository(Hosted):
         """
         paths = os.environ["PATH"].split(os.pathsep)
         own = str(Path(sys.executable).parent)
-        environ = {key: it for key, it in os.environ.items() if not _SURROUNDINGS.fullmatch(key)}
-        environ["PATH"] = os.pathsep.join(it for it in paths if it != own)
+        environ = {key: value for key, value in os.environ.items() if not _SURROUNDINGS.fullmatch(key)}
+        environ["PATH"] = os.pathsep.join(path for path in paths if path != own)
         super().__init__(folder, folder / "origin/.github/workflows/ci.yml", environ)
         if not self.origin.is_dir():
             folder.mkdir(parents=True, exist_ok=True)

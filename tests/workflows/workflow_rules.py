@@ -52,8 +52,8 @@ def listed_sessions(root: Path) -> set[str]:
     command = [sys.executable, "-m", "nox", "-l", "--json", "-k", "True"]
     done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
     listed = json.loads(done.stdout.splitlines()[-1])
-    with_python = {f"{it['name']}-{it['python']}" for it in listed if it["python"]}
-    return {name for it in listed for name in (it["name"], it["session"])} | with_python
+    with_python = {f"{session['name']}-{session['python']}" for session in listed if session["python"]}
+    return {name for session in listed for name in (session["name"], session["session"])} | with_python
 
 
 def breaches(root: Path, sessions: set[str]) -> list[str]:
@@ -67,14 +67,17 @@ def breaches(root: Path, sessions: set[str]) -> list[str]:
     workflows: dict[str, Workflow] = {name: yaml.safe_load(text) for name, text in texts.items()}
     problems = [] if workflows else ["there is no workflow"]
     for name, workflow in workflows.items():
-        problems += [f"{name}: {it}" for it in _of_workflow(name, texts[name], workflow, sessions)]
-        problems += [f"{name}: {it}" for it in _of_pythons(workflow, root)]
-    problems += [f"pyproject.toml: {it}" for it in _of_promotion(nox.project.load_toml(root / "pyproject.toml"))]
-    problems += [f"release.yml: {it}" for it in _of_release(workflows["release.yml"]["jobs"])]
-    problems += _of_caches(workflows)
-    problems += [f"ci.yml: {it}" for it in _of_required(workflows["ci.yml"])]
+        problems += [f"{name}: {problem}" for problem in _of_workflow(name, texts[name], workflow, sessions)]
+        problems += [f"{name}: {problem}" for problem in _of_pythons(workflow, root)]
     problems += [
-        f"rulesets/main.json: {it}" for it in _of_ruleset(root / ".github/rulesets/main.json", workflows["ci.yml"])
+        f"pyproject.toml: {problem}" for problem in _of_promotion(nox.project.load_toml(root / "pyproject.toml"))
+    ]
+    problems += [f"release.yml: {problem}" for problem in _of_release(workflows["release.yml"]["jobs"])]
+    problems += _of_caches(workflows)
+    problems += [f"ci.yml: {problem}" for problem in _of_required(workflows["ci.yml"])]
+    problems += [
+        f"rulesets/main.json: {problem}"
+        for problem in _of_ruleset(root / ".github/rulesets/main.json", workflows["ci.yml"])
     ]
     return problems
 
@@ -82,7 +85,9 @@ def breaches(root: Path, sessions: set[str]) -> list[str]:
 def _of_workflow(name: str, text: str, workflow: Workflow, sessions: set[str]) -> Iterator[str]:
     """Yield the breaches in one workflow."""
     yield from (
-        f"{it} is not pinned by SHA with its version" for it in _USES.findall(text) if not _PINNED.fullmatch(it)
+        f"{action} is not pinned by SHA with its version"
+        for action in _USES.findall(text)
+        if not _PINNED.fullmatch(action)
     )
     yield from _of_comments(text)
     if workflow.get("permissions") != {}:
@@ -91,10 +96,10 @@ def _of_workflow(name: str, text: str, workflow: Workflow, sessions: set[str]) -
         yield "pull_request_target gives a pull request's code the permissions of main"
     yield from _of_concurrency(workflow)
     for job, content in workflow["jobs"].items():
-        yield from (f"{job}: {it}" for it in _of_permissions(content, WRITERS.get((name, job), set())))
-        yield from (f"{job}: {it}" for it in _of_job(content, sessions))
-        yield from (f"{job}: {it}" for it in _of_failures(content, is_tolerant=(name, job) in TOLERANT))
-        yield from (f"{job}: {it}" for it in _of_engine(content))
+        yield from (f"{job}: {problem}" for problem in _of_permissions(content, WRITERS.get((name, job), set())))
+        yield from (f"{job}: {problem}" for problem in _of_job(content, sessions))
+        yield from (f"{job}: {problem}" for problem in _of_failures(content, is_tolerant=(name, job) in TOLERANT))
+        yield from (f"{job}: {problem}" for problem in _of_engine(content))
 
 
 def _of_concurrency(workflow: Workflow) -> Iterator[str]:
@@ -107,7 +112,7 @@ def _of_concurrency(workflow: Workflow) -> Iterator[str]:
     pushes = [
         {"github": {"workflow": "", "event_name": "push", "ref": ref, "run_id": run}} for run, ref in enumerate(refs, 1)
     ]
-    first, second = (filled(given, it) for it in pushes)
+    first, second = (filled(given, push) for push in pushes)
     if first["group"] == second["group"]:
         yield "of the pushes that wait in one group, GitHub keeps the newest only"
     if is_true(first.get("cancel-in-progress")):
@@ -205,7 +210,9 @@ def _of_caches(workflows: Mapping[str, Workflow]) -> Iterator[str]:
                 caches[action[1]].append((name, step["with"]))
     for name, given in caches["restore"]:
         for start in str(given.get("restore-keys", given["key"])).split("\n"):
-            if not any(it["path"] == given["path"] and it["key"].startswith(start.strip()) for _, it in caches["save"]):
+            if not any(
+                cache["path"] == given["path"] and cache["key"].startswith(start.strip()) for _, cache in caches["save"]
+            ):
                 yield f"{name}: no job saves a cache `{start.strip()}` of {given['path']}, which is restored"
 
 
@@ -254,10 +261,11 @@ def _of_required(ci: Workflow) -> Iterator[str]:
     if left_out := ci["jobs"].keys() - {"required", *required["needs"]}:
         yield f"required: it does not need {', '.join(sorted(left_out))}"
     if not any(
-        "headworks -- verify" in " ".join(str(it.get("run", "")).split()).replace("\\ ", "") for it in required["steps"]
+        "headworks -- verify" in " ".join(str(step.get("run", "")).split()).replace("\\ ", "")
+        for step in required["steps"]
     ):
         yield "required: nothing counts the sessions"
-    if any("continue-on-error" in it or "if" in it for it in required["steps"]):
+    if any("continue-on-error" in step or "if" in step for step in required["steps"]):
         yield "required: a step that is left out or may fail proves nothing"
     for trigger in ("pull_request", "merge_group"):
         if trigger not in ci[True]:
@@ -282,7 +290,9 @@ def _of_release(jobs: Mapping[str, Any]) -> Iterator[str]:
         if "if" in job:
             yield f"{name}: a condition could let it run after a failure"
     first = [step.get("run", "") for step in jobs["notes"]["steps"]]
-    if not any(str(it).endswith("nox -s names") for it in first) or jobs["everything"].get("needs") != ["notes"]:
+    if not any(str(script).endswith("nox -s names") for script in first) or jobs["everything"].get("needs") != [
+        "notes"
+    ]:
         yield "notes: hours are spent before the index is asked whether the names are ours"
     if jobs.get("everything", {}).get("with") != {"force": True}:
         yield "everything: it may skip sessions that have passed before"
@@ -292,17 +302,17 @@ def _of_promotion(project: Mapping[str, Any]) -> Iterator[str]:
     """Yield the sessions that a promotion of a model does not need, but should."""
     promote = project["tool"]["headworks"]["gate"]["promote"]
     for alias, needed in _PROMOTED.items():
-        if left_out := needed - {it.rstrip("?") for it in promote.get(alias, ())}:
+        if left_out := needed - {session.rstrip("?") for session in promote.get(alias, ())}:
             yield f"promotion to {alias} does not need {', '.join(sorted(left_out))}"
 
 
 def _of_ruleset(file: Path, ci: Workflow) -> Iterator[str]:
     """Yield the breaches in the ruleset of the branch."""
     ruleset = json.loads(file.read_text(encoding="utf-8"))
-    rules = {it["type"]: it.get("parameters", {}) for it in ruleset["rules"]}
+    rules = {rule["type"]: rule.get("parameters", {}) for rule in ruleset["rules"]}
     names = {str(job.get("name", key)) for key, job in ci["jobs"].items()}
-    contexts = [it["context"] for it in rules.get("required_status_checks", {}).get("required_status_checks", [])]
-    yield from (f"there is no job {it!r}" for it in contexts if it not in names)
+    contexts = [check["context"] for check in rules.get("required_status_checks", {}).get("required_status_checks", [])]
+    yield from (f"there is no job {context!r}" for context in contexts if context not in names)
     if "required" not in contexts or ruleset["enforcement"] != "active":
         yield "the job `required` is not required"
     if ruleset["bypass_actors"]:
@@ -313,7 +323,7 @@ def main() -> int:
     """Print every breach in the repository that is the working folder."""
     root = Path.cwd()
     problems = breaches(root, listed_sessions(root))
-    sys.stdout.write("".join(f"{it}\n" for it in problems) or "The workflows keep every rule.\n")
+    sys.stdout.write("".join(f"{problem}\n" for problem in problems) or "The workflows keep every rule.\n")
     return 1 if problems else 0
 
 
