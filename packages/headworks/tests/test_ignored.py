@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,6 @@ from headworks._tree.snapshot import WorkTreeSnapshot
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from conftest import Scratch
 
 NOXFILE = """
@@ -34,19 +33,9 @@ def build(session):
 """
 
 
-class Session:
-    """What is asked of a session."""
-
-    def __init__(self, *outputs: str) -> None:
-        """Take the outputs."""
-        self.function = "build"
-        self.outputs = outputs
-
-
 def refuse(scratch: Scratch, *outputs: str) -> None:
     """Refuse outputs that git sees."""
-    sessions: list[Any] = [Session(*outputs)]
-    refuse_visible_outputs(sessions, WorkTreeSnapshot(Repository(str(scratch.root))))
+    refuse_visible_outputs(dict.fromkeys(outputs, "build"), WorkTreeSnapshot(Repository(str(scratch.root))))
 
 
 def refusal(scratch: Scratch, *outputs: str) -> str:
@@ -195,9 +184,9 @@ def test_only_what_a_session_declares_is_put_in_place(demo: Scratch, capsys: pyt
     """A verdict that names another file, of an older row or by a poisoned cache, covers nothing."""
     assert main(["run"]) == 0
     [verdict] = Store.default().ls()
-    more = {"outputs": dict(verdict.outputs) | {"noxfile.py": verdict.outputs["artifacts/out"]}}
+    outputs = {**verdict.outputs, "noxfile.py": verdict.outputs["artifacts/out"]}
     store = Store.default()
-    Records(store.root).write(type(verdict)(**vars(verdict) | more), place_of(str(demo.root)))
+    Records(store.root).write(replace(verdict, outputs=outputs), place_of(str(demo.root)))
     Path(store.root, "index").unlink()
     capsys.readouterr()
     main(["plan", "--format", "json"])

@@ -134,7 +134,7 @@ def test_in_haste_a_deaf_session_ends_at_once(start: Start, tmp_path: Path, monk
 
 
 def test_a_session_hears_what_ctrl_c_would_tell_it(start: Start, tmp_path: Path) -> None:
-    """So that it can put things right."""
+    """So that it can clean up."""
     process = start("trap 'echo mended; exit 0' INT; touch ready; while :; do sleep 0.01; done")
     until((tmp_path / "ready").exists)
     end_all([process], patiently)

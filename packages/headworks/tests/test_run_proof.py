@@ -1,4 +1,4 @@
-"""Whether the tests that a session runs were seen to run is told from what it prints, whatever its form."""
+"""A required session is proven by signs in its log that its tests ran, in whatever form pytest and unittest give."""
 
 from __future__ import annotations
 

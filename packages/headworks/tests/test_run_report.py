@@ -70,6 +70,6 @@ def test_the_worst_outcome_gives_the_exit_code(statuses: list[str], code: int, i
     assert (exit_code(outcomes, is_ci=False), exit_code(outcomes, is_ci=True)) == (code, in_ci)
 
 
-def test_only_what_is_proven_is_built_upon() -> None:
+def test_only_what_is_proven_is_built_on() -> None:
     """By this run or by an earlier one."""
     assert {it for it in STATUSES if Outcome(session="", status=it).is_proven} == {"passed", "cached", "flaky"}

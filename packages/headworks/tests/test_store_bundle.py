@@ -117,7 +117,7 @@ def test_equal_stores_give_equal_bundles(bundle: Path, other: Store, tmp_path: P
 
 @pytest.mark.parametrize("part", ["one", "manifest", "passed", "failed"])
 def test_what_is_damaged_is_left_out(bundle: Path, stage: Stage, other: Store, tmp_path: Path, part: str) -> None:
-    """A bundle holds only what can be relied upon."""
+    """A bundle holds only what can be relied on."""
     for path in Path(stage.store.root).rglob("*"):
         content = path.read_bytes() if path.is_file() else b""
         kind = "manifest" if content.startswith(b"[[") else path.relative_to(stage.store.root).parts[0]

@@ -583,7 +583,7 @@ def test_a_manifest_is_read_as_written(recorded: Stage) -> None:
 
 
 def test_a_blob_that_is_too_large_for_a_manifest_is_a_miss(recorded: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A verdict that names a data file as a manifest is not acted upon, and the blob stays."""
+    """A verdict that names a data file as a manifest restores nothing, and the blob stays."""
     monkeypatch.setattr("headworks._store.outputs.MANIFEST_LIMIT", 10)
     shutil.rmtree(recorded.root / "out")
     blobs = recorded.blobs()

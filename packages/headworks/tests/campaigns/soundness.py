@@ -35,7 +35,7 @@ def prepare(folder: str) -> None:
 
 
 def play(number: int, seed: int) -> tuple[int, str, Round]:
-    """Make one change, which depends on nothing but its number and the seed; return its kind and what came of it."""
+    """Make one change, which depends on nothing but its number and the seed; return its kind and its result."""
     turn, place = divmod(number, len(ALL))
     kind = ALL[place]
     chance = random.Random(f"{seed} {number}")  # noqa: S311  # no secret is made of it
@@ -53,7 +53,7 @@ def tell(number: int, seed: int, kind: str, found: Round) -> None:
 
 
 def table(rounds: list[tuple[str, Round]]) -> str:
-    """Return a table of what came of the changes of each kind."""
+    """Return a table of the results of each kind of change."""
     head = ("kind of change", "changes", "refused", "planned", "changed", "missed", "precision")
     lines = ["{:<32} {:>7} {:>7} {:>7} {:>7} {:>6} {:>9}".format(*head)]
     for kind in [*ALL, "all"]:

@@ -35,7 +35,7 @@ VARIABLES = [
 
 @dataclasses.dataclass
 class Round:
-    """What came of one change.
+    """The result of one change.
 
     Attributes:
         said: What was changed, in words.

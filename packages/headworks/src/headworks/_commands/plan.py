@@ -106,8 +106,9 @@ def run(arguments: argparse.Namespace) -> int:
     store = Store.default(digester.snapshot.repository.root)
     found = plan_of(digester, arguments.base, store, arguments.sessions)
     complain(found.lost)
-    if sessions := [it.session for it in found.sessions if it.state != "cached" and it.outputs]:
-        refuse_visible_outputs(sessions, digester.snapshot)
+    sessions = [it.session for it in found.sessions if it.state != "cached"]
+    if outputs := {path: session.function for session in sessions for path in session.outputs}:
+        refuse_visible_outputs(outputs, digester.snapshot)
     text = rendered(found, arguments.format, jobs=jobs or _MAX_JOBS, apart=apart or ())
     if arguments.output is None:
         remember(as_said(text), as_complained(found.lost))

@@ -10,9 +10,8 @@ from headworks._quick.answers import note_file
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
-    from headworks._project.session import Session
     from headworks._tree.snapshot import Snapshot
 
 __all__ = ["refuse_visible_outputs"]
@@ -20,18 +19,18 @@ __all__ = ["refuse_visible_outputs"]
 _WITHIN = "/x"  # a file in an output that is a folder, which a pattern with a slash at its end ignores
 
 
-def refuse_visible_outputs(sessions: Iterable[Session], snapshot: Snapshot) -> None:
+def refuse_visible_outputs(outputs: Mapping[str, str], snapshot: Snapshot) -> None:
     """Refuse outputs that git sees, before anything that lies there is removed.
 
     Args:
-        sessions: The sessions that may run, or whose outputs may be put back.
+        outputs: Each output that may be cleared or restored, with the function of its session.
         snapshot: The work tree.
 
     Raises:
         ConfigurationError: Git tracks what lies at an output, or would not ignore what a session writes there.
     """
     prefix = snapshot.repository.prefix
-    owners = {prefix + path: session.function for session in sessions for path in session.outputs}
+    owners = {prefix + path: owner for path, owner in outputs.items()}
     for path, owner in owners.items():
         start, end = snapshot.listing.span(os.fsencode(path))
         if start < end:

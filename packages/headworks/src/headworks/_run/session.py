@@ -88,12 +88,12 @@ def run_plan(
     ):
         planned = make_plan() if said else planned
         digester = planned.digester
-        sessions = [it.session for it in planned.sessions]
-        refuse_visible_outputs(sessions, digester.snapshot)
+        owners = {path: it.session.function for it in planned.sessions for path in it.session.outputs}
+        refuse_visible_outputs(owners, digester.snapshot)
         outputs = store.outputs(planned.root)
         outputs.say = display.say
         if not is_inside(planned.root, os.environ):
-            outputs.remove_leftovers(path for session in sessions for path in session.outputs)
+            outputs.remove_leftovers(owners)
         _ = digester.parts  # read before anything runs and could edit it
         shared = SharedState(
             root=planned.root,
