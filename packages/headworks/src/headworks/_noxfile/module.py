@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headworks._hashes import digest, digest_texts
 from headworks.errors import UsageError
@@ -13,10 +13,9 @@ from headworks.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from headworks._noxfile.parts import ModuleFacts, PackedReads, SessionFacts
     from headworks._quick.memory import Memory
     from headworks._tree.snapshot import Snapshot
-
-    Packed = tuple[list[str], list[str], str]
 
 __all__ = ["Noxfile", "SessionCode"]
 
@@ -88,41 +87,43 @@ class Noxfile:
 
     def on_load(self) -> SessionCode:
         """Return the code that decides about the list of sessions."""
-        return self._code({}, [self._main["load"]], {})
+        return self._code({}, [self._main["load"]], None)
 
     def code(self, name: str) -> SessionCode:
         """Return the code that a session uses, by the name that nox knows its function by."""
         session = self._main["sessions"].get(name)
         if session is None or session["notifies"] or self._main["dynamic"] or self._is_imported:
             whole = {_FILE: self._ids[self._prefix + _FILE]}
-            return self._code(whole, [self._main["all"]], (session or {}) | {"notifies": self._main["notifies"]})
+            return self._code(whole, [self._main["all"]], session, notifies=self._main["notifies"])
         parts = {f"{_FILE}: {part}": value for part, value in session["parts"].items()}
         return self._code(parts, [session["reads"]], session)
 
-    def _code(self, parts: dict[str, str], reads: list[Packed], session: dict[str, Any]) -> SessionCode:
+    def _code(
+        self, parts: dict[str, str], reads: list[PackedReads], session: SessionFacts | None, *, notifies: bool = False
+    ) -> SessionCode:
         """Return code of the noxfile together with all code of the imported files."""
         main = self._prefix + _FILE
         helpers = {f"{_FILE} imports {path}": oid for path, oid in self._ids.items() if path != main}
         reads = [*reads, *(helper["all"] for helper in self._helpers)]
-        requires = session.get("requires")
+        requires = session["requires"] if session else None
         return SessionCode(
             parts=parts | helpers,
             content=frozenset(path for content, _, _ in reads for path in content),
             names=frozenset(path for _, names, _ in reads for path in names),
             unstable=next((unstable for _, _, unstable in reads if unstable), ""),
             requires=None if requires is None else tuple(requires),
-            is_default=session.get("default", True),
-            is_exclusive=session.get("exclusive", False),
-            notifies=session.get("notifies", False) or any(helper["notifies"] for helper in self._helpers),
+            is_default=session is None or session["default"],
+            is_exclusive=session is not None and session["exclusive"],
+            notifies=notifies or any(helper["notifies"] for helper in self._helpers),
         )
 
-    def _read(self, path: str) -> dict[str, Any]:
+    def _read(self, path: str) -> ModuleFacts:
         """Return the facts about a module."""
         name = os.fsencode(path)
         mode, oid = self._snapshot.listing.get(name) or (b"", b"")
         self._ids[path] = oid.decode()
         key = digest(name, mode, oid, *map(os.fsencode, self._in_digest))
-        facts: dict[str, Any] | None = self._memory.get("module", key)
+        facts: ModuleFacts | None = self._memory.get("module", key)
         if facts is None:
             from headworks._noxfile.parts import read_module  # it takes 3 ms, and not where the noxfile is known
 

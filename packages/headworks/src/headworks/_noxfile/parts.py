@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from headworks._hashes import digest
 from headworks._noxfile.paths import HOLE
@@ -14,41 +14,74 @@ if TYPE_CHECKING:
 
     from headworks._noxfile.calls import Reads
 
-    PackedReads = tuple[list[str], list[str], str]
+__all__ = ["ModuleFacts", "PackedReads", "SessionFacts", "read_module"]
 
-__all__ = ["read_module"]
-
+PackedReads = tuple[list[str], list[str], str]
 _SETTINGS = "settings"  # the name of the part that every session has
 
 
-def read_module(source: bytes, path: str, in_digest: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the facts about a module.
+class SessionFacts(TypedDict):
+    """A session of a module.
+
+    Attributes:
+        parts: A hash for each name reached.
+        reads: The files that this code reads.
+        requires: The sessions that nox runs before it; None where they are not written out.
+        default: Whether a bare nox runs it.
+        exclusive: Whether nothing may run beside it.
+        notifies: Whether it may have nox run other sessions.
+    """
+
+    parts: dict[str, str]
+    reads: PackedReads
+    requires: list[str] | None
+    default: bool
+    exclusive: bool
+    notifies: bool
+
+
+class ModuleFacts(TypedDict):
+    """A module.
+
+    Attributes:
+        imports: The modules that it imports.
+        dynamic: Why its code may reach any name; empty where it may not.
+        load: The files read when it is loaded.
+        all: The files that any of its code reads.
+        notifies: Whether any of its code may have nox run other sessions.
+        sessions: Its sessions, by the name that nox knows them by.
+    """
+
+    imports: list[str]
+    dynamic: str
+    load: PackedReads
+    all: PackedReads
+    notifies: bool
+    sessions: dict[str, SessionFacts]
+
+
+def read_module(source: bytes, path: str, in_digest: Iterable[str] = ()) -> ModuleFacts:
+    """Return the facts about a module; one that cannot be parsed may read any file.
 
     Args:
         source: Its content.
         path: Where it is, relative to the noxfile's folder.
         in_digest: Files of which every session has its part in the digest.
-
-    Returns:
-        `imports`: the modules that it imports; `dynamic`: why its code may reach any name, empty where it may not;
-        `load`: the files read when it is loaded; `all`: the files that any of its code reads; `sessions`: the facts of
-        `_session`, by the name that nox knows the session by; `notifies`: whether any of its code may have nox run
-        other sessions.
     """
+    everything: PackedReads = ([HOLE], [], "")
     try:
         scan = Scan(source, path, in_digest)
     except (SyntaxError, ValueError, RecursionError) as error:
-        everything: PackedReads = ([HOLE], [], "")
-        unread = {"imports": [], "dynamic": f"it cannot be parsed: {error}", "sessions": {}, "notifies": False}
-        return unread | {"load": everything, "all": everything}
-    return {
-        "imports": sorted(scan.imports),
-        "dynamic": scan.dynamic,
-        "load": _packed(scan.reads(scan.load_parts, scan.reach(scan.load_parts))),
-        "all": ([HOLE], [], "") if scan.is_loading else _packed(scan.reads(scan.load_parts, scan.definitions)),
-        "notifies": _notifies(statement for name in scan.definitions for statement in scan.definitions[name]),
-        "sessions": {_title(name, settings): _session(scan, name, settings) for name, settings in scan.sessions},
-    }
+        why = f"it cannot be parsed: {error}"
+        return ModuleFacts(imports=[], dynamic=why, load=everything, all=everything, notifies=False, sessions={})
+    return ModuleFacts(
+        imports=sorted(scan.imports),
+        dynamic=scan.dynamic,
+        load=_packed(scan.reads(scan.load_parts, scan.reach(scan.load_parts))),
+        all=everything if scan.is_loading else _packed(scan.reads(scan.load_parts, scan.definitions)),
+        notifies=_notifies(statement for name in scan.definitions for statement in scan.definitions[name]),
+        sessions={_title(name, settings): _session(scan, name, settings) for name, settings in scan.sessions},
+    )
 
 
 def _title(name: str, settings: dict[str | None, ast.expr]) -> str:
@@ -59,22 +92,16 @@ def _title(name: str, settings: dict[str | None, ast.expr]) -> str:
     return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
 
 
-def _session(scan: Scan, name: str, settings: dict[str | None, ast.expr]) -> dict[str, Any]:
-    """Return the facts about one session.
-
-    `parts`: a hash for each name reached; `reads`: the files that this code reads; `requires`: the sessions that nox
-    runs before it, None where they are not written out; `default`: False where a bare nox does not run it; `exclusive`:
-    whether nothing may run beside it; `notifies`: whether it may have nox run other sessions.
-    """
+def _session(scan: Scan, name: str, settings: dict[str | None, ast.expr]) -> SessionFacts:
     names = scan.reach([*scan.definitions[name], *scan.always]) | {name}
-    return {
-        "parts": {part: _hash(scan.definitions[part]) for part in sorted(names)} | {_SETTINGS: _hash(scan.always)},
-        "reads": _packed(scan.reads(scan.always, names)),
-        "requires": _requires(settings),
-        "default": not _is_false(settings.get("default")),
-        "exclusive": _is_false(settings.get("allow_parallel")),
-        "notifies": _notifies(statement for part in names for statement in scan.definitions[part]),
-    }
+    return SessionFacts(
+        parts={part: _hash(scan.definitions[part]) for part in sorted(names)} | {_SETTINGS: _hash(scan.always)},
+        reads=_packed(scan.reads(scan.always, names)),
+        requires=_requires(settings),
+        default=not _is_false(settings.get("default")),
+        exclusive=_is_false(settings.get("allow_parallel")),
+        notifies=_notifies(statement for part in names for statement in scan.definitions[part]),
+    )
 
 
 def _notifies(code: Iterable[ast.AST]) -> bool:

@@ -10,7 +10,7 @@ from headworks._project.lock import Lock
 from headworks._project.pyproject import Pyproject
 from headworks._project.reads import TreeReader
 from headworks._project.session import Session
-from headworks._project.session_reader import read_sessions
+from headworks._project.sessions import read_sessions
 from headworks._project.workspace import find_workspace
 from headworks.errors import ConfigurationError
 
