@@ -102,7 +102,11 @@ def with_release(text: str, requirement: str, sessions: list[str]) -> str:
     linter = tools["importlinter"]
     linter["root_packages"] = listed([name for name in linter["root_packages"] if name != ENGINE])
     about = [contract.get("source_modules", contract.get("containers")) for contract in linter["contracts"]]
-    own = [index for index, modules in enumerate(about) if modules == [ENGINE]]
+    own = [
+        index
+        for index, modules in enumerate(about)
+        if modules and all(module.split(".")[0] == ENGINE for module in modules)
+    ]
     for index in reversed(own):
         del linter["contracts"][index]
     return tomlkit.dumps(root)
