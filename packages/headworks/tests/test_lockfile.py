@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from headworks._project.lock import _KINDS, Lock
+from headworks._project.lock import _READERS, Lock
 from headworks._project.lock_uv import UvLock
 from headworks._quick.memory import Memory
 from headworks._tree.git import Repository
@@ -208,7 +208,7 @@ class OtherLock:
 
 def test_a_lock_of_another_tool_is_one_row(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its file gives each part its name; of two locks, that of the first row counts."""
-    monkeypatch.setitem(_KINDS, "other.lock", OtherLock)
+    monkeypatch.setitem(_READERS, "other.lock", OtherLock)
     scratch.write({"other.lock": "3"})
     assert lock(scratch).entries("groups", "test") == {"other.lock in general": "0", "other.lock: base 3": "1"}
     assert lock(scratch).lacking(["packages/a"]) == {"other.lock lacks packages/a": ""}

@@ -1,6 +1,6 @@
 """The lock of a project: which locked packages each package and each dependency group can reach.
 
-A kind of lock is a module with a `LockReader` and a row of `_KINDS`; the rest of the engine asks only `Lock`.
+A lock of another tool is one module with a `LockReader` and one row of `_READERS`; the engine asks only `Lock`.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class LockReader(Protocol):
         """
 
 
-_KINDS: Final[dict[str, type[LockReader]]] = {"uv.lock": UvLock}  # the first that a project has is its lock
-LOCK_FILES: Final = tuple(_KINDS)
-INSTALLER_TABLES: Final = frozenset(kind.table for kind in _KINDS.values())
+_READERS: Final[dict[str, type[LockReader]]] = {"uv.lock": UvLock}  # the first that a project has is its lock
+LOCK_FILES: Final = tuple(_READERS)
+INSTALLER_TABLES: Final = frozenset(reader.table for reader in _READERS.values())
 
 
 class Lock:
@@ -69,7 +69,7 @@ class Lock:
         self._snapshot = snapshot
         self._memory = memory
         self._prefix = snapshot.repository.prefix
-        locks = {name: entry for name in _KINDS if (entry := snapshot.listing.get(self._path(name)))}
+        locks = {name: entry for name in _READERS if (entry := snapshot.listing.get(self._path(name)))}
         self.file = next(iter(locks), "")
         self.whole = digest(self._path(self.file), *locks[self.file]) if locks else ""
         self._parts: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {}
@@ -112,7 +112,7 @@ class Lock:
     def _read(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Read the lock, and return its parts and their details."""
         path = self._path(self.file)
-        reader = _KINDS[self.file](self._snapshot.read([path])[path], self._prefix)
+        reader = _READERS[self.file](self._snapshot.read([path])[path], self._prefix)
         parts: dict[str, Any] = {}
         reached: dict[str, Any] = {}
         for kind, name, numbers, members in reader.reaches():
