@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from headworks._quick import memory
 from headworks._quick.memory import Memory
 
 if TYPE_CHECKING:
@@ -83,3 +86,13 @@ def test_facts_of_other_code_are_none(tmp_path: Path, monkeypatch: pytest.Monkey
     memory.put("kind", "key", FACT)
     monkeypatch.setattr("headworks._quick.memory._FORM", b"other")
     assert Memory(str(tmp_path / "memory")).get("kind", "key") is None
+
+
+def test_facts_are_the_same_without_the_interpreters_own_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older Python has it under another name, for which OpenSSL's stands in."""
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "_sha2", None)
+        importlib.reload(memory)
+        memory.Memory(str(tmp_path / "memory")).put("kind", "key", FACT)
+    importlib.reload(memory)
+    assert memory.Memory(str(tmp_path / "memory")).get("kind", "key") == FACT

@@ -81,7 +81,8 @@ def _stamp(path: str, *, follow: bool) -> tuple[int, ...]:
 
 def _key(arguments: list[str], folder: str, top: str) -> str:
     """Return all that tells one answer from another, but for files and what git says."""
-    machine = (*os.uname(), os.geteuid(), sys.executable, sys.version, tuple(sys.flags))
+    library = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else ""
+    machine = (*os.uname(), library, os.geteuid(), sys.executable, sys.version, tuple(sys.flags))
     return repr((arguments, folder, top, machine, time.time_ns() // _DAY, sorted(os.environ.items())))
 
 
@@ -91,7 +92,7 @@ def recall(arguments: list[str]) -> int | None:
     _notes = None
     _looks.clear()
     begin = time.monotonic()
-    if not _COMMANDS.issuperset(arguments[:1]) or not arguments or not hasattr(os, "posix_spawnp"):
+    if not arguments or arguments[0] not in _COMMANDS or not hasattr(os, "posix_spawnp"):
         return None
     try:
         folder = os.getcwd()
