@@ -446,7 +446,7 @@ def workflows(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def replay(session: nox.Session) -> None:
-    """Carry changes through the workflow of CI on this machine, and write what came of each into docs/replay.md."""
+    """Run the workflow of CI for changes on this machine, and write the results into docs/replay.md."""
     install(session, "lint", "test", "tools", package="headworks")
     session.run("python", "tests/workflows/replay.py", *session.posargs)
 
@@ -459,7 +459,7 @@ def comment(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="none")
 def misses(session: nox.Session) -> None:
-    """Compare what a plan would have skipped with what came of it, as nightly.yml does."""
+    """Compare the sessions that a plan would have skipped with their outcomes, as nightly.yml does."""
     session.run("python", ".github/programs/misses.py", "artifacts/skipped/plan.json", "artifacts/proof")
 
 

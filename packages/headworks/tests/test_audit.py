@@ -128,7 +128,7 @@ def test_a_session_that_does_not_pass_tells_nothing(demo: Scratch, capsys: pytes
     """It may not have come to what it reads."""
     assert main(["audit", "bad"]) == 1
     captured = capsys.readouterr()
-    assert "bad did not pass, so that there is nothing to tell of what it reads" in captured.err
+    assert "bad did not pass, so that nothing is known about the files that it reads" in captured.err
     assert captured.out == ""
     demo.commit({"noxfile.py": NOXFILE.replace('session.error("broken")', 'session.skip("absent")')})
     assert main(["audit", "bad"]) == 3

@@ -106,7 +106,7 @@ def event(folder: Path, content: object) -> str:
 def test_a_push_and_a_merge_queue_say_what_was_before(
     clone: Scratch, tmp_path: Path, kind: str, content: dict[str, object], shown: str
 ) -> None:
-    """The commit that the branch was at, or that the queue builds upon."""
+    """The commit that the branch was at, or that the queue builds on."""
     before = clone.git("rev-parse", "HEAD~1")
     path = event(tmp_path, json.dumps(content).replace("BEFORE", before))
     found = base(clone.root, GITHUB_EVENT_NAME=kind, GITHUB_EVENT_PATH=path)

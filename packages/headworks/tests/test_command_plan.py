@@ -267,7 +267,7 @@ def test_jobs_of_unknown_length_count_alike(monorepo: Monorepo) -> None:
 
 
 def test_a_session_that_never_passed_takes_as_long_as_its_likes(monorepo: Monorepo) -> None:
-    """Those of the same function, on another Python or for another package, or else as all that is known of."""
+    """Those of the same function, on another Python or for another package, or else as all others that are known."""
     found = with_tags(plan(monorepo.root, store=monorepo.store), usual=300.0, seconds={"lint": 20.0})
     unknown = {"tests-3.11(base)", "data"}
     sessions = (type(it)(**vars(it) | {"seconds": None}) if it.session.name in unknown else it for it in found.sessions)

@@ -142,7 +142,7 @@ def demo(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
 
 
 def settle() -> None:
-    """Wait until files just written can be told from files written after the start of a run."""
+    """Wait until files just written can be distinguished from files written after the start of a run."""
     time.sleep(0.03)
 
 
@@ -363,7 +363,7 @@ def test_a_file_edited_and_put_back_meanwhile_is_told(demo: Scratch, capsys: pyt
     """The session has seen what nobody finds any more."""
     there_and_back = """write_text("edited"); pathlib.Path("inputs/data.txt").write_text("one")"""
     demo.commit({"noxfile.py": NOXFILE.replace('write_text("edited")', there_and_back)})
-    time.sleep(0.5)  # What was written just before a run cannot be told from what was written just after its start.
+    time.sleep(0.5)  # A file written just before a run cannot be distinguished from one written just after its start.
     assert main(["run", "edit"]) == 0
     noted = "not recorded, since this changed while it ran: inputs/data.txt (written to, and now as before)"
     assert noted in capsys.readouterr().out

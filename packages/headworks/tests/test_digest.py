@@ -274,7 +274,7 @@ def test_a_digest_names_its_parts(monorepo: Monorepo) -> None:
 
 
 def test_parts_change_when_and_only_when_the_digest_does(monorepo: Monorepo) -> None:
-    """The names are for people, the value is relied upon; both say the same."""
+    """The names are for people, the value is relied on; both say the same."""
     outputs = {"data": {"artifacts/data": "0"}}
 
     def parts() -> dict[str, tuple[str, dict[str, str]]]:

@@ -569,7 +569,7 @@ def without(columns: dict[str, Any], rows: np.ndarray[Any, Any], *, is_null: boo
 
 @pytest.mark.parametrize("is_null", [False, True])
 def test_rows_that_a_candidate_lost_are_its_mistakes(*, is_null: bool) -> None:
-    """Five points worse is that, too, where nothing is said of the rows that are wrong; by slice, class and group."""
+    """Five points worse is one as well, without any word about the rows that are wrong; by slice, class and group."""
     base, worse = Model(), Model()
     lost = np.flatnonzero((base.stroke == "thin") & ~base.is_wrong & (base.labels < 5))[:88]
     worse.is_wrong[lost] = True

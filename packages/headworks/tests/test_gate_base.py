@@ -48,7 +48,7 @@ def test_the_last_release_is_the_base(scratch: Scratch, tmp_path: Path) -> None:
     assert found(scratch.root) == base
     scratch.git("tag", "v2.0")
     assert found(scratch.root) == found(cloned(scratch, tmp_path / "clone")) == base
-    assert found(scratch.root, "night*").name.endswith("the commit before, there being no release yet")
+    assert found(scratch.root, "night*").name.endswith("the commit before, since there is no release yet")
     scratch.git("checkout", "--quiet", "-B", "main", "v1.1")
     assert found(scratch.root).name.endswith("the last release, v1.0")
 
@@ -62,7 +62,7 @@ def test_before_any_release_the_commit_before_is_the_base(scratch: Scratch) -> N
     scratch.git("checkout", "--quiet", "main")
     scratch.git("merge", "--quiet", "--no-edit", "side")
     assert found(scratch.root) == GateBase(
-        commit=main, name=f"{main[:12]}, the commit before, there being no release yet"
+        commit=main, name=f"{main[:12]}, the commit before, since there is no release yet"
     )
 
 

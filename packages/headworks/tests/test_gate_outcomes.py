@@ -152,9 +152,9 @@ def test_a_clean_main_branch_is_no_evidence_for_itself(release: Release) -> None
     assert "not one prediction of evaluate differs, which costs no budget" in found
     assert "Compare with an older one, as by `headworks gate --base HEAD^`" in found
     assert "gate has not run" in release.promote()
-    assert "the commit before, there being no release yet" in release.run("gate", code=1)
+    assert "the commit before, since there is no release yet" in release.run("gate", code=1)
     release.scratch.write({"notes.txt": "what some tool left behind"})
-    assert "the commit before, there being no release yet" in release.run("gate", code=1)
+    assert "the commit before, since there is no release yet" in release.run("gate", code=1)
     release.scratch.write({"weak.toml": f"{WEAK}# a change of something else"})
     found = release.run("gate")
     assert "the base is the last commit, and what was changed since leaves its model as it is, so that a pass" in found

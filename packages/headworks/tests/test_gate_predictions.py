@@ -125,7 +125,7 @@ def test_a_slice_may_have_no_value(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["x.parquet", "x.jsonl", "x.csv"])
 def test_a_row_may_have_no_prediction(tmp_path: Path, name: str) -> None:
-    """In every format, as pandas writes it too; what else is said of such a row is nothing."""
+    """In every format, as pandas writes it too; other columns of such a row do not count."""
     none, is_csv = "" if name == "x.csv" else None, name == "x.csv"
     each = {"probabilities": None, "score": [0.5, none, 0.75], "is_new": None}
     for said in ([0, none, 0], ["0", "", "0"], [0.0, none if is_csv else float("nan"), 0.0]):

@@ -261,7 +261,7 @@ def test_the_first_base_is_recorded_where_there_is_none(scratch: Scratch, demo: 
     absolute = [it for text in texts for it in ("--condition", text)]
     found = demo.gate("--bootstrap", *absolute)
     assert found.startswith("gate passes: 1 condition")
-    assert "is not judged, there being no base yet" in found
+    assert "is not judged, since there is no base yet" in found
     assert "recorded the predictions of evaluate as the first base" in found
     demo.train(100)
     Store.default().forget(["evaluate"])

@@ -170,7 +170,7 @@ def test_the_first_commit_has_no_base(project: Scratch) -> None:
     assert found.startswith(
         "gate passes: there is no base yet, so that nothing was compared, and nothing else is asked\n"
     )
-    reason = "there being no base yet: There is no commit to compare with: this is the first commit.\n"
+    reason = "since there is no base yet: There is no commit to compare with: this is the first commit.\n"
     assert f"note: 'overall' is not judged, {reason}" in found
     assert "recorded the predictions of evaluate as the first base" in found
     project.write({"inputs/model.txt": model(range(0, ROWS, 5))})
@@ -196,11 +196,11 @@ def test_a_release_is_judged_by_the_one_before(
     assert (
         f"is ahead of {project.git('rev-parse', 'HEAD')[:12]}, main, so that the base is {last}, the last rel" in found
     )
-    assert "note: this is the base itself, than which it is never worse" in gate("--base", "HEAD")
+    assert "note: this is the base itself, which is never worse than itself" in gate("--base", "HEAD")
     monkeypatch.setenv("GITHUB_EVENT_NAME", "schedule")
     assert "the last release, v1.0" in gate(code=1)
     project.git("tag", "--delete", "v1.0")
-    assert "the commit before, there being no release yet" in gate(code=3)
+    assert "the commit before, since there is no release yet" in gate(code=3)
 
 
 def test_a_model_is_not_judged_by_itself(project: Scratch) -> None:

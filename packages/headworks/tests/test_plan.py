@@ -246,7 +246,7 @@ def test_what_only_the_digest_knows_is_explained_by_its_parts(monorepo: Monorepo
 
 
 def test_what_no_file_tells_is_explained_by_the_parts_of_the_digest(monorepo: Monorepo) -> None:
-    """Such as a setting of Headworks itself, which says what of a package counts for others."""
+    """Such as a setting of Headworks itself, which says which files of a package count for others."""
     passed(monorepo)
     monorepo.edit("pyproject.toml", "[tool.headworks]\n", "[tool.headworks]\nwheel-excludes = ['docs']\n")
     assert reasons(monorepo)["tests-3.13(app)"] == ("package base: tests is new",)

@@ -58,7 +58,7 @@ def test_a_version_is_remembered_with_the_file(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_script_in_its_place_is_asked_each_time(tmp_path: Path) -> None:
-    """What it starts cannot be told from the file."""
+    """The file does not show which programs it starts."""
     path = str(script(tmp_path / "bin/python9", answering(tmp_path, "cpython 9.1")))
     assert [programs(tmp_path).version(path) for _ in range(2)] == ["cpython 9.1", "cpython 9.1"]
     assert count(tmp_path) == 2

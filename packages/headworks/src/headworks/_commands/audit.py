@@ -84,7 +84,7 @@ def _unfinished(outcomes: dict[str, Outcome], name: str, *, is_ended: bool) -> i
     """Say that there is nothing to tell, and return the exit code."""
     if is_ended:
         return Exit.INTERRUPTED
-    complain(f"{shown(name)} did not pass, so that there is nothing to tell of what it reads.")
+    complain(f"{shown(name)} did not pass, so that nothing is known about the files that it reads.")
     return exit_code(outcomes.values(), is_ci=False) or Exit.UNDECIDED
 
 

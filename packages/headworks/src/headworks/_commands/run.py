@@ -42,7 +42,7 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
     parser.add_argument("--force", action="store_true", help="run also what a verdict covers")
     parser.add_argument("--keep-going", action="store_true", help="start sessions even after one has failed")
     parser.add_argument("--retry", type=int, default=0, metavar="N", help="run a failed session up to N times again")
-    parser.add_argument("--outcomes", metavar="FILE", help="write what became of each session, for `headworks verify`")
+    parser.add_argument("--outcomes", metavar="FILE", help="write the outcome of each session, for `headworks verify`")
     parser.add_argument("--remote", metavar="URL", help="a store elsewhere to look in, as HEADWORKS_REMOTE")
     parser.add_argument("--write-remote", action="store_true", help="record there too; for trusted runs only")
 

@@ -34,7 +34,7 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
     gc.add_argument("--max-size", metavar="SIZE", help="how much the outputs may take, as in 5GB")
     gc.add_argument("--max-age", metavar="AGE", help="how long ago the last use may be, as in 30d or 12h")
     gc.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
-    export = actions.add_parser("export", help="write all that can be relied upon into one file")
+    export = actions.add_parser("export", help="write every verdict that can be relied on into one file")
     export.add_argument("file", help="a tar archive to write, as for the cache of a CI")
     import_ = actions.add_parser("import", help="take in what another store exported")
     import_.add_argument(

@@ -73,7 +73,7 @@ def choose_base(repository: Repository, asked: str | None, releases: str) -> Gat
     if repository.ask("status", "--porcelain", "--untracked-files=no") != "":
         return GateBase(commit=base.commit, name=base.name, is_head=True)
     if asked is not None:
-        note = "this is the base itself, than which it is never worse, so that a pass says nothing"
+        note = "this is the base itself, which is never worse than itself, so that a pass says nothing"
         return GateBase(commit=base.commit, name=base.name, note=note)
     return _earlier(repository, base, releases)
 
@@ -98,7 +98,7 @@ def _earlier(repository: Repository, head: Base, releases: str) -> GateBase:
         return GateBase(commit="", name=_FIRST_COMMIT)
     if before is None or head.is_assumed:
         return GateBase(commit="", name=_UNKNOWN)
-    commit, name = before, f"{before[:12]}, the commit before, there being no release yet"
+    commit, name = before, f"{before[:12]}, the commit before, since there is no release yet"
     if tag := ask("describe", "--tags", "--abbrev=0", f"--match={releases}", before):
         commit = ask("rev-parse", "--verify", "--quiet", f"refs/tags/{tag}^{{commit}}") or before
         name = f"{commit[:12]}, the last release, {tag}"

@@ -228,7 +228,7 @@ class _Gating:
                         self._outputs.find(path)
                 asked.append(it)
             except NoBaseError as error:
-                self._notes.append(f"{it.name!r} is not judged, there being no base yet: {error.reason}")
+                self._notes.append(f"{it.name!r} is not judged, since there is no base yet: {error.reason}")
         for name in names_needed([it for it in conditions if it not in asked], self._settings):
             self._base.record_first(name, self._when)
         return asked
