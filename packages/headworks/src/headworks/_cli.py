@@ -80,8 +80,10 @@ def _overview() -> str:
             "commands:",
             *lines,
             "",
-            "`headworks COMMAND --help` says more of one. Exit codes: 0 passed, 1 a session or gate failed,",
-            "2 usage or configuration, 3 cannot decide.",
+            "exit codes:",
+            *(f"  {it:3}  {it.meaning}" for it in Exit),
+            "",
+            "`headworks COMMAND --help` says more of one.",
         ],
     )
 

@@ -11,6 +11,7 @@ A message says what happened, where, and what to do next.
 """
 
 from enum import IntEnum
+from typing import Self
 
 __all__ = [
     "CannotDecideError",
@@ -24,14 +25,27 @@ __all__ = [
 
 
 class Exit(IntEnum):
-    """The exit codes of the command; one that is not 0 never counts as passed."""
+    """The exit codes of the command.
 
-    PASSED = 0  # or was asked for nothing that could fail
-    FAILED = 1  # a session or a gate failed
-    USAGE = 2  # the command line or a file of the repository says something wrong
-    UNDECIDED = 3  # what was found is not enough to decide, as where a disk is full
-    INTERRUPTED = 130  # somebody pressed Ctrl-C; as shells have it, 128 and the number of SIGINT
-    BROKEN_PIPE = 141  # nobody reads what is written; 128 and the number of SIGPIPE
+    Attributes:
+        meaning: What a code says.
+    """
+
+    meaning: str
+
+    PASSED = 0, "all passed"
+    FAILED = 1, "a session or gate failed, or an audit found something"
+    USAGE = 2, "a mistake in the command or the configuration, which the message names"
+    UNDECIDED = 3, "it cannot be decided: the gate has no base, or something required was skipped; never a pass"
+    INTERRUPTED = 130, "somebody interrupted it"  # as in shells, 128 and the number of SIGINT
+    BROKEN_PIPE = 141, "nobody reads what it writes"  # 128 and the number of SIGPIPE
+
+    def __new__(cls, code: int, meaning: str) -> Self:
+        """Make a member of its code and what that says."""
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member
 
 
 class HeadworksError(Exception):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from headworks.errors import Exit
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "ConditionResult", "Finding", "GateResult", "together"]
 
-_EXIT_CODES = {"passes": 0, "fails": 1, "cannot tell": 3}
+_EXIT_CODES = {"passes": Exit.PASSED, "fails": Exit.FAILED, "cannot tell": Exit.UNDECIDED}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from headworks.errors import Exit
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
@@ -17,14 +19,14 @@ __all__ = ["FORM", "STATUSES", "SYSTEMS", "Outcome", "State", "as_outcomes", "ex
 
 # The exit code of a run whose worst session has this status.
 STATUSES = {
-    "cached": 0,  # a verdict covers it
-    "passed": 0,
-    "flaky": 0,  # failed, then passed on a retry that was asked for
-    "skipped": 0,  # nox skipped a session that is not required
-    "unproven": 0,  # a required session ran no test; an error where CI is set
-    "blocked": 3,  # not run, since a session that it needs has no output
-    "stopped": 3,  # not run, or not to its end
-    "failed": 1,
+    "cached": Exit.PASSED,  # a verdict covers it
+    "passed": Exit.PASSED,
+    "flaky": Exit.PASSED,  # failed, then passed on a retry that was asked for
+    "skipped": Exit.PASSED,  # nox skipped a session that is not required
+    "unproven": Exit.PASSED,  # a required session ran no test; an error where CI is set
+    "blocked": Exit.UNDECIDED,  # not run, since a session that it needs has no output
+    "stopped": Exit.UNDECIDED,  # not run, or not to its end
+    "failed": Exit.FAILED,
 }
 SYSTEMS = {"darwin": "macos", "win32": "windows"}  # Python's name for a system, and its tag in a noxfile
 FORM = 2
@@ -65,8 +67,8 @@ def exit_code(outcomes: Iterable[Outcome], *, is_ci: bool) -> int:
     statuses = {outcome.status for outcome in outcomes}
     codes = {STATUSES[status] for status in statuses}
     if is_ci and "unproven" in statuses:
-        codes.add(3)
-    return 1 if 1 in codes else max(codes, default=0)
+        codes.add(Exit.UNDECIDED)
+    return Exit.FAILED if Exit.FAILED in codes else max(codes, default=Exit.PASSED)
 
 
 @dataclass(frozen=True, kw_only=True)
