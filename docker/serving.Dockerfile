@@ -1,6 +1,6 @@
-# The serving image: one exported model behind an HTTP server, with what uv.lock names and nothing else.
+# The serving image: one exported model behind an HTTP server, with its locked dependencies and nothing else.
 # Build it with `nox -s build-images`, which sets the arguments; the context is the repository's root.
-# Every file that is made here carries one time, which is not the commit's: a layer changes only when its content does.
+# Every file that is made here has the same fixed time: a layer changes only when its content does.
 ARG FILE_TIME=2000-01-01T00:00:00Z
 
 # The one line that names the base image. Dependabot renews it; the variable BASE_IMAGE of docker-bake.hcl replaces it.
@@ -12,13 +12,13 @@ RUN pip install --no-cache-dir "uv==${UV_VERSION}"
 ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_SYSTEM_PYTHON=1
 WORKDIR /build
 
-# Of the packages' files, those that decide what is installed: a change in another one stops here.
+# Only the files of packages that decide about dependencies: a change in another file stops here.
 FROM interpreter AS projects
 WORKDIR /build
 COPY packages packages
 RUN find packages -type f -not -name pyproject.toml -delete && find packages -type d -empty -delete
 
-# This stage runs again whenever a pyproject.toml changes; the next one only if that changes what it wrote.
+# This stage runs again whenever a pyproject.toml changes; the next one only if the output of this one changes.
 FROM uv AS lock
 COPY pyproject.toml uv.lock VERSION ./
 COPY --from=projects /build/packages packages
@@ -56,7 +56,7 @@ COPY artifacts/export/model.onnx /layer/opt/model/
 ARG FILE_TIME
 RUN chmod 0444 /layer/opt/model/model.onnx && find /layer -exec touch --date="${FILE_TIME}" {} +
 
-# A server needs no installer, no program that runs as another user, and nothing of what installers left behind.
+# A server needs no installer, no program that runs as another user, and no leftovers of installers.
 FROM interpreter AS base
 ARG FILE_TIME
 RUN PYTHONDONTWRITEBYTECODE=1 pip uninstall --yes --quiet --root-user-action ignore pip \
@@ -65,7 +65,7 @@ RUN PYTHONDONTWRITEBYTECODE=1 pip uninstall --yes --quiet --root-user-action ign
   && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
   && find / -xdev -type d -not -fstype proc -not -fstype sysfs -exec touch --date="${FILE_TIME}" {} +
 
-# From nothing, so that what was removed from the base is not kept in a layer below: hence the whole file system.
+# From scratch, with a copy of the whole file system: removed files would stay in the layers of the base.
 FROM scratch
 # hadolint ignore=DL3067
 COPY --link --from=base / /

@@ -1,11 +1,11 @@
-# The training image: the whole pipeline, so that a cluster runs any stage with the code that was tested.
+# The training image: the whole pipeline, so that a cluster runs any stage with the tested code.
 # Build it with `nox -s build-images`, which sets the arguments; the context is the repository's root.
 #
-# ACCELERATOR=cpu leaves out what only a GPU uses, cuda takes it in; both take the torch that uv.lock names. As in every
-# session, UV_TORCH_BACKEND, which is TORCH_BACKEND here, takes the build of the same version from PyTorch's own index
-# instead: with cpu, the smallest.
+# ACCELERATOR=cpu leaves out the libraries that only a GPU uses, cuda includes them; both take the locked torch. As in
+# every session, UV_TORCH_BACKEND, which is TORCH_BACKEND here, takes another build of the same version, from PyTorch's
+# own index: with cpu, the smallest.
 ARG ACCELERATOR=cpu
-# Every file that is made here carries one time, which is not the commit's: a layer changes only when its content does.
+# Every file that is made here has the same fixed time: a layer changes only when its content does.
 ARG FILE_TIME=2000-01-01T00:00:00Z
 
 # The one line that names the base image. Dependabot renews it; the variable BASE_IMAGE of docker-bake.hcl replaces it.
@@ -17,14 +17,14 @@ RUN pip install --no-cache-dir "uv==${UV_VERSION}"
 ENV UV_PYTHON_DOWNLOADS=never UV_SYSTEM_PYTHON=1
 WORKDIR /build
 
-# Of the packages' files, those that decide what is installed: a change in another one stops here.
+# Only the files of packages that decide about dependencies: a change in another file stops here.
 FROM interpreter AS projects
 WORKDIR /build
 COPY packages packages
 RUN find packages -type f -not -name pyproject.toml -delete && find packages -type d -empty -delete
 
-# This stage runs again whenever a pyproject.toml changes; the installation only if that changes what it wrote.
-# hashed.txt lists what is installed by hash. The libraries that torch of the lock cannot be loaded without stay in it.
+# This stage runs again whenever a pyproject.toml changes; the installation only if the output of this one changes.
+# hashed.txt lists the packages that are installed by hash, with the libraries that the locked torch needs to load.
 FROM uv AS lock
 COPY pyproject.toml uv.lock VERSION ./
 COPY --from=projects /build/packages packages
@@ -75,7 +75,7 @@ RUN --mount=type=bind,from=uv,source=/usr/local/bin/uv,target=/usr/local/bin/uv 
   --mount=type=bind,from=wheels,source=/build/wheels,target=/tmp/wheels \
   uv pip install --quiet --no-cache --no-deps --link-mode=copy --compile-bytecode /tmp/wheels/*.whl \
   && find "${VIRTUAL_ENV}" -newermt "${FILE_TIME}" -exec touch --no-dereference --date="${FILE_TIME}" {} +
-# The settings of the stages lie where they lie in the repository, so that its commands work here as they are.
+# The settings of the stages have the same paths as in the repository, so that its commands work here unchanged.
 WORKDIR /work
 COPY packages/data/*.toml packages/data/
 COPY packages/model/*.toml packages/model/
