@@ -13,7 +13,7 @@ import pytest
 from headworks._cli import main
 from headworks._plan.ignored import refuse_visible_outputs
 from headworks._store.place import place_of
-from headworks._store.records import Records
+from headworks._store.records import Record, Records
 from headworks._store.store import Store
 from headworks._tree.git import Repository
 from headworks._tree.snapshot import WorkTreeSnapshot
@@ -184,9 +184,9 @@ def test_only_what_a_session_declares_is_put_in_place(demo: Scratch, capsys: pyt
     """A verdict that names another file, of an older row or by a poisoned cache, covers nothing."""
     assert main(["run"]) == 0
     [verdict] = Store.default().ls()
-    outputs = {**verdict.outputs, "noxfile.py": verdict.outputs["artifacts/out"]}
+    poisoned = replace(verdict, outputs={**verdict.outputs, "noxfile.py": verdict.outputs["artifacts/out"]})
     store = Store.default()
-    Records(store.root).write(replace(verdict, outputs=outputs), place_of(str(demo.root)))
+    Records(store.root).write(Record(verdict=poisoned, place=place_of(str(demo.root))))
     Path(store.root, "index").unlink()
     capsys.readouterr()
     main(["plan", "--format", "json"])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from headworks._store.bundle import RefusedBundleError
 from headworks._store.files import seal
 from headworks._store.journal import Journal
-from headworks._store.records import write_verdict
+from headworks._store.records import Record, write_record
 from headworks._store.store import Store
 from headworks.errors import StoreError
 
@@ -212,7 +212,7 @@ def test_a_bundle_that_lacks_outputs_is_refused(stage: Stage, other: Store, tmp_
     """A pass is taken only with all that it promises."""
     stage.write({"out": "one"})
     verdict = stage.verdict("build", outputs=["out"])
-    data = write_verdict(verdict, place="")
+    data = write_record(Record(verdict=verdict, place=""))
     for content in ({}, {verdict.outputs["out"]: b'[["","file","' + b"0" * 64 + b'"]]'}):
         with tarfile.open(tmp_path / "bundle.tar", "w") as archive:
             for name, blob in content.items():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headworks._store.files import seal, unseal
-from headworks._store.records import read_verdict, write_verdict
+from headworks._store.records import Record, read_record, write_record
 from headworks._store.verdict import Verdict, is_digest, is_output_path
 
 DIGEST = "ab" * 32
@@ -23,40 +23,41 @@ VERDICT = Verdict(
     outputs={"artifacts/data": "cd" * 32},
     components={"files": "1", "lock": "2"},
 )
+RECORD = Record(verdict=VERDICT, place="here")
 
 
 def changed(**fields: object) -> bytes:
     """Return a sealed record in which some fields have other values."""
-    content = json.loads(unseal(write_verdict(VERDICT, place="here")) or b"")
+    content = json.loads(unseal(write_record(RECORD)) or b"")
     content["verdict"] |= fields
     return seal(json.dumps(content).encode())
 
 
 def test_what_is_read_is_what_was_written() -> None:
     """A verdict comes back whole, with its place."""
-    assert read_verdict(write_verdict(VERDICT, place="here"), DIGEST, passed=True) == (VERDICT, "here")
+    assert read_record(write_record(RECORD), DIGEST, passed=True) == RECORD
 
 
 @given(place=st.integers(min_value=0), bit=st.integers(min_value=0, max_value=7))
 def test_a_flipped_bit_is_seen(place: int, bit: int) -> None:
     """No record with one bit changed is believed, wherever the bit is."""
-    data = bytearray(write_verdict(VERDICT, place="here"))
+    data = bytearray(write_record(RECORD))
     data[place % len(data)] ^= 1 << bit
-    assert read_verdict(bytes(data), DIGEST, passed=True) is None
+    assert read_record(bytes(data), DIGEST, passed=True) is None
 
 
 @given(length=st.integers(min_value=0))
 def test_a_record_cut_short_is_seen(length: int) -> None:
     """No record that lacks its end is believed."""
-    data = write_verdict(VERDICT, place="here")
-    assert read_verdict(data[: length % len(data)], DIGEST, passed=True) is None
+    data = write_record(RECORD)
+    assert read_record(data[: length % len(data)], DIGEST, passed=True) is None
 
 
 def test_a_record_says_what_its_name_says() -> None:
     """A record moved to another digest or outcome is not believed."""
-    data = write_verdict(VERDICT, place="here")
-    assert read_verdict(data, "ff" * 32, passed=True) is None
-    assert read_verdict(data, DIGEST, passed=False) is None
+    data = write_record(RECORD)
+    assert read_record(data, "ff" * 32, passed=True) is None
+    assert read_record(data, DIGEST, passed=False) is None
 
 
 @pytest.mark.parametrize(
@@ -80,8 +81,8 @@ def test_a_record_says_what_its_name_says() -> None:
 )
 def test_a_field_that_makes_no_sense_is_not_believed(fields: dict[str, Any]) -> None:
     """A record that is sealed but was written by something else is a miss."""
-    assert read_verdict(changed(), DIGEST, passed=True) is not None
-    assert read_verdict(changed(**fields), DIGEST, passed=True) is None
+    assert read_record(changed(), DIGEST, passed=True) is not None
+    assert read_record(changed(**fields), DIGEST, passed=True) is None
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_a_field_that_makes_no_sense_is_not_believed(fields: dict[str, Any]) -> 
 )
 def test_other_content_is_not_believed(content: bytes) -> None:
     """A sealed file of another form, or of a later format, is a miss."""
-    assert read_verdict(seal(content), DIGEST, passed=True) is None
+    assert read_record(seal(content), DIGEST, passed=True) is None
 
 
 @given(st.binary())

@@ -12,15 +12,45 @@ from headworks._store.files import copy_hashed, hash_file, publish, unfinished, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import IO
 
     from headworks._store.remote import Remote
 
-__all__ = ["Blobs", "blob_name"]
+__all__ = ["Batch", "Blobs", "blob_name"]
 
 
 def blob_name(content: str) -> str:
     """Return the path of a blob within a store, local or remote."""
     return f"blobs/{content[:2]}/{content[2:]}"
+
+
+class Batch:
+    """Blobs that are forced to the disk together, which is much faster than each by itself.
+
+    Attributes:
+        written: The unfinished file of each blob.
+    """
+
+    def __init__(self, make_path: Callable[[], Path], is_kept: Callable[[str, int], bool]) -> None:
+        """Start without blobs; `make_path` gives unfinished files, and `is_kept` tells which blobs a store has."""
+        self.written: dict[str, Path] = {}
+        self._make_path = make_path
+        self._is_kept = is_kept
+
+    def put_file(self, source: Path) -> str:
+        """Add a file's content; return its SHA-256."""
+        content, size = hash_file(source)
+        if content not in self.written and not self._is_kept(content, size):
+            with source.open("rb") as file:
+                content = self.put(file)
+        return content
+
+    def put(self, file: IO[bytes]) -> str:
+        """Add the content of an open file; return its SHA-256."""
+        path = self._make_path()
+        content, _size = copy_hashed(file, path)
+        self.written[content] = path
+        return content
 
 
 class Blobs:
@@ -41,30 +71,17 @@ class Blobs:
         return Path(self.root, blob_name(content))
 
     @contextlib.contextmanager
-    def storing_files(self) -> Iterator[Callable[[Path], str]]:
-        """Give a function that stores a file and returns its SHA-256; none of the blobs is there before the end.
-
-        Together they are forced to the disk much faster than each by itself.
-        """
-        written: dict[str, Path] = {}
-
-        def put(source: Path) -> str:
-            content, size = hash_file(source)
-            if content not in written and not self._is_kept(content, size):
-                path = stack.enter_context(unfinished(self._temporary))
-                with source.open("rb") as file:
-                    content, _ = copy_hashed(file, path)
-                written[content] = path
-            return content
-
+    def batch(self) -> Iterator[Batch]:
+        """Give a batch of blobs, which are stored together at the end, or not at all after an error."""
         with contextlib.ExitStack() as stack:
-            yield put
-            publish({path: self.path(content) for content, path in written.items()})
+            batch = Batch(lambda: stack.enter_context(self.unfinished()), self._is_kept)
+            yield batch
+            publish({path: self.path(content) for content, path in batch.written.items()})
 
     def put_file(self, source: Path) -> str:
         """Store a file's content; return its SHA-256."""
-        with self.storing_files() as put:
-            return put(source)
+        with self.batch() as batch:
+            return batch.put_file(source)
 
     def put_bytes(self, data: bytes) -> str:
         """Store data; return its SHA-256."""

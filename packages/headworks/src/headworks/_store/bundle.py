@@ -13,7 +13,6 @@ import contextlib
 import io
 import os
 import re
-import shutil
 import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -21,16 +20,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from headworks._store.blobs import blob_name
 from headworks._store.files import names, publish, unfinished
 from headworks._store.journal import ENTRY_LIMIT, Journal, read_entry, seal_entry
-from headworks._store.records import RECORD_LIMIT, read_verdict, record_name, write_verdict
+from headworks._store.records import RECORD_LIMIT, read_record, record_name, write_record
 from headworks._store.tree import contents
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from headworks._store.blobs import Blobs
+    from headworks._store.blobs import Batch, Blobs
     from headworks._store.index import Index
-    from headworks._store.records import Records
+    from headworks._store.records import Record, Records
     from headworks._store.verdict import Verdict
 
 __all__ = ["RefusedBundleError", "export", "import_"]
@@ -62,21 +61,22 @@ def _fill(archive: tarfile.TarFile, scratch: Path, records: Records, blobs: Blob
     """Add blobs, failures and passes to an archive; return the number of verdicts."""
     needed: dict[str, set[str]] = {}
     for digest in records.passed():
-        found = records.read(digest, passed=True)
+        record = records.read(digest, passed=True)
         with contextlib.suppress(FileNotFoundError):
-            needed |= {digest: contents(found[0], blobs)} if found else {}
+            needed |= {digest: contents(record.verdict, blobs)} if record else {}
     parts = sorted(set().union(*needed.values()))
     lost = {content for content in parts if not _add_blob(archive, content, scratch, blobs)}
-    failed = {it: found for it in sorted(records.failed()) if (found := records.read(it, passed=False)) is not None}
+    read = {digest: records.read(digest, passed=False) for digest in sorted(records.failed())}
+    failed = {digest: record for digest, record in read.items() if record is not None}
     passed = {digest for digest in needed if not needed[digest] & lost}
     # A pass whose failure is unreadable is left out: without the failure it would look reliable elsewhere.
-    passed -= records.failed() - failed.keys()
-    verdicts = [*failed.values(), *(records.read(it, passed=True) for it in sorted(passed))]
-    for found in filter(None, verdicts):
-        data = write_verdict(found[0], place=found[1])
-        archive.addfile(_member(record_name(found[0].digest, passed=found[0].passed), len(data)), io.BytesIO(data))
+    passed -= read.keys() - failed.keys()
+    exported = [*failed.values(), *(records.read(digest, passed=True) for digest in sorted(passed))]
+    for record in filter(None, exported):
+        name, data = record_name(record.verdict.digest, passed=record.verdict.passed), write_record(record)
+        archive.addfile(_member(name, len(data)), io.BytesIO(data))
     _add_notes(archive, scratch, blobs)
-    return len(verdicts)
+    return len(exported)
 
 
 def _add_notes(archive: tarfile.TarFile, scratch: Path, blobs: Blobs) -> None:
@@ -112,19 +112,20 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 def import_(path: str | Path, records: Records, blobs: Blobs, index: Index) -> int:
     """Import a bundle; return the number of new verdicts. See `Store.import_`."""
     noted: list[tuple[str, str, dict[str, Any]]] = []
-    with _opened(path) as file:
+    with contextlib.ExitStack() as stack:
+        file, batch = stack.enter_context(_opened(path)), stack.enter_context(blobs.batch())
         try:
-            with tarfile.open(fileobj=file, mode="r:") as archive:
-                found = list(_take(archive, blobs, path, noted))
+            archive = stack.enter_context(tarfile.open(fileobj=file, mode="r:"))
+            imported = list(_take(archive, batch, path, noted))
         except (tarfile.TarError, ValueError, OverflowError, MemoryError, EOFError, RecursionError) as error:
             raise _refused(path, f"it is not a tar archive, or one cut short ({error})") from error
-    for verdict, _ in found:
+    for verdict in (record.verdict for record in imported):
         if verdict.passed and not _is_whole(verdict, blobs):
             raise _refused(path, f"it lacks outputs of {verdict.session}")
-    new = [it for it in found if records.read(it[0].digest, passed=it[0].passed) is None]
-    for verdict, place in sorted(new, key=lambda it: it[0].passed):
-        records.write(verdict, place)
-    index.add(it for it in new if it[0].passed)
+    new = [it for it in imported if records.read(it.verdict.digest, passed=it.verdict.passed) is None]
+    for record in sorted(new, key=lambda record: record.verdict.passed):
+        records.write(record)
+    index.add(record for record in new if record.verdict.passed)
     for kind, name, entry in noted:
         Journal(blobs.root, kind, name).merge([entry], _KEYS[kind])
     return len(new)
@@ -149,9 +150,9 @@ def _opened(path: str | Path) -> BinaryIO:
 
 
 def _take(
-    archive: tarfile.TarFile, blobs: Blobs, path: str | Path, noted: list[tuple[str, str, dict[str, Any]]]
-) -> Iterator[tuple[Verdict, str]]:
-    """Store the blobs of an archive, yield its verdicts, and add the entries of journals to a list."""
+    archive: tarfile.TarFile, batch: Batch, path: str | Path, noted: list[tuple[str, str, dict[str, Any]]]
+) -> Iterator[Record]:
+    """Store the blobs of an archive, yield its records, and add the entries of journals to a list."""
     for member in archive:
         name = _MEMBER.fullmatch(member.name)
         is_plain = member.isreg() and not member.issparse() and member.size >= 0
@@ -167,16 +168,13 @@ def _take(
             raise _refused(path, f"its member {member.name!r} is none that a store has")
         folder, content = name[1] or name[4], (name[2] or "") + (name[3] or name[5] or "")
         if folder == "blobs":
-            with blobs.unfinished() as part:
-                with part.open("xb") as target:
-                    shutil.copyfileobj(file, target)
-                if not blobs.adopt(part, content):
-                    raise _refused(path, f"its member {member.name} is not what its name says")
+            if batch.put(file) != content:
+                raise _refused(path, f"its member {member.name} is not what its name says")
         else:
-            read = read_verdict(file.read(RECORD_LIMIT), content, passed=folder == "passed")
-            if read is None:
+            record = read_record(file.read(RECORD_LIMIT), content, passed=folder == "passed")
+            if record is None:
                 raise _refused(path, f"its member {member.name} is damaged")
-            yield read
+            yield record
 
 
 def _is_whole(verdict: Verdict, blobs: Blobs) -> bool:

@@ -14,7 +14,7 @@ from headworks.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
-    from typing import BinaryIO
+    from typing import IO
 
 __all__ = [
     "UnwritableError",
@@ -164,7 +164,7 @@ def hash_file(path: Path) -> tuple[str, int]:
         return _pump(file, None)
 
 
-def copy_hashed(old: BinaryIO, target: Path) -> tuple[str, int]:
+def copy_hashed(old: IO[bytes], target: Path) -> tuple[str, int]:
     """Copy an open file's content to a new file, sharing its blocks where the file system can.
 
     Returns:
@@ -174,7 +174,7 @@ def copy_hashed(old: BinaryIO, target: Path) -> tuple[str, int]:
         return _pump(new, None) if _clone(old, new) else _pump(old, new)
 
 
-def _clone(old: BinaryIO, new: BinaryIO) -> bool:
+def _clone(old: IO[bytes], new: IO[bytes]) -> bool:
     """Make the new file share the blocks of the old one; False where that cannot be done."""
     if sys.platform != "linux":  # pragma: no cover  # measured on Linux
         return False
@@ -182,12 +182,12 @@ def _clone(old: BinaryIO, new: BinaryIO) -> bool:
 
     try:
         fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
-    except OSError:
+    except (AttributeError, OSError):  # a member of an archive has no descriptor
         return False
     return True
 
 
-def _pump(source: BinaryIO, target: BinaryIO | None) -> tuple[str, int]:
+def _pump(source: IO[bytes], target: IO[bytes] | None) -> tuple[str, int]:
     """Read a file to its end, copying it where a target is given; return SHA-256 and size in bytes."""
     digest = hashlib.sha256()
     size = 0

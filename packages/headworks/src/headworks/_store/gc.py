@@ -130,8 +130,8 @@ def _needed(digest: str, records: Records, blobs: Blobs, held: dict[str, int]) -
     """Return the blobs that a verdict needs beyond those held, with their sizes; None if one is missing."""
     if not os.path.lexists(records.path(digest, passed=True)):
         return {}
-    found = records.read(digest, passed=True)
-    if found is None:
+    record = records.read(digest, passed=True)
+    if record is None:
         if records.is_newer(digest, passed=True):
             message = (
                 f"The store {blobs.root} has verdicts of a newer version of Headworks, and what they need this one"
@@ -140,7 +140,7 @@ def _needed(digest: str, records: Records, blobs: Blobs, held: dict[str, int]) -
             raise StoreError(message)
         return None
     try:
-        return {it: blobs.path(it).stat().st_size for it in contents(found[0], blobs) - held.keys()}
+        return {it: blobs.path(it).stat().st_size for it in contents(record.verdict, blobs) - held.keys()}
     except FileNotFoundError:
         return None
 

@@ -20,7 +20,7 @@ from headworks._store.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from headworks._store.records import Records
+    from headworks._store.records import Record, Records
 
 __all__ = ["Index"]
 
@@ -57,9 +57,9 @@ class Index:
         line = self._last(session, place)
         return None if line is None else float(line.split(b"\t", 4)[3])
 
-    def add(self, verdicts: Iterable[tuple[Verdict, str]]) -> None:
-        """Append verdicts with their places."""
-        append(self._path, b"".join(_line(verdict, place) for verdict, place in verdicts))
+    def add(self, records: Iterable[Record]) -> None:
+        """Append records."""
+        append(self._path, b"".join(map(_line, records)))
 
     def drop(self, digests: set[str]) -> None:
         """Write the index anew without some digests."""
@@ -108,9 +108,9 @@ class Index:
 
     def _from_records(self) -> bytes:
         """Return the content of an index of all records, in the order in which the sessions ended."""
-        found = (self._records.read(digest, passed=True) for digest in self._records.passed())
-        ordered = sorted((it for it in found if it is not None), key=lambda it: it[0].finished)
-        return b"".join(_line(verdict, place) for verdict, place in ordered)
+        read = (self._records.read(digest, passed=True) for digest in self._records.passed())
+        ordered = sorted(filter(None, read), key=lambda record: record.verdict.finished)
+        return b"".join(map(_line, ordered))
 
     def _write(self, content: bytes) -> None:
         write_atomically(self._path, content, temporary=self._temporary)
@@ -146,8 +146,8 @@ class _Components(Mapping[str, str]):
     def _components(self) -> Mapping[str, str]:
         """Return the components."""
         if self._read is None:
-            found = self._records.read(self._digest, passed=True)
-            self._read = {} if found is None else found[0].components
+            record = self._records.read(self._digest, passed=True)
+            self._read = {} if record is None else record.verdict.components
         return self._read
 
     def __getitem__(self, name: str) -> str:
@@ -163,9 +163,10 @@ class _Components(Mapping[str, str]):
         return len(self._components())
 
 
-def _line(verdict: Verdict, place: str) -> bytes:
-    """Return the line of a verdict."""
-    texts = [verdict.digest, place, verdict.session, repr(float(verdict.seconds))]
+def _line(record: Record) -> bytes:
+    """Return the line of a record."""
+    verdict = record.verdict
+    texts = [verdict.digest, record.place, verdict.session, repr(float(verdict.seconds))]
     texts += [verdict.finished, verdict.commit, verdict.platform]
     texts += [text for pair in verdict.outputs.items() for text in pair]
     return _sum_up(b"\t".join(map(_escape, texts)))

@@ -155,8 +155,8 @@ class Outputs(OutputHashes):
         for path, content in outputs.items():
             place, stored = self._locate(path), None
             if os.path.lexists(place):
-                with blobs.storing_files() as put_blob:
-                    manifest = manifest_of(place, put_blob)
+                with blobs.batch() as batch:
+                    manifest = manifest_of(place, batch.put_file)
                 stored = blobs.put_bytes(manifest)
             if stored != content:
                 message = f"The output {path} changed while it was being stored. Run its session again."

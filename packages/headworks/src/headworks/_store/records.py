@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headworks._store.files import names, read, seal, unseal, write_atomically
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-__all__ = ["RECORD_LIMIT", "Records", "read_verdict", "record_name", "write_verdict"]
+__all__ = ["RECORD_LIMIT", "Record", "Records", "read_record", "record_name", "write_record"]
 
 _FORMAT = 1
 RECORD_LIMIT = 16 << 20  # bytes; a verdict with a thousand components has 0.1 MB
@@ -28,6 +29,19 @@ def record_name(digest: str, *, passed: bool) -> str:
     return f"passed/{digest[:2]}/{digest[2:]}" if passed else f"failed/{digest}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A verdict in a store.
+
+    Attributes:
+        verdict: The verdict.
+        place: The name of the repository; see `headworks._store.place`.
+    """
+
+    verdict: Verdict
+    place: str
+
+
 class Records:
     """The records of one store."""
 
@@ -39,17 +53,17 @@ class Records:
         """Return the file of a record, which need not be there."""
         return os.path.join(self._root, record_name(digest, passed=passed))
 
-    def write(self, verdict: Verdict, place: str) -> bytes:
-        """Write or replace the record of a verdict; return its content."""
-        data = write_verdict(verdict, place=place)
-        path = self.path(verdict.digest, passed=verdict.passed)
+    def write(self, record: Record) -> bytes:
+        """Write or replace a record; return its content."""
+        data = write_record(record)
+        path = self.path(record.verdict.digest, passed=record.verdict.passed)
         write_atomically(path, data, temporary=os.path.join(self._root, "tmp"))
         return data
 
-    def read(self, digest: str, *, passed: bool) -> tuple[Verdict, str] | None:
-        """Return a verdict and its place; None if the record is missing or doubtful."""
+    def read(self, digest: str, *, passed: bool) -> Record | None:
+        """Return a record; None if it is missing or doubtful."""
         data = read(self.path(digest, passed=passed), RECORD_LIMIT)
-        return None if data is None else read_verdict(data, digest, passed=passed)
+        return None if data is None else read_record(data, digest, passed=passed)
 
     def is_newer(self, digest: str, *, passed: bool) -> bool:
         """Whether an unreadable record has a format of a newer version."""
@@ -77,21 +91,17 @@ class Records:
                     yield shard + name
 
 
-def write_verdict(verdict: Verdict, *, place: str) -> bytes:
-    """Return the content of the record file of a verdict.
-
-    Args:
-        verdict: The verdict.
-        place: The name of the repository; see `headworks._store.place`.
-    """
+def write_record(record: Record) -> bytes:
+    """Return the content of the file of a record."""
+    verdict = record.verdict
     fields: dict[str, Any] = {name: getattr(verdict, name) for name in Verdict.__annotations__}
     fields |= {"outputs": dict(verdict.outputs), "components": dict(verdict.components)}
-    content = {"format": _FORMAT, "place": place, "verdict": fields}
+    content = {"format": _FORMAT, "place": record.place, "verdict": fields}
     return seal(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
 
 
-def read_verdict(sealed: bytes, digest: str, *, passed: bool) -> tuple[Verdict, str] | None:
-    """Return the verdict and the place of a record file; None if anything about it is doubtful.
+def read_record(sealed: bytes, digest: str, *, passed: bool) -> Record | None:
+    """Return the record of a file; None if anything about it is doubtful.
 
     Args:
         sealed: The file's content.
@@ -107,7 +117,8 @@ def read_verdict(sealed: bytes, digest: str, *, passed: bool) -> tuple[Verdict, 
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     is_promised = verdict.digest == digest and verdict.passed is passed
-    return (verdict, place) if is_promised and isinstance(place, str) and _is_sound(verdict) else None
+    is_sound = is_promised and isinstance(place, str) and _is_sound(verdict)
+    return Record(verdict=verdict, place=place) if is_sound else None
 
 
 def _is_sound(verdict: Verdict) -> bool:

@@ -28,7 +28,7 @@ from headworks._quick.answers import doubt, note_file
 from headworks._store.files import UnwritableError, storing
 from headworks._store.index import Index
 from headworks._store.place import place_of
-from headworks._store.records import Records, read_verdict
+from headworks._store.records import Record, Records, read_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -125,8 +125,8 @@ class Store:
         """Return the passed verdict for a digest; None if there is none that can be relied on."""
         if os.path.lexists(self._records.path(digest, passed=False)):
             return None
-        found = self._records.read(digest, passed=True)
-        return self._from_remote([digest]).get(digest) if found is None else found[0]
+        record = self._records.read(digest, passed=True)
+        return self._from_remote([digest]).get(digest) if record is None else record.verdict
 
     def verdicts(self, digests: Iterable[str]) -> dict[str, Verdict]:
         """Return the passed verdicts for many digests, without those that cannot be relied on."""
@@ -135,34 +135,32 @@ class Store:
             failed = self._records.failed()
         except OSError:
             return {}
-        found = self._index.find(wanted)
-        lost = [digest for digest in wanted if digest not in found and digest not in failed]
-        found |= self._from_records(lost)
-        found |= self._from_remote([digest for digest in lost if digest not in found])
-        return {digest: verdict for digest, verdict in found.items() if digest not in failed}
+        verdicts = self._index.find(wanted)
+        lost = [digest for digest in wanted if digest not in verdicts and digest not in failed]
+        verdicts |= self._from_records(lost)
+        verdicts |= self._from_remote([digest for digest in lost if digest not in verdicts])
+        return {digest: verdict for digest, verdict in verdicts.items() if digest not in failed}
 
     def _from_records(self, digests: list[str]) -> dict[str, Verdict]:
         """Return verdicts that the index lacks, and add them to it."""
-        read = [it for digest in digests if (it := self._records.read(digest, passed=True)) is not None]
-        self._remember(read)
-        return {verdict.digest: verdict for verdict, _ in read}
+        return self._remember(self._records.read(digest, passed=True) for digest in digests)
 
     def _from_remote(self, digests: list[str]) -> dict[str, Verdict]:
         """Return verdicts that only the remote has, and keep their records here."""
         if self.remote is None:
             return {}
-        records = self.remote.passed(digests)
-        read = [it for digest, data in records.items() if (it := read_verdict(data, digest, passed=True)) is not None]
-        self._remember(read, write=True)
-        return {verdict.digest: verdict for verdict, _ in read}
+        found = self.remote.passed(digests).items()
+        return self._remember((read_record(data, digest, passed=True) for digest, data in found), write=True)
 
-    def _remember(self, verdicts: list[tuple[Verdict, str]], *, write: bool = False) -> None:
-        """Add verdicts to the index, and their records if asked to; a read-only store is ignored."""
+    def _remember(self, read: Iterable[Record | None], *, write: bool = False) -> dict[str, Verdict]:
+        """Add records to the index, and to the store if asked to; return their verdicts. Ignore a read-only store."""
+        records = [record for record in read if record is not None]
         with contextlib.suppress(OSError):
-            for verdict, place in verdicts if write else ():
-                self._records.write(verdict, place)
-            if verdicts:
-                self._index.add(verdicts)
+            for record in records if write else ():
+                self._records.write(record)
+            if records:
+                self._index.add(records)
+        return {record.verdict.digest: record.verdict for record in records}
 
     @property
     def _place(self) -> str:
@@ -205,14 +203,14 @@ class Store:
             StoreError: It cannot be written here, or an output has another content than in the verdict. A remote that
                 cannot be written is among the problems instead.
         """
-        place = place_of(os.fspath(root))
+        record = Record(verdict=verdict, place=place_of(os.fspath(root)))
         try:
             with storing(f"The verdict of {verdict.session}", self.root):
                 if verdict.passed:
                     self.outputs(root).keep(verdict.outputs, self.blobs)
-                data = self._records.write(verdict, place)
+                data = self._records.write(record)
                 if verdict.passed:
-                    self._index.add([(verdict, place)])
+                    self._index.add([record])
         except UnwritableError as error:
             self._unwritten = self._unwritten or [f"{error} What is not recorded runs again."]
             raise
@@ -238,7 +236,7 @@ class Store:
 
     def ls(self) -> list[Verdict]:
         """Return all readable verdicts, passed and failed, in the order in which their sessions ended."""
-        verdicts = [found[0] for found in self._all() if found is not None]
+        verdicts = [record.verdict for record in self._all() if record is not None]
         return sorted(verdicts, key=lambda verdict: (verdict.finished, verdict.session))
 
     def is_flaky(self, digest: str) -> bool:
@@ -250,9 +248,9 @@ class Store:
 
     def unreadable(self) -> int:
         """Return the number of unreadable records: damaged ones, and those of another version."""
-        return sum(found is None for found in self._all())
+        return sum(record is None for record in self._all())
 
-    def _all(self) -> Iterator[tuple[Verdict, str] | None]:
+    def _all(self) -> Iterator[Record | None]:
         """Yield each record, None for an unreadable one."""
         for passed, digests in ((True, self._records.passed()), (False, self._records.failed())):
             for digest in digests:
@@ -268,10 +266,10 @@ class Store:
         from headworks._store.gc import drop
 
         names = set(sessions)
-        found = [verdict for verdict in self.ls() if verdict.session in names]
+        verdicts = [verdict for verdict in self.ls() if verdict.session in names]
         with storing("What is left", self.root):
-            drop({verdict.digest for verdict in found}, self._records, self._index)
-        return len(found)
+            drop({verdict.digest for verdict in verdicts}, self._records, self._index)
+        return len(verdicts)
 
     def gc(self, max_size: int | None = None, max_age: float | None = None) -> Cleared:
         """Remove verdicts that were not used for long, then the longest unused ones until the rest fits.
