@@ -24,21 +24,12 @@ _FOLDER_KEYS = ("editable", "virtual", "directory")  # of a source that is a fol
 
 
 class UvLock:
-    """A parsed uv.lock.
-
-    Attributes:
-        labels: For every locked package its name with its version, and a hash of its entry.
-        general: A hash of the rest of the lock, such as the Pythons that it is for.
-    """
+    """A parsed uv.lock: a `LockReader`."""
 
     table: ClassVar[str] = "[tool.uv]"
 
     def __init__(self, content: bytes, prefix: str) -> None:
-        """Parse a lock, which is in a folder given relative to the top of the repository.
-
-        Raises:
-            ConfigurationError: It is not TOML.
-        """
+        """Parse a lock, and index its packages by position."""
         self._data = parse(content, "uv.lock")
         self._packages = list(_tables(self._data.get("package")))
         folders = {number: _folder(package, prefix) for number, package in enumerate(self._packages)}
@@ -50,7 +41,7 @@ class UvLock:
         self.labels = [(_label(package), digest(repr(package).encode())) for package in self._packages]
 
     def reaches(self) -> Iterator[tuple[str, str, set[int], set[str]]]:
-        """Yield for every start its kind and name, the positions of packages and the members that it reaches."""
+        """Yield for every member and dependency group the packages and members that it reaches."""
         if self._data.get("version") != _FORM:
             return
         for number, folder in self._members.items():
