@@ -37,6 +37,7 @@ def test_the_public_names_are_pinned() -> None:
         "read_settings",
         "read_source",
         "replace_files",
+        "run_command",
         "split_rows",
         "unknown_name",
         "validate",

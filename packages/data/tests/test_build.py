@@ -224,12 +224,45 @@ def test_a_source_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch) -
     point = EntryPoint(name="again", value="headworks_data._digits:read", group=source_module.ENTRY_POINTS)
     monkeypatch.setattr(source_module, "entry_points", lambda group: [point] if group == point.group else [])
     assert len(read_source("again").images) == 1797
+    with pytest.raises(errors.SourceError, match="takes no argument"):
+        read_source("again:3")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("no_such_module:read", "the source 'mine' fails: ModuleNotFoundError: No module named 'no_such_module'"),
+        ("os:stat", "the source 'mine' fails: FileNotFoundError: .*: see the package that adds it"),
+        ("os:fspath", "the source 'mine' gives a str, and must give headworks_data.Rows"),
+    ],
+)
+def test_a_source_of_another_package_that_fails_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, message: str
+) -> None:
+    """Whatever it raises, and nothing is written."""
+    point = EntryPoint(name="mine", value=value, group=source_module.ENTRY_POINTS)
+    monkeypatch.setattr(source_module, "entry_points", lambda **_: [point])
+    with pytest.raises(errors.SourceError, match=message):
+        build(tmp_path / "out", BuildSettings(source=f"mine:{tmp_path}/none"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_rows_of_a_reader_are_looked_at() -> None:
     """A reader that gives something else than images is told so."""
     with pytest.raises(errors.SourceError, match="uint8"):
         Rows(images=np.zeros((1, 2, 2, 1)), labels=np.zeros(1, np.int64), classes=("a", "b"), slices={})  # type: ignore[arg-type]  # the mistake
+    images = np.zeros((1, 2, 2, 1), np.uint8)
+    with pytest.raises(errors.SourceError, match="labels must be an array of 1 integers"):
+        Rows(images=images, labels=np.zeros(2, np.int64), classes=("a", "b"), slices={})
+    with pytest.raises(errors.SourceError, match=r"the source has a label outside 0\.\.1"):
+        Rows(images=images, labels=np.full(1, 2, np.int64), classes=("a", "b"), slices={})
+
+
+def test_a_folder_that_cannot_be_replaced_is_refused_before_a_source_is_read(tmp_path: Path) -> None:
+    """Reading may take hours."""
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(errors.WriteError, match=r"holds 'thesis\.txt'"):
+        build(tmp_path, BuildSettings(source="nowhere"))
 
 
 @pytest.mark.parametrize("terminal", [True, False])

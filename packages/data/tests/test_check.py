@@ -316,7 +316,7 @@ def test_empty_splits_are_reported_and_not_divided_by(tmp_path: Path, small: Dat
                 f"1{'0' * 400}": "1",
             }.items()
         ),
-        ("image_shape = [1, 1, 1]", "'classes' is missing"),
+        ("image_shape = [1, 1, 1]", "'classes' must be given and is missing"),
     ],
 )
 def test_a_wrong_contract_is_one_clear_error(

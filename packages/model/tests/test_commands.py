@@ -36,7 +36,11 @@ def test_another_dataset_is_refused(stages: Path, digits: Dataset, tmp_path: Pat
         (["train", "{none}", "{out}"], 2, "there is no dataset in"),
         (["train", "{data}", "{out}", "--set", "epoch=3"], 2, "did you mean 'epochs'"),
         (["evaluate", "{data}", "{none}", "{out}"], 2, "holds no finished training"),
-        (["train", "{data}", "{file}", *SHORT], 2, "a file stands where a folder must be: choose another name"),
+        (
+            ["train", "{data}", "{file}", *SHORT],
+            2,
+            "Not a directory: a file stands where a folder must be",
+        ),
         (["train", "{data}", "{out}", *SHORT, "--set", "learning_rate=1e30", "--set", "warmup=0"], 1, "learning_rate"),
     ],
 )

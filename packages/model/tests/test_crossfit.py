@@ -137,13 +137,13 @@ def test_only_the_processors_that_are_granted_are_counted() -> None:
     assert done.stdout.strip() == b"1"
 
 
-@pytest.mark.parametrize("value", ["0", "x"])
+@pytest.mark.parametrize("value", ["0", "x", "-1", "1001"])
 def test_a_number_of_seeds_that_is_none_is_refused(value: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Before anything is loaded."""
     with pytest.raises(SystemExit) as raised:
         main(["crossfit", "data", "out", "--seeds", value])
     assert raised.value.code == 2
-    assert "--seeds" in capsys.readouterr().err
+    assert f"--seeds: '{value}' is not a whole number from 1 to 1,000" in capsys.readouterr().err
 
 
 def test_an_interrupted_cross_fitting_goes_on(

@@ -4,6 +4,7 @@ from headworks_data import errors
 from headworks_data._advice import advice
 from headworks_data._build import BuildSettings, build, split_rows
 from headworks_data._check import check
+from headworks_data._command import run_command
 from headworks_data._content import content_ids
 from headworks_data._contract import Contract
 from headworks_data._dataset import SPLITS, Dataset, Split
@@ -42,6 +43,7 @@ __all__ = [
     "read_settings",
     "read_source",
     "replace_files",
+    "run_command",
     "split_rows",
     "unknown_name",
     "validate",

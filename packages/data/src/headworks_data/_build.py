@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from headworks_data._content import content_ids
 from headworks_data._dataset import Dataset, Split, is_text
-from headworks_data._files import write
+from headworks_data._files import FILES, write_files
 from headworks_data._settings import expect, validate
 from headworks_data._source import read_source
 from headworks_data._splits import Shares, assign
+from headworks_data._staging import staged
 
 if TYPE_CHECKING:
     import os
@@ -78,6 +80,7 @@ def build(folder: str | os.PathLike[str], settings: BuildSettings) -> Dataset:
         SourceError: The source is unknown, or its data cannot become a dataset.
         WriteError: The folder cannot be written.
     """
-    dataset = split_rows(read_source(settings.source), settings)
-    write(folder, dataset)
+    with staged(Path(folder), FILES) as stage:  # A folder that cannot be written is refused before a source is read.
+        dataset = split_rows(read_source(settings.source), settings)
+        write_files(stage, dataset)
     return dataset

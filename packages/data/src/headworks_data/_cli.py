@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
-import sys
 from typing import TYPE_CHECKING
 
 from headworks_data._build import BuildSettings, build
 from headworks_data._check import check
+from headworks_data._command import run_command
 from headworks_data._contract import Contract
 from headworks_data._diff import diff
 from headworks_data._diff_text import text
-from headworks_data._progress import note, say, say_json
+from headworks_data._progress import say, say_json
 from headworks_data._settings import read_settings
 from headworks_data.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-INTERRUPTED = 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -94,21 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments; those of the process when left out.
 
     Returns:
-        0 passed, 1 a rule or limit is broken, 2 bad input, 130 interrupted.
+        0 passed, 1 a rule or limit is broken, 2 bad input, 130 interrupted, 141 nobody reads the output.
     """
-    with contextlib.suppress(AttributeError):  # Standard output may be closed, or a stand-in.
-        # A terminal may lack letters of a name: they are shown escaped.
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     args = parser().parse_args(argv)
-    try:
-        code: int = args.run(args)
-    except DataError as error:
-        note(str(error))
-        return 2
-    except MemoryError:
-        note("the dataset does not fit into memory: scale its images down or take fewer")
-        return 2
-    except KeyboardInterrupt:
-        note("interrupted; an earlier dataset is unchanged")
-        return INTERRUPTED
-    return code
+    kept = "an earlier dataset is unchanged" if args.run is run_build else "nothing was judged"
+    return run_command("headworks_data", lambda: args.run(args), errors=(DataError,), interrupted=lambda: kept)

@@ -63,8 +63,7 @@ class Split:
         """Refuse columns of another type or length."""
         require_images(self.images)
         _require_column("ids", self.ids, "U", len(self))
-        _require_column("labels", self.labels, "i", len(self))
-        require(self.labels.dtype == np.int64, f"labels must be int64, not {self.labels.dtype}")
+        require_label_column(self.labels, len(self))
         for name, values in self.slices.items():
             require(bool(name) and name not in COLUMNS and is_text(name), f"a slice cannot be called {name!r}")
             _require_column(f"slice {name!r}", values, "U", len(self))
@@ -101,6 +100,18 @@ def require_images(images: object) -> None:
         raise DatasetInvalidError(message)
     fits = images.ndim == len("NHWC") and min(images.shape[1:]) > 0 and images.shape[3] in CHANNELS
     require(fits, f"images must have shape (N, H, W, C) with C 1 or 3, not {images.shape}")
+
+
+def require_label_column(labels: NDArray[np.int64], num_rows: int) -> None:
+    """Refuse anything but an array of int64 of shape (N,)."""
+    _require_column("labels", labels, "i", num_rows)
+    require(labels.dtype == np.int64, f"labels must be int64, not {labels.dtype}")
+
+
+def require_labels(labels: NDArray[np.int64], num_classes: int, where: str) -> None:
+    """Refuse labels that are not the index of a class."""
+    known = (labels >= 0) & (labels < num_classes)
+    require(bool(known.all()), f"{where} has a label outside 0..{num_classes - 1}")
 
 
 def _require_column(name: str, values: object, kind: str, length: int) -> None:
@@ -143,8 +154,7 @@ class Dataset:
     def _require_split(self, name: str, split: Split) -> None:
         shape = split.images.shape[1:]
         require(shape == self.image_shape, f"images of {name} have shape {shape}, not {self.image_shape}")
-        known = (split.labels >= 0) & (split.labels < len(self.classes))
-        require(bool(known.all()), f"{name} has a label outside 0..{len(self.classes) - 1}")
+        require_labels(split.labels, len(self.classes), name)
         require(
             list(split.slices) == self.slices, f"{name} must have the slices {', '.join(self.slices)}, in this order"
         )

@@ -40,7 +40,7 @@ def say_json(document: object) -> None:
 
 
 def note(line: str) -> None:
-    """Write one line to standard error: an error or a remark."""
+    """Write one line to standard error."""
     print(f"headworks_data: {shown(line)}", file=sys.stderr)
 
 

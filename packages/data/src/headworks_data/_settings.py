@@ -109,7 +109,7 @@ def parse_settings(table: Mapping[str, Any], kind: type[T], prefix: str = "") ->
         expect(key in hints, unknown_name("setting", prefix + key, [prefix + name for name in hints]))
     required = [field.name for field in fields(kind) if field.default is field.default_factory is MISSING]
     missing = [f"'{prefix}{name}'" for name in required if name not in table]
-    expect(not missing, f"the setting {', '.join(missing)} is missing: add it")
+    expect(not missing, f"{', '.join(missing)} must be given and is missing")
     return kind(**{key: _fit(value, hints[key], prefix + key) for key, value in table.items()})
 
 

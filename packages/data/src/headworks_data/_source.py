@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from headworks_data._dataset import require_images
+from headworks_data._dataset import require_images, require_label_column, require_labels
 from headworks_data._settings import unknown_name
-from headworks_data.errors import DatasetInvalidError, SourceError, UnknownSourceError
+from headworks_data.errors import DataError, DatasetInvalidError, SourceError, UnknownSourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,6 +50,8 @@ class Rows:
         """Refuse rows that no classifier can be trained on."""
         try:
             require_images(self.images)
+            require_label_column(self.labels, len(self.images))
+            require_labels(self.labels, len(self.classes), "the source")
         except DatasetInvalidError as error:
             raise SourceError(str(error)) from error
         if len(self.classes) < MIN_CLASSES:
@@ -97,4 +99,18 @@ def read_source(source: str) -> Rows:
     known = sources()
     if name not in known:
         raise UnknownSourceError(unknown_name("source", name, known))
-    return known[name](argument)
+    if name in BUILT_IN:
+        return known[name](argument)
+    try:
+        rows: object = known[name](argument)
+    except DataError:
+        raise
+    except Exception as error:
+        # Code of another package may raise anything.
+        why = " ".join(str(error).split())
+        message = f"the source {name!r} fails: {type(error).__name__}: {why}: see the package that adds it"
+        raise SourceError(message) from error
+    if not isinstance(rows, Rows):
+        message = f"the source {name!r} gives a {type(rows).__name__}, and must give headworks_data.Rows"
+        raise SourceError(message)
+    return rows

@@ -94,8 +94,8 @@ def read_summary(folder: Path) -> Summary:
     try:
         raw = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
-        message = f"there is no dataset in {folder}: {SUMMARY} is missing; build it with: headworks_data build {folder}"
-        raise DatasetMissingError(message) from error
+        message = f"there is no dataset in {folder}: {SUMMARY} is missing; build it with: "
+        raise DatasetMissingError(message + f"python -m headworks_data build {folder}") from error
     except (OSError, ValueError, RecursionError) as error:
         message = f"cannot read {path}: {error}; {advice(error, 'build the dataset again')}"
         raise DatasetInvalidError(message) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import headworks_model as api  # It loads torch when it is needed, not before the arguments are known to be right.
-from headworks_data import advice, load
+from headworks_data import load, run_command
 from headworks_data.errors import DataError
 from headworks_model._files import CHECKPOINT, PARTIAL
 from headworks_model._progress import ConsoleProgress
@@ -20,7 +20,7 @@ from rich.console import Console
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-INTERRUPTED = 130
+MOST = 1000  # Far more seeds or jobs are a mistake.
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,9 +29,9 @@ def parser() -> argparse.ArgumentParser:
     training = commands.add_parser("train", help="train a network on a dataset")
     training.set_defaults(run=run_train)
     fitting = commands.add_parser("crossfit", help="predict every row by a network that was not trained on it")
-    fitting.add_argument("--seeds", type=positive, default=1, metavar="N", help="number of seeds (default: 1)")
+    fitting.add_argument("--seeds", type=count, default=1, metavar="N", help="number of seeds (default: 1)")
     fitting.add_argument(
-        "--jobs", type=positive, metavar="N", help="trainings side by side (default: one for each processor granted)"
+        "--jobs", type=count, metavar="N", help="trainings side by side (default: one for each processor granted)"
     )
     fitting.set_defaults(run=run_crossfit)
     judging = commands.add_parser("evaluate", help="predict the test split; exit 1 below a floor")
@@ -59,12 +59,11 @@ def add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument("--resume", action="store_true", help="continue an interrupted run")
 
 
-def positive(text: str) -> int:
-    """Return a whole number of at least 1."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+def count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+        message = f"{text!r} is not a whole number from 1 to {MOST:,}"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
 
 
 def granted() -> int:
@@ -174,18 +173,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments; those of the process when left out.
 
     Returns:
-        0 passed, 1 a check failed, 2 bad input, 130 interrupted.
+        0 passed, 1 a check failed, 2 bad input, 130 interrupted, 141 nobody reads the output.
     """
     args = parser().parse_args(argv)
-    try:
-        code: int = args.run(args)
-    except (ModelError, DataError) as error:
-        complain(f"{error}")
-        return getattr(error, "exit_code", 2)
-    except OSError as error:
-        complain(f"{error}: {advice(error)}")
-        return 2
-    except KeyboardInterrupt:
-        complain(f"interrupted; {kept_files(args)}")
-        return INTERRUPTED
-    return code
+    return run_command(
+        "headworks_model",
+        lambda: args.run(args),
+        errors=(ModelError, DataError),
+        interrupted=lambda: kept_files(args),
+    )

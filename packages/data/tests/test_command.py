@@ -1,0 +1,107 @@
+"""Commands: their exit codes, and what becomes of errors and of output that cannot be written."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import pytest
+from headworks_data import run_command, write
+from headworks_data._cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from headworks_data import Dataset
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (ValueError("a\nb"), 2, r"mine: a\nb"),
+        (MemoryError(), 2, "mine: the dataset does not fit into memory: scale its images down or take fewer"),
+        (KeyboardInterrupt(), 130, "mine: interrupted; all is well"),
+        (PermissionError(13, "Permission denied", "x"), 2, "mine: x: Permission denied: change the permissions or"),
+        (OSError("odd"), 2, "mine: odd: choose another place"),
+        (BrokenPipeError(), 141, ""),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(
+    capsys: pytest.CaptureFixture[str], error: BaseException, code: int, line: str
+) -> None:
+    """Whatever it is, and whatever its message holds."""
+
+    def fail() -> int:
+        raise error
+
+    assert run_command("mine", fail, errors=(ValueError,), interrupted=lambda: "all is well") == code
+    shown = capsys.readouterr().err
+    assert shown.startswith(line)
+    assert len(shown.splitlines()) == bool(line)
+
+
+def run(folder: Path, redirection: str) -> subprocess.CompletedProcess[str]:
+    """Compare a dataset with itself in a shell."""
+    command = f"{sys.executable} -m headworks_data diff {folder} {folder} {redirection}"
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "line"),
+    [
+        (">&-", 0, ""),
+        (">&- 2>&-", 0, ""),
+        (">/dev/full", 2, "headworks_data: No space left on device: free space there or choose another folder\n"),
+    ],
+)
+def test_output_that_cannot_be_written_leaves_no_traceback(
+    tmp_path: Path, small: Dataset, closed: str, code: int, line: str
+) -> None:
+    """Closed streams are nobody's; a full disk is an error."""
+    write(tmp_path / "a", small)
+    done = run(tmp_path / "a", closed)
+    assert done.returncode == code
+    assert done.stderr == (
+        "headworks_data: No space left on device: free space there or choose another folder\n" * (code // 2)
+    )
+
+
+def test_a_reader_that_ends_early_ends_the_command(tmp_path: Path, small: Dataset) -> None:
+    """As `head` does."""
+    write(tmp_path / "a", small)
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "headworks_data", "diff", str(tmp_path / "a"), str(tmp_path / "a")]
+    with subprocess.Popen(command, stdout=writing, stderr=subprocess.PIPE, text=True) as process:
+        os.close(writing)
+        os.close(reading)
+        _, shown = process.communicate()
+    assert (process.returncode, shown) == (141, "")
+
+
+def test_ctrl_c_while_a_command_starts_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Imports take a while."""
+    monkeypatch.setitem(sys.modules, "headworks_data._cli", Slow("slow"))
+    with pytest.raises(SystemExit, match="130"):
+        runpy.run_module("headworks_data", run_name="__main__")
+
+
+class Slow(ModuleType):
+    """A module that Ctrl-C stops."""
+
+    def __getattr__(self, name: str) -> object:
+        """Act like Ctrl-C."""
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_check_judges_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody takes it for a pass."""
+    monkeypatch.setattr("headworks_data._cli.diff", lambda *_: signal.raise_signal(signal.SIGINT))
+    assert main(["diff", str(tmp_path), str(tmp_path)]) == 130
+    assert capsys.readouterr().err == "headworks_data: interrupted; nothing was judged\n"
