@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import runpy
+import shlex
 import signal
 import socket
 import subprocess
@@ -239,7 +240,7 @@ def test_no_rows_are_no_success(evaluated: Evaluated, model_path: Path, capsys: 
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [
-        ("test.parquet", None, "cannot read {path}: "),
+        ("test.parquet", None, "there is no {path}; make it"),
         ("test.parquet", b"PAR1 and no more", "cannot read {path}: "),
         ("dataset.json", None, "cannot read {path}: "),
         ("dataset.json", b"{", "cannot read {path}: "),
@@ -323,12 +324,36 @@ def test_ctrl_c_ends_the_check_without_a_verdict(evaluated: Evaluated) -> None:
     assert printed == "serve-check: stopped before every row was compared\n"
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "localhost", "127.0.0.1:http"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "localhost", "127.0.0.1:http", "h:0", "h:65536", "h:999999"])
 def test_an_address_of_another_form_is_a_usage_error(evaluated: Evaluated, url: str, capsys: Captured) -> None:
     """The form that is wanted is shown."""
     with pytest.raises(SystemExit, match="2"):
         check(evaluated, "--url", url)
     assert "is not of the form HOST:PORT, such as 127.0.0.1:8000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "x"])
+def test_a_timeout_that_never_ends_is_a_usage_error(evaluated: Evaluated, seconds: str, capsys: Captured) -> None:
+    """A wait is always bounded."""
+    with pytest.raises(SystemExit, match="2"):
+        check(evaluated, "--url", "127.0.0.1:1", f"--timeout={seconds}")
+    assert f"{seconds!r} is not a number of seconds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("closed", "status", "said"),
+    [
+        (">&-", 0, ""),
+        (">/dev/full", 2, "serve-check: error: cannot write the report: No space left on device; write it elsewhere\n"),
+    ],
+)
+def test_a_report_that_cannot_be_written_leaves_no_traceback(
+    server: Server, evaluated: Evaluated, closed: str, status: int, said: str
+) -> None:
+    """A full disk is an error, and no failure of the server; a closed output is nobody's."""
+    words = shlex.join([*command(evaluated), f"--url={server.url.removeprefix('http://')}"])
+    done = subprocess.run(["sh", "-c", f"{words} {closed}"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (status, said)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def run_command(
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # It was closed.
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the process ends
         # Names of files may not be text, and terminals may lack letters of them: both are shown escaped.
         getattr(sys, name).reconfigure(errors="backslashreplace")
     try:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import os
 import re
 import signal
 import sys
@@ -19,22 +20,30 @@ from headworks_serving.errors import CheckError, CheckInputError
 
 _MODES = {True: "raw bytes", False: "JSON"}
 _SHOWN = 5
-_MOST_REQUESTS = 10_000
+_MOST_PORT, _MOST_REQUESTS = 65_535, 10_000
 _FORMAT = 1  # of the file of latencies
 _PERCENTILES = (50, 95, 99)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare, print a summary, and return the exit code: 0 equal, 1 different, 2 bad input, 130 stopped."""
+    """Compare, print a summary, and return the exit code: 0 equal, 1 different, 2 bad input or output, 130 stopped."""
     options = _parser().parse_args(arguments)
     try:
-        return _check(options)
+        code, report = _check(options)
+        if sys.stdout is not None:  # It may be closed.
+            sys.stdout.write(report)
+            sys.stdout.flush()
     except CheckError as error:
         sys.stderr.write(f"serve-check: error: {error}\n")
         return error.exit_code
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # The interpreter would write once more.
+        sys.stderr.write(f"serve-check: error: cannot write the report: {error.strerror}; write it elsewhere\n")
+        return 2
     except KeyboardInterrupt:
         sys.stderr.write("serve-check: stopped before every row was compared\n")
         return 128 + signal.SIGINT
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--predictions", type=Path, required=True, help="the predictions.parquet of the evaluation")
     add("--split", default="test", help="the split to send (default: test)")
     add("--name", help="the name of the model (default: the stem of --model, or else model)")
-    add("--timeout", type=float, default=30.0, help="seconds until the server must be ready (default: 30)")
+    add("--timeout", type=_seconds, default=30.0, help="seconds until the server must be ready (default: 30)")
     add("--latency", type=Path, metavar="FILE", help="measure the latency of single rows, and write it as JSON")
     add("--requests", type=_count, default=200, help="number of requests to measure (default: 200)")
     server = parser.add_mutually_exclusive_group(required=True)
@@ -57,10 +66,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _address(text: str) -> str:
-    if not re.fullmatch(r"[^/\s]+:[0-9]+", text):
+    form = re.fullmatch(r"[^/\s]+:([0-9]{1,5})", text)
+    if not form or not 1 <= int(form[1]) <= _MOST_PORT:
         message = f"{text!r} is not of the form HOST:PORT, such as 127.0.0.1:8000"
         raise argparse.ArgumentTypeError(message)
     return text
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"\d+(\.\d+)?", text):
+        message = f"{text!r} is not a number of seconds"
+        raise argparse.ArgumentTypeError(message)
+    return float(text)
 
 
 def _count(text: str) -> int:
@@ -70,15 +87,15 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _check(options: argparse.Namespace) -> int:
+def _check(options: argparse.Namespace) -> tuple[int, str]:
+    """Return the exit code and the report."""
     start = time.monotonic()
     if options.latency:
         forget_latency(options.latency)
     split = read_split(options.dataset, options.split)
     predictions = read_predictions(options.predictions, num_classes=len(split.classes))
     if not split.ids:
-        sys.stdout.write(f"serve-check: failed: the split {options.split} has no rows, so nothing can be compared\n")
-        return 1
+        return 1, f"serve-check: failed: the split {options.split} has no rows, so nothing can be compared\n"
     name = options.name or (options.model.stem if options.model else "model")
     server = started_server(options.model, seconds=options.timeout) if options.model else nullcontext(options.url)
     with server as address:
@@ -87,11 +104,10 @@ def _check(options: argparse.Namespace) -> int:
         for binary, words in _MODES.items():
             outcome = compare(split, predictions, predict(address, name, split.images, binary=binary))
             if outcome.differences:
-                sys.stdout.write(_describe_failure(outcome, words))
-                return 1
+                return 1, _describe_failure(outcome, words)
             largest = max(largest, outcome.largest)
         times = time_requests(address, name, split.images, number=options.requests) if options.latency else []
-    sys.stdout.write(
+    report = (
         f'serve-check: passed: {outcome.num_rows} rows of the split {options.split}, sent to model "{name}" at '
         f"{address} as {' and as '.join(_MODES.values())}, are all predicted as in {options.predictions}; the largest "
         f"difference of a probability is {largest:.1e} ({time.monotonic() - start:.1f} s)\n"
@@ -99,11 +115,11 @@ def _check(options: argparse.Namespace) -> int:
     if times:
         measured = summarise(times)
         write_latency(options.latency, measured)
-        sys.stdout.write(
+        report += (
             f"serve-check: {len(times)} requests of one row took {measured['latency_p50_ms']:g} ms (median), "
             f"{measured['latency_p95_ms']:g} ms (95%) and {measured['latency_p99_ms']:g} ms (99%)\n"
         )
-    return 0
+    return 0, report
 
 
 def _describe_failure(outcome: Comparison, words: str) -> str:

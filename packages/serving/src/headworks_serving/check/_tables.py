@@ -96,6 +96,9 @@ def _read(path: Path, columns: list[str]) -> Any:  # noqa: ANN401 - pyarrow ship
             names = file.schema_arrow.names
             missing = [name for name in columns if name not in names]
             table = None if missing else file.read(columns)
+    except FileNotFoundError as error:
+        message = f"there is no {path}; make it, or name another place"
+        raise CheckInputError(message) from error
     except (OSError, pa.ArrowException) as error:
         message = f"cannot read {path}: {error}; make it again"
         raise CheckInputError(message) from error
