@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from headworks._lines import complain, say, shown
 from headworks._nearest import suggestion
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     class Command(Protocol):
         """What the module of a command holds."""
 
-        add_arguments: Callable[[Any], None]
-        run: Callable[[Any], int]
+        add_arguments: Callable[[argparse.ArgumentParser], None]
+        run: Callable[[argparse.Namespace], int]
 
 
 __all__ = ["main", "program"]

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headworks._audit.compare import compare, declared_files
 from headworks._audit.watch import make_watch
@@ -28,6 +28,8 @@ from headworks._tree.git import Repository
 from headworks.errors import Exit, UsageError
 
 if TYPE_CHECKING:
+    import argparse
+
     from headworks._audit.compare import Findings
     from headworks._audit.watch import Watch
     from headworks._plan.plan import Plan
@@ -38,13 +40,13 @@ __all__ = ["add_arguments", "run"]
 _SHOWN = 20  # files of advice
 
 
-def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what can be asked for."""
     parser.add_argument("sessions", nargs="*", default=[], metavar="SESSION", help="one session, as nox shows it")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
 
 
-def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+def run(arguments: argparse.Namespace) -> int:
     """Audit and return the exit code."""
     root = Repository(os.getcwd()).root
     store = Store.default(root)

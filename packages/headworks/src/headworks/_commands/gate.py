@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headworks._gate.as_json import as_json
 from headworks._gate.as_text import as_text
@@ -23,6 +23,7 @@ from headworks._project.gate_settings import named_conditions
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Iterator
 
     from headworks._gate.result import GateResult
@@ -33,7 +34,7 @@ __all__ = ["add_arguments", "run"]
 _CONFIG = "pyproject.toml"
 
 
-def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("--candidate", action="append", metavar="[NAME=]FILE", help="its predictions, for a name")
     parser.add_argument("--baseline", action="append", metavar="[NAME=]FILE", help="those of the base")
@@ -51,14 +52,14 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
 
 
-def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+def run(arguments: argparse.Namespace) -> int:
     """Judge, or plan, in the one way that the options ask for, and return the exit code."""
     way = _way(arguments)
     settings = _settings(arguments.config, is_project=way is _WORK_TREE)
     return way.run(arguments, settings)
 
 
-def _plan_rows(arguments: Any, settings: GateSettings) -> int:  # noqa: ANN401  # argparse's
+def _plan_rows(arguments: argparse.Namespace, settings: GateSettings) -> int:
     """Write how many rows the conditions need."""
     if arguments.rows is not None and arguments.rows <= 0:
         message = f"--rows is {arguments.rows}; it has to be 1 or more."
@@ -81,7 +82,7 @@ def _plan_rows(arguments: Any, settings: GateSettings) -> int:  # noqa: ANN401  
     return 0
 
 
-def _judge_files(arguments: Any, settings: GateSettings) -> int:  # noqa: ANN401  # argparse's
+def _judge_files(arguments: argparse.Namespace, settings: GateSettings) -> int:
     """Judge the files that are named, without git, nox or a store."""
     with _extra():
         from headworks._gate.compare import gate
@@ -98,7 +99,7 @@ def _judge_files(arguments: Any, settings: GateSettings) -> int:  # noqa: ANN401
     return _write(result, arguments.format)
 
 
-def _judge_work_tree(arguments: Any, settings: GateSettings) -> int:  # noqa: ANN401  # argparse's
+def _judge_work_tree(arguments: argparse.Namespace, settings: GateSettings) -> int:
     """Judge the predictions of the work tree by those of its base."""
     with _extra():
         from headworks._gate.repository import gate_repository
@@ -128,7 +129,7 @@ class _Way:
 
     words: str
     options: tuple[str, ...]
-    run: Callable[[Any, GateSettings], int]
+    run: Callable[[argparse.Namespace, GateSettings], int]
 
 
 _MEASUREMENTS = ("candidate_measurements", "base_measurements")
@@ -143,7 +144,7 @@ _WORK_TREE = _Way(
 _WAYS = (_FILES, _MEASURED, _PLAN, _WORK_TREE)
 
 
-def _way(arguments: Any) -> _Way:  # noqa: ANN401  # argparse's
+def _way(arguments: argparse.Namespace) -> _Way:
     """Return the way in which the gate is asked; refuse an option that it would ignore."""
     asked = ((_PLAN, arguments.plan), (_FILES, arguments.candidate), (_MEASURED, arguments.candidate_measurements))
     way = next((it for it, given in asked if given), _WORK_TREE)
@@ -165,7 +166,7 @@ def _settings(config: str | None, *, is_project: bool) -> GateSettings:
     return read_settings(_CONFIG)
 
 
-def _conditions(arguments: Any, settings: GateSettings) -> tuple[NamedCondition, ...]:  # noqa: ANN401  # argparse's
+def _conditions(arguments: argparse.Namespace, settings: GateSettings) -> tuple[NamedCondition, ...]:
     return named_conditions(arguments.condition) if arguments.condition else settings.conditions
 
 

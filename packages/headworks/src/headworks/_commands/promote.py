@@ -10,7 +10,7 @@ import getpass
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headworks._digest.digest import Digester
 from headworks._gate.outcomes import terms
@@ -25,6 +25,7 @@ from headworks._tree.git import Repository
 from headworks.errors import CannotDecideError, ConfigurationError, UsageError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
     from headworks._promote.evidence import Evidence
@@ -34,13 +35,13 @@ __all__ = ["add_arguments", "now", "run", "who"]
 _LACKING = {"missing": "has not run", "outdated": "was judged by other conditions than the table has now"}
 
 
-def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("model", metavar="MODEL", help="its file, or alias:NAME for the one that an alias points to")
     parser.add_argument("--to", required=True, metavar="ALIAS", help="an alias of the table, as in production")
 
 
-def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+def run(arguments: argparse.Namespace) -> int:
     """Promote and say so."""
     settings, alias = project_settings(), arguments.to
     if alias not in settings.promote:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headworks._lines import say, text_of
 from headworks._promote.alias import aliases, current, is_held, moves
@@ -12,18 +12,20 @@ from headworks._store.store import Store
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
+    import argparse
+
     from headworks._promote.alias import Move
 
 __all__ = ["add_arguments", "run"]
 
 
-def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("--path", metavar="ALIAS", help="only the file of the model that an alias points to")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
 
 
-def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+def run(arguments: argparse.Namespace) -> int:
     """List them, the latest last."""
     store = Store.default()
     if arguments.path is not None:

@@ -6,19 +6,22 @@ It judges nothing, runs no session, and names the facts that are missing. Its fi
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING
 
 from headworks._lines import say, text_of
 from headworks._output_file import write_output
 from headworks._report.as_markdown import as_markdown
 from headworks.errors import UsageError
 
+if TYPE_CHECKING:
+    import argparse
+
 __all__ = ["add_arguments", "run"]
 
 _FOLDER = os.path.join("artifacts", "report")
 
 
-def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("--output", default=_FOLDER, metavar="DIR", help="where report.md and report.html are written")
     parser.add_argument("--base", metavar="REF", help="compare with where HEAD parted from this revision")
@@ -26,7 +29,7 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
     parser.add_argument("--data-diff", default="", metavar="FILE", help="the JSON of a comparison of two datasets")
 
 
-def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+def run(arguments: argparse.Namespace) -> int:
     """Write the page and return the exit code, which is 0 whatever the outcome."""
     try:
         from headworks._report.as_html import as_html

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headworks._digest.digest import Digester
 from headworks._lines import as_complained, as_said, complain, say
@@ -24,6 +24,7 @@ from headworks._store.store import Store
 from headworks.errors import Exit, UsageError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping
 
     from headworks._plan.plan import Plan
@@ -34,7 +35,7 @@ __all__ = ["add_arguments", "run"]
 accepts_extra_args = True  # arguments after `--`
 
 
-def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what can be asked for."""
     parser.add_argument("sessions", nargs="*", default=[], metavar="SESSION", help="sessions as nox takes them")
     parser.add_argument("--base", metavar="REF", help="the revision that the reasons compare with")
@@ -47,7 +48,7 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
     parser.add_argument("--write-remote", action="store_true", help="record there too; for trusted runs only")
 
 
-def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+def run(arguments: argparse.Namespace) -> int:
     """Run and return the exit code."""
     begin = time.monotonic()
     _check(arguments)
@@ -86,7 +87,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     return Exit.INTERRUPTED if is_ended else exit_code(outcomes.values(), is_ci=_is_ci())
 
 
-def _state(arguments: Any, planned: Plan) -> State | None:  # noqa: ANN401  # argparse's, or what stands in for it
+def _state(arguments: argparse.Namespace, planned: Plan) -> State | None:
     """Return what the outcomes will be about, or None where nobody asked for a file of them."""
     if arguments.outcomes is None:
         return None
@@ -94,7 +95,7 @@ def _state(arguments: Any, planned: Plan) -> State | None:  # noqa: ANN401  # ar
 
 
 def _write_outcomes(
-    arguments: Any,  # noqa: ANN401  # argparse's, or what stands in for it
+    arguments: argparse.Namespace,
     outcomes: list[Outcome],
     state: State,
     asked: frozenset[str],
@@ -112,7 +113,7 @@ def _warn(store: Store, told: list[str]) -> None:
             complain(problem)
 
 
-def _settings(arguments: Any) -> Settings:  # noqa: ANN401  # argparse's, or what stands in for it
+def _settings(arguments: argparse.Namespace) -> Settings:
     """Return what the person who runs wants."""
     return Settings(
         jobs=arguments.jobs or _processors(),
@@ -136,7 +137,7 @@ def _is_ci() -> bool:
     return os.environ.get("CI", "").lower() not in {"", "0", "false"}
 
 
-def _check(arguments: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+def _check(arguments: argparse.Namespace) -> None:
     """Refuse numbers that make no sense."""
     if arguments.jobs is not None and arguments.jobs < 1:
         message = f"--jobs is {arguments.jobs}; it has to be 1 or more."

@@ -16,6 +16,7 @@ from headworks._store.store import Store
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     from headworks._store.verdict import Verdict
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 
-def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what can be done to the store."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     ls = actions.add_parser("ls", help="list verdicts")
@@ -44,9 +45,9 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
     forget.add_argument("sessions", nargs="+", metavar="SESSION", help="names as nox shows them")
 
 
-def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+def run(arguments: argparse.Namespace) -> int:
     """Do it and return the exit code."""
-    actions: dict[str, Callable[[Store, Any], str]] = {
+    actions: dict[str, Callable[[Store, argparse.Namespace], str]] = {
         "ls": _ls,
         "gc": _gc,
         "export": _export,
@@ -61,7 +62,7 @@ def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in
     return 0
 
 
-def _ls(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
+def _ls(store: Store, arguments: argparse.Namespace) -> str:
     """Return a table of verdicts."""
     verdicts = store.flaky() if arguments.flaky else store.ls()
     _check_names(store, arguments.sessions)
@@ -100,7 +101,7 @@ def _json(value: object) -> str:
     return json.dumps(value, indent=2)
 
 
-def _gc(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
+def _gc(store: Store, arguments: argparse.Namespace) -> str:
     """Clear the store and say what that did."""
     size = option_value(size_of, arguments.max_size, "--max-size", "write it as in 5GB or 300MB")
     age = option_value(age_of, arguments.max_age, "--max-age", "write it as in 30d or 12h")
@@ -114,12 +115,12 @@ def _gc(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
     )
 
 
-def _export(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
+def _export(store: Store, arguments: argparse.Namespace) -> str:
     """Write a bundle and say so."""
     return f"Wrote {count_text(store.export(arguments.file), 'verdict')} of {store.root} to {arguments.file}."
 
 
-def _import(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
+def _import(store: Store, arguments: argparse.Namespace) -> str:
     """Take in bundles and say what was new; one that is refused is a miss, which must not keep anybody from running."""
     from headworks._store.bundle import RefusedBundleError
 
@@ -136,7 +137,7 @@ def _import(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
     return f"Took {count_text(new, 'new verdict')} from {arguments.file} into {store.root}."
 
 
-def _forget(store: Store, arguments: Any) -> str:  # noqa: ANN401  # argparse's
+def _forget(store: Store, arguments: argparse.Namespace) -> str:
     """Forget verdicts and say how many."""
     _check_names(store, arguments.sessions)
     forgotten = count_text(store.forget(arguments.sessions), "verdict")

@@ -18,6 +18,7 @@ from headworks._run.outcome import FORM
 from headworks.errors import Exit, UsageError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
 
     from headworks._plan.verify import Proof
@@ -29,7 +30,7 @@ _LIMIT = 64 << 20  # bytes
 _SHOWN = 100  # lines of a kind
 
 
-def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what stands in for it
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what is read and written."""
     parser.add_argument(
         "outcomes", nargs="*", default=[], metavar="FILE", help="files, or folders, of `run --outcomes`"
@@ -41,7 +42,7 @@ def add_arguments(parser: Any) -> None:  # noqa: ANN401  # argparse's, or what s
     parser.add_argument("--summary", metavar="FILE", help="add what it tells to this file, as GITHUB_STEP_SUMMARY")
 
 
-def run(arguments: Any) -> int:  # noqa: ANN401  # argparse's, or what stands in for it
+def run(arguments: argparse.Namespace) -> int:
     """Count, tell, and return 0 only if nothing is left open."""
     from headworks._plan.as_json import FORM as PLAN_FORM
 
