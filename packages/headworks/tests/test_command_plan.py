@@ -122,7 +122,7 @@ def test_no_session_is_said(
 ) -> None:
     """An empty plan is no silent one."""
     monkeypatch.chdir(monorepo.root)
-    monkeypatch.setattr("headworks._plan.plan.select", lambda _sessions, _names: [])
+    monkeypatch.setattr("headworks._plan.plan._select", lambda _sessions, _names: [])
     assert shown(capsys, "plan") == "There is no session to plan.\n"
 
 

@@ -12,8 +12,7 @@ import pytest
 from headworks._quick.answers import are_settled
 from headworks._quick.memory import Memory
 from headworks._tree.git import Repository
-from headworks._tree.large_files import LARGE
-from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot
+from headworks._tree.snapshot import LARGE, CommitSnapshot, WorkTreeSnapshot
 from headworks.errors import CannotDecideError, UsageError
 
 if TYPE_CHECKING:

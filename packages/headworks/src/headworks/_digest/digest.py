@@ -5,24 +5,30 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Self
 
-from headworks._digest.parts import Components
-from headworks._digest.tree_memory import TreeMemory
-from headworks._hashes import digest_texts
-from headworks._machine.machine import Machine
+from headworks._digest.content import Content
+from headworks._digest.packages import Packages
+from headworks._digest.parent_files import ParentFiles
+from headworks._digest.scope import Scope
+from headworks._hashes import digest, digest_texts
+from headworks._machine.machine import UNSET, Machine
 from headworks._project.project import Project
+from headworks._project.session import Session
 from headworks._quick.memory import Memory
 from headworks._tree.git import Repository
 from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from headworks._project.session import Session
     from headworks._tree.snapshot import Snapshot
 
     Outputs = Mapping[str, Mapping[str, str]]
 
-__all__ = ["Digest", "Digester"]
+__all__ = ["Components", "Digest", "Digester"]
+
+_FORM = "3"  # changes whenever digests have to, because something counts that did not before
+_SHORT = 16  # hexadecimal digits of a component; they are for comparing, the digest itself is what is relied upon
+_TREE = "tree"
 
 
 class Digest:
@@ -46,6 +52,97 @@ class Digest:
         if not self._components:
             self._components = self._name()
         return self._components
+
+
+class Components:
+    """The parts of digests of one tree: a few hashes to compute them fast, and the same by name for people."""
+
+    def __init__(self, project: Project, machine: Machine) -> None:
+        """Take the tree and the machine."""
+        self._machine = machine
+        self._prefix = project.prefix
+        self._content = Content(project.listing, project.reader)
+        parent_files = ParentFiles(project, self._content)
+        self.scope = Scope(project, self._content, Packages(project, self._content, parent_files), parent_files)
+        self._variables: dict[tuple[str, ...], str] = {}
+
+    def core(self, session: Session) -> str:
+        """Return a hash over everything that a session's verdict can depend on, but what other sessions leave."""
+        if session.env not in self._variables:
+            self._variables[session.env] = repr(self._machine.variables(session.env))
+        machine = [self._machine.python(session.python), self._machine.platform, self._machine.nox.version]
+        return digest_texts([self.tree(session), *machine, self._variables[session.env]])
+
+    def tree(self, session: Session) -> str:
+        """Return a hash over the part of the core that comes from the tree, and not from this machine."""
+        return digest_texts([_FORM, self._identity(session), repr(session.env), *self.scope.hashes(session)])
+
+    def named(self, session: Session, needs: Mapping[str, str]) -> dict[str, str]:
+        """Return the same by name, with what the session needs, short enough to be kept with every verdict."""
+        found = {
+            "session": digest_texts([self._identity(session)])[:_SHORT],
+            "python": self._machine.python(session.python),
+            "platform": self._machine.platform,
+            "nox": self._machine.nox.version,
+        }
+        # Records are for everybody to read, so they do not even hold the hash of a variable, which may be a password.
+        variables = self._machine.variables(session.env)
+        found |= {f"env: {name}": value if value == UNSET else "set" for name, value in variables.items()}
+        found |= {name: value[:_SHORT] for name, value in self.scope.named(session).items()}
+        return found | {name: value[:_SHORT] for name, value in needs.items()}
+
+    def _identity(self, session: Session) -> str:
+        """Return what tells a session from all others, what it leaves behind, and whether it may skip all."""
+        # What passed while nothing was required of it has not passed what is required now.
+        required = ("required",) if session.required else ()
+        # Two projects of one repository may have sessions of the same name that depend on the same files: all of them.
+        place = (self._prefix, session.name, session.python)
+        return repr((*place, sorted(session.parameters.items()), session.outputs, *required))
+
+
+class TreeMemory:
+    """All sessions of a tree with the cores of their digests, remembered as a whole.
+
+    Both are functions of the tree and of the machine. Where neither changed since a plan found them, the next one reads
+    no file of the tree, however large that is. Which facts about the machine count is known only with the sessions, so
+    these stand beside them, and are compared before anything is believed.
+    """
+
+    def __init__(self, snapshot: Snapshot, machine: Machine, memory: Memory) -> None:
+        """Take the tree, and the machine that its sessions are to run on."""
+        self._machine = machine
+        self._memory = memory
+        environ = repr(sorted(machine.environment(()).items()))
+        self._key = digest(os.fsencode(snapshot.repository.prefix), environ.encode(), snapshot.listing.raw)
+
+    def recall(self) -> tuple[list[Session], dict[str, str]] | None:
+        """Return the sessions and the cores by their names, or None where they are unknown or may be others."""
+        remembered = self._memory.get(_TREE, self._key)
+        if remembered is None:
+            return None
+        (pythons, variables), facts, rows, cores = remembered
+        if facts != self._facts(pythons, variables):
+            return None
+        return [Session(**row) for row in rows], cores
+
+    def keep(self, sessions: Collection[Session], variables: Iterable[str], cores: dict[str, str]) -> None:
+        """Remember what was found.
+
+        Args:
+            sessions: all sessions.
+            variables: the environment variables that the noxfile was loaded with.
+            cores: the cores that are known, by the names of their sessions.
+        """
+        rows = [vars(session) for session in sessions]
+        pythons = sorted({session.python for session in sessions})
+        names = sorted({*variables, *(name for session in sessions for name in session.env)})
+        self._memory.put(_TREE, self._key, ((pythons, names), self._facts(pythons, names), rows, cores))
+
+    def _facts(self, pythons: list[str], variables: list[str]) -> list[str]:
+        """Return all that sessions and cores owe to the machine."""
+        machine, nox = self._machine, self._machine.nox
+        found = [machine.platform, nox.path, nox.version, nox.python, *map(machine.python, pythons)]
+        return [*found, *(f"{name}={value}" for name, value in machine.variables(variables).items())]
 
 
 class Digester:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from headworks._digest.digest import Digester
+from headworks._nearest import suggestion
 from headworks._plan.reasons import Reasons
-from headworks._plan.selection import select
 from headworks._project.needs import in_order
 from headworks._store.store import Store
 from headworks._store.verdict import flaky_reason
 from headworks._tree.merge_base import reachable_base
-from headworks.errors import HeadworksError
+from headworks.errors import HeadworksError, UsageError
 
 if TYPE_CHECKING:
     import os
@@ -129,7 +129,7 @@ def plan(
 def plan_of(digester: Digester, base: str | None, store: Verdicts, sessions: Iterable[str]) -> Plan:
     """Return the plan for a work tree that was read before; see `plan`."""
     repository = digester.snapshot.repository
-    chosen = select(digester.sessions(), sessions)
+    chosen = _select(digester.sessions(), sessions)
     states = _States(digester, store)
     states.decide(chosen)
     digester.remember()
@@ -145,6 +145,38 @@ def plan_of(digester: Digester, base: str | None, store: Verdicts, sessions: Ite
             lost = f"the base {found.name} cannot be read: {error}"
     lost = f"Nothing says why sessions run: {lost}" if lost else ""
     return Plan(root=repository.root, sessions=states.planned(None), base=None, digester=digester, lost=lost)
+
+
+def _select(sessions: list[Session], names: Iterable[str]) -> list[Session]:
+    """Return the sessions that names mean, with all that these need.
+
+    Args:
+        sessions: all sessions.
+        names: instances, as in `tests-3.13(data)`; functions, as in `tests`, for all their instances; functions with a
+            Python, as in `tests-3.13`. Without any, those that are planned when nothing is asked for.
+
+    Raises:
+        UsageError: there is no such session.
+    """
+    catalog = {session.name: session for session in sessions}
+    wanted = [session.name for session in sessions if session.is_planned]
+    given = list(names)
+    if given:
+        known: dict[str, list[str]] = {}
+        for session in sessions:
+            for name in session.selectors:
+                known.setdefault(name, []).append(session.name)
+        for name in given:
+            if name not in known:
+                message = f"There is no session {name!r}.{suggestion(name, known)} `nox --list` shows all of them."
+                raise UsageError(message)
+        wanted = [it for name in given for it in known[name]]
+    chosen = dict.fromkeys(wanted)
+    for name in wanted:  # grows while it is read
+        new = [it for it in catalog[name].needs if it not in chosen]
+        wanted += new
+        chosen |= dict.fromkeys(new)
+    return [session for session in sessions if session.name in chosen]
 
 
 class _States:

@@ -14,19 +14,21 @@ import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self
 
-from headworks._quick.answers import handed_look, note_file
+from headworks._quick.answers import are_settled, handed_look, note_file
 from headworks._quick.git import LOOK
+from headworks._quick.memory import Memory
 from headworks._tree.git import Repository, blob_id
-from headworks._tree.large_files import LARGE, large_hashes
 from headworks._tree.links import follow, resolve
 from headworks._tree.listing import EXECUTABLE, FILE, LINK, SUBMODULE, Listing, record
 from headworks.errors import CannotDecideError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["CommitSnapshot", "Snapshot", "WorkTreeSnapshot"]
+__all__ = ["LARGE", "CommitSnapshot", "Snapshot", "WorkTreeSnapshot"]
 
+LARGE = 4 << 20  # bytes; git hashes that many in about 20 ms
+_LARGE_FILES = "large"
 _ATTEMPTS = 5
 _SECOND = 1_000_000_000  # nanoseconds
 _SIZE = 2  # the place of a file's size in its stamp
@@ -219,7 +221,7 @@ class WorkTreeSnapshot(Snapshot):
         hashes: dict[bytes, bytes] = {}
         if stamps:
             large = {path: stamp for path, stamp in stamps.items() if stamp[_SIZE] >= LARGE}
-            hashes = large_hashes(self.repository, large, self._began) if large else {}
+            hashes = _large_hashes(self.repository, large, self._began) if large else {}
         hashes |= self.repository.hashes([path for path in contents if path not in hashes])
         return records | {path: record(mode, hashes[path], path) for path, mode in contents.items()}
 
@@ -288,3 +290,27 @@ def _times(name: bytes) -> tuple[int, ...]:
     except (FileNotFoundError, NotADirectoryError):
         return ()
     return found.st_mtime_ns, found.st_ctime_ns
+
+
+def _large_hashes(repository: Repository, stamps: Mapping[bytes, tuple[int, ...]], now: int) -> dict[bytes, bytes]:
+    """Return the object ids of large untracked files, remembered by their stamps, so that not every plan reads them.
+
+    Git's index does that for files that git tracks. These count byte by byte, without the filters that git would send
+    them through.
+
+    Args:
+        repository: where the files are.
+        stamps: for each what changes whenever it is written to, its times first.
+        now: a time before the stamps were taken, in nanoseconds since the epoch.
+
+    Raises:
+        UsageError: a file cannot be read, or vanished meanwhile.
+    """
+    memory = Memory(os.path.join(repository.git_folder(), "headworks"))
+    known: dict[bytes, tuple[object, bytes]] = memory.get(_LARGE_FILES, "") or {}
+    found = {path: known[path][1] for path, stamp in stamps.items() if known.get(path, ("",))[0] == stamp}
+    if found.keys() != stamps.keys():
+        found |= repository.hashes(stamps.keys() - found.keys(), "--no-filters")
+        kept = {path: (stamp, found[path]) for path, stamp in stamps.items() if are_settled(stamp[:2], now)}
+        memory.put(_LARGE_FILES, "", kept)
+    return found
