@@ -149,7 +149,10 @@ class Attempt:
         code = self.process.poll() or 0
         self.note()
         reported = self._results()
-        tasks, logs = [*self.tasks, *joined], [*self._logs, *(self._shared.logs / log_name(it.name) for it in joined)]
+        tasks, logs = (
+            [*self.tasks, *joined],
+            [*self._logs, *(self._shared.logs / log_name(task.name) for task in joined)],
+        )
         if len(tasks) > 1:
             split_log(self._logs[0], dict(zip((task.name for task in tasks), logs, strict=True)))
         bad = [name for name in others if reported[name].word in _BAD]

@@ -227,7 +227,9 @@ class Claims:
         """Return a session and all that it waits for, directly or not."""
         reached = [session]
         for name in reached:  # grows while it is read
-            reached += {it for callers, awaited in waits if name in callers for it in awaited}.difference(reached)
+            reached += {session for callers, sessions in waits if name in callers for session in sessions}.difference(
+                reached
+            )
         return set(reached)
 
 

@@ -67,10 +67,10 @@ def log_end(path: str, most: int) -> tuple[list[str], bool]:
     """
     text, start = log_tail(path)
     # A progress bar writes over its own line; only its last state counts.
-    lines = [it.rstrip("\r").rpartition("\r")[2] for it in text.rstrip().split("\n")]
+    lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.rstrip().split("\n")]
     shown = [
-        f"{it[:_LETTERS]} [and {more:,} more characters]" if (more := len(it) - _LETTERS) > 0 else it
-        for it in lines[-most:]
+        f"{line[:_LETTERS]} [and {more:,} more characters]" if (more := len(line) - _LETTERS) > 0 else line
+        for line in lines[-most:]
     ]
     if start and len(lines) <= most:
         shown[0] = f"[...] {lines[0][-_LETTERS:]}"  # nobody knows where this line begins

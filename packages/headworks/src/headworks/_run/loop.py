@@ -171,9 +171,9 @@ class Runner:
     def _room(self) -> int:
         """Return how many more processes may run; a failed one counts until its sessions have an outcome."""
         next_one = self._queue.first
-        if self._running and any(it.planned.session.is_exclusive for it in (next_one, *self._running[0].tasks)):
+        if self._running and any(task.planned.session.is_exclusive for task in (next_one, *self._running[0].tasks)):
             return 0
-        return self._shared.settings.jobs - sum(it.process.poll() != 0 for it in self._running)
+        return self._shared.settings.jobs - sum(attempt.process.poll() != 0 for attempt in self._running)
 
     def _is_free(self, task: Task) -> bool:
         """Whether a session runs in no other run, and no verdict of that one covers it now."""
@@ -209,9 +209,9 @@ class Runner:
     def _wait(self) -> None:
         """Wait until a process ends, start others in its place, then take its results."""
         while self._running or self._waiting:
-            ended = [it for it in self._running if it.process.poll() is not None]
+            ended = [attempt for attempt in self._running if attempt.process.poll() is not None]
             if ended:
-                if not any(it.process.poll() for it in ended):  # after a failure, nothing may be started
+                if not any(attempt.process.poll() for attempt in ended):  # after a failure, nothing may be started
                     self._fill()
                 for attempt in ended:
                     self._settle(attempt)
@@ -260,11 +260,13 @@ class Runner:
         if now < self._shown + _REFRESH:
             return
         self._shown = now
-        rows = [(it.tasks[0].name, it.process.started, it.tasks[0].planned.seconds) for it in self._running]
         loads = {name: load for name, load in self._loads.items() if name not in self.outcomes}
+        rows = []
         for attempt in self._running:
-            loads[attempt.tasks[0].name] = max(loads[attempt.tasks[0].name] - (now - attempt.process.started), 0.0)
-        is_known = any(it.seconds for it in self._planned.values())
+            task, started = attempt.tasks[0], attempt.process.started
+            rows.append((task.name, started, task.planned.seconds))
+            loads[task.name] = max(loads[task.name] - (now - started), 0.0)
+        is_known = any(planned.seconds for planned in self._planned.values())
         left = time_left(self._needs, loads, self._shared.settings.jobs) if is_known else None
         self._shared.display.tick(rows, len(self._planned) - len(self.outcomes) - len(rows), left)
 

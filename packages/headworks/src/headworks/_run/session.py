@@ -36,11 +36,11 @@ def covered(planned: Plan, asked: frozenset[str]) -> dict[str, Outcome] | None:
     outcomes: dict[str, Outcome] = {}
     hashes = OutputHashes(planned.root)
     try:
-        for it in planned.sessions:
-            name, verdict = it.session.name, it.verdict
+        for row in planned.sessions:
+            name, verdict = row.session.name, row.verdict
             if verdict is None:
                 return None
-            if name in asked and not all(hashes.is_in_place(*row) for row in verdict.outputs.items()):
+            if name in asked and not all(hashes.is_in_place(*output) for output in verdict.outputs.items()):
                 return None
             outcomes[name] = Outcome(
                 session=name, status="cached", saved=verdict.seconds, verdict=verdict, outputs=verdict.outputs

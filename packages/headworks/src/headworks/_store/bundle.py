@@ -119,10 +119,13 @@ def import_(path: str | Path, records: Records, blobs: Blobs, index: Index) -> i
             imported = list(_take(archive, batch, path, noted))
         except (tarfile.TarError, ValueError, OverflowError, MemoryError, EOFError, RecursionError) as error:
             raise _refused(path, f"it is not a tar archive, or one cut short ({error})") from error
-    for verdict in (record.verdict for record in imported):
+    new = []
+    for record in imported:
+        verdict = record.verdict
         if verdict.passed and not _is_whole(verdict, blobs):
             raise _refused(path, f"it lacks outputs of {verdict.session}")
-    new = [it for it in imported if records.read(it.verdict.digest, passed=it.verdict.passed) is None]
+        if records.read(verdict.digest, passed=verdict.passed) is None:
+            new.append(record)
     for record in sorted(new, key=lambda record: record.verdict.passed):
         records.write(record)
     index.add(record for record in new if record.verdict.passed)

@@ -140,7 +140,8 @@ def _needed(digest: str, records: Records, blobs: Blobs, held: dict[str, int]) -
             raise StoreError(message)
         return None
     try:
-        return {it: blobs.path(it).stat().st_size for it in contents(record.verdict, blobs) - held.keys()}
+        needed = contents(record.verdict, blobs) - held.keys()
+        return {content: blobs.path(content).stat().st_size for content in needed}
     except FileNotFoundError:
         return None
 

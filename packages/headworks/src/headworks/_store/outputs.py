@@ -260,7 +260,7 @@ class Outputs(OutputHashes):
 
     def _base(self, place: Path) -> Path:
         """Return the parent of a staging folder: in git's folder, or near an output on another file system."""
-        near = next(it for it in place.parents if it.is_dir())
+        near = next(parent for parent in place.parents if parent.is_dir())
         if self._private is not None:
             with contextlib.suppress(OSError):
                 (self._private / "tmp").mkdir(parents=True, exist_ok=True)

@@ -87,16 +87,16 @@ class Remote:
         keys = {f"{self._base}/{name}": key for key, name in names.items()}
         # Asynchronous file systems are asked for all files at once, others for one file a call.
         calls = [list(keys)] if getattr(self._files, "async_impl", False) else [[path] for path in keys]
-        found: dict[str, bytes] = {}
+        content: dict[str, bytes] = {}
         for paths in calls:
             try:
                 read = self._cat(paths)
             except Exception as error:  # noqa: BLE001  # each kind of file system has errors of its own
                 self._note(error)
                 return {}
-            found |= {keys[path]: data for path, data in read.items() if isinstance(data, bytes)}
+            content |= {keys[path]: data for path, data in read.items() if isinstance(data, bytes)}
             self._note_first(data for data in read.values() if isinstance(data, Exception))
-        return found
+        return content
 
     def _cat(self, paths: list[str]) -> dict[str, Any]:
         """Return for each path its content or its error."""
@@ -104,7 +104,7 @@ class Remote:
 
     def _note_first(self, errors: Iterable[Exception]) -> None:
         """Remember the first error that is not about a missing file."""
-        error = next((it for it in errors if not isinstance(it, FileNotFoundError)), None)
+        error = next((error for error in errors if not isinstance(error, FileNotFoundError)), None)
         if error is not None:
             self._note(error)
 
@@ -119,9 +119,9 @@ class Remote:
         except Exception as error:  # noqa: BLE001  # each kind of file system has errors of its own
             self._note(error)
             return None
-        names = {it.rstrip("/").rpartition("/")[2] for it in listed}
-        found = self._read({it: f"{name}/{it}" for it in names})
-        return None if self.problems else found
+        files = {path.rstrip("/").rpartition("/")[2] for path in listed}
+        read = self._read({file: f"{name}/{file}" for file in files})
+        return None if self.problems else read
 
     def write(self, name: str, data: bytes, *, what: str) -> None:
         """Write a file, for a run that may write.

@@ -71,7 +71,7 @@ def files_of(place: Path) -> set[Path]:
     return {
         Path(folder, name).relative_to(place)
         for folder, folders, files in os.walk(place)
-        for name in (*files, *(it for it in folders if os.path.islink(os.path.join(folder, it))))
+        for name in (*files, *(link for link in folders if os.path.islink(os.path.join(folder, link))))
     }
 
 
@@ -85,7 +85,7 @@ def _make_writable(place: Path) -> None:
     folders = [place]
     for folder in folders:  # grows while it is read
         _unlock(folder)
-        folders += [it for it in folder.iterdir() if _is_folder(it)]
+        folders += [inner for inner in folder.iterdir() if _is_folder(inner)]
 
 
 def _unlock(folder: Path) -> None:

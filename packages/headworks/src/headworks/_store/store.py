@@ -241,7 +241,7 @@ class Store:
 
     def is_flaky(self, digest: str) -> bool:
         """Whether a digest has both passed and failed."""
-        paths = [self._records.path(digest, passed=it) for it in (True, False)]
+        paths = [self._records.path(digest, passed=passed) for passed in (True, False)]
         for path in paths:
             note_file(path, follow=False)
         return all(map(os.path.lexists, paths))

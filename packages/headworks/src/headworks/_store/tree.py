@@ -77,11 +77,11 @@ def _target(top: Path, name: str) -> str:
         return target
     folder, last = os.path.split(os.path.join(path.parent, target).rstrip("/"))
     led = os.path.realpath(os.path.join(folder, last)) if last == ".." else os.path.join(os.path.realpath(folder), last)
-    found = os.path.relpath(led, os.path.realpath(path.parent)).replace(os.sep, "/")
-    if not _stays_within(name, found):
+    relative = os.path.relpath(led, os.path.realpath(path.parent)).replace(os.sep, "/")
+    if not _stays_within(name, relative):
         kind = "an absolute link" if os.path.isabs(target) else "a link"
         raise StoreError(_refusal(path, f"is {kind} to {target}, which is not within the output"))
-    return found
+    return relative
 
 
 def _stays_within(name: str, target: str) -> bool:
