@@ -107,7 +107,6 @@ class Live(Display):
         self._stream.flush()
 
     def _erase(self) -> None:
-        """Remove the line that changes."""
         if self._is_shown:
             self._stream.write("\r\x1b[2K")
             self._is_shown = False

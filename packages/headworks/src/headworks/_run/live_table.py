@@ -56,7 +56,6 @@ def _style(text: str) -> str:
 
 
 def _table(running: Sequence[Row], waiting: int, left: float | None) -> Table:
-    """Return the table of what runs."""
     now = time.monotonic()
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, since, expected in running:

@@ -197,7 +197,6 @@ class Runner:
         return not lost
 
     def _start(self, tasks: list[Task]) -> None:
-        """Start sessions in one process."""
         for task in tasks:
             self._shared.display.started(task.name, task.planned.seconds)
         try:

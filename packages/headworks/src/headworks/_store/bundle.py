@@ -181,7 +181,6 @@ def _take(
 
 
 def _is_whole(verdict: Verdict, blobs: Blobs) -> bool:
-    """Whether all outputs of a verdict are in the store."""
     try:
         return all(blobs.path(content).is_file() for content in contents(verdict, blobs))
     except FileNotFoundError:
@@ -189,6 +188,5 @@ def _is_whole(verdict: Verdict, blobs: Blobs) -> bool:
 
 
 def _refused(path: str | Path, reason: str) -> RefusedBundleError:
-    """Return the error for a refused bundle."""
     message = f"The bundle {path} was refused: {reason}. Nothing was taken from it; export it again, by this version."
     return RefusedBundleError(message)

@@ -159,7 +159,6 @@ def _remove_blobs(root: Path, held: set[str], before: float) -> Iterator[int]:
 
 
 def _remove_unfinished(folder: Path, before: float) -> None:
-    """Remove the unfinished files of a store that are older than a time."""
     for path in folder.glob("*"):
         with contextlib.suppress(FileNotFoundError):
             if is_unfinished(path) and path.is_file() and path.stat().st_mtime < before:

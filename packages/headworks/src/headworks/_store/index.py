@@ -164,7 +164,6 @@ class _Components(Mapping[str, str]):
 
 
 def _line(record: Record) -> bytes:
-    """Return the line of a record."""
     verdict = record.verdict
     texts = [verdict.digest, record.place, verdict.session, repr(float(verdict.seconds))]
     texts += [verdict.finished, verdict.commit, verdict.platform]

@@ -42,7 +42,6 @@ class Journal:
         return [read_entry(read(self._path(number), ENTRY_LIMIT) or b"") for number in range(1, last + 1)]
 
     def _path(self, number: int) -> str:
-        """Return where an entry lies."""
         return os.path.join(self.folder, f"{number:0{_DIGITS}}")
 
     def note(self, entry: Entry) -> None:

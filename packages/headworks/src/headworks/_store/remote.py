@@ -103,7 +103,6 @@ class Remote:
         return self._ask(lambda files: files.cat(paths, on_error="return"))
 
     def _note_first(self, errors: Iterable[Exception]) -> None:
-        """Remember the first error that is not about a missing file."""
         error = next((error for error in errors if not isinstance(error, FileNotFoundError)), None)
         if error is not None:
             self._note(error)

@@ -65,7 +65,6 @@ def _rows(top: Path, name: str, take: Callable[[Path], str]) -> Iterator[Row]:
 
 
 def _refusal(path: Path, reason: str) -> str:
-    """Return the message about an output that cannot be kept."""
     return f"The output {path} {reason}, so it cannot be kept. Write plain files there, or leave it out of `outputs`."
 
 
