@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     class Command(Protocol):
-        """What the module of a command holds."""
+        """The module of a command."""
 
         add_arguments: Callable[[argparse.ArgumentParser], None]
         run: Callable[[argparse.Namespace], int]
@@ -56,7 +56,7 @@ def _command(name: str) -> Command:
 
 
 def _unknown(name: str) -> UsageError:
-    """Return the error for a command that there is not."""
+    """Return the error for an unknown command."""
     message = f"There is no command {name!r}.{suggestion(name, _names())} See `headworks --help`."
     return UsageError(message)
 
@@ -96,7 +96,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _run(arguments: list[str]) -> int:
-    """Run what the arguments ask for and return its exit code."""
+    """Run the command of a command line and return its exit code."""
     name, *rest = arguments or ["--help"]
     if name in {"-h", "--help"}:
         say(_overview())
@@ -152,7 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _discard_output() -> None:
-    """Have nothing more written where it cannot be, which the interpreter would try once more as it ends."""
+    """Drop output that cannot be written, which the interpreter would try again as it ends."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -5,7 +5,7 @@ HeadworksError
 ├── ConfigurationError      2  a file of the repository says something wrong (also a ValueError)
 ├── StoreError              2  the store cannot be read or written (also an OSError)
 ├── SessionFailedError      1  a session ended with a failure
-└── CannotDecideError       3  what was found is not enough to decide; never a pass
+└── CannotDecideError       3  there is not enough to decide; never a pass
 
 A message says what happened, where, and what to do next.
 """
@@ -41,7 +41,7 @@ class Exit(IntEnum):
     BROKEN_PIPE = 141, "nobody reads what it writes"  # 128 and the number of SIGPIPE
 
     def __new__(cls, code: int, meaning: str) -> Self:
-        """Make a member of its code and what that says."""
+        """Make a member of its code and meaning."""
         member = int.__new__(cls, code)
         member._value_ = code
         member.meaning = meaning
@@ -59,7 +59,7 @@ class UsageError(HeadworksError):
 
 
 class ConfigurationError(HeadworksError, ValueError):
-    """A file of the repository, or what nox makes of it, says something that cannot be right."""
+    """A file of the repository, or the answer of nox, says something that cannot be right."""
 
 
 class StoreError(HeadworksError, OSError):
@@ -73,6 +73,6 @@ class SessionFailedError(HeadworksError):
 
 
 class CannotDecideError(HeadworksError):
-    """What was found is not enough to decide, which is never a pass."""
+    """There is not enough to decide, which is never a pass."""
 
     exit_code = Exit.UNDECIDED

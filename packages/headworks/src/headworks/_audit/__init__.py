@@ -1,1 +1,1 @@
-"""Audits: what a session reads, beside what its digest covers."""
+"""Audits: the files that a session reads, compared with those in its digest."""

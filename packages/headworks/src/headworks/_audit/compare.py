@@ -1,4 +1,4 @@
-"""Compares what a session read with what its digest covers."""
+"""Compares the files that a session read with those in its digest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CACHES = {".git", ".hypothesis", ".nox", "__pycache__"}  # those that have no s
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What an audit found; all paths are relative to the top of the repository.
+    """The findings of an audit; all paths are relative to the top of the repository.
 
     Attributes:
         read: Files of the repository that the session read.

@@ -57,7 +57,7 @@ class StraceWatch:
         return {os.fsdecode(path) for path in self._paths()}
 
     def _paths(self) -> Iterator[bytes]:
-        """Yield them from what strace wrote."""
+        """Yield them from the output of strace."""
         begun: dict[bytes, bytes] = {}
         for line in (read(str(self._notes), _LIMIT) or b"").split(b"\n"):
             if found := _UNFINISHED.fullmatch(line):

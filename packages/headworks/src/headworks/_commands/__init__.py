@@ -1,1 +1,1 @@
-"""The commands of the command line, a module each; what a module's docstring says first is its help."""
+"""The commands of the command line, a module each, whose docstring is its help."""

@@ -41,7 +41,7 @@ _SHOWN = 20  # files of advice
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what can be asked for."""
+    """Declare the arguments of the command."""
     parser.add_argument("sessions", nargs="*", default=[], metavar="SESSION", help="one session, as nox shows it")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
 
@@ -77,7 +77,7 @@ def _one(planned: Plan, names: list[str]) -> str:
 
 
 def _watched(planned: Plan, name: str, store: Store, watch: Watch) -> tuple[dict[str, Outcome], bool]:
-    """Run a session watched, and before it, unwatched, what it needs."""
+    """Run a session watched, after the sessions that it needs."""
     settings = Settings(force=True, watch=watch)
     return run_plan(planned, lambda: planned, frozenset({name}), store, settings, Display(sys.stderr))
 
@@ -91,7 +91,7 @@ def _unfinished(outcomes: dict[str, Outcome], name: str, *, is_ended: bool) -> i
 
 
 def _findings(planned: Plan, name: str, watch: Watch, since: float) -> Findings:
-    """Compare what the session read with what its digest covers."""
+    """Compare the files that the session read with those in its digest."""
     digester = planned.digester
     sessions = {it.session.name: it.session for it in planned.sessions}
     session = sessions[name]

@@ -31,7 +31,7 @@ _TAGS = (
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Declare which sessions are meant, and what they are compared with."""
+    """Declare the sessions and the base."""
     parser.add_argument(
         "sessions",
         nargs="*",
@@ -61,7 +61,7 @@ def _jobs(text: str) -> int:
     """Return a number of jobs.
 
     Raises:
-        ValueError: it is none.
+        ValueError: It is not a number of jobs.
     """
     number = int(text)
     if not 1 <= number <= _MAX_JOBS:

@@ -36,7 +36,7 @@ accepts_extra_args = True  # arguments after `--`
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what can be asked for."""
+    """Declare the arguments of the command."""
     parser.add_argument("sessions", nargs="*", default=[], metavar="SESSION", help="sessions as nox takes them")
     parser.add_argument("--base", metavar="REF", help="the revision that the reasons compare with")
     parser.add_argument("--jobs", "-j", type=int, metavar="N", help="how many processes run at a time")
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _state(arguments: argparse.Namespace, planned: Plan) -> State | None:
-    """Return what the outcomes will be about, or None where nobody asked for a file of them."""
+    """Return the state that the file of outcomes describes, or None if nobody asked for that file."""
     if arguments.outcomes is None:
         return None
     return state_of(planned)
@@ -106,7 +106,7 @@ def _write_outcomes(
 
 
 def _warn(store: Store, told: list[str]) -> None:
-    """Say what went wrong with the store, each thing once."""
+    """Write each problem of the store once."""
     for problem in store.problems:
         if problem not in told:
             told.append(problem)
@@ -114,7 +114,7 @@ def _warn(store: Store, told: list[str]) -> None:
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    """Return what the person who runs wants."""
+    """Return the settings of the run."""
     return Settings(
         jobs=arguments.jobs or _processors(),
         force=arguments.force,
@@ -133,7 +133,7 @@ def _processors() -> int:
 
 
 def _is_ci() -> bool:
-    """Whether nobody watches, so that what must run and did not is an error."""
+    """Whether this runs in CI, where a required session that ran no test is an error."""
     return os.environ.get("CI", "").lower() not in {"", "0", "false"}
 
 

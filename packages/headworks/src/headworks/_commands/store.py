@@ -25,7 +25,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what can be done to the store."""
+    """Declare the actions on the store."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     ls = actions.add_parser("ls", help="list verdicts")
     ls.add_argument("sessions", nargs="*", metavar="SESSION", help="only those of these sessions")
@@ -102,7 +102,7 @@ def _json(value: object) -> str:
 
 
 def _gc(store: Store, arguments: argparse.Namespace) -> str:
-    """Clear the store and say what that did."""
+    """Clear the store and return the result in words."""
     size = option_value(size_of, arguments.max_size, "--max-size", "write it as in 5GB or 300MB")
     age = option_value(age_of, arguments.max_age, "--max-age", "write it as in 30d or 12h")
     cleared = store.gc(max_size=size, max_age=age)
@@ -121,7 +121,7 @@ def _export(store: Store, arguments: argparse.Namespace) -> str:
 
 
 def _import(store: Store, arguments: argparse.Namespace) -> str:
-    """Take in bundles and say what was new; one that is refused is a miss, which must not keep anybody from running."""
+    """Import bundles and return the number of new verdicts in words; a bundle that is refused is only a warning."""
     from headworks._store.bundle import RefusedBundleError
 
     bundles = [arguments.file]

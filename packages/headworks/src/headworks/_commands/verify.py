@@ -31,7 +31,7 @@ _SHOWN = 100  # lines of a kind
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what is read and written."""
+    """Declare the arguments of the command."""
     parser.add_argument(
         "outcomes", nargs="*", default=[], metavar="FILE", help="files, or folders, of `run --outcomes`"
     )
@@ -85,7 +85,7 @@ def _files(path: str) -> list[str]:
 
 
 def _read(path: str, form: int) -> dict[str, Any]:
-    """Return what a JSON file of a form holds."""
+    """Return the content of a JSON file in one form."""
     try:
         with open(path, "rb") as file:
             data = file.read(_LIMIT + 1)
@@ -109,7 +109,7 @@ def _some(lines: list[str]) -> list[str]:
 
 
 def _text(proofs: list[Proof], bad: list[str]) -> str:
-    """Return what was counted, and what is left open."""
+    """Return the counts, and the sessions that are not proven."""
     lines = []
     for system in dict.fromkeys(it.system for it in proofs):
         here = [it for it in proofs if it.system == system]

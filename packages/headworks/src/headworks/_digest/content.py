@@ -21,7 +21,7 @@ class Content:
     """Cuts slices out of a listing and hashes them; every slice is hashed once."""
 
     def __init__(self, listing: Listing, reader: TreeReader) -> None:
-        """Take the files, and what finds them by pattern."""
+        """Take the files, and their reader by patterns."""
         self._listing = listing
         self._reader = reader
         self._holes: dict[tuple[str, ...], list[Span]] = {}
@@ -35,7 +35,7 @@ class Content:
         return text
 
     def kept(self, spans: Iterable[Span], ignore: tuple[str, ...]) -> list[Span]:
-        """Return what of some slices is left without the files that some patterns name."""
+        """Return the slices without the files that some patterns match."""
         return cut(spans, self._ignored(ignore)) if ignore else [it for it in spans if it[0] < it[1]]
 
     def _ignored(self, ignore: tuple[str, ...]) -> list[Span]:
@@ -52,7 +52,7 @@ class Content:
 
 
 def cut(spans: Iterable[Span], holes: list[Span]) -> list[Span]:
-    """Return slices without what lies in some holes, which are in order."""
+    """Return slices without some holes, which are in order."""
     left: list[Span] = []
     for start, end in spans:
         position = start

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Components", "Digest", "Digester"]
 
 _FORM = "3"  # changes whenever digests have to, because something counts that did not before
-_SHORT = 16  # hexadecimal digits of a component; they are for comparing, the digest itself is what is relied upon
+_SHORT = 16  # hexadecimal digits of a component; they are for comparing, verdicts are found by the whole digest
 _TREE = "tree"
 
 
@@ -41,7 +41,7 @@ class Digest:
     __slots__ = ("_components", "_name", "value")
 
     def __init__(self, value: str, name: Callable[[], dict[str, str]]) -> None:
-        """Take the value, and what names its parts."""
+        """Take the value, and a function that returns its parts by name."""
         self.value = value
         self._name = name
         self._components: dict[str, str] = {}
@@ -67,7 +67,7 @@ class Components:
         self._variables: dict[tuple[str, ...], str] = {}
 
     def core(self, session: Session) -> str:
-        """Return a hash over everything that a session's verdict can depend on, but what other sessions leave."""
+        """Return a hash over everything that a session's verdict can depend on, except outputs of other sessions."""
         if session.env not in self._variables:
             self._variables[session.env] = repr(self._machine.variables(session.env))
         machine = [self._machine.python(session.python), self._machine.platform, self._machine.nox.version]
@@ -78,7 +78,7 @@ class Components:
         return digest_texts([_FORM, self._identity(session), repr(session.env), *self.scope.hashes(session)])
 
     def named(self, session: Session, needs: Mapping[str, str]) -> dict[str, str]:
-        """Return the same by name, with what the session needs, short enough to be kept with every verdict."""
+        """Return the parts by name, with the needs of the session, short enough to be kept with every verdict."""
         found = {
             "session": digest_texts([self._identity(session)])[:_SHORT],
             "python": self._machine.python(session.python),
@@ -92,7 +92,7 @@ class Components:
         return found | {name: value[:_SHORT] for name, value in needs.items()}
 
     def _identity(self, session: Session) -> str:
-        """Return what tells a session from all others, what it leaves behind, and whether it may skip all."""
+        """Return the identity of a session, its outputs, and whether it is required to run a test."""
         # What passed while nothing was required of it has not passed what is required now.
         required = ("required",) if session.required else ()
         # Two projects of one repository may have sessions of the same name that depend on the same files: all of them.
@@ -126,7 +126,7 @@ class TreeMemory:
         return [Session(**row) for row in rows], cores
 
     def keep(self, sessions: Collection[Session], variables: Iterable[str], cores: dict[str, str]) -> None:
-        """Remember what was found.
+        """Remember the sessions and their cores.
 
         Args:
             sessions: all sessions.
@@ -139,7 +139,7 @@ class TreeMemory:
         self._memory.put(_TREE, self._key, ((pythons, names), self._facts(pythons, names), rows, cores))
 
     def _facts(self, pythons: list[str], variables: list[str]) -> list[str]:
-        """Return all that sessions and cores owe to the machine."""
+        """Return the facts about the machine that sessions and cores depend on."""
         machine, nox = self._machine, self._machine.nox
         found = [machine.platform, nox.path, nox.version, nox.python, *map(machine.python, pythons)]
         return [*found, *(f"{name}={value}" for name, value in machine.variables(variables).items())]
@@ -185,18 +185,18 @@ class Digester:
         return cls(snapshot, Machine(repository.root, environ, memory), memory, {})
 
     def for_commit(self, commit: str) -> Digester:
-        """Return what computes the digests that a commit's tree would have on this machine."""
+        """Return a digester for a commit's tree on this machine."""
         snapshot = CommitSnapshot(self.snapshot.repository, commit)
         return type(self)(snapshot, self.machine, self._memory, self.catalog)
 
     def again(self) -> Digester:
-        """Return what computes digests from the work tree as it is now, on the same machine."""
+        """Return a digester for the work tree's current state."""
         snapshot = WorkTreeSnapshot(self.snapshot.repository)
         return type(self)(snapshot, self.machine, self._memory, self.catalog)
 
     @property
     def project(self) -> Project:
-        """What the tree says.
+        """The project that the files of the tree describe.
 
         Raises:
             HeadworksError: it cannot be read, or says something that cannot be right.
@@ -207,7 +207,7 @@ class Digester:
 
     @property
     def parts(self) -> Components:
-        """What digests of the tree are made of."""
+        """The parts of the tree's digests."""
         if self._parts is None:
             self._parts = Components(self.project, self.machine)
         return self._parts
@@ -255,7 +255,7 @@ class Digester:
         return self._trees[session.name]
 
     def _core(self, session: Session) -> str:
-        """Return the core of a session's digest: a hash over all of it but what comes from other sessions."""
+        """Return the core of a session's digest: a hash over all of it except outputs of other sessions."""
         if self._tree is None or self.catalog.get(session.name) is not session:
             return self.parts.core(session)
         if session.name not in self._cores:
@@ -264,7 +264,7 @@ class Digester:
         return self._cores[session.name]
 
     def _needs(self, session: Session, outputs: Outputs) -> dict[str, str]:
-        """Return what comes from the sessions that one needs: their outputs, or where there are none, their digests."""
+        """Return the outputs of the sessions that one needs, or their digests where they declare no outputs."""
         found: dict[str, str] = {}
         for name in session.needs:
             needed = self.catalog[name]

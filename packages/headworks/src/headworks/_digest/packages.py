@@ -1,4 +1,4 @@
-"""What a package brings with it: its files, what it needs, and what of the lock it can reach."""
+"""Hashes of packages: their files, their dependencies, and the part of the lock that they reach."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Packages:
         return found
 
     def _outside(self, folder: str, ignore: tuple[str, ...]) -> str:
-        """Return a hash of what a package's pyproject.toml points at beyond its folder."""
+        """Return a hash of the files outside a package that its pyproject.toml names."""
         if folder not in self._packages or not self._packages[folder].outside:
             return ""
         return self._content.hash((it for spans in self.outside(folder).values() for it in spans), ignore)
@@ -102,7 +102,7 @@ class Packages:
         return self._known("runtime", folder, self._packages[folder].runtime)
 
     def _wheel_hashes(self, ignore: tuple[str, ...]) -> Mapping[str, str]:
-        """Return for each package a hash of what its wheel brings with it."""
+        """Return for each package a hash of its wheel with all dependencies of that."""
         if ignore not in self._wheels:
             alone = {folder: self._wheel(folder, ignore) for folder in self._packages}
             needs = {folder: self._runtime(folder) for folder in self._packages}
@@ -110,7 +110,7 @@ class Packages:
         return self._wheels[ignore]
 
     def _wheel(self, folder: str, ignore: tuple[str, ...]) -> str:
-        """Return a hash of what a package's wheel contains, and of what of the lock it reaches."""
+        """Return a hash of the files in a package's wheel, and of the part of the lock that it reaches."""
         content = self._content.hash(self.spans(folder, wheel=True), ignore)
         above, outside = self._parent_files.hash((folder,), ignore), self._outside(folder, ignore)
         return digest_texts([folder, content, self._project.lock.hash("runtime", folder), above, outside])

@@ -132,7 +132,7 @@ class Scope:
         return self._configured[tools]
 
     def _found(self, name: str) -> Iterable[str]:
-        """Yield what there is of what a table of the root's configuration names: files, or folders to look into."""
+        """Yield the existing files and folders that a table of the root's configuration names."""
         listing, prefix = self._project.listing, self._project.prefix
         for path, is_folder in self._project.pyproject.paths[name]:
             place = os.fsencode(prefix + path)

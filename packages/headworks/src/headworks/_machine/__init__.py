@@ -1,1 +1,1 @@
-"""What this machine adds to digests: interpreters, programs, nox, environment variables."""
+"""Facts about this machine that are part of digests: interpreters, programs, nox, environment variables."""

@@ -1,4 +1,4 @@
-"""The environment of sessions: what every program needs, what their table declares, and nothing else.
+"""The environment of sessions: variables that every program needs, those that their table declares, and no others.
 
 So that no variable nobody thought of decides how a session ends, each variable is of one of three kinds. Those that say
 where things are on this machine, who fetches packages and how, are passed on and are part of no digest. Those that
@@ -78,7 +78,7 @@ def session_environment(environ: Mapping[str, str], declared: Iterable[str]) -> 
 
 
 def covered_variables(environ: Mapping[str, str], declared: Iterable[str]) -> dict[str, str | None]:
-    """Return what of the variables is part of a session's digest, with None for one that is declared and not set."""
+    """Return the variables in a session's digest, with None for one that is declared and not set."""
     chosen = {
         name: _without_user(value) for name, value in environ.items() if _is_passed_on(name) and not _is_machine(name)
     }
@@ -104,7 +104,7 @@ def _without_user(value: str) -> str:
 
 
 def _from_host_on(text: str) -> str:
-    """Return what follows the scheme of a URL, from the name of the host on."""
+    """Return a URL without its scheme, from the name of the host on."""
     authority = text
     for end in "/?# \t\n":
         authority = authority.partition(end)[0]

@@ -1,4 +1,4 @@
-"""What of this machine every digest has: interpreters, platform, nox, environment variables."""
+"""Facts about this machine in every digest: interpreters, platform, nox, environment variables."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def platform_name() -> str:
 
 
 class Machine:
-    """What this machine adds to digests.
+    """Facts about this machine that are part of digests.
 
     Attributes:
         environ: the environment that Headworks runs in.

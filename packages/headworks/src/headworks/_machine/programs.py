@@ -1,4 +1,4 @@
-"""Programs on PATH and the versions of interpreters, found without starting what was asked before.
+"""Programs on PATH and the versions of interpreters, found without asking an interpreter twice.
 
 An interpreter's version is remembered under the identity of its file. A stand-in of pyenv says nothing by its file:
 which interpreter it starts depends on pyenv's settings, so those are part of what the answer is remembered under. Any
@@ -26,7 +26,7 @@ _PYENV = ".python-version"
 
 
 class Programs:
-    """What can be started from a folder, in an environment."""
+    """Programs that can be started from a folder, in an environment."""
 
     def __init__(self, folder: str, environ: Mapping[str, str], memory: Memory) -> None:
         """Look from a folder, on the PATH of an environment."""
@@ -61,7 +61,7 @@ class Programs:
         return self._versions[path]
 
     def _behind(self, path: str) -> str:
-        """Return what a stand-in of pyenv starts; empty where pyenv would start nothing."""
+        """Return the program that a stand-in of pyenv starts; empty where pyenv would start none."""
         settings = [self._environ.get("PYENV_VERSION", ""), *map(_stamp, self._pyenv_files(path))]
         pyenv = self._first("pyenv") or os.path.join(os.path.dirname(os.path.dirname(path)), "bin", "pyenv")
         return self._ask("pyenv", "\n".join(settings), [pyenv, "which", os.path.basename(path)])
@@ -115,7 +115,7 @@ def names_in(folder: str) -> list[str]:
 
 
 def _stamp(path: str) -> str:
-    """Return what changes whenever a file or folder is exchanged or written to."""
+    """Return a stamp that changes whenever a file or folder is replaced or written to."""
     note_file(path)
     try:
         found = os.stat(path)

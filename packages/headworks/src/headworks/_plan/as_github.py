@@ -130,7 +130,7 @@ def _words(sessions: list[PlannedSession], catalog: Mapping[str, Session]) -> li
 
 
 def _entry(system: str, seconds: float, words: list[str]) -> Entry:
-    """Return what a job is told. What follows its command in its name is a comment to a shell."""
+    """Return the entry of a job. After the command, its name has a comment, as shells have."""
     sessions = shlex.join(words)
     name = f"nox -s {sessions}{'' if system == 'linux' else f'  # {system}'}"
     return {

@@ -29,7 +29,7 @@ def as_data(plan: Plan) -> dict[str, Any]:
 
 
 def _session(planned: PlannedSession, tree: str) -> dict[str, Any]:
-    """Return what is said about one session."""
+    """Return one session as it is written in JSON."""
     session, verdict = planned.session, planned.verdict
     return {
         "name": session.name,

@@ -20,7 +20,7 @@ _REASONS = 4  # that are shown of a session
 
 
 def as_text(plan: Plan) -> str:
-    """Return a plan as text: what runs and why, what waits, and which verdicts cover the rest."""
+    """Return a plan as text: sessions that run with reasons, those that wait, and verdicts of the rest."""
     lines: list[str] = []
     for state, title in (("run", "Run"), ("waiting", "Waiting"), ("cached", "Cached")):
         sessions = [it for it in plan.sessions if it.state == state]
@@ -46,7 +46,7 @@ def _summary(sessions: list[PlannedSession], state: str) -> str:
 
 
 def _groups(sessions: Iterable[PlannedSession]) -> Iterator[str]:
-    """Yield lines in which sessions that share all that is said of them are together."""
+    """Yield lines in which sessions with the same reasons or verdicts are grouped."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for it in sessions:
         said = it.reasons if it.verdict is None else (_covered_by(it.verdict),)

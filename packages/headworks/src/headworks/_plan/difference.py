@@ -1,4 +1,4 @@
-"""What differs between two sets of named hashes, in words."""
+"""Differences between two sets of named hashes, in words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PLAIN = ("nox", "platform", "python")  # parts that are short texts for people,
 
 
 def difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """Return what changed from one set of parts of a digest to another.
+    """Return the changes from one set of parts of a digest to another.
 
     A locked package whose version changed is one change, as in `uv.lock: numpy 2.4.6 → 2.5.5`.
     """
@@ -27,14 +27,14 @@ def difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
 
 def _described(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> str:
-    """Return what happened to one part."""
+    """Return the change of one part."""
     if name in _PLAIN:
         return f"{name}: {old.get(name) or 'none'} → {new.get(name) or 'none'}"
     return f"{name} {'is new' if name not in old else 'is gone' if name not in new else 'changed'}"
 
 
 def _versions(old: set[str], new: set[str]) -> list[str]:
-    """Return what happened to locked packages, whose parts are named by lock, name and version."""
+    """Return the changes of locked packages, whose parts are named by lock, name and version."""
     found = [f"{label} is the same version from another file" for label in old & new]
     for name in {_locked_name(label) for label in old ^ new}:
         before, after = (

@@ -1,4 +1,4 @@
-"""Everything that one session's digest is made of, and what of it is not as it was."""
+"""All parts of one session's digest, and how each differs from before."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _on_python(planned: PlannedSession) -> str:
 
 
 def _since(last: Verdict, planned: PlannedSession, parts: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what changed since a session passed last.
+    """Return the changes since a session passed last.
 
     Of the environment, records say only which variables were set. Where nothing else differs, one of those does.
     """

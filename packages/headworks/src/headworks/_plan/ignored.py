@@ -1,4 +1,4 @@
-"""Refuses outputs that git tracks or does not ignore: what lies there is replaced, and would count as a source."""
+"""Refuses outputs that git tracks or does not ignore: a run replaces them, and they would count as sources."""
 
 from __future__ import annotations
 

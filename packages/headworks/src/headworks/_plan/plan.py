@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     State = Literal["run", "cached", "waiting"]
 
     class Verdicts(Protocol):
-        """What a plan asks of a store."""
+        """The part of a store that a plan uses."""
 
         def verdicts(self, digests: Iterable[str]) -> dict[str, Verdict]:
             """Return the passing verdicts that there are, by digest."""
@@ -51,7 +51,7 @@ _SHOWN = 3  # sessions that are named before the rest is counted
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedSession:
-    """A session and what is to be done about it.
+    """A session and its state in a plan.
 
     Attributes:
         session: the session.
@@ -77,7 +77,7 @@ class PlannedSession:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is to be done.
+    """Sessions with their states.
 
     Attributes:
         root: the project's folder.
@@ -106,7 +106,7 @@ def plan(
     environ: Mapping[str, str] | None = None,
     sessions: Iterable[str] = (),
 ) -> Plan:
-    """Return what would run, and why.
+    """Return the sessions that would run, and why.
 
     Args:
         repo: a folder of the project.
@@ -180,10 +180,10 @@ def _select(sessions: list[Session], names: Iterable[str]) -> list[Session]:
 
 
 class _States:
-    """Decides for each session what is to be done about it."""
+    """Decides the state of each session."""
 
     def __init__(self, digester: Digester, store: Verdicts) -> None:
-        """Take what computes digests, and what knows verdicts."""
+        """Take a digester and a store."""
         self._digester = digester
         self._store = store
         self._sessions: list[Session] = []
@@ -215,7 +215,7 @@ class _States:
                 self._outputs[session.name] = verdict.outputs
 
     def _force(self) -> None:
-        """Let those run whose effects others need and nothing can restore, since no row says what they leave behind."""
+        """Run sessions that others need and whose effects cannot be restored, since no row declares their outputs."""
         for session in reversed(self._sessions):
             for name in session.needs if session.name not in self._verdicts else ():
                 needed = self._digester.catalog[name]
@@ -228,13 +228,13 @@ class _States:
         return any(self._state(it) == "run" and it.cache and it.name not in self._forced for it in self._sessions)
 
     def _state(self, session: Session) -> State:
-        """Return what is to be done about a session."""
+        """Return the state of a session."""
         if session.name in self._verdicts:
             return "cached"
         return "run" if session.name in self._digests or session.uncached else "waiting"
 
     def planned(self, base: Base | None) -> tuple[PlannedSession, ...]:
-        """Return all sessions with what is to be done about each, and why."""
+        """Return all sessions with their states and reasons."""
         reasons: Reasons | None = None
         if base is not None and base.commit:
             reasons = Reasons(self._digester, self._digester.for_commit(base.commit), base.name)

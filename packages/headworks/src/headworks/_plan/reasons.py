@@ -1,4 +1,4 @@
-"""Why a session runs, in words: what differs between two trees in all that counts for it.
+"""Why a session runs, in words: the differences between two trees that reach its digest.
 
 What decides is the digest. Reasons only explain it, so they look at what changed first and then for whom it counts,
 which costs little however many sessions there are.
@@ -24,7 +24,7 @@ _SHOWN = 3  # files of one place that are named before the rest is counted
 
 
 class Reasons:
-    """What differs between the work tree and its base."""
+    """The differences between the work tree and its base."""
 
     def __init__(self, now: Digester, then: Digester, name: str) -> None:
         """Compare the work tree with its base, which has a name for people."""
@@ -39,7 +39,7 @@ class Reasons:
         self._patterns: dict[str, list[str]] = {}
 
     def of(self, session: Session, outputs: Outputs) -> tuple[str, ...]:
-        """Return what of the base counts for a session and is not the same any more.
+        """Return why a session's digest differs from its digest at the base.
 
         Args:
             session: the session.
@@ -56,7 +56,7 @@ class Reasons:
         )
 
     def _note(self, path: str, how: str) -> None:
-        """Note what happened to a file, for all folders that it lies in."""
+        """Note the change of a file, for all folders that it lies in."""
         self._changed[path] = how
         folder = path
         while folder:
@@ -64,7 +64,7 @@ class Reasons:
             self._below.setdefault(folder, []).append(path)
 
     def _said(self, session: Session) -> Iterator[str]:
-        """Yield what the noxfile and the table say differently about a session as such."""
+        """Yield the changes of the noxfile and the table for a session as such."""
         function, old, new = session.function, self._then.project, self._now.project
         if function in new.noxfile.sessions() and function not in old.noxfile.sessions():
             yield f"noxfile.py: {function} is new"
@@ -72,7 +72,7 @@ class Reasons:
             yield f"pyproject.toml: [tool.headworks.sessions] {function} changed"
 
     def _shared(self, session: Session) -> list[str]:
-        """Return what changed in settings and in the noxfile."""
+        """Return the changes of settings and of the noxfile."""
         if session.packages is None:
             return []
         key = ("shared", session.function, session.groups, session.tools)
@@ -135,7 +135,7 @@ class Reasons:
         return self._patterns[pattern]
 
     def _listed(self, paths: Iterable[str], ignored: set[str], through: str) -> list[str]:
-        """Return what happened to some files, the first few by name."""
+        """Return the changes of some files, the first few by name."""
         left = sorted(it for it in paths if it not in ignored)
         shown = [f"{it} {self._changed[it]}{through}" for it in left[:_SHOWN]]
         more = len(left) - _SHOWN

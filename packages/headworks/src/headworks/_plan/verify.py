@@ -1,4 +1,4 @@
-"""Whether what a plan had to prove was proven, wherever it ran: two sets are counted, neither is taken for granted.
+"""Checks that every session of a plan was proven, wherever it ran, by counting both sets.
 
 An outcome counts only if it is about what was planned: the same commit, and the same tree as far as the session depends
 on it, whatever lies there beside what is committed. What machines add to a digest is for each of them to compute.
@@ -24,7 +24,7 @@ _SHOWN = 12  # digits of a commit or a digest
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """What became of one session on one system.
+    """The proof of one session on one system, or its absence.
 
     Attributes:
         session: Its name as nox shows it.
@@ -98,14 +98,14 @@ def _open(session: str, system: str) -> Proof:
 
 
 def _planned(it: dict[str, Any]) -> Proof:
-    """Return what a plan alone says of a session."""
+    """Return the proof that a plan alone has for a session."""
     if it["state"] == "cached" and it["verdict"]:
         return Proof(session=it["name"], system="linux", how="covered")
     return _open(it["name"], "linux")
 
 
 def _joined(proof: Proof, outcome: dict[str, Any]) -> Proof:
-    """Return a proof with what one job says of the session: one failure is enough, whatever others say."""
+    """Return a proof with one job's outcome of the session: one failure is enough, whatever others say."""
     status, seconds = outcome["status"], proof.seconds + float(outcome["seconds"])
     if not math.isfinite(seconds):
         message = f"{outcome['name']} ran for {outcome['seconds']} s"

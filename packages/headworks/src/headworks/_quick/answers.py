@@ -56,7 +56,7 @@ def are_settled(times: Iterable[int], now: int) -> bool:
 
 
 class _Notes:
-    """What an answer is made from."""
+    """The sources of an answer: questions to git, and stamps of files."""
 
     def __init__(self, memory: Memory, key: str) -> None:
         """Take where it is to be remembered."""
@@ -71,7 +71,7 @@ _looks: dict[str, Look] = {}
 
 
 def _stamp(path: str, *, follow: bool) -> tuple[int, ...]:
-    """Return what changes whenever a file or folder is written to, or another one; empty where there is none."""
+    """Return a stamp that changes whenever a file or folder is written to or replaced; empty where there is none."""
     try:
         found = os.stat(path, follow_symlinks=follow)
     except (OSError, ValueError):
@@ -80,7 +80,7 @@ def _stamp(path: str, *, follow: bool) -> tuple[int, ...]:
 
 
 def _key(arguments: list[str], folder: str, top: str) -> str:
-    """Return all that tells one answer from another, but for files and what git says."""
+    """Return everything that an answer depends on, except files and git."""
     library = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else ""
     machine = (*os.uname(), library, os.geteuid(), sys.executable, sys.version, tuple(sys.flags))
     return repr((arguments, folder, top, machine, time.time_ns() // _DAY, sorted(os.environ.items())))
@@ -114,7 +114,7 @@ def recall(arguments: list[str]) -> int | None:
 
 
 def _is_same(top: str, questions: dict[Question, Answer], stamps: dict[tuple[str, bool], tuple[int, ...]]) -> bool:
-    """Tell whether all that an answer was made from is as it was; what git said of the work tree is kept if not."""
+    """Tell whether all sources of an answer are unchanged; if not, keep the answers of git about the work tree."""
     began, index = time.time_ns(), index_stamp(top)
     look = {it: known for it, known in questions.items() if it[1] in LOOK}
     asked = _ask(look)
@@ -148,7 +148,7 @@ def _write(err: str, out: str) -> None:
 
 
 def handed_look(top: str) -> Look | None:
-    """Return what git just said of a work tree, with the time before and the stamp of the index; only once."""
+    """Return the latest look at a work tree, with the time and the stamp of the index before it; only once."""
     look = _looks.pop(top, None)
     for command, output in zip(LOOK, look[2] if look else (), strict=False):
         note_question(top, command, b"", (0, output))
@@ -156,7 +156,7 @@ def handed_look(top: str) -> Look | None:
 
 
 def note_file(path: str | bytes, *, follow: bool = True) -> None:
-    """Note that an answer is made from a file or folder, which is read only now; what is missing counts as well.
+    """Note that an answer depends on a file or folder, which is read only now; a missing one counts as well.
 
     Args:
         path: The file or folder.
@@ -172,7 +172,7 @@ def note_file(path: str | bytes, *, follow: bool = True) -> None:
 
 
 def note_question(top: str, arguments: tuple[str, ...], given: bytes, answer: Answer) -> None:
-    """Note that an answer is made from what git said."""
+    """Note that an answer depends on an answer of git."""
     if _notes is None or arguments[0] in _UNCHANGING or arguments[0] in _STAMPED:
         return
     known = _notes.questions.setdefault((top, arguments, given), answer)
@@ -182,7 +182,7 @@ def note_question(top: str, arguments: tuple[str, ...], given: bytes, answer: An
 
 
 def doubt() -> None:
-    """Remember no answer of this process: it is made from what nobody can compare later."""
+    """Remember no answer of this process: it depends on something that cannot be compared later."""
     global _notes  # noqa: PLW0603  # see above
     _notes = None
 

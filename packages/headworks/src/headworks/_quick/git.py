@@ -17,7 +17,7 @@ _SETTINGS = ["core.checkStat=default", "core.trustctime=true", "core.fsmonitor=f
 _SETTINGS += ["core.ignoreCase=false", "core.symlinks=true"]
 _SETTINGS += ["core.fileMode=true"] if os.name == "posix" else []  # elsewhere files have no mode to be seen
 _START = [it for setting in _SETTINGS for it in ("-c", setting)]
-# The two questions of a look at a work tree: what there is, and what of it is not as in git's index. Python writes its
+# The two questions of a look at a work tree: all its files, and those that differ from git's index. Python writes its
 # caches wherever it imports from, the noxfile's included, and never reads one that is stale.
 LOOK = (
     ("ls-files", "-s", "-v", "-o", "-z", "--exclude-standard", "--exclude=__pycache__/"),
@@ -61,7 +61,7 @@ def folder_of(top: str) -> str:
 
 
 def index_stamp(top: str) -> tuple[int, ...]:
-    """Return what changes whenever the index of a work tree is written."""
+    """Return a stamp that changes whenever the index of a work tree is written."""
     try:
         found = os.stat(folder_of(top) + "/index")
     except OSError:

@@ -72,7 +72,7 @@ class Memory:
 
 
 def _code_stamp() -> str:
-    """Return what changes with any module of this package."""
+    """Return the sizes and times of all modules of this package."""
     folders, found = [os.path.dirname(os.path.dirname(__file__))], []
     for folder in folders:  # grows while it is read
         with os.scandir(folder) as entries:

@@ -81,7 +81,7 @@ def _run(process: Process) -> subprocess.CompletedProcess[bytes]:
 
 
 def complaint(process: Process) -> str:
-    """Run a failed program again for what it has to say, and return its last lines."""
+    """Run a failed program again, and return the last lines of its message."""
     done = _run(process)
     said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
     return "\n".join(said[-_LINES:]) or f"exit code {done.returncode}"

@@ -120,7 +120,7 @@ class Repository:
         return self.ask("rev-parse", "--verify", "--quiet", "HEAD") or ""
 
     def index_stamp(self) -> tuple[int, ...]:
-        """Return what changes whenever the index is written."""
+        """Return a stamp that changes whenever the index is written."""
         return index_stamp(self.top)
 
     def git_folder(self) -> str:

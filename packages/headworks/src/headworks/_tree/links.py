@@ -1,4 +1,4 @@
-"""Symbolic links count with what they lead to."""
+"""Symbolic links count with the files that they lead to."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ANEW = os.urandom(16)  # for what cannot be told: another answer in every proce
 
 
 def follow(listing: Listing, targets: Mapping[bytes, bytes], top: str | None) -> Listing:
-    """Give every link an id that changes with what it leads to.
+    """Give every link an id that changes with its target.
 
     Args:
         listing: all files.
@@ -48,7 +48,7 @@ def follow(listing: Listing, targets: Mapping[bytes, bytes], top: str | None) ->
 
 
 def _unknown(path: bytes) -> bytes:
-    """Return what changes with a file, or with a folder and all that is in it, that git does not know."""
+    """Return a hash of a file or folder that git does not list."""
     note_file(path)
     if not os.path.isdir(path):
         return _file(path)
@@ -64,7 +64,7 @@ def _unknown(path: bytes) -> bytes:
 
 
 def _file(path: bytes) -> bytes:
-    """Return what changes with a file: a hash of its content, or of a large one its size and times."""
+    """Return a hash of a file's content, or the size and times of a large one."""
     note_file(path)
     try:
         found = os.stat(path)

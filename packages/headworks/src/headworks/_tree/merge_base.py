@@ -1,4 +1,4 @@
-"""What the work tree is compared with to say why a session runs: the base.
+"""The base: the commit that the work tree is compared with to say why a session runs.
 
 It is the merge base with the branch that the work is to be merged into. GitHub Actions says which that is; elsewhere it
 is the default branch. The base gives reasons and never a pass, since it may itself be broken; and where it cannot be
@@ -51,7 +51,7 @@ def find_base(repository: Repository, asked: str | None) -> Base:
 
     Raises:
         UsageError: there is no such revision.
-        CannotDecideError: the history that is here does not reach back to the base, and more cannot be had.
+        CannotDecideError: the history that is here does not reach back to the base, and more cannot be fetched.
     """
     head = repository.ask("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     if asked is not None:
@@ -110,7 +110,7 @@ def _from_event(repository: Repository, head: str) -> Base | None:
 
 
 def _event(path: str) -> dict[str, Any]:
-    """Return what GitHub Actions says about why it runs; empty where there is nothing of the kind."""
+    """Return the event for which GitHub Actions runs; empty where there is none."""
     if not path:
         return {}
     note_file(path)

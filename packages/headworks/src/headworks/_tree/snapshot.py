@@ -1,4 +1,4 @@
-"""What a tree holds: a commit's, or the work tree with everything in it that git does not ignore.
+"""The files of a tree: a commit's, or the work tree with everything in it that git does not ignore.
 
 Git is believed about contents only where it looked at them. What it was told not to look at (assume-unchanged,
 skip-worktree, untracked files hidden from `git status`) is looked at here; a file left out of a sparse checkout is not
@@ -56,7 +56,7 @@ class Snapshot(ABC):
         return True
 
     def portable(self) -> Self:
-        """Return the same tree, its links without what they lead to outside git, of which each machine has its own."""
+        """Return the same tree with links that do not count with targets outside git, which differ between machines."""
         if not self._links:
             return self
         found = copy.copy(self)
@@ -64,7 +64,7 @@ class Snapshot(ABC):
         return found
 
     def _follow(self, listing: Listing) -> None:
-        """Set the listing, with every link standing for what it leads to."""
+        """Set the listing, with every link standing for its target."""
         links = [path for mode, _, path in listing.records() if mode == LINK] if LINK in listing.raw else []
         self.listing = self._unfollowed = listing
         self._links = self._targets(links) if links else {}
@@ -73,7 +73,7 @@ class Snapshot(ABC):
 
     @abstractmethod
     def _targets(self, links: list[bytes]) -> dict[bytes, bytes]:
-        """Return what each link says."""
+        """Return the target of each link."""
         ...
 
 
@@ -109,7 +109,7 @@ class CommitSnapshot(Snapshot):
         raise CannotDecideError(message)
 
     def _targets(self, links: list[bytes]) -> dict[bytes, bytes]:
-        """Return what each link says, which is its content."""
+        """Return the target of each link, which is its content."""
         oids = [oid for _, oid in filter(None, map(self.listing.get, links))]
         return dict(zip(links, self.repository.contents(oids), strict=True))
 
@@ -180,7 +180,7 @@ class WorkTreeSnapshot(Snapshot):
         if self._index != earlier._index or self._index[:1] >= (earlier._began - _SECOND,):
             began, now = earlier._began - _LAG, time.time_ns() + _LAG
             others = set(self.listing.paths()) - same
-            # A time in the future, as an archive may leave it, tells of no change in between.
+            # A time in the future, as an archive may leave it, is not a change in between.
             found |= {path for path in others if any(began <= it <= now for it in _times(self._name(path)))}
         return {path for path in found if self.listing.get(path) == earlier.listing.get(path)}
 
@@ -189,13 +189,13 @@ class WorkTreeSnapshot(Snapshot):
         return os.path.join(os.fsencode(self.repository.top), path)
 
     def _verify(self, path: bytes, mode: bytes, oid: bytes, content: bytes) -> None:
-        """Make sure that a content is the listed one, since what is derived from it is remembered under its id."""
+        """Make sure that a content is the listed one, since facts derived from it are remembered under its id."""
         if mode != LINK and blob_id(content, oid) != oid and self.repository.hashes([path])[path] != oid:
             message = f"{os.fsdecode(path)} changed while it was read; try again when it is finished."
             raise CannotDecideError(message)
 
     def _listed(self, files: bytes, dirty: bytes) -> Listing:
-        """Return the listing of the work tree from what git says of it."""
+        """Return the listing of the work tree from git's answers."""
         listing, untracked = _parted(files)
         modes = _unlooked(listing) | dict.fromkeys(untracked, b"") | _dirty_modes(dirty)
         return listing.replaced(self._records(modes, listing, untracked)) if modes else listing
@@ -226,7 +226,7 @@ class WorkTreeSnapshot(Snapshot):
         return records | {path: record(mode, hashes[path], path) for path, mode in contents.items()}
 
     def _checked_out(self, inner: WorkTreeSnapshot) -> bytes:
-        """Return an id of what is checked out in a submodule: its commit's where nothing was changed since."""
+        """Return an id of the files in a submodule: its commit's where nothing was changed since."""
         if LINK in inner.listing.raw:  # what a link leads to may have changed without the commit
             return blob_id(inner.listing.raw, b"")
         repository = inner.repository
@@ -236,13 +236,13 @@ class WorkTreeSnapshot(Snapshot):
         return blob_id(inner.listing.raw, b"")
 
     def _targets(self, links: list[bytes]) -> dict[bytes, bytes]:
-        """Return what each link says."""
+        """Return the target of each link."""
         top = os.fsencode(self.repository.top)
         return {path: os.readlink(os.path.join(top, path)) for path in links}
 
 
 def _parted(output: bytes) -> tuple[Listing, list[bytes]]:
-    """Return what `git ls-files -s -v -o` lists of the index, and the untracked paths, which it lists first."""
+    """Return the index as `git ls-files -s -v -o` lists it, and the untracked paths, which it lists first."""
     untracked, position = [], 0
     while output.startswith(b"? ", position):
         end = output.index(b"\0", position)
@@ -268,7 +268,7 @@ def _dirty_modes(output: bytes) -> dict[bytes, bytes]:
 
 
 def _mode(name: bytes) -> tuple[bytes, tuple[int, ...] | None]:
-    """Return the mode that git would give to what has a name, empty where git would store nothing, and a stamp."""
+    """Return the mode that git would give to a file, empty where git would store nothing, and a stamp."""
     try:
         found = os.lstat(name)
     except (FileNotFoundError, NotADirectoryError):
