@@ -45,8 +45,8 @@ def shown(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> str
 
 def test_a_pass_is_told_in_a_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
     """The outcome first, then each condition with all that a reviewer asks for."""
-    found = shown(capsys, "--candidate", csv("new.csv", 400, 5), "--condition", ACCURACY, code=0)
-    assert found == (
+    output = shown(capsys, "--candidate", csv("new.csv", 400, 5), "--condition", ACCURACY, code=0)
+    assert output == (
         "gate passes: 1 condition, each at 0.99\n"
         "\n"
         "accuracy >= base.accuracy - 0.05: passes\n"
@@ -64,43 +64,43 @@ def test_a_name_cannot_forge_a_line(capsys: pytest.CaptureFixture[str]) -> None:
         text = Path(csv(name, 400, wrong)).read_text()
         Path(name).write_text(text.replace("odd", '"x\n\ngate passes: all\x1b[2J"'))
     condition = 'slice["part"].accuracy >= base.accuracy - 0.05'
-    found = shown(capsys, "--candidate", "new.csv", "--condition", condition, code=1)
-    assert "part=x\\n\\ngate passes: all\\x1b[2J" in found
-    assert [it for it in found.splitlines() if it.startswith("gate")] == found.splitlines()[:1]
+    output = shown(capsys, "--candidate", "new.csv", "--condition", condition, code=1)
+    assert "part=x\\n\\ngate passes: all\\x1b[2J" in output
+    assert [it for it in output.splitlines() if it.startswith("gate")] == output.splitlines()[:1]
 
 
 def test_a_failure_names_metric_and_slice(capsys: pytest.CaptureFixture[str]) -> None:
     """Already in its first line."""
     conditions = ["--condition", ACCURACY, "--condition", 'slice["part"].accuracy >= base.accuracy - 0.1']
-    found = shown(capsys, "--candidate", csv("new.csv", 400, 100), *conditions, code=1)
-    assert found.startswith(
+    output = shown(capsys, "--candidate", csv("new.csv", 400, 100), *conditions, code=1)
+    assert output.startswith(
         'gate fails: accuracy >= base.accuracy - 0.05; slice["part"].accuracy >= base.accuracy - 0.1'
         ' (slice["part=even"].accuracy, slice["part=odd"].accuracy)\n'
     )
-    assert "McNemar p < 0.0001" in found
+    assert "McNemar p < 0.0001" in output
 
 
 def test_what_cannot_be_told_names_what_would_settle_it(capsys: pytest.CaptureFixture[str]) -> None:
     """More rows; more seeds; another measurement; or nothing at all."""
     new = csv("new.csv", 400, 16)
-    found = shown(capsys, "--candidate", new, "--condition", ACCURACY, code=3)
-    assert found.startswith("gate cannot tell: accuracy >= base.accuracy - 0.05\n")
-    assert "rows like these would settle it" in found
-    found = shown(capsys, "--candidate", csv("new.csv", 400, 24), "--condition", ACCURACY, code=3)
-    assert "no number of rows settles a difference so close to the bound" in found
+    output = shown(capsys, "--candidate", new, "--condition", ACCURACY, code=3)
+    assert output.startswith("gate cannot tell: accuracy >= base.accuracy - 0.05\n")
+    assert "rows like these would settle it" in output
+    output = shown(capsys, "--candidate", csv("new.csv", 400, 24), "--condition", ACCURACY, code=3)
+    assert "no number of rows settles a difference so close to the bound" in output
     seeds = csv("new.csv", 400, 4, seeds=40)
-    found = shown(capsys, "--candidate", seeds, "--condition", ACCURACY, code=3)
-    assert "more seeds or more rows would settle it" in found
-    assert "seeds of the candidate: 0.9900 0.9875" in found
-    assert "seeds add a standard error of" in found
-    assert "on 400 rows and 40 seeds" in found
+    output = shown(capsys, "--candidate", seeds, "--condition", ACCURACY, code=3)
+    assert "more seeds or more rows would settle it" in output
+    assert "seeds of the candidate: 0.9900 0.9875" in output
+    assert "seeds add a standard error of" in output
+    assert "on 400 rows and 40 seeds" in output
     Path("a.json").write_text('{"latency_p99_ms": [300, 900]}')
     Path("b.json").write_text('{"latency_p99_ms": [200, 700]}')
     measured = ["--candidate-measurements", "a.json", "--base-measurements", "b.json"]
     condition = "latency_p99_ms <= base.latency_p99_ms + 10"
-    found = shown(capsys, "--candidate", new, *measured, "--condition", condition, code=3)
-    assert "measure it more often" in found
-    assert "candidate 600, base 450, difference +150 (Student's t " in found
+    output = shown(capsys, "--candidate", new, *measured, "--condition", condition, code=3)
+    assert "measure it more often" in output
+    assert "candidate 600, base 450, difference +150 (Student's t " in output
 
 
 def test_the_table_of_the_project_is_used(capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,21 +110,21 @@ def test_the_table_of_the_project_is_used(capsys: pytest.CaptureFixture[str]) ->
         f'{{ name = "overall", condition = "{ACCURACY}", cannot-tell = "pass" }},'
         '{ condition = "accuracy >= 0.99", on = "all", cannot-tell = "fail" }]\n'
     )
-    found = shown(capsys, "--candidate", csv("new.csv", 400, 16), code=1)
-    assert found.startswith("gate fails: accuracy >= 0.99\n")
+    output = shown(capsys, "--candidate", csv("new.csv", 400, 16), code=1)
+    assert output.startswith("gate fails: accuracy >= 0.99\n")
     assert (
         "overall: accuracy >= base.accuracy - 0.05, on test: cannot tell (which the table has count as: passes)"
-        in found
+        in output
     )
-    found = shown(capsys, "--candidate", "base.csv", code=1)
-    assert "(identical predictions)" in found
-    assert "and not one prediction differs" in found
+    output = shown(capsys, "--candidate", "base.csv", code=1)
+    assert "(identical predictions)" in output
+    assert "and not one prediction differs" in output
     named = ["--candidate", "test=base.csv", "--candidate", "all=base.csv"]
     measured = ["--candidate-measurements", "a.json", "--condition", "model_bytes <= 9"]
     Path("a.json").write_text('{"model_bytes": 9}')
-    found = shown(capsys, *named, "--condition", "ece <= 0.2", *measured, code=0)
-    assert found.startswith("gate passes: 2 conditions, each at 0.99\n")
-    assert "model_bytes <= 9: passes\n  candidate 9.0000 (measured once); bound +9.0000\n\n" in found
+    output = shown(capsys, *named, "--condition", "ece <= 0.2", *measured, code=0)
+    assert output.startswith("gate passes: 2 conditions, each at 0.99\n")
+    assert "model_bytes <= 9: passes\n  candidate 9.0000 (measured once); bound +9.0000\n\n" in output
 
 
 def test_json_is_as_its_schema_says(capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,9 +223,9 @@ def test_measurements_are_compared_without_predictions(capsys: pytest.CaptureFix
     Path("old.json").write_text('{"latency_p99_ms": [3.0, 3.1, 2.8]}')
     measured = ["--candidate-measurements", "new.json", "--base-measurements", "old.json"]
     asked = [*measured, "--condition", "latency_p99_ms <= base.latency_p99_ms + 1"]
-    found = shown(capsys, *asked, code=0)
-    assert found.startswith("gate passes: 1 condition, each at 0.99\n")
-    assert found.endswith("bound +1.0000\n")
+    output = shown(capsys, *asked, code=0)
+    assert output.startswith("gate passes: 1 condition, each at 0.99\n")
+    assert output.endswith("bound +1.0000\n")
     assert "give one file, --candidate FILE." in shown(capsys, *measured, "--condition", ACCURACY, code=2)
 
 
@@ -241,8 +241,8 @@ def test_the_extra_is_named_where_it_is_missing(tmp_path: Path) -> None:
 def test_a_plan_says_what_the_conditions_need(capsys: pytest.CaptureFixture[str]) -> None:
     """And what the rows at hand are enough for, from a file, from a number, or not at all."""
     conditions = ["--condition", ACCURACY, "--condition", "ece <= 0.1", "--condition", 'slice["part"].accuracy >= 0.9']
-    found = shown(capsys, "--plan", "--candidate", "base.csv", *conditions, code=0)
-    assert found == (
+    output = shown(capsys, "--plan", "--candidate", "base.csv", *conditions, code=0)
+    assert output == (
         "rows needed at reliability 0.99, for one model and for 32 models, each after the outcome of the last\n"
         "\n"
         "accuracy >= base.accuracy - 0.05\n"
@@ -259,13 +259,13 @@ def test_a_plan_says_what_the_conditions_need(capsys: pytest.CaptureFixture[str]
         "  to within 0.03 whatever the models: 2,559 and 14,882 (Hoeffding)\n"
         "  there are 200: not enough: widen the margin, or judge on more rows, as by cross-fitting\n"
     )
-    found = shown(capsys, "--plan", "--rows", "150", "--condition", "accuracy >= base.accuracy - 0.06", code=0)
-    assert "there are 150: not enough: widen the margin" in found
+    output = shown(capsys, "--plan", "--rows", "150", "--condition", "accuracy >= base.accuracy - 0.06", code=0)
+    assert "there are 150: not enough: widen the margin" in output
     assert "enough for the whole budget" in shown(capsys, "--plan", "--rows", "900", "--condition", ACCURACY, code=0)
-    found = shown(capsys, "--plan", "--condition", ACCURACY, "--condition", "model_bytes <= 9", code=0)
-    assert found.count("how many there are is not known") == 2
-    found = shown(capsys, "--plan", "--rows", "9", "--condition", "model_bytes <= 9", code=0)
-    assert "there are 9" not in found
+    output = shown(capsys, "--plan", "--condition", ACCURACY, "--condition", "model_bytes <= 9", code=0)
+    assert output.count("how many there are is not known") == 2
+    output = shown(capsys, "--plan", "--rows", "9", "--condition", "model_bytes <= 9", code=0)
+    assert "there are 9" not in output
 
 
 def test_a_plan_is_also_written_for_programs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,9 +62,9 @@ def prove(inside: Monorepo, *names: str, passed: bool = True, commit: str = "HEA
     store = Store.default(inside.root)
     outputs: dict[str, dict[str, str]] = {}
     for name in names:
-        found = plan(inside.root, store=store)
-        (it,) = [it for it in found.sessions if it.session.name == name]
-        outputs = {other.session.name: dict(other.verdict.outputs) for other in found.sessions if other.verdict}
+        planned = plan(inside.root, store=store)
+        (it,) = [it for it in planned.sessions if it.session.name == name]
+        outputs = {other.session.name: dict(other.verdict.outputs) for other in planned.sessions if other.verdict}
         contents = {path: store.outputs(inside.root).content(path) or "" for path in OUTPUTS.get(name, [])}
         verdict = Verdict(
             session=name,
@@ -75,7 +75,7 @@ def prove(inside: Monorepo, *names: str, passed: bool = True, commit: str = "HEA
             commit=inside.scratch.git("rev-parse", commit) if commit else "1234567890abcdef",
             platform="linux",
             outputs=contents,
-            components=found.digester.digest(it.session, outputs).components,
+            components=planned.digester.digest(it.session, outputs).components,
         )
         store.record(verdict, inside.root)
     return store
@@ -153,8 +153,8 @@ def test_rows_without_a_prediction_are_not_shown(inside: Monorepo, capsys: pytes
     inside.scratch.write({"artifacts/model/predictions.csv": candidate})
     report(capsys)
     assert "3 rows were predicted, from" in markdown()
-    found = read_predictions("artifacts/model/predictions.csv")
-    comparison = {"on": "test", "base": "x", "model": found.digest, "test_set": found.rows_digest}
+    read = read_predictions("artifacts/model/predictions.csv")
+    comparison = {"on": "test", "base": "x", "model": read.digest, "test_set": read.rows_digest}
     gate: dict[str, Any] = {"format": 1, "outcome": "passes", "reliability": 0.99, "conditions": [], "notes": []}
     saved = {"artifacts/gate/gate.json": json.dumps(gate | {"comparisons": [comparison]})}
     settings = (inside.scratch.root / "pyproject.toml").read_text()
@@ -239,8 +239,8 @@ def test_states_and_times_are_those_of_the_store(inside: Monorepo) -> None:
     prove(inside, "tests-3.13(app)", passed=False)
     prove(inside, "tests-3.13(solo)")
     store = Store.default(inside.root)
-    found = plan(inside.root, store=store)
-    solo = next(it.verdict for it in found.sessions if it.session.name == "tests-3.13(solo)")
+    planned = plan(inside.root, store=store)
+    solo = next(it.verdict for it in planned.sessions if it.session.name == "tests-3.13(solo)")
     assert solo is not None
     store.record(Verdict(**vars(solo) | {"passed": False, "outputs": {}}), inside.root)
     log = Path(log_folder(str(inside.root)) or "", log_name("tests-3.13(app)"))

@@ -53,8 +53,8 @@ class Model:
         probabilities = np.repeat((1 - self.confidence)[:, None] / (CLASSES - 1), CLASSES, axis=1)
         probabilities[np.arange(len(predicted)), predicted] = self.confidence
         ids = [f"{it:05}" for it in range(len(predicted))]
-        found = {"id": ids, "label": self.labels, "prediction": predicted, "stroke": self.stroke}
-        return found | {"probabilities": probabilities.tolist()}
+        columns = {"id": ids, "label": self.labels, "prediction": predicted, "stroke": self.stroke}
+        return columns | {"probabilities": probabilities.tolist()}
 
 
 def saved(name: str, *columns: dict[str, Any]) -> str:
@@ -269,7 +269,7 @@ def test_metrics_are_those_of_the_books() -> None:
     """Counted by hand on four rows."""
     rows = {"id": list("abcd"), "label": [0, 0, 1, 1], "prediction": [0, 1, 1, 1]}
     rows["probabilities"] = [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.0, 1.0]]
-    found = read_predictions(saved("x.parquet", rows))
+    read = read_predictions(saved("x.parquet", rows))
     once = np.ones((1, 4))
     values = {
         "accuracy": 0.75,
@@ -282,16 +282,16 @@ def test_metrics_are_those_of_the_books() -> None:
     }
     for name, value in values.items():
         subject = parse_condition(f"{name} >= 0.5").subject
-        assert row_sums(subject, found, 0)(once)[0] == pytest.approx(value), name
+        assert row_sums(subject, read, 0)(once)[0] == pytest.approx(value), name
     never = parse_condition('precision["0"] >= 0.5').subject
-    assert row_sums(never, found, 0)(np.array([[0, 1, 1, 1]]))[0] == 0
+    assert row_sums(never, read, 0)(np.array([[0, 1, 1, 1]]))[0] == 0
 
 
 def test_a_measurement_is_not_computed_from_predictions() -> None:
     """Whoever asks for that is told so."""
-    found = read_predictions(saved("x.parquet", {"id": ["a"], "label": [0], "prediction": [0]}))
+    read = read_predictions(saved("x.parquet", {"id": ["a"], "label": [0], "prediction": [0]}))
     with pytest.raises(ConfigurationError, match="model_bytes is measured, and not computed from predictions"):
-        row_sums(parse_condition("model_bytes <= 9").subject, found, 0)
+        row_sums(parse_condition("model_bytes <= 9").subject, read, 0)
 
 
 @pytest.mark.parametrize(
@@ -319,8 +319,8 @@ def test_a_class_without_rows_has_no_recall() -> None:
     for name, words in (('recall["2"]', "no row of class '2'"), ('slice["stroke=x"].recall["1"]', " with stroke=x")):
         with pytest.raises(ConfigurationError, match=words):
             headworks.gate(file, conditions=[f"{name} >= 0.5"])
-    found = headworks.gate(file, conditions=['slice["stroke"].recall["1"] >= 0.5'])
-    assert [it.subject for it in found.conditions[0].findings] == ['slice["stroke=y"].recall["1"]']
+    result = headworks.gate(file, conditions=['slice["stroke"].recall["1"] >= 0.5'])
+    assert [it.subject for it in result.conditions[0].findings] == ['slice["stroke=y"].recall["1"]']
     with pytest.raises(ConfigurationError, match="no row of class '2' with stroke=x"):
         headworks.gate(file, conditions=['slice["stroke"].recall["2"] >= 0.5'])
 
@@ -435,8 +435,8 @@ def test_measurements_are_read_from_json() -> None:
     """What no condition can use is left out; the size of a model is measured here."""
     Path("bench.json").write_text('{"latency_p99_ms": [1, 2.5], "host": "x"}')
     Path("model.onnx").write_bytes(b"12345")
-    found = measurements_of("bench.json", "model.onnx")
-    assert found == {"latency_p99_ms": (1.0, 2.5), "model_bytes": (5.0,)}
+    measured = measurements_of("bench.json", "model.onnx")
+    assert measured == {"latency_p99_ms": (1.0, 2.5), "model_bytes": (5.0,)}
     assert measurements_of("", "missing.onnx") == {}
     with pytest.raises(UsageError, match=r"missing\.json cannot be read"):
         measurements_of("missing.json", "")
@@ -578,16 +578,16 @@ def test_rows_that_a_candidate_lost_are_its_mistakes(*, is_null: bool) -> None:
     groups = {"patient": [str(it // 20) for it in range(1797)]}
     mine, theirs = worse.columns() | groups, base.columns() | groups
     told = compared(conditions, mine, theirs)
-    found = compared(conditions, without(mine, lost, is_null=is_null), theirs)
-    assert [it.outcome for it in found.conditions[:4]] == ["fails"] * 4
-    for one, other in zip(found.conditions[:4], told.conditions[:4], strict=True):
+    result = compared(conditions, without(mine, lost, is_null=is_null), theirs)
+    assert [it.outcome for it in result.conditions[:4]] == ["fails"] * 4
+    for one, other in zip(result.conditions[:4], told.conditions[:4], strict=True):
         assert one.findings == other.findings
-    for one, other in zip(found.conditions[4:], told.conditions[4:], strict=True):
+    for one, other in zip(result.conditions[4:], told.conditions[4:], strict=True):
         assert one.findings[0].candidate <= other.findings[0].candidate
         assert one.outcome != "passes"
     note = f"candidate.parquet has no prediction for 88 rows, which count as mistakes: {lost[0]:05}, "
-    assert [it for it in found.notes if it.startswith(note)] == list(found.notes)
-    assert (found.comparisons[0].rows, found.comparisons[0].only_base) == (1797, 88)
+    assert [it for it in result.notes if it.startswith(note)] == list(result.notes)
+    assert (result.comparisons[0].rows, result.comparisons[0].only_base) == (1797, 88)
     grouped = compared(conditions[:1], without(mine, lost, is_null=is_null), theirs, group="patient")
     assert grouped.conditions == compared(conditions[:1], mine, theirs, group="patient").conditions
 

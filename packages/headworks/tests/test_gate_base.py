@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from conftest import Scratch
 
 
-def found(root: Path, releases: str = "v*") -> GateBase:
+def base_of(root: Path, releases: str = "v*") -> GateBase:
     """Return the base of a commit that nothing is ahead of, with or without files that git does not know."""
     repository = Repository(str(root), {"PATH": "/usr/bin:/bin", "HOME": "/nowhere"})
     base = choose_base(repository, None, releases)
@@ -45,12 +45,12 @@ def test_the_last_release_is_the_base(scratch: Scratch, tmp_path: Path) -> None:
         scratch.commit({"a": f"more {number}"})
     scratch.git("tag", "nightly")
     base = GateBase(commit=second, name=f"{second[:12]}, the last release, v1.1")
-    assert found(scratch.root) == base
+    assert base_of(scratch.root) == base
     scratch.git("tag", "v2.0")
-    assert found(scratch.root) == found(cloned(scratch, tmp_path / "clone")) == base
-    assert found(scratch.root, "night*").name.endswith("the commit before, since there is no release yet")
+    assert base_of(scratch.root) == base_of(cloned(scratch, tmp_path / "clone")) == base
+    assert base_of(scratch.root, "night*").name.endswith("the commit before, since there is no release yet")
     scratch.git("checkout", "--quiet", "-B", "main", "v1.1")
-    assert found(scratch.root).name.endswith("the last release, v1.0")
+    assert base_of(scratch.root).name.endswith("the last release, v1.0")
 
 
 def test_before_any_release_the_commit_before_is_the_base(scratch: Scratch) -> None:
@@ -61,7 +61,7 @@ def test_before_any_release_the_commit_before_is_the_base(scratch: Scratch) -> N
     scratch.commit({"b": "1"})
     scratch.git("checkout", "--quiet", "main")
     scratch.git("merge", "--quiet", "--no-edit", "side")
-    assert found(scratch.root) == GateBase(
+    assert base_of(scratch.root) == GateBase(
         commit=main, name=f"{main[:12]}, the commit before, since there is no release yet"
     )
 
@@ -70,14 +70,14 @@ def test_nothing_is_before_the_first_commit(scratch: Scratch, tmp_path: Path) ->
     """Also where it is a release; a clone that holds only the last of many does not take that for the first."""
     scratch.commit({"a": "1"})
     scratch.git("tag", "v1.0")
-    assert found(scratch.root) == GateBase(commit="", name="the first commit")
-    assert found(cloned(scratch, tmp_path / "one")) == GateBase(commit="", name="the first commit")
+    assert base_of(scratch.root) == GateBase(commit="", name="the first commit")
+    assert base_of(cloned(scratch, tmp_path / "one")) == GateBase(commit="", name="the first commit")
     scratch.commit({"a": "2"})
-    assert found(cloned(scratch, tmp_path / "two", "--depth=1")).name.endswith("the last release, v1.0")
+    assert base_of(cloned(scratch, tmp_path / "two", "--depth=1")).name.endswith("the last release, v1.0")
     third = cloned(scratch, tmp_path / "three", "--depth=1")
     subprocess.run(["git", "-C", str(third), "remote", "set-url", "origin", "file:///nowhere"], check=True)
     with pytest.raises(CannotDecideError, match=r"does not reach back to the last release\. Run `git fetch --tags"):
-        found(third)
+        base_of(third)
 
 
 def test_a_commit_of_which_nothing_says_what_it_is_for_has_no_base(scratch: Scratch, tmp_path: Path) -> None:
@@ -89,5 +89,5 @@ def test_a_commit_of_which_nothing_says_what_it_is_for_has_no_base(scratch: Scra
     for root in (scratch.root, whole, cut):
         if root != scratch.root:
             subprocess.run(["git", "-C", str(root), "remote", "remove", "origin"], check=True)
-        base = found(root)
+        base = base_of(root)
         assert (base.commit, base.name.partition(", and")[0]) == ("", "the last one")

@@ -78,12 +78,12 @@ def test_a_model_that_is_just_too_bad_hardly_ever_passes(
     generator = np.random.default_rng(7)
     pair = models(generator)
     parsed = parse_condition(f"{name} >= base.{name}")
-    found = Condition(**dict(vars(parsed)) | {"offset": whole(parsed, pair)})
+    condition = Condition(**dict(vars(parsed)) | {"offset": whole(parsed, pair)})
     passes = 0
     for _ in range(100):
         first = generator.integers(ROWS // size, size=360 // size)[:, None] * size
         candidate, base = (it.take((first + np.arange(size)).reshape(-1)) for it in pair)
-        drawn = bootstrap(found, candidate, base, error=ERROR, draws=DRAWS)
+        drawn = bootstrap(condition, candidate, base, error=ERROR, draws=DRAWS)
         passes += (drawn.p_above if name in {"macro_f1", "accuracy"} else drawn.p_below) <= ERROR
     assert passes <= 4  # five or more of a hundred come up once in 300 times where one in a hundred is wrong
 
@@ -91,8 +91,8 @@ def test_a_model_that_is_just_too_bad_hardly_ever_passes(
 @pytest.mark.parametrize(("wrong", "rows"), [(0, 40), (3, 100), (40, 60), (60, 60)])
 def test_the_bound_of_a_share_is_the_exact_one(wrong: int, rows: int) -> None:
     """As its source says: with one row more, the bound of a mean of two values is that of Clopper and Pearson."""
-    found = predictions(np.arange(rows) >= wrong, np.full(rows, 0.9))
-    drawn = bootstrap(parse_condition("accuracy >= 0.5"), found, None, error=ERROR, draws=40_000)
+    read = predictions(np.arange(rows) >= wrong, np.full(rows, 0.9))
+    drawn = bootstrap(parse_condition("accuracy >= 0.5"), read, None, error=ERROR, draws=40_000)
     exact = exact_interval(rows - wrong, rows, ERROR)
     assert drawn.interval.low == pytest.approx(exact.low, abs=0.005)
     assert drawn.interval.high == pytest.approx(exact.high, abs=0.005)

@@ -42,10 +42,10 @@ from headworks.errors import ConfigurationError
 )
 def test_a_condition_is_read(text: str, subject: Subject, *, is_floor: bool, factor: float, offset: float) -> None:
     """Metrics with classes and slices, bounds with and without the base, in any spacing."""
-    found = parse_condition(text)
-    assert found == Condition(text=text, subject=subject, is_floor=is_floor, factor=factor, offset=offset)
-    assert found.is_relative is bool(factor)
-    assert str(found.subject) in text
+    condition = parse_condition(text)
+    assert condition == Condition(text=text, subject=subject, is_floor=is_floor, factor=factor, offset=offset)
+    assert condition.is_relative is bool(factor)
+    assert str(condition.subject) in text
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_condition_that_makes_no_sense_is_refused_where_it_ceases_to(text: str
 def test_any_text_is_read_or_refused(text: str) -> None:
     """Nothing else happens: no traceback, and nothing is evaluated."""
     try:
-        found = parse_condition(text)
+        condition = parse_condition(text)
     except ConfigurationError:
         return
-    assert found.subject.metric in METRICS
+    assert condition.subject.metric in METRICS

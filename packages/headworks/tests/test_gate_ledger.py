@@ -177,14 +177,14 @@ def test_ledgers_merge_to_the_union_whoever_asks_when(steps: list[tuple[int, int
         for number, (machine, letter, write) in enumerate(steps):
             model = "abcdef"[letter]
             try:
-                found = asked(Path(folder, str(machine)), model, url, write=write, budget=budget, when=f"{number:03}")
+                section = asked(Path(folder, str(machine)), model, url, write=write, budget=budget, when=f"{number:03}")
             except CannotDecideError:
                 assert len(told[machine] | written) >= budget or model in told[machine]
                 continue
-            assert found.step <= budget
-            assert found.is_new == (model not in told[machine] | written)
+            assert section.step <= budget
+            assert section.is_new == (model not in told[machine] | written)
             told[machine] |= {model} | written
-            written |= {model} if write and found.is_new else set()
+            written |= {model} if write and section.is_new else set()
         files = fsspec.filesystem("memory")
         names = {it.rpartition("/")[2][0] for it in files.find(f"{url}/ledger")}
         assert names == written

@@ -103,9 +103,9 @@ class Release:
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command and return what it writes."""
         self._capfd.readouterr()
-        found = _cli.main(list(arguments))
+        exit_code = _cli.main(list(arguments))
         output = self._capfd.readouterr()
-        assert found == code, output
+        assert exit_code == code, output
         return output.out + output.err
 
     def promote(self, code: int = 3, alias: str = "staging") -> str:
@@ -134,10 +134,10 @@ def test_only_all_conditions_of_the_table_count(release: Release) -> None:
     assert "accuracy >= 0.01, on evaluate: passes" in release.run("gate", "--condition", "accuracy >= 0.01")
     assert release.run("gate", "--config", "weak.toml").startswith("gate passes: 1 condition")
     assert "gate has not run for exactly this file. Run `headworks gate`." in release.promote()
-    found = release.run("gate", "--base", "HEAD")
-    assert found.startswith("gate passes: 2 conditions")
-    assert found.count("note: nothing is recorded for a promotion: the base, ") == 1
-    assert "has this very model, which says nothing about it. Compare with an older one, as by" in found
+    output = release.run("gate", "--base", "HEAD")
+    assert output.startswith("gate passes: 2 conditions")
+    assert output.count("note: nothing is recorded for a promotion: the base, ") == 1
+    assert "has this very model, which says nothing about it. Compare with an older one, as by" in output
     assert "gate has not run" in release.promote()
     release.run("gate", code=1)
     release.run("gate", "--condition", "accuracy >= 0.01")
@@ -148,17 +148,17 @@ def test_a_clean_main_branch_is_no_evidence_for_itself(release: Release) -> None
     """Compared with itself it passes, which costs nothing and counts for nothing; the commit before decides."""
     release.scratch.git("checkout", "--quiet", "main")
     release.commit(BAD)
-    found = release.run("gate", "--base", "HEAD")
-    assert "not one prediction of evaluate differs, which costs no budget" in found
-    assert "Compare with an older one, as by `headworks gate --base HEAD^`" in found
+    output = release.run("gate", "--base", "HEAD")
+    assert "not one prediction of evaluate differs, which costs no budget" in output
+    assert "Compare with an older one, as by `headworks gate --base HEAD^`" in output
     assert "gate has not run" in release.promote()
     assert "the commit before, since there is no release yet" in release.run("gate", code=1)
     release.scratch.write({"notes.txt": "what some tool left behind"})
     assert "the commit before, since there is no release yet" in release.run("gate", code=1)
     release.scratch.write({"weak.toml": f"{WEAK}# a change of something else"})
-    found = release.run("gate")
-    assert "the base is the last commit, and what was changed since leaves its model as it is, so that a pass" in found
-    assert "nothing is recorded for a promotion" in found
+    output = release.run("gate")
+    assert "the base is the last commit, and what was changed since leaves its model as it is, so that a pass" in output
+    assert "nothing is recorded for a promotion" in output
     assert "gate failed" in release.promote()
 
 
@@ -194,8 +194,8 @@ def test_a_file_that_made_no_predictions_gets_no_pass(release: Release) -> None:
     release.commit(BETTER)
     release.run("gate")
     Path(FILE).write_text(BAD)
-    found = release.run("gate")
-    assert f"nothing is recorded for a promotion: {FILE} is not what its session gives as it is now." in found
+    output = release.run("gate")
+    assert f"nothing is recorded for a promotion: {FILE} is not what its session gives as it is now." in output
     assert "gate has not run" in release.promote()
     release.replace(f'model = "{FILE}"', 'model = "inputs/model.txt"')
     assert "reads inputs/model.txt, which 0 sessions write." in release.run("gate")
@@ -207,8 +207,10 @@ def test_what_no_verdict_tells_of_is_no_evidence(release: Release) -> None:
     """As after a bare nox."""
     release.commit(BETTER)
     release.command("store", "forget", "evaluate")
-    found = release.run("gate")
-    assert "promotion: no verdict says where artifacts/evaluate/predictions.csv came from. Run `headworks run`" in found
+    output = release.run("gate")
+    assert (
+        "promotion: no verdict says where artifacts/evaluate/predictions.csv came from. Run `headworks run`" in output
+    )
     release.command("store", "forget", "export")
     assert f"promotion: no verdict says where {FILE} came from" in release.run("gate")
 
@@ -219,9 +221,9 @@ def test_sessions_that_always_run_have_no_verdict_and_need_none(release: Release
     release.replace('["inputs"],', '["inputs"], needs = ["fetch"],')
     release.replace('outputs = ["artifacts/evaluate"] }', 'outputs = ["artifacts/evaluate"], cache = false }')
     release.commit(BETTER)
-    found = release.run("gate")
-    assert "no verdict says that artifacts/evaluate/predictions.csv is what evaluate gives as it is now" in found
-    assert "nothing is recorded" not in found
+    output = release.run("gate")
+    assert "no verdict says that artifacts/evaluate/predictions.csv is what evaluate gives as it is now" in output
+    assert "nothing is recorded" not in output
     release.promote(0)
 
 

@@ -92,25 +92,25 @@ def test_probabilities_of_other_classes_are_other_predictions(tmp_path: Path) ->
 def test_labels_alone_are_enough(tmp_path: Path) -> None:
     """Without probabilities the classes are those that occur, numbers in their order, also as floats or categories."""
     labels = pa.array(["cat", "10", "9"]).dictionary_encode()
-    found = read_predictions(written(tmp_path, "x.parquet", probabilities=None, label=labels, prediction=[9.0, 10, 9]))
-    assert found.classes == ("9", "10", "cat")
-    assert found.probabilities is found.confidence is found.errors is None
-    assert found.predicted.tolist() == [["10", "9", "9"]]
+    read = read_predictions(written(tmp_path, "x.parquet", probabilities=None, label=labels, prediction=[9.0, 10, 9]))
+    assert read.classes == ("9", "10", "cat")
+    assert read.probabilities is read.confidence is read.errors is None
+    assert read.predicted.tolist() == [["10", "9", "9"]]
 
 
 def test_texts_of_a_csv_file_stay_texts(tmp_path: Path) -> None:
     """An id with leading zeros is not the number."""
-    found = read_predictions(written(tmp_path, "x.csv", id=["007", "7", "8"], probabilities=None))
-    assert found.ids.tolist() == ["007", "7", "8"]
+    read = read_predictions(written(tmp_path, "x.csv", id=["007", "7", "8"], probabilities=None))
+    assert read.ids.tolist() == ["007", "7", "8"]
 
 
 def test_whole_numbers_that_were_written_as_floats_are_the_same_in_a_csv_file(tmp_path: Path) -> None:
     """Labels 1.0 beside predictions 1 are right, and not all wrong; where one is no whole number, all stay texts."""
-    found = read_predictions(written(tmp_path, "x.csv", label=[0.0, 1.0, 1.0], probabilities=None))
-    assert found.labels.tolist() == ["1", "1", "0"]
-    assert found.predicted.tolist() == [["1", "0", "0"]]
-    found = read_predictions(written(tmp_path, "x.csv", label=["1.0", "1.5", "0"], probabilities=None))
-    assert found.labels.tolist() == ["1.5", "0", "1.0"]
+    read = read_predictions(written(tmp_path, "x.csv", label=[0.0, 1.0, 1.0], probabilities=None))
+    assert read.labels.tolist() == ["1", "1", "0"]
+    assert read.predicted.tolist() == [["1", "0", "0"]]
+    read = read_predictions(written(tmp_path, "x.csv", label=["1.0", "1.5", "0"], probabilities=None))
+    assert read.labels.tolist() == ["1.5", "0", "1.0"]
 
 
 def test_a_slice_may_have_no_value(tmp_path: Path) -> None:
@@ -129,23 +129,23 @@ def test_a_row_may_have_no_prediction(tmp_path: Path, name: str) -> None:
     none, is_csv = "" if name == "x.csv" else None, name == "x.csv"
     each = {"probabilities": None, "score": [0.5, none, 0.75], "is_new": None}
     for said in ([0, none, 0], ["0", "", "0"], [0.0, none if is_csv else float("nan"), 0.0]):
-        found = read_predictions(written(tmp_path, name, prediction=said, **each))
-        assert found.predicted.tolist() == [["", "0", "0"]]
-        assert found.classes == ("0", "1")
-        assert found.missing.tolist() == [True, False, False]
-        assert found.present().ids.tolist() == ["b", "c"]
-        assert found.confidence is not None
-        assert np.isnan(found.confidence).tolist() == [[True, False, False]]
-        assert found.digest == read_predictions(written(tmp_path, name, prediction=said, **each)).digest
+        read = read_predictions(written(tmp_path, name, prediction=said, **each))
+        assert read.predicted.tolist() == [["", "0", "0"]]
+        assert read.classes == ("0", "1")
+        assert read.missing.tolist() == [True, False, False]
+        assert read.present().ids.tolist() == ["b", "c"]
+        assert read.confidence is not None
+        assert np.isnan(read.confidence).tolist() == [[True, False, False]]
+        assert read.digest == read_predictions(written(tmp_path, name, prediction=said, **each)).digest
     if not is_csv:
-        found = read_predictions(
+        read = read_predictions(
             written(tmp_path, name, prediction=[0, None, 0], probabilities=[[1, 0], None, [0.5, 0.5]])
         )
-        assert found.probabilities is not None
-        assert np.isnan(found.probabilities).tolist() == [[[True, True], [False, False], [False, False]]]
+        assert read.probabilities is not None
+        assert np.isnan(read.probabilities).tolist() == [[[True, True], [False, False], [False, False]]]
     wide = {"probabilities.0": [1, none, 0.5], "probabilities.1": [0, none, 0.5], "probabilities": None}
-    found = read_predictions(written(tmp_path, name, prediction=[0, none, 0], is_new=None, **wide))
-    assert found.missing.tolist() == [True, False, False]
+    read = read_predictions(written(tmp_path, name, prediction=[0, none, 0], is_new=None, **wide))
+    assert read.missing.tolist() == [True, False, False]
     errors = read_predictions(written(tmp_path, name, error=[0.5, none, 2], is_new=None, probabilities=None))
     assert errors.missing.tolist() == [True, False, False]
 
@@ -153,36 +153,36 @@ def test_a_row_may_have_no_prediction(tmp_path: Path, name: str) -> None:
 def test_a_row_that_one_seed_did_not_predict_is_missing(tmp_path: Path) -> None:
     """It is a mistake of that seed."""
     rows = SEEDS | {"prediction": [0, 1, 0, 0, None, 1], "probabilities": None}
-    found = read_predictions(written(tmp_path, "x.parquet", **rows))
-    assert found.predicted.tolist() == [["1", "0", "0"], ["", "1", "0"]]
-    assert found.missing.tolist() == [True, False, False]
+    read = read_predictions(written(tmp_path, "x.parquet", **rows))
+    assert read.predicted.tolist() == [["1", "0", "0"], ["", "1", "0"]]
+    assert read.missing.tolist() == [True, False, False]
 
 
 def test_a_score_is_the_confidence(tmp_path: Path) -> None:
     """So that calibration can be judged where there are no probabilities of all classes."""
-    found = read_predictions(written(tmp_path, "x.parquet", probabilities=None, score=[0.5, 0.75, 1]))
-    assert found.confidence is not None
-    assert found.confidence.tolist() == [[0.75, 1, 0.5]]
+    read = read_predictions(written(tmp_path, "x.parquet", probabilities=None, score=[0.5, 0.75, 1]))
+    assert read.confidence is not None
+    assert read.confidence.tolist() == [[0.75, 1, 0.5]]
 
 
 def test_a_regression_has_an_error(tmp_path: Path) -> None:
     """It needs no label."""
     without = {"label": None, "prediction": None, "probabilities": None}
-    found = read_predictions(written(tmp_path, "x.parquet", error=[0.5, -1, 2], **without))
-    assert found.errors is not None
-    assert found.errors.tolist() == [[-1, 2, 0.5]]
-    assert found.classes == ()
-    assert found.take(np.array([1])).errors == [[2]]
+    read = read_predictions(written(tmp_path, "x.parquet", error=[0.5, -1, 2], **without))
+    assert read.errors is not None
+    assert read.errors.tolist() == [[-1, 2, 0.5]]
+    assert read.classes == ()
+    assert read.take(np.array([1])).errors == [[2]]
 
 
 def test_columns_may_have_other_names(tmp_path: Path) -> None:
     """The table says which; a group column is no slice."""
     path = written(tmp_path, "x.parquet", id=None, row=["a", "b", "c"], patient=["x", "x", "y"])
-    found = read_predictions(path, columns={"id": "row"}, group="patient")
-    assert found.ids.tolist() == ["a", "b", "c"]
-    assert found.groups is not None
-    assert found.groups.tolist() == ["x", "x", "y"]
-    assert "patient" not in found.slices
+    read = read_predictions(path, columns={"id": "row"}, group="patient")
+    assert read.ids.tolist() == ["a", "b", "c"]
+    assert read.groups is not None
+    assert read.groups.tolist() == ["x", "x", "y"]
+    assert "patient" not in read.slices
     path = written(tmp_path, "x.parquet", row=["d", "e", "f"])
     assert read_predictions(path, columns={"id": "row"}).ids.tolist() == ["d", "e", "f"]
     with pytest.raises(ConfigurationError, match="there is no column 'id'"):
@@ -193,10 +193,10 @@ def test_each_seed_is_a_model(tmp_path: Path) -> None:
     """Rows of several seeds are the same rows, predicted anew."""
     twice = {name: values * 2 for name, values in ROWS.items()}
     twice["prediction"] = [0, 1, 0, 1, 1, 1]
-    found = read_predictions(written(tmp_path, "x.parquet", **twice, seed=[0, 0, 0, 1, 1, 1], fold=[0] * 6))
-    assert found.seeds == ("0", "1")
-    assert found.predicted.tolist() == [["1", "0", "0"], ["1", "1", "1"]]
-    assert found.slices.keys() == {"stroke", "is_new"}
+    read = read_predictions(written(tmp_path, "x.parquet", **twice, seed=[0, 0, 0, 1, 1, 1], fold=[0] * 6))
+    assert read.seeds == ("0", "1")
+    assert read.predicted.tolist() == [["1", "0", "0"], ["1", "1", "1"]]
+    assert read.slices.keys() == {"stroke", "is_new"}
 
 
 SEEDS = {name: values * 2 for name, values in ROWS.items()} | {"seed": [0, 0, 0, 1, 1, 1]}
@@ -271,13 +271,13 @@ def test_rows_are_paired_by_their_ids(tmp_path: Path) -> None:
     """What only the candidate has is counted and left out; what only the base has is there without a prediction."""
     mine = read_predictions(written(tmp_path, "x.parquet"))
     theirs = read_predictions(written(tmp_path, "y.parquet", id=["c", "a", "z"], label=[0, 1, 0]))
-    found = pair(mine, theirs, least=0.5)
-    assert found.candidate.ids.tolist() == found.base.ids.tolist() == ["a", "c", "z"]
-    assert found.candidate.predicted.tolist() == [["1", "0", ""]]
-    assert found.candidate.missing.tolist() == [False, False, True]
-    assert (found.only_candidate, found.lost, found.is_level) == (1, ("z",), False)
-    assert [it.ids.tolist() for it in found.both()] == [["a", "c"]] * 2
-    assert found.whole.ids.tolist() == ["a", "b", "c", "z"]
+    both = pair(mine, theirs, least=0.5)
+    assert both.candidate.ids.tolist() == both.base.ids.tolist() == ["a", "c", "z"]
+    assert both.candidate.predicted.tolist() == [["1", "0", ""]]
+    assert both.candidate.missing.tolist() == [False, False, True]
+    assert (both.only_candidate, both.lost, both.is_level) == (1, ("z",), False)
+    assert [it.ids.tolist() for it in both.both()] == [["a", "c"]] * 2
+    assert both.whole.ids.tolist() == ["a", "b", "c", "z"]
     with pytest.raises(CannotDecideError, match=r"share 2 of 3 rows, which is less than min-shared = 0\.9"):
         pair(mine, theirs, least=0.9)
 

@@ -124,9 +124,9 @@ class Demo:
     def gate(self, *arguments: str, code: int = 0) -> str:
         """Run the gate and return what it writes."""
         self._capfd.readouterr()
-        found = _cli.main(["gate", *arguments])
+        exit_code = _cli.main(["gate", *arguments])
         output = self._capfd.readouterr()
-        assert found == code, output
+        assert exit_code == code, output
         return output.out + output.err
 
     def replace(self, old: str, new: str) -> None:
@@ -148,21 +148,21 @@ def demo(scratch: Scratch, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
 
 def entries(*names: str) -> list[dict[str, Any]]:
     """Return the entries of a journal in the store of the test."""
-    found = Journal(Store.default().root, *names).entries()
-    assert all(it is not None for it in found)
-    return [it for it in found if it is not None]
+    listed = Journal(Store.default().root, *names).entries()
+    assert all(it is not None for it in listed)
+    return [it for it in listed if it is not None]
 
 
 def test_what_did_not_change_passes_and_costs_nothing(demo: Demo) -> None:
     """The base is restored from the store, and no test set is asked."""
     demo.train()
     demo.branch()
-    found = demo.gate()
-    assert found.startswith("gate passes: 1 condition, each at 0.99\n")
-    assert "restored from the store" in found
-    assert "note: not one prediction of evaluate differs, which costs no budget\n" in found
+    output = demo.gate()
+    assert output.startswith("gate passes: 1 condition, each at 0.99\n")
+    assert "restored from the store" in output
+    assert "note: not one prediction of evaluate differs, which costs no budget\n" in output
     file = "artifacts/evaluate/predictions.csv"
-    assert f"compared {file} with {file} of the base on 800 rows, and not one prediction differs\n" in found
+    assert f"compared {file} with {file} of the base on 800 rows, and not one prediction differs\n" in output
     assert not Path(Store.default().root, "ledger").exists()
 
 
@@ -171,9 +171,9 @@ def test_a_worse_model_fails_and_each_model_is_charged_once(demo: Demo) -> None:
     demo.train()
     demo.branch()
     demo.train(80)
-    found = demo.gate(code=1)
-    assert found.startswith("gate fails: accuracy >= base.accuracy - 0.03\n")
-    assert "note: model 1 of 2 asks the test set of evaluate\n" in found
+    output = demo.gate(code=1)
+    assert output.startswith("gate fails: accuracy >= base.accuracy - 0.03\n")
+    assert "note: model 1 of 2 asks the test set of evaluate\n" in output
     assert "note: model 1 of 2 asks the test set of evaluate, as it did before\n" in demo.gate(code=1)
     demo.train(5)
     assert "model 2 of 2" in demo.gate()
@@ -197,11 +197,11 @@ def test_a_base_that_the_store_lacks_is_made(demo: Demo) -> None:
         "accuracy >= base.accuracy - 0.03", { name = "all", condition = "accuracy >= base.accuracy", on = "crossfit" }
     ]""",
     )
-    found = demo.gate(code=3)
-    assert "The store lacks what evaluate gave at" in found
-    assert "running it there, which should take about 1.5 s." in found
-    assert "The store lacks what crossfit gave at" in found
-    assert "share 1 of 900 rows" in found
+    output = demo.gate(code=3)
+    assert "The store lacks what evaluate gave at" in output
+    assert "running it there, which should take about 1.5 s." in output
+    assert "The store lacks what crossfit gave at" in output
+    assert "share 1 of 900 rows" in output
     assert demo.scratch.git("worktree", "list").count("\n") == 0
     demo.replace('on = "crossfit"', 'on = "evaluate"')
     assert "restored from the store" in demo.gate(code=3)
@@ -222,9 +222,9 @@ def test_a_base_whose_stage_fails_is_no_base(demo: Demo) -> None:
     demo.scratch.commit({"inputs/model.txt": "-1 800"})
     demo.branch()
     demo.train(5)
-    found = demo.gate(code=3)
-    assert "a time that is not known yet" not in found
-    assert "evaluate does not pass at the base" in found
+    output = demo.gate(code=3)
+    assert "a time that is not known yet" not in output
+    assert "evaluate does not pass at the base" in output
     assert demo.scratch.git("worktree", "list").count("\n") == 0
 
 
@@ -238,8 +238,8 @@ def test_models_are_counted_in_a_remote_store(demo: Demo, tmp_path: Path, monkey
     for code, store in ((1, "a"), (1, "bb"), (3, "ccc")):
         monkeypatch.setenv("HEADWORKS_STORE", str(tmp_path / store))
         demo.train(80 + len(store))
-        found = demo.gate("--remote", url, "--write-remote", code=code)
-        assert {"a": "model 1 of 2", "bb": "model 2 of 2", "ccc": "its whole budget"}[store] in found
+        output = demo.gate("--remote", url, "--write-remote", code=code)
+        assert {"a": "model 1 of 2", "bb": "model 2 of 2", "ccc": "its whole budget"}[store] in output
     assert len(list((tmp_path / "shared/ledger").glob("*/*"))) == 2
 
 
@@ -259,15 +259,15 @@ def test_the_first_base_is_recorded_where_there_is_none(scratch: Scratch, demo: 
     demo.train(5)
     texts = ["accuracy >= 0.9", "accuracy >= base.accuracy - 0.03", "model_bytes <= base.model_bytes"]
     absolute = [it for text in texts for it in ("--condition", text)]
-    found = demo.gate("--bootstrap", *absolute)
-    assert found.startswith("gate passes: 1 condition")
-    assert "is not judged, since there is no base yet" in found
-    assert "recorded the predictions of evaluate as the first base" in found
+    output = demo.gate("--bootstrap", *absolute)
+    assert output.startswith("gate passes: 1 condition")
+    assert "is not judged, since there is no base yet" in output
+    assert "recorded the predictions of evaluate as the first base" in output
     demo.train(100)
     Store.default().forget(["evaluate"])
     Store.default().gc(max_size=0)
-    found = demo.gate(code=1)
-    assert "the base of evaluate is the first one, recorded on" in found
+    output = demo.gate(code=1)
+    assert "the base of evaluate is the first one, recorded on" in output
     assert "recorded the" not in demo.gate("--bootstrap", code=1)
 
 
@@ -291,8 +291,8 @@ def test_a_base_without_predictions_may_be_named_once(demo: Demo) -> None:
     demo.train(5)
     base = demo.scratch.git("rev-parse", "main")
     demo.replace("budget = 2", f'budget = 2\nbootstrap = "{base[:12]}"')
-    found = demo.gate()
-    assert found.startswith(
+    output = demo.gate()
+    assert output.startswith(
         "gate passes: there is no base yet, so that nothing was compared, and nothing else is asked"
     )
     shutil.rmtree(Path(Store.default().root, "baselines"))
@@ -307,10 +307,10 @@ def test_equal_labels_are_told_apart_by_the_model(demo: Demo) -> None:
     demo.train(other=" ")
     assert "(identical predictions)" in demo.gate()
     demo.train(other="  ", model=b"another one that predicts the same")
-    found = demo.gate()
-    assert "not one label of artifacts/evaluate/predictions.csv differs, which many models have in common" in found
-    assert "(score interval" in found
-    assert "model 1 of 2 asks the test set of evaluate\n" in found
+    output = demo.gate()
+    assert "not one label of artifacts/evaluate/predictions.csv differs, which many models have in common" in output
+    assert "(score interval" in output
+    assert "model 1 of 2 asks the test set of evaluate\n" in output
 
 
 @pytest.mark.parametrize("model", ["artifacts/evaluate/later.csv", "inputs/model.txt"])
@@ -348,17 +348,17 @@ def test_rows_that_the_dataset_has_no_more_are_not_lost(demo: Demo) -> None:
     )
     assert "has no prediction for 30 rows, which count as mistakes: row0, row1, row10" in demo.gate(*condition, code=1)
     demo.replace("budget = 2", 'budget = 2\nrows = { evaluate = ["artifacts/evaluate/dataset.csv"] }')
-    found = demo.gate(*condition)
-    assert "note: 30 rows of evaluate that the base had are asked no more: row0, row1, row10 and 27 more\n" in found
-    assert "on 770 rows" in found
+    output = demo.gate(*condition)
+    assert "note: 30 rows of evaluate that the base had are asked no more: row0, row1, row10 and 27 more\n" in output
+    assert "on 770 rows" in output
     demo.train(
         predictions=f"id,label,prediction{kept}",
         dataset="id" + "".join(f"\nrow{it}" for it in range(10, 800)),
         other="  ",
     )
-    found = demo.gate(*condition, code=1)
-    assert "has no prediction for 20 rows, which count as mistakes" in found
-    assert "note: 10 rows of evaluate that the base had are asked no more" in found
+    output = demo.gate(*condition, code=1)
+    assert "has no prediction for 20 rows, which count as mistakes" in output
+    assert "note: 10 rows of evaluate that the base had are asked no more" in output
     new = "id" + "".join(f"\nrow{it}" for it in range(30, 805))
     demo.train(predictions=f"id,label,prediction{kept}", dataset=new, other="    ")
     said = "no prediction for 5 rows of the dataset that the base does not have either: row800, row801, row802 and 2"
@@ -390,8 +390,8 @@ def test_predictions_that_the_base_does_not_have_are_named(demo: Demo) -> None:
     demo.replace("budget = 2", 'conditions = [{ condition = "accuracy >= base.accuracy - 0.1", on = "crossfit" }]')
     demo.branch()
     demo.train(5, new="id,label,prediction\na,x,x\n")
-    assert "evaluate of the base" in (found := demo.gate(code=3))
-    assert "does not write artifacts/evaluate/new.csv" in found
+    assert "evaluate of the base" in (output := demo.gate(code=3))
+    assert "does not write artifacts/evaluate/new.csv" in output
 
 
 def test_what_another_model_predicted_is_not_judged(demo: Demo) -> None:
@@ -416,9 +416,9 @@ def test_another_dataset_is_predicted_by_the_models_of_both(demo: Demo) -> None:
     assert "could not be started (No such file or directory)" in demo.gate(code=3)
     demo.replace("no-such-program", sys.executable)
     demo.scratch.write({"predict.py": PREDICT_PY})
-    found = demo.gate()
-    assert "the dataset has changed: the base's model predicted the rows of evaluate anew" in found
-    assert "1,000 rows, right only in the candidate 0, only in the base 6" in found
+    output = demo.gate()
+    assert "the dataset has changed: the base's model predicted the rows of evaluate anew" in output
+    assert "1,000 rows, right only in the candidate 0, only in the base 6" in output
 
 
 def test_slices_that_changed_are_another_dataset(demo: Demo) -> None:
@@ -458,11 +458,11 @@ def test_an_exported_model_predicts_the_rows_of_a_dataset(tmp_path: Path, *, is_
     pixels = tensors if is_tensor else pa.array(shares.tolist(), pa.list_(pa.float32()))
     parquet.write_table(pa.table(table | {"pixels": pixels}), tmp_path / "rows.parquet")
     predict_rows(*(str(tmp_path / it) for it in ("model.onnx", "rows.parquet", "out.parquet")))
-    found = read_predictions(str(tmp_path / "out.parquet"))
-    assert found.predicted.tolist() == [["1"] * 300]
-    assert found.confidence is not None
-    assert set(found.confidence[0].tolist()) == {0.75}
-    assert found.slices.keys() == {"stroke"}
+    read = read_predictions(str(tmp_path / "out.parquet"))
+    assert read.predicted.tolist() == [["1"] * 300]
+    assert read.confidence is not None
+    assert set(read.confidence[0].tolist()) == {0.75}
+    assert read.slices.keys() == {"stroke"}
 
 
 def test_a_model_that_does_not_fit_a_dataset_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -517,14 +517,14 @@ def test_measurements_are_those_of_both_trees(demo: Demo) -> None:
     demo.branch()
     demo.train(5)
     conditions = ["model_bytes <= base.model_bytes", "latency_p99_ms <= base.latency_p99_ms * 2", "model_bytes <= 99"]
-    found = demo.gate(*(it for condition in conditions for it in ("--condition", condition)), code=1)
-    assert "model_bytes <= base.model_bytes: fails\n  candidate 12.0000, base 11.0000" in found
-    assert "latency_p99_ms * 2: passes\n  candidate 3.0000, base 3.0000, candidate - 2 * base -3.0000 (" in found
-    assert "what was measured of the base was measured when it was made, perhaps elsewhere" in found
+    output = demo.gate(*(it for condition in conditions for it in ("--condition", condition)), code=1)
+    assert "model_bytes <= base.model_bytes: fails\n  candidate 12.0000, base 11.0000" in output
+    assert "latency_p99_ms * 2: passes\n  candidate 3.0000, base 3.0000, candidate - 2 * base -3.0000 (" in output
+    assert "what was measured of the base was measured when it was made, perhaps elsewhere" in output
     demo.replace('model = "artifacts/evaluate/model.bin"\n', "")
-    found = demo.gate("--condition", "latency_p99_ms <= 3")
-    assert "latency_p99_ms <= 3: passes" in found
-    assert "perhaps elsewhere" not in found
+    output = demo.gate("--condition", "latency_p99_ms <= 3")
+    assert "latency_p99_ms <= 3: passes" in output
+    assert "perhaps elsewhere" not in output
     demo.replace("bench.json", "none.json")
     assert "There is no artifacts/evaluate/none.json to judge" in demo.gate(
         "--condition", "latency_p99_ms <= 3", code=3

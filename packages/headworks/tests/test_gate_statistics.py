@@ -39,10 +39,10 @@ def test_the_score_interval_is_the_published_one(
     wins: int, losses: int, rows: int, error: float, low: float, high: float
 ) -> None:
     """Examples from a paper and from another implementation, as far as those print them."""
-    found = score_interval(wins, losses, rows, error)
+    interval = score_interval(wins, losses, rows, error)
     digits = len(str(low).partition(".")[2])
-    assert round(found.low, digits) == low
-    assert round(found.high, digits) == high
+    assert round(interval.low, digits) == low
+    assert round(interval.high, digits) == high
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 200))
@@ -50,13 +50,13 @@ def test_the_score_interval_is_the_published_one(
 def test_the_score_interval_holds_what_its_test_does_not_reject(wins: int, losses: int, same: int) -> None:
     """At each end the score is as large as the normal distribution allows; swapping the models mirrors it."""
     rows = wins + losses + same + 1
-    found = score_interval(wins, losses, rows, ERROR)
+    interval = score_interval(wins, losses, rows, ERROR)
     mirrored = score_interval(losses, wins, rows, ERROR)
     bound = stats.norm.isf(ERROR)
-    assert -1 <= found.low <= (wins - losses) / rows <= found.high <= 1
-    assert found.low == pytest.approx(-mirrored.high, abs=1e-9)
-    assert score(wins, losses, rows, found.low) == pytest.approx(bound, abs=1e-4)
-    assert score(wins, losses, rows, found.high) == pytest.approx(-bound, abs=1e-4)
+    assert -1 <= interval.low <= (wins - losses) / rows <= interval.high <= 1
+    assert interval.low == pytest.approx(-mirrored.high, abs=1e-9)
+    assert score(wins, losses, rows, interval.low) == pytest.approx(bound, abs=1e-4)
+    assert score(wins, losses, rows, interval.high) == pytest.approx(-bound, abs=1e-4)
 
 
 def test_the_interval_stays_in_range_where_one_model_has_every_row_right_and_the_other_none() -> None:
@@ -115,11 +115,11 @@ def test_mcnemars_test_is_the_binomial_one() -> None:
 def test_the_exact_interval_is_that_of_clopper_and_pearson(hits: int, misses: int) -> None:
     """As SciPy has it, and with the p-values that belong to it."""
     rows = hits + misses + 1
-    found = exact_interval(hits, rows, ERROR)
+    interval = exact_interval(hits, rows, ERROR)
     known = stats.binomtest(hits, rows).proportion_ci(1 - 2 * ERROR, method="exact")
-    assert (found.low, found.high) == pytest.approx((known.low, known.high))
+    assert (interval.low, interval.high) == pytest.approx((known.low, known.high))
     if hits:
-        assert share_p_above(hits, rows, found.low) == pytest.approx(ERROR)
+        assert share_p_above(hits, rows, interval.low) == pytest.approx(ERROR)
     assert share_p_above(hits, rows, 1.5) == 1
     assert share_p_above(hits, rows, -0.5) == (0 if hits else 1)
 

@@ -113,20 +113,20 @@ def project(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
 
 def test_a_pull_request_is_judged_from_beginning_to_end(project: Scratch) -> None:
     """No change passes for nothing; ten points worse, and twenty on one slice, are told by name; all from the store."""
-    found = gate()
-    assert found.startswith("gate passes: 2 conditions, each at 0.99\n")
-    assert "not one prediction of evaluate differs, which costs no budget" in found
+    output = gate()
+    assert output.startswith("gate passes: 2 conditions, each at 0.99\n")
+    assert "not one prediction of evaluate differs, which costs no budget" in output
     assert ledger() == []
     project.write({"inputs/model.txt": model({*range(0, ROWS, 50), *range(0, ROWS, 10)})})
-    found = gate(code=1)
-    assert found.startswith("gate fails: overall")
-    assert "overall: accuracy >= base.accuracy - 0.03, on evaluate: fails" in found
+    output = gate(code=1)
+    assert output.startswith("gate fails: overall")
+    assert "overall: accuracy >= base.accuracy - 0.03, on evaluate: fails" in output
     thin = range(0, ROWS, 3)
     project.write({"inputs/model.txt": model({*range(0, ROWS, 50), *list(thin)[::5]})})
-    found = gate(code=1)
-    assert 'each stroke (slice["stroke=thin"].accuracy)' in found.splitlines()[0]
-    assert 'slice["stroke=thick"].accuracy: passes' in found
-    assert "restored from the store" in found
+    output = gate(code=1)
+    assert 'each stroke (slice["stroke=thin"].accuracy)' in output.splitlines()[0]
+    assert 'slice["stroke=thick"].accuracy: passes' in output
+    assert "restored from the store" in output
     assert len(ledger()) == 2
     printed = json.loads(command("gate", "--save", "saved", "--format", "json", code=1))
     assert json.loads(Path("saved/gate.json").read_text())["conditions"] == printed["conditions"]
@@ -136,9 +136,9 @@ def test_a_pull_request_is_judged_from_beginning_to_end(project: Scratch) -> Non
 def test_a_dataset_that_changed_is_predicted_by_the_model_of_the_base(project: Scratch) -> None:
     """So that both are judged on the new rows; rows that are labelled otherwise are the same for both then."""
     project.write({"inputs/rows.csv": dataset(ROWS + 300), "inputs/model.txt": model(range(0, ROWS + 300, 50))})
-    found = gate()
-    assert "the dataset has changed: the base's model predicted the rows of evaluate anew" in found
-    assert "2,100 rows, right only in the candidate 0, only in the base 6" in found
+    output = gate()
+    assert "the dataset has changed: the base's model predicted the rows of evaluate anew" in output
+    assert "2,100 rows, right only in the candidate 0, only in the base 6" in output
     project.write({"pyproject.toml": TABLE.replace("predict =", "# predict =")})
     assert "share 1,800 of 2,100 rows" in gate(code=3)
     project.write({"inputs/rows.csv": dataset(ROWS, "no")})
@@ -151,28 +151,28 @@ def test_forty_rows_cannot_tell(project: Scratch) -> None:
     project.commit({"inputs/rows.csv": dataset(40)})
     project.git("checkout", "--quiet", "-B", "change")
     project.write({"inputs/model.txt": model([0, 1])})
-    found = gate(code=3)
-    assert found.startswith("gate cannot tell: overall; each stroke")
-    assert "rows like these would settle it" in found
+    output = gate(code=3)
+    assert output.startswith("gate cannot tell: overall; each stroke")
+    assert "rows like these would settle it" in output
 
 
 def test_the_first_commit_has_no_base(project: Scratch) -> None:
     """What it predicts is recorded as the first, which is said, and absolute conditions are judged as ever."""
     project.git("checkout", "--quiet", "main")
     project.git("reset", "--quiet", "HEAD^")
-    found = gate("--condition", "accuracy >= 0.5", "--condition", "accuracy >= base.accuracy")
+    output = gate("--condition", "accuracy >= 0.5", "--condition", "accuracy >= base.accuracy")
     said = "1 condition, each at 0.99; nothing was compared for accuracy >= base.accuracy: there is no base yet"
-    assert found.startswith(f"gate passes: {said}\n")
+    assert output.startswith(f"gate passes: {said}\n")
     shutil.rmtree(Path(os.environ["HEADWORKS_STORE"], "baselines"))
     assert gate("--condition", "accuracy >= 0.99", "--condition", "accuracy >= base.accuracy", code=1)
     shutil.rmtree(Path(os.environ["HEADWORKS_STORE"], "baselines"))
-    found = gate()
-    assert found.startswith(
+    output = gate()
+    assert output.startswith(
         "gate passes: there is no base yet, so that nothing was compared, and nothing else is asked\n"
     )
     reason = "since there is no base yet: There is no commit to compare with: this is the first commit.\n"
-    assert f"note: 'overall' is not judged, {reason}" in found
-    assert "recorded the predictions of evaluate as the first base" in found
+    assert f"note: 'overall' is not judged, {reason}" in output
+    assert "recorded the predictions of evaluate as the first base" in output
     project.write({"inputs/model.txt": model(range(0, ROWS, 5))})
     project.git("commit", "--quiet", "--amend", "--all", "--no-edit")
     assert "the base of evaluate is the first one, recorded on" in gate(code=1)
@@ -192,9 +192,9 @@ def test_a_release_is_judged_by_the_one_before(
     event.write_text(json.dumps({"before": "0" * 40, "ref": "refs/tags/v1.1"}))
     monkeypatch.setenv("GITHUB_EVENT_NAME", "push")
     monkeypatch.setenv("GITHUB_EVENT_PATH", str(event))
-    found = gate(code=1)
+    output = gate(code=1)
     assert (
-        f"is ahead of {project.git('rev-parse', 'HEAD')[:12]}, main, so that the base is {last}, the last rel" in found
+        f"is ahead of {project.git('rev-parse', 'HEAD')[:12]}, main, so that the base is {last}, the last rel" in output
     )
     assert "note: this is the base itself, which is never worse than itself" in gate("--base", "HEAD")
     monkeypatch.setenv("GITHUB_EVENT_NAME", "schedule")
@@ -208,8 +208,8 @@ def test_a_model_is_not_judged_by_itself(project: Scratch) -> None:
     project.commit({"inputs/model.txt": model([])})
     project.git("checkout", "--quiet", "--detach")
     project.git("branch", "--quiet", "-D", "main", "change")
-    found = gate(code=3)
-    assert "this is the last one, and nothing says which branch it is to be merged into. Fetch it, or" in found
+    output = gate(code=3)
+    assert "this is the last one, and nothing says which branch it is to be merged into. Fetch it, or" in output
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

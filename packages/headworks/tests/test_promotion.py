@@ -67,9 +67,9 @@ class Release:
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command and return what it writes."""
-        found = _cli.main(list(arguments))
+        exit_code = _cli.main(list(arguments))
         output = self._capsys.readouterr()
-        assert found == code, output
+        assert exit_code == code, output
         return output.err if code else output.out
 
     def ready(self, text: str) -> str:

@@ -121,8 +121,8 @@ def test_a_contract_is_kept_or_broken(sources: Sources) -> None:
     assert table(broken, "What is broken")[0]["count"] == "1,200"
     contents: list[object] = [CHECK | {"passed": False}, CHECK | {"format": 2}, [], "{", {"format": 1}]
     for odd in contents:
-        found = contract(sources, odd)
-        assert (found.outcome, found.reasons) == ("cannot tell", ("data contract cannot be read",))
+        section = contract(sources, odd)
+        assert (section.outcome, section.reasons) == ("cannot tell", ("data contract cannot be read",))
 
 
 def test_a_command_can_give_the_facts(sources: Sources) -> None:
@@ -150,16 +150,16 @@ def compared(sources: Sources, content: object) -> Section:
 
 def test_the_data_diff_is_shown(sources: Sources) -> None:
     """It informs, or passes or fails where the contract has limits."""
-    found = compared(sources, diff())
-    assert found.outcome is None
+    section = compared(sources, diff())
+    assert section.outcome is None
     write(sources, "artifacts/dataset/dataset.json", {"digest": "b" * 64})
-    assert found == compared(sources, diff())
-    assert said(found).startswith("4 rows before (aaaaaaaaaaaa), 5 rows now (bbbbbbbbbbbb). Nothing judges this.")
-    assert "0 before, 2 now, 2 of them new (measured by pixels, within 10)" in said(found)
-    assert table(found, "Rows that differ")[0] == {"rows": "added", "count": "1", "of which": "train: 1"}
-    assert table(found, "Schema") == [{"what": "column hue", "base": "none", "now": "string"}]
-    assert table(found, "Rows of each class")[1] == {"class": "1", "train: base to now": "0 to 2"}
-    assert [it["value"] for it in table(found, "Drift")] == ["0.250", "not defined"]
+    assert section == compared(sources, diff())
+    assert said(section).startswith("4 rows before (aaaaaaaaaaaa), 5 rows now (bbbbbbbbbbbb). Nothing judges this.")
+    assert "0 before, 2 now, 2 of them new (measured by pixels, within 10)" in said(section)
+    assert table(section, "Rows that differ")[0] == {"rows": "added", "count": "1", "of which": "train: 1"}
+    assert table(section, "Schema") == [{"what": "column hue", "base": "none", "now": "string"}]
+    assert table(section, "Rows of each class")[1] == {"class": "1", "train: base to now": "0 to 2"}
+    assert [it["value"] for it in table(section, "Drift")] == ["0.250", "not defined"]
     limited = compared(sources, diff(limits={"max_added": 0}))
     assert limited.outcome == "passed"
     assert "1 limit judged this." in said(limited)
@@ -167,8 +167,8 @@ def test_the_data_diff_is_shown(sources: Sources) -> None:
     assert broken.outcome == "failed"
     assert table(broken, "What is broken")
     same = diff()["new"]
-    found = compared(sources, diff(base=same, new=same, schema=[], labels={}, pixels={}))
-    assert said(found).startswith("The dataset is the base's, bbbbbbbbbbbb, row for row.")
+    section = compared(sources, diff(base=same, new=same, schema=[], labels={}, pixels={}))
+    assert said(section).startswith("The dataset is the base's, bbbbbbbbbbbb, row for row.")
 
 
 def test_a_diff_of_another_dataset_does_not_count(sources: Sources) -> None:
@@ -178,9 +178,9 @@ def test_a_diff_of_another_dataset_does_not_count(sources: Sources) -> None:
     assert "There is no artifacts/dataset/dataset.json" in said(compared(sources, limited))
     write(sources, "artifacts/dataset/dataset.json", {"digest": "c" * 64})
     for content in (diff(), limited, diff(passed=False, violations=[VIOLATION])):
-        found = compared(sources, content)
-        assert (found.outcome, found.reasons) == ("cannot tell", ("the data diff is about another dataset",))
-        assert said(found).startswith("diff.json is about another dataset than artifacts/dataset. Compare again.")
+        section = compared(sources, content)
+        assert (section.outcome, section.reasons) == ("cannot tell", ("the data diff is about another dataset",))
+        assert said(section).startswith("diff.json is about another dataset than artifacts/dataset. Compare again.")
     write(sources, "artifacts/dataset/dataset.json", {"digest": "b" * 64})
     assert compared(sources, diff(passed=False, violations=[VIOLATION])).outcome == "failed"
     for odd in (diff(passed=False), diff(violations=[VIOLATION])):
@@ -253,14 +253,14 @@ def test_the_gate_is_told_with_what_it_is_due_to(sources: Sources) -> None:
         condition("overall", "passes", finding(), found="cannot tell"),
         condition("size", "passes", size | {"outcome": "passes"}) | {"on": None},
     )
-    found = asked(sources, data, settings=None)
-    assert (found.outcome, found.reasons) == ("failed", ("gate condition each stroke (thin)",))
-    rows = table(found, "Candidate and base")
+    section = asked(sources, data, settings=None)
+    assert (section.outcome, section.reasons) == ("failed", ("gate condition each stroke (thin)",))
+    rows = table(section, "Candidate and base")
     assert [it["outcome"] for it in rows] == ["fails", "passes", "cannot tell, counts as passes", "passes"]
     assert rows[0]["interval"] == "-0.0400 to +0.0100"
     assert (rows[0]["condition"], rows[0]["metric"]) == ("each stroke", "thin on test")
     assert (rows[3]["candidate"], rows[3]["base"], rows[3]["rows"]) == ("156,000", "", "")
-    assert "Model 1 of 32." in said(found)
+    assert "Model 1 of 32." in said(section)
     unsure = asked(sources, gated("cannot tell", condition("overall", "cannot tell", finding())))
     assert (unsure.outcome, unsure.reasons) == ("cannot tell", ("gate condition overall",))
     passed = asked(sources, PASSED)
@@ -287,9 +287,9 @@ def test_an_outcome_of_other_predictions_does_not_count(
 ) -> None:
     """Nor one whose predictions are not there to compare with, whether there is a table or not."""
     for settings in (TABLE, None):
-        found = asked(sources, PASSED | changes, here, settings)
-        assert (found.outcome, found.reasons) == ("cannot tell", ("the gate judged by other predictions",))
-        assert "Ask the gate again." in said(found)
+        section = asked(sources, PASSED | changes, here, settings)
+        assert (section.outcome, section.reasons) == ("cannot tell", ("the gate judged by other predictions",))
+        assert "Ask the gate again." in said(section)
 
 
 def test_a_gate_that_was_not_asked_is_no_pass(sources: Sources) -> None:
@@ -310,9 +310,9 @@ def test_a_gate_that_was_not_asked_is_no_pass(sources: Sources) -> None:
 def test_an_outcome_by_other_conditions_does_not_count(sources: Sources, table: dict[str, Any]) -> None:
     """Than those of the table: easier ones, of other predictions, less sure."""
     settings = gate_settings({"predictions": {"test": "a"}} | table)
-    found = asked(sources, PASSED, settings=settings)
-    assert (found.outcome, found.reasons) == ("cannot tell", ("the gate judged by other conditions",))
-    assert "than those that are here now (accuracy >= 0.9). Ask the gate again." in said(found)
+    section = asked(sources, PASSED, settings=settings)
+    assert (section.outcome, section.reasons) == ("cannot tell", ("the gate judged by other conditions",))
+    assert "than those that are here now (accuracy >= 0.9). Ask the gate again." in said(section)
     assert asked(sources, PASSED, settings=None).outcome == "passed"
 
 
@@ -340,9 +340,9 @@ def test_what_cannot_be_told_counts_as_the_table_says(sources: Sources) -> None:
 def test_a_condition_that_was_not_judged_is_unproven(sources: Sources) -> None:
     """As at the first commit, where there is no base; what failed has failed."""
     data = {"conditions": ["accuracy >= 0.9", "accuracy >= base.accuracy - 0.1"], "predictions": {"test": "a"}}
-    found = asked(sources, PASSED, settings=gate_settings(data))
-    assert (found.outcome, found.reasons) == ("unproven", ("the gate did not judge 1 condition",))
-    assert said(found).startswith("Not judged: accuracy >= base.accuracy - 0.1.")
+    section = asked(sources, PASSED, settings=gate_settings(data))
+    assert (section.outcome, section.reasons) == ("unproven", ("the gate did not judge 1 condition",))
+    assert said(section).startswith("Not judged: accuracy >= base.accuracy - 0.1.")
     failed = gated("fails", condition("overall", "fails", finding(outcome="fails")))
     assert asked(sources, failed, settings=gate_settings(data)).outcome == "failed"
 
@@ -363,8 +363,8 @@ def test_a_condition_that_was_not_judged_is_unproven(sources: Sources) -> None:
 )
 def test_an_outcome_that_contradicts_itself_is_none(sources: Sources, odd: object) -> None:
     """The worst finding is what a condition has, and the worst condition what the gate has."""
-    found = asked(sources, odd)
-    assert (found.outcome, found.reasons) == ("cannot tell", ("gate cannot be read",))
+    section = asked(sources, odd)
+    assert (section.outcome, section.reasons) == ("cannot tell", ("gate cannot be read",))
 
 
 def predictions(path: str, predicted: str, *, score: str = "", seeds: int = 1, slices: Sequence[str] = ()) -> str:
@@ -384,24 +384,24 @@ def test_predictions_are_compared(sources: Sources, tmp_path: Path) -> None:
     slices = ["x", "y", "x", "y"]
     new = read_predictions(predictions(f"{tmp_path}/n.csv", "abca", score="9799", slices=slices))
     old = read_predictions(predictions(f"{tmp_path}/o.csv", "aabb", score="9999", slices=slices))
-    found = model_section("test", new, old, "")
-    matrices = [it for it in found.blocks if isinstance(it, Matrix)]
+    section = model_section("test", new, old, "")
+    matrices = [it for it in section.blocks if isinstance(it, Matrix)]
     assert [it.classes for it in matrices] == [("a", "b", "c")] * 3
     assert matrices[2].counts == ((-1, 1, 0), (1, -2, 1), (0, 0, 0))
-    assert table(found, "Confusions")[0] == {
+    assert table(section, "Confusions")[0] == {
         "label": "a",
         "predicted": "b",
         "candidate": "1",
         "base": "0",
         "difference": "+1",
     }
-    (chart,) = [it for it in found.blocks if isinstance(it, Reliability)]
+    (chart,) = [it for it in section.blocks if isinstance(it, Reliability)]
     assert list(chart.sides[0].bins[-1]) == pytest.approx([0.9, 1 / 3, 3])
     assert [it.is_base for it in chart.sides] == [False, True]
-    (chart2,) = [it for it in found.blocks if isinstance(it, Intervals)]
+    (chart2,) = [it for it in section.blocks if isinstance(it, Intervals)]
     assert chart2.names == ("part=x", "part=y")
     assert [it[0] for it in chart2.values] == [0.5, 0.0]
-    assert [it["base"] for it in table(found, "Slices")] == ["1.0000", "1.0000"]
+    assert [it["base"] for it in table(section, "Slices")] == ["1.0000", "1.0000"]
     alone = model_section("", read_predictions(predictions(f"{tmp_path}/s.csv", "abba", seeds=2)), None, "no base")
     assert alone.title == "Predictions"
     assert "4 rows were predicted, 2 times with other seeds" in said(alone)
@@ -414,13 +414,13 @@ def test_many_classes_and_slices_are_cut(tmp_path: Path) -> None:
     """To the worst, and that is said."""
     rows = [f"r{number},c{number},c{number + 1},s{number % 50},u{number}" for number in range(60)]
     Path(tmp_path, "n.csv").write_text("\n".join(["id,label,prediction,part,user", *rows]) + "\n")
-    found = model_section("", read_predictions(f"{tmp_path}/n.csv"), None, "")
-    assert not [it for it in found.blocks if isinstance(it, Matrix)]
-    captions = [it.caption for it in found.blocks if isinstance(it, Table)]
+    section = model_section("", read_predictions(f"{tmp_path}/n.csv"), None, "")
+    assert not [it for it in section.blocks if isinstance(it, Matrix)]
+    captions = [it.caption for it in section.blocks if isinstance(it, Table)]
     assert captions[0] == "Confusions, what got worse first, the first 20 of 60"
     assert captions[1] == "Slices in numbers, the lowest 40 of 50"
-    assert "Not shown by slice, having more than 50 values: user (60)." in said(found)
-    assert not [it for it in table(found, "Slices") if it["slice"].startswith("user")]
+    assert "Not shown by slice, having more than 50 values: user (60)." in said(section)
+    assert not [it for it in table(section, "Slices") if it["slice"].startswith("user")]
 
 
 def test_many_values_take_no_more_than_their_rows(tmp_path: Path) -> None:
@@ -429,11 +429,11 @@ def test_many_values_take_no_more_than_their_rows(tmp_path: Path) -> None:
     Path(tmp_path, "n.csv").write_text("\n".join(["id,label,prediction,user", *rows]) + "\n")
     it = read_predictions(f"{tmp_path}/n.csv")
     tracemalloc.start()
-    found = model_section("", it, it, "")
+    section = model_section("", it, it, "")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20_000_000
-    assert table(found, "Confusions") == []
+    assert table(section, "Confusions") == []
 
 
 def test_a_regression_has_errors(tmp_path: Path) -> None:
@@ -468,8 +468,8 @@ def test_new_mistakes_are_shown_as_images(sources: Sources, tmp_path: Path) -> N
     pictures(sources, "large.parquet", ["r2"], (600, 2, 1))
     parquet.write_table(pa.table({"id": ["r0"]}), Path(sources.root, "none.parquet"))
     parquet.write_table(pa.table({"id": ["r0"], "image": [b"?"]}), Path(sources.root, "bytes.parquet"))
-    found = mistakes_section("test", new, old, sources, "*.parquet")
-    (gallery,) = [it for it in found.blocks if isinstance(it, Gallery)]
+    section = mistakes_section("test", new, old, sources, "*.parquet")
+    (gallery,) = [it for it in section.blocks if isinstance(it, Gallery)]
     assert [it.alt for it in gallery.pictures] == [
         "Row r1: labelled a, predicted b",
         "Row r0: labelled a, predicted b",
@@ -486,9 +486,9 @@ def test_new_mistakes_are_shown_as_images(sources: Sources, tmp_path: Path) -> N
 def test_many_mistakes_of_many_seeds_are_counted(sources: Sources, tmp_path: Path) -> None:
     """And shown without how sure they are, where that is not known."""
     new = read_predictions(predictions(f"{tmp_path}/n.csv", "bbaa" * 4, seeds=2))
-    found = mistakes_section("", new, None, sources, "*.parquet")
-    assert said(found).startswith("12 of 16, of seed 0, the most confident first.")
-    assert table(found, "The same rows")[0]["confidence"] == ""
+    section = mistakes_section("", new, None, sources, "*.parquet")
+    assert said(section).startswith("12 of 16, of seed 0, the most confident first.")
+    assert table(section, "The same rows")[0]["confidence"] == ""
 
 
 def log(*values: Mapping[str, object]) -> str:
@@ -507,8 +507,8 @@ def test_training_curves_are_drawn_beside_the_base(sources: Sources) -> None:
     assert others.series[0].points == ((1.0, 0.5),)
     assert table(alone, "Training in numbers")[1] == {"epoch": "2", "loss": "1", "accuracy": "nan"}
     write(sources, "log.jsonl", log({"loss": 0.0}), side="base")
-    found = training_section(sources, "log.jsonl")
-    losses, _ = [it for it in found.blocks if isinstance(it, Lines)]
+    section = training_section(sources, "log.jsonl")
+    losses, _ = [it for it in section.blocks if isinstance(it, Lines)]
     assert [(it.name, it.is_base) for it in losses.series] == [("loss", False), ("loss (base)", True)]
     assert not losses.is_log
     write(sources, "log.jsonl", log(*({"loss": 1} for _ in range(101))))
@@ -529,9 +529,9 @@ def test_a_training_log_that_cannot_be_read_is_said(sources: Sources, odd: str |
         Path(sources.root, "log.jsonl").mkdir()
     else:
         write(sources, "log.jsonl", odd)
-    found = guarded("Training", lambda: training_section(sources, "log.jsonl"))
-    assert found.outcome == (None if odd == "" else "cannot tell")
-    assert said(found)
+    section = guarded("Training", lambda: training_section(sources, "log.jsonl"))
+    assert section.outcome == (None if odd == "" else "cannot tell")
+    assert said(section)
 
 
 def test_images_of_rows_that_cannot_be_read_are_said(sources: Sources, tmp_path: Path) -> None:
@@ -568,9 +568,9 @@ def test_images_are_shown_layer_by_layer(sources: Sources) -> None:
     with pytest.raises(NotThereError, match="No image was built"):
         images_section(sources, "*.json")
     write(sources, "image.json", IMAGE)
-    found = images_section(sources, "*.json")
-    assert said(found) == "serving: 200.0 MB, of 240.0 MB that it may take. It is sha256:aaaaaaaaaaaa."
-    assert [it["size"] for it in table(found, "Layers of serving")] == ["1.0 MB", "not known"]
+    section = images_section(sources, "*.json")
+    assert said(section) == "serving: 200.0 MB, of 240.0 MB that it may take. It is sha256:aaaaaaaaaaaa."
+    assert [it["size"] for it in table(section, "Layers of serving")] == ["1.0 MB", "not known"]
     write(sources, "image.json", IMAGE | {"budget": None})
     write(sources, "image.json", IMAGE, side="base")
     assert "serving: 200.0 MB; the base's takes 200.0 MB." in said(images_section(sources, "*.json"))

@@ -152,22 +152,22 @@ def test_a_chart_of_numbers_too_far_apart_says_so() -> None:
 
 def test_html_needs_nothing_from_anywhere() -> None:
     """Every address in it is a part of the page itself, and a policy forbids the rest."""
-    found = Elements(html("harmless")).found
-    addresses = [it[name] or "" for _, it in found for name in ("href", "src", "xlink:href", "srcset") if name in it]
+    elements = Elements(html("harmless")).found
+    addresses = [it[name] or "" for _, it in elements for name in ("href", "src", "xlink:href", "srcset") if name in it]
     assert addresses
     assert all(it.startswith(("#", "data:")) for it in addresses)
-    policy = next(it["content"] for _, it in found if it.get("http-equiv") == "Content-Security-Policy")
+    policy = next(it["content"] for _, it in elements if it.get("http-equiv") == "Content-Security-Policy")
     assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     assert not re.findall(r"url\((?!#)|@import", html("harmless"))
 
 
 def test_html_says_every_figure_in_words() -> None:
     """Images, charts and the graph have a text of their own, and no two elements one id."""
-    found = Elements(html("harmless")).found
-    pictures = [it for tag, it in found if tag == "img" or it.get("role") == "img"]
+    elements = Elements(html("harmless")).found
+    pictures = [it for tag, it in elements if tag == "img" or it.get("role") == "img"]
     assert len(pictures) == 7
     assert all(it.get("alt") or it.get("aria-label") for it in pictures)
-    ids = [it["id"] for _, it in found if "id" in it and not str(it["id"]).startswith(("lines", "intervals"))]
+    ids = [it["id"] for _, it in elements if "id" in it and not str(it["id"]).startswith(("lines", "intervals"))]
     assert len(ids) == len(set(ids))
     assert (
         "harmless: by harmless, harmless from 2 to 0.5; base from 2 to 2. The numbers are in the table that follows."
