@@ -15,6 +15,7 @@ import headworks
 from headworks._cli import main
 from headworks._lines import complain, say, shown, text_of
 from headworks._run.display import Display
+from headworks._run.outcome import Outcome
 
 if TYPE_CHECKING:
     from conftest import Scratch
@@ -165,7 +166,7 @@ def test_the_end_of_a_log_can_be_read(tmp_path: Path, capsys: pytest.CaptureFixt
     """A session's own commands are text there, as those of a test are in the log of any other program."""
     log = tmp_path / "odd.log"
     log.write_text(f"::error::x\n##[error]y\na\tb\n{ODD}")
-    Display(sys.stdout)._show(str(log))
+    Display(sys.stdout).ended(Outcome(session="odd", status="failed", log=str(log)))
     said = capsys.readouterr().out
     assert is_harmless(said)
     assert "  | ::error::x\n  | \\u0023#[error]y\n  | a       b\n" in said

@@ -6,6 +6,7 @@ nox that costs no time; the command's own tests use the real one.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -24,7 +25,7 @@ from headworks._digest.digest import Digester
 from headworks._machine.nox import Nox
 from headworks._plan.plan import plan
 from headworks._run.display import Display
-from headworks._run.lock import Claims, share
+from headworks._run.lock import Claims, hold, share
 from headworks._run.logs import log_name
 from headworks._run.loop import Runner
 from headworks._run.session import run_plan
@@ -697,6 +698,28 @@ def test_ctrl_c_ends_every_session_and_records_nothing(bench: Bench) -> None:
         assert time.monotonic() - begin < 5
 
 
+def test_a_second_ctrl_c_ends_all_at_once(bench: Bench) -> None:
+    """Whoever hurries waits for no session that cleans up, nor for one that ignores the first."""
+    bench.add("data", "true")
+    bench.write_nox("#!/bin/sh\ntrap '' INT TERM\ntouch started\nsleep 60\n")
+    hurried = []
+
+    def hurry() -> None:
+        while not (bench.root / "started").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+        while "Ending what runs; told so again, it ends at once." not in bench.said.getvalue():
+            time.sleep(0.01)
+        hurried.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=hurry)
+    thread.start()
+    assert bench.statuses() == {"data": "stopped"}
+    thread.join()
+    assert time.monotonic() - hurried[0] < 3
+
+
 def inside(claims: Claims, *callers: str) -> tuple[str, str]:
     """Return the variable that tells a run which sessions of another one started it."""
     [variable] = claims.environ(callers).items()
@@ -716,6 +739,18 @@ def beside(bench: Bench, is_said: str, then: Callable[[], object], **settings: A
     outcomes = bench.run(**settings)
     thread.join()
     return outcomes
+
+
+def test_a_run_that_waited_for_another_plans_anew(bench: Bench) -> None:
+    """What that one has recorded need not run again."""
+    bench.add("data", "echo data >> ran")
+    planned = bench.plan()
+    bench.run()
+    with contextlib.ExitStack() as other:
+        other.enter_context(hold(str(bench.root), {}, print))
+        outcomes = beside(bench, "Another run", other.close, planned=planned)
+    assert outcomes["data"].status == "cached"
+    assert bench.ran() == ["data"]
 
 
 @pytest.mark.parametrize("callers", [[], ["caller"]])
