@@ -215,6 +215,17 @@ def test_a_program_does_not_wait_for_a_call_that_was_left_behind(probe: Probe, m
     assert probe.given == {"base": None}
 
 
+def test_a_program_that_is_interrupted_while_it_looks_for_an_answer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its exit code, as the command line does."""
+    monkeypatch.setattr(gc, "set_threshold", lambda _number: None)
+
+    def interrupted(_arguments: list[str]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(__main__, "recall", interrupted)
+    assert __main__.program() == errors.Exit.INTERRUPTED
+
+
 def test_a_program_returns_its_code(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where something else runs in the process, as tests do."""
     monkeypatch.setattr(gc, "set_threshold", lambda _number: None)

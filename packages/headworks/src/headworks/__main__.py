@@ -10,15 +10,19 @@ from headworks._quick.answers import recall
 
 __all__ = ["program"]
 
+_INTERRUPTED = 130  # `Exit.INTERRUPTED`, whose import would take longer than an answer
 _GARBAGE = 100_000  # objects after which the interpreter looks for circles among them, which a plan hardly makes
 
 
 def program() -> int:
     """Answer the command line that this process was started with, and return its exit code."""
     gc.set_threshold(_GARBAGE)
-    code = recall(sys.argv[1:])
+    try:
+        code = recall(sys.argv[1:])
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     if code is None:
-        from headworks._cli import program as run  # the rest of the engine, which takes 60 ms to import
+        from headworks._cli import program as run  # the rest of the engine, which takes 50 ms to import
 
         return run()
     if "atexit" not in sys.modules:  # pragma: no cover  # measuring coverage uses it

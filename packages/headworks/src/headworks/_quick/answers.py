@@ -38,8 +38,7 @@ _DAY = 86_400_000_000_000  # nanoseconds
 _TICK = 2_000_000_000  # nanoseconds; the coarsest clock of a common file system, FAT's
 _MOST_QUESTIONS = 16
 _MOST_STAMPS = 10_000
-_UNCHANGING = {"cat-file", "ls-tree"}  # they are asked by object ids
-_STAMPED = {"hash-object"}  # its files have stamps
+_UNNOTED = {"cat-file", "hash-object", "ls-tree"}  # asked about object ids, which never change, or files with stamps
 
 
 def are_settled(times: Iterable[int], now: int) -> bool:
@@ -173,7 +172,7 @@ def note_file(path: str | bytes, *, follow: bool = True) -> None:
 
 def note_question(top: str, arguments: tuple[str, ...], given: bytes, answer: Answer) -> None:
     """Note that an answer depends on an answer of git."""
-    if _notes is None or arguments[0] in _UNCHANGING or arguments[0] in _STAMPED:
+    if _notes is None or arguments[0] in _UNNOTED:
         return
     known = _notes.questions.setdefault((top, arguments, given), answer)
     is_fetch = "fetch" in arguments  # which changes what git says next
