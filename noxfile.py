@@ -109,11 +109,12 @@ def install(session: nox.Session, *groups: str, package: str = "", extra: str = 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Run every pre-commit hook on all files, but that for types: `typecheck` checks more than it."""
+    """Run every pre-commit hook but that for types, which `typecheck` checks, and look for clumsy phrases."""
     install(session, "lint")
     # The hooks call uv: it shall use this environment as it is, not one of its own.
     shared = {"UV_PROJECT_ENVIRONMENT": session.virtualenv.location, "UV_NO_SYNC": "1", "SKIP": "mypy"}
     session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure", *session.posargs, env=shared)
+    session.run("python", "tests/english.py")
 
 
 @nox.session

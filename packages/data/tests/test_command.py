@@ -1,4 +1,4 @@
-"""Commands: their exit codes, and what becomes of errors and of output that cannot be written."""
+"""Commands: their exit codes, and the handling of errors and of output that cannot be written."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ class _Training:
     def ends(self, first: Floats, sums: Floats) -> tuple[Floats, Floats]:
         """Return draws with one unit more that makes the metric small, and with one that makes it large.
 
-        Where draws lie off on average, the metric of the sample may lie off by as much, or by what is known of it.
+        Where draws lie off on average, the metric of the sample may lie off by as much, or by the known part of it.
 
         Args:
             first: The weight of that unit, (draws, 1).
