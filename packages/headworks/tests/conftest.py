@@ -15,18 +15,35 @@ from hypothesis import settings
 
 from headworks._machine.nox import ListedSession, Nox
 from headworks._machine.programs import Programs
+from headworks._project.project import Project
 from headworks._store.store import Store
 from headworks._store.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from headworks._machine.machine import Machine
 
 # How long one example takes says more about the machine than about the code.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+# Coverage among them: to begin measuring takes each of some hundred processes longer than all that it does.
+_SURROUNDINGS = ("COVERAGE_", "GIT_", "GITHUB_", "NOX", "PIP_", "UV_")
+_MEASURING = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+# Repositories that live for a second need neither a collection of garbage nor to survive a loss of power.
+_GITCONFIG = """
+[user]
+name = Somebody
+email = somebody@example.org
+[core]
+fsync = none
+[gc]
+auto = 0
+[maintenance]
+auto = false
+"""
 _YOUNG = 0.02  # seconds, above what a snapshot allows the clock of files to lag behind
 
 
@@ -37,7 +54,7 @@ class Scratch:
         """Make an empty repository in a folder."""
         self.root = root
         root.mkdir(parents=True, exist_ok=True)
-        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("init", "--quiet", "--initial-branch=main", "--template=")
 
     def git(self, *arguments: str) -> str:
         """Run git in the repository and return what it writes."""
@@ -75,16 +92,50 @@ def _interruptible() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings and caches of whoever runs the tests out of them."""
-    for name in [it for it in os.environ if it == "CI" or it.startswith(("GIT_", "GITHUB_", "NOX", "PIP_", "UV_"))]:
+    for name in [it for it in os.environ if it == "CI" or it.startswith(_SURROUNDINGS)]:
         monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()
-    (home / "gitconfig").write_text("[user]\nname = Somebody\nemail = somebody@example.org\n")
+    (home / "gitconfig").write_text(_GITCONFIG)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / "gitconfig"))
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
     monkeypatch.setenv("HEADWORKS_STORE", str(home / "store"))
     monkeypatch.setattr("headworks._store.patience._abandoned", [])  # or `program` would end the tests as well
+
+
+@pytest.fixture
+def measured(_alone: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure the processes that a test starts, for lines that no test runs in its own."""
+    for name, value in _MEASURING.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def _listings() -> dict[tuple[str, ...], list[ListedSession]]:
+    """Keep what nox has listed."""
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def _listed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _listings: dict[tuple[str, ...], list[ListedSession]]
+) -> None:
+    """Ask nox once about a noxfile that reads nothing while it is loaded: an answer takes longer than most tests."""
+    ask, original = Project._listed, Nox.list_sessions
+
+    def listed(project: Project, machine: Machine) -> list[ListedSession]:
+        reads = project.noxfile.on_load()
+        if reads.unstable or reads.content or reads.names or Nox.list_sessions is not original:
+            return ask(project, machine)
+        environ = machine.environment(project.pyproject.table.env)
+        parts = [project.noxfile.key, machine.nox.path, machine.nox.version, machine.nox.python]
+        key = (*parts, *sorted(f"{name}={value}".replace(str(tmp_path), "") for name, value in environ.items()))
+        if key not in _listings:
+            _listings[key] = ask(project, machine)
+        return _listings[key]
+
+    monkeypatch.setattr(Project, "_listed", listed)
 
 
 @pytest.fixture

@@ -87,6 +87,7 @@ def test_a_session_without_python_is_not_seen_by_hooks(folder: Path, tmp_path: P
     assert StraceWatch(tmp_path).reads() == set()
 
 
+@pytest.mark.usefixtures("measured")
 def test_the_hook_notes_what_is_opened_to_read(folder: Path, tmp_path: Path) -> None:
     """The same code, in a process that is measured."""
     code = f"from headworks._audit.hook import watch; watch({str(tmp_path / 'notes')!r})\n{READER}"

@@ -141,6 +141,7 @@ def test_an_interrupted_command_ends_as_a_shell_expects(probe: Probe) -> None:
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="a disk that is full is a device of Linux")
+@pytest.mark.usefixtures("measured")
 def test_a_full_disk_is_no_pass() -> None:
     """Neither for a plan nor for a help page: one line, exit code 3, and no traceback."""
     command = [sys.executable, "-m", "headworks", "--help"]
@@ -169,6 +170,7 @@ def test_output_that_somebody_closed_is_not_missed(probe: Probe, monkeypatch: py
     sys.stdout.close()
 
 
+@pytest.mark.usefixtures("measured")
 def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
     """As other programs end then, with 128 and the number of the signal, which is no pass."""
     reader, writer = os.pipe()
@@ -195,9 +197,8 @@ def test_a_program_ends_at_once_where_nothing_waits_for_that(
     """All that it said is written, and the exit code is that of the command; coverage would wait for the end."""
     script = f"import sys, {first}; from headworks.__main__ import program; sys.argv[1:] = {arguments}"
     script += "; print('at first'); code = program(); print('and the interpreter goes on'); sys.exit(code)"
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == code
     assert said in done.stdout + done.stderr
     assert done.stdout.startswith("at first\n")

@@ -229,6 +229,7 @@ def test_measurements_are_compared_without_predictions(capsys: pytest.CaptureFix
     assert "give one file, --candidate FILE." in shown(capsys, *measured, "--condition", ACCURACY, code=2)
 
 
+@pytest.mark.usefixtures("measured")
 def test_the_extra_is_named_where_it_is_missing(tmp_path: Path) -> None:
     """In a process that finds no NumPy; the planning commands never look for it."""
     code = "import sys; sys.modules['numpy'] = None; from headworks._cli import main; sys.exit(main())"

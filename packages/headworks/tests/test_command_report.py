@@ -384,6 +384,7 @@ def test_a_history_that_is_cut_off_has_no_base(
     assert "fetch-depth: 0" in markdown()
 
 
+@pytest.mark.usefixtures("measured")
 def test_the_extra_is_named_where_it_is_missing(tmp_path: Path) -> None:
     """In a process that finds no Jinja; the planning commands never look for it."""
     code = "import sys; sys.modules['jinja2'] = None; from headworks._cli import main; sys.exit(main())"

@@ -400,6 +400,7 @@ def test_a_remote_gives_what_another_machine_proved(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("measured")
 def test_a_signal_ends_the_run_with_all_its_sessions(demo: Scratch, number: int) -> None:
     """Within five seconds, with a table, and without a verdict."""
     process = started("run", "slow")
@@ -421,6 +422,7 @@ def test_a_signal_ends_the_run_with_all_its_sessions(demo: Scratch, number: int)
 @pytest.mark.parametrize(
     ("first", "more"), [("INT", "INT"), ("TERM", "TERM"), ("HUP", "HUP"), ("INT", "TERM"), ("TERM", "INT INT")]
 )
+@pytest.mark.usefixtures("measured")
 def test_a_second_signal_asks_only_for_haste(demo: Scratch, first: str, more: str) -> None:
     """What clears up is not disturbed: the table is printed, nothing stays and nothing is recorded."""
     (demo.root / "artifacts").mkdir()
@@ -501,6 +503,7 @@ def test_what_is_ignored_stays_ignored(demo: Scratch) -> None:
     assert [it.session for it in store().ls()] == ["count"]
 
 
+@pytest.mark.usefixtures("measured")
 def test_two_runs_at_once_share_the_work(demo: Scratch) -> None:
     """The second waits for the first, and then finds everything proven."""
     (demo.root / "artifacts").mkdir()

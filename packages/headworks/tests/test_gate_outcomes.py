@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,11 +92,7 @@ class Release:
 
     def stages(self) -> None:
         """Let the stages run."""
-        self.command("run", "evaluate", "serve-check")
-
-    def command(self, *arguments: str) -> None:
-        """Run a command in a process of its own, as it starts others."""
-        subprocess.run([sys.executable, "-m", "headworks", *arguments], check=True, capture_output=True)
+        self.run("run", "evaluate", "serve-check")
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command and return what it writes."""
@@ -206,12 +200,12 @@ def test_a_file_that_made_no_predictions_gets_no_pass(release: Release) -> None:
 def test_what_no_verdict_tells_of_is_no_evidence(release: Release) -> None:
     """As after a bare nox."""
     release.commit(BETTER)
-    release.command("store", "forget", "evaluate")
+    release.run("store", "forget", "evaluate")
     output = release.run("gate")
     assert (
         "promotion: no verdict says where artifacts/evaluate/predictions.csv came from. Run `headworks run`" in output
     )
-    release.command("store", "forget", "export")
+    release.run("store", "forget", "export")
     assert f"promotion: no verdict says where {FILE} came from" in release.run("gate")
 
 

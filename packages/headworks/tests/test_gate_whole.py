@@ -10,14 +10,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
+from headworks._cli import main
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from conftest import Scratch
+
+    Command: TypeAlias = "Callable[..., str]"
 
 NOXFILE = """
 import pathlib, shutil, time, nox
@@ -72,29 +76,34 @@ def model(wrong: Iterable[int]) -> str:
     return "".join(f"r{it:04}\n" for it in wrong)
 
 
-def command(*arguments: str, code: int | None = 0) -> str:
-    """Run the real command and return what it writes."""
-    done = subprocess.run(
-        [sys.executable, "-m", "headworks", *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
-    assert code is None or done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
-
-
-def gate(*arguments: str, code: int = 0) -> str:
-    """Run the stage and the gate, and return what the gate writes."""
-    command("run", "evaluate")
-    return command("gate", *arguments, code=code)
-
-
 def ledger() -> list[Path]:
     """Return the entries of the ledger."""
     return list(Path(os.environ["HEADWORKS_STORE"], "ledger").glob("*/*"))
+
+
+@pytest.fixture
+def command(capfd: pytest.CaptureFixture[str]) -> Command:
+    """Return a function that runs the command and returns what it writes."""
+
+    def run(*arguments: str, code: int = 0) -> str:
+        capfd.readouterr()
+        found = main(list(arguments))
+        output = "".join(capfd.readouterr())
+        assert found == code, output
+        return output
+
+    return run
+
+
+@pytest.fixture
+def gate(command: Command) -> Command:
+    """Return a function that runs the stage and the gate, and returns what the gate writes."""
+
+    def run(*arguments: str, code: int = 0) -> str:
+        command("run", "evaluate")
+        return command("gate", *arguments, code=code)
+
+    return run
 
 
 @pytest.fixture
@@ -111,7 +120,7 @@ def project(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
     return scratch
 
 
-def test_a_pull_request_is_judged_from_beginning_to_end(project: Scratch) -> None:
+def test_a_pull_request_is_judged_from_beginning_to_end(project: Scratch, command: Command, gate: Command) -> None:
     """No change passes for nothing; ten points worse, and twenty on one slice, are told by name; all from the store."""
     output = gate()
     assert output.startswith("gate passes: 2 conditions, each at 0.99\n")
@@ -133,7 +142,7 @@ def test_a_pull_request_is_judged_from_beginning_to_end(project: Scratch) -> Non
     assert Path("saved/base-evaluate.csv").is_file()
 
 
-def test_a_dataset_that_changed_is_predicted_by_the_model_of_the_base(project: Scratch) -> None:
+def test_a_dataset_that_changed_is_predicted_by_the_model_of_the_base(project: Scratch, gate: Command) -> None:
     """So that both are judged on the new rows; rows that are labelled otherwise are the same for both then."""
     project.write({"inputs/rows.csv": dataset(ROWS + 300), "inputs/model.txt": model(range(0, ROWS + 300, 50))})
     output = gate()
@@ -145,7 +154,7 @@ def test_a_dataset_that_changed_is_predicted_by_the_model_of_the_base(project: S
     assert "have different labels for 1,800 rows: r0000, r0001, r0002 and 1,797 more" in gate(code=3)
 
 
-def test_forty_rows_cannot_tell(project: Scratch) -> None:
+def test_forty_rows_cannot_tell(project: Scratch, gate: Command) -> None:
     """And the command says how many could."""
     project.git("checkout", "--quiet", "main")
     project.commit({"inputs/rows.csv": dataset(40)})
@@ -156,7 +165,7 @@ def test_forty_rows_cannot_tell(project: Scratch) -> None:
     assert "rows like these would settle it" in output
 
 
-def test_the_first_commit_has_no_base(project: Scratch) -> None:
+def test_the_first_commit_has_no_base(project: Scratch, gate: Command) -> None:
     """What it predicts is recorded as the first, which is said, and absolute conditions are judged as ever."""
     project.git("checkout", "--quiet", "main")
     project.git("reset", "--quiet", "HEAD^")
@@ -179,7 +188,7 @@ def test_the_first_commit_has_no_base(project: Scratch) -> None:
 
 
 def test_a_release_is_judged_by_the_one_before(
-    project: Scratch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    project: Scratch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, gate: Command
 ) -> None:
     """As is a main branch that nothing is ahead of: by itself it would pass, however bad it has become."""
     project.git("checkout", "--quiet", "main")
@@ -203,7 +212,7 @@ def test_a_release_is_judged_by_the_one_before(
     assert "the commit before, since there is no release yet" in gate(code=3)
 
 
-def test_a_model_is_not_judged_by_itself(project: Scratch) -> None:
+def test_a_model_is_not_judged_by_itself(project: Scratch, gate: Command) -> None:
     """Where nothing says what a commit is to be merged into, as in a clone of nothing else, nothing passes."""
     project.commit({"inputs/model.txt": model([])})
     project.git("checkout", "--quiet", "--detach")
@@ -213,7 +222,10 @@ def test_a_model_is_not_judged_by_itself(project: Scratch) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_who_stops_it_while_the_base_is_made_finds_nothing_left(project: Scratch, tmp_path: Path, number: int) -> None:
+@pytest.mark.usefixtures("measured")
+def test_who_stops_it_while_the_base_is_made_finds_nothing_left(
+    project: Scratch, tmp_path: Path, number: int, command: Command
+) -> None:
     """No work tree, no process, no result, and one line that says so."""
     project.git("checkout", "--quiet", "main")
     mark = tmp_path / "mark"

@@ -61,15 +61,10 @@ while True:
 """
 
 
-def unmeasured() -> dict[str, str]:
-    """Return an environment without coverage, which could not write its files either."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-
-
 def start(stage: Stage, seed: int) -> subprocess.Popen[str]:
     """Start a worker on the store, and wait until it has recorded something."""
     command = [sys.executable, "-c", WORKER, stage.store.root, str(stage.root), str(seed)]
-    worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=unmeasured())
+    worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert worker.stdout is not None
     assert worker.stdout.readline() == "started\n"
     return worker
@@ -174,7 +169,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_made(stage: Stage, size: in
     stage.write({"out/a": "x" * 6_000})
     command = [sys.executable, "-c", RECORD, stage.store.root, str(stage.root)]
     limit = functools.partial(limited, size)
-    done = subprocess.run(command, check=True, capture_output=True, text=True, preexec_fn=limit, env=unmeasured())
+    done = subprocess.run(command, check=True, capture_output=True, text=True, preexec_fn=limit)
     assert done.stderr == ""
     assert done.stdout.startswith("The verdict of s could not be written to the store")
     assert "File too large. Free space with `headworks store gc`" in done.stdout
@@ -265,7 +260,6 @@ def test_a_full_disk_stops_what_is_moved(stage: Stage, tmp_path: Path, size: int
         text=True,
         input=verdict.digest,
         preexec_fn=functools.partial(limited, size),
-        env=unmeasured(),
     )
     assert done.stderr == ""
     assert done.stdout.count("File too large") == 3
