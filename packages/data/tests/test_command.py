@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import runpy
-import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 from headworks_data import run_command, write
 from headworks_data._cli import main
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from headworks_data import Dataset
 
 
@@ -71,6 +70,17 @@ def test_output_that_cannot_be_written_leaves_no_traceback(
     )
 
 
+def test_output_that_is_left_when_a_disk_is_full_is_not_written_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The interpreter would try at its end, and show a traceback."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert run_command("mine", lambda: full.write("x") - 1, errors=(), interrupted=str) == 2
+        full.write("y")
+    assert capsys.readouterr().err.startswith("mine: No space left on device: free space there")
+
+
 def test_a_reader_that_ends_early_ends_the_command(tmp_path: Path, small: Dataset) -> None:
     """As `head` does."""
     write(tmp_path / "a", small)
@@ -102,6 +112,6 @@ def test_an_interrupted_check_judges_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nobody takes it for a pass."""
-    monkeypatch.setattr("headworks_data._cli.diff", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr("headworks_data._cli.diff", Mock(side_effect=KeyboardInterrupt))
     assert main(["diff", str(tmp_path), str(tmp_path)]) == 130
     assert capsys.readouterr().err == "headworks_data: interrupted; nothing was judged\n"

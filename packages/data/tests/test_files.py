@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from headworks_data import SPLITS, Dataset, Split, content_ids, load, write
+from headworks_data import SPLITS, Dataset, Split, content_ids, load, replace_files, write
 from headworks_data import _files as files
 from headworks_data.errors import DatasetInvalidError, DatasetMissingError
 
@@ -134,6 +134,17 @@ def test_a_missing_file_is_named(tmp_path: Path, small: Dataset, name: str) -> N
     (tmp_path / "a" / name).unlink()
     with pytest.raises(DatasetMissingError, match=rf"{name}.* is missing.*build"):
         load(tmp_path / "a")
+
+
+def test_each_replaced_file_is_the_old_one_or_the_new_one(tmp_path: Path) -> None:
+    """They are replaced in order, and a failure leaves no part of a file."""
+    replace_files(tmp_path / "out", {"a": b"1", "b": b"2"})
+    (tmp_path / "out" / "other").touch()
+    (tmp_path / "out" / "c").mkdir()
+    with pytest.raises(IsADirectoryError):
+        replace_files(tmp_path / "out", {"a": b"3", "c": b"4", "b": b"5"})
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a", "b", "c", "other"]
+    assert [(tmp_path / "out" / name).read_bytes() for name in "ab"] == [b"3", b"2"]
 
 
 @pytest.mark.parametrize("name", files.FILES)

@@ -5,9 +5,8 @@ from headworks_data._advice import advice
 from headworks_data._build import BuildSettings, build, split_rows
 from headworks_data._check import check
 from headworks_data._command import run_command
-from headworks_data._content import content_ids
 from headworks_data._contract import Contract
-from headworks_data._dataset import SPLITS, Dataset, Split
+from headworks_data._dataset import SPLITS, Dataset, Split, content_ids
 from headworks_data._diff import DatasetDiff, diff
 from headworks_data._diff_limits import DiffLimits
 from headworks_data._files import load, write

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from headworks_data._content import content_ids
-from headworks_data._dataset import Dataset, Split, is_text
+from headworks_data._dataset import Dataset, Split, content_ids, is_text
 from headworks_data._files import FILES, write_files
 from headworks_data._settings import expect, validate
 from headworks_data._source import read_source

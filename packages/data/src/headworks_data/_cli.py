@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def parser() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m headworks_data", description="Build datasets, hold them against a contract, and compare them."
     )
@@ -30,22 +30,22 @@ def parser() -> argparse.ArgumentParser:
     building.add_argument("--config", help="a TOML file with source, salt and shares")
     building.add_argument("--source", help="name of the source, as digits or folder:PATH; overrides that of the file")
     building.add_argument("--salt", help="text that the splits depend on; overrides that of the file")
-    building.set_defaults(run=run_build)
+    building.set_defaults(run=_run_build)
     checking = commands.add_parser("check", help="hold a dataset against its contract; exit 1 if a rule is broken")
     checking.add_argument("folder", help="folder of the dataset")
     checking.add_argument("--contract", required=True, help="a TOML file with the rules")
-    checking.set_defaults(run=run_check)
+    checking.set_defaults(run=_run_check)
     comparing = commands.add_parser("diff", help="compare two datasets; exit 1 if a limit is broken")
     comparing.add_argument("base", help="folder of the dataset before")
     comparing.add_argument("new", help="folder of the dataset now")
     comparing.add_argument("--contract", help="a TOML file with limits in its table `diff`")
-    comparing.set_defaults(run=run_diff)
+    comparing.set_defaults(run=_run_diff)
     for command in (checking, comparing):
         command.add_argument("--format", choices=("text", "json"), default="text", help="form of the outcome")
     return top
 
 
-def run_build(args: argparse.Namespace) -> int:
+def _run_build(args: argparse.Namespace) -> int:
     settings = read_settings(args.config, BuildSettings) if args.config else BuildSettings()
     given = {key: value for key in ("source", "salt") if (value := getattr(args, key)) is not None}
     dataset = build(args.folder, dataclasses.replace(settings, **given))
@@ -54,7 +54,7 @@ def run_build(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_check(args: argparse.Namespace) -> int:
+def _run_check(args: argparse.Namespace) -> int:
     violations = check(args.folder, read_settings(args.contract, Contract))
     if args.format == "json":
         listed = [dataclasses.asdict(violation) for violation in violations]
@@ -68,7 +68,7 @@ def run_check(args: argparse.Namespace) -> int:
     return int(bool(violations))
 
 
-def run_diff(args: argparse.Namespace) -> int:
+def _run_diff(args: argparse.Namespace) -> int:
     compared = diff(args.base, args.new, read_settings(args.contract, Contract) if args.contract else None)
     if args.format == "json":
         say_json(compared.as_dict())
@@ -93,6 +93,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 passed, 1 a rule or limit is broken, 2 bad input, 130 interrupted, 141 nobody reads the output.
     """
-    args = parser().parse_args(argv)
-    kept = "an earlier dataset is unchanged" if args.run is run_build else "nothing was judged"
+    args = _parser().parse_args(argv)
+    kept = "an earlier dataset is unchanged" if args.run is _run_build else "nothing was judged"
     return run_command("headworks_data", lambda: args.run(args), errors=(DataError,), interrupted=lambda: kept)

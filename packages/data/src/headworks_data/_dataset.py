@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from headworks_data._content import content_ids
 from headworks_data.errors import DatasetInvalidError
 
 if TYPE_CHECKING:
@@ -21,6 +20,27 @@ SPLITS = ("train", "validation", "test")
 COLUMNS = ("id", "image", "label")
 CHANNELS = (1, 3)
 MOST_VALUES = 2**31 - 1  # of an image: as many as a column of Parquet holds in a row
+
+
+def content_ids(images: NDArray[np.uint8]) -> NDArray[np.str_]:
+    """Return the content hash of every image.
+
+    The hash is SHA-256 over the line ``H,W,C`` and the pixels in row-major order. The label is no part of it, so that
+    one image always has one id.
+
+    Args:
+        images: Pixels, uint8 of shape (N, H, W, C).
+
+    Returns:
+        N strings of 64 hexadecimal digits.
+    """
+    head = hashlib.sha256(",".join(map(str, images.shape[1:])).encode() + b"\n")
+    return np.array([_digest(head.copy(), image) for image in images], dtype=np.str_)
+
+
+def _digest(head: hashlib._Hash, image: NDArray[np.uint8]) -> str:
+    head.update(np.ascontiguousarray(image).data)
+    return head.hexdigest()
 
 
 def is_shape(shape: Sequence[int]) -> bool:
@@ -147,7 +167,7 @@ class Dataset:
         require(is_text("".join(self.classes)), f"classes must be text, not other bytes: {self.classes}")
         for name, split in self.splits.items():
             self._require_split(name, split)
-        digest = _digest(self)
+        digest = _rows_digest(self)
         require(self.digest in {"", digest}, f"the rows have digest {digest}, not {self.digest} as stated")
         object.__setattr__(self, "digest", digest)
 
@@ -165,7 +185,7 @@ class Dataset:
         return list(self.splits[SPLITS[0]].slices)
 
 
-def _digest(dataset: Dataset) -> str:
+def _rows_digest(dataset: Dataset) -> str:
     """Return SHA-256 over a line of JSON for the header and one for each row in stored order."""
     header = ["headworks-data 1", dataset.classes, dataset.image_shape, dataset.slices]
     digest = hashlib.sha256(json.dumps(header).encode())

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from headworks_data._content import content_ids
-from headworks_data._dataset import Split
+from headworks_data._dataset import Split, content_ids
 from headworks_data._files import arrow_schema, pixels, texts
 from headworks_data._summary import pixel_means
 from headworks_data._violation import REBUILD, Violation, about_rows

@@ -106,15 +106,15 @@ def crossfit(
         for seeded in configs
         for fold, part in enumerate(datasets)
     ]
-    outcomes = gather(tasks, jobs, progress)
-    merged = [merge(outcomes[first : first + NUM_FOLDS]) for first in range(0, len(outcomes), NUM_FOLDS)]
-    metrics = summary(dataset, outcomes, merged) | {"peers": judge_peers(datasets, peers=peers)}
+    outcomes = _gather(tasks, jobs, progress)
+    merged = [_merge(outcomes[first : first + NUM_FOLDS]) for first in range(0, len(outcomes), NUM_FOLDS)]
+    metrics = _summary(dataset, outcomes, merged) | {"peers": judge_peers(datasets, peers=peers)}
     replace_files(out, {"predictions.parquet": parquet(merged), "metrics.json": _files.to_json(metrics)})
     shutil.rmtree(partial)
     return metrics
 
 
-def gather(tasks: Sequence[Task], jobs: int, progress: FoldProgress) -> list[Outcome]:
+def _gather(tasks: Sequence[Task], jobs: int, progress: FoldProgress) -> list[Outcome]:
     """Run all tasks and return their outcomes by seed and fold."""
     progress.start(folds=len(tasks))
     outcomes = []
@@ -141,7 +141,7 @@ def run_task(task: Task) -> Outcome:
     )
 
 
-def merge(outcomes: Sequence[Outcome]) -> Predictions:
+def _merge(outcomes: Sequence[Outcome]) -> Predictions:
     """Return the predictions of all folds of a seed, in the order in which a dataset stores rows."""
     split = concatenate([outcome.predictions.split for outcome in outcomes])
     order = split.order()
@@ -153,7 +153,7 @@ def merge(outcomes: Sequence[Outcome]) -> Predictions:
     )
 
 
-def summary(dataset: Dataset, outcomes: Iterable[Outcome], merged: Sequence[Predictions]) -> dict[str, Any]:
+def _summary(dataset: Dataset, outcomes: Iterable[Outcome], merged: Sequence[Predictions]) -> dict[str, Any]:
     """Return the metrics of the first seed, the main ones of every seed, and the figures of each training."""
     each = [
         measure(part.split.labels, part.probabilities, classes=dataset.classes, slices=part.split.slices)

@@ -81,10 +81,10 @@ def predict_test(dataset: Dataset, trained: Trained) -> Predictions:
         message = f"{seen} of the {len(split)} rows to judge were trained on: judge the test split, and see that the "
         message += "dataset keeps its contract (`python -m headworks_data check`)"
         raise EvaluationError(message)
-    return Predictions(split=split, probabilities=steady(trained, split.images))
+    return Predictions(split=split, probabilities=_steady(trained, split.images))
 
 
-def steady(trained: Trained, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _steady(trained: Trained, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the probabilities of images, (N, K), after predicting them once more in another order.
 
     Raises:

@@ -66,7 +66,7 @@ def to_onnx(trained: Trained) -> bytes:
     """
     about = {"dataset_digest": trained.dataset_digest, "labels": json.dumps(trained.classes)}
     about["weights_digest"] = trained.weights_digest
-    program = program_of(trained)
+    program = _program_of(trained)
     try:
         model = strip(program.model_proto)
         for key, value in sorted(about.items()):
@@ -82,7 +82,7 @@ def to_onnx(trained: Trained) -> bytes:
     return content
 
 
-def program_of(trained: Trained) -> torch.onnx.ONNXProgram:
+def _program_of(trained: Trained) -> torch.onnx.ONNXProgram:
     """Translate a network with torch, for batches of any size.
 
     Raises:
@@ -90,7 +90,7 @@ def program_of(trained: Trained) -> torch.onnx.ONNXProgram:
     """
     example = torch.zeros((2, *trained.image_shape), dtype=torch.uint8)
     try:
-        with reproducible(threads=trained.config.threads), without_noise():
+        with reproducible(threads=trained.config.threads), _without_noise():
             program = torch.onnx.export(
                 Probabilities(trained.network).eval(),
                 (example,),
@@ -114,7 +114,7 @@ def program_of(trained: Trained) -> torch.onnx.ONNXProgram:
 
 
 @contextmanager
-def without_noise() -> Iterator[None]:
+def _without_noise() -> Iterator[None]:
     """Within the block, torch is silent about two things that no user can change.
 
     It logs that its sister package torchvision is missing, and up to 2.13 its exporter warns of its own old code.
@@ -135,12 +135,12 @@ def without_noise() -> Iterator[None]:
 
 def strip(model: onnx.ModelProto) -> onnx.ModelProto:
     """Remove all traces of where, when and by which version a graph was made."""
-    clear(model)
+    _clear(model)
     model.graph.name = "headworks"
     return model
 
 
-def clear(message: Any) -> None:  # noqa: ANN401 - any protocol buffer message
+def _clear(message: Any) -> None:  # noqa: ANN401 - any protocol buffer message
     """Remove documentation, metadata and version from a message and all messages in it, nested graphs included."""
     for name in ("doc_string", "metadata_props", "producer_version"):
         if name in message.DESCRIPTOR.fields_by_name:
@@ -148,4 +148,4 @@ def clear(message: Any) -> None:  # noqa: ANN401 - any protocol buffer message
     for field, value in message.ListFields():
         if field.message_type is not None:
             for part in [value] if hasattr(value, "ListFields") else value:
-                clear(part)
+                _clear(part)

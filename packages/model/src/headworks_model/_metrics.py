@@ -47,16 +47,16 @@ def measure(
     return {
         "rows": len(labels),
         "accuracy": accuracy(labels, predicted),
-        "accuracy_interval": score_interval(labels == predicted),
+        "accuracy_interval": _score_interval(labels == predicted),
         "macro_f1": macro_f1(labels, predicted),
-        "macro_f1_interval": interval(macro_f1, labels, predicted),
+        "macro_f1_interval": _interval(macro_f1, labels, predicted),
         "log_loss": float(metrics.log_loss(labels, shares, labels=known)),
-        "log_loss_interval": interval(np.mean, row_losses(labels, shares)),
+        "log_loss_interval": _interval(np.mean, _row_losses(labels, shares)),
         "calibration_error": calibration_error(labels, probabilities),
         "calibration_bins": calibration_bins(labels, probabilities),
-        "classes": by_class(labels, predicted, classes),
+        "classes": _by_class(labels, predicted, classes),
         "confusion": metrics.confusion_matrix(labels, predicted, labels=known).tolist(),
-        "slices": {name: by_slice(labels == predicted, values) for name, values in slices.items()},
+        "slices": {name: _by_slice(labels == predicted, values) for name, values in slices.items()},
     }
 
 
@@ -70,12 +70,12 @@ def accuracy(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
     return float((labels == predicted).mean())
 
 
-def row_losses(labels: NDArray[np.int64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+def _row_losses(labels: NDArray[np.int64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the log loss of each row; a share of 0 counts as the smallest step, as in scikit-learn."""
     return -np.log(np.clip(shares[np.arange(len(labels)), labels], np.finfo(np.float64).eps, None))
 
 
-def score_interval(hits: NDArray[np.bool_]) -> list[float]:
+def _score_interval(hits: NDArray[np.bool_]) -> list[float]:
     """Return the score interval of a share of rows, which has a width even where all rows are hits.
 
     Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (1927), without correction.
@@ -84,7 +84,7 @@ def score_interval(hits: NDArray[np.bool_]) -> list[float]:
     return [float(bounds.low), float(bounds.high)]
 
 
-def interval(score: Callable[..., Any], *columns: NDArray[Any]) -> list[float]:
+def _interval(score: Callable[..., Any], *columns: NDArray[Any]) -> list[float]:
     """Return the percentile bootstrap interval of a score over rows drawn with replacement, from a fixed seed.
 
     Args:
@@ -104,7 +104,7 @@ def interval(score: Callable[..., Any], *columns: NDArray[Any]) -> list[float]:
     return [float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)]
 
 
-def below_one(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+def _below_one(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return probabilities below 1: a bin includes its lower edge only, so that 1 would be outside the last one."""
     return np.minimum(probabilities, np.nextafter(np.float32(1), np.float32(0)))
 
@@ -114,7 +114,7 @@ def calibration_error(labels: NDArray[np.int64], probabilities: NDArray[np.float
 
     Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks" (2017), equation 3.
     """
-    tensors = torch.from_numpy(below_one(probabilities)), torch.tensor(labels)
+    tensors = torch.from_numpy(_below_one(probabilities)), torch.tensor(labels)
     return float(multiclass_calibration_error(*tensors, num_classes=probabilities.shape[1], n_bins=BINS, norm="l1"))
 
 
@@ -128,7 +128,7 @@ def calibration_bins(labels: NDArray[np.int64], probabilities: NDArray[np.float3
         of that probability, and the accuracy; None without rows.
     """
     edges = torch.linspace(0, 1, BINS + 1).numpy()  # as in torchmetrics
-    confidence, hits = below_one(probabilities).max(axis=1), probabilities.argmax(axis=1) == labels
+    confidence, hits = _below_one(probabilities).max(axis=1), probabilities.argmax(axis=1) == labels
     counts = stats.binned_statistic(confidence, hits, "count", edges).statistic.astype(np.int64)
     bins: dict[str, list[Any]] = {"edges": edges.tolist(), "rows": counts.tolist()}
     for name, values in {"confidence": confidence, "accuracy": hits}.items():
@@ -137,7 +137,7 @@ def calibration_bins(labels: NDArray[np.int64], probabilities: NDArray[np.float3
     return bins
 
 
-def by_class(
+def _by_class(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: Sequence[str]
 ) -> dict[str, dict[str, float | None]]:
     """Return precision, recall and rows of every class.
@@ -151,11 +151,11 @@ def by_class(
     return {name: {"precision": p, "recall": r if n else None, "rows": n} for name, p, r, n in columns}
 
 
-def by_slice(hits: NDArray[np.bool_], values: NDArray[np.str_]) -> dict[str, dict[str, Any]]:
+def _by_slice(hits: NDArray[np.bool_], values: NDArray[np.str_]) -> dict[str, dict[str, Any]]:
     """Return rows and accuracy of every value of a slice column."""
     rows = {}
     for value in np.unique(values).tolist():
         group = hits[values == value]
-        figures = {"accuracy": float(group.mean()), "accuracy_interval": score_interval(group)}
+        figures = {"accuracy": float(group.mean()), "accuracy_interval": _score_interval(group)}
         rows[value] = {"rows": len(group), **figures}
     return rows

@@ -51,7 +51,7 @@ class ConvNet(nn.Module):
     ) -> None:
         """Build the layers; weights are drawn from torch's default generator."""
         super().__init__()
-        check_shape(image_shape, num_classes)
+        _check_shape(image_shape, num_classes)
         self.image_shape = tuple(image_shape)
         height, length, channels = image_shape
         layers: list[nn.Module] = [nn.BatchNorm2d(channels, affine=False)]
@@ -83,7 +83,7 @@ def convolution(channels: int, features: int) -> list[nn.Module]:
     return [nn.Conv2d(channels, features, 3, padding=1, bias=False), nn.BatchNorm2d(features), nn.ReLU()]
 
 
-def check_shape(image_shape: tuple[int, int, int], num_classes: int) -> None:
+def _check_shape(image_shape: tuple[int, int, int], num_classes: int) -> None:
     """Raise ShapeError unless there can be such images, and at least two classes of them."""
     smallest = 2  # With less, batch normalisation has nothing to average over for a single image.
     if len(image_shape) != len("HWC") or min(image_shape[:2]) < smallest or image_shape[2] not in {1, 3}:

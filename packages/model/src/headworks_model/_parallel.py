@@ -94,12 +94,12 @@ def share_layers(network: nn.Module) -> None:
         if isinstance(child, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - the base of all three kinds
             setattr(network, name, SharedBatchNorm.like(child))
         elif type(child) is nn.Dropout:
-            setattr(network, name, SharedDropout(child.p))
+            setattr(network, name, _SharedDropout(child.p))
         else:
             share_layers(child)
 
 
-class Total(torch.autograd.Function):
+class _Total(torch.autograd.Function):
     """The sum of a tensor over all processes, through which gradients flow back to all of them."""
 
     @staticmethod
@@ -136,11 +136,11 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - the ba
         shape = (1, -1, *(1 for _ in input.shape[2:]))
         dims = [0, *range(2, input.dim())]
         rows = input.new_tensor([input.numel() / input.shape[1]])
-        sums = Total.apply(torch.cat([input.sum(dims), rows]))
+        sums = _Total.apply(torch.cat([input.sum(dims), rows]))
         count = sums[-1].detach()
         mean = sums[:-1] / count
         centred = input - mean.view(shape)
-        variance = Total.apply(centred.square().sum(dims)) / count
+        variance = _Total.apply(centred.square().sum(dims)) / count
         self.remember(mean.detach(), variance.detach() * count / (count - 1))
         result: torch.Tensor = centred * torch.rsqrt(variance + self.eps).view(shape)
         return result * self.weight.view(shape) + self.bias.view(shape) if self.affine else result
@@ -155,7 +155,7 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - the ba
         self.running_var.lerp_(variance, share)
 
 
-class SharedDropout(nn.Dropout):
+class _SharedDropout(nn.Dropout):
     """Dropout that draws for the rows of all processes, and takes the numbers for its own rows."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - the name in torch

@@ -52,11 +52,11 @@ def judge_peers(datasets: Sequence[Dataset], *, peers: str = "auto") -> dict[str
     """
     if peers == "none":
         return {}
-    reason = too_large(datasets) if peers == "auto" else ""
-    return {name: {"left_out": reason} if reason else judge_peer(name, datasets) for name in PEERS}
+    reason = _too_large(datasets) if peers == "auto" else ""
+    return {name: {"left_out": reason} if reason else _judge_peer(name, datasets) for name in PEERS}
 
 
-def too_large(datasets: Sequence[Dataset]) -> str:
+def _too_large(datasets: Sequence[Dataset]) -> str:
     """Return the reason why peers would take long to fit, or an empty text."""
     rows, pixels = sum(len(dataset.splits["train"]) for dataset in datasets), math.prod(datasets[0].image_shape)
     if rows <= MOST_ROWS and rows * pixels <= MOST_PIXELS:
@@ -64,23 +64,23 @@ def too_large(datasets: Sequence[Dataset]) -> str:
     return f"{rows:,} rows of {pixels:,} pixels would take long; --peers all fits it regardless"
 
 
-def judge_peer(name: str, datasets: Sequence[Dataset]) -> dict[str, float | str]:
+def _judge_peer(name: str, datasets: Sequence[Dataset]) -> dict[str, float | str]:
     """Return the metrics of a peer, or the reason why it cannot be fitted."""
     labels = np.concatenate([dataset.splits["test"].labels for dataset in datasets])
     try:
-        predicted = np.concatenate([predict_peer(name, dataset) for dataset in datasets])
+        predicted = np.concatenate([_predict_peer(name, dataset) for dataset in datasets])
     except ValueError as error:  # as for rows of one class, or for fewer rows than neighbours
         return {"left_out": str(error).partition("\n")[0]}
     return {"accuracy": accuracy(labels, predicted), "macro_f1": macro_f1(labels, predicted)}
 
 
-def predict_peer(name: str, dataset: Dataset) -> NDArray[np.int64]:
+def _predict_peer(name: str, dataset: Dataset) -> NDArray[np.int64]:
     """Fit a peer on the train split and return its predictions for the test split."""
     train, test = dataset.splits["train"], dataset.splits["test"]
-    predicted: NDArray[np.int64] = PEERS[name]().fit(flat(train.images), train.labels).predict(flat(test.images))
+    predicted: NDArray[np.int64] = PEERS[name]().fit(_flat(train.images), train.labels).predict(_flat(test.images))
     return predicted
 
 
-def flat(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _flat(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return every image as one row of numbers, (N, H * W * C)."""
     return images.reshape(len(images), -1).astype(np.float64)

@@ -43,11 +43,11 @@ def check_slices(dataset: Dataset) -> None:
 def parquet(parts: Sequence[Predictions]) -> bytes:
     """Return a Parquet file with the rows of all parts, one part after the other."""
     buffer = io.BytesIO()
-    pq.write_table(pa.concat_tables(map(table, parts)).combine_chunks(), buffer, compression="zstd")
+    pq.write_table(pa.concat_tables(map(_table, parts)).combine_chunks(), buffer, compression="zstd")
     return buffer.getvalue()
 
 
-def table(part: Predictions) -> pa.Table:
+def _table(part: Predictions) -> pa.Table:
     """Return id, label, prediction, probabilities, numbers and slices of every row."""
     split, num_classes = part.split, part.probabilities.shape[1]
     flat = pa.array(part.probabilities.reshape(-1))

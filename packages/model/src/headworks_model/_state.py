@@ -104,12 +104,12 @@ def load_checkpoint(folder: Path, state: State, *, origin: dict[str, object]) ->
     """
     path = folder / _files.CHECKPOINT
     try:
-        about, sections = read_sections(path)
+        about, sections = _read_sections(path)
         check_origin(about["origin"], origin, path=path)
         state.history = [Epoch(**epoch) for epoch in about["history"]]
         state.best = sections["best"]
         state.network.load_state_dict(sections["weights"])
-        state.optimizer.load_state_dict(optimizer_state(state.optimizer, sections["optimizer"]))
+        state.optimizer.load_state_dict(_optimizer_state(state.optimizer, sections["optimizer"]))
         state.generator.set_state(sections["random"]["training"])
         torch.set_rng_state(sections["random"]["default"])
     except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
@@ -119,7 +119,7 @@ def load_checkpoint(folder: Path, state: State, *, origin: dict[str, object]) ->
         raise CheckpointError(message) from error
 
 
-def read_sections(path: Path) -> tuple[dict[str, Any], dict[str, Tensors]]:
+def _read_sections(path: Path) -> tuple[dict[str, Any], dict[str, Tensors]]:
     """Read a checkpoint: its description, and its tensors by section."""
     sections: dict[str, Tensors] = {"best": {}, "weights": {}, "optimizer": {}, "random": {}}
     with safetensors.safe_open(path, framework="pt") as file:
@@ -130,7 +130,7 @@ def read_sections(path: Path) -> tuple[dict[str, Any], dict[str, Tensors]]:
     return about, sections
 
 
-def optimizer_state(optimizer: torch.optim.Optimizer, tensors: Tensors) -> dict[str, Any]:
+def _optimizer_state(optimizer: torch.optim.Optimizer, tensors: Tensors) -> dict[str, Any]:
     """Return tensors named `index.name` as the state dictionary of an optimizer."""
     state: dict[int, Tensors] = {}
     for key, tensor in tensors.items():

@@ -114,7 +114,7 @@ def load_trained(folder: str | Path) -> Trained:
         raise TrainedError(message)
     try:
         about = json.loads((folder / "train.json").read_bytes())
-        return read_trained(about, (folder / "weights.safetensors").read_bytes())
+        return _read_trained(about, (folder / "weights.safetensors").read_bytes())
     except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         # A network that is no longer registered, or fails now, is not damage of the folder.
         if isinstance(error, ConfigError):
@@ -124,7 +124,7 @@ def load_trained(folder: str | Path) -> Trained:
         raise TrainedError(message) from error
 
 
-def read_trained(about: dict[str, Any], weights: bytes) -> Trained:
+def _read_trained(about: dict[str, Any], weights: bytes) -> Trained:
     """Build the network that a `train.json` describes, and load its weights."""
     if about["format"] != FORMAT:
         message = f"train.json is of format {about['format']}, this version reads {FORMAT}"

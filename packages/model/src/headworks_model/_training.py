@@ -61,16 +61,16 @@ def train(
     """
     out, config, progress = Path(out), config or TrainConfig(), progress or Progress()
     origin, shard = origin_of(dataset, config), Shard.current()
-    interrupted, finished = earlier_result(out, shard) if resume else (False, False)
+    interrupted, finished = _earlier_result(out, shard) if resume else (False, False)
     if finished:
-        return finished_before(out, origin)
+        return _finished_before(out, origin)
     with reproducible(threads=config.threads):
         state = start(dataset, config)
         if interrupted:
             _state.load_checkpoint(out / _files.PARTIAL, state, origin=origin)
         shard.broadcast()  # Until every process has read it, the first one does not change the folder.
         if shard.first:
-            prepare(out / _files.PARTIAL, state, keep=interrupted)
+            _prepare(out / _files.PARTIAL, state, keep=interrupted)
         run(state, dataset, config, out / _files.PARTIAL, progress)
     if shard.first:
         save_trained(out, state, dataset=dataset, config=config)
@@ -79,7 +79,7 @@ def train(
     return load_trained(out)
 
 
-def earlier_result(out: Path, shard: Shard) -> tuple[bool, bool]:
+def _earlier_result(out: Path, shard: Shard) -> tuple[bool, bool]:
     """Tell whether a folder holds an interrupted training, and if not, whether it holds a finished one."""
     interrupted = (out / _files.PARTIAL / _files.CHECKPOINT).is_file()
     finished = (out / "train.json").is_file() and not interrupted
@@ -112,14 +112,14 @@ def check_batches(rows: int, config: TrainConfig, shard: Shard) -> None:
         raise ConfigError(message)
 
 
-def finished_before(out: Path, origin: dict[str, object]) -> Trained:
+def _finished_before(out: Path, origin: dict[str, object]) -> Trained:
     """Return the result of an earlier training, provided that this one would be the same."""
     trained = load_trained(out)
     _state.check_origin(trained.origin, origin, path=out / "train.json")
     return trained
 
 
-def prepare(partial: Path, state: State, *, keep: bool) -> None:
+def _prepare(partial: Path, state: State, *, keep: bool) -> None:
     """Make the folder for checkpoint and log, with the files of an interrupted training or empty."""
     if not keep:
         shutil.rmtree(partial, ignore_errors=True)
@@ -137,11 +137,11 @@ def run(state: State, dataset: Dataset, config: TrainConfig, partial: Path, prog
         loss = train_epoch(state, learnt, config, progress)
         state.add(judge(state, held_out, config, loss))
         if shard.first:
-            save_epoch(state, partial, origin=origin_of(dataset, config))
+            _save_epoch(state, partial, origin=origin_of(dataset, config))
         progress.epoch(state.history[-1])
 
 
-def save_epoch(state: State, partial: Path, *, origin: dict[str, object]) -> None:
+def _save_epoch(state: State, partial: Path, *, origin: dict[str, object]) -> None:
     """Write the checkpoint of an epoch and its line in the log."""
     _state.save_checkpoint(partial, state, origin=origin)
     with (partial / LOG).open("ab") as file:

@@ -84,12 +84,12 @@ def try_network(
             # The `eval` and `train` of some networks return nothing.
             network.eval()
             with unchanged(network):
-                predicts(network, name, blank, num_classes)
+                _predicts(network, name, blank, num_classes)
             if trains:
                 network.train()
                 with unchanged(network):
                     learns(network, name, blank.float(), num_classes)
-                reloads(network, name)
+                _reloads(network, name)
     except ModelError:
         raise
     except Exception as error:
@@ -104,10 +104,10 @@ def try_network(
         network.zero_grad(set_to_none=True)
 
 
-def predicts(network: nn.Module, name: str, blank: torch.Tensor, num_classes: int) -> None:
+def _predicts(network: nn.Module, name: str, blank: torch.Tensor, num_classes: int) -> None:
     """Refuse a network without finite logits for blank images, which servers predict when they start."""
     with torch.no_grad():
-        logits = logits_of(network, name, blank, num_classes)
+        logits = _logits_of(network, name, blank, num_classes)
     if not logits.isfinite().all():
         message = (
             f"network {name!r} gives numbers for a blank image that are not finite, so that no server would start "
@@ -122,10 +122,10 @@ def learns(network: nn.Module, name: str, blank: torch.Tensor, num_classes: int)
         message = f"network {name!r} has no weight that could be trained: set requires_grad of some"
         raise ConfigError(message)
     labels = torch.zeros(len(blank), dtype=torch.int64)
-    torch.autograd.backward(functional.cross_entropy(logits_of(network, name, blank, num_classes), labels))
+    torch.autograd.backward(functional.cross_entropy(_logits_of(network, name, blank, num_classes), labels))
 
 
-def reloads(network: nn.Module, name: str) -> None:
+def _reloads(network: nn.Module, name: str) -> None:
     """Refuse a network whose state cannot be saved as plain tensors and loaded again."""
     state = network.state_dict()
     if odd := [key for key, value in state.items() if not isinstance(value, torch.Tensor)]:
@@ -142,7 +142,7 @@ def reloads(network: nn.Module, name: str) -> None:
         raise ConfigError(message) from error
 
 
-def logits_of(network: nn.Module, name: str, images: torch.Tensor, num_classes: int) -> torch.Tensor:
+def _logits_of(network: nn.Module, name: str, images: torch.Tensor, num_classes: int) -> torch.Tensor:
     """Return the logits of images, and refuse any other output."""
     logits = network(images)
     expected = (torch.float32, [len(images), num_classes])

@@ -41,9 +41,9 @@ def verify(content: bytes, trained: Trained, dataset: Dataset) -> float:
             images have no probabilities, one differs by more than 1e-5, or those of a row do not add up to 1.
     """
     model = onnx.load_from_string(content)
-    require_equal(promised(trained, dataset), declared(model))
-    session = start_session(content, threads=trained.config.threads)
-    try_blank(session, trained.image_shape, len(trained.classes))
+    _require_equal(promised(trained, dataset), _declared(model))
+    session = _start_session(content, threads=trained.config.threads)
+    _try_blank(session, trained.image_shape, len(trained.classes))
     images = dataset.splits["test"].images
     expected = predict(Probabilities(trained.network), images, threads=trained.config.threads)
     together, alone = (run(session, np.ascontiguousarray(it), "image(s)") for it in (images, images[:1]))
@@ -77,7 +77,7 @@ def run(session: Any, images: NDArray[np.uint8], what: str) -> NDArray[np.float3
     return probabilities
 
 
-def try_blank(session: Any, image_shape: tuple[int, ...], num_classes: int) -> None:  # noqa: ANN401 - as below
+def _try_blank(session: Any, image_shape: tuple[int, ...], num_classes: int) -> None:  # noqa: ANN401 - as below
     """Run a graph like a server does: on blank images, in batches from the smallest to the largest.
 
     Raises:
@@ -107,25 +107,25 @@ def promised(trained: Trained, dataset: Dataset) -> dict[str, object]:
     }
 
 
-def declared(model: onnx.ModelProto) -> dict[str, object]:
+def _declared(model: onnx.ModelProto) -> dict[str, object]:
     """Return the same for an ONNX file."""
     opsets = {opset.version for opset in model.opset_import if opset.domain in {"", "ai.onnx"}}
     return {
         "opset": opsets.pop() if len(opsets) == 1 else sorted(opsets),
-        "input": dict(map(described, model.graph.input)),
-        "output": dict(map(described, model.graph.output)),
+        "input": dict(map(_described, model.graph.input)),
+        "output": dict(map(_described, model.graph.output)),
         **{entry.key: entry.value for entry in model.metadata_props},
     }
 
 
-def described(value: onnx.ValueInfoProto) -> tuple[str, tuple[str, list[Any]]]:
+def _described(value: onnx.ValueInfoProto) -> tuple[str, tuple[str, list[Any]]]:
     """Return the name of an input or output, its type and its shape."""
     tensor = value.type.tensor_type
     shape = [size.dim_param or size.dim_value for size in tensor.shape.dim]
     return value.name, (onnx.TensorProto.DataType.Name(tensor.elem_type), shape)
 
 
-def require_equal(promised: dict[str, object], declared: dict[str, object]) -> None:
+def _require_equal(promised: dict[str, object], declared: dict[str, object]) -> None:
     """Raise ExportError, with the differences, unless a file declares the promised form."""
     differing = [
         f"{name} is {declared.get(name)!r}, promised is {promised.get(name)!r}"
@@ -137,13 +137,13 @@ def require_equal(promised: dict[str, object], declared: dict[str, object]) -> N
         raise ExportError(message)
 
 
-def start_session(content: bytes, *, threads: int) -> Any:  # noqa: ANN401 - onnxruntime ships no types
+def _start_session(content: bytes, *, threads: int) -> Any:  # noqa: ANN401 - onnxruntime ships no types
     """Load an ONNX file into ONNX Runtime.
 
     Raises:
         ExportError: It cannot be loaded, as for an operation that lacks code for a type such as float64.
     """
-    onnxruntime = import_runtime()
+    onnxruntime = _import_runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     try:
@@ -157,7 +157,7 @@ def start_session(content: bytes, *, threads: int) -> Any:  # noqa: ANN401 - onn
         raise ExportError(message) from error
 
 
-def import_runtime() -> Any:  # noqa: ANN401 - onnxruntime ships no types
+def _import_runtime() -> Any:  # noqa: ANN401 - onnxruntime ships no types
     """Import ONNX Runtime without its telemetry.
 
     By default, it writes an identifier of the machine to the home folder from its import on; its Privacy.md names the

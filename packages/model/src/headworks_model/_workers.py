@@ -38,7 +38,7 @@ def run_all(function: Callable[[Argument], Result], arguments: Sequence[Argument
         yield from map(function, arguments)
         return
     others = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(jobs, mp_context=context(), initializer=follow_parent) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context(), initializer=_follow_parent) as pool:
         try:
             for future in as_completed([pool.submit(function, argument) for argument in arguments]):
                 yield future.result()
@@ -67,7 +67,7 @@ def context() -> ForkServerContext | SpawnContext:
     return server
 
 
-def follow_parent() -> None:  # pragma: no cover - it runs in the processes, where coverage is not measured
+def _follow_parent() -> None:  # pragma: no cover - it runs in the processes, where coverage is not measured
     """End this process with its parent, even if that is killed."""
 
     def leave() -> None:
