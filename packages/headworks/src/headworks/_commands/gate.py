@@ -74,7 +74,7 @@ def _plan_rows(arguments: argparse.Namespace, settings: GateSettings) -> int:
             at_hand = rows_at_hand(conditions, files, settings)
     else:
         at_hand = {it.name: arguments.rows for it in conditions if not it.condition.subject.is_measurement}
-    needed = [rows_needed(it, settings, at_hand.get(it.name)) for it in conditions]
+    needed = [rows_needed(condition, settings, at_hand.get(condition.name)) for condition in conditions]
     if arguments.format == "text":
         say(rows_as_text(needed, settings))
         return 0

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     content, file = _model(store, arguments.model)
     proven = evidence(store, content, _instances(alias, settings.promote[alias]), terms(settings))
     _refuse_lacking(proven, f"The model {content[:12]} is not promoted to {alias}")
-    rows = tuple(vars(it) for it in proven)
+    rows = tuple(vars(check) for check in proven)
     to = Move(alias=alias, content=content, file=file, action="promote", by=who(), when=now(), evidence=rows)
     word = "now" if move(store, to) else "already"
     said = ", ".join(f"{it.check} {it.state}" + (f" ({it.note})" if it.note else "") for it in proven)
@@ -68,7 +68,7 @@ def _instances(alias: str, checks: Sequence[str]) -> dict[str, set[str]]:
     Raises:
         ConfigurationError: A check is neither.
     """
-    bare = {it: it.removesuffix("?") for it in checks}
+    bare = {check: check.removesuffix("?") for check in checks}
     is_asked = set(bare.values()) != {GATE}
     known: dict[str, set[str]] = {GATE: set()}
     for session in Digester.for_worktree(os.curdir).sessions() if is_asked else ():
@@ -90,7 +90,7 @@ def _refuse_lacking(proven: Sequence[Evidence], what: str) -> None:
     Raises:
         CannotDecideError: Something is lacking.
     """
-    lacking = [it for it in proven if not it.is_enough]
+    lacking = [check for check in proven if not check.is_enough]
     if not lacking:
         return
     states = ", ".join(f"{it.check} {_LACKING.get(it.state, it.state)}" for it in lacking)

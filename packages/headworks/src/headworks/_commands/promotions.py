@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         lost = [{"alias": alias, "entry": entry} for alias, entry in damaged]
         say(json.dumps({"format": 1, "promotions": data, "damaged": lost}, indent=2))
         return 0
-    lines = [line for it in listed for line in _lines(it)]
+    lines = [line for move in listed for line in _lines(move)]
     lines += [f"{alias}: entry {entry} is damaged, so that nothing says what it did" for alias, entry in damaged]
     say(text_of(lines or [f"Nothing was promoted in {store.root}."]))
     return 0

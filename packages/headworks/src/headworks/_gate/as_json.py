@@ -21,16 +21,16 @@ def as_json(result: GateResult) -> str:
         "reliability": result.reliability,
         "conditions": [
             {
-                "name": it.name,
-                "condition": it.condition.text,
-                "on": it.on or None,
-                "outcome": it.outcome,
-                "found": it.found,
-                "findings": [_finding(finding) for finding in it.findings],
+                "name": judged.name,
+                "condition": judged.condition.text,
+                "on": judged.on or None,
+                "outcome": judged.outcome,
+                "found": judged.found,
+                "findings": [_finding(finding) for finding in judged.findings],
             }
-            for it in result.conditions
+            for judged in result.conditions
         ],
-        "comparisons": [vars(it) for it in result.comparisons],
+        "comparisons": [vars(comparison) for comparison in result.comparisons],
         "notes": result.notes,
         "unjudged": result.unjudged,
     }

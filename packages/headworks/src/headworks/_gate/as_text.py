@@ -27,15 +27,15 @@ _LEAST = 1e-4  # below which a p-value is not written out
 def as_text(result: GateResult) -> str:
     """Return a result as text: the outcome, then each condition with all findings."""
     lines = [_headline(result)]
-    for it in result.conditions:
-        lines += ["", *_condition(it, result.reliability)]
+    for judged in result.conditions:
+        lines += ["", *_condition(judged, result.reliability)]
     more = []
     for compared in result.comparisons:
         against = f" with {compared.base}" if compared.base else ""
         seeds = f" and {compared.seeds} seeds" if compared.seeds > 1 else ""
         same = ", and not one prediction differs" if compared.is_same else ""
         more.append(f"compared {compared.candidate}{against} on {compared.rows:,} rows{seeds}{same}")
-    more += [f"note: {it}" for it in result.notes]
+    more += [f"note: {note}" for note in result.notes]
     lines += ["", *more] if more else []
     return text_of(lines)
 
@@ -50,10 +50,10 @@ def _headline(result: GateResult) -> str:
         number = f"{count} {'condition' if count == 1 else 'conditions'}, each at {result.reliability:.4g}"
         return f"gate passes: {number}{left if result.unjudged else ''}"
     due = []
-    for it in result.conditions:
-        if it.outcome == result.outcome:
-            slices = [finding.subject for finding in it.findings if finding.outcome == it.found]
-            due.append(f"{it.name} ({', '.join(slices)})" if len(it.findings) > 1 else it.name)
+    for judged in result.conditions:
+        if judged.outcome == result.outcome:
+            slices = [finding.subject for finding in judged.findings if finding.outcome == judged.found]
+            due.append(f"{judged.name} ({', '.join(slices)})" if len(judged.findings) > 1 else judged.name)
     return f"gate {'fails' if result.outcome == 'fails' else 'cannot tell'}: {'; '.join(due)}"
 
 

@@ -219,7 +219,7 @@ class BaseOutputs:
     def _made(self, session: Session) -> str:
         """Return the work tree of the base, after the session has run in it."""
         times = [self._store.seconds(name) for name in self._stored.chain(session)]
-        known = sum(it for it in times if it is not None)
+        known = sum(seconds for seconds in times if seconds is not None)
         self._say(
             f"The store lacks what {session.name} gave at {self.base.name}: running it there, which should take"
             f" {f'about {duration_text(known)}' if known else 'a time that is not known yet'}."

@@ -87,13 +87,13 @@ def gate(
 
 def names_needed(conditions: Iterable[NamedCondition], settings: GateSettings) -> list[str]:
     """Return the names of all predictions that conditions read, in their order."""
-    reading = [settings.reads(it) for it in conditions if not it.condition.subject.is_measurement]
+    reading = [settings.reads(named) for named in conditions if not named.condition.subject.is_measurement]
     return list(dict.fromkeys(reading))
 
 
 def subjects_on(name: str, conditions: Iterable[NamedCondition], settings: GateSettings) -> list[Subject]:
     """Return the subjects that are judged on the predictions of a name."""
-    return [it.condition.subject for it in conditions if name in names_needed([it], settings)]
+    return [named.condition.subject for named in conditions if name in names_needed([named], settings)]
 
 
 def _file(files: str | Mapping[str, str], name: str, option: str) -> str:
@@ -127,18 +127,23 @@ def judge_all(
         notes: Notes for a reader that come before those of this comparison.
     """
     judged = []
-    for it in conditions:
-        if it.condition.subject.is_measurement:
-            finding = judge_measurement(it.condition, measurements, base_measurements, error=settings.error)
+    for named in conditions:
+        if named.condition.subject.is_measurement:
+            finding = judge_measurement(named.condition, measurements, base_measurements, error=settings.error)
             on, findings = "", decided([finding], settings.error)
         else:
-            on = settings.reads(it)
-            findings = _judged_on(compared[on], it, settings)
+            on = settings.reads(named)
+            findings = _judged_on(compared[on], named, settings)
         worst = together([finding.outcome for finding in findings])
-        outcome = it.cannot_tell if worst == "cannot tell" else worst
+        outcome = named.cannot_tell if worst == "cannot tell" else worst
         judged.append(
             ConditionResult(
-                name=it.name, condition=it.condition, on=on, findings=tuple(findings), found=worst, outcome=outcome
+                name=named.name,
+                condition=named.condition,
+                on=on,
+                findings=tuple(findings),
+                found=worst,
+                outcome=outcome,
             )
         )
     return GateResult(

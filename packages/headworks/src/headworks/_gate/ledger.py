@@ -73,7 +73,7 @@ def charge(
     known: list[bool] = []
 
     def entry(entries: list[Entry | None]) -> Entry | None:
-        known[:] = [any(it is not None and it.get("model") == model for it in entries)]
+        known[:] = [any(entry is not None and entry.get("model") == model for entry in entries)]
         if known[0]:
             return None
         if len(entries) >= budget:

@@ -32,8 +32,8 @@ def terms(settings: GateSettings) -> dict[str, Any]:
     The order and the names of conditions decide nothing, nor does what only plans or counts.
     """
     rows = [
-        {"condition": it.condition.text, "on": settings.reads(it), "cannot-tell": it.cannot_tell}
-        for it in settings.conditions
+        {"condition": named.condition.text, "on": settings.reads(named), "cannot-tell": named.cannot_tell}
+        for named in settings.conditions
     ]
     decisive: dict[str, Any] = {name: getattr(settings, name) for name in _DECISIVE}
     decisive["conditions"] = sorted(rows, key=lambda row: sorted(row.items()))
@@ -83,7 +83,8 @@ class Outcomes:
             "outcome": result.outcome,
             "base": self._outputs.base.commit if result.is_relative else "",
             "conditions": [
-                {"condition": it.condition.text, "on": it.on, "outcome": it.outcome} for it in result.conditions
+                {"condition": judged.condition.text, "on": judged.on, "outcome": judged.outcome}
+                for judged in result.conditions
             ],
             "unjudged": list(result.unjudged),
             "when": when,
@@ -111,4 +112,4 @@ class Outcomes:
         if not self._firsts:  # which may be its own, whatever model the base has
             with contextlib.suppress(NoBaseError):
                 return hash_file(Path(self._outputs.find(self._settings.model)))[0] == model
-        return all(it.is_same for it in result.comparisons if it.base)
+        return all(comparison.is_same for comparison in result.comparisons if comparison.base)

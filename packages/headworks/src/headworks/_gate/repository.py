@@ -116,7 +116,7 @@ class _Gating:
         """Judge the work tree by conditions."""
         candidates = {name: self._candidate(name) for name in names_needed(conditions, self._settings)}
         asked = self._with_base(conditions) if bootstrap else conditions
-        relative = [it for it in asked if it.condition.is_relative]
+        relative = [named for named in asked if named.condition.is_relative]
         with_base = names_needed(relative, self._settings)
         compared = {
             name: self._compared(name, it, subjects_on(name, asked, self._settings), has_base=name in with_base)
@@ -125,7 +125,7 @@ class _Gating:
         for name in names_needed(asked, self._settings):
             self._charge(name, compared[name], asked)
         pairs = [it.pair for it in compared.values() if it.pair is not None]
-        if self._outputs.base.is_head and pairs and all(it.is_same for it in pairs):
+        if self._outputs.base.is_head and pairs and all(one.is_same for one in pairs):
             self._notes.append(
                 "the base is the last commit, and what was changed since leaves its model as it is, so that a pass says"
                 " nothing: name an older one, as by `--base HEAD^`"
@@ -219,16 +219,16 @@ class _Gating:
     def _with_base(self, conditions: Sequence[NamedCondition]) -> list[NamedCondition]:
         """Return the conditions that can be judged with the base there is; record a first base for the others."""
         asked = []
-        for it in conditions:
+        for named in conditions:
             try:
-                if it.condition.is_relative:
-                    for name in names_needed([it], self._settings):
+                if named.condition.is_relative:
+                    for name in names_needed([named], self._settings):
                         self._base.file(name)
-                    for path in self._measured_files([it]):
+                    for path in self._measured_files([named]):
                         self._outputs.find(path)
-                asked.append(it)
+                asked.append(named)
             except NoBaseError as error:
-                self._notes.append(f"{it.name!r} is not judged, since there is no base yet: {error.reason}")
+                self._notes.append(f"{named.name!r} is not judged, since there is no base yet: {error.reason}")
         for name in names_needed([it for it in conditions if it not in asked], self._settings):
             self._base.record_first(name, self._when)
         return asked
@@ -242,7 +242,7 @@ class _Gating:
             self._store.root,
             compared.whole.rows_digest,
             compared.candidate.digest,
-            conditions=[it.condition.text for it in conditions if name in names_needed([it], self._settings)],
+            conditions=[named.condition.text for named in conditions if name in names_needed([named], self._settings)],
             budget=self._settings.budget,
             when=self._when,
             remote=self._store.remote,
@@ -261,7 +261,7 @@ class _Gating:
     def _measured_files(self, conditions: Iterable[NamedCondition]) -> set[str]:
         """Return the files of the work tree that conditions about measurements read."""
         settings = self._settings
-        names = {it.condition.subject.metric for it in conditions if it.condition.subject.is_measurement}
+        names = {named.condition.subject.metric for named in conditions if named.condition.subject.is_measurement}
         # The size of a model that the table names is measured here; everything else is in the file.
-        files = {settings.model if it == SIZE and settings.model else settings.measurements for it in names}
+        files = {settings.model if name == SIZE and settings.model else settings.measurements for name in names}
         return files - {""}

@@ -141,7 +141,7 @@ class GateResult:
     @property
     def is_relative(self) -> bool:
         """Whether any condition was judged by the base."""
-        return any(it.condition.is_relative for it in self.conditions)
+        return any(judged.condition.is_relative for judged in self.conditions)
 
     @property
     def exit_code(self) -> int:

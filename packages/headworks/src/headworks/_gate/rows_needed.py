@@ -85,12 +85,12 @@ def rows_at_hand(
     from headworks._metrics.subjects import rows_of, subjects_of
 
     counts = {}
-    for it in conditions:
-        path = files if isinstance(files, str) else files.get(settings.reads(it), "")
-        if not it.condition.subject.is_measurement and os.path.isfile(path):
+    for named in conditions:
+        path = files if isinstance(files, str) else files.get(settings.reads(named), "")
+        if not named.condition.subject.is_measurement and os.path.isfile(path):
             predictions = read_predictions(path, columns=settings.columns, group=settings.group)
-            subjects = subjects_of(it.condition.subject, predictions)
-            counts[it.name] = min(len(rows_of(subject, predictions)) for subject in subjects)
+            subjects = subjects_of(named.condition.subject, predictions)
+            counts[named.name] = min(len(rows_of(subject, predictions)) for subject in subjects)
     return counts
 
 
@@ -98,9 +98,9 @@ def as_text(needed: Sequence[RowsNeeded], settings: GateSettings) -> str:
     """Return the rows that conditions need as text."""
     models = f"{settings.budget} models" + (", each after the outcome of the last" if settings.adaptive else "")
     lines = [f"rows needed at reliability {settings.reliability:.4g}, for one model and for {models}"]
-    for it in needed:
-        named = f"{it.name}: " if it.name != it.condition else ""
-        lines += ["", named + it.condition, *(f"  {line}" for line in _lines(it, settings))]
+    for rows in needed:
+        named = f"{rows.name}: " if rows.name != rows.condition else ""
+        lines += ["", named + rows.condition, *(f"  {line}" for line in _lines(rows, settings))]
     return text_of(lines)
 
 

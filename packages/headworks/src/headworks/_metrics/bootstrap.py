@@ -130,7 +130,8 @@ def _unit_more(trainings: Sequence[RowSums], units: NDArray[np.intp], number: in
     """
     value = trainings[0].value
     worst, best = max(
-        ((it.worst, it.best) for it in trainings), key=lambda ends: abs(float(np.diff(value(np.stack(ends)))[0]))
+        ((training.worst, training.best) for training in trainings),
+        key=lambda ends: abs(float(np.diff(value(np.stack(ends)))[0])),
     )
     usual = len(units) / number if trainings[0].is_count else 1.0
     rows = max(usual, *(float(_summed(it.badness, units, number).max()) for it in trainings))

@@ -59,8 +59,8 @@ def is_asked_the_same(subjects: Iterable[Subject], candidate: Predictions, base:
     """Whether all rows are the same, with their labels and groups and in every slice that is judged."""
     if candidate.rows_digest != base.rows_digest:
         return False
-    columns = {it.column for it in subjects} & candidate.slices.keys() & base.slices.keys()
-    pairs = [(candidate.slices[it], base.slices[it]) for it in columns]
+    columns = {subject.column for subject in subjects} & candidate.slices.keys() & base.slices.keys()
+    pairs = [(candidate.slices[column], base.slices[column]) for column in columns]
     if candidate.groups is not None and base.groups is not None:
         pairs.append((candidate.groups, base.groups))
     return all(np.array_equal(mine, theirs) for mine, theirs in pairs)

@@ -79,7 +79,7 @@ def _read(alias: str, entries: Entries) -> list[Move | None]:
     for entry in entries:
         values: dict[str, Any] = {it.name: (entry or {}).get(it.name) for it in fields(Move)} | {"alias": alias}
         rows = values.pop("evidence")
-        is_whole = all(isinstance(it, str) for it in values.values()) and is_digest(values["content"])
+        is_whole = all(isinstance(value, str) for value in values.values()) and is_digest(values["content"])
         is_whole = is_whole and isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
         is_whole = is_whole and all(isinstance(row.get(it), str) for row in rows for it in ("check", "state", "when"))
         read.append(Move(**values, evidence=tuple(rows)) if is_whole else None)

@@ -82,7 +82,7 @@ def evidence(store: Store, model: str, checks: Mapping[str, Collection[str]], te
 def _of_gate(store: Store, model: str, terms: dict[str, Any]) -> list[Evidence]:
     """Return the gate's last outcome for a model by these terms; a damaged entry may have been that."""
     entries = Journal(store.root, "gates", model).entries()
-    same = [it or {} for it in entries if it is None or it.get("terms") == terms]
+    same = [entry or {} for entry in entries if entry is None or entry.get("terms") == terms]
     if not same:
         return [Evidence(check=GATE, state="outdated")] if entries else []
     last = same[-1]
@@ -105,8 +105,8 @@ def _linked(store: Store, model: str, verdicts: Sequence[Verdict]) -> Iterator[V
     """Yield the verdicts of sessions that made a model or read it, in the order in which they ended."""
     first = [it for it in verdicts if any(_holds(store, content, model) for content in it.outputs.values())]
     chain = list(first)
-    for it in chain:  # grows while it is read
-        chain += [one for one in verdicts if one.passed and one not in chain and _reads(it, one)]
+    for verdict in chain:  # grows while it is read
+        chain += [one for one in verdicts if one.passed and one not in chain and _reads(verdict, one)]
     chain += [it for it in verdicts if any(_reads(it, one) for one in first)]
     digests = {it.digest for it in chain}
     yield from (it for it in verdicts if it.digest in digests)

@@ -33,13 +33,13 @@ def training_section(sources: Sources, path: str) -> Section:
     theirs = _log(base_path) if base_path else []
     across = next((it for it in _ACROSS if it in mine[0]), "")
     names = [it for it, value in mine[0].items() if it != across and isinstance(value, (int, float))]
-    losses = [it for it in names if "loss" in it]
+    losses = [name for name in names if "loss" in name]
     blocks: list[Block] = []
     for some in (losses, [it for it in names if it not in losses]):
         series = [_series(it, across, mine, is_base=False) for it in some]
         series += [_series(it, across, theirs, is_base=True) for it in some if theirs]
         if series:
-            is_log = some is losses and all(value > 0 for it in series for _, value in it.points)
+            is_log = some is losses and all(value > 0 for line in series for _, value in line.points)
             up = f"{'loss' if some is losses else 'value'}{' (logarithmic)' if is_log else ''}"
             words = ", ".join(it.replace("_", " ") for it in some)
             chart = Lines(
@@ -65,7 +65,7 @@ def _log(path: str) -> list[dict[str, Any]]:
 def _series(name: str, across: str, log: list[dict[str, Any]], *, is_base: bool) -> Series:
     """Return one value of a log as a line of the chart; values that are not finite are left out."""
     points = [(float(it.get(across, number)), float(it.get(name, math.nan))) for number, it in enumerate(log, 1)]
-    kept = tuple(it for it in points if math.isfinite(it[1]))
+    kept = tuple(point for point in points if math.isfinite(point[1]))
     shown = name.replace("_", " ")
     return Series(name=f"{shown} (base)" if is_base else shown, points=kept, is_base=is_base)
 
@@ -113,8 +113,12 @@ def _image(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[Block]:
     text = Text(text=f"{mine['image']}: {size_text(mine['size'])}{budget}{before}. It is {mine['id'][:19]}.")
     columns = (Column(title="layer"), Column(title="size", kind="number"), Column(title="digest", kind="code"))
     rows = tuple(
-        (str(it["name"]), "not known" if it["size"] is None else size_text(it["size"]), str(it["digest"])[:19])
-        for it in mine["layers"]
+        (
+            str(layer["name"]),
+            "not known" if layer["size"] is None else size_text(layer["size"]),
+            str(layer["digest"])[:19],
+        )
+        for layer in mine["layers"]
     )
     return [text, Table(caption=f"Layers of {mine['image']}, from the lowest", columns=columns, rows=rows)]
 

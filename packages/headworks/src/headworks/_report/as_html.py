@@ -63,11 +63,11 @@ def _chart(chart: Chart) -> Markup:
 def _grouped(blocks: Sequence[Block]) -> list[list[Block]]:
     """Return blocks in groups: matrices and charts that follow each other are shown side by side."""
     groups: list[list[Block]] = []
-    for it in blocks:
-        if groups and isinstance(it, _SIDE_BY_SIDE) and type(groups[-1][0]) is type(it):
-            groups[-1].append(it)
+    for block in blocks:
+        if groups and isinstance(block, _SIDE_BY_SIDE) and type(groups[-1][0]) is type(block):
+            groups[-1].append(block)
         else:
-            groups.append([it])
+            groups.append([block])
     return groups
 
 

@@ -32,7 +32,7 @@ def as_markdown(page: Page, limit: int = LIMIT) -> str:
     Tables and logs are cut first, then the sections left out that do not fit; each cut is stated.
     """
     for rows in _ROWS:
-        text = "\n".join([*_head(page), *(line for it in page.sections for line in _section(it, rows))])
+        text = "\n".join([*_head(page), *(line for section in page.sections for line in _section(section, rows))])
         if len(text) <= limit:
             return text
     return _fitting(page, limit)
@@ -110,7 +110,7 @@ def _code(block: Code, most: int) -> Iterator[str]:
 def _table(block: Table, most: int) -> list[str]:
     """Return the lines of a table, the first ones where it has many."""
     lines = [
-        _line([plain(it.title) for it in block.columns]),
+        _line([plain(column.title) for column in block.columns]),
         _line([_ALIGNED.get(it.kind, "---") for it in block.columns]),
     ]
     lines += [

@@ -107,19 +107,19 @@ class Lines(Chart):
     @property
     def words(self) -> str:
         """Where each line begins and ends."""
-        drawn = [it for it in self.series if it.points]
+        drawn = [line for line in self.series if line.points]
         ends = [f"{it.name} from {it.points[0][1]:.3g} to {it.points[-1][1]:.3g}" for it in drawn]
         return f"by {self.across}, {'; '.join(ends)}"
 
     def paint(self, axes: Axes) -> None:
         """Paint each line in a dash of its own."""
         counts = {False: 0, True: 0}
-        for it in self.series:
-            dash = _DASHES[counts[it.is_base] % len(_DASHES)]
-            counts[it.is_base] += 1
-            colour = _BASE if it.is_base else _MINE
-            across, up = [x for x, _ in it.points], [y for _, y in it.points]
-            axes.plot(across, up, color=colour, linestyle=dash, linewidth=1.8, label=_short(it.name))
+        for line in self.series:
+            dash = _DASHES[counts[line.is_base] % len(_DASHES)]
+            counts[line.is_base] += 1
+            colour = _BASE if line.is_base else _MINE
+            across, up = [x for x, _ in line.points], [y for _, y in line.points]
+            axes.plot(across, up, color=colour, linestyle=dash, linewidth=1.8, label=_short(line.name))
         if self.is_log:
             axes.set_yscale("log")
             # The default formatters write formulas, which are not parsed here: a name may hold any sign.
@@ -164,20 +164,20 @@ class Reliability(Chart):
     def words(self) -> str:
         """The mean gap between confidence and accuracy over all rows."""
         gaps = []
-        for it in self.sides:
-            rows = sum(number for _, _, number in it.bins)
-            gap = sum(abs(sure - right) * number for sure, right, number in it.bins) / rows
-            gaps.append(f"{it.name} {gap:.3f}")
+        for side in self.sides:
+            rows = sum(number for _, _, number in side.bins)
+            gap = sum(abs(sure - right) * number for sure, right, number in side.bins) / rows
+            gaps.append(f"{side.name} {gap:.3f}")
         return f"mean gap between confidence and accuracy: {', '.join(gaps)}"
 
     def paint(self, axes: Axes) -> None:
         """Paint the diagonal and a line for each model."""
         axes.plot([0, 1], [0, 1], color=_INK, linestyle=_DASHES[2], linewidth=1, label="as sure as right")
-        for it in self.sides:
-            sure, right = [x for x, _, _ in it.bins], [y for _, y, _ in it.bins]
-            marker, colour = ("s", _BASE) if it.is_base else ("o", _MINE)
-            dash = _DASHES[1] if it.is_base else _DASHES[0]
-            axes.plot(sure, right, color=colour, marker=marker, linestyle=dash, markersize=5, label=_short(it.name))
+        for side in self.sides:
+            sure, right = [x for x, _, _ in side.bins], [y for _, y, _ in side.bins]
+            marker, colour = ("s", _BASE) if side.is_base else ("o", _MINE)
+            dash = _DASHES[1] if side.is_base else _DASHES[0]
+            axes.plot(sure, right, color=colour, marker=marker, linestyle=dash, markersize=5, label=_short(side.name))
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, 1.02)
         axes.set_xlabel("mean confidence")
@@ -209,7 +209,7 @@ class Intervals(Chart):
     @property
     def words(self) -> str:
         """The range of the values."""
-        values = [it[0] for it in self.values]
+        values = [value[0] for value in self.values]
         return f"{len(values)} rows, {self.across} from {min(values):.3g} to {max(values):.3g}"
 
     def paint(self, axes: Axes) -> None:
@@ -217,7 +217,7 @@ class Intervals(Chart):
         sides = [("candidate", self.values, _MINE, "o", -0.14 if self.base else 0.0)]
         sides += [("base", self.base, _BASE, "s", 0.14)] if self.base else []
         for name, values, colour, marker, shift in sides:
-            middle, places = [it[0] for it in values], [row + shift for row in range(len(values))]
+            middle, places = [value[0] for value in values], [row + shift for row in range(len(values))]
             ends = [[it[0] - it[1] for it in values], [it[2] - it[0] for it in values]]
             axes.errorbar(
                 middle, places, xerr=ends, fmt=marker, color=colour, markersize=5, capsize=3, label=name, linewidth=1.4

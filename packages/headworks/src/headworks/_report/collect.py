@@ -194,7 +194,7 @@ class _Facts:
     @property
     def digests(self) -> dict[str, tuple[str, str]]:
         """The digests of predictions and of their rows, by name."""
-        read = [(it.name, it.candidate) for it in self.predicted]
+        read = [(predictions.name, predictions.candidate) for predictions in self.predicted]
         return {name: (it.digest, it.rows_digest) for name, it in read if not isinstance(it, Exception)}
 
     def _predicted(self, name: str, path: str) -> _Predicted:
@@ -224,7 +224,10 @@ class _Facts:
         saved = os.path.join(os.path.dirname(gate), f"base-{name}{os.path.splitext(path)[1]}")
         try:
             asked = self.sources.json(gate)["comparisons"]
-            is_judged = any((it["on"], it["model"]) == (name, candidate.digest) and it["base"] for it in asked)
+            is_judged = any(
+                (comparison["on"], comparison["model"]) == (name, candidate.digest) and comparison["base"]
+                for comparison in asked
+            )
             return self.sources.path(saved) if is_judged else ""
         except (NotThereError, *ODD):  # the section of the gate says what is wrong with it
             return ""
@@ -246,15 +249,15 @@ def _rows(facts: _Facts) -> Iterator[tuple[str, Callable[[], Section]]]:
         yield "Time", lambda: time_section(facts.sessions)
     yield "Data contract", lambda: contract_section(sources, report)
     yield "Data diff", lambda: diff_section(sources, report)
-    for it in facts.predicted:
-        title = f"Predictions of {it.name}" if it.name else "Predictions"
-        if isinstance(it.candidate, Exception):
-            yield title, partial(_unread, title, it.path, it.candidate)
+    for predictions in facts.predicted:
+        title = f"Predictions of {predictions.name}" if predictions.name else "Predictions"
+        if isinstance(predictions.candidate, Exception):
+            yield title, partial(_unread, title, predictions.path, predictions.candidate)
             continue
-        mine, theirs = it.pair or (it.candidate.present(), None)
-        yield title, partial(model_section, it.name, mine, theirs, it.missing)
+        mine, theirs = predictions.pair or (predictions.candidate.present(), None)
+        yield title, partial(model_section, predictions.name, mine, theirs, predictions.missing)
         if mine.errors is None:
-            yield "Mistakes", partial(mistakes_section, it.name, mine, theirs, sources, report.pictures)
+            yield "Mistakes", partial(mistakes_section, predictions.name, mine, theirs, sources, report.pictures)
     yield "Training", lambda: training_section(sources, report.training)
     yield "Container images", lambda: images_section(sources, report.images)
     yield "Latency and size", lambda: measurements_section(sources, gate)
@@ -288,8 +291,8 @@ def verdict(sections: Sequence[Section]) -> tuple[Outcome, str]:
 
     A page on which nothing was judged has not everything proven: it never passes.
     """
-    outcomes = {it.outcome for it in sections}
-    worst = next((it for it in _WORDS if it in outcomes), None)
+    outcomes = {section.outcome for section in sections}
+    worst = next((outcome for outcome in _WORDS if outcome in outcomes), None)
     if worst is None:
         return "unproven", "Not everything is proven: nothing was judged"
     reasons = [reason for it in sections if it.outcome == worst for reason in it.reasons]

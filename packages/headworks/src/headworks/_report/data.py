@@ -51,7 +51,14 @@ def _violations(violations: Sequence[Mapping[str, Any]]) -> Table:
         *(Column(title="count", kind="number"), Column(title="what to do")),
     )
     rows = tuple(
-        (str(it["rule"]), str(it["where"]), str(it["what"]), f"{it['count']:,}", str(it["remedy"])) for it in violations
+        (
+            str(violation["rule"]),
+            str(violation["where"]),
+            str(violation["what"]),
+            f"{violation['count']:,}",
+            str(violation["remedy"]),
+        )
+        for violation in violations
     )
     return Table(caption="What is broken", columns=columns, rows=rows)
 
@@ -117,8 +124,8 @@ def _schema(changes: Sequence[Mapping[str, Any]]) -> list[Table]:
     """Return a table of changes in classes and columns."""
     columns = (Column(title="what"), Column(title="base", kind="code"), Column(title="now", kind="code"))
     rows = tuple(
-        (str(it["what"]), *("none" if value is None else str(value) for value in (it["base"], it["new"])))
-        for it in changes
+        (str(change["what"]), *("none" if value is None else str(value) for value in (change["base"], change["new"])))
+        for change in changes
     )
     return [Table(caption="Schema", columns=columns, rows=rows)] if rows else []
 

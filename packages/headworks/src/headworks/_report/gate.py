@@ -76,10 +76,14 @@ def _judged(
     doubt = f"Not judged: {', '.join(left)}." if left else ""
     if data["outcome"] != "passes":
         reasons = []
-        for it in data["conditions"]:
-            if it["outcome"] == data["outcome"]:
-                slices = ", ".join(one["subject"] for one in it["findings"] if one["outcome"] == it["found"])
-                reasons.append(f"gate condition {it['name']}{f' ({slices})' if len(it['findings']) > 1 else ''}")
+        for condition in data["conditions"]:
+            if condition["outcome"] == data["outcome"]:
+                slices = ", ".join(
+                    one["subject"] for one in condition["findings"] if one["outcome"] == condition["found"]
+                )
+                reasons.append(
+                    f"gate condition {condition['name']}{f' ({slices})' if len(condition['findings']) > 1 else ''}"
+                )
         return _OUTCOMES[data["outcome"]], tuple(reasons), doubt
     if left:
         return "unproven", (f"the gate did not judge {count_text(len(left), 'condition')}",), doubt
@@ -94,7 +98,7 @@ def _table(data: Mapping[str, Any]) -> Table:
         *(Column(title=it, kind="number") for it in ("only candidate right", "only base right", "rows to settle it")),
         Column(title="as written", kind="code"),
     )
-    rows = tuple(row for it in data["conditions"] for row in _rows(it))
+    rows = tuple(row for condition in data["conditions"] for row in _rows(condition))
     return Table(caption="Candidate and base", columns=columns, rows=rows)
 
 

@@ -30,7 +30,7 @@ def check(data: Mapping[str, Any]) -> None:
         raise ValueError(message)
     outcomes = []
     for condition in data["conditions"]:
-        findings = [_KNOWN[it["outcome"]] for it in condition["findings"]]
+        findings = [_KNOWN[finding["outcome"]] for finding in condition["findings"]]
         worst, counted = _KNOWN[condition["found"]], _KNOWN[condition["outcome"]]
         # A condition that cannot be told may count as another outcome.
         if not findings or worst != together(findings) or worst not in {counted, "cannot tell"}:
@@ -49,8 +49,8 @@ def other_predictions(data: Mapping[str, Any], here: Mapping[str, tuple[str, str
         data: The result of the gate.
         here: Digests of the predictions that are here and of their rows, by name.
     """
-    judged = {it["on"]: (it["model"], it["test_set"]) for it in data["comparisons"]}
-    names = [*judged, *(it["on"] for it in data["conditions"] if it["on"] is not None)]
+    judged = {comparison["on"]: (comparison["model"], comparison["test_set"]) for comparison in data["comparisons"]}
+    names = [*judged, *(condition["on"] for condition in data["conditions"] if condition["on"] is not None)]
     return [it for it in dict.fromkeys(names) if it not in judged or judged[it] != here.get(it)]
 
 
@@ -58,15 +58,17 @@ def other_conditions(data: Mapping[str, Any], settings: GateSettings) -> list[st
     """Return the conditions that were judged and are not those of the table, or were judged at another reliability."""
     is_sure = data["reliability"] == settings.reliability
     return [
-        it["condition"]
-        for it in data["conditions"]
-        if not is_sure or not any(_is_of(it, named, settings) for named in settings.conditions)
+        condition["condition"]
+        for condition in data["conditions"]
+        if not is_sure or not any(_is_of(condition, named, settings) for named in settings.conditions)
     ]
 
 
 def other_measurements(data: Mapping[str, Any], here: Mapping[str, tuple[float, ...]]) -> list[str]:
     """Return the measurements that differ from those that are here."""
-    judged = [finding for it in data["conditions"] if it["on"] is None for finding in it["findings"]]
+    judged = [
+        finding for condition in data["conditions"] if condition["on"] is None for finding in condition["findings"]
+    ]
     return [
         it["subject"] for it in judged if it["subject"] not in here or it["candidate"] != fmean(here[it["subject"]])
     ]
@@ -75,7 +77,9 @@ def other_measurements(data: Mapping[str, Any], here: Mapping[str, tuple[float, 
 def unjudged(data: Mapping[str, Any], settings: GateSettings) -> list[str]:
     """Return the names of the table's conditions that were not judged, as before there is a base."""
     return [
-        named.name for named in settings.conditions if not any(_is_of(it, named, settings) for it in data["conditions"])
+        named.name
+        for named in settings.conditions
+        if not any(_is_of(condition, named, settings) for condition in data["conditions"])
     ]
 
 

@@ -69,12 +69,16 @@ def mistakes_section(
     blocks: list[Block] = [Text(text=f"{shown}{seed}, the most confident first.")]
     drawn = [
         Picture(
-            source=pictures[it.id],
-            alt=f"Row {it.id[:12]}: labelled {it.label}, predicted {it.predicted}",
-            lines=(f"{it.label} taken for {it.predicted}", *([f"sure: {it.sure}"] if it.sure else []), it.id[:12]),
+            source=pictures[mistake.id],
+            alt=f"Row {mistake.id[:12]}: labelled {mistake.label}, predicted {mistake.predicted}",
+            lines=(
+                f"{mistake.label} taken for {mistake.predicted}",
+                *([f"sure: {mistake.sure}"] if mistake.sure else []),
+                mistake.id[:12],
+            ),
         )
-        for it in mistakes
-        if it.id in pictures
+        for mistake in mistakes
+        if mistake.id in pictures
     ]
     if drawn:
         blocks.append(Gallery(caption=title, pictures=tuple(drawn)))

@@ -118,7 +118,7 @@ class Graph:
     @property
     def words(self) -> str:
         """A description for readers who cannot see it."""
-        nodes = "; ".join(f"{it.name} {it.state}" for it in self.nodes)
+        nodes = "; ".join(f"{node.name} {node.state}" for node in self.nodes)
         edges = "; ".join(f"{self.nodes[one].name} before {self.nodes[two].name}" for one, two in self.edges)
         return f"{nodes}. {edges}."
 

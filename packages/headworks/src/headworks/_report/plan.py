@@ -58,19 +58,19 @@ def session_facts(plan: Plan, store: Store, head: str) -> tuple[SessionFacts, ..
     failed = {it.digest: it for it in store.ls() if not it.passed}
     flaky = {it.digest for it in store.flaky()}
     facts = []
-    for it in plan.sessions:
-        seconds, log = it.seconds, ""
-        if it.verdict is not None:
-            state, seconds = "passed" if head and it.verdict.commit == head else "covered", it.verdict.seconds
-        elif (it.digest or "") in failed:
-            verdict = failed[it.digest or ""]
+    for planned in plan.sessions:
+        seconds, log = planned.seconds, ""
+        if planned.verdict is not None:
+            state, seconds = "passed" if head and planned.verdict.commit == head else "covered", planned.verdict.seconds
+        elif (planned.digest or "") in failed:
+            verdict = failed[planned.digest or ""]
             state, seconds = "flaky" if verdict.digest in flaky else "failed", verdict.seconds
-            log = _log_end(it.session.name, plan.root)
-        elif it.session.uncached:
+            log = _log_end(planned.session.name, plan.root)
+        elif planned.session.uncached:
             state = "not recorded"
         else:
-            state = "waiting" if it.state == "waiting" else "not run"
-        facts.append(SessionFacts(planned=it, state=state, seconds=seconds, log=log))
+            state = "waiting" if planned.state == "waiting" else "not run"
+        facts.append(SessionFacts(planned=planned, state=state, seconds=seconds, log=log))
     return tuple(facts)
 
 
@@ -87,7 +87,7 @@ def plan_section(sessions: Sequence[SessionFacts]) -> Section:
     """Return the section about the states of sessions, with reasons, and what each needs."""
     numbers = Counter(it.state for it in sessions)
     counts = ", ".join(f"{numbers[state]} {state}" for state in _STATES if state in numbers)
-    open_ones = [it for it in sessions if it.state not in {"passed", "covered"}]
+    open_ones = [session for session in sessions if session.state not in {"passed", "covered"}]
     proven = [it for it in sessions if it.state in {"passed", "covered"}]
     blocks: list[Block] = [Text(text=f"{count_text(len(sessions), 'session')}: {counts or 'none'}.")]
     if open_ones:
@@ -107,10 +107,10 @@ def _ranked(sessions: Iterable[SessionFacts]) -> list[SessionFacts]:
 def _open(sessions: Sequence[SessionFacts]) -> Table:
     """Return a table of the sessions that no verdict covers; those of one state and reason are in one row."""
     groups: dict[tuple[str, str], list[str]] = {}
-    for it in _ranked(sessions):
-        shown, more = it.planned.reasons[:_REASONS], len(it.planned.reasons) - _REASONS
+    for session in _ranked(sessions):
+        shown, more = session.planned.reasons[:_REASONS], len(session.planned.reasons) - _REASONS
         why = "; ".join([*shown, *([f"and {more} more reasons"] if more > 0 else [])])
-        groups.setdefault((it.state, why), []).append(it.name)
+        groups.setdefault((session.state, why), []).append(session.name)
     columns = (Column(title="sessions"), Column(title="state", kind="state"), Column(title="why"))
     rows = tuple((", ".join(names), state, why) for (state, why), names in groups.items())
     return Table(caption="Sessions without a verdict that counts", columns=columns, rows=rows)
@@ -123,7 +123,7 @@ def _proven(sessions: Sequence[SessionFacts]) -> Table:
         *(Column(title="at commit", kind="code"), Column(title="took", kind="number")),
         Column(title="digest", kind="code"),
     )
-    verdicts = [(it, it.planned.verdict) for it in _ranked(sessions)]
+    verdicts = [(session, session.planned.verdict) for session in _ranked(sessions)]
     rows = tuple(
         (
             it.name,
@@ -141,7 +141,7 @@ def _proven(sessions: Sequence[SessionFacts]) -> Table:
 
 def _outcome(sessions: Sequence[SessionFacts]) -> tuple[Outcome, tuple[str, ...]]:
     """Return the outcome of the plan with its reasons."""
-    red = [it for it in sessions if it.state in _RED]
+    red = [session for session in sessions if session.state in _RED]
     if red:
         return "failed", tuple(f"{it.name} {'failed' if it.state == 'failed' else 'is flaky'}" for it in red)
     unproven = [it.name for it in sessions if it.state in {"not run", "waiting"}]
@@ -156,8 +156,8 @@ def _outcome(sessions: Sequence[SessionFacts]) -> tuple[Outcome, tuple[str, ...]
 def _graph(sessions: Sequence[SessionFacts]) -> Graph:
     """Return the graph of needs, with the instances of a session as one node."""
     groups: dict[str, list[SessionFacts]] = {}
-    for it in sessions:
-        groups.setdefault(it.planned.session.function, []).append(it)
+    for session in sessions:
+        groups.setdefault(session.planned.session.function, []).append(session)
     functions = {it.name: it.planned.session.function for it in sessions}
     pairs = {(functions[need], functions[it.name]) for it in sessions for need in it.planned.needs if need in functions}
     pairs = {it for it in pairs if it[0] != it[1]}
@@ -201,9 +201,9 @@ def time_section(sessions: Sequence[SessionFacts]) -> Section:
         ("saved by verdicts of earlier commits", {"covered"}),
         ("left, as long as it took before", {"not run", "waiting"}),
     ):
-        times = [it.seconds for it in sessions if it.state in states]
+        times = [session.seconds for session in sessions if session.state in states]
         unknown = f" and {times.count(None):,} of unknown length" if None in times else ""
-        rows.append((words, f"{len(times):,}", f"{duration_text(sum(it or 0.0 for it in times))}{unknown}"))
+        rows.append((words, f"{len(times):,}", f"{duration_text(sum(seconds or 0.0 for seconds in times))}{unknown}"))
     caption = "Time, added up over sessions that may have run side by side"
     return Section(title="Time", blocks=(Table(caption=caption, columns=columns, rows=tuple(rows)),))
 
@@ -212,10 +212,12 @@ def red_section(sessions: Sequence[SessionFacts]) -> Section:
     """Return the section with commands that reproduce each red session."""
     red = [it for it in sessions if it.state in _RED]
     blocks: list[Block] = []
-    for it in red:
-        blocks.append(Code(caption=f"{it.name} {it.state}: run it again", text=shlex.join(["nox", "-s", it.name])))
-        if it.log:
-            blocks.append(Code(caption=f"The last lines of {it.name}", text=it.log, folded=True))
+    for session in red:
+        blocks.append(
+            Code(caption=f"{session.name} {session.state}: run it again", text=shlex.join(["nox", "-s", session.name]))
+        )
+        if session.log:
+            blocks.append(Code(caption=f"The last lines of {session.name}", text=session.log, folded=True))
     if not red:
         blocks.append(Text(text="No session is red."))
     left = [it.name for it in sessions if it.state in {"not run", "waiting"}]
