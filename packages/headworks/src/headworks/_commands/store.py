@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from headworks._lines import complain, say, shown, text_of
 from headworks._nearest import suggestion
 from headworks._quantities import age_of, count_text, duration_text, option_value, size_of, size_text
+from headworks._store.bundle import RefusedBundleError
 from headworks._store.store import Store
 from headworks.errors import UsageError
 
@@ -122,8 +123,6 @@ def _export(store: Store, arguments: argparse.Namespace) -> str:
 
 def _import(store: Store, arguments: argparse.Namespace) -> str:
     """Import bundles and return the number of new verdicts in words; a bundle that is refused is only a warning."""
-    from headworks._store.bundle import RefusedBundleError
-
     bundles = [arguments.file]
     if os.path.isdir(arguments.file):
         found = [os.path.join(folder, name) for folder, _, names in os.walk(arguments.file) for name in names]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from headworks._lines import say, text_of
 from headworks._output_file import append_output
+from headworks._plan.as_json import FORM as PLAN_FORM
 from headworks._plan.verify import prove
 from headworks._quantities import count_text, duration_text
 from headworks._run.outcome import FORM
@@ -44,8 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Count, tell, and return 0 only if nothing is left open."""
-    from headworks._plan.as_json import FORM as PLAN_FORM
-
     if arguments.plan is None:
         message = "Name the plan with --plan, as `headworks plan --format json --output plan.json` wrote it."
         raise UsageError(message)
