@@ -22,7 +22,7 @@ def program() -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     if code is None:
-        from headworks._cli import program as run  # the rest of the engine, which takes 50 ms to import
+        from headworks._cli import program as run  # the rest of the engine, which takes 40 ms to import
 
         return run()
     if "atexit" not in sys.modules:  # pragma: no cover  # measuring coverage uses it
