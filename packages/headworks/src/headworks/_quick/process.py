@@ -1,8 +1,9 @@
 """Programs that run beside this one, started as cheaply as the platform allows.
 
-`subprocess` takes 5 ms more for its import and the seven starts of a plan after a change. Reading a repository needs no more than a program, its
-arguments, some bytes in and all bytes out, and `os.posix_spawn` gives that. Where there is none (Windows), where more
-bytes are given than a pipe takes, and where a failed program's message is wanted, `subprocess` does it.
+`subprocess` takes 5 ms more, for its import and the seven starts of a plan after a change. Reading a repository needs
+no more than a program, its arguments, some bytes in and all bytes out, and `os.posix_spawn` gives that. `subprocess`
+does it where there is none (Windows), where more bytes are given than a pipe takes, and where a failed program's
+message is wanted.
 """
 
 from __future__ import annotations
