@@ -63,7 +63,8 @@ def take_out(tree: Path) -> None:
     for name in call("git", "-C", str(tree), "ls-files", "-z", "*.md").split("\0"):
         page = tree / name
         if name and page.is_file():
-            page.write_text(with_links(page.read_text(encoding="utf-8"), Path(name).parent, gone), encoding="utf-8")
+            content = without_commands(page.read_text(encoding="utf-8"), sessions)
+            page.write_text(with_links(content, Path(name).parent, gone), encoding="utf-8")
 
 
 def without_campaigns(text: str) -> tuple[str, list[str]]:
@@ -121,6 +122,11 @@ def without_steps(script: str, sessions: list[str]) -> str:
     """Return a script without the steps that run removed sessions or install tools for removed tests."""
     gone = re.compile("|".join([*(rf"\bnox -s {session}\b" for session in sessions), "in a real browser"]))
     return "\n\n".join(step for step in script.split("\n\n") if not gone.search(step))
+
+
+def without_commands(text: str, sessions: list[str]) -> str:
+    """Return a page that names removed sessions without the command that runs them."""
+    return re.sub(rf"\bnox -s ({'|'.join(sessions)})\b", r"\1", text)
 
 
 def with_links(text: str, folder: Path, gone: list[Path]) -> str:

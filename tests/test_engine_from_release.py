@@ -37,6 +37,7 @@ def test_a_repository_without_the_engine_passes(
     rows = nox.project.load_toml(scratch.root / "pyproject.toml")["tool"][ENGINE]["sessions"]
     assert {*rows} <= {it["name"] for it in listed}
     assert not {"soundness", "kills"} & {*rows, *(it["name"] for it in listed)}
+    assert not scratch.run("git", "grep", "-lE", "nox -s (soundness|kills)", "--", "*.md", check=False).stdout
     scratch.run("uv", "lock", "--check")
     scratch.passes_the_hooks()
     scratch.passes("imports", "review", "typecheck(data)")
