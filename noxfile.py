@@ -170,7 +170,7 @@ def build(session: nox.Session, package: str) -> None:
     uv(session, "tool", "run", *fresh, "python", "-c", f"import {MODULES[package]}")
 
 
-@nox.session
+@nox.session(default=False)
 def headworks(session: nox.Session) -> None:
     """Run Headworks as it is in this tree, as in `nox -s headworks -- plan`."""
     install(session, "tools", package="headworks", extra="live")

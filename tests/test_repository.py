@@ -43,6 +43,16 @@ def test_every_session_says_in_one_line_what_it_does(scratch: Scratch) -> None:
         assert re.fullmatch(r"[A-Z][^\n]{10,110}\.", session["description"]), session["session"]
 
 
+def test_every_session_that_runs_by_default_has_a_row_in_the_order_of_the_noxfile() -> None:
+    """CI runs what is planned, and so would never run a session without a row."""
+    noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    defined = re.findall(r"^@nox\.session(\(.*\))?\n(?:@.*\n)*def (\w+)", noxfile, flags=re.MULTILINE)
+    names = {function.replace("_", "-"): options for options, function in defined}
+    rows = list(nox.project.load_toml(ROOT / "pyproject.toml")["tool"]["headworks"]["sessions"])
+    assert [name for name in names if name in rows] == rows
+    assert [name for name, options in names.items() if "default=False" not in options and name not in rows] == []
+
+
 def test_the_test_command_of_the_readme_is_the_one_that_ci_runs() -> None:
     """The script finds exactly one such command in the README."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -200,7 +200,7 @@ def test_bad_images_are_named_and_the_earlier_dataset_stays(
     ("source", "message"),
     [
         ("digit", "there is no source 'digit': did you mean 'digits'"),
-        ("zzz", "known are digits, folder, folder-grey, folder-rgb"),
+        ("zzz", f"known are {', '.join(sorted(source_module.BUILT_IN))}"),
         ("digits:3", "takes no argument"),
         ("folder:", "there is no folder ''"),
         ("folder:/nowhere/at/all", "there is no folder '/nowhere/at/all'"),

@@ -25,7 +25,7 @@ from headworks._digest.digest import Digester
 from headworks._machine.nox import Nox
 from headworks._plan.plan import plan
 from headworks._run.display import Display
-from headworks._run.lock import Claims, hold, share
+from headworks._run.file_lock import Claims, hold, share
 from headworks._run.logs import log_name
 from headworks._run.loop import Runner
 from headworks._run.session import run_plan

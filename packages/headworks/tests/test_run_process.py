@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._run.lock import INSIDE, FileLock, hold, is_inside, share
+from headworks._run.file_lock import INSIDE, FileLock, hold, is_inside, share
 from headworks._run.process import _GATE, _STEPS, SessionProcess, Watchdog, end_all
 from headworks._run.watchdog import watch
 
@@ -191,7 +191,7 @@ def test_the_watchdog_ends_what_is_left() -> None:
 RUN = """
 import os, sys
 from pathlib import Path
-from headworks._run.lock import hold
+from headworks._run.file_lock import hold
 from headworks._run.process import SessionProcess
 
 with hold(sys.argv[1], {}, print) as watchdog:
@@ -289,7 +289,7 @@ def test_another_users_lock_is_respected(tmp_path: Path, monkeypatch: pytest.Mon
     path = tmp_path / "run.lock"
     if is_there:
         path.touch()
-    monkeypatch.setattr("headworks._run.lock.os.open", as_another_user)
+    monkeypatch.setattr("headworks._run.file_lock.os.open", as_another_user)
     first, second = FileLock(path, tmp_path / "none", tmp_path), FileLock(path, tmp_path)
     assert first.take()
     assert not second.take()

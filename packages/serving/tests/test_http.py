@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -13,10 +15,10 @@ import pytest
 from headworks_serving import ServingConfig, create_app, load_model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.routing import Route
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
     from starlette.applications import Starlette
@@ -285,3 +287,11 @@ def test_requests_beyond_those_that_may_wait_are_refused_at_once(model_path: Pat
             return [second.status_code, third, (await client.post(INFER, json=infer_body(images[:1]))).status_code]
 
     assert asyncio.run(ask()) == [503, 200, 200]
+
+
+def test_the_readme_names_every_path(model_path: Path) -> None:
+    """One of each endpoint; the paths with a version mean the same."""
+    readme = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `[A-Z]+ (/\S+)` \|", readme, flags=re.MULTILINE))
+    routes = [route.path for route in create_app(load_model(model_path)).routes if isinstance(route, Route)]
+    assert {path.replace("{name}", "model") for path in routes if "{version}" not in path} == named

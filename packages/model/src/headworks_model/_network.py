@@ -83,6 +83,13 @@ def convolution(channels: int, features: int) -> list[nn.Module]:
     return [nn.Conv2d(channels, features, 3, padding=1, bias=False), nn.BatchNorm2d(features), nn.ReLU()]
 
 
+BUILT_IN: dict[str, NetworkFactory] = {
+    "conv": lambda image_shape, num_classes, config: ConvNet(
+        image_shape, num_classes, width=config.width, dropout=config.dropout
+    ),
+}
+
+
 def _check_shape(image_shape: tuple[int, int, int], num_classes: int) -> None:
     """Raise ShapeError unless there can be such images, and at least two classes of them."""
     smallest = 2  # With less, batch normalisation has nothing to average over for a single image.
@@ -109,11 +116,11 @@ def build_network(config: TrainConfig, *, image_shape: tuple[int, int, int], num
         ConfigError: No network of that name is built in or registered, or the registered one fails.
         ShapeError: The network cannot be built for such images.
     """
-    if config.network == "conv":
-        return ConvNet(image_shape, num_classes, width=config.width, dropout=config.dropout)
+    if own := BUILT_IN.get(config.network):
+        return own(image_shape, num_classes, config)
     registered = {point.name: point for point in entry_points(group=GROUP)}
     if config.network not in registered:
-        raise ConfigError(unknown_name("network", config.network, ["conv", *registered]))
+        raise ConfigError(unknown_name("network", config.network, [*BUILT_IN, *registered]))
     try:
         factory = cast("NetworkFactory", registered[config.network].load())
         network: object = factory(image_shape, num_classes, config)

@@ -26,9 +26,11 @@ from headworks_serving.errors import (
 from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 _JSON_LENGTH: Final = "Inference-Header-Content-Length"
 _MAX_DIGITS: Final = 18  # A longer number of bytes is a mistake, and very long ones cannot be converted.
+_MODEL_PATHS: Final = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 _VERSION: Final = "1"  # A file holds one version of its model.
 _DATATYPES: Final = {OUTPUT: "FP32", LABEL: "BYTES"}
 
@@ -43,6 +45,22 @@ class Api:
         self.pool = ThreadPoolExecutor(config.workers, thread_name_prefix="infer")
         self._pending = 0
         self.metrics = Metrics(model, lambda: self._pending)
+
+    def routes(self) -> list[Route]:
+        """Return the paths with their answers."""
+        routes = [
+            Route("/v2", self.server),
+            Route("/v2/health/live", self.live),
+            Route("/v2/health/ready", self.ready),
+            Route("/metrics", self.metrics.answer),
+        ]
+        for path in _MODEL_PATHS:
+            routes += [
+                Route(path, self.model),
+                Route(f"{path}/ready", self.model_ready),
+                Route(f"{path}/infer", self.infer, methods=["POST"]),
+            ]
+        return routes
 
     async def server(self, _request: Request) -> Response:
         """Answer with the name and version of this server."""

@@ -16,11 +16,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ERRORS: Final = (HTTPException, RequestError, InferenceError, ClientDisconnect, Exception)
-_MODEL_PATHS: Final = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 
 
 def create_app(model: Model, config: ServingConfig | None = None) -> Starlette:
@@ -46,28 +44,12 @@ class _Application(Starlette):
     """Starlette with layers for every answer, also around Starlette's outermost one, which answers a defect."""
 
     def __init__(self, api: Api) -> None:
-        super().__init__(routes=_routes(api), exception_handlers=dict.fromkeys(_ERRORS, _answer_error))
+        super().__init__(routes=api.routes(), exception_handlers=dict.fromkeys(_ERRORS, _answer_error))
         self._api = api
 
     def build_middleware_stack(self) -> ASGIApp:
         answers = Compression(super().build_middleware_stack(), self._api.pool)
         return self._api.metrics.counting(_CloseWhileDraining(answers))
-
-
-def _routes(api: Api) -> list[Route]:
-    routes = [
-        Route("/v2", api.server),
-        Route("/v2/health/live", api.live),
-        Route("/v2/health/ready", api.ready),
-        Route("/metrics", api.metrics.answer),
-    ]
-    for path in _MODEL_PATHS:
-        routes += [
-            Route(path, api.model),
-            Route(f"{path}/ready", api.model_ready),
-            Route(f"{path}/infer", api.infer, methods=["POST"]),
-        ]
-    return routes
 
 
 class _CloseWhileDraining:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from headworks._project.needs import in_order
 from headworks._quantities import duration_text
-from headworks._run.lock import INSIDE
+from headworks._run.file_lock import INSIDE
 from headworks.errors import CannotDecideError, ConfigurationError
 
 if TYPE_CHECKING:

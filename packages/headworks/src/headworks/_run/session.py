@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from headworks._plan.ignored import refuse_visible_outputs
 from headworks._run.display import make_display
-from headworks._run.lock import hold, is_inside, share
+from headworks._run.file_lock import hold, is_inside, share
 from headworks._run.logs import make_log_folder
 from headworks._run.loop import Runner
 from headworks._run.outcome import Outcome

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from headworks._digest.digest import Digest, Digester
     from headworks._plan.plan import PlannedSession
     from headworks._run.display import Display
-    from headworks._run.lock import Claims
+    from headworks._run.file_lock import Claims
     from headworks._run.process import Watchdog
     from headworks._store.store import Store
 
