@@ -34,8 +34,8 @@ def run_command(
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # It was closed.
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the process ends
-        # Names of files may not be text, and terminals may lack letters of them: both are shown escaped.
-        getattr(sys, name).reconfigure(errors="backslashreplace")
+    # Names of files may not be text, and terminals may lack letters of them: show both escaped, as on standard error.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # its type is wider
     try:
         code = run()
         sys.stdout.flush()
