@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from headworks_data import SPLITS, Dataset, Split, content_ids
+
+_MEASURING = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+
+
+@pytest.fixture(autouse=True)
+def _unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep coverage out of the processes that a test starts, whose imports it slows."""
+    for name in _MEASURING:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def measured(_unmeasured: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure the processes that a test starts, for lines that no test runs in its own."""
+    for name, value in _MEASURING.items():
+        monkeypatch.setenv(name, value)
 
 
 def small_split(seed: int, num_rows: int, shape: tuple[int, int, int] = (4, 3, 1), num_classes: int = 2) -> Split:

@@ -293,6 +293,7 @@ def slow_build(folder: Path) -> subprocess.Popen[bytes]:
     return process
 
 
+@pytest.mark.usefixtures("measured")
 def test_a_killed_build_leaves_the_earlier_dataset_whole(tmp_path: Path, small: Dataset) -> None:
     """What it left behind is removed by the next build."""
     write(tmp_path / "out", small)
@@ -324,8 +325,6 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path, small: Dataset) -> None:
         capture_output=True,
         text=True,
         check=False,
-        # The limit would hit what measures coverage, too.
-        env={key: value for key, value in os.environ.items() if not key.startswith("COVERAGE")},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
     )
     assert done.returncode == 2

@@ -61,6 +61,7 @@ def check(tmp_path: Path, small: Dataset) -> list[str]:
         (">/dev/full", 2, "headworks_data: No space left on device: free space there or choose another folder\n"),
     ],
 )
+@pytest.mark.usefixtures("measured")
 def test_output_that_cannot_be_written_leaves_no_traceback(check: list[str], closed: str, code: int, line: str) -> None:
     """Closed streams are nobody's, and change no verdict; a full disk is an error."""
     shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *check]
@@ -79,6 +80,7 @@ def test_output_that_is_left_when_a_disk_is_full_is_not_written_again(
     assert capsys.readouterr().err.startswith("mine: No space left on device: free space there")
 
 
+@pytest.mark.usefixtures("measured")
 def test_a_reader_that_ends_early_ends_the_command(check: list[str]) -> None:
     """As `head` does."""
     reading, writing = os.pipe()
