@@ -14,7 +14,7 @@ import zlib
 
 try:  # hashlib loads OpenSSL, which takes 4 ms
     from _sha2 import sha256  # type: ignore[import-not-found]  # CPython 3.12 and newer
-except ImportError:
+except ImportError:  # pragma: no cover  # CPython 3.11
     from hashlib import sha256
 
 TYPE_CHECKING = False  # importing it from typing takes 5 ms
