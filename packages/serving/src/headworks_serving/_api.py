@@ -1,4 +1,4 @@
-"""The endpoints of the Open Inference Protocol V2."""
+"""The endpoints: paths and answers of the Open Inference Protocol V2, and the path of the metrics."""
 
 import asyncio
 import struct

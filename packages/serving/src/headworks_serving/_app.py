@@ -1,4 +1,4 @@
-"""The ASGI application: paths and answers to errors."""
+"""The ASGI application: the layers around every answer, and the answers to errors; `_api` has the endpoints."""
 
 import logging
 from http import HTTPStatus
