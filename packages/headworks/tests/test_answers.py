@@ -335,5 +335,7 @@ def test_an_answer_is_given_without_what_is_slow_to_import(scratch: Scratch) -> 
         done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, cwd=scratch.root)
     answer, *_, modules = done.stdout.splitlines()
     assert answer == "Run: 1 session"
-    slow = {"argparse", "contextlib", "dataclasses", "functools", "hashlib", "inspect", "re", "subprocess", "typing"}
+    slow = {"argparse", "contextlib", "dataclasses", "functools", "inspect", "re", "subprocess", "typing"}
+    if sys.version_info >= (3, 12):  # CPython 3.11 has SHA-256 without OpenSSL under another name
+        slow.add("hashlib")
     assert not slow.union(["headworks._cli"]) & set(modules.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,7 @@ class Release:
 
     def stages(self) -> None:
         """Let the stages run."""
+        time.sleep(0.02)  # a file within the lag of the clock, 10 ms, counts as written while the sessions run
         self.run("run", "evaluate", "serve-check")
 
     def run(self, *arguments: str, code: int = 0) -> str:
