@@ -63,7 +63,7 @@ class World:
             subprocess.run(["git", *command], cwd=inner, check=True)
         scratch.commit()
         scratch.git("update-index", "--assume-unchanged", "hidden")
-        scratch.write({"untracked": "new", "dirty": "dirty", "hidden": "hidden", "artifacts/data/file": "data"})
+        scratch.write({"untracked": "new", "dirty": b"dirty\r\n", "hidden": "hidden", "artifacts/data/file": "data"})
         self.store = Store.default(scratch.root)
         monkeypatch.setattr(Nox, "list_sessions", lambda *_arguments: listed())
         monkeypatch.chdir(self.root)
@@ -174,6 +174,7 @@ CHANGES: dict[str, Callable[[World], object]] = {
     "what is staged": lambda it: it.scratch.git("add", "untracked"),
     "what a link leads to": lambda it: (it.away / "file").write_text("elsewhere"),
     "a new file behind a link": lambda it: (it.away / "more").write_text("more"),
+    "how git stores line ends": lambda it: it.scratch.git("config", "core.autocrlf", "input"),
     "what is ignored": lambda it: it.write(".git/info/exclude", "untracked"),
     "a link at an output": lambda it: (it.root / "artifacts/report").symlink_to(it.away),
     "the record of a failure": lambda it: it.store.record(verdict("lint", "0" * 64, passed=False), it.root),

@@ -38,7 +38,8 @@ _DAY = 86_400_000_000_000  # nanoseconds
 _TICK = 2_000_000_000  # nanoseconds; the coarsest clock of a common file system, FAT's
 _MOST_QUESTIONS = 16
 _MOST_STAMPS = 10_000
-_UNNOTED = {"cat-file", "hash-object", "ls-tree"}  # asked about object ids, which never change, or files with stamps
+# Asked about object ids, which never change, or about bytes with a stamp; how git filters a file may change unseen.
+_UNNOTED = (("cat-file",), ("ls-tree",), ("hash-object", "--no-filters"))
 
 
 def are_settled(times: Iterable[int], now: int) -> bool:
@@ -172,7 +173,7 @@ def note_file(path: str | bytes, *, follow: bool = True) -> None:
 
 def note_question(top: str, arguments: tuple[str, ...], given: bytes, answer: Answer) -> None:
     """Note that an answer depends on an answer of git."""
-    if _notes is None or arguments[0] in _UNNOTED:
+    if _notes is None or any(arguments[: len(it)] == it for it in _UNNOTED):
         return
     known = _notes.questions.setdefault((top, arguments, given), answer)
     is_fetch = "fetch" in arguments  # which changes what git says next
