@@ -285,73 +285,64 @@ def coverage(session: nox.Session) -> None:
 
 # --- Stages ---
 
+TRAINING = "--config packages/model/train.toml"
 
-def run_stage(session: nox.Session, package: str, *commands: str, extra: str = "") -> None:
-    """Run commands of a package's command line one after the other.
+
+def run_stage(session: nox.Session, package: str, *commands: str) -> None:
+    """Run commands of a package one after the other.
 
     Nox gives arguments after `--` to required sessions as well, which do not know them: add `--no-dependencies`.
     """
-    install(session, package=package, extra=extra)
+    install(session, package=package)
     for command in commands:
-        session.run("python", "-m", *command.split(), *session.posargs)
+        session.run("python", "-m", MODULES[package], *command.split(), *session.posargs)
 
 
 @nox.session(requires=NEEDS["dataset"], tags=["pipeline"])
 def dataset(session: nox.Session) -> None:
     """Build the dataset, split it, and check it against its contract."""
-    run_stage(
-        session,
-        "data",
-        "headworks_data build artifacts/dataset --config packages/data/dataset.toml",
-        "headworks_data check artifacts/dataset --contract packages/data/contract.toml",
-    )
+    build = "build artifacts/dataset --config packages/data/dataset.toml"
+    run_stage(session, "data", build, "check artifacts/dataset --contract packages/data/contract.toml")
 
 
 @nox.session(requires=NEEDS["train"], tags=["pipeline"])
 def train(session: nox.Session) -> None:
     """Train the network on the dataset."""
-    run_stage(
-        session, "model", "headworks_model train artifacts/dataset artifacts/train --config packages/model/train.toml"
-    )
+    run_stage(session, "model", f"train artifacts/dataset artifacts/train {TRAINING}")
 
 
 @nox.session(requires=NEEDS["evaluate"], tags=["pipeline"])
 def evaluate(session: nox.Session) -> None:
     """Predict the test split and measure the model beside what one would pick instead."""
-    floors = "--floors packages/model/evaluate.toml"
-    run_stage(
-        session, "model", f"headworks_model evaluate artifacts/dataset artifacts/train artifacts/evaluate {floors}"
-    )
+    folders = "artifacts/dataset artifacts/train artifacts/evaluate"
+    run_stage(session, "model", f"evaluate {folders} --floors packages/model/evaluate.toml")
 
 
 @nox.session(requires=NEEDS["crossfit"], tags=["pipeline"])
 def crossfit(session: nox.Session) -> None:
     """Predict every row of the dataset by a network that was not trained on it."""
-    settings = "--config packages/model/train.toml"
-    run_stage(session, "model", f"headworks_model crossfit artifacts/dataset artifacts/crossfit {settings}")
+    run_stage(session, "model", f"crossfit artifacts/dataset artifacts/crossfit {TRAINING}")
 
 
 @nox.session(default=False, requires=NEEDS["crossfit"])
 def seeds(session: nox.Session) -> None:
     """Train every fold of the dataset with three seeds, to see how far the metrics lie apart by chance."""
-    install(session, package="model")
-    settings = ["--config=packages/model/train.toml", "--seeds=3"]
-    session.run("python", "-m", "headworks_model", "crossfit", "artifacts/dataset", "artifacts/seeds", *settings)
+    run_stage(session, "model", f"crossfit artifacts/dataset artifacts/seeds {TRAINING} --seeds 3")
 
 
 @nox.session(requires=NEEDS["export"], tags=["pipeline"])
 def export(session: nox.Session) -> None:
     """Export the model to one self-describing ONNX file, verified against torch."""
-    run_stage(session, "model", "headworks_model export artifacts/dataset artifacts/train artifacts/export")
+    run_stage(session, "model", "export artifacts/dataset artifacts/train artifacts/export")
 
 
 @nox.session(name="serve-check", requires=NEEDS["serve-check"], tags=["pipeline"])
 def serve_check(session: nox.Session) -> None:
     """Serve the exported model and compare every prediction with the evaluation's."""
-    served = "--model artifacts/export/model.onnx --predictions artifacts/evaluate/predictions.parquet"
-    measured = "--latency artifacts/serve-check/latency.json"
-    check = f"headworks_serving.check --dataset artifacts/dataset {served} {measured}"
-    run_stage(session, "serving", check, extra="check")
+    install(session, package="serving", extra="check")
+    served = ["--model=artifacts/export/model.onnx", "--predictions=artifacts/evaluate/predictions.parquet"]
+    measured = ["--dataset=artifacts/dataset", "--latency=artifacts/serve-check/latency.json"]
+    session.run("python", "-m", "headworks_serving.check", *served, *measured, *session.posargs)
 
 
 @nox.session(tags=["pipeline"])
