@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from headworks._audit.compare import Findings, compare
-from headworks._audit.watch import HookWatch, StraceWatch
 from headworks._cli import main
 from headworks._commands import audit
+from headworks._observe.places import Places
+from headworks._observe.reads import Notes
+from headworks._observe.watch import HookWatch, StraceWatch
+from headworks._plan.promise import Findings, compare
 from headworks._store.store import Store
 
 if TYPE_CHECKING:
@@ -145,6 +147,35 @@ def test_an_audit_says_only_what_it_found(demo: Scratch) -> None:
     ]
 
 
+def test_a_session_that_reads_the_history_fails(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """No digest covers commits and tags; a question about folders alone says nothing about them."""
+    asked = (
+        'session.run("git", "rev-parse", "--show-toplevel", external=True)\n    session.run("git", "describe", "--all")'
+    )
+    demo.commit({"noxfile.py": NOXFILE.replace('session.run("sh", "inputs/tool.sh", external=True)', asked)})
+    assert main(["audit", "dirty"]) == 1
+    said = capsys.readouterr().out
+    assert said.count("Git's history was read") == 1
+    assert "give the row `cache = false`:\n  `git describe --all`\n" in said
+    assert "rev-parse" not in said
+
+
+def test_an_audit_that_cannot_see_all_does_not_pass(
+    demo: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says why; what it read elsewhere on the machine is advice."""
+    findings = Findings(read=("a",), undeclared=(), ignored=(), unread=(), outside=("/srv/x",), unseen="why")
+    monkeypatch.setattr(audit, "_findings", lambda *_arguments: findings)
+    assert main(["audit", "clean"]) == 3
+    assert capsys.readouterr().out.splitlines() == [
+        "clean read 1 file of the repository, watched by strace.",
+        "It may have read more: why.",
+        "",
+        "Read outside the repository; no digest covers this, and no verdict changes with it. This is advice:",
+        "  /srv/x",
+    ]
+
+
 def test_one_session_is_audited_at_a_time(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
     """The message names the choice."""
     assert main(["audit", "several"]) == 2
@@ -162,8 +193,10 @@ def test_an_interrupted_audit_ends(demo: Scratch, monkeypatch: pytest.MonkeyPatc
 def compared(top: Path, *opened: str, **settings: Any) -> Findings:  # noqa: ANN401  # those of `compare`
     """Compare files below a folder with `known` and `declared`."""
     fields: dict[str, Any] = {"known": {"a", "b", "m.py"}, "declared": {"a", "gone"}, "outputs": [], "since": 0.0}
-    paths = [str(top / it) for it in opened]
-    return compare(paths, top=top, **fields | {"since": time.time() + 60} | settings)
+    notes = Notes(Places(str(top), (str(top / ".git"),), {}, fields["known"].__contains__))
+    for it in opened:
+        notes.note(str(top / it), notes.reads.opened)
+    return compare(notes.reads, top=str(top), **fields | {"since": time.time() + 60} | settings)
 
 
 def test_files_elsewhere_do_not_count(tmp_path: Path) -> None:
@@ -213,4 +246,4 @@ def test_an_ignored_file_is_an_input_unless_it_was_made(
     name = f"{folder}/deep/file"
     (tmp_path / name).write_text("")
     assert (compared(tmp_path, name, f"{folder}/none", **settings).ignored == (name,)) == is_input
-    assert compared(tmp_path, name, outputs=[tmp_path / folder]).ignored == ()
+    assert compared(tmp_path, name, outputs=[str(tmp_path / folder)]).ignored == ()

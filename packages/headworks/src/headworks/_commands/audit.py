@@ -14,10 +14,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headworks._audit.compare import compare, declared_files
-from headworks._audit.watch import make_watch
 from headworks._lines import complain, say, shown, text_of
+from headworks._observe.places import Places
+from headworks._observe.watch import make_watch
 from headworks._plan.plan import plan
+from headworks._plan.promise import compare
 from headworks._quantities import count_text
 from headworks._run.display import Display
 from headworks._run.outcome import exit_code
@@ -30,14 +31,18 @@ from headworks.errors import Exit, UsageError
 if TYPE_CHECKING:
     import argparse
 
-    from headworks._audit.compare import Findings
-    from headworks._audit.watch import Watch
+    from headworks._observe.watch import Watch
     from headworks._plan.plan import Plan
+    from headworks._plan.promise import Findings
     from headworks._run.outcome import Outcome
 
 __all__ = ["add_arguments", "run"]
 
 _SHOWN = 20  # files of advice
+_UNDECLARED = "Read but not declared; a change to one does not run the session again. Name them in `inputs`:"
+_IGNORED = "Read but ignored by git; commit a list of their hashes, and name that in `inputs`:"
+_HISTORY = "Git's history was read, which no digest covers; give the row `cache = false`:"
+_OUTSIDE = "Read outside the repository; no digest covers this, and no verdict changes with it. This is advice:"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
         findings = _findings(planned, name, watch, since)
     text = _json(name, findings, watch) if arguments.format == "json" else _text(name, findings, watch)
     say(text)
-    return Exit.FAILED if findings.undeclared or findings.ignored else Exit.PASSED
+    if not findings.is_kept:
+        return Exit.FAILED
+    return Exit.UNDECIDED if findings.unseen and not watch.cannot_see else Exit.PASSED
 
 
 def _one(planned: Plan, names: list[str]) -> str:
@@ -95,15 +102,15 @@ def _findings(planned: Plan, name: str, watch: Watch, since: float) -> Findings:
     digester = planned.digester
     sessions = {it.session.name: it.session for it in planned.sessions}
     session = sessions[name]
-    listing, prefix = digester.project.listing, digester.project.prefix
-    root = Path(planned.root).resolve()
-    outputs = [root / path for it in (session, *(sessions[need] for need in session.needs)) for path in it.outputs]
+    places = Places.of(digester.snapshot, os.environ)
+    root = os.path.realpath(planned.root)
+    outputs = [path for it in (session, *(sessions[need] for need in session.needs)) for path in it.outputs]
     return compare(
-        watch.reads(),
-        top=Path(*root.parts[: len(root.parts) - len(Path(prefix).parts)]),
-        known={os.fsdecode(path) for path in listing.paths()},
-        declared=declared_files(digester, session),
-        outputs=outputs,
+        watch.reads(places, root),
+        top=places.top,
+        known={os.fsdecode(path) for path in digester.snapshot.listing.paths()},
+        declared=digester.files(session),
+        outputs=[os.path.realpath(os.path.join(root, path)) for path in outputs],
         since=since,
     )
 
@@ -118,17 +125,20 @@ def _text(name: str, findings: Findings, watch: Watch) -> str:
     lines = [f"{name} read {count_text(len(findings.read), 'file')} of the repository, watched by {watch.name}."]
     if watch.cannot_see:
         lines.append(f"Not seen are {watch.cannot_see}.")
-    if findings.undeclared:
-        lines += ["", "Read but not declared; a change to one does not run the session again. Name them in `inputs`:"]
-        lines += [f"  {path}" for path in findings.undeclared]
-    if findings.ignored:
-        lines += ["", "Read but ignored by git; commit a list of their hashes, and name that in `inputs`:"]
-        lines += [f"  {path}" for path in findings.ignored]
+    elif findings.unseen:
+        lines.append(f"It may have read more: {findings.unseen}.")
+    for heading, paths in (
+        (_UNDECLARED, findings.undeclared),
+        (_IGNORED, findings.ignored),
+        (_HISTORY, findings.history),
+        (_OUTSIDE, findings.outside),
+    ):
+        lines += ["", heading, *(f"  {path}" for path in paths)] if paths else []
     if findings.unread:
         lines += ["", "Declared but never read; a change to one runs the session for nothing. This is advice:"]
         lines += [f"  {path}" for path in findings.unread[:_SHOWN]]
         more = len(findings.unread) - _SHOWN
         lines += [f"  and {more:,} more, which --format json lists"] if more > 0 else []
-    if not findings.undeclared and not findings.ignored:
+    if findings.is_kept and (watch.cannot_see or not findings.unseen):
         lines += ["", "Everything that it read is declared."]
     return text_of(lines)

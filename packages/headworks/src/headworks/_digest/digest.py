@@ -240,6 +240,16 @@ class Digester:
             value = digest_texts([value, *(f"{name}: {it}" for name, it in needs.items())])
         return Digest(value, lambda: self.parts.named(session, needs))
 
+    def files(self, session: Session) -> set[str]:
+        """Return the files that the digest of a session covers, relative to the top of the repository."""
+        project, scope = self.project, self.parts.scope
+        code = project.noxfile.code(session.function)
+        slices = [it for spans in scope.kept(session).values() for it in spans]
+        slices += [it for text in code.content for it in project.reader.slices(text)]
+        paths = {os.fsdecode(path) for start, end in slices for _, _, path in project.listing.records(start, end)}
+        imported = {name.partition(" imports ")[2] for name in code.parts if " imports " in name}
+        return paths | imported | scope.shared
+
     def tree_digest(self, session: Session) -> str:
         """Return the part of a session's digest, and of those that it needs, that is the same on every machine.
 

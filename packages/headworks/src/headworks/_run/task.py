@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from headworks._audit.watch import Watch
     from headworks._digest.digest import Digest, Digester
+    from headworks._observe.watch import Watch
     from headworks._plan.plan import PlannedSession
     from headworks._run.display import Display
     from headworks._run.file_lock import Claims

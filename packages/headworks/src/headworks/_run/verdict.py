@@ -9,7 +9,6 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from headworks._audit.compare import declared_files
 from headworks._run.outcome import Outcome
 from headworks._run.proof import unproven
 from headworks._store.files import UnwritableError
@@ -52,7 +51,7 @@ class TreeCheck:
             before, after = task.digest.components, digest.components
             names = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
             return ", ".join(sorted(names)) or "a variable of the environment"
-        written = self._written and self._written & declared_files(self._now, session)
+        written = self._written and self._written & self._now.files(session)
         return f"{', '.join(sorted(written))} (written to, and now as before)" if written else ""
 
 

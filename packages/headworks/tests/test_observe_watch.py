@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._audit import hook as _audit_hook
-from headworks._audit.watch import HookWatch, StraceWatch, make_watch
+from headworks._observe import hook as _audit_hook
+from headworks._observe.places import Places
+from headworks._observe.watch import HookWatch, StraceWatch, make_watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,12 +56,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 def watched(watch: StraceWatch | HookWatch, folder: Path, command: list[str]) -> set[str]:
-    """Run a command watched and return the names of what it read in the folder."""
+    """Run a command watched and return the names of the files in the folder that it opened to read."""
     environ = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"} | watch.environ
     subprocess.run(watch.wrap(command), check=True, cwd=folder, env=environ, capture_output=True, input=b"")
-    return {
-        os.path.relpath(it, folder) for it in watch.reads() if Path(it).is_relative_to(folder) and Path(it).is_file()
-    }
+    return opened(watch, folder)
+
+
+def opened(watch: StraceWatch | HookWatch, folder: Path) -> set[str]:
+    """Return the names of the files in the folder that were opened to read."""
+    places = Places(str(folder), (str(folder / ".git"),), os.environ, lambda _path: False)
+    reads = watch.reads(places, str(folder))
+    return {os.path.relpath(it, folder) for it in reads.opened if Path(it).is_file()}
 
 
 def test_strace_sees_what_any_program_reads(folder: Path, tmp_path: Path) -> None:
@@ -84,13 +90,12 @@ def test_hooks_see_what_python_reads(folder: Path, tmp_path: Path) -> None:
 def test_a_session_without_python_is_not_seen_by_hooks(folder: Path, tmp_path: Path) -> None:
     """There are no notes then, which is no error."""
     assert watched(HookWatch(tmp_path), folder, ["cat", "program"]) == set()
-    assert StraceWatch(tmp_path).reads() == set()
 
 
 @pytest.mark.usefixtures("measured")
 def test_the_hook_notes_what_is_opened_to_read(folder: Path, tmp_path: Path) -> None:
     """The same code, in a process that is measured."""
-    code = f"from headworks._audit.hook import watch; watch({str(tmp_path / 'notes')!r})\n{READER}"
+    code = f"from headworks._observe.hook import watch; watch({str(tmp_path / 'notes')!r})\n{READER}"
     environ = os.environ | {"PYTHONPATH": str(folder)}
     subprocess.run([sys.executable, "-c", code], check=True, cwd=folder, env=environ, input=b"")
     notes = {os.path.realpath(os.fsdecode(it)) for it in (tmp_path / "notes").read_bytes().split(b"\0")}
@@ -111,28 +116,6 @@ def test_the_module_that_the_hook_hides_runs_too(
     monkeypatch.setattr(sys, "path", [str(tmp_path), str(tmp_path / "hook")])
     _audit_hook.run_shadowed_sitecustomize(str(tmp_path / "hook"))
     assert capsys.readouterr().out == ""
-
-
-LOG = rb"""
-12 openat(AT_FDCWD</r>, "a", O_RDONLY <unfinished ...>
-13 openat(AT_FDCWD</r>, "b", O_RDONLY) = 3</r/b>
-12 <... openat resumed>) = 4</r/a>
-14 <... openat resumed>) = 4</r/orphan>
-13 openat(AT_FDCWD</r>, "c", O_RDONLY) = -1 ENOENT (No such file or directory)
-13 openat(AT_FDCWD</r>, "d", O_RDONLY) = 3</r/d>(deleted)
-13 creat("e", 0666) = 3</r/e>
-13 execve("/r/f", ["f"], 0x7ff /* 3 vars */) = 0
-13 execve("/r/g", ["g"], 0x7ff /* 3 vars */) = -1 EACCES (Permission denied)
-13 openat(AT_FDCWD</r>, "h", O_RDWR|O_CREAT, 0600) = 3</r/h>
-13 +++ exited with 0 +++
-nonsense
-""".lstrip()
-
-
-def test_what_strace_writes_is_understood(tmp_path: Path) -> None:
-    """Calls that others interrupt, that fail, that only write; whatever else is there is passed over."""
-    (tmp_path / "strace").write_bytes(LOG)
-    assert StraceWatch(tmp_path).reads() == {f"/r/{name}" for name in "abdfh"}
 
 
 @pytest.mark.parametrize(

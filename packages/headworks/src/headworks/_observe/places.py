@@ -1,0 +1,141 @@
+"""The places that observation passes over, by a stated list; any other place outside the repository is named.
+
+Passed over are the system's files, temporary folders, Python interpreters with their environments, the caches of uv,
+pip and pre-commit, and the settings of git and of installers. In the repository these are environments and caches,
+known by the file that marks them or by their name, unless git tracks something in them; git's own folder is judged by
+itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from headworks._tree.snapshot import Snapshot
+
+__all__ = ["GIT", "OUTSIDE", "PASSED", "Places"]
+
+PASSED, GIT, OUTSIDE = "passed", "git", "outside"  # any other kind is a folder of the repository: the empty text
+
+_SYSTEM = (
+    *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/nix/store", "/opt/hostedtoolcache", "/proc"),
+    *("/run", "/sbin", "/snap", "/sys", "/usr", "/var/cache", "/var/lib", "/var/run"),
+)
+_TEMPORARY = ("/dev/shm", "/tmp", "/var/tmp")  # noqa: S108  # to recognise them, not to write there
+_HOME = (
+    *(".cache/pip", ".cache/pre-commit", ".cache/uv", ".cache/virtualenv", ".config/git", ".config/pip", ".config/uv"),
+    *(".gitconfig", ".local/bin", ".local/lib", ".local/share/uv", ".local/share/virtualenv", ".netrc", ".pip"),
+    *(".pyenv", ".pypirc"),
+)
+_VARIABLES = ("PIP_CACHE_DIR", "PYENV_ROOT", "TMPDIR", "UV_CACHE_DIR", "UV_PYTHON_INSTALL_DIR", "UV_TOOL_DIR")
+# A folder with one of these is a cache (https://bford.info/cachedir/) or an environment, made from what is declared.
+_SIGNS = ("CACHEDIR.TAG", "pyvenv.cfg")
+_CACHES = {".hypothesis", ".nox", "__pycache__"}  # those that have no such sign
+_QUIET = ("headworks", "hooks", "info", "lfs")  # folders of git's own that hold no history
+
+
+class Places:
+    """Tells for each folder whether what is read there counts.
+
+    Attributes:
+        top: the top of the repository.
+    """
+
+    def __init__(
+        self, top: str, git_folders: tuple[str, ...], environ: Mapping[str, str], is_known: Callable[[str], bool]
+    ) -> None:
+        """Take the repository and the machine.
+
+        Args:
+            top: The top of the repository, without links in its path.
+            git_folders: Git's folders of this work tree and of the whole repository.
+            environ: The environment, which says where caches are.
+            is_known: Tells whether git knows a file, or a file below a folder, by its path relative to the top.
+        """
+        self.top = top
+        self._git_folders = tuple(map(os.path.realpath, git_folders))
+        home = environ.get("HOME") or os.path.expanduser("~")
+        cache = environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
+        places = [*_SYSTEM, *_TEMPORARY, tempfile.gettempdir(), sys.prefix, sys.base_prefix]
+        places += [os.path.join(home, it) for it in _HOME]
+        places += [os.path.join(cache, it) for it in ("pip", "pre-commit", "uv")]
+        places += [environ[it] for it in _VARIABLES if environ.get(it)]
+        self._passed = {os.path.realpath(it) for it in places} | {*places}
+        self._fixed = tuple(it + "/" for it in _SYSTEM if not top.startswith(it + "/"))
+        self._is_known = is_known
+        self._kinds: dict[str, str] = {top: ""}
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, environ: Mapping[str, str]) -> Self:
+        """Return the places of a work tree on this machine."""
+        listing, folder = snapshot.listing, snapshot.repository.git_folder()
+
+        def is_known(path: str) -> bool:
+            start, end = listing.span(os.fsencode(path))
+            return start < end
+
+        try:
+            with open(os.path.join(folder, "commondir"), encoding="utf-8", errors="surrogateescape") as file:
+                shared = os.path.join(folder, file.read().strip())
+        except OSError:
+            shared = folder
+        return cls(os.path.realpath(snapshot.repository.top), (folder, shared), environ, is_known)
+
+    def kind(self, path: str) -> str:
+        """Return the kind of place that a path without links lies in: one of those of this module."""
+        if path in self._passed:
+            return PASSED
+        if path in self._git_folders or os.path.basename(path) == ".git":
+            return GIT
+        return "" if path == self.top else self._folder(os.path.dirname(path))
+
+    def is_fixed(self, path: str) -> bool:
+        """Return whether a path lies among the system's files, so that no link in it can lead to the repository."""
+        return path.startswith(self._fixed) and "/../" not in path
+
+    def relative(self, path: str) -> str:
+        """Return a path in the repository relative to its top, the empty text for the top itself."""
+        return path[len(self.top) + 1 :]
+
+    def git_part(self, path: str) -> str:
+        """Return what a file in a folder of git belongs to.
+
+        Returns:
+            `index` or `history`; `other` for those of another repository inside this one; empty for settings.
+        """
+        folder = next((it for it in self._git_folders if path.startswith(it + "/")), "")
+        is_own = bool(folder)
+        folder = folder or path.rpartition("/.git/")[0] + "/.git"
+        first, _, rest = path[len(folder) + 1 :].partition("/")
+        if first in (_QUIET if rest else {"", "config", "config.worktree", "commondir", "gitdir"}):
+            return ""
+        if not is_own or first == "modules":
+            return "other"
+        return "index" if first == "index" else "history"
+
+    def _folder(self, folder: str) -> str:
+        """Return the kind of a folder."""
+        kind = self._kinds.get(folder)
+        if kind is None:
+            kind = self._kinds[folder] = self._judged(folder)
+        return kind
+
+    def _judged(self, folder: str) -> str:
+        parent = os.path.dirname(folder)
+        if folder in self._git_folders or os.path.basename(folder) == ".git":
+            return GIT
+        if folder in self._passed:
+            return PASSED
+        above = OUTSIDE if parent == folder else self._folder(parent)
+        if above in {PASSED, GIT}:
+            return above
+        is_marked = any(os.path.exists(os.path.join(folder, it)) for it in _SIGNS)
+        if above == OUTSIDE:
+            return PASSED if is_marked else OUTSIDE
+        is_cache = is_marked or os.path.basename(folder) in _CACHES
+        return PASSED if is_cache and not self._is_known(self.relative(folder)) else ""

@@ -1,0 +1,179 @@
+"""What a session read, noted place by place: links are followed, and what the session made itself does not count."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from headworks._observe.places import GIT, OUTSIDE
+
+if TYPE_CHECKING:
+    from headworks._observe.places import Places
+
+__all__ = ["Notes", "Reads"]
+
+_MAX_LINKS = 40  # as Linux follows links
+_COMPILED = re.compile(r"(.*)/__pycache__/([^/.]+)\.[^/]*\.pyc", re.DOTALL)
+
+
+@dataclass(kw_only=True)
+class Reads:
+    """All that a session read; paths are absolute and have no links in them, but for `links` themselves.
+
+    Attributes:
+        opened: The files and folders that were opened to read, or executed.
+        looked: The places of which only the kind, the size or the times were asked for.
+        sought: The places where something was looked for in vain, or where the session made something new.
+        listed: The folders whose names were read.
+        links: The links on the way to anything.
+        own: The places that the session itself made, emptied or removed.
+        by_others: The places that a program other than nox and uv opened or looked at.
+        outside: The files and folders outside the repository that nothing passes over.
+        index: Whether git's index was read.
+        history: The commands or files through which git's history was read.
+        unseen: Why there may be reads that nobody saw; empty if there are none.
+    """
+
+    opened: set[str] = field(default_factory=set)
+    looked: set[str] = field(default_factory=set)
+    sought: set[str] = field(default_factory=set)
+    listed: set[str] = field(default_factory=set)
+    links: set[str] = field(default_factory=set)
+    own: set[str] = field(default_factory=set)
+    by_others: set[str] = field(default_factory=set)
+    outside: set[str] = field(default_factory=set)
+    index: bool = False
+    history: set[str] = field(default_factory=set)
+    unseen: str = ""
+
+    def is_own(self, path: str) -> bool:
+        """Return whether the session itself made a file, or a folder that it lies in."""
+        while path not in self.own:
+            path, below = os.path.dirname(path), path
+            if path == below:
+                return False
+        return True
+
+
+class Notes:
+    """Notes reads in the order in which they happen.
+
+    Attributes:
+        reads: All reads so far.
+    """
+
+    def __init__(self, places: Places) -> None:
+        """Take the places that count."""
+        self.reads = Reads()
+        self._places = places
+        self._real: dict[str, str] = {}
+        self._made_links: dict[str, str] = {}
+
+    def doubt(self, why: str) -> None:
+        """Note that there may be reads that nobody saw; the first reason stays."""
+        self.reads.unseen = self.reads.unseen or why
+
+    def resolve(self, path: str, *, follow: bool = True, hops: int = 0) -> str:
+        """Return the place that an absolute path leads to, and note the links on the way.
+
+        Args:
+            path: The path.
+            follow: Whether a link in the last place is followed.
+            hops: How many links led here.
+        """
+        if self._places.is_fixed(path):
+            return path
+        parent, name = os.path.split(path if follow else path.rstrip("/"))
+        if not follow and name not in {"", ".", ".."}:
+            return os.path.join(self.resolve(parent), name)
+        if path in self._real or path == parent:
+            return self._real.get(path, path)
+        place = self.resolve(parent, hops=hops)
+        if name == "..":
+            place = os.path.dirname(place)
+        elif name not in {"", "."}:
+            place = os.path.join(place, name)
+            target = self._target(place)
+            if target is not None and hops < _MAX_LINKS:
+                if self.is_input(place):
+                    self.reads.links.add(place)
+                place = self.resolve(os.path.join(os.path.dirname(place), target), hops=hops + 1)
+        self._real[path] = place
+        return place
+
+    def _target(self, place: str) -> str | None:
+        """Return where a link leads, one of the session's own or on the disk; None for anything else."""
+        if place in self._made_links:
+            return self._made_links[place]
+        try:
+            return os.readlink(place)
+        except (OSError, ValueError):
+            return None
+
+    def is_input(self, place: str) -> bool:
+        """Return whether a place in the repository counts, and does so as the session found it."""
+        return not self._places.kind(place) and not self.reads.is_own(place)
+
+    def note(
+        self, place: str, into: set[str], *, git: str = "", is_harmless: bool = False, is_tool: bool = False
+    ) -> None:
+        """Note a read.
+
+        Args:
+            place: The path without links.
+            into: The set of the reads that it belongs to.
+            git: The command of the process, where that is git.
+            is_harmless: Whether that command says nothing about the history.
+            is_tool: Whether the process is nox or uv.
+        """
+        if source := _COMPILED.fullmatch(place):
+            if into is self.reads.sought:
+                return
+            place = f"{source[1]}/{source[2]}.py"
+        kind = self._places.kind(place)
+        is_read = into is self.reads.opened or into is self.reads.listed
+        if kind == GIT and is_read and not is_harmless:
+            self._note_git(place, f"`{git}`" if git else place)
+        elif kind == GIT and is_read and self._places.git_part(place) == "index":
+            self.reads.index = True
+        elif kind == OUTSIDE and is_read and (into is self.reads.listed or not os.path.isdir(place)):
+            self.reads.outside.add(place)
+        elif not kind and not self.reads.is_own(place):
+            into.add(place)
+            if not is_tool:
+                self.reads.by_others.add(place)
+
+    def _note_git(self, place: str, how: str) -> None:
+        """Note what a file of git's own stands for."""
+        part = self._places.git_part(place)
+        if part == "index":
+            self.reads.index = True
+        elif part == "history":
+            self.reads.history.add(how)
+        elif part:
+            self.doubt(f"it read the history of another repository inside this one, through {how}")
+
+    def own(self, place: str) -> None:
+        """Note that the session emptied, replaced or removed something."""
+        if not self._places.kind(place):
+            self.reads.own.add(place)
+        if self._made_links.pop(place, None) is not None:
+            self._real.clear()
+
+    def made(self, place: str, target: str | None = None) -> None:
+        """Note that the session made something where nothing was; `target` is where a link leads."""
+        if self.is_input(place):
+            self.reads.sought.add(place)
+        self.own(place)
+        if target is not None:
+            self._made_links[place] = target
+            self._real.clear()
+
+    def moved(self, old: str, new: str) -> None:
+        """Note that the session gave something another name."""
+        if self.is_input(old):
+            self.doubt(f"it moved {self._places.relative(old)}, which it had not made")
+        self.own(old)
+        self.own(new)

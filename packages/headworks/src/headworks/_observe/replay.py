@@ -1,0 +1,335 @@
+"""Follows the system calls of a session and of all processes that it starts."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from headworks._observe.git_calls import reads_history
+from headworks._observe.reads import Notes
+from headworks._observe.trace import Ended, TraceError, births, calls, match_arguments, unescape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from headworks._observe.places import Places
+    from headworks._observe.reads import Reads
+    from headworks._observe.trace import Call
+
+__all__ = ["replay"]
+
+_ARGUMENT = re.compile(rb'"((?:[^"\\]|\\.)*)"')
+_SOCKET = re.compile(rb'sun_path=(@?)"((?:[^"\\]|\\.)*)"')
+_SERVICES = ("/dev/log", "/run/nscd/", "/run/systemd/", "/var/run/nscd/")  # they say who a user is, and take messages
+_BYPASS = re.compile(r"/proc/(?:self|thread-self|\d+)/(?:task/\d+/)?(?:cwd|root)(?:/|$)")
+_NAMESPACES = re.compile(rb"CLONE_NEW(?:NS|PID|USER)")
+_TOOLS = {"nox", "uv"}
+_ABSENT = {"ENOENT", "ENOTDIR"}
+_UNRELATED = {"EBADF", "EFAULT", "EINTR", "ENAMETOOLONG", "ENOSYS"}  # errors that do not depend on what is there
+_HEAD = 256  # bytes in which a script names its interpreter
+
+
+@dataclass(kw_only=True)
+class _Process:
+    """The state of a process.
+
+    Attributes:
+        folder: Its working folder, in a list that threads share.
+        is_tool: Whether it is nox or uv, which read the files that keep finer digests.
+        git: The command of a process of git; empty in any other.
+        is_harmless: Whether the answer to that command says nothing about the history.
+    """
+
+    folder: list[str]
+    is_tool: bool = False
+    git: str = ""
+    is_harmless: bool = False
+
+
+class _Step(NamedTuple):
+    """A call with its paths made absolute; an empty path stands for a descriptor that the process has already."""
+
+    process: _Process
+    call: Call
+    paths: list[str]
+    link: str
+    rest: bytes
+
+
+class _Replay:
+    """The state of all processes while their calls are followed."""
+
+    def __init__(self, trace: str, places: Places, folder: str) -> None:
+        self.notes = Notes(places)
+        self._trace = trace
+        self._first = folder
+        with open(trace, "rb") as lines:
+            self._births = births(lines)
+        self._processes: dict[int, _Process] = {}
+        self._sockets: set[str] = set()
+
+    def run(self) -> None:
+        with open(self._trace, "rb") as lines:
+            for event in calls(lines):
+                process = self._process(event.process)
+                if isinstance(event, Ended):
+                    del self._processes[event.process]
+                    if event.successor:
+                        self._processes[event.process] = self._process(event.successor)
+                        del self._processes[event.successor]
+                elif event.name not in _CALLS:
+                    message = f"it has a call that is not known: {event.name}"
+                    raise TraceError(message)
+                elif event.result is not None:
+                    form, follow = _CALLS[event.name]
+                    follow(self, self._step(process, event, form))
+
+    def _process(self, number: int) -> _Process:
+        """Return the state of a process, which at first is that of its parent."""
+        if number not in self._processes:
+            state = _Process(folder=[self._first])
+            if waiting := self._births.get(number):
+                parent_number, is_shared = waiting.popleft()
+                parent = self._process(parent_number)
+                state = replace(parent, folder=parent.folder if is_shared else [*parent.folder])
+            self._processes[number] = state
+        return self._processes[number]
+
+    def _step(self, process: _Process, call: Call, form: str) -> _Step:
+        arguments, rest = match_arguments(call, form) if form else ([], call.arguments)
+        paths: list[str] = []
+        folder: bytes | None = None
+        link = ""
+        for letter, it in zip(form, arguments, strict=True):
+            if letter == "d":
+                folder = it
+            elif letter == "p":
+                paths.append(self._path(process, folder, it))
+            else:
+                link = os.fsdecode(it or b"")
+        if form == "d":
+            paths.append(self._path(process, folder, b"."))
+        return _Step(process, call, paths, link, rest)
+
+    def _path(self, process: _Process, folder: bytes | None, text: bytes | None) -> str:
+        """Return the absolute path that a call names, links not followed; empty where it names a descriptor."""
+        if not text:
+            return ""
+        path = os.path.join(os.fsdecode(folder) if folder else process.folder[0], os.fsdecode(text))
+        if _BYPASS.match(path):
+            self.notes.doubt(f"it went through {path}")
+        return path if path.startswith("/") else ""
+
+    def _note(self, process: _Process, place: str, into: set[str]) -> None:
+        self.notes.note(place, into, git=process.git, is_harmless=process.is_harmless, is_tool=process.is_tool)
+
+    def _is_done(self, step: _Step, path: str, *, follow: bool) -> bool:
+        """Return whether a call succeeded and names a path; note what a failure says about the place."""
+        error = step.call.error
+        if error and path and error not in _UNRELATED:
+            reads = self.notes.reads
+            into = reads.sought if error in _ABSENT else reads.looked
+            self._note(step.process, self.notes.resolve(path, follow=follow), into)
+        return bool(path) and not error
+
+    def open(self, step: _Step) -> None:
+        """Follow a call that opens a file."""
+        rest, reads = step.rest, self.notes.reads
+        follow = b"O_NOFOLLOW" not in rest
+        if not self._is_done(step, step.paths[0], follow=follow) or b"O_TMPFILE" in rest:
+            return
+        self.notes.resolve(step.paths[0], follow=follow)
+        place = os.fsdecode(unescape(step.call.place or b""))
+        if b"O_EXCL" in rest and b"O_CREAT" in rest:
+            self.notes.made(place)
+        elif step.call.name == "creat" or b"O_TRUNC" in rest or (b"O_CREAT" in rest and place in reads.sought):
+            self.notes.own(place)
+        elif b"O_WRONLY" not in rest and place.startswith("/"):
+            self._note(step.process, place, reads.looked if b"O_PATH" in rest else reads.opened)
+
+    def look(self, step: _Step) -> None:
+        """Follow a call that asks about a file."""
+        follow = b"NOFOLLOW" not in step.rest and not step.call.name.startswith(("l", "readlink"))
+        if self._is_done(step, step.paths[0], follow=follow):
+            place = self.notes.resolve(step.paths[0], follow=follow)
+            self._note(step.process, place, self.notes.reads.looked)
+
+    def enter(self, step: _Step) -> None:
+        """Follow a change of the working folder."""
+        self.look(step)
+        if not step.call.error:
+            step.process.folder[0] = self.notes.resolve(step.paths[0])
+
+    def execute(self, step: _Step) -> None:
+        """Follow the start of a program, with the interpreter that the system finds for a script."""
+        path, process = step.paths[0], step.process
+        if not self._is_done(step, path, follow=True):
+            return
+        place, name = self.notes.resolve(path), os.path.basename(path)
+        command = step.rest.rpartition(b", 0x")[0]
+        arguments = [os.fsdecode(unescape(it)) for it in _ARGUMENT.findall(command)]
+        process.is_tool = name in _TOOLS
+        process.git = " ".join(["git", *arguments[1:]]) if name == "git" else ""
+        process.is_harmless = bool(process.git) and not reads_history(arguments)
+        self._note(process, place, self.notes.reads.opened)
+        if self.notes.is_input(place) and (interpreter := _interpreter(place)):
+            place = self.notes.resolve(self._path(process, None, interpreter))
+            self._note(process, place, self.notes.reads.opened)
+
+    def list(self, step: _Step) -> None:
+        """Follow a call that reads the names in a folder."""
+        if not step.call.error and step.paths[0]:
+            place = self.notes.resolve(step.paths[0])
+            self._note(step.process, place, self.notes.reads.listed)
+            self.notes.reads.opened.discard(place)
+
+    def make(self, step: _Step) -> None:
+        """Follow a call that makes a folder, a link or a special file."""
+        path = step.paths[-1]
+        if self._is_done(step, path, follow=False):
+            self.notes.made(self.notes.resolve(path, follow=False), step.link or None)
+
+    def remove(self, step: _Step) -> None:
+        """Follow a call that removes a file or folder."""
+        if self._is_done(step, step.paths[0], follow=False):
+            self.notes.own(self.notes.resolve(step.paths[0], follow=False))
+
+    def move(self, step: _Step) -> None:
+        """Follow a call that gives a file or folder another name."""
+        # Which of the two names an error is about cannot be told, so both count.
+        done = [self._is_done(step, path, follow=False) for path in step.paths]
+        if all(done):
+            old, new = (self.notes.resolve(path, follow=False) for path in step.paths)
+            self.notes.moved(old, new)
+            if b"RENAME_EXCHANGE" in step.rest:
+                self.notes.moved(new, old)
+
+    def copy(self, step: _Step) -> None:
+        """Follow a call that gives a file a second name."""
+        done = [self._is_done(step, path, follow=False) for path in step.paths]
+        if all(done):
+            old, new = step.paths
+            self._note(step.process, self.notes.resolve(old), self.notes.reads.opened)
+            self.notes.made(self.notes.resolve(new, follow=False))
+
+    def shorten(self, step: _Step) -> None:
+        """Follow a call that cuts a file."""
+        if self._is_done(step, step.paths[0], follow=True) and step.rest == b"0":
+            self.notes.own(self.notes.resolve(step.paths[0]))
+
+    def bind(self, step: _Step) -> None:
+        """Follow a call that gives a socket its address."""
+        address = self._address(step)
+        if address and not step.call.error:
+            self._sockets.add(address)
+            self.notes.made(address)
+
+    def connect(self, step: _Step) -> None:
+        """Follow a call that reaches another process of this machine, which may read for this one, unwatched."""
+        address = self._address(step)
+        if address and not step.call.error and address not in self._sockets and not address.startswith(_SERVICES):
+            self.notes.doubt(f"it asked the process that listens at {address}, which was not watched")
+
+    def _address(self, step: _Step) -> str:
+        """Return the address of a Unix socket; empty for any other."""
+        found = _SOCKET.search(step.rest)
+        if found is None:
+            return ""
+        text = unescape(found[2])
+        return f"@{os.fsdecode(text)}" if found[1] else self.notes.resolve(self._path(step.process, None, text))
+
+    def part(self, step: _Step) -> None:
+        """Follow a call that makes a process, which may have other files at the same paths."""
+        if not step.call.error and _NAMESPACES.search(step.rest):
+            self.notes.doubt("it made a namespace, in which paths may lead elsewhere")
+
+    def hide(self, step: _Step) -> None:
+        """Follow a call after which strace may not see every read."""
+        if not step.call.error:
+            self.notes.doubt(f"it called {step.call.name}, after which strace does not see every read")
+
+    def ignore(self, step: _Step) -> None:
+        """Follow a call that reads nothing of the repository."""
+
+
+def _interpreter(script: str) -> bytes:
+    """Return the interpreter that a script names in its first line; empty where it is not a script."""
+    try:
+        with open(script, "rb") as file:
+            head = file.read(_HEAD).partition(b"\n")[0]
+    except OSError:
+        return b""
+    return head[2:].split()[0] if head.startswith(b"#!") and head[2:].split() else b""
+
+
+_R = _Replay
+_CALLS: dict[str, tuple[str, Callable[[_Replay, _Step], None]]] = {
+    **dict.fromkeys(("open", "creat"), ("p", _R.open)),
+    **dict.fromkeys(("openat", "openat2"), ("dp", _R.open)),
+    **dict.fromkeys(
+        (
+            *("access", "chmod", "chown", "getxattr", "lchown", "lgetxattr", "listxattr", "llistxattr", "lremovexattr"),
+            *("lsetxattr", "lstat", "lstat64", "readlink", "removexattr", "setxattr", "stat", "stat64", "utime"),
+            "utimes",
+        ),
+        ("p", _R.look),
+    ),
+    **dict.fromkeys(
+        (
+            *("faccessat", "faccessat2", "fchmodat", "fchmodat2", "fchownat", "fstatat64", "futimesat"),
+            *("name_to_handle_at", "newfstatat", "readlinkat", "statx", "utimensat", "utimensat_time64"),
+        ),
+        ("dp", _R.look),
+    ),
+    "chdir": ("p", _R.enter),
+    "fchdir": ("d", _R.enter),
+    "execve": ("p", _R.execute),
+    "execveat": ("dp", _R.execute),
+    **dict.fromkeys(("getdents", "getdents64"), ("d", _R.list)),
+    **dict.fromkeys(("mkdir", "mknod"), ("p", _R.make)),
+    **dict.fromkeys(("mkdirat", "mknodat"), ("dp", _R.make)),
+    "symlink": ("tp", _R.make),
+    "symlinkat": ("tdp", _R.make),
+    **dict.fromkeys(("rmdir", "unlink"), ("p", _R.remove)),
+    "unlinkat": ("dp", _R.remove),
+    "rename": ("pp", _R.move),
+    **dict.fromkeys(("renameat", "renameat2"), ("dpdp", _R.move)),
+    "link": ("pp", _R.copy),
+    "linkat": ("dpdp", _R.copy),
+    **dict.fromkeys(("truncate", "truncate64"), ("p", _R.shorten)),
+    "bind": ("", _R.bind),
+    "connect": ("", _R.connect),
+    **dict.fromkeys(("clone", "clone3", "fork", "unshare", "vfork"), ("", _R.part)),
+    **dict.fromkeys(
+        (
+            *("chroot", "fsmount", "io_uring_setup", "mount", "move_mount", "open_by_handle_at", "open_tree"),
+            *("pivot_root", "ptrace", "setns"),
+        ),
+        ("", _R.hide),
+    ),
+    **dict.fromkeys(
+        (
+            *("acct", "fanotify_mark", "getcwd", "inotify_add_watch", "quotactl", "statfs", "statfs64", "swapoff"),
+            *("swapon", "umount", "umount2", "uselib"),
+        ),
+        ("", _R.ignore),
+    ),
+}
+
+
+def replay(trace: str, places: Places, folder: str) -> Reads:
+    """Return what a session read, from what strace wrote about it.
+
+    Args:
+        trace: The file that strace wrote.
+        places: The places that count.
+        folder: The working folder of its first process, without links in its path.
+    """
+    state = _Replay(trace, places, folder)
+    try:
+        state.run()
+    except TraceError as error:
+        state.notes.doubt(f"the trace of strace cannot be relied on: {error}")
+    return state.notes.reads

@@ -1,0 +1,81 @@
+"""Compares the reads of a session with the promise of its row: the files that its digest covers."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from headworks._observe.reads import Reads
+
+__all__ = ["Findings", "compare"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """The reads of a session beside its digest; paths of the repository are relative to its top.
+
+    Attributes:
+        read: Files of the repository that the session read.
+        undeclared: Those of them that its digest does not cover, although git lists them.
+        ignored: Those of them that it does not cover since git ignores them.
+        unread: Files that its digest covers and that it neither read nor looked at.
+        history: The commands or files through which it read git's history, which no digest covers.
+        outside: Files outside the repository that it read.
+        unseen: Why it may have read more; empty if everything was seen.
+    """
+
+    read: tuple[str, ...]
+    undeclared: tuple[str, ...]
+    ignored: tuple[str, ...]
+    unread: tuple[str, ...]
+    history: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+    unseen: str = ""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the session kept its promise, as far as anybody has seen."""
+        return not (self.undeclared or self.ignored or self.history)
+
+
+def compare(
+    reads: Reads, *, top: str, known: set[str], declared: set[str], outputs: Iterable[str], since: float
+) -> Findings:
+    """Compare what was read with what is declared.
+
+    Args:
+        reads: All that the session read.
+        top: The top of the repository, without links in its path.
+        known: All files that git lists, relative to it.
+        declared: Those that the session's digest covers.
+        outputs: What the session, and those that it needs, leave behind; absolute paths without links.
+        since: When the session started, in seconds since the epoch. What is younger and not listed by git is its own.
+    """
+    read = {it[len(top) + 1 :] for it in reads.opened | reads.links}
+    looked = {it[len(top) + 1 :] for it in reads.looked}
+    places = tuple(outputs)
+    ignored = {it for it in read - known if _is_hidden_input(os.path.join(top, it), places, since)}
+    return Findings(
+        read=tuple(sorted(read & known | ignored)),
+        undeclared=tuple(sorted(read & known - declared)),
+        ignored=tuple(sorted(ignored)),
+        unread=tuple(sorted(declared & known - read - looked)),
+        history=tuple(sorted(reads.history)),
+        outside=tuple(sorted(reads.outside)),
+        unseen=reads.unseen,
+    )
+
+
+def _is_hidden_input(path: str, outputs: tuple[str, ...], since: float) -> bool:
+    """Return whether a file that git does not list was there before the session, and is no output."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    is_older = stat.S_ISREG(found.st_mode) and found.st_ctime < since
+    return is_older and not any(path == it or path.startswith(it + "/") for it in outputs)

@@ -1,0 +1,343 @@
+"""What a session reads is told from its system calls: by place, in their order, and without what it made itself."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from headworks._observe.git_calls import reads_history
+from headworks._observe.places import GIT, OUTSIDE, PASSED, Places
+from headworks._observe.replay import replay
+
+if TYPE_CHECKING:
+    from headworks._observe.reads import Reads
+
+_FILES = ("a", "b", "sub/c", "sub/deep/d", "m.py", ".git/HEAD", ".git/index", ".git/config", "inner/.git/HEAD")
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    """Return a folder that stands for a repository."""
+    it = tmp_path / "top"
+    for name in _FILES:
+        (it / name).parent.mkdir(parents=True, exist_ok=True)
+        (it / name).write_text("")
+    (it / "link").symlink_to("sub")
+    (it / "loop").symlink_to("loop")
+    return it
+
+
+def replayed(top: Path, *lines: str) -> Reads:
+    """Replay calls; a line without a process is of process 1, which starts in the top, and `{top}` stands for that."""
+    numbered = [it if re.match(r"\d+ ", it) else f"1 {it}" for it in lines]
+    numbers = dict.fromkeys([re.match(r"\d+", it)[0] for it in numbered])  # type: ignore[index]
+    ended = {it.split()[0] for it in numbered if "+++" in it}
+    text = "".join(
+        f"{it}\n" for it in [*numbered, *(f"{it} +++ exited with 0 +++" for it in numbers if it not in ended)]
+    )
+    (top.parent / "trace").write_bytes(os.fsencode(text.replace("{top}", str(top))))
+    return replay(str(top.parent / "trace"), places(top), str(top))
+
+
+def places(top: Path) -> Places:
+    """Return the places of a repository in which git knows `kept/pyvenv.cfg`."""
+    return Places(str(top), (str(top / ".git"),), {"HOME": "/home/x", "UV_CACHE_DIR": "/uv"}, "kept".__eq__)
+
+
+def relative(top: Path, reads: Reads) -> dict[str, Any]:
+    """Return what is not empty, with paths relative to the top."""
+    found: dict[str, Any] = {}
+    for name, value in vars(reads).items():
+        if name != "by_others" and value:
+            found[name] = value
+            if isinstance(value, set):
+                found[name] = {it.removeprefix(str(top)).removeprefix("/") for it in value}
+    return found
+
+
+NO = "= -1 ENOENT (No such file or directory)"
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        # Reads, by whatever way and name
+        (['openat(AT_FDCWD<{top}>, "a", O_RDONLY) = 3<{top}/a>'], {"opened": {"a"}}),
+        (['open("sub/../a", O_RDWR) = 3<{top}/a>'], {"opened": {"a"}}),
+        (['openat2(5<{top}/sub>, "c", {{flags=O_RDONLY}}, 24) = 3<{top}/sub/c>'], {"opened": {"sub/c"}}),
+        (['open("link/c", O_RDONLY) = 3<{top}/sub/c>'], {"opened": {"sub/c"}, "links": {"link"}}),
+        (['stat("link/./deep/", {{st_mode=S_IFDIR}}) = 0'], {"looked": {"sub/deep"}, "links": {"link"}}),
+        (['lstat("link", {{st_mode=S_IFLNK}}) = 0'], {"looked": {"link"}}),
+        (
+            ['readlinkat(AT_FDCWD<{top}>, "link/c", 0x7f, 99) = -1 EINVAL (Invalid argument)'],
+            {"looked": {"sub/c"}, "links": {"link"}},
+        ),
+        (
+            ['stat("loop", 0x7f) = -1 ELOOP (Too many levels of symbolic links)'],
+            {"looked": {"loop"}, "links": {"loop"}},
+        ),
+        (['open("a", O_RDONLY|O_PATH) = 3<{top}/a>'], {"looked": {"a"}}),
+        (['open("a", O_RDONLY) = -1 EACCES (Permission denied)'], {"looked": {"a"}}),
+        (['newfstatat(3<{top}/a>, "", {{st_mode=S_IFREG}}, AT_EMPTY_PATH) = 0'], {}),
+        (['open("\\1\\1", O_RDONLY) = -1 ENAMETOOLONG (File name too long)'], {}),
+        (["open(NULL, O_RDONLY) = -1 EFAULT (Bad address)"], {}),
+        (['openat(4<pipe:[5]>, "a", O_RDONLY) = -1 ENOTDIR (Not a directory)'], {}),
+        (['open("a", O_RDONLY) = ?'], {}),
+        (['open("a", O_WRONLY|O_CREAT|O_APPEND, 0666) = 3<{top}/a>'], {}),
+        (
+            ['open("__pycache__/m.cpython-313.pyc", O_RDONLY) = 3<{top}/__pycache__/m.cpython-313.pyc>'],
+            {"opened": {"m.py"}},
+        ),
+        ([f'open("__pycache__/m.cpython-313.pyc", O_RDONLY) {NO}'], {}),
+        ([f'access("none/x", R_OK) {NO}'], {"sought": {"none/x"}}),
+        (["getdents64(3<{top}/sub>, 0x55 /* 3 entries */, 32768) = 72"], {"listed": {"sub"}}),
+        (
+            ['open("sub", O_RDONLY) = 3<{top}/sub>', "getdents64(3<{top}/sub>, 0x55 /* 3 entries */, 32768) = 72"],
+            {"listed": {"sub"}},
+        ),
+        (["getdents64(3<{top}/a>, 0x55, 32768) = -1 ENOTDIR (Not a directory)"], {}),
+        (['inotify_add_watch(5<anon_inode:inotify>, "a", IN_MODIFY) = 1'], {}),
+        # Programs
+        (['execve("./a", ["./a"], 0x7ff /* 3 vars */) = 0'], {"opened": {"a"}}),
+        ([f'execve("./x", ["./x"], 0x7ff /* 3 vars */) {NO}'], {"sought": {"x"}}),
+        (['execveat(AT_FDCWD<{top}>, "script", ["script"], 0x7ff /* 3 vars */, 0) = 0'], {"opened": {"script", "b"}}),
+        # Working folders
+        (
+            ['chdir("sub") = 0', 'open("c", O_RDONLY) = 3<{top}/sub/c>', 'access("e", R_OK) ' + NO],
+            {"looked": {"sub"}, "opened": {"sub/c"}, "sought": {"sub/e"}},
+        ),
+        ([f'chdir("x") {NO}', f'access("e", R_OK) {NO}'], {"sought": {"x", "e"}}),
+        (["fchdir(3<{top}/sub>) = 0", f'access("e", R_OK) {NO}'], {"looked": {"sub"}, "sought": {"sub/e"}}),
+        (['2 chdir("sub") = 0', f'access("e", R_OK) {NO}'], {"looked": {"sub"}, "sought": {"e"}}),
+        (
+            ["clone(flags=CLONE_FS) = 2", '2 chdir("sub") = 0', f'access("e", R_OK) {NO}'],
+            {"looked": {"sub"}, "sought": {"sub/e"}},
+        ),
+        (['chdir("sub") = 0', f'2 access("e", R_OK) {NO}', "vfork() = 2"], {"looked": {"sub"}, "sought": {"sub/e"}}),
+        (
+            [
+                '2 chdir("sub") = 0',
+                "1 +++ superseded by execve in pid 2 +++",
+                f'1 access("e", R_OK) {NO}',
+                "1 +++ exited with 0 +++",
+            ],
+            {"looked": {"sub"}, "sought": {"sub/e"}},
+        ),
+        # What the session makes itself
+        (
+            ['open("a", O_WRONLY|O_CREAT|O_TRUNC, 0666) = 3<{top}/a>', 'open("a", O_RDONLY) = 3<{top}/a>'],
+            {"own": {"a"}},
+        ),
+        (['creat("a", 0666) = 3<{top}/a>', 'stat("a", {{}}) = 0'], {"own": {"a"}}),
+        (
+            ['open("n", O_RDWR|O_CREAT|O_EXCL, 0666) = 3<{top}/n>', 'stat("n", {{}}) = 0'],
+            {"own": {"n"}, "sought": {"n"}},
+        ),
+        ([f'stat("n", 0x7f) {NO}', 'open("n", O_RDWR|O_CREAT, 0666) = 3<{top}/n>'], {"own": {"n"}, "sought": {"n"}}),
+        (['open("n", O_RDWR|O_CREAT, 0666) = 3<{top}/n>'], {"opened": {"n"}}),
+        (['open(".", O_RDWR|O_TMPFILE, 0666) = 3<{top}/#5>(deleted)'], {}),
+        (
+            ['mkdir("n", 0777) = 0', f'stat("n/x", 0x7f) {NO}', 'creat("n/y", 0666) = 3<{top}/n/y>'],
+            {"own": {"n", "n/y"}, "sought": {"n"}},
+        ),
+        (['mkdirat(AT_FDCWD<{top}>, "sub", 0777) = -1 EEXIST (File exists)'], {"looked": {"sub"}}),
+        (['unlink("a") = 0', f'stat("a", 0x7f) {NO}', 'mkdir("a", 0777) = 0'], {"own": {"a"}}),
+        (['unlinkat(AT_FDCWD<{top}>, "link", 0) = 0'], {"own": {"link"}}),
+        (
+            ['symlink("sub/deep", "n") = 0', 'open("n/d", O_RDONLY) = 3<{top}/sub/deep/d>', 'stat("n/d", {{}}) = 0'],
+            {"own": {"n"}, "sought": {"n"}, "opened": {"sub/deep/d"}, "looked": {"sub/deep/d"}},
+        ),
+        (
+            ['symlinkat("sub", AT_FDCWD<{top}>, "n") = 0', 'unlink("n") = 0', f'stat("n/c", 0x7f) {NO}'],
+            {"own": {"n"}, "sought": {"n"}},
+        ),
+        (['creat("n", 0666) = 3<{top}/n>', 'rename("n", "a") = 0', 'stat("a", {{}}) = 0'], {"own": {"n", "a"}}),
+        (['rename("a", "n") = 0'], {"own": {"a", "n"}, "unseen": "it moved a, which it had not made"}),
+        (['rename("/tmp/x", "n") = 0', 'stat("n", {{}}) = 0'], {"own": {"n"}}),
+        (
+            [
+                'creat("n", 0666) = 3<{top}/n>',
+                'renameat2(AT_FDCWD<{top}>, "n", AT_FDCWD<{top}>, "b", RENAME_EXCHANGE) = 0',
+            ],
+            {"own": {"n", "b"}},
+        ),
+        ([f'rename("x", "y") {NO}'], {"sought": {"x", "y"}}),
+        (['link("a", "n") = 0'], {"opened": {"a"}, "own": {"n"}, "sought": {"n"}}),
+        (['linkat(AT_FDCWD<{top}>, "x", AT_FDCWD<{top}>, "y", 0) ' + NO], {"sought": {"x", "y"}}),
+        (['truncate("a", 0) = 0', 'stat("a", {{}}) = 0'], {"own": {"a"}}),
+        (['truncate("a", 5) = 0'], {}),
+        (
+            [f'unlink("x") {NO}', 'rmdir("sub") = -1 ENOTEMPTY (Directory not empty)'],
+            {"sought": {"x"}, "looked": {"sub"}},
+        ),
+        # Other places
+        (['open("/etc/passwd", O_RDONLY) = 3</etc/passwd>'], {}),
+        (
+            ['open("/srv/data", O_RDONLY) = 3</srv/data>', 'stat("/srv/other", {{}}) = 0'],
+            {"outside": {"/srv/data"[1:]}},
+        ),
+        (["getdents64(3</srv>, 0x55 /* 3 entries */, 32768) = 72"], {"outside": {"srv"}}),
+        (['open("/", O_RDONLY) = 3</>'], {}),
+        (['open("/home/x/.cache/uv/x", O_RDONLY) = 3</home/x/.cache/uv/x>', 'open("/uv/x", O_RDONLY) = 3</uv/x>'], {}),
+        (['open("/usr/../srv/x", O_RDONLY) = 3</srv/x>'], {"outside": {"srv/x"}}),
+        # Git
+        (['open(".git/index", O_RDONLY) = 3<{top}/.git/index>', 'stat(".git/HEAD", {{}}) = 0'], {"index": True}),
+        (
+            [
+                'open(".git/config", O_RDONLY) = 3<{top}/.git/config>',
+                'open(".git/info/exclude", O_RDONLY) = 3<{top}/.git/info/exclude>',
+            ],
+            {},
+        ),
+        (['open(".git/HEAD", O_RDONLY) = 3<{top}/.git/HEAD>'], {"history": {".git/HEAD"}}),
+        (
+            ['open("inner/.git/HEAD", O_RDONLY) = 3<{top}/inner/.git/HEAD>'],
+            {"unseen": "it read the history of another repository inside this one, through {top}/inner/.git/HEAD"},
+        ),
+        (
+            ['open(".git/modules/m/HEAD", O_RDONLY) = 3<{top}/.git/modules/m/HEAD>'],
+            {"unseen": "it read the history of another repository inside this one, through {top}/.git/modules/m/HEAD"},
+        ),
+        (
+            [
+                'execve("/usr/bin/git", ["git", "describe", "--tags"], 0x7ff /* 3 vars */) = 0',
+                'open(".git/HEAD", O_RDONLY) = 3<{top}/.git/HEAD>',
+            ],
+            {"history": {"`git describe --tags`"}},
+        ),
+        (
+            [
+                'execve("/usr/bin/git", ["git", "ls-files"], 0x7ff /* 3 vars */) = 0',
+                'open(".git/HEAD", O_RDONLY) = 3<{top}/.git/HEAD>',
+                'open(".git/index", O_RDONLY) = 3<{top}/.git/index>',
+            ],
+            {"index": True},
+        ),
+        # What cannot be seen
+        (
+            ["io_uring_setup(8, {{flags=0}}) = 5<anon_inode:[io_uring]>"],
+            {"unseen": "it called io_uring_setup, after which strace does not see every read"},
+        ),
+        (["io_uring_setup(8, 0x7f) = -1 EPERM (Operation not permitted)"], {}),
+        (["unshare(CLONE_NEWNS) = 0"], {"unseen": "it made a namespace, in which paths may lead elsewhere"}),
+        (["unshare(CLONE_FILES) = 0", "clone(flags=CLONE_NEWNS|SIGCHLD) = -1 EPERM (Operation not permitted)"], {}),
+        (['stat("/proc/self/cwd/a", {{}}) = 0'], {"unseen": "it went through /proc/self/cwd/a"}),
+        (['bpf("a") = 0'], {"unseen": "the trace of strace cannot be relied on: it has a call that is not known: bpf"}),
+        (
+            ["broken"],
+            {"unseen": "the trace of strace cannot be relied on: it has a line that is not understood: '1 broken'"},
+        ),
+        # Sockets
+        (
+            ['connect(3<socket:[5]>, {{sa_family=AF_UNIX, sun_path="/run/docker.sock"}}, 110) = 0'],
+            {"unseen": "it asked the process that listens at /run/docker.sock, which was not watched"},
+        ),
+        (
+            ['connect(3<socket:[5]>, {{sa_family=AF_UNIX, sun_path=@"x"}}, 110) = 0'],
+            {"unseen": "it asked the process that listens at @x, which was not watched"},
+        ),
+        (['connect(3<socket:[5]>, {{sa_family=AF_UNIX, sun_path="/var/run/nscd/socket"}}, 110) = 0'], {}),
+        (
+            ['connect(3<socket:[5]>, {{sa_family=AF_UNIX, sun_path="s"}}, 110) = -1 ECONNREFUSED (Connection refused)'],
+            {},
+        ),
+        (
+            [
+                'bind(3<socket:[5]>, {{sa_family=AF_UNIX, sun_path="s"}}, 110) = 0',
+                'connect(3<socket:[5]>, {{sa_family=AF_UNIX, sun_path="./s"}}, 110) = 0',
+            ],
+            {"own": {"s"}, "sought": {"s"}},
+        ),
+        (["bind(3<socket:[5]>, {{sa_family=AF_INET, sin_port=htons(0)}}, 16) = 0"], {}),
+    ],
+)
+def test_calls_say_what_was_read(top: Path, lines: list[str], expected: dict[str, Any]) -> None:
+    """One call after the other, each as strace writes it."""
+    (top / "script").write_text("#!./b -x\n")
+    found = relative(top, replayed(top, *(it.replace("{{", "{").replace("}}", "}") for it in lines)))
+    assert found == {
+        name: it.replace("{top}", str(top)) if isinstance(it, str) else it for name, it in expected.items()
+    }
+
+
+def test_files_are_told_apart_by_who_reads_them(top: Path) -> None:
+    """Nox and uv take from some files only what keeps a finer digest; the program that a process runs now decides."""
+    reads = replayed(
+        top,
+        'execve("/x/bin/nox", ["nox"], 0x7ff /* 3 vars */) = 0',
+        'open("a", O_RDONLY) = 3<{top}/a>',
+        'open("b", O_RDONLY) = 3<{top}/b>',
+        "vfork() = 2",
+        '2 execve("/usr/bin/cat", ["cat"], 0x7ff /* 3 vars */) = 0',
+        '2 open("b", O_RDONLY) = 3<{top}/b>',
+        '2 execve("/usr/bin/uv", ["uv"], 0x7ff /* 3 vars */) = 0',
+        '2 open("m.py", O_RDONLY) = 3<{top}/m.py>',
+    )
+    assert {Path(it).name for it in reads.opened} == {"a", "b", "m.py"}
+    assert {Path(it).name for it in reads.by_others} == {"b"}
+
+
+def test_a_program_that_is_gone_has_no_interpreter(top: Path) -> None:
+    """Nor has one that is no script."""
+    assert relative(top, replayed(top, 'execve("n", ["n"], 0x7ff /* 3 vars */) = 0')) == {"opened": {"n"}}
+    (top / "script").write_text("#!\n")
+    assert relative(top, replayed(top, 'execve("script", ["n"], 0x7ff /* 3 vars */) = 0')) == {"opened": {"script"}}
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("{top}", ""),
+        ("{top}/a", ""),
+        ("{top}/.git", GIT),
+        ("{top}/.git/HEAD", GIT),
+        ("{top}/sub/.git", GIT),
+        ("{top}/.nox/x/y", PASSED),
+        ("{top}/env/lib/x", PASSED),
+        ("{top}/kept/x", ""),
+        ("{top}/cache/x", PASSED),
+        ("{else}/x", OUTSIDE),
+        ("{else}/env/lib/x", PASSED),
+        ("/usr/lib/x", PASSED),
+        ("/usr", PASSED),
+        ("/home/x/.gitconfig", PASSED),
+        ("/home/x/data", OUTSIDE),
+        ("/x", OUTSIDE),
+    ],
+)
+def test_every_place_has_a_kind(top: Path, monkeypatch: pytest.MonkeyPatch, path: str, kind: str) -> None:
+    """An environment and a cache are known by the file in them, unless git has files there."""
+    monkeypatch.setattr("headworks._observe.places._TEMPORARY", ())
+    monkeypatch.setattr("tempfile.gettempdir", lambda: "/nowhere")
+    for folder in (top / "env", top / "kept", top.parent / "env"):
+        folder.mkdir()
+        (folder / "pyvenv.cfg").write_text("")
+    (top / "cache").mkdir()
+    (top / "cache" / "CACHEDIR.TAG").write_text("")
+    assert places(top).kind(path.format_map({"top": top, "else": top.parent})) == kind
+
+
+@pytest.mark.parametrize(
+    ("command", "is_history"),
+    [
+        ("git", False),
+        ("git --version", False),
+        ("git -C /x -c a.b=c --no-pager ls-files -z", False),
+        ("git rev-parse --show-toplevel --git-dir", False),
+        ("git rev-parse --show-toplevel HEAD", True),
+        ("git rev-parse HEAD", True),
+        ("git diff --no-ext-diff", False),
+        ("git diff --staged", True),
+        ("git diff main", True),
+        ("git describe", True),
+        ("git --no-pager log", True),
+        ("git an-alias", True),
+    ],
+)
+def test_git_is_judged_by_its_arguments(command: str, *, is_history: bool) -> None:
+    """A short list says nothing about commits; all else may."""
+    assert reads_history(command.split()) == is_history

@@ -1,0 +1,249 @@
+"""A witness is the lines of what a session read; it holds in a tree where every line is still true."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headworks._observe.places import Places
+from headworks._observe.reads import Reads
+from headworks._observe.watch import StraceWatch
+from headworks._observe.witness import NoWitnessError, Tree, make_witness
+from headworks._store.files import seal
+from headworks._store.witness import Line, Witness, Witnesses
+from headworks._tree.git import Repository
+from headworks._tree.snapshot import WorkTreeSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import Scratch
+
+FILES = {
+    ".gitignore": "ignored\nbuild\n*.pyc\n",
+    "a.txt": "a",
+    "src/one.py": "1",
+    "src/two.py": "2",
+    "src/deep/three.py": "3",
+    "tool": "#!/bin/sh\n",
+}
+
+
+@pytest.fixture
+def demo(scratch: Scratch) -> Scratch:
+    """Return a repository with files, also such as git ignores, and a link."""
+    scratch.write(FILES)
+    (scratch.root / "tool").chmod(0o755)
+    (scratch.root / "link").symlink_to("src")
+    scratch.commit()
+    scratch.write({"ignored/raw.csv": "raw", "ignored/sub/x": ""})
+    return scratch
+
+
+def tree(scratch: Scratch) -> Tree:
+    """Return the work tree as it is now."""
+    return Tree(WorkTreeSnapshot(Repository(str(scratch.root))))
+
+
+def observed(scratch: Scratch, script: str, folder: Path) -> Witness:
+    """Return the witness of a shell script."""
+    watch, since, before = StraceWatch(folder), time.time(), tree(scratch)
+    subprocess.run(watch.wrap(["sh", "-ec", script]), check=True, cwd=scratch.root, capture_output=True)
+    snapshot = WorkTreeSnapshot(Repository(str(scratch.root)))
+    return make_witness(watch.reads(Places.of(snapshot, os.environ), str(scratch.root)), before, since=since)
+
+
+def kinds(witness: Witness) -> set[tuple[str, str]]:
+    """Return the kind and the path of each line."""
+    return {(it.kind, it.path) for it in witness.lines}
+
+
+SCRIPT = """
+cat a.txt link/one.py ignored/raw.csv > /dev/null
+./tool
+test -e src/deep
+test ! -e none/x/y
+ls src ignored
+mkdir -p build/made
+echo x > build/made/x
+echo y > ignored/own
+git ls-files
+git describe --all
+"""
+
+
+def test_a_run_has_a_line_for_each_thing_that_it_read(demo: Scratch, tmp_path: Path) -> None:
+    """A missing name counts with its first missing folder, a folder only where nothing in it says that it is there."""
+    witness = observed(demo, SCRIPT, tmp_path)
+    expected = {
+        *[("file", it) for it in ("a.txt", "src/one.py", "ignored/raw.csv")],
+        *[("exec", "tool"), ("link", "link"), ("folder", "src/deep"), ("missing", "none")],
+        *[("names", "src"), ("entries", "ignored//own"), ("made", "build")],
+        *[("index", ""), ("history", "")],
+    }
+    assert expected <= kinds(witness)
+    assert not {("folder", "src"), ("file", "src/two.py"), ("made", "ignored/own"), ("link", "src")} & kinds(witness)
+    assert tree(demo).difference(witness) == ""
+    assert witness.digest == Witness.of(reversed(witness.lines)).digest
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        (lambda it: it.write({"src/two.py": "changed"}), ""),
+        (
+            lambda it: it.write({"ignored/own": "other", "ignored/x.pyc": "", "src/x.pyc": ""}),
+            "ignored has other names",
+        ),
+        (lambda it: it.write({"ignored/own": "other", "src/x.pyc": ""}), ""),
+        (lambda it: it.write({"ignored/new.csv": ""}), "ignored has other names in it"),
+        (lambda it: it.write({"ignored/raw.csv": "other"}), "ignored/raw.csv has changed"),
+        (lambda it: it.write({"a.txt": "a\r"}), "a.txt has changed"),
+        (lambda it: (it.root / "a.txt").chmod(0o755), "a.txt has changed"),
+        (lambda it: (it.root / "a.txt").unlink(), "a.txt is gone"),
+        (lambda it: it.write({"none": ""}), "none is there now"),
+        (lambda it: it.write({"src/new.py": ""}), "src has other names in it"),
+        (lambda it: it.git("add", "--force", "build/made/x"), "git's index has changed"),
+        (lambda it: it.git("commit", "--allow-empty", "--message=x"), "HEAD or a tag has moved"),
+        (lambda it: it.git("tag", "x"), "HEAD or a tag has moved"),
+    ],
+)
+def test_a_witness_holds_until_something_in_it_changes(
+    demo: Scratch, tmp_path: Path, change: Callable[[Scratch], object], difference: str
+) -> None:
+    """And says which thing that is."""
+    witness = observed(demo, SCRIPT, tmp_path)
+    change(demo)
+    found = tree(demo).difference(witness)
+    assert found.startswith(difference) if difference else not found, found
+
+
+def test_a_place_that_the_session_makes_has_to_be_free_in_git(demo: Scratch, tmp_path: Path) -> None:
+    """It would find something else there, while what it left there itself is ignored."""
+    witness = observed(demo, "test ! -e build/x; mkdir build; echo x > build/x", tmp_path)
+    assert ("made", "build") in kinds(witness)
+    assert tree(demo).difference(witness) == ""
+    demo.git("add", "--force", "build/x")
+    assert tree(demo).difference(witness) == "git lists build now, which the session makes"
+
+
+def test_contents_are_bytes_and_not_what_git_makes_of_them(demo: Scratch, tmp_path: Path) -> None:
+    """Line ends that git evens out, or a pointer in place of data, are other contents for the session."""
+    demo.commit({".gitattributes": "*.txt text=auto\n", "b.txt": "one\ntwo\n"})
+    witness = observed(demo, "cat b.txt", tmp_path)
+    demo.write({"b.txt": "one\r\ntwo\r\n"})
+    assert demo.git("diff", "--stat") == ""
+    assert tree(demo).difference(witness) == "b.txt has changed"
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("cat ignored/raw.csv; echo x > ignored/raw.csv", "it wrote to ignored/raw.csv after it had read it"),
+        ("cat ignored/raw.csv; rm ignored/raw.csv", "it wrote to ignored/raw.csv after it had read it"),
+        ("echo x >> ignored/log; cat ignored/log", "ignored/log was written to while it ran"),
+        ("test -e src/two.py; rm src/two.py", "it wrote to src/two.py after it had read it"),
+        ("mv ignored/sub ignored/other", "it moved ignored/sub, which it had not made"),
+        ("mkfifo ignored/f; : <> ignored/f; exec sh -c 'test -e ignored/sub'", ""),
+    ],
+)
+def test_no_witness_is_made_of_what_cannot_be_told(demo: Scratch, tmp_path: Path, script: str, reason: str) -> None:
+    """The session changed what it had read, or took something for its own that it had not made."""
+    if not reason:
+        observed(demo, script, tmp_path)
+        return
+    with pytest.raises(NoWitnessError, match=reason):
+        observed(demo, script, tmp_path)
+
+
+def test_files_of_an_earlier_run_that_are_only_cleared_do_not_count(demo: Scratch, tmp_path: Path) -> None:
+    """A session that looks whether they are there, and removes them, does the same where there are none."""
+    witness = observed(demo, "test -e ignored/sub; ls ignored/sub; rm -r ignored/sub; mkdir ignored/sub", tmp_path)
+    assert not [it for it in witness.lines if it.path.startswith("ignored/sub")]
+
+
+def doubted(scratch: Scratch, **reads: set[str]) -> str:
+    """Return why no witness can be made of some reads."""
+    found = Reads(**{name: {str(scratch.root / it) for it in paths} for name, paths in reads.items()})  # type: ignore[arg-type]
+    with pytest.raises(NoWitnessError) as error:
+        make_witness(found, tree(scratch), since=time.time() + 60)
+    return str(error.value)
+
+
+def test_what_others_change_while_a_session_runs_is_told(demo: Scratch) -> None:
+    """Then nobody knows what it has seen."""
+    os.mkfifo(demo.root / "ignored/fifo")
+    assert doubted(demo, opened={"gone"}) == "gone was there while it ran, and is gone"
+    assert doubted(demo, opened={"ignored/fifo"}) == "ignored/fifo was there while it ran, and is no file"
+    assert doubted(demo, sought={"a.txt"}) == "a.txt was missing while it ran, and is there now"
+    assert doubted(demo, listed={"gone"}) == "gone was there while it ran, and is gone"
+    with pytest.raises(NoWitnessError, match="a reason"):
+        make_witness(Reads(unseen="a reason"), tree(demo), since=0.0)
+
+
+def test_files_with_finer_digests_count_only_for_others_than_nox_and_uv(demo: Scratch) -> None:
+    """Their parts are in the digest already."""
+    place = str(demo.root / "a.txt")
+    now, since = tree(demo), time.time() + 60
+    assert make_witness(Reads(opened={place}), now, since=since, finer={"a.txt"}).lines == ()
+    assert len(make_witness(Reads(opened={place}, by_others={place}), now, since=since, finer={"a.txt"}).lines) == 1
+
+
+def test_a_folder_that_was_listed_and_is_gone_does_not_hold(demo: Scratch) -> None:
+    """Git ignores it, so that only the disk can tell."""
+    witness = Witness((tree(demo).line("entries", "ignored"),))
+    for name in ("raw.csv", "sub/x"):
+        (demo.root / "ignored" / name).unlink()
+    (demo.root / "ignored/sub").rmdir()
+    (demo.root / "ignored").rmdir()
+    assert tree(demo).difference(witness) == "ignored has other names in it"
+
+
+def test_a_linked_work_tree_has_two_folders_of_git(demo: Scratch, tmp_path: Path) -> None:
+    """Its own, with HEAD and index, and the one that it shares."""
+    demo.git("worktree", "add", "--quiet", str(tmp_path / "linked"))
+    snapshot = WorkTreeSnapshot(Repository(str(tmp_path / "linked")))
+    places = Places.of(snapshot, os.environ)
+    git = demo.root / ".git"
+    parts = [
+        places.git_part(str(git / it)) for it in ("worktrees/linked/index", "worktrees/linked/HEAD", "refs/tags/x")
+    ]
+    assert parts == ["index", "history", "history"]
+    assert places.kind(str(git / "refs/tags/x")) == "git"
+
+
+PATHS = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=8)
+LINES = st.builds(Line, st.sampled_from(["file", "missing", "names"]), st.sampled_from(["-", "ab", "cd"]), PATHS)
+TABLES = st.dictionaries(st.sampled_from(["one", "two", "three"]), st.lists(LINES, max_size=5).map(Witness.of))
+
+
+@given(TABLES, st.sets(LINES, max_size=3))
+def test_many_witnesses_are_one_table(witnesses: dict[str, Witness], wrong: set[Line]) -> None:
+    """They come back as they were, and each is held against a tree line by line."""
+    wrong |= {it.lines[0] for name, it in witnesses.items() if name == "two" and it.lines}
+    table = Witnesses.read(Witnesses.of(witnesses).write())
+    assert table is not None
+    assert {name: table[name] for name in table} == witnesses
+    asked: list[Line] = []
+
+    def is_same(line: Line) -> bool:
+        asked.append(line)
+        return line not in wrong
+
+    assert table.holding(is_same) == {name for name, it in witnesses.items() if not wrong.intersection(it.lines)}
+    assert len(asked) == len(set(asked))
+
+
+def test_a_damaged_table_is_not_read() -> None:
+    """Its hash tells, and a line that is not one is an error."""
+    assert Witnesses.read(b"x" + Witnesses.of({}).write()) is None
+    assert list(Witnesses.read(seal(b"\0\0")) or ["x"]) == []
+    with pytest.raises(ValueError, match="unpack"):
+        Line.decode(b"file -")
