@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headworks._project.package import read_packages
+from headworks._project.lock import Lock
+from headworks._project.metadata import read_metadata
 from headworks._project.pyproject import _read
-from headworks._project.workspace import _members, find_workspace
+from headworks._project.workspace import find_workspace
 from headworks._quick.memory import Memory
 from headworks._tree.git import Repository
+from headworks._tree.patterns import matcher
 from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot
 from headworks.errors import ConfigurationError
 
@@ -23,12 +25,18 @@ if TYPE_CHECKING:
     from conftest import Scratch
 
     from headworks._project.workspace import Workspace
+    from headworks._tree.snapshot import Snapshot
 
 
-def workspace(scratch: Scratch) -> Workspace:
+def read(snapshot: Snapshot, *named: str) -> Workspace:
+    """Read the packages of a tree."""
+    memory = Memory(snapshot.repository.git_folder() + "/headworks")
+    return find_workspace(snapshot, memory, Lock(snapshot, memory), named)
+
+
+def workspace(scratch: Scratch, *named: str) -> Workspace:
     """Read the packages of the work tree."""
-    repository = Repository(str(scratch.root))
-    return find_workspace(WorkTreeSnapshot(repository), Memory(repository.git_folder() + "/headworks"))
+    return read(WorkTreeSnapshot(Repository(str(scratch.root))), *named)
 
 
 def project(name: str, *dependencies: str, **more: str) -> str:
@@ -81,8 +89,7 @@ def test_packages_of_a_project_below_the_top(scratch: Scratch) -> None:
         "b/pyproject.toml": project("b"),
     }
     scratch.commit(files)
-    repository = Repository(str(scratch.root / "python"))
-    members = find_workspace(WorkTreeSnapshot(repository), Memory("/nowhere/to/remember"))
+    members = read(WorkTreeSnapshot(Repository(str(scratch.root / "python"))))
     assert list(members.packages) == ["python/packages/a"]
     assert members.find("a", "python/") == members.find("packages/a", "python/") == ["python/packages/a"]
 
@@ -159,7 +166,7 @@ def test_what_was_read_is_remembered_until_a_file_changes(scratch: Scratch, monk
     scratch.commit({"packages/a/pyproject.toml": project("a"), "packages/b/pyproject.toml": project("b")})
     before = workspace(scratch)
     with monkeypatch.context() as patch:
-        patch.setattr("headworks._project.workspace.parse", None)
+        patch.setattr("headworks._project.workspace.read_metadata", None)
         assert workspace(scratch).packages == before.packages
     scratch.write({"packages/a/pyproject.toml": project("a", "b")})
     assert workspace(scratch).key != before.key
@@ -170,8 +177,7 @@ def test_a_commit_has_the_packages_it_had(scratch: Scratch) -> None:
     """Its files are read from git."""
     commit = scratch.commit({"packages/a/pyproject.toml": project("a")})
     scratch.commit({"packages/a/pyproject.toml": project("renamed")})
-    repository = Repository(str(scratch.root))
-    members = find_workspace(CommitSnapshot(repository, commit), Memory(repository.git_folder()))
+    members = read(CommitSnapshot(Repository(str(scratch.root)), commit))
     assert members.packages["packages/a"].name == "a"
 
 
@@ -186,16 +192,20 @@ VALUES = st.recursive(
 TABLES = st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6)
 
 
-@given(TABLES, TABLES)
-def test_any_pyproject_is_read_or_refused(one: dict[str, Any], other: dict[str, Any]) -> None:
+@given(TABLES)
+def test_any_pyproject_is_read_or_refused(data: dict[str, Any]) -> None:
     """Values of the wrong kind are as good as none, unless they are in our own table."""
-    read_packages({"packages/one": one, "": other})
-    paths = [b"pyproject.toml", b"packages/one/pyproject.toml"]
-    assert set(_members(other, b"", paths)) <= set(paths)
-    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(ConfigurationError):
-        patch.setattr("headworks._project.toml.parse", lambda _content, _place: dict(other))
-        _, _, tables, _, paths = _read(b"")
-        assert paths.keys() <= tables.keys()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("headworks._project.metadata.parse", lambda _content, _place: dict(data))
+        metadata = read_metadata("packages/one", {"pyproject.toml": b""})
+        assert metadata is not None
+        assert all(
+            fits("x") in {True, False} for patterns in metadata.workspace or () for fits in map(matcher, patterns)
+        )
+        patch.setattr("headworks._project.pyproject.parse", lambda _content, _place: dict(data))
+        with contextlib.suppress(ConfigurationError):
+            _, _, tables, _, paths = _read(b"")
+            assert paths.keys() <= tables.keys()
 
 
 def test_a_broken_member_of_the_uv_workspace_is_named(scratch: Scratch) -> None:
@@ -226,8 +236,7 @@ def test_a_pyproject_that_is_a_link_to_no_file_is_no_package(scratch: Scratch, t
     fixture.symlink_to(target)
     assert list(workspace(scratch).packages) == ["packages/a", "packages/b"]
     commit = scratch.commit({})
-    repository = Repository(str(scratch.root))
-    members = find_workspace(CommitSnapshot(repository, commit), Memory("/nowhere/to/remember"))
+    members = read(CommitSnapshot(Repository(str(scratch.root)), commit))
     assert list(members.packages) == ["packages/a", "packages/b"]
 
 

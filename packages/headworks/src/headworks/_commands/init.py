@@ -32,7 +32,10 @@ def run(arguments: argparse.Namespace) -> int:
             content = file.read()
     except FileNotFoundError:
         content = b""
-    changed = with_table(content, digester.sessions(), os.listdir(root))
+    project = digester.project
+    changed = with_table(
+        content, digester.sessions(), os.listdir(root), lambda name: project.workspace.find(name, project.prefix)
+    )
     if arguments.is_shown:
         sys.stdout.write(changed.decode())  # a file, to be kept as it is
         return 0

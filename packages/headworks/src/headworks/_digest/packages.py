@@ -9,7 +9,7 @@ from headworks._digest.content import cut
 from headworks._hashes import digest_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from headworks._digest.content import Content
     from headworks._digest.parent_files import ParentFiles
@@ -34,8 +34,8 @@ class Packages:
         self._project = project
         self._content = content
         self._parent_files = parent_files
-        self._packages = project.workspace.packages
-        folders = {folder: os.fsencode(folder) for folder in self._packages}
+        self._workspace = project.workspace
+        folders = {folder: os.fsencode(folder) for folder in self._workspace.packages}
         spans = project.listing.spans(name for name in folders.values() if name)
         spans[b""] = project.listing.below(b"")
         self._spans = {folder: spans[name] for folder, name in folders.items()}
@@ -46,45 +46,29 @@ class Packages:
         """Return a hash of a session's own package and of all that it needs."""
         wheels = self._wheel_hashes(ignore)
         parts = [folder, self._content.hash(self.spans(folder), ignore), self._project.lock.hash("own", folder)]
-        parts += [wheels[it] for it in self.needed(folder)]
+        parts += [wheels[it] for it in self._workspace.package(folder).own]
         return digest_texts([*parts, self._outside(folder, ignore)])
 
-    def needed(self, folder: str) -> list[str]:
-        """Return the packages that a session's own package needs directly."""
-        return self._known("own", folder, self._packages[folder].own) if folder in self._packages else []
-
-    def _known(self, kind: str, folder: str, said: tuple[str, ...]) -> list[str]:
-        """Return the packages that a package says it needs and those that the lock says, in order."""
-        if members := self._project.lock.members(kind, folder):
-            said = tuple(sorted({*said, *members} - {folder}))
-        return [it for it in said if it in self._packages]
-
-    def closure(self, folders: Iterable[str]) -> list[str]:
-        """Return the packages that are needed by some packages, directly or not, without themselves."""
-        own = set(folders)
-        found = {it for folder in own for it in self.needed(folder)}
-        waiting = list(found)
-        while waiting:
-            new = set(self._runtime(waiting.pop())) - found
-            found |= new
-            waiting += new
-        return sorted(found - own)
+    def grouped(self, groups: Iterable[str], ignore: tuple[str, ...]) -> str:
+        """Return a hash of the packages that dependency groups of the root need, with all that those need."""
+        return digest_texts(self._wheel_hashes(ignore)[it] for it in self._workspace.grouped(groups))
 
     def spans(self, folder: str, *, wheel: bool = False) -> list[Span]:
         """Return the slices with a package's files, or with those that its wheel contains."""
-        span = self._spans.get(folder) or self._project.listing.below(os.fsencode(folder))
+        listing, place = self._project.listing, os.fsencode(f"{folder}/" if folder else "")
+        span = self._spans.get(folder, (0, 0))
+        if span[0] == span[1]:  # an archive, a folder that only a row names, or one behind a link or in a submodule
+            span = listing.span(listing.holder(os.fsencode(folder)))
         if not wheel:
             return [span]
-        listing, place = self._project.listing, os.fsencode(f"{folder}/" if folder else "")
         holes = sorted(hole for name in self._excludes if (hole := listing.inner(span, place + name)))
         return cut([span], holes) if holes else [span]
 
     def outside(self, folder: str) -> dict[str, list[Span]]:
         """Return the slices that a package's pyproject.toml points at beyond its folder, by pattern."""
-        package = self._packages.get(folder)
         prefix = self._project.prefix
         found = {}
-        for pattern in package.outside if package else ():
+        for pattern in self._workspace.package(folder).outside:
             if pattern.startswith(prefix):
                 found[pattern] = self._project.reader.named(pattern[len(prefix) :] or "**")
             else:
@@ -93,19 +77,15 @@ class Packages:
 
     def _outside(self, folder: str, ignore: tuple[str, ...]) -> str:
         """Return a hash of the files outside a package that its pyproject.toml names."""
-        if folder not in self._packages or not self._packages[folder].outside:
+        if not self._workspace.package(folder).outside:
             return ""
         return self._content.hash((it for spans in self.outside(folder).values() for it in spans), ignore)
-
-    def _runtime(self, folder: str) -> list[str]:
-        """Return the packages that whoever installs a package's wheel needs with it."""
-        return self._known("runtime", folder, self._packages[folder].runtime)
 
     def _wheel_hashes(self, ignore: tuple[str, ...]) -> Mapping[str, str]:
         """Return for each package a hash of its wheel with all dependencies of that."""
         if ignore not in self._wheels:
-            alone = {folder: self._wheel(folder, ignore) for folder in self._packages}
-            needs = {folder: self._runtime(folder) for folder in self._packages}
+            alone = {folder: self._wheel(folder, ignore) for folder in self._workspace.packages}
+            needs = {folder: package.runtime for folder, package in self._workspace.packages.items()}
             self._wheels[ignore] = _accumulated(alone, needs)
         return self._wheels[ignore]
 
@@ -116,7 +96,7 @@ class Packages:
         return digest_texts([folder, content, self._project.lock.hash("runtime", folder), above, outside])
 
 
-def _accumulated(alone: Mapping[str, str], needs: Mapping[str, list[str]]) -> dict[str, str]:
+def _accumulated(alone: Mapping[str, str], needs: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Return for each name a hash over its own and those of all that it needs, directly or not."""
     users: dict[str, list[str]] = {name: [] for name in needs}
     for name, needed in needs.items():

@@ -48,7 +48,8 @@ class ParentFiles:
     def _near(self, places: frozenset[str]) -> list[str]:
         """Return the files in some folders and in those above them, and those anywhere that git heeds."""
         all_places = {above for it in (self._project.prefix.rstrip("/"), *places) for above in (it, *_above(it))}
-        found = {path for place in all_places for path in self._files(place) if path not in self.shared}
+        others = self.shared | self._project.workspace.packages.keys()  # a package may be a link or a submodule
+        found = {path for place in all_places for path in self._files(place) if path not in others}
         return sorted(found.union(self._everywhere()))
 
     def _files(self, folder: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from headworks._hashes import digest_texts
 from headworks._project.lock import INSTALLER_TABLES
-from headworks._project.package import normalised
+from headworks._project.metadata import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,9 +47,13 @@ class Scope:
         key = ("shared", session.function, session.groups, session.tools)
         if key not in cache:
             settings = [f"{name}={it}" for name, it in self.settings(session).items()]
-            settings += [self._project.lock.hash("groups", normalised(it)) for it in self._groups(session)]
+            settings += [self._project.lock.hash("groups", normalised(it)) for it in self._project.groups(session)]
             cache[key] = digest_texts(settings)
         found = [cache[key], self._parent_files.hash(session.packages, ignore)]
+        groups = self._project.groups(session)
+        if (key := ("groups", groups, ignore)) not in cache:
+            cache[key] = self.packages.grouped(groups, ignore)
+        found.append(cache[key])
         further = (*(session.inputs or ()), *self.configured(session))
         for pattern in further:
             key = ("further", pattern, ignore)
@@ -80,7 +84,7 @@ class Scope:
         found = {f"files: {it}": [listing.span(os.fsencode(it))] for it in self.near(session)}
         found |= {f"files: {it}": reader.named(it) for it in (*(session.inputs or ()), *self.configured(session))}
         own = set(session.packages)
-        for folder in (*session.packages, *packages.closure(own)):
+        for folder in (*session.packages, *self.needed(session)):
             place = f"package {self._project.workspace.name(folder)}: "
             found |= self._entries(place, packages.spans(folder, wheel=folder not in own), folder)
             found |= {f"files: {pattern or '**'}": spans for pattern, spans in packages.outside(folder).items()}
@@ -97,9 +101,9 @@ class Scope:
         """Return from where a session reaches into the lock: the kind, the folder or group, and a name for people."""
         own = session.packages or ()
         workspace = self._project.workspace
-        needed = [("runtime", it, workspace.packages[it].name) for it in self.packages.closure(own)]
-        groups = [("groups", normalised(it), f"the group {it}") for it in self._groups(session)]
-        return [*(("own", it, workspace.packages[it].name) for it in own), *needed, *groups]
+        needed = [("runtime", it, workspace.package(it).name) for it in self.needed(session)]
+        groups = [("groups", normalised(it), f"the group {it}") for it in self._project.groups(session)]
+        return [*(("own", it, workspace.package(it).name) for it in own), *needed, *groups]
 
     def settings(self, session: Session) -> dict[str, str]:
         """Return a hash for each part of the shared files that counts for a session, the lock aside."""
@@ -111,16 +115,22 @@ class Scope:
             for name, value in pyproject.tables.items()
             if chosen is None or name in chosen or not name.startswith("[tool.")
         }
-        groups = {f"{place}[dependency-groups] {it}": pyproject.groups.get(it, "") for it in self._groups(session)}
+        groups = {
+            f"{place}[dependency-groups] {it}": pyproject.groups.get(it, "") for it in self._project.groups(session)
+        }
         reads = {f"noxfile.py reads: {_shown(it)}": self._project.reader.content([it]) for it in sorted(code.content)}
         lists = {f"noxfile.py lists: {_shown(it)}": self._project.reader.names([it]) for it in sorted(code.names)}
-        lacking = self._project.lock.lacking(self._project.workspace.packages)
+        members = [folder for folder, it in self._project.workspace.packages.items() if it.is_member]
+        lacking = self._project.lock.lacking(members)
         return tables | groups | lacking | code.parts | reads | lists
 
     def near(self, session: Session) -> list[str]:
         """Return the files above a session's packages, and above those that these need."""
-        own = session.packages or ()
-        return self._parent_files.files((*own, *self.packages.closure(own)))
+        return self._parent_files.files((*(session.packages or ()), *self.needed(session)))
+
+    def needed(self, session: Session) -> list[str]:
+        """Return the packages that a session's packages and dependency groups need."""
+        return self._project.workspace.closure(session.packages or (), self._project.groups(session))
 
     def configured(self, session: Session) -> list[str]:
         """Return the files and folders that the root's configuration of a session's tools names."""
@@ -140,10 +150,6 @@ class Scope:
             if start < end and prefix + path not in self.shared and (is_folder or listing.get(place)):
                 yield path
 
-    def _groups(self, session: Session) -> Iterable[str]:
-        """Return the root's dependency groups that count for a session."""
-        return sorted(self._project.pyproject.groups) if session.groups is None else session.groups
-
     def _entries(self, place: str, spans: Iterable[Span], folder: str) -> dict[str, list[Span]]:
         """Return slices cut into those of each entry of a folder."""
         raw = self._project.listing.raw
@@ -153,7 +159,8 @@ class Scope:
             position = start
             while position < end:
                 after = raw.index(b"\0", position) + 1
-                name = raw[raw.index(b"\t", position) + 1 + depth : after - 1].partition(b"/")[0]
+                path = raw[raw.index(b"\t", position) + 1 : after - 1]
+                name = path[depth:].partition(b"/")[0] or path
                 found.setdefault(place + os.fsdecode(name), []).append((position, after))
                 position = after
         return found

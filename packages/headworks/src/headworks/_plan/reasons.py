@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from headworks._plan.difference import difference
+from headworks._project.package import enclosing
 from headworks._tree.patterns import is_plain, matcher
 
 if TYPE_CHECKING:
@@ -94,14 +95,15 @@ class Reasons:
         yield from self._listed(self._changed.keys() & near, ignored, "")
         for folder in session.packages:
             yield from self._package(folder, ignored, "")
-        for folder in scope.packages.closure(session.packages):
+        for folder in scope.needed(session):
             names = self._now.project.pyproject.table.wheel_excludes
             excluded = {path for name in names for path in self._named(f"{folder}/{name}".lstrip("/"))}
-            yield from self._package(folder, ignored | excluded, f", reached through {workspace.packages[folder].name}")
+            yield from self._package(folder, ignored | excluded, f", reached through {workspace.package(folder).name}")
 
     def _package(self, folder: str, ignored: set[str], through: str) -> Iterator[str]:
         """Yield the files of a package that changed, and those beyond its folder that it points at."""
-        yield from self._listed(self._below.get(folder, ()), ignored, through)
+        held = [it for it in enclosing(folder) if it in self._changed]  # a link, a submodule or an archive
+        yield from self._listed([*held, *self._below.get(folder, ())], ignored, through)
         for pattern in self._now.parts.scope.packages.outside(folder):
             yield from self._listed(self._named(pattern), ignored, through)
 

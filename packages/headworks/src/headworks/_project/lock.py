@@ -82,6 +82,10 @@ class Lock:
         missing = sorted(set(folders) - self._parts.get("runtime", {}).keys()) if self.file else []
         return {f"{self.file} lacks {folder}": "" for folder in missing}
 
+    def folders(self) -> list[str]:
+        """Return the folders and archives of the repository that it has as packages."""
+        return list(self._parts.get("runtime", {}))
+
     def hash(self, kind: str, name: str) -> str:
         """Return a hash over the locked packages that can be reached.
 

@@ -1,7 +1,7 @@
 """The lock of uv, version 1 (https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile).
 
 Every edge is followed, whatever its marker, with the extras that it asks for; where a name is locked in several
-versions, all that fit the edge are reached. No edge is followed past a member of the workspace: each is a start itself.
+versions, all that fit the edge are reached. No edge is followed past a local package: each is a start itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["UvLock"]
 _FORM = 1
 _CHOICE = {"version", "source"}  # keys of an edge that tell the versions of one name apart
 _PARTS = {"members", "dependency-groups"}  # of the manifest, which count where they are reached
-_FOLDER_KEYS = ("editable", "virtual", "directory")  # of a source that is a folder of the repository, not a download
+_LOCAL = ("editable", "virtual", "directory", "path")  # kinds of a source that is no download
 
 
 class UvLock:
@@ -106,7 +106,7 @@ def _all_tables(package: dict[str, Any], key: str) -> Iterator[dict[str, Any]]:
 def _folder(package: dict[str, Any], prefix: str) -> str | None:
     """Return the folder of a member, relative to the top of the repository; None for any other package."""
     source = table(package, "source")
-    path = next((source[key] for key in _FOLDER_KEYS if isinstance(source.get(key), str)), None)
+    path = next((source[key] for key in _LOCAL if isinstance(source.get(key), str)), None)
     folder = None if path is None else posixpath.normpath(prefix + path)
     return "" if folder == "." else folder
 

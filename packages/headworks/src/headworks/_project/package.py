@@ -1,22 +1,19 @@
-"""Packages as their pyproject.toml files describe them: names, needed packages, and paths outside of their folders."""
+"""The needs of packages: from their metadata and from the lock."""
 
 from __future__ import annotations
 
-import posixpath
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from headworks._project.toml import strings, table
+from headworks._project.metadata import normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
-__all__ = ["Package", "normalised", "read_packages"]
+    from headworks._project.lock import Lock
+    from headworks._project.metadata import Metadata
 
-# Names, and texts that may be requirements (https://packaging.python.org/en/latest/specifications/dependency-specifiers/)
-_NAME = re.compile(r"\s*([A-Za-z0-9._-]*)")
-_REQUIREMENT = re.compile(r"\s*[A-Za-z0-9][A-Za-z0-9._-]*\s*(\Z|[\[(<>=!~;@,^])")
+__all__ = ["Graph", "Package", "enclosing"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,98 +21,104 @@ class Package:
     """A package of the repository; folders are relative to the top of the repository.
 
     Attributes:
-        folder: Its folder.
-        name: Its distribution's normalised name, or its folder's where it has none.
+        folder: Its folder, or the archive that it is.
+        name: Its distribution's normalised name, or its folder's where that is not known.
         runtime: The folders of the packages that its wheel needs: through dependencies, extras and build.
         own: The folders of all packages that it needs, those for its tests and tools included.
         outside: The paths beyond its folder that its pyproject.toml names.
+        unmet: The names that it needs from its uv workspace, which has no such member.
+        is_member: Whether it is a member of the project's uv workspace.
     """
 
     folder: str
     name: str
-    runtime: tuple[str, ...]
-    own: tuple[str, ...]
-    outside: tuple[str, ...]
+    runtime: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+    unmet: tuple[str, ...] = ()
+    is_member: bool = False
 
 
-def read_packages(parsed: Mapping[str, dict[str, Any] | None]) -> list[Package]:
-    """Return the packages of all parsed pyproject.toml files, which are given by folder.
+class Graph:
+    """The needs between packages; one whose metadata is None may need any other, and any other may need it."""
 
-    One that is None could not be parsed: its package may need any other, and any other may need it.
-    """
-    unknown = [folder for folder, data in parsed.items() if data is None]
-    known = {folder: data or {} for folder, data in parsed.items()}
-    names = {folder: _name(folder, data) for folder, data in known.items()}
-    folders: dict[str, list[str]] = {}
-    for folder, name in names.items():
-        folders.setdefault(name, []).append(folder)
+    def __init__(
+        self,
+        known: Mapping[str, Metadata | None],
+        workspaces: Mapping[str, Metadata],
+        members: Collection[str],
+        lock: Lock,
+    ) -> None:
+        """Index the packages by name.
 
-    def needed(folder: str, required: list[str]) -> tuple[str, ...]:
-        if not _has_static_dependencies(known[folder]):
-            return tuple(sorted(known.keys() - {folder}))
-        needed_folders = {place for name in required for place in folders.get(name, ())}
-        return tuple(sorted(needed_folders.union(unknown) - {folder}))
+        Args:
+            known: The metadata of all packages by folder.
+            workspaces: The metadata in the folders of the workspaces that they lie in.
+            members: The folders of the members of the project's uv workspace.
+            lock: The lock, whose needs are added.
+        """
+        self._known = known
+        self._workspaces = workspaces
+        self._members = members
+        self._lock = lock
+        self._by_name: dict[str, list[str]] = {}
+        for folder, it in known.items():
+            if it is not None and it.name is not None:
+                self._by_name.setdefault(it.name, []).append(folder)
+        self._unnamed = {folder for folder, it in known.items() if it is None or it.name is None}
 
-    return [
-        Package(
-            folder=folder,
-            name=names[folder],
-            runtime=needed(folder, _runtime(data)),
-            own=needed(folder, [*_runtime(data), *_own(data)]),
-            outside=tuple(sorted(set(_outside(folder, data)))),
-        )
-        for folder, data in known.items()
-    ]
+    def packages(self) -> Iterator[Package]:
+        """Yield all packages."""
+        for folder, it in self._known.items():
+            runtime = self._needed(folder, it, it.runtime if it else ()) | {*self._lock.members("runtime", folder)}
+            own = self._needed(folder, it, it.own if it else ()) | {*self._lock.members("own", folder)} | runtime
+            name = it.name if it else None
+            yield Package(
+                folder=folder,
+                name=normalised(folder.rpartition("/")[2]) if name is None else name,
+                runtime=tuple(sorted(runtime - {folder})),
+                own=tuple(sorted(own - {folder})),
+                outside=tuple(path for path in it.outside if path not in self._known) if it else (),
+                unmet=tuple(self._unmet(folder, it)) if it else (),
+                is_member=folder in self._members,
+            )
 
+    def groups(self, folder: str, metadata: Metadata) -> dict[str, tuple[str, ...]]:
+        """Return the folders that each dependency group of a folder's pyproject.toml needs."""
+        found = {name: self._named(folder, metadata, needs) for name, needs in metadata.groups.items()}
+        return {name: tuple(sorted(folders)) for name, folders in found.items()}
 
-def _name(folder: str, data: dict[str, Any]) -> str:
-    for place in (table(data, "project"), table(data, "tool", "poetry")):
-        if isinstance(name := place.get("name"), str):
-            return normalised(name)
-    return normalised(posixpath.basename(folder))
+    def _needed(self, folder: str, metadata: Metadata | None, names: Iterable[str]) -> set[str]:
+        if metadata is None:
+            return {*self._known}
+        found = {path for path in metadata.outside if path in self._known}
+        if not metadata.is_static:
+            return found.union(self._known, *metadata.places.values())
+        return found | self._named(folder, metadata, names)
 
+    def _named(self, folder: str, metadata: Metadata, names: Iterable[str]) -> set[str]:
+        """Return the folders that names mean, with the places that metadata give for them."""
+        above = self._workspace(folder)
+        found = set(self._unnamed)
+        for name in names:
+            places = metadata.places.get(name) or (above.places.get(name, ()) if above else ())
+            found.update(self._by_name.get(name, ()), places)
+        return found
 
-def _has_static_dependencies(data: dict[str, Any]) -> bool:
-    """Tell whether the file lists the dependencies, instead of leaving that to code or to other files."""
-    dynamic = table(data, "project").get("dynamic", [])
-    is_dynamic = isinstance(dynamic, list) and {"dependencies", "optional-dependencies"} & set(strings(dynamic))
-    return not is_dynamic and ("project" in data or bool(table(data, "tool", "poetry")))
+    def _unmet(self, folder: str, metadata: Metadata) -> list[str]:
+        above = self._workspace(folder)
+        said = metadata.members | (above.members - metadata.places.keys() if above else set())
+        names = {*metadata.runtime, *metadata.own} & said
+        return [] if self._unnamed else sorted(names - self._by_name.keys())
 
-
-def _runtime(data: dict[str, Any]) -> list[str]:
-    """Return the names that dependencies, extras and the build need."""
-    project = table(data, "project")
-    places = [project.get("dependencies"), project.get("optional-dependencies"), table(data, "build-system")]
-    return _required_names(strings([*places, table(data, "tool", "poetry", "dependencies")]))
-
-
-def _own(data: dict[str, Any]) -> list[str]:
-    """Return the names in dependency groups, and in every setting of a tool that looks like a requirement."""
-    groups = strings(table(data, "dependency-groups"))
-    return _required_names([*groups, *filter(_REQUIREMENT.match, strings(table(data, "tool")))])
-
-
-def _outside(folder: str, data: dict[str, Any]) -> Iterator[str]:
-    """Yield every path in a string that leads out of the package and stays in the repository."""
-    for text in strings(data):
-        before, up, after = text.partition("..")
-        if not up:
-            continue
-        # Tools write the package's own folder as in hatch's "{root:uri}/.." or as in "file:..".
-        relative = up + after if any(mark in before for mark in ":{$") else text
-        place = posixpath.normpath(posixpath.join(folder, relative))
-        is_inside = place.startswith(f"{folder}/" if folder else "") or place == folder
-        if not is_inside and not f"{place}/".startswith(("../", "/")):
-            yield "" if place == "." else place
-
-
-def normalised(name: str) -> str:
-    """Return the form in which all spellings of a distribution's name are equal.
-
-    https://packaging.python.org/en/latest/specifications/name-normalization/
-    """
-    return re.sub(r"[-_.]+", "-", name.lower()).strip("-")
+    def _workspace(self, folder: str) -> Metadata | None:
+        """Return what the root of a package's workspace says."""
+        return next((self._workspaces[it] for it in enclosing(folder) if it in self._workspaces), None)
 
 
-def _required_names(requirements: Iterable[str]) -> list[str]:
-    return [normalised(match[1]) for requirement in requirements if (match := _NAME.match(requirement))]
+def enclosing(folder: str) -> Iterator[str]:
+    """Yield a folder and all folders that it lies in, the top included."""
+    yield folder
+    while folder:
+        folder = folder.rpartition("/")[0]
+        yield folder

@@ -10,7 +10,7 @@ from headworks._project.lock import Lock
 from headworks._project.pyproject import Pyproject
 from headworks._project.reads import TreeReader
 from headworks._project.session import Session
-from headworks._project.sessions import read_sessions
+from headworks._project.sessions import check_packages, read_sessions
 from headworks._project.workspace import find_workspace
 from headworks.errors import ConfigurationError
 
@@ -50,13 +50,19 @@ class Project:
         self.lock = Lock(snapshot, memory)
         self.noxfile = Noxfile(snapshot, memory, {"pyproject.toml", self.lock.file})
         self.pyproject = Pyproject(snapshot, memory)
-        self.workspace = find_workspace(snapshot, memory)
+        named = {name for row in self.pyproject.table.rows.values() for name in row.packages or () if "{" not in name}
+        self.workspace = find_workspace(snapshot, memory, self.lock, sorted(named))
         self.reader = TreeReader(self.listing, self.prefix)
 
     @property
     def is_repeatable(self) -> bool:
         """Whether its sessions come from this tree alone, not from the clock, other files or a later tree."""
         return not self._is_stale and self._is_known()
+
+    def groups(self, session: Session) -> tuple[str, ...]:
+        """Return the root's dependency groups that count for a session."""
+        groups = self.pyproject.groups if session.groups is None else session.groups
+        return tuple(sorted(groups))
 
     def _listed(self, machine: Machine) -> list[ListedSession]:
         """Return the list of nox; an error about an environment variable that a session lacks names the variable."""
@@ -95,8 +101,8 @@ class Project:
         key = digest_texts(parts)
         remembered = self._memory.get("sessions", key) if self._is_known() else None
         if remembered is not None:
-            return [Session(**fields) for fields in remembered]
-        sessions = read_sessions(self._listed(machine), self)
+            return check_packages([Session(**fields) for fields in remembered], self)
+        sessions = check_packages(read_sessions(self._listed(machine), self), self)
         self._is_stale = not self.snapshot.is_current()  # nox reads the files as they are when it reads them
         if not self._is_stale:
             self._memory.put("sessions", key, [vars(session) for session in sessions])

@@ -7,6 +7,7 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 
 from headworks._hashes import digest
+from headworks._project.metadata import resolved
 from headworks._project.table import OTHERS, Row, Table, read_table
 from headworks._project.toml import parse, table
 
@@ -65,7 +66,7 @@ def _read(content: bytes) -> tuple[Any, ...]:
         {name: vars(row) for name, row in sessions.rows.items()},
         {name: value for name, value in vars(sessions).items() if name != "rows"},
         {name: digest(repr(value).encode()) for name, value in tables.items()},
-        {name: digest(repr(_resolved(table(groups), name)).encode()) for name in table(groups)},
+        {name: digest(repr(sorted(resolved(table(groups), name).items(), key=str)).encode()) for name in table(groups)},
         {name: paths for name, value in tables.items() if (paths := tuple(sorted(set(_paths(value)))))},
     )
 
@@ -83,16 +84,3 @@ def _paths(value: object, key: str = "") -> Iterator[tuple[str, bool]]:
             path = posixpath.normpath(text.removeprefix(_HERE))
             if not path.startswith((".", "/")):
                 yield path, key.lower().replace("_", "").replace("-", "") in _FOLDERS
-
-
-def _resolved(groups: dict[str, Any], name: str) -> list[object]:
-    """Return a dependency group with all groups that it includes."""
-    reached: dict[str, object] = {}
-    waiting = [name]
-    while waiting:
-        group = waiting.pop()
-        if group not in reached:
-            reached[group] = value = groups.get(group)
-            entries = value if isinstance(value, list) else []
-            waiting += [str(entry.get("include-group")) for entry in entries if isinstance(entry, dict)]
-    return sorted(reached.items(), key=str)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from headworks._noxfile.module import SessionCode
     from headworks._project.project import Project
 
-__all__ = ["read_sessions"]
+__all__ = ["check_packages", "read_sessions"]
 
 
 def read_sessions(listed: list[ListedSession], project: Project) -> list[Session]:
@@ -34,6 +34,27 @@ def read_sessions(listed: list[ListedSession], project: Project) -> list[Session
     sessions = list(map(_Maker(project).session, listed))
     _check_outputs(sessions)
     return with_needs(sessions)
+
+
+def check_packages(sessions: list[Session], project: Project) -> list[Session]:
+    """Return the sessions, whose packages have to find all local packages that they need.
+
+    Raises:
+        ConfigurationError: A session depends on a package that needs one which git does not list.
+    """
+    seen = set()
+    for session in sessions:
+        key = (session.packages, session.groups)
+        if session.packages is None or key in seen:
+            continue
+        seen.add(key)
+        if unmet := project.workspace.unmet(session.packages, project.groups(session)):
+            message = (
+                f"{PLACE} {session.function}: {unmet}. Put it there, as `git submodule update --init` does, or mend the"
+                " path in the package's metadata or in the lock."
+            )
+            raise ConfigurationError(message)
+    return sessions
 
 
 class _Maker:
@@ -83,11 +104,8 @@ class _Maker:
     def _packages(self, row: Row | None, fill: _Filler) -> tuple[str, ...] | None:
         """Return the folders of the packages that a session depends on, or None where it depends on all files."""
         workspace = self._project.workspace
-        if row is None:
-            name = fill.values.get("package")
-            return tuple(workspace.find(name, self._project.prefix)) or None if name else None
-        if row.packages is None:
-            return None if row.inputs is None else ()
+        if row is None or row.packages is None:
+            return None if row is None or row.inputs is None else ()
         packages: list[str] = []
         for name in fill.texts(row.packages):
             folders = workspace.find(name, self._project.prefix)

@@ -9,7 +9,7 @@ from headworks._project.toml import parse, table
 from headworks.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from headworks._project.session import Session
 
@@ -44,13 +44,16 @@ _PROSE = (
 )
 
 
-def with_table(content: bytes, sessions: Iterable[Session], files: Iterable[str]) -> bytes:
+def with_table(
+    content: bytes, sessions: Iterable[Session], files: Iterable[str], is_package: Callable[[str], object]
+) -> bytes:
     """Return a pyproject.toml with a table of its sessions added at the end.
 
     Args:
         content: The file, empty where there is none.
         sessions: All sessions.
         files: The names of the files beside it.
+        is_package: Tells whether a name means a package.
 
     Raises:
         UsageError: There is such a table already, or none can be added at the end.
@@ -61,7 +64,7 @@ def with_table(content: bytes, sessions: Iterable[Session], files: Iterable[str]
         raise UsageError(message)
     # Of names that are not printable, TOML may not be able to hold all.
     prose = sorted(name for name in files if name.isprintable() and name.partition(".")[0].upper().startswith(_PROSE))
-    text = _HEAD.format(ignore=_listed(prose)) + "\n".join(_rows(list(sessions))) + "\n"
+    text = _HEAD.format(ignore=_listed(prose)) + "\n".join(_rows(list(sessions), is_package)) + "\n"
     separator = "" if not content else "\n" if content.endswith(b"\n") else "\n\n"
     newline = "\r\n" if b"\r\n" in content else "\n"
     changed = content + (separator + text).replace("\n", newline).encode()
@@ -75,16 +78,17 @@ def with_table(content: bytes, sessions: Iterable[Session], files: Iterable[str]
     return changed
 
 
-def _rows(sessions: list[Session]) -> list[str]:
+def _rows(sessions: list[Session], is_package: Callable[[str], object]) -> list[str]:
     """Return a line for each function, as a comment where somebody has to look at it first."""
     functions: dict[str, list[Session]] = {}
     for session in sessions:
         functions.setdefault(session.function, []).append(session)
-    return [_row(name, instances, sessions) for name, instances in functions.items()]
+    return [_row(name, instances, sessions, is_package) for name, instances in functions.items()]
 
 
-def _row(name: str, instances: list[Session], sessions: list[Session]) -> str:
-    settings = ['packages = ["{package}"]'] if all(session.packages for session in instances) else []
+def _row(name: str, instances: list[Session], sessions: list[Session], is_package: Callable[[str], object]) -> str:
+    names = [session.parameters.get("package", "") for session in instances]
+    settings = ['packages = ["{package}"]'] if all(name and is_package(name) for name in names) else []
     needs = {need for session in instances for need in session.needs}
     needed = dict.fromkeys(session.function for session in sessions if session.name in needs)
     settings += [f"needs = [{_listed(needed)}]"] if needed else []

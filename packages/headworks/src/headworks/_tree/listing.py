@@ -79,6 +79,15 @@ class Listing:
             return start, end + 1
         return self.below(path)
 
+    def holder(self, path: bytes) -> bytes:
+        """Return a path, or where it lies behind a link or in another repository, the path of that."""
+        start, end = self.span(path)
+        above = path
+        while start == end and (above := above.rpartition(b"/")[0]):
+            if (self.get(above) or (b"",))[0] in {LINK, SUBMODULE}:
+                return above
+        return path
+
     def inner(self, outer: tuple[int, int], path: bytes) -> tuple[int, int] | None:
         """Return what `span` returns for a path within a slice, or None where there is nothing."""
         raw, (start, end) = self.raw, outer

@@ -51,6 +51,37 @@ class Snapshot(ABC):
         """Return the contents of those of the files that there are."""
         ...
 
+    @abstractmethod
+    def within(self, path: bytes) -> Snapshot | None:
+        """Return the tree of a submodule or of a repository inside this one; None where it is not there."""
+        ...
+
+    def contents(self, paths: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the contents of those of the files that there are, also behind links and in inner repositories."""
+        found: dict[bytes, bytes] = {}
+        places = {path: self.target(path) for path in paths}
+        own = {place for place in places.values() if (self.listing.get(place) or (b"",))[0] in {FILE, EXECUTABLE}}
+        held = self.read(own)
+        for path, place in places.items():
+            if place in held:
+                found[path] = held[place]
+            elif (holder := self.listing.holder(place)) != place and (inner := self.within(holder)):
+                name = place[len(holder) + 1 :]
+                found.update((path, it) for it in inner.contents([name]).values())
+        return found
+
+    def target(self, path: bytes) -> bytes:
+        """Return where a path leads through the links on its way; a place outside starts with a slash."""
+        return resolve(path, self._links)
+
+    def hides(self, path: bytes) -> bool:
+        """Tell whether a link leads a path out of what git lists, or a repository that is not there."""
+        place = self.target(path)
+        holder = self.listing.holder(place)
+        if entry := self.listing.get(holder):
+            return entry[0] == SUBMODULE and self.within(holder) is None
+        return place != path and not any(self.listing.records(*self.listing.below(place)))
+
     def is_current(self) -> bool:
         """Tell whether nothing was written to since it was looked at, as nothing ever is to a commit."""
         return True
@@ -96,6 +127,15 @@ class CommitSnapshot(Snapshot):
         """Return the contents of those of the files that there are."""
         found = {path: self._stored(path, *entry) for path in paths if (entry := self.listing.get(path))}
         return dict(zip(found, self.repository.contents(list(found.values())), strict=True))
+
+    def within(self, path: bytes) -> Snapshot | None:
+        """Return the tree that a submodule is to have, where its repository is there and has that."""
+        _, oid = self.listing.get(path) or (b"", b"")
+        try:
+            inner = Repository(os.path.join(self.repository.top, os.fsdecode(path)), self.repository.environ)
+            return CommitSnapshot(inner, oid.decode())
+        except UsageError:
+            return None
 
     def _stored(self, path: bytes, mode: bytes, oid: bytes) -> bytes:
         """Return the id of a file's content; of a link, that of the file which it leads to."""
@@ -161,6 +201,10 @@ class WorkTreeSnapshot(Snapshot):
                     found[path] = file.read()
                 self._verify(path, *entry, found[path])
         return found
+
+    def within(self, path: bytes) -> Snapshot | None:
+        """Return the work tree of a submodule, or of a repository inside this one."""
+        return self.inner.get(path)
 
     def is_current(self) -> bool:
         """Tell whether nothing was written to since it was looked at, which takes another look."""
