@@ -120,7 +120,7 @@ def test_without_strace_it_says_what_it_cannot_see(
     demo: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Python's hooks see Python."""
-    monkeypatch.setattr("headworks._commands.audit.make_watch", HookWatch)
+    monkeypatch.setattr("headworks._observe.watch.make_watch", HookWatch)
     assert main(["audit", "dirty"]) == 0
     said = capsys.readouterr().out
     assert "watched by Python's audit hooks.\nNot seen are files that other programs open" in said
@@ -138,8 +138,8 @@ def test_a_session_that_does_not_pass_tells_nothing(demo: Scratch, capsys: pytes
 
 def test_an_audit_says_only_what_it_found(demo: Scratch) -> None:
     """There may be nothing to advise."""
-    findings = Findings(read=("a",), undeclared=(), ignored=(), unread=())
-    text = audit._text("clean", findings, StraceWatch(demo.root))
+    findings = Findings(watch="strace", cannot_see="", read=("a",), undeclared=(), ignored=(), unread=())
+    text = audit._text("clean", findings)
     assert text.splitlines() == [
         "clean read 1 file of the repository, watched by strace.",
         "",
@@ -164,8 +164,17 @@ def test_an_audit_that_cannot_see_all_does_not_pass(
     demo: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says why; what it read elsewhere on the machine is advice."""
-    findings = Findings(read=("a",), undeclared=(), ignored=(), unread=(), outside=("/srv/x",), unseen="why")
-    monkeypatch.setattr(audit, "_findings", lambda *_arguments: findings)
+    findings = Findings(
+        watch="strace",
+        cannot_see="",
+        read=("a",),
+        undeclared=(),
+        ignored=(),
+        unread=(),
+        outside=("/srv/x",),
+        unseen="why",
+    )
+    monkeypatch.setattr("headworks._run.verdict.findings_of", lambda *_arguments: findings)
     assert main(["audit", "clean"]) == 3
     assert capsys.readouterr().out.splitlines() == [
         "clean read 1 file of the repository, watched by strace.",
@@ -186,23 +195,25 @@ def test_one_session_is_audited_at_a_time(demo: Scratch, capsys: pytest.CaptureF
 
 def test_an_interrupted_audit_ends(demo: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the exit code of what was interrupted."""
-    monkeypatch.setattr("headworks._commands.audit._watched", lambda *_arguments: ({}, True))
+    monkeypatch.setattr("headworks._commands.audit.run_plan", lambda *_arguments: ({}, True))
     assert main(["audit", "clean"]) == 130
 
 
 def compared(top: Path, *opened: str, **settings: Any) -> Findings:  # noqa: ANN401  # those of `compare`
     """Compare files below a folder with `known` and `declared`."""
-    fields: dict[str, Any] = {"known": {"a", "b", "m.py"}, "declared": {"a", "gone"}, "outputs": [], "since": 0.0}
+    fields: dict[str, Any] = {"known": {"a", "b", "m.py"}, "declared": {"a", "gone"}, "outputs": []}
     notes = Notes(Places(str(top), (str(top / ".git"),), {}, fields["known"].__contains__))
     for it in opened:
         notes.note(str(top / it), notes.reads.opened)
-    return compare(notes.reads, top=str(top), **fields | {"since": time.time() + 60} | settings)
+    watch = StraceWatch(top)
+    watch.since = settings.pop("since", time.time() + 60)
+    return compare(notes.reads, watch, top=str(top), **fields | settings)
 
 
 def test_files_elsewhere_do_not_count(tmp_path: Path) -> None:
     """Only the repository is compared."""
     assert compared(tmp_path, "/etc/passwd", "a", "b") == Findings(
-        read=("a", "b"), undeclared=("b",), ignored=(), unread=()
+        watch="strace", cannot_see="", read=("a", "b"), undeclared=("b",), ignored=(), unread=()
     )
 
 
@@ -247,3 +258,40 @@ def test_an_ignored_file_is_an_input_unless_it_was_made(
     (tmp_path / name).write_text("")
     assert (compared(tmp_path, name, f"{folder}/none", **settings).ignored == (name,)) == is_input
     assert compared(tmp_path, name, outputs=[str(tmp_path / folder)]).ignored == ()
+
+
+def test_an_observed_run_records_only_what_keeps_its_promise(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A session that reads more has passed, but no verdict covers it, and the line says what mends its row."""
+    assert main(["run", "--observe", "clean", "dirty"]) == 1
+    said = capsys.readouterr().out
+    assert "dirty: passed in" in said
+    assert (
+        "not recorded, since it read other/undeclared.txt, which its digest does not cover (name them in `inputs` of"
+        " its row); and other/ignored.bin, which git ignores (name a committed list of hashes in `inputs`)" in said
+    )
+    assert {it.session for it in Store.default().ls()} == {"data", "clean"}
+
+
+def test_what_a_run_could_not_see_is_said(
+    demo: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row still promises, so that a verdict is recorded; a machine without strace observes nothing."""
+    monkeypatch.setattr("headworks._observe.watch.make_watch", HookWatch)
+    assert main(["run", "--observe", "data"]) == 0
+    assert "whether it read more than its row promises is not known: Python's audit hooks" in capsys.readouterr().out
+    assert [it.session for it in Store.default().ls()] == ["data"]
+    monkeypatch.setattr("headworks._observe.watch.can_see_all", lambda: False)
+    assert main(["run", "--observe", "data"]) == 2
+    assert "--observe needs strace, which there is for Linux" in capsys.readouterr().err
+
+
+def test_a_broken_promise_is_told_in_one_line() -> None:
+    """With the first files, and how many more there are."""
+    read, history = tuple("abcdefg"), ("`git log`",)
+    findings = Findings(
+        watch="strace", cannot_see="", read=read, undeclared=read, ignored=(), unread=(), history=history
+    )
+    assert findings.broken == (
+        "it read a, b, c, d, e and 2 more, which its digest does not cover (name them in `inputs` of its row); and"
+        " git's history through `git log` (give its row `cache = false`)"
+    )

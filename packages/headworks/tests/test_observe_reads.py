@@ -1,4 +1,4 @@
-"""What a session reads is told from its system calls: by place, in their order, and without what it made itself."""
+"""System calls say what a session reads: by place, in their order, and without what it made itself."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ from headworks._run.display import Display
 from headworks._run.file_lock import Claims, hold, share
 from headworks._run.logs import log_name
 from headworks._run.loop import Runner
+from headworks._run.outcome import exit_code
 from headworks._run.session import run_plan
 from headworks._run.task import Settings
 from headworks.errors import UsageError
@@ -185,6 +186,22 @@ def stages(bench: Bench, data: str = "one") -> None:
     train = "echo train >> ran; cat out/data > out/model; echo m >> out/model"
     bench.add("train", train, "data", outputs=["out/model"])
     bench.add("check", "echo check >> ran; grep . out/model", "train")
+
+
+def test_an_observed_session_that_reads_more_leaves_no_verdict(bench: Bench) -> None:
+    """Short ones do not share a process then, and one about which nothing is recorded is not watched."""
+    stages(bench)
+    bench.add("odd", "true", seconds=0.1)
+    bench.add("short", "cat scripts/odd", seconds=0.1)
+    bench.add("links", "cat scripts/odd", cache=False)
+    bench.add("flaky", "test -e out/failed || { mkdir -p out; touch out/failed; exit 1; }; cat scripts/odd")
+    outcomes = bench.run(observe=True, retries=1)
+    more = "not recorded, since it read scripts/odd, which its digest does not cover (name them in `inputs` of its row)"
+    notes = {name: it.note for name, it in outcomes.items() if it.note}
+    assert notes == {"short": more, "flaky": f"it failed before; {more}"}
+    assert outcomes["links"].findings is None
+    assert {it.session for it in bench.recorded() if it.passed} == {"data", "train", "check", "odd"}
+    assert exit_code(outcomes.values(), is_ci=False) == 1
 
 
 def test_sessions_run_once_and_are_covered_then(bench: Bench) -> None:

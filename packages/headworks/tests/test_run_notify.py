@@ -123,6 +123,13 @@ def test_what_is_notified_runs_as_under_nox(demo: Scratch, asked: str, code: int
     assert ", ".join(sorted(it.session for it in Store.default().ls())) == recorded
 
 
+def test_an_observed_session_that_has_nox_run_others_is_not_judged(demo: Scratch) -> None:
+    """Nobody can tell whose reads are whose, and nothing is recorded of any of them."""
+    assert main(["run", "--observe", "--jobs", "1", "zeta", "coverage"]) == 0
+    assert (demo.root / "ran").read_text().split() == ["zeta", "coverage"]
+    assert list(Store.default().ls()) == []
+
+
 def test_a_notified_session_that_fails_is_told(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
     """Of the one that notified it, where nobody asked for it; else of itself, and both logs are their own."""
     assert main(["run", "broken"]) == 1

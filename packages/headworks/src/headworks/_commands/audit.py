@@ -9,16 +9,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headworks._lines import complain, say, shown, text_of
-from headworks._observe.places import Places
-from headworks._observe.watch import make_watch
 from headworks._plan.plan import plan
-from headworks._plan.promise import compare
 from headworks._quantities import count_text
 from headworks._run.display import Display
 from headworks._run.outcome import exit_code
@@ -31,7 +25,6 @@ from headworks.errors import Exit, UsageError
 if TYPE_CHECKING:
     import argparse
 
-    from headworks._observe.watch import Watch
     from headworks._plan.plan import Plan
     from headworks._plan.promise import Findings
     from headworks._run.outcome import Outcome
@@ -57,18 +50,15 @@ def run(arguments: argparse.Namespace) -> int:
     store = Store.default(root)
     planned = plan(root, store=store, sessions=arguments.sessions)
     name = _one(planned, arguments.sessions)
-    since = time.time()
-    with tempfile.TemporaryDirectory(prefix="headworks-") as folder:
-        watch = make_watch(Path(folder))
-        outcomes, is_ended = _watched(planned, name, store, watch)
-        if is_ended or not outcomes[name].is_proven:
-            return _unfinished(outcomes, name, is_ended=is_ended)
-        findings = _findings(planned, name, watch, since)
-    text = _json(name, findings, watch) if arguments.format == "json" else _text(name, findings, watch)
-    say(text)
+    settings = Settings(force=True, audit=True)
+    outcomes, is_ended = run_plan(planned, lambda: planned, frozenset({name}), store, settings, Display(sys.stderr))
+    findings = None if is_ended else outcomes[name].findings
+    if findings is None:
+        return _unfinished(outcomes, name, is_ended=is_ended)
+    say(_json(name, findings) if arguments.format == "json" else _text(name, findings))
     if not findings.is_kept:
         return Exit.FAILED
-    return Exit.UNDECIDED if findings.unseen and not watch.cannot_see else Exit.PASSED
+    return Exit.UNDECIDED if findings.unseen and not findings.cannot_see else Exit.PASSED
 
 
 def _one(planned: Plan, names: list[str]) -> str:
@@ -83,12 +73,6 @@ def _one(planned: Plan, names: list[str]) -> str:
     return found[0]
 
 
-def _watched(planned: Plan, name: str, store: Store, watch: Watch) -> tuple[dict[str, Outcome], bool]:
-    """Run a session watched, after the sessions that it needs."""
-    settings = Settings(force=True, watch=watch)
-    return run_plan(planned, lambda: planned, frozenset({name}), store, settings, Display(sys.stderr))
-
-
 def _unfinished(outcomes: dict[str, Outcome], name: str, *, is_ended: bool) -> int:
     """Say that there is nothing to tell, and return the exit code."""
     if is_ended:
@@ -97,34 +81,16 @@ def _unfinished(outcomes: dict[str, Outcome], name: str, *, is_ended: bool) -> i
     return exit_code(outcomes.values(), is_ci=False) or Exit.UNDECIDED
 
 
-def _findings(planned: Plan, name: str, watch: Watch, since: float) -> Findings:
-    """Compare the files that the session read with those in its digest."""
-    digester = planned.digester
-    sessions = {it.session.name: it.session for it in planned.sessions}
-    session = sessions[name]
-    places = Places.of(digester.snapshot, os.environ)
-    root = os.path.realpath(planned.root)
-    outputs = [path for it in (session, *(sessions[need] for need in session.needs)) for path in it.outputs]
-    return compare(
-        watch.reads(places, root),
-        top=places.top,
-        known={os.fsdecode(path) for path in digester.snapshot.listing.paths()},
-        declared=digester.files(session),
-        outputs=[os.path.realpath(os.path.join(root, path)) for path in outputs],
-        since=since,
-    )
-
-
-def _json(name: str, findings: Findings, watch: Watch) -> str:
+def _json(name: str, findings: Findings) -> str:
     """Return the findings for programs."""
-    return json.dumps({"session": name, "watch": watch.name, "cannot_see": watch.cannot_see} | vars(findings), indent=2)
+    return json.dumps({"session": name} | vars(findings), indent=2)
 
 
-def _text(name: str, findings: Findings, watch: Watch) -> str:
+def _text(name: str, findings: Findings) -> str:
     """Return the findings for people."""
-    lines = [f"{name} read {count_text(len(findings.read), 'file')} of the repository, watched by {watch.name}."]
-    if watch.cannot_see:
-        lines.append(f"Not seen are {watch.cannot_see}.")
+    lines = [f"{name} read {count_text(len(findings.read), 'file')} of the repository, watched by {findings.watch}."]
+    if findings.cannot_see:
+        lines.append(f"Not seen are {findings.cannot_see}.")
     elif findings.unseen:
         lines.append(f"It may have read more: {findings.unseen}.")
     for heading, paths in (
@@ -139,6 +105,6 @@ def _text(name: str, findings: Findings, watch: Watch) -> str:
         lines += [f"  {path}" for path in findings.unread[:_SHOWN]]
         more = len(findings.unread) - _SHOWN
         lines += [f"  and {more:,} more, which --format json lists"] if more > 0 else []
-    if findings.is_kept and (watch.cannot_see or not findings.unseen):
+    if findings.is_kept and (findings.cannot_see or not findings.unseen):
         lines += ["", "Everything that it read is declared."]
     return text_of(lines)

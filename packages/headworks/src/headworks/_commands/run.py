@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="run also what a verdict covers")
     parser.add_argument("--keep-going", action="store_true", help="start sessions even after one has failed")
     parser.add_argument("--retry", type=int, default=0, metavar="N", help="run a failed session up to N times again")
+    parser.add_argument(
+        "--observe", action="store_true", help="watch what runs; record what keeps the promise of its row"
+    )
     parser.add_argument("--outcomes", metavar="FILE", help="write the outcome of each session, for `headworks verify`")
     parser.add_argument("--remote", metavar="URL", help="a store elsewhere to look in, as HEADWORKS_REMOTE")
     parser.add_argument("--write-remote", action="store_true", help="record there too; for trusted runs only")
@@ -122,6 +125,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         retries=arguments.retry,
         arguments=tuple(arguments.extra),
         is_ci=_is_ci(),
+        observe=arguments.observe,
     )
 
 
@@ -145,9 +149,19 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.retry < 0:
         message = f"--retry is {arguments.retry}; it has to be 0 or more."
         raise UsageError(message)
+    if arguments.observe and not _can_observe():
+        message = "--observe needs strace, which there is for Linux: install it, or run without."
+        raise UsageError(message)
     if arguments.extra and not arguments.sessions:
         message = "Arguments after `--` go to sessions that are named, as in `headworks run tests -- -x`. Name some."
         raise UsageError(message)
+
+
+def _can_observe() -> bool:
+    """Whether every read of a session can be seen on this machine."""
+    from headworks._observe.watch import can_see_all
+
+    return can_see_all()
 
 
 def _asked(planned: Plan, names: list[str]) -> frozenset[str]:

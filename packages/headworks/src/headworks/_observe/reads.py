@@ -1,4 +1,4 @@
-"""What a session read, noted place by place: links are followed, and what the session made itself does not count."""
+"""The reads of a session, noted place by place: links are followed, and files that it made itself do not count."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from headworks._observe import hook as _audit_hook
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from headworks._observe.places import Places
     from headworks._observe.reads import Reads
 
-__all__ = ["HookWatch", "StraceWatch", "Watch", "make_watch"]
+__all__ = ["HookWatch", "StraceWatch", "Watch", "can_see_all", "make_watch"]
 
 # A question mark lets strace pass over a call that this kind of processor does not have. Asking for calls about files
 # alone takes 1.44 times the processor time of a session; without those that only look at a file it would be 1.13, and
@@ -35,17 +36,22 @@ class StraceWatch:
     Attributes:
         name: What watches.
         cannot_see: What it does not see, in words; empty where it sees all.
+        since: When the command was started, in seconds since the epoch.
     """
 
     name = "strace"
     cannot_see = ""
 
     def __init__(self, folder: Path) -> None:
-        """Keep its notes in a folder."""
+        """Keep its notes in a folder, which need not exist yet."""
+        self._folder = folder
         self._notes = str(folder / "strace")
+        self.since = 0.0
 
     def wrap(self, command: list[str]) -> list[str]:
         """Return the command that runs another one watched."""
+        self._folder.mkdir(exist_ok=True)
+        self.since = time.time()
         traced = ["-f", "-q", "-y", "-s", str(_LONGEST), "--seccomp-bpf", "-e", f"trace={','.join(_CALLS)}"]
         return ["strace", *traced, "-o", self._notes, "--", *command]
 
@@ -65,7 +71,7 @@ class StraceWatch:
 
 
 class HookWatch:
-    """Sees the files that Python code opens."""
+    """Sees the files that Python code opens; its attributes are those of `StraceWatch`."""
 
     name = "Python's audit hooks"
     cannot_see = (
@@ -74,13 +80,15 @@ class HookWatch:
     )
 
     def __init__(self, folder: Path) -> None:
-        """Keep the hook and its notes in a folder."""
+        """Keep the hook and its notes in a folder, which need not exist yet."""
         self._folder = folder / "hook"
         self._notes = folder / "notes"
+        self.since = 0.0
 
     def wrap(self, command: list[str]) -> list[str]:
         """Return the command that runs another one watched."""
-        self._folder.mkdir(exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.since = time.time()
         shutil.copyfile(_audit_hook.__file__, self._folder / "sitecustomize.py")
         return command
 
@@ -102,6 +110,11 @@ class HookWatch:
 Watch = StraceWatch | HookWatch
 
 
+def can_see_all() -> bool:
+    """Return whether this machine has strace."""
+    return sys.platform == "linux" and shutil.which("strace") is not None
+
+
 def make_watch(folder: Path) -> Watch:
     """Return the watch that sees most on this machine."""
-    return StraceWatch(folder) if sys.platform == "linux" and shutil.which("strace") else HookWatch(folder)
+    return StraceWatch(folder) if can_see_all() else HookWatch(folder)

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from headworks._observe.reads import Reads
+    from headworks._observe.watch import Watch
 
 __all__ = ["Findings", "compare"]
+
+_SHOWN = 5  # names in a message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +23,8 @@ class Findings:
     """The reads of a session beside its digest; paths of the repository are relative to its top.
 
     Attributes:
+        watch: What watched the session.
+        cannot_see: What that never sees; empty where it sees all.
         read: Files of the repository that the session read.
         undeclared: Those of them that its digest does not cover, although git lists them.
         ignored: Those of them that it does not cover since git ignores them.
@@ -29,6 +34,8 @@ class Findings:
         unseen: Why it may have read more; empty if everything was seen.
     """
 
+    watch: str
+    cannot_see: str
     read: tuple[str, ...]
     undeclared: tuple[str, ...]
     ignored: tuple[str, ...]
@@ -40,27 +47,49 @@ class Findings:
     @property
     def is_kept(self) -> bool:
         """Whether the session kept its promise, as far as anybody has seen."""
-        return not (self.undeclared or self.ignored or self.history)
+        return not self.broken
+
+    @property
+    def broken(self) -> str:
+        """How the session broke its promise, and the change that mends it; empty where it kept it."""
+        parts = []
+        if self.undeclared:
+            parts.append(
+                f"{_some(self.undeclared)}, which its digest does not cover (name them in `inputs` of its row)"
+            )
+        if self.ignored:
+            parts.append(f"{_some(self.ignored)}, which git ignores (name a committed list of hashes in `inputs`)")
+        if self.history:
+            parts.append(f"git's history through {_some(self.history)} (give its row `cache = false`)")
+        return f"it read {'; and '.join(parts)}" if parts else ""
+
+
+def _some(names: tuple[str, ...]) -> str:
+    """Return the first of some names, and how many more there are."""
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def compare(
-    reads: Reads, *, top: str, known: set[str], declared: set[str], outputs: Iterable[str], since: float
+    reads: Reads, watch: Watch, *, top: str, known: set[str], declared: set[str], outputs: Iterable[str]
 ) -> Findings:
     """Compare what was read with what is declared.
 
     Args:
         reads: All that the session read.
+        watch: What has watched it. What is younger than its start and not listed by git is the session's own.
         top: The top of the repository, without links in its path.
         known: All files that git lists, relative to it.
         declared: Those that the session's digest covers.
         outputs: What the session, and those that it needs, leave behind; absolute paths without links.
-        since: When the session started, in seconds since the epoch. What is younger and not listed by git is its own.
     """
     read = {it[len(top) + 1 :] for it in reads.opened | reads.links}
     looked = {it[len(top) + 1 :] for it in reads.looked}
     places = tuple(outputs)
-    ignored = {it for it in read - known if _is_hidden_input(os.path.join(top, it), places, since)}
+    ignored = {it for it in read - known if _is_hidden_input(os.path.join(top, it), places, watch.since)}
     return Findings(
+        watch=watch.name,
+        cannot_see=watch.cannot_see,
         read=tuple(sorted(read & known | ignored)),
         undeclared=tuple(sorted(read & known - declared)),
         ignored=tuple(sorted(ignored)),

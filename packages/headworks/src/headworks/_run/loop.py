@@ -8,6 +8,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from headworks._run.attempt import Attempt
+from headworks._run.logs import log_name
 from headworks._run.outcome import Outcome
 from headworks._run.process import end_all
 from headworks._run.queue import Queue, chains, expected, time_left
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from headworks._digest.digest import Digest
+    from headworks._observe.watch import Watch
     from headworks._plan.plan import PlannedSession
     from headworks._run.task import SharedState
 
@@ -121,10 +123,22 @@ class Runner:
         covered = self._covered(planned, digest)
         if covered is None:
             settings = self._shared.settings if name in self._asked else Settings()
-            task = Task(planned=planned, digest=digest, needs=needs, arguments=settings.arguments, watch=settings.watch)
+            task = Task(
+                planned=planned, digest=digest, needs=needs, arguments=settings.arguments, watch=self._watch(planned)
+            )
             self._queue.put(task)
         else:
             self._end(covered)
+
+    def _watch(self, planned: PlannedSession) -> Watch | None:
+        """Return what watches a session; None where nothing would be recorded about it, audits aside."""
+        shared, name = self._shared, planned.session.name
+        is_watched = name in self._asked if shared.settings.audit else planned.session.cache
+        if shared.notes is None or not is_watched:
+            return None
+        from headworks._observe.watch import make_watch
+
+        return make_watch(shared.notes / log_name(name))
 
     def _covered(self, planned: PlannedSession, digest: Digest) -> Outcome | None:
         """Return the outcome of a session that a verdict covers; None if it must run."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from headworks._plan.plan import Plan
+    from headworks._plan.promise import Findings
     from headworks._store.verdict import Verdict
 
 __all__ = ["FORM", "STATUSES", "SYSTEMS", "Outcome", "State", "as_outcomes", "exit_code", "state_of"]
@@ -45,6 +46,7 @@ class Outcome:
         outputs: Each declared output path with the SHA-256 of its content; None if the session is not proven.
         note: A remark for the user.
         log: The file with its output.
+        findings: What it read beside what its row promises, where it was watched and has passed.
     """
 
     session: str
@@ -55,6 +57,7 @@ class Outcome:
     outputs: Mapping[str, str] | None = None
     note: str = ""
     log: str = ""
+    findings: Findings | None = None
 
     @property
     def is_proven(self) -> bool:
@@ -63,9 +66,12 @@ class Outcome:
 
 
 def exit_code(outcomes: Iterable[Outcome], *, is_ci: bool) -> int:
-    """Return the exit code of a run: 1 if a session failed, 3 if a result is missing, else 0."""
-    statuses = {outcome.status for outcome in outcomes}
+    """Return the exit code of a run: 1 if a session failed or broke its promise, 3 if a result is missing, else 0."""
+    ended = list(outcomes)
+    statuses = {outcome.status for outcome in ended}
     codes = {STATUSES[status] for status in statuses}
+    if any(outcome.findings is not None and not outcome.findings.is_kept for outcome in ended):
+        codes.add(Exit.FAILED)
     if is_ci and "unproven" in statuses:
         codes.add(Exit.UNDECIDED)
     return Exit.FAILED if Exit.FAILED in codes else max(codes, default=Exit.PASSED)

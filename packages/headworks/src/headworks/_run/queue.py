@@ -117,7 +117,8 @@ class Queue:
     def _can_share(self, tasks: list[Task]) -> bool:
         """Whether sessions can share a process: alike, and all of them short or all of them notifying others."""
         sessions = [task.planned.session for task in tasks]
-        if any(it.required or it.name in self.alone for it in sessions):  # a required one is judged by its own log
+        # A required one is judged by its own log, and one that is watched by its own trace.
+        if any(it.required or it.name in self.alone for it in sessions) or any(task.watch for task in tasks):
             return False
         kinds = {
             (task.arguments, it.env, it.is_exclusive, it.notifies) for task, it in zip(tasks, sessions, strict=True)

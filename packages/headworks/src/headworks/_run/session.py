@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headworks._plan.ignored import refuse_visible_outputs
@@ -85,6 +88,7 @@ def run_plan(
         interrupt_on_sigterm() as is_hasty,
         hold(planned.root, os.environ, say) as watchdog,
         share(planned.root, os.environ) as claims,
+        contextlib.ExitStack() as stack,
     ):
         planned = make_plan() if said else planned
         digester = planned.digester
@@ -94,6 +98,7 @@ def run_plan(
         outputs.say = display.say
         if not is_inside(planned.root, os.environ):
             outputs.remove_leftovers(owners)
+        is_watched = settings.audit or settings.observe
         _ = digester.parts  # read before anything runs and could edit it
         shared = SharedState(
             root=planned.root,
@@ -107,6 +112,7 @@ def run_plan(
             watchdog=watchdog,
             digester=digester,
             claims=claims,
+            notes=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headworks-"))) if is_watched else None,
             is_hasty=is_hasty,
         )
         runner = Runner(planned.sessions, asked, shared)

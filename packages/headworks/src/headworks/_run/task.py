@@ -31,7 +31,8 @@ class Settings:
         retries: How often to run a failed session again.
         arguments: Extra arguments for the sessions that were asked for; nothing is recorded about them then.
         is_ci: Whether a required session that did not run is an error.
-        watch: Watches the files that the sessions read that were asked for; nothing is recorded about them then.
+        audit: Whether the sessions that were asked for are watched; nothing is recorded about them then.
+        observe: Whether all sessions are watched, and recorded only if they keep the promise of their row.
     """
 
     jobs: int = 1
@@ -40,7 +41,8 @@ class Settings:
     retries: int = 0
     arguments: tuple[str, ...] = ()
     is_ci: bool = False
-    watch: Watch | None = None
+    audit: bool = False
+    observe: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,7 @@ class SharedState:
         watchdog: Ends the sessions if this process is killed.
         digester: Computes digests of the work tree as it was when the run began.
         claims: Tells other runs within this one, and those that it is within, which sessions run.
+        notes: The folder for the notes of those that watch sessions; None where nothing is watched.
         is_hasty: Returns whether sessions that are to be ended shall end at once.
     """
 
@@ -73,6 +76,7 @@ class SharedState:
     watchdog: Watchdog
     digester: Digester
     claims: Claims
+    notes: Path | None
     is_hasty: Callable[[], bool]
 
 

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from headworks._run.observation import findings_of
 from headworks._run.outcome import Outcome
 from headworks._run.proof import unproven
 from headworks._store.files import UnwritableError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from headworks._digest.digest import Digester
+    from headworks._plan.promise import Findings
     from headworks._run.attempt import Result
     from headworks._run.task import SharedState, Task
     from headworks._tree.snapshot import WorkTreeSnapshot
@@ -113,12 +115,24 @@ def _passed(task: Task, result: Result, shared: SharedState, check: TreeCheck) -
             outputs[path] = content
         elif not task.arguments:
             return _outcome(task, result, "failed", f"it passed, but did not write its output {path}")
-    note = _record(task, result, shared, check, passed=True, outputs=outputs)
-    if not task.failures:
-        note = note or (flaky_reason(task.name) if shared.store.is_flaky(task.digest.value) else "")
-        return _outcome(task, result, "passed", note, outputs)
-    times = f"it failed {task.failures} times before" if task.failures > 1 else "it failed before"
-    return _outcome(task, result, "flaky", "; ".join(filter(None, [times, note])), outputs)
+    findings = None if result.others else findings_of(task, shared)
+    note = "" if shared.settings.audit or findings is None else _promise_note(findings)
+    if not (findings and findings.broken):
+        note = "; ".join(filter(None, [note, _record(task, result, shared, check, passed=True, outputs=outputs)]))
+    status = "passed"
+    if task.failures:
+        times = f"it failed {task.failures} times before" if task.failures > 1 else "it failed before"
+        status, note = "flaky", "; ".join(filter(None, [times, note]))
+    elif not note and shared.store.is_flaky(task.digest.value):
+        note = flaky_reason(task.name)
+    return replace(_outcome(task, result, status, note, outputs), findings=findings)
+
+
+def _promise_note(findings: Findings) -> str:
+    """Return how a session broke its promise, or why nobody knows whether it did; empty where it kept it."""
+    if findings.broken:
+        return f"not recorded, since {findings.broken}"
+    return f"whether it read more than its row promises is not known: {findings.unseen}" if findings.unseen else ""
 
 
 def _record(
@@ -128,7 +142,8 @@ def _record(
     if task.arguments or result.others:
         besides = f"nox ran {', '.join(result.others)} with it" if result.others else "it ran with extra arguments"
         return f"not recorded, since {besides}"
-    if task.watch is not None or not task.planned.session.cache:
+    is_audited = shared.settings.audit and task.watch is not None
+    if is_audited or not task.planned.session.cache:
         return ""
     try:
         if changes := check.changes(task) or _changed_inputs(task, shared):
