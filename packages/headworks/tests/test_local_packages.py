@@ -328,3 +328,43 @@ def test_a_change_behind_a_link_is_a_reason(monorepo: Monorepo, tmp_path: Path) 
     now = Digester.for_worktree(monorepo.root, dict(os.environ))
     data = {it.name: it for it in now.sessions()}["data"]
     assert Reasons(now, now.for_commit(commit), "main").of(data, {}) == ("vendor/lib changed, reached through lib",)
+
+
+HATCH = 'requires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+ALWAYS, EVERYTHING = {"LICENSE.md", "src/x.md"}, {"README.md", "CHANGES.rst", "docs/x.py", "LICENSE.md", "src/x.md"}
+BUILDS = {
+    "": EVERYTHING,
+    'requires = ["uv_build>=1"]\nbuild-backend = "uv_build"\n': ALWAYS,
+    HATCH + '[tool.hatch.build]\nexclude = ["*.md"]\n': ALWAYS,
+    HATCH + '[tool.hatch.build]\ninclude = ["*.rst", "docs/x"]\n': {*ALWAYS, "CHANGES.rst", "docs/x.py"},
+    HATCH + "[tool.hatch.build.hooks.custom]\n": EVERYTHING,
+    HATCH.replace('"]', '", "hatch-vcs"]'): EVERYTHING,
+    'requires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[tool.setuptools.packages.find]\n': {
+        *(*ALWAYS, "docs/x.py")
+    },
+    'requires = ["flit_core"]\nbuild-backend = "flit_core.buildapi"\n[tool.flit.x]\ny = "."\n': EVERYTHING,
+}
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_a_needed_package_counts_by_what_its_wheel_is_built_from(monorepo: Monorepo, build: str) -> None:
+    """Docs and pages only where its metadata name them, or where its backend may read anything."""
+    monorepo.edit("pyproject.toml", 'ignore = ["README.md", "packages/*/README.md"]', "ignore = []")
+    monorepo.edit("packages/base/pyproject.toml", 'readme = "README.md"\n', "")
+    text = (monorepo.root / "packages/base/pyproject.toml").read_text()
+    monorepo.scratch.write({"packages/base/pyproject.toml": f"{text}[build-system]\n{build}" if build else text})
+    names = ["README.md", "CHANGES.rst", "docs/x.py", "LICENSE.md", "src/x.md"]
+    monorepo.scratch.write({f"packages/base/{name}": "old" for name in names})
+    found = {name: changed(monorepo, f"packages/base/{name}") for name in names}
+    assert all({"base", "data", "lint"} <= sessions for sessions in found.values())
+    assert {name for name, sessions in found.items() if "app" in sessions} == BUILDS[build]
+
+
+def test_a_page_that_metadata_name_counts_for_whoever_needs_the_package(monorepo: Monorepo) -> None:
+    """A README is the description of the wheel."""
+    monorepo.edit("pyproject.toml", 'ignore = ["README.md", "packages/*/README.md"]', "ignore = []")
+    text = (monorepo.root / "packages/base/pyproject.toml").read_text()
+    build = '[build-system]\nrequires = ["uv_build"]\nbuild-backend = "uv_build"\n'
+    monorepo.scratch.write({"packages/base/pyproject.toml": text + build, "packages/base/CHANGELOG.md": "old"})
+    assert "app" in changed(monorepo, "packages/base/README.md")
+    assert "app" not in changed(monorepo, "packages/base/CHANGELOG.md")

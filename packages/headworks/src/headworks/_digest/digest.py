@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Components", "Digest", "Digester"]
 
-_FORM = "3"  # changes whenever digests have to, because something counts that did not before
+_FORM = "4"  # changes whenever digests have to, because something counts that did not before
 _SHORT = 16  # hexadecimal digits of a component; they are for comparing, verdicts are found by the whole digest
 _TREE = "tree"
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from typing import TYPE_CHECKING
 
 from headworks._digest.content import cut
 from headworks._hashes import digest_texts
+from headworks._tree.patterns import is_plain, matcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     Span = tuple[int, int]
 
 __all__ = ["Packages"]
+
+# What no backend takes into a wheel but by its name: folders of docs, and pages beside the modules.
+_DOCS = ("doc", "docs")
+_PROSE = (b".md\0", b".rst\0")
 
 
 class Packages:
@@ -39,7 +45,8 @@ class Packages:
         spans = project.listing.spans(name for name in folders.values() if name)
         spans[b""] = project.listing.below(b"")
         self._spans = {folder: spans[name] for folder, name in folders.items()}
-        self._excludes = [os.fsencode(name) for name in project.pyproject.table.wheel_excludes]
+        self._excludes = project.pyproject.table.wheel_excludes
+        self._prose: dict[str, list[str]] | None = None
         self._wheels: dict[tuple[str, ...], dict[str, str]] = {}
 
     def own(self, folder: str, ignore: tuple[str, ...]) -> str:
@@ -55,14 +62,31 @@ class Packages:
 
     def spans(self, folder: str, *, wheel: bool = False) -> list[Span]:
         """Return the slices with a package's files, or with those that its wheel contains."""
-        listing, place = self._project.listing, os.fsencode(f"{folder}/" if folder else "")
+        listing = self._project.listing
         span = self._spans.get(folder, (0, 0))
         if span[0] == span[1]:  # an archive, a folder that only a row names, or one behind a link or in a submodule
             span = listing.span(listing.holder(os.fsencode(folder)))
         if not wheel:
             return [span]
-        holes = sorted(hole for name in self._excludes if (hole := listing.inner(span, place + name)))
+        names = map(os.fsencode, self.excluded(folder))
+        holes = sorted(hole for name in names if (hole := listing.inner(span, name)))
         return cut([span], holes) if holes else [span]
+
+    def excluded(self, folder: str) -> list[str]:
+        """Return the files and folders of a package that its wheel is not built from."""
+        names, named = list(self._excludes), self._workspace.package(folder).wheel
+        if named is not None:
+            names += [it for it in (*_DOCS, *self._pages().get(folder, ())) if not _is_named(it, named)]
+        return [f"{folder}/{name}".lstrip("/") for name in dict.fromkeys(names)]
+
+    def _pages(self) -> dict[str, list[str]]:
+        """Return the names of the files of prose in each folder."""
+        if self._prose is None:
+            self._prose = {}
+            for line in (it for ending in _PROSE for it in self._project.listing.lines(ending)):
+                folder, _, name = os.fsdecode(line[line.index(b"\t") + 1 : -1]).rpartition("/")
+                self._prose.setdefault(folder, []).append(name)
+        return self._prose
 
     def outside(self, folder: str) -> dict[str, list[Span]]:
         """Return the slices that a package's pyproject.toml points at beyond its folder, by pattern."""
@@ -94,6 +118,15 @@ class Packages:
         content = self._content.hash(self.spans(folder, wheel=True), ignore)
         above, outside = self._parent_files.hash((folder,), ignore), self._outside(folder, ignore)
         return digest_texts([folder, content, self._project.lock.hash("runtime", folder), above, outside])
+
+
+def _is_named(name: str, patterns: Iterable[str]) -> bool:
+    """Tell whether a pattern names something at the top of a package, or something in it."""
+    for pattern in patterns:
+        first = posixpath.normpath(pattern).partition("/")[0]
+        if first in {name, ".", "**"} or first[:1] in {"{", "$", ""} or (not is_plain(first) and matcher(first)(name)):
+            return True
+    return False
 
 
 def _accumulated(alone: Mapping[str, str], needs: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -96,8 +96,7 @@ class Reasons:
         for folder in session.packages:
             yield from self._package(folder, ignored, "")
         for folder in scope.needed(session):
-            names = self._now.project.pyproject.table.wheel_excludes
-            excluded = {path for name in names for path in self._named(f"{folder}/{name}".lstrip("/"))}
+            excluded = {path for name in scope.packages.excluded(folder) for path in self._named(name)}
             yield from self._package(folder, ignored | excluded, f", reached through {workspace.package(folder).name}")
 
     def _package(self, folder: str, ignored: set[str], through: str) -> Iterator[str]:

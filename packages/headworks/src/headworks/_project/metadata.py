@@ -23,6 +23,15 @@ _REQUIREMENT = re.compile(r"\s*[A-Za-z0-9][A-Za-z0-9._-]*\s*(\Z|[\[(<>=!~;@,^])"
 # The path in a requirement, from the package's folder or from the root of the disk, in the forms of pip, hatch and PDM.
 _FILE_URL = re.compile(r"@\s*(?:file:(?!//)|(?:file:/*)?(?:\{root:uri\}|\$\{PROJECT_ROOT\})/|file://)([^;#\s]+)")
 _DYNAMIC = {"dependencies", "optional-dependencies"}
+# Backends that build a wheel from a module and from what these keys name: what to require, and the keys below [tool].
+_BACKENDS: dict[str, tuple[str, tuple[tuple[str, ...], ...]]] = {
+    "flit_core.buildapi": ("flit-core", (("flit",),)),
+    "hatchling.build": ("hatchling", (("hatch", "build"), ("hatch", "metadata"), ("hatch", "version"))),
+    "poetry.core.masonry.api": ("poetry-core", (("poetry", "include"), ("poetry", "packages"), ("poetry", "readme"))),
+    "setuptools.build_meta": ("setuptools", (("setuptools",),)),
+    "uv_build": ("uv-build", (("uv", "build-backend"),)),
+}
+_LICENSES = ("LICEN[CS]E*", "COPYING*", "NOTICE*", "AUTHORS*")  # which all of them take by default
 _SETUP_KEYS = {"install_requires", "extras_require", "setup_requires", "tests_require"}
 _SETUP_TOOLS = (b"setuptools", b"distutils", b"skbuild")  # one of which a setup.py that builds a package imports
 
@@ -42,6 +51,7 @@ class Metadata:
         members: The names of dependencies that it says are members of the workspace.
         outside: The paths beyond its folder that it names.
         workspace: The patterns of members and of exclusions, where it is the root of a uv workspace.
+        wheel: The patterns of what its wheel is built from beside modules; None where its backend may read anything.
     """
 
     name: str | None
@@ -54,6 +64,7 @@ class Metadata:
     members: frozenset[str]
     outside: tuple[str, ...]
     workspace: tuple[tuple[str, ...], ...] | None
+    wheel: tuple[str, ...] | None
 
 
 def read_metadata(folder: str, files: Mapping[str, bytes]) -> Metadata | None:
@@ -98,6 +109,7 @@ def read_metadata(folder: str, files: Mapping[str, bytes]) -> Metadata | None:
         workspace=tuple(tuple(strings(workspace.get(key, []))) for key in ("members", "exclude"))
         if workspace
         else None,
+        wheel=None if setups else _wheel(data),
     )
 
 
@@ -140,6 +152,28 @@ def _setup_py(content: bytes) -> Setup | None:
     is_static = all(isinstance(it, plain) for it in needs)
     said = name.value if isinstance(name, ast.Constant) else None
     return said if isinstance(said, str) else None, texts if is_static else None
+
+
+def _wheel(data: dict[str, Any]) -> tuple[str, ...] | None:
+    """Return the patterns of what a wheel is built from beside modules; None where its backend may read anything."""
+    build, project, tool = table(data, "build-system"), table(data, "project"), table(data, "tool")
+    requirement, keys = _BACKENDS.get(str(build.get("build-backend")), ("", ()))
+    settings = [table(tool, *path[:-1]).get(path[-1]) for path in keys]
+    # A plugin, a hook or a script is code, which may read any file.
+    is_plain = set(_required_names(strings(build.get("requires")))) == {requirement} and "backend-path" not in build
+    if not is_plain or "hooks" in strings(settings) or "build" in table(tool, "poetry"):
+        return None
+    named = [*(project.get(key) for key in ("name", "readme", "license", "license-files")), *map(_included, settings)]
+    # Where setuptools is told to search for packages, it takes any folder with code for one.
+    searched = ["doc*"] if "packages" in table(tool, "setuptools") and requirement == "setuptools" else []
+    return (*_LICENSES, *searched, *strings(named))
+
+
+def _included(settings: object) -> object:
+    """Return settings without what they exclude."""
+    if not isinstance(settings, dict):
+        return settings
+    return {key: _included(value) for key, value in settings.items() if "exclude" not in key}
 
 
 def _options(source: object) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ class Package:
         outside: The paths beyond its folder that its pyproject.toml names.
         unmet: The names that it needs from its uv workspace, which has no such member.
         is_member: Whether it is a member of the project's uv workspace.
+        wheel: The patterns of what its wheel is built from beside modules; None where that may be anything.
     """
 
     folder: str
@@ -37,6 +38,7 @@ class Package:
     outside: tuple[str, ...] = ()
     unmet: tuple[str, ...] = ()
     is_member: bool = False
+    wheel: tuple[str, ...] | None = None
 
 
 class Graph:
@@ -81,6 +83,7 @@ class Graph:
                 outside=tuple(path for path in it.outside if path not in self._known) if it else (),
                 unmet=tuple(self._unmet(folder, it)) if it else (),
                 is_member=folder in self._members,
+                wheel=it.wheel if it else None,
             )
 
     def groups(self, folder: str, metadata: Metadata) -> dict[str, tuple[str, ...]]:

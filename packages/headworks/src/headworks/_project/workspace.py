@@ -146,9 +146,9 @@ def find_workspace(snapshot: Snapshot, memory: Memory, lock: Lock, named: Iterab
     Raises:
         ConfigurationError: The pyproject.toml of the root or of a member of the uv workspace is not TOML.
     """
-    raw = snapshot.listing.raw
-    files = sorted(line for name in FILES for mark in "/\t" for line in _lines(raw, f"{mark}{name}\0".encode()))
-    inner = [line for mode in (LINK, SUBMODULE) for line in _lines(raw, b" %b " % mode)]
+    lines = snapshot.listing.lines
+    files = sorted(line for name in FILES for mark in "/\t" for line in lines(f"{mark}{name}\0".encode()))
+    inner = [line for mode in (LINK, SUBMODULE) for line in lines(b" %b " % mode)]
     prefix = snapshot.repository.prefix
     key = digest(prefix.encode(), lock.whole.encode(), *files, *inner)
     remembered = memory.get("workspace", key)
@@ -275,15 +275,6 @@ class _Search:
         below = {it: posixpath.relpath(it, root or ".") for it in (*self._folders, *linked) if _lies_below(it, root)}
         chosen = [it for it, name in below.items() if any(fits(name) for fits in members)]
         return [it for it in chosen if not any(fits(below[it]) for fits in excluded)]
-
-
-def _lines(raw: bytes, part: bytes) -> list[bytes]:
-    """Return the listing entries with some bytes in them."""
-    lines = []
-    position = -1
-    while (position := raw.find(part, position + 1)) >= 0:
-        lines.append(raw[raw.rfind(b"\0", 0, position) + 1 : raw.index(b"\0", position) + 1])
-    return lines
 
 
 def _within(snapshot: Snapshot, path: bytes) -> Iterator[str]:

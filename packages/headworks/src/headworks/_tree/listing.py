@@ -42,6 +42,12 @@ class Listing:
         """Return the path of every record."""
         return [line.partition(b"\t")[2] for line in self.raw.split(b"\0")[:-1]]
 
+    def lines(self, part: bytes) -> Iterator[bytes]:
+        """Yield the records that have some bytes in them."""
+        raw, position = self.raw, -1
+        while (position := raw.find(part, position + 1)) >= 0:
+            yield raw[raw.rfind(b"\0", 0, position) + 1 : raw.index(b"\0", position) + 1]
+
     def _locate(self, path: bytes) -> int:
         """Return where the record of a path starts, or would start."""
         raw, low, high = self.raw, 0, len(self.raw)
