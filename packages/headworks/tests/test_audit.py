@@ -11,7 +11,7 @@ import pytest
 from headworks._cli import main
 from headworks._commands import audit
 from headworks._observe.places import Places
-from headworks._observe.reads import Notes
+from headworks._observe.reads import Notes, Reads
 from headworks._observe.watch import HookWatch, StraceWatch
 from headworks._plan.promise import Findings, compare
 from headworks._store.store import Store
@@ -208,6 +208,16 @@ def compared(top: Path, *opened: str, **settings: Any) -> Findings:  # noqa: ANN
     watch = StraceWatch(top)
     watch.since = settings.pop("since", time.time() + 60)
     return compare(notes.reads, watch, top=str(top), **fields | settings)
+
+
+def test_a_file_that_was_only_looked_at_is_advice(tmp_path: Path) -> None:
+    """Its content can matter only to a tool that goes by times and sizes."""
+    reads = Reads(opened={str(tmp_path / "a")}, looked={str(tmp_path / it) for it in "abc"})
+    findings = compare(
+        reads, StraceWatch(tmp_path), top=str(tmp_path), known={"a", "b", "c"}, declared={"a", "c"}, outputs=[]
+    )
+    assert (findings.read, findings.looked, findings.unread, findings.broken) == (("a",), ("b",), (), "")
+    assert "Looked at but neither read nor declared" in audit._text("clean", findings)
 
 
 def test_files_elsewhere_do_not_count(tmp_path: Path) -> None:

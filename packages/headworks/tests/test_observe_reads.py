@@ -127,6 +127,15 @@ NO = "= -1 ENOENT (No such file or directory)"
             ],
             {"looked": {"sub"}, "sought": {"sub/e"}},
         ),
+        # A child has the folder that its parent had when it was made, and a number may be used again.
+        (["fork() = 2", 'chdir("sub") = 0', f'2 access("e", R_OK) {NO}'], {"looked": {"sub"}, "sought": {"e"}}),
+        (
+            [
+                *['2 chdir("sub") = 0', "2 +++ exited with 0 +++", "vfork() = 2", 'chdir("sub") = 0'],
+                *["vfork() = 2", 'chdir("deep") = 0', f'2 access("e", R_OK) {NO}', "2 +++ exited with 0 +++"],
+            ],
+            {"looked": {"sub", "sub/deep"}, "sought": {"sub/e"}},
+        ),
         # What the session makes itself
         (
             ['open("a", O_WRONLY|O_CREAT|O_TRUNC, 0666) = 3<{top}/a>', 'open("a", O_RDONLY) = 3<{top}/a>'],
@@ -302,6 +311,7 @@ def test_a_program_that_is_gone_has_no_interpreter(top: Path) -> None:
         ("{top}/cache/x", PASSED),
         ("{else}/x", OUTSIDE),
         ("{else}/env/lib/x", PASSED),
+        ("{else}/python3.14/json/x", PASSED),
         ("/usr/lib/x", PASSED),
         ("/usr", PASSED),
         ("/home/x/.gitconfig", PASSED),
@@ -316,6 +326,8 @@ def test_every_place_has_a_kind(top: Path, monkeypatch: pytest.MonkeyPatch, path
     for folder in (top / "env", top / "kept", top.parent / "env"):
         folder.mkdir()
         (folder / "pyvenv.cfg").write_text("")
+    (top.parent / "python3.14").mkdir()
+    (top.parent / "python3.14/os.py").write_text("")
     (top / "cache").mkdir()
     (top / "cache" / "CACHEDIR.TAG").write_text("")
     assert places(top).kind(path.format_map({"top": top, "else": top.parent})) == kind

@@ -35,7 +35,9 @@ _SHOWN = 20  # files of advice
 _UNDECLARED = "Read but not declared; a change to one does not run the session again. Name them in `inputs`:"
 _IGNORED = "Read but ignored by git; commit a list of their hashes, and name that in `inputs`:"
 _HISTORY = "Git's history was read, which no digest covers; give the row `cache = false`:"
+_LOOKED = "Looked at but neither read nor declared; only its size, times or kind can matter. This is advice:"
 _OUTSIDE = "Read outside the repository; no digest covers this, and no verdict changes with it. This is advice:"
+_UNREAD = "Declared but never read; a change to one runs the session for nothing. This is advice:"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,13 +99,11 @@ def _text(name: str, findings: Findings) -> str:
         (_UNDECLARED, findings.undeclared),
         (_IGNORED, findings.ignored),
         (_HISTORY, findings.history),
-        (_OUTSIDE, findings.outside),
     ):
         lines += ["", heading, *(f"  {path}" for path in paths)] if paths else []
-    if findings.unread:
-        lines += ["", "Declared but never read; a change to one runs the session for nothing. This is advice:"]
-        lines += [f"  {path}" for path in findings.unread[:_SHOWN]]
-        more = len(findings.unread) - _SHOWN
+    for heading, paths in ((_LOOKED, findings.looked), (_OUTSIDE, findings.outside), (_UNREAD, findings.unread)):
+        lines += ["", heading, *(f"  {path}" for path in paths[:_SHOWN])] if paths else []
+        more = len(paths) - _SHOWN
         lines += [f"  and {more:,} more, which --format json lists"] if more > 0 else []
     if findings.is_kept and (findings.cannot_see or not findings.unseen):
         lines += ["", "Everything that it read is declared."]

@@ -24,7 +24,7 @@ PASSED, GIT, OUTSIDE = "passed", "git", "outside"  # any other kind is a folder 
 
 _SYSTEM = (
     *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/nix/store", "/opt/hostedtoolcache", "/proc"),
-    *("/run", "/sbin", "/snap", "/sys", "/usr", "/var/cache", "/var/lib", "/var/run"),
+    *("/run/lock", "/run/nscd", "/run/systemd", "/run/user", "/sbin", "/snap", "/sys", "/usr", "/var/cache/fontconfig"),
 )
 _TEMPORARY = ("/dev/shm", "/tmp", "/var/tmp")  # noqa: S108  # to recognise them, not to write there
 _HOME = (
@@ -35,6 +35,7 @@ _HOME = (
 _VARIABLES = ("PIP_CACHE_DIR", "PYENV_ROOT", "TMPDIR", "UV_CACHE_DIR", "UV_PYTHON_INSTALL_DIR", "UV_TOOL_DIR")
 # A folder with one of these is a cache (https://bford.info/cachedir/) or an environment, made from what is declared.
 _SIGNS = ("CACHEDIR.TAG", "pyvenv.cfg")
+_INTERPRETER = ("conda-meta", "os.py")  # of an environment of conda, and of the library that comes with any Python
 _CACHES = {".hypothesis", ".nox", "__pycache__"}  # those that have no such sign
 _QUIET = ("headworks", "hooks", "info", "lfs")  # folders of git's own that hold no history
 
@@ -134,7 +135,8 @@ class Places:
         above = OUTSIDE if parent == folder else self._folder(parent)
         if above in {PASSED, GIT}:
             return above
-        is_marked = any(os.path.exists(os.path.join(folder, it)) for it in _SIGNS)
+        signs = (*_SIGNS, *_INTERPRETER) if above == OUTSIDE else _SIGNS
+        is_marked = any(os.path.exists(os.path.join(folder, it)) for it in signs)
         if above == OUTSIDE:
             return PASSED if is_marked else OUTSIDE
         is_cache = is_marked or os.path.basename(folder) in _CACHES

@@ -68,6 +68,7 @@ class _Replay:
         with open(trace, "rb") as lines:
             self._births = births(lines)
         self._processes: dict[int, _Process] = {}
+        self._early: set[tuple[int, int]] = set()  # parent and child, where the child's first line came first
         self._sockets: set[str] = set()
 
     def run(self) -> None:
@@ -87,11 +88,12 @@ class _Replay:
                     follow(self, self._step(process, event, form))
 
     def _process(self, number: int) -> _Process:
-        """Return the state of a process, which at first is that of its parent."""
+        """Return the state of a process, which at first is that of its parent as it is now."""
         if number not in self._processes:
             state = _Process(folder=[self._first])
             if waiting := self._births.get(number):
                 parent_number, is_shared = waiting.popleft()
+                self._early.add((parent_number, number))
                 parent = self._process(parent_number)
                 state = replace(parent, folder=parent.folder if is_shared else [*parent.folder])
             self._processes[number] = state
@@ -242,8 +244,12 @@ class _Replay:
 
     def part(self, step: _Step) -> None:
         """Follow a call that makes a process, which may have other files at the same paths."""
+        parent, child = step.call.process, step.call.result or 0
         if not step.call.error and _NAMESPACES.search(step.rest):
             self.notes.doubt("it made a namespace, in which paths may lead elsewhere")
+        if child > 0 and (parent, child) not in self._early:
+            self._process(child)  # before its parent goes elsewhere
+        self._early.discard((parent, child))
 
     def hide(self, step: _Step) -> None:
         """Follow a call after which strace may not see every read."""

@@ -30,6 +30,7 @@ class Findings:
         ignored: Those of them that it does not cover since git ignores them.
         unread: Files that its digest covers and that it neither read nor looked at.
         history: The commands or files through which it read git's history, which no digest covers.
+        looked: Files that git lists and the digest does not cover, of which it only asked for kind, size or times.
         outside: Files outside the repository that it read.
         unseen: Why it may have read more; empty if everything was seen.
     """
@@ -41,6 +42,7 @@ class Findings:
     ignored: tuple[str, ...]
     unread: tuple[str, ...]
     history: tuple[str, ...] = ()
+    looked: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
     unseen: str = ""
 
@@ -95,6 +97,7 @@ def compare(
         ignored=tuple(sorted(ignored)),
         unread=tuple(sorted(declared & known - read - looked)),
         history=tuple(sorted(reads.history)),
+        looked=tuple(sorted(looked & known - read - declared)),
         outside=tuple(sorted(reads.outside)),
         unseen=reads.unseen,
     )
