@@ -278,14 +278,14 @@ def test_long_loops_say_how_far_they_are(
     assert shown.startswith(f"reading: 0 of 3{chr(13) if terminal else chr(10)}")
 
 
-def slow_build(folder: Path) -> subprocess.Popen[bytes]:
+def slow_build(pets: Path, folder: Path) -> subprocess.Popen[bytes]:
     """Start a process that writes a dataset and stops in the middle, when it says so."""
     code = (
         "import sys, time\n"
         "from headworks_data import BuildSettings, _files, build\n"
         "def stop(*_):\n    print('writing', flush=True)\n    time.sleep(60)\n"
         "_files.write_summary = stop\n"
-        f"build({str(folder)!r}, BuildSettings())\n"
+        f"build({str(folder)!r}, BuildSettings(source={f'folder:{pets}'!r}))\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert process.stdout is not None
@@ -294,18 +294,19 @@ def slow_build(folder: Path) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.usefixtures("measured")
-def test_a_killed_build_leaves_the_earlier_dataset_whole(tmp_path: Path, small: Dataset) -> None:
+def test_a_killed_build_leaves_the_earlier_dataset_whole(tmp_path: Path, pets: Path, small: Dataset) -> None:
     """What it left behind is removed by the next build."""
-    write(tmp_path / "out", small)
-    with slow_build(tmp_path / "out") as process:
+    parent = tmp_path / "parent"
+    write(parent / "out", small)
+    with slow_build(pets, parent / "out") as process:
         # A build beside it neither waits nor takes its folder away.
-        write(tmp_path / "out", small)
-        assert len(list(tmp_path.iterdir())) == 2
+        write(parent / "out", small)
+        assert len(list(parent.iterdir())) == 2
         process.send_signal(signal.SIGKILL)
-    assert load(tmp_path / "out").digest == small.digest
-    assert len(list(tmp_path.iterdir())) == 2
-    write(tmp_path / "out", small)
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert load(parent / "out").digest == small.digest
+    assert len(list(parent.iterdir())) == 2
+    write(parent / "out", small)
+    assert [path.name for path in parent.iterdir()] == ["out"]
 
 
 def test_a_dataset_that_was_moved_aside_is_put_back(tmp_path: Path, small: Dataset) -> None:
@@ -317,15 +318,17 @@ def test_a_dataset_that_was_moved_aside_is_put_back(tmp_path: Path, small: Datas
     assert load(tmp_path / "out").digest == small.digest
 
 
-def test_a_full_disk_is_one_clear_error(tmp_path: Path, small: Dataset) -> None:
+def test_a_full_disk_is_one_clear_error(tmp_path: Path, pets: Path, small: Dataset) -> None:
     """A limit on the size of files stands for the disk; the earlier dataset stays."""
     write(tmp_path / "out", small)
+    config = tmp_path / "dataset.toml"
+    config.write_text(f'source = "folder:{pets}"\n', encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "headworks_data", "build", str(tmp_path / "out")],
+        [sys.executable, "-m", "headworks_data", "build", str(tmp_path / "out"), "--config", str(config)],
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024)),
     )
     assert done.returncode == 2
     assert "cannot write" in done.stderr

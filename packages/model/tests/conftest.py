@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from headworks_model import TrainConfig, Trained, train
 from headworks_model import _metrics as metrics_module
 from headworks_model._cli import main
 from headworks_model._workers import context
+from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,7 +114,16 @@ def one_thread() -> None:
 def few_resamples() -> Iterator[None]:
     """Draw the intervals from fewer resamples: that takes most of an evaluation, and says no more about it here."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(metrics_module, "RESAMPLES", 50)
+        patched.setattr(metrics_module, "RESAMPLES", 10)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_registry() -> Iterator[None]:
+    """Have torch read the translations of its operators once: for each export anew, that takes longer than the rest."""
+    with pytest.MonkeyPatch.context() as patched:
+        once = staticmethod(functools.cache(ONNXRegistry.from_torchlib))
+        patched.setattr(ONNXRegistry, "from_torchlib", once)
         yield
 
 

@@ -124,7 +124,8 @@ def test_one_seed_has_no_spread_and_the_number_of_jobs_follows_the_machine(
 ) -> None:
     """Where one processor is granted, trainings go one after the other."""
     monkeypatch.setattr("headworks_model._cli.granted", lambda: 1)
-    assert main(["crossfit", str(fitted / "dataset"), str(tmp_path / "out"), *SHORT]) == 0
+    command = ["crossfit", str(fitted / "dataset"), str(tmp_path / "out"), *SHORT, "--peers", "none"]
+    assert main(command) == 0
     assert "seeds" not in capsys.readouterr().out
     assert pq.read_table(tmp_path / "out" / "predictions.parquet").num_rows == 72
 
@@ -191,8 +192,8 @@ def test_what_another_run_left_is_refused_or_replaced(tiny: Dataset, tmp_path: P
     )
     crossfit_module.run_task(task)
     with pytest.raises(errors.CheckpointError, match="epochs was 1 and is 2"):
-        crossfit(tiny, tmp_path, config=QUICK, resume=True)
-    crossfit(tiny, tmp_path, config=QUICK)
+        crossfit(tiny, tmp_path, config=QUICK, resume=True, peers="none")
+    crossfit(tiny, tmp_path, config=QUICK, peers="none")
     assert (tmp_path / "metrics.json").is_file()
 
 
@@ -255,5 +256,6 @@ def test_progress_over_folds_is_shown(*, terminal: bool) -> None:
 def test_cross_fitting_needs_nobody_who_listens(tiny: Dataset, tmp_path: Path) -> None:
     """The public progress shows nothing and can be given as it is."""
     with headworks_model.FoldProgress() as progress:
-        metrics = crossfit(tiny, tmp_path / "out", config=dataclasses.replace(QUICK, epochs=1), progress=progress)
+        config = dataclasses.replace(QUICK, epochs=1)
+        metrics = crossfit(tiny, tmp_path / "out", config=config, peers="none", progress=progress)
     assert metrics["split"] == "all, out of fold"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from importlib.metadata import EntryPoint
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import onnx
 import pytest
 import torch
 from headworks_model import ConvNet, TrainConfig, build_network, errors, evaluate, export, load_trained, train
+from headworks_model import _export as export_module
 from headworks_model import _network as network_module
 from headworks_model._cli import main
 from headworks_model._trial import try_network
@@ -234,6 +236,8 @@ def test_what_is_no_file_of_onnx_is_not_written(
         message = "This protobuf of onnx model is too large (>2GiB).\nCall check_model with a path."
         raise ValueError(message)
 
+    program = SimpleNamespace(model_proto=onnx.load(stages / "export" / "model.onnx"))
+    monkeypatch.setattr(export_module, "_program_of", lambda _: program)
     monkeypatch.setattr(onnx.checker, "check_model", refuse)
     with pytest.raises(errors.ExportError, match=r"makes no ONNX file, .*: ValueError: .*\(>2GiB\)\.$"):
         export(tiny, load_trained(stages / "train"), out)
