@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[1]
 DATA: str = nox.project.load_toml(ROOT / "packages/data/pyproject.toml")["project"]["name"]
 PREFIX = DATA.removesuffix("-data")
 OTHER = "acme" if PREFIX != "acme" else "apex"
-RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+# The Python that coverage is measured on.
+MEASURED = (ROOT / ".python-version").read_text(encoding="utf-8").split()[0]
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +37,9 @@ def planned(scratch: Scratch) -> dict[str, str]:
 def test_a_new_package_passes_everything_at_once(scratch: Scratch) -> None:
     """It is linted, typed, tested with full branch coverage, built, planned, and its imports are checked."""
     scratch.nox("new-package", posargs=["features"])
-    expected = [f"tests-{RUNNING}(features)", "typecheck(features)", "build(features)"]
+    expected = [f"tests-{MEASURED}(features)", "typecheck(features)", "build(features)"]
     scratch.passes(*expected, "imports")
-    measured = f"--data-file=artifacts/tests/features-{RUNNING}.coverage"
+    measured = f"--data-file=artifacts/tests/features-{MEASURED}.coverage"
     scratch.run("coverage", "report", measured, "--fail-under=100")
     scratch.passes_the_hooks()
     assert {name: planned(scratch)[name] for name in expected} == dict.fromkeys(expected, "run")
@@ -118,7 +119,7 @@ def test_another_prefix_is_one_commit_that_passes(scratch: Scratch) -> None:
     scratch.run(sys.executable, "tests/names.py")
     scratch.run("uv", "lock", "--check")
     scratch.passes_the_hooks()
-    scratch.passes("imports", "typecheck(data)", f"tests-{RUNNING}(data)")
+    scratch.passes("imports", "typecheck(data)", f"tests-{MEASURED}(data)")
     assert planned(scratch)["dataset"] == "run"
 
 
