@@ -19,6 +19,7 @@ import pytest
 
 from headworks._cli import main
 from headworks._commands import run
+from headworks._digest.digest import Digester
 from headworks._hashes import digest
 from headworks._store.store import Store
 
@@ -152,7 +153,11 @@ def store() -> Store:
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
-    """Start the command as people do, deaf to no signal: under `nohup` these tests themselves ignore a hang-up."""
+    """Start the command as people do, deaf to no signal: under `nohup` these tests themselves ignore a hang-up.
+
+    The sessions are known already: to list them, it would start nox twice.
+    """
+    Digester.for_worktree(Path.cwd()).sessions()
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
         return subprocess.Popen(

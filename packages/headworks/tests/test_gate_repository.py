@@ -18,10 +18,8 @@ from headworks import _cli
 from headworks._machine.nox import ListedSession, Nox
 from headworks._metrics.exported import predict_rows
 from headworks._metrics.file import read_predictions
-from headworks._plan.plan import plan
 from headworks._store.journal import Journal
 from headworks._store.store import Store
-from headworks._store.verdict import Verdict
 from headworks.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
@@ -104,22 +102,7 @@ class Demo:
         files["model.bin"] = model or f"model {wrong}" + "x" * wrong
         self.scratch.write({f"artifacts/evaluate/{name}": content for name, content in files.items()})
         self.scratch.write({"inputs/model.txt": f"{wrong} {rows}{other}"})
-        self.passed("evaluate")
-
-    def passed(self, session: str) -> None:
-        """Record that a session left what lies in its outputs now."""
-        store, root = Store.default(), Path.cwd()
-        (planned,) = (it for it in plan(root, store=store, sessions=[session]).sessions if it.session.name == session)
-        outputs = {path: store.outputs(root).content(path) or "" for path in planned.outputs}
-        fields: dict[str, Any] = {
-            "session": session,
-            "digest": planned.digest or "",
-            "passed": True,
-            "seconds": 1.5,
-            "commit": "",
-        }
-        fields |= {"finished": "2026-11-24T01:02:03+00:00", "platform": "linux", "components": {}, "outputs": outputs}
-        store.record(Verdict(**fields), root)
+        self.scratch.record_pass("evaluate")
 
     def gate(self, *arguments: str, code: int = 0) -> str:
         """Run the gate and return what it writes."""
@@ -207,6 +190,7 @@ def test_a_base_that_the_store_lacks_is_made(demo: Demo) -> None:
     assert "restored from the store" in demo.gate(code=3)
 
 
+@pytest.mark.usefixtures("_bases_here")
 def test_outputs_that_are_damaged_in_the_store_are_made_again(demo: Demo) -> None:
     """A lost blob is a miss."""
     demo.train()
@@ -228,10 +212,14 @@ def test_a_base_whose_stage_fails_is_no_base(demo: Demo) -> None:
     assert demo.scratch.git("worktree", "list").count("\n") == 0
 
 
+@pytest.mark.usefixtures("_bases_here")
 def test_models_are_counted_in_a_remote_store(demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where that is told; a machine whose store is empty, as one in CI, then knows what was asked."""
     url = (tmp_path / "shared").as_uri()
+    demo.train()
     demo.branch()
+    for store in ("a", "bb", "ccc"):  # each knows of the base alone
+        shutil.copytree(Store.default().root, tmp_path / store)
     demo.train(80)
     demo.gate("--remote", url, code=1)
     assert not (tmp_path / "shared/ledger").exists()
@@ -252,6 +240,7 @@ def test_a_work_tree_that_a_stage_broke_is_cleared_away(demo: Demo) -> None:
     assert demo.scratch.git("worktree", "list").count("\n") == 0
 
 
+@pytest.mark.usefixtures("_bases_here")
 def test_the_first_base_is_recorded_where_there_is_none(scratch: Scratch, demo: Demo) -> None:
     """Only when asked for; and what is recorded is the base from then on, whatever becomes of the blobs' verdicts."""
     demo.scratch.commit({"inputs/model.txt": "-1 800"})
@@ -271,6 +260,7 @@ def test_the_first_base_is_recorded_where_there_is_none(scratch: Scratch, demo: 
     assert "recorded the" not in demo.gate("--bootstrap", code=1)
 
 
+@pytest.mark.usefixtures("_bases_here")
 def test_first_predictions_stand_in_for_one_base_alone(demo: Demo) -> None:
     """A later base whose stage fails is no base, though there was a first one long ago."""
     demo.scratch.commit({"inputs/model.txt": "-1 800"})
@@ -284,6 +274,7 @@ def test_first_predictions_stand_in_for_one_base_alone(demo: Demo) -> None:
     assert "recorded the predictions of evaluate as the first base" in demo.gate("--bootstrap")
 
 
+@pytest.mark.usefixtures("_bases_here")
 def test_a_base_without_predictions_may_be_named_once(demo: Demo) -> None:
     """By its id in the table, which stands for no later one; what it does have is compared all the same."""
     demo.scratch.commit({"inputs/model.txt": "-1 800"})
@@ -499,6 +490,7 @@ def test_another_dataset_is_predicted_by_the_exported_model(demo: Demo, tmp_path
     assert "names no `model` that could predict its rows" in demo.gate(code=2)
 
 
+@pytest.mark.usefixtures("_bases_here")
 def test_rows_that_no_session_left_so_are_not_predicted(demo: Demo) -> None:
     """Those that were taken out of the file would be missing of the base, and so be no mistakes of the candidate."""
     demo.replace("budget = 2", 'budget = 2\npredict = { evaluate = "artifacts/crossfit/rows.parquet" }')
@@ -506,7 +498,7 @@ def test_rows_that_no_session_left_so_are_not_predicted(demo: Demo) -> None:
     demo.branch()
     demo.train(10, 1000)
     demo.scratch.write({"artifacts/crossfit/rows.parquet": "all rows"})
-    demo.passed("crossfit")
+    demo.scratch.record_pass("crossfit")
     demo.scratch.write({"artifacts/crossfit/rows.parquet": "some"})
     assert "artifacts/crossfit/rows.parquet is not what crossfit gives as it is now." in demo.gate(code=3)
 

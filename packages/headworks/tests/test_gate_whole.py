@@ -142,6 +142,7 @@ def test_a_pull_request_is_judged_from_beginning_to_end(project: Scratch, comman
     assert Path("saved/base-evaluate.csv").is_file()
 
 
+@pytest.mark.usefixtures("_bases_here")
 def test_a_dataset_that_changed_is_predicted_by_the_model_of_the_base(project: Scratch, gate: Command) -> None:
     """So that both are judged on the new rows; rows that are labelled otherwise are the same for both then."""
     project.write({"inputs/rows.csv": dataset(ROWS + 300), "inputs/model.txt": model(range(0, ROWS + 300, 50))})
@@ -154,6 +155,7 @@ def test_a_dataset_that_changed_is_predicted_by_the_model_of_the_base(project: S
     assert "have different labels for 1,800 rows: r0000, r0001, r0002 and 1,797 more" in gate(code=3)
 
 
+@pytest.mark.usefixtures("_bases_here")
 def test_forty_rows_cannot_tell(project: Scratch, gate: Command) -> None:
     """And the command says how many could."""
     project.git("checkout", "--quiet", "main")
@@ -165,6 +167,7 @@ def test_forty_rows_cannot_tell(project: Scratch, gate: Command) -> None:
     assert "rows like these would settle it" in output
 
 
+@pytest.mark.usefixtures("_bases_here")
 def test_the_first_commit_has_no_base(project: Scratch, gate: Command) -> None:
     """What it predicts is recorded as the first, which is said, and absolute conditions are judged as ever."""
     project.git("checkout", "--quiet", "main")
@@ -187,6 +190,7 @@ def test_the_first_commit_has_no_base(project: Scratch, gate: Command) -> None:
     assert "the base of evaluate is the first one, recorded on" in gate(code=1)
 
 
+@pytest.mark.usefixtures("_bases_here")
 def test_a_release_is_judged_by_the_one_before(
     project: Scratch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, gate: Command
 ) -> None:
