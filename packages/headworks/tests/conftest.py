@@ -24,7 +24,7 @@ from headworks._store.store import Store
 from headworks._store.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from headworks._machine.machine import Machine
 
@@ -155,7 +155,7 @@ def _listed_once(
 def _bases_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make bases of the gate in this process: one of its own starts Python three times more, twice to list sessions."""
 
-    def run(command: Sequence[str], folder: str, environ: Mapping[str, str]) -> int:
+    def run(command: list[str], folder: str, environ: Mapping[str, str]) -> int:
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(sys.stderr):
             patch.chdir(folder)
             for name in os.environ.keys() - environ.keys():

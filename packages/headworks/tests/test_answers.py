@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -154,7 +155,7 @@ def test_an_answer_is_given_again(
     monkeypatch.setattr(_cli, "main", None)
     assert world.ask(*arguments) == 0
     found = capsys.readouterr()
-    assert found.out.replace("took 0.0 s", "took 0.1 s") == expected.out.replace("took 0.0 s", "took 0.1 s")
+    assert re.sub(r"took \d+\.\d s", "", found.out) == re.sub(r"took \d+\.\d s", "", expected.out)
     assert found.err == expected.err
     assert answers.TOOK not in found.out
 
@@ -222,20 +223,17 @@ def install(path: Path) -> None:
     path.chmod(0o755)
 
 
-@pytest.mark.parametrize(
-    ("change", "command"),
-    [(it, "plan") for it in CHANGES if it not in ONLY_IN_RUNS]
-    + [(it, "run") for it in CHANGES if it not in ONLY_IN_PLANS],
-)
-def test_an_answer_is_made_anew_after_any_change(world: World, change: str, command: str) -> None:
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_answer_is_made_anew_after_any_change(world: World, change: str) -> None:
     """Whatever it was made from."""
     (world.machine / "more").mkdir()
     world.monkeypatch.setenv("PATH", f"{world.machine}/more:{os.environ['PATH']}")
-    arguments = ["plan"] if command == "plan" else ["run", "data", "lint"]
-    world.learn(*arguments)
-    assert answers.recall(arguments) == 0
+    commands = [["plan"]] * (change not in ONLY_IN_RUNS) + [["run", "data", "lint"]] * (change not in ONLY_IN_PLANS)
+    for arguments in commands:
+        world.learn(*arguments)
+    assert [answers.recall(arguments) for arguments in commands] == [0] * len(commands)
     CHANGES[change](world)
-    assert answers.recall(arguments) is None
+    assert [answers.recall(arguments) for arguments in commands] == [None] * len(commands)
 
 
 @pytest.mark.parametrize("doubt", ["a young file", "many files", "many questions", "a fetch", "a changed answer"])
