@@ -216,10 +216,7 @@ def test_a_base_whose_stage_fails_is_no_base(demo: Demo) -> None:
 def test_models_are_counted_in_a_remote_store(demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where that is told; a machine whose store is empty, as one in CI, then knows what was asked."""
     url = (tmp_path / "shared").as_uri()
-    demo.train()
     demo.branch()
-    for store in ("a", "bb", "ccc"):  # each knows of the base alone
-        shutil.copytree(Store.default().root, tmp_path / store)
     demo.train(80)
     demo.gate("--remote", url, code=1)
     assert not (tmp_path / "shared/ledger").exists()
