@@ -290,6 +290,29 @@ def test_files_are_told_apart_by_who_reads_them(top: Path) -> None:
     assert {Path(it).name for it in reads.by_others} == {"b"}
 
 
+def test_a_call_that_is_made_again_counts_where_it_leads_now(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To another place once the session has made a link, or for another program; else it says nothing new."""
+    monkeypatch.setattr("headworks._observe.replay._MOST_SAID", 1)
+    reads = replayed(
+        top,
+        f'access("n/d", R_OK) {NO}',
+        f'access("n/d", R_OK) {NO}',
+        'execve("/usr/bin/uv", ["uv"], 0x7ff /* 3 vars */) = 0',
+        'stat("a", 0x7f) = 0',
+        'stat("b", 0x7f) = 0',
+        'stat("a", 0x7f) = 0',
+        'symlink("sub/deep", "n") = 0',
+        'access("n/d", R_OK) = 0',
+        'execve("/usr/bin/y", ["y"], 0x7ff /* 3 vars */) = 0',
+        'stat("a", 0x7f) = 0',
+        'unlink("n") = 0',
+        f'access("n/d", R_OK) {NO}',
+    )
+    expected = {"sought": {"n", "n/d"}, "looked": {"a", "b", "sub/deep/d"}, "own": {"n"}}
+    assert relative(top, reads) == expected
+    assert {Path(it).name for it in reads.by_others} == {"a", "d"}
+
+
 def test_a_program_that_is_gone_has_no_interpreter(top: Path) -> None:
     """Nor has one that is no script."""
     assert relative(top, replayed(top, 'execve("n", ["n"], 0x7ff /* 3 vars */) = 0')) == {"opened": {"n"}}

@@ -62,11 +62,13 @@ class Notes:
 
     Attributes:
         reads: All reads so far.
+        generation: Changes whenever the same path may lead elsewhere, since the session made or removed a link.
     """
 
     def __init__(self, places: Places) -> None:
         """Take the places that count."""
         self.reads = Reads()
+        self.generation = 0
         self._places = places
         self._real: dict[str, str] = {}
         self._made_links: dict[str, str] = {}
@@ -160,7 +162,7 @@ class Notes:
         if not self._places.kind(place):
             self.reads.own.add(place)
         if self._made_links.pop(place, None) is not None:
-            self._real.clear()
+            self._changed()
 
     def made(self, place: str, target: str | None = None) -> None:
         """Note that the session made something where nothing was; `target` is where a link leads."""
@@ -169,7 +171,12 @@ class Notes:
         self.own(place)
         if target is not None:
             self._made_links[place] = target
-            self._real.clear()
+            self._changed()
+
+    def _changed(self) -> None:
+        """Forget where paths led."""
+        self._real.clear()
+        self.generation += 1
 
     def moved(self, old: str, new: str) -> None:
         """Note that the session gave something another name."""

@@ -12,7 +12,7 @@ from headworks._observe.reads import Notes
 from headworks._observe.trace import Ended, TraceError, births, calls, match_arguments, unescape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from headworks._observe.places import Places
     from headworks._observe.reads import Reads
@@ -28,6 +28,10 @@ _NAMESPACES = re.compile(rb"CLONE_NEW(?:NS|PID|USER)")
 _TOOLS = {"nox", "uv"}
 _ABSENT = {"ENOENT", "ENOTDIR"}
 _UNRELATED = {"EBADF", "EFAULT", "EINTR", "ENAMETOOLONG", "ENOSYS"}  # errors that do not depend on what is there
+# Calls that say nothing new when they are made again with the same result, unless they make a file.
+_REPEATED = (b"access(", b"faccessat2(", b"lstat(", b"newfstatat(", b"openat(", b"readlink(", b"stat(", b"statx(")
+_CHANGING = (b"O_CREAT", b"O_TRUNC", b"<unfinished ")
+_MOST_SAID = 100_000  # lines that are remembered
 _HEAD = 256  # bytes in which a script names its interpreter
 
 
@@ -73,7 +77,7 @@ class _Replay:
 
     def run(self) -> None:
         with open(self._trace, "rb") as lines:
-            for event in calls(lines):
+            for event in calls(self._news(lines)):
                 process = self._process(event.process)
                 if isinstance(event, Ended):
                     del self._processes[event.process]
@@ -86,6 +90,27 @@ class _Replay:
                 elif event.result is not None:
                     form, follow = _CALLS[event.name]
                     follow(self, self._step(process, event, form))
+
+    def _news(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the lines that can say anything new: most ask once more what an equal process has asked before."""
+        said: set[tuple[bytes, str, bool, str]] = set()
+        generation = self.notes.generation
+        for line in lines:
+            number, _, rest = line.partition(b" ")
+            process = self._processes.get(int(number)) if number.isdigit() else None
+            if (
+                process is not None
+                and rest.lstrip(b" ").startswith(_REPEATED)
+                and not any(it in rest for it in _CHANGING)
+            ):
+                if generation != self.notes.generation or len(said) > _MOST_SAID:
+                    said.clear()
+                    generation = self.notes.generation
+                key = (rest, process.folder[0], process.is_tool, process.git)
+                if key in said:
+                    continue
+                said.add(key)
+            yield line
 
     def _process(self, number: int) -> _Process:
         """Return the state of a process, which at first is that of its parent as it is now."""
