@@ -134,18 +134,29 @@ def test_a_change_reaches_exactly_the_sessions_that_it_concerns(monorepo: Monore
 
 
 def test_what_the_root_configuration_names_counts_for_whom_it_configures(monorepo: Monorepo) -> None:
-    """A file under any key, a folder only where tools look into one; never what counts by its parts."""
+    """A file or a folder under any key, of which packages count for themselves; never what counts by its parts."""
     monorepo.edit(
-        "pyproject.toml", "addopts = []", "pythonpath = 'docs:none'\nfiles = ['artifacts/../more/x', 'uv.lock']"
+        "pyproject.toml",
+        "addopts = []",
+        "pythonpath = 'docs:none'\nfiles = ['artifacts/../more/x', 'uv.lock', 'packages', 'packages/solo/src']",
     )
-    monorepo.edit("pyproject.toml", "line-length = 100", "extend = 'more/ruff.toml'\nfolders = ['more']")
-    monorepo.scratch.write({"more/x": "1", "more/y": "1", "more/ruff.toml": "1"})
+    monorepo.edit(
+        "pyproject.toml",
+        "line-length = 100",
+        "extend = 'more/ruff.toml'\nfolders = ['more']\nexclude = ['left']\nwhy = 'left is right'",
+    )
+    monorepo.scratch.write(
+        {"more/x": "1", "more/y": "1", "more/ruff.toml": "1", "left/x": "1", "packages/other/x": "1"}
+    )
     every = set(ALL.split())
     for name, expected in {
         "docs/index.md": every - {"model"} | {"model"},
         "more/x": every,
         "more/ruff.toml": every - {"data"},
-        "more/y": {"lint"},
+        "more/y": every - {"data"},
+        "packages/other/x": every,
+        "packages/solo/src/solo/core.py": {"solo", "lint"},
+        "left/x": {"lint"},
     }.items():
         before = digests(monorepo)
         monorepo.scratch.write({name: "new"})

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from headworks._hashes import digest_texts
 from headworks._project.lock import INSTALLER_TABLES
 from headworks._project.metadata import normalised
+from headworks._project.package import enclosing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from headworks._digest.content import Content
     from headworks._digest.packages import Packages
@@ -34,6 +35,7 @@ class Scope:
         self._parent_files = parent_files
         self.shared = parent_files.shared
         self._cache: dict[tuple[object, ...], str] = {}
+        self._around: set[str] | None = None
         self._configured: dict[tuple[str, ...] | None, list[str]] = {}
 
     def hashes(self, session: Session) -> list[str]:
@@ -137,18 +139,38 @@ class Scope:
         tools = session.tools
         if tools not in self._configured:
             tables = self._project.pyproject.paths
-            names = tables if tools is None else [f"[tool.{it}]" for it in tools if f"[tool.{it}]" in tables]
+            chosen = tables if tools is None else INSTALLER_TABLES.union(f"[tool.{it}]" for it in tools)
+            names = [it for it in tables if it in chosen]
             self._configured[tools] = sorted({path for name in names for path in self._found(name)})
         return self._configured[tools]
 
     def _found(self, name: str) -> Iterable[str]:
         """Yield the existing files and folders that a table of the root's configuration names."""
         listing, prefix = self._project.listing, self._project.prefix
-        for path, is_folder in self._project.pyproject.paths[name]:
+        for path, kind in self._project.pyproject.paths[name]:
             place = os.fsencode(prefix + path)
             start, end = listing.span(place)
-            if start < end and prefix + path not in self.shared and (is_folder or listing.get(place)):
+            if start == end or prefix + path in self.shared:
+                continue
+            if kind == "all" or listing.get(place):
                 yield path
+            elif kind:
+                yield from (it[len(prefix) :] for it in self._beside_packages(prefix + path))
+
+    def _beside_packages(self, folder: str) -> Iterator[str]:
+        """Yield what is in a folder and in no package: a package counts for whoever depends on it."""
+        packages = self._project.workspace.packages
+        if self._around is None:
+            self._around = {above for it in packages for above in enclosing(it)}
+        if any(it in packages for it in enclosing(folder) if it):
+            return
+        if folder not in self._around:
+            yield folder
+            return
+        start, end = self._project.listing.below(os.fsencode(folder))
+        paths = (os.fsdecode(path)[len(folder) + 1 :] for _, _, path in self._project.listing.records(start, end))
+        for name in dict.fromkeys(path.partition("/")[0] for path in paths):
+            yield from self._beside_packages(f"{folder}/{name}")
 
     def _entries(self, place: str, spans: Iterable[Span], folder: str) -> dict[str, list[Span]]:
         """Return slices cut into those of each entry of a folder."""

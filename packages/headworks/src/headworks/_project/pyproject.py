@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Pyproject"]
 
 _FOLDERS = {"extrapaths", "mypypath", "pythonpath", "stubpath"}  # keys of pyright, mypy and pytest
+_LISTS = {"testpaths"}  # keys of pytest whose paths may be parted by spaces
+_EXCLUSIONS = ("exclude", "omit", "norecurse")  # in keys whose folders are not read
 _HERE = "$MYPY_CONFIG_FILE_DIR/"  # mypy expands it to the folder of the file
 
 
@@ -31,7 +33,8 @@ class Pyproject:
         table: The table [tool.headworks].
         tables: A hash for each table that configures anything else, by its name in brackets.
         groups: A hash for each dependency group.
-        paths: For each table the paths that it may name, and whether the tool would look into a folder there.
+        paths: For each table the paths that it may name, and what counts of a folder there: `all`, `rest` for what no
+            package has, or nothing.
     """
 
     def __init__(self, snapshot: Snapshot, memory: Memory) -> None:
@@ -71,8 +74,8 @@ def _read(content: bytes) -> tuple[Any, ...]:
     )
 
 
-def _paths(value: object, key: str = "") -> Iterator[tuple[str, bool]]:
-    """Yield the paths that a value may name, and whether its key says that a tool looks into folders there."""
+def _paths(value: object, key: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the paths that a value may name, and what its key says that counts of a folder there."""
     if isinstance(value, dict):
         for name, part in value.items():
             yield from _paths(part, name)
@@ -80,7 +83,11 @@ def _paths(value: object, key: str = "") -> Iterator[tuple[str, bool]]:
         for part in value:
             yield from _paths(part, key)
     elif isinstance(value, str):
+        is_path = len(value.replace(",", " ").split()) == 1 + value.strip(",").count(",")  # and no sentence
         for text in value.replace(":", " ").replace(",", " ").split():
             path = posixpath.normpath(text.removeprefix(_HERE))
             if not path.startswith((".", "/")):
-                yield path, key.lower().replace("_", "").replace("-", "") in _FOLDERS
+                plain = key.lower().replace("_", "").replace("-", "")
+                is_read = is_path or plain in _LISTS
+                is_read = is_read and not any(it in plain for it in _EXCLUSIONS)
+                yield path, "all" if plain in _FOLDERS else "rest" if is_read else ""
