@@ -282,7 +282,11 @@ def test_what_groups_of_the_root_need_counts_for_the_sessions_with_these_groups(
     """As a wheel, from the repository itself."""
     monorepo.edit("pyproject.toml", 'lint = ["ruff"]', 'lint = ["ruff", "solo"]')
     assert changed(monorepo, "packages/solo/src/solo/core.py") == {"solo", "lint"}
-    monorepo.edit("pyproject.toml", 'test = ["pytest"]', 'test = ["pytest", { include-group = "lint" }]')
+    monorepo.edit(
+        "pyproject.toml",
+        'test = ["pytest"]',
+        'test = ["pytest", { include-group = "lint" }, { include-group = "lint" }]',
+    )
     assert changed(monorepo, "packages/solo/src/solo/core.py") == {"base", "app", "solo", "lint"}
     assert changed(monorepo, "packages/solo/tests/test_core.py") == {"solo", "lint"}
 
