@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         default=default.answer_seconds,
         help="seconds in which an answer must arrive",
     )
-    add("--idle-seconds", type=float, default=default.idle_seconds, help="seconds that a connection may be silent")
+    add("--idle-seconds", type=float, default=default.idle_seconds, help="seconds to keep a silent connection open")
     add("--drain-seconds", type=float, default=default.drain_seconds, help="seconds that clients get at a stop")
     add("--workers", type=int, default=default.workers, help="inferences that run at a time")
     add("--threads", type=int, default=default.threads, help="threads of one inference")
