@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 OWNER = re.compile(r"@[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?")
 PRIVATE = '  "Private :: Do Not Upload",\n'
 _REMOTE = re.compile(r"(?:(?:https?|ssh)://)?(?:[^/@]*@)?([\w.-]+(?::[0-9]+(?=/))?)[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?")
+_SOURCE = re.compile(r"^urls\.Source = .*\n", re.MULTILINE)
 _PROJECT = re.compile(r"^\[project\]\n(?:.+\n)+", re.MULTILINE)
 
 
@@ -81,19 +82,22 @@ def for_person(text: str) -> str:
 
 
 def with_source(file: Path, address: str) -> str:
-    """Return a package's pyproject.toml with the web address of its source.
+    """Return a package's pyproject.toml with the web address of its source, in place of the one of an earlier adoption.
 
     Raises:
-        RefusedError: It already names other addresses.
+        RefusedError: It names addresses in a form of its own.
     """
     text = file.read_text(encoding="utf-8")
     urls = tomllib.loads(text)["project"].get("urls", {})
     if address in urls.values():
         return text
+    line = f'urls.Source = "{address}"\n'
+    if _SOURCE.search(text):
+        return _SOURCE.sub(lambda _: line, text)
     if urls:
         message = f'{"/".join(file.parts[-3:])} names addresses already; write `Source = "{address}"` among them first.'
         raise RefusedError(message)
-    return _PROJECT.sub(lambda match: f'{match[0]}urls.Source = "{address}"\n', text, count=1)
+    return _PROJECT.sub(lambda match: match[0] + line, text, count=1)
 
 
 def exclude_from_releases(file: Path) -> None:

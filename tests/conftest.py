@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,14 @@ class Scratch:
         self.run("git", "add", "--all")
         environ = {"UV_PROJECT_ENVIRONMENT": sys.prefix, "UV_NO_SYNC": "1", "SKIP": "mypy"}
         self.run("pre-commit", "run", "--all-files", check=True, **environ)
+
+    def name_source(self, address: str) -> None:
+        """Have every package say where its source is, in place of what an adoption wrote there."""
+        for file in self.root.glob("packages/*/pyproject.toml"):
+            text = re.sub(r"^urls\.Source = .*\n", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            version = 'dynamic = [ "version" ]\n'
+            assert text.count(version) == 1
+            file.write_text(text.replace(version, f'{version}urls.Source = "{address}"\n'), encoding="utf-8")
 
     def replace(self, path: str, old: str, new: str) -> None:
         """Replace a text that stands exactly once in a file."""

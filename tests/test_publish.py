@@ -47,9 +47,8 @@ def index() -> Iterator[str]:
 def test_nothing_is_uploaded_under_a_strangers_name(scratch: Scratch, index: str) -> None:
     """The session asks the index before it publishes, and leaves out packages that another repository publishes."""
     files = [file.relative_to(scratch.root) for file in scratch.root.glob("packages/*/pyproject.toml")]
-    version = 'dynamic = [ "version" ]\n'
+    scratch.name_source("https://github.example/acme/vision")
     for file in files:
-        scratch.replace(str(file), version, f'{version}urls.Source = "https://github.example/acme/vision"\n')
         folder = scratch.root / "dist" / file.parent.name
         folder.mkdir(parents=True)
         (folder / "a.whl").write_bytes(b"")

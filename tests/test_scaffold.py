@@ -176,3 +176,14 @@ def test_an_owner_is_one_commit_that_keeps_every_rule(scratch: Scratch, owner: s
     scratch.run(sys.executable, "tests/workflows/workflow_rules.py")
     scratch.passes_the_hooks()
     assert "there is nothing to commit" in scratch.nox("adopt", check=False, posargs=["--owner", owner]).output
+
+
+def test_a_repository_that_moved_says_where_its_source_is_now(scratch: Scratch) -> None:
+    """The address of an earlier adoption is replaced, by one commit, in every package."""
+    scratch.name_source("https://github.example/me/vision")
+    scratch.run("git", "commit", "--quiet", "--all", "--message=Belong to me")
+    scratch.run("git", "remote", "add", "origin", "https://github.example/acme/sight.git")
+    scratch.nox("adopt", posargs=["--owner", "@acme/makers"])
+    packages = [nox.project.load_toml(it)["project"] for it in scratch.root.glob("packages/*/pyproject.toml")]
+    assert [it["urls"] for it in packages] == [{"Source": "https://github.example/acme/sight"}] * len(packages)
+    assert scratch.run("git", "status", "--porcelain").stdout == ""
