@@ -75,17 +75,17 @@ class Places:
     def of(cls, snapshot: Snapshot, environ: Mapping[str, str]) -> Self:
         """Return the places of a work tree on this machine."""
         listing, folder = snapshot.listing, snapshot.repository.git_folder()
-
-        def is_known(path: str) -> bool:
-            start, end = listing.span(os.fsencode(path))
-            return start < end
-
         try:
             with open(os.path.join(folder, "commondir"), encoding="utf-8", errors="surrogateescape") as file:
                 shared = os.path.join(folder, file.read().strip())
         except OSError:
             shared = folder
-        return cls(os.path.realpath(snapshot.repository.top), (folder, shared), environ, is_known)
+        return cls(
+            os.path.realpath(snapshot.repository.top),
+            (folder, shared),
+            environ,
+            lambda path: listing.has(os.fsencode(path)),
+        )
 
     def kind(self, path: str) -> str:
         """Return the kind of place that a path without links lies in: one of those of this module."""

@@ -43,8 +43,7 @@ class Tree:
 
     def is_known(self, path: str) -> bool:
         """Return whether git lists a file, or a file below a folder."""
-        start, end = self._listing.span(os.fsencode(path))
-        return start < end
+        return self._listing.has(os.fsencode(path))
 
     def line(self, kind: str, path: str) -> Line:
         """Return the line that stands for a path now; that of a state may be of another kind than asked for."""

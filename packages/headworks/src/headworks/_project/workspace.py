@@ -103,8 +103,7 @@ class Workspace:
         return ""
 
     def _is_there(self, folder: str) -> bool:
-        start, end = self._listing.span(self._listing.holder(os.fsencode(folder)))
-        return start < end
+        return self._listing.has(self._listing.holder(os.fsencode(folder)))
 
     def _bare(self, folder: str) -> Package:
         """Return an archive or a folder without metadata; where some were not read, it may need any other."""

@@ -85,6 +85,11 @@ class Listing:
             return start, end + 1
         return self.below(path)
 
+    def has(self, path: bytes) -> bool:
+        """Return whether there is a file, or a file below a folder."""
+        start, end = self.span(path)
+        return start < end
+
     def holder(self, path: bytes) -> bytes:
         """Return a path, or where it lies behind a link or in another repository, the path of that."""
         start, end = self.span(path)
