@@ -19,9 +19,14 @@ from headworks._cli import main
 from headworks._digest.digest import Digester
 from headworks._machine.nox import ListedSession, Nox
 from headworks._machine.programs import Programs
+from headworks._project.lock import Lock
 from headworks._project.project import Project
+from headworks._project.workspace import Workspace, find_workspace
+from headworks._quick.memory import Memory
 from headworks._store.store import Store
 from headworks._store.verdict import Verdict
+from headworks._tree.git import Repository
+from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -64,6 +69,13 @@ class Scratch:
         """Run git in the repository and return what it writes."""
         command = ["git", "-C", str(self.root), "-c", "protocol.file.allow=always", *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def workspace(self, *, at: str = "", below: str = "") -> Workspace:
+        """Read the packages of the work tree, or of a commit; a project may lie in a folder of the repository."""
+        repository = Repository(str(self.root / below))
+        snapshot = CommitSnapshot(repository, at) if at else WorkTreeSnapshot(repository)
+        memory = Memory(repository.git_folder() + "/headworks")
+        return find_workspace(snapshot, memory, Lock(snapshot, memory), ())
 
     def write(self, files: Mapping[str, str | bytes]) -> Scratch:
         """Write files, their folders included."""

@@ -9,29 +9,13 @@ import pytest
 
 from headworks._digest.digest import Digester
 from headworks._plan.reasons import Reasons
-from headworks._project.lock import Lock
 from headworks._project.metadata import read_metadata
-from headworks._project.workspace import Workspace, find_workspace
-from headworks._quick.memory import Memory
-from headworks._tree.git import Repository
-from headworks._tree.snapshot import CommitSnapshot, Snapshot, WorkTreeSnapshot
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Monorepo, Scratch
-
-
-def read(snapshot: Snapshot, *named: str) -> Workspace:
-    """Read the packages of a tree."""
-    memory = Memory(snapshot.repository.git_folder() + "/headworks")
-    return find_workspace(snapshot, memory, Lock(snapshot, memory), named)
-
-
-def workspace(scratch: Scratch, *named: str) -> Workspace:
-    """Read the packages of the work tree."""
-    return read(WorkTreeSnapshot(Repository(str(scratch.root))), *named)
 
 
 def project(name: str, *dependencies: str, more: str = "") -> str:
@@ -75,7 +59,7 @@ def test_a_path_dependency_is_a_package_in_every_form(scratch: Scratch, form: st
     core = project("core", "deep", more='[tool.uv.sources]\ndeep = { path = "../../other/deep" }\n')
     files = {"libs/core/pyproject.toml": core, "other/deep/pyproject.toml": project("deep")}
     scratch.commit(files | {"packages/a/pyproject.toml": project("a", *filter(None, [dependency]), more=more)})
-    found = workspace(scratch)
+    found = scratch.workspace()
     assert found.packages["packages/a"].own == ("libs/core",)
     assert found.packages["packages/a"].outside == ()
     assert found.closure(["packages/a"], ()) == ["libs/core", "other/deep"]
@@ -123,7 +107,7 @@ def test_a_path_that_the_root_gives_to_a_dependency_of_a_member_leads_there(scra
     files = {"pyproject.toml": root, "packages/a/pyproject.toml": project("a", "core"), "wheels/archive.whl": "zip"}
     files |= {"libs/core/pyproject.toml": project("core", "archive"), "tools/kit/pyproject.toml": project("kit")}
     scratch.commit(files | {"uv.lock": lock} if lock else files)
-    found = workspace(scratch)
+    found = scratch.workspace()
     assert found.closure(["packages/a"], ()) == ["libs/core", *(["tools/kit"] if lock else []), "wheels/archive.whl"]
     assert found.grouped(["test"]) == found.closure([], ["test"]) == ["tools/kit"]
     assert [it for it, package in found.packages.items() if package.is_member] == ["packages/a"]
@@ -137,7 +121,7 @@ def test_a_path_dependency_may_be_in_a_workspace_of_its_own(scratch: Scratch) ->
     files |= {"other/pyproject.toml": other, "other/x/one/pyproject.toml": project("one", "two", "far")}
     files |= {"other/x/two/pyproject.toml": project("two"), "far/pyproject.toml": project("far")}
     scratch.commit(files)
-    assert workspace(scratch).closure(["packages/a"], ()) == ["far", "other/x/one", "other/x/two"]
+    assert scratch.workspace().closure(["packages/a"], ()) == ["far", "other/x/one", "other/x/two"]
 
 
 def place(scratch: Scratch, kind: str, tmp_path: Path) -> None:
@@ -167,12 +151,12 @@ def test_a_member_counts_where_git_does_not_list_its_files(monorepo: Monorepo, t
     place(monorepo.scratch, kind, tmp_path)
     monorepo.edit("pyproject.toml", '["packages/*"]', '["packages/*", "vendor/*", "vendor/*/deep"]')
     monorepo.edit("packages/base/pyproject.toml", '"numpy"', '"numpy", "lib"')
-    assert {*workspace(monorepo.scratch).packages} >= {"vendor/lib", "vendor/lib/deep"}
+    assert {*monorepo.scratch.workspace().packages} >= {"vendor/lib", "vendor/lib/deep"}
     assert changed(monorepo, "vendor/lib/src/lib/x.py") == {"base", "app", "data", "model", "lint"}
     monorepo.scratch.write({"vendor/lib/src/lib/x.py": "old"})
     commit = monorepo.scratch.commit()
-    then = read(CommitSnapshot(Repository(str(monorepo.root)), commit))
-    assert then.packages == workspace(monorepo.scratch).packages
+    then = monorepo.scratch.workspace(at=commit)
+    assert then.packages == monorepo.scratch.workspace().packages
 
 
 def test_a_package_that_nobody_can_read_may_need_any_other_and_be_needed_by_any(
@@ -182,7 +166,7 @@ def test_a_package_that_nobody_can_read_may_need_any_other_and_be_needed_by_any(
     scratch.commit({"pyproject.toml": MEMBERS, "packages/a/pyproject.toml": project("a")})
     (scratch.root / "vendor").mkdir()
     (scratch.root / "vendor/out").symlink_to(tmp_path)
-    found = workspace(scratch).packages
+    found = scratch.workspace().packages
     assert (found["packages/a"].own, found["vendor/out"].own) == (("vendor/out",), ("packages/a",))
     (scratch.root / "vendor/out").unlink()
     scratch.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},vendor/gone")
@@ -192,7 +176,7 @@ def test_a_package_that_nobody_can_read_may_need_any_other_and_be_needed_by_any(
     scratch.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},vendor/gone")
     scratch.git("commit", "--quiet", "--message=a submodule again")
     commit = scratch.git("rev-parse", "HEAD")
-    then = read(CommitSnapshot(Repository(str(scratch.root)), commit)).packages
+    then = scratch.workspace(at=commit).packages
     assert then["packages/a"].own == ("vendor/gone/lib",)
 
 
@@ -202,8 +186,8 @@ def test_links_to_packages_are_packages_without_a_workspace_too(scratch: Scratch
     scratch.commit(files)
     (scratch.root / "packages/b").symlink_to("../real/b")
     (scratch.root / "packages/a/sample").symlink_to("../../real/b")
-    assert list(workspace(scratch).packages) == ["packages/a", "packages/b"]
-    assert workspace(scratch).packages["packages/a"].own == ("packages/b",)
+    assert list(scratch.workspace().packages) == ["packages/a", "packages/b"]
+    assert scratch.workspace().packages["packages/a"].own == ("packages/b",)
 
 
 SETUP = "from setuptools import setup\n\nsetup({})\n"
@@ -256,7 +240,7 @@ def test_setup_files_beside_a_pyproject_say_what_that_does_not(scratch: Scratch)
         "packages/c/t/setup.py": SETUP.format("name=NAME"),
     }
     scratch.commit(files)
-    found = workspace(scratch).packages
+    found = scratch.workspace().packages
     assert {it: package.name for it, package in found.items()} == {
         "packages/a": "x",
         "packages/b": "b",

@@ -9,34 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headworks._project.lock import Lock
 from headworks._project.metadata import read_metadata
 from headworks._project.pyproject import _read
-from headworks._project.workspace import find_workspace
-from headworks._quick.memory import Memory
-from headworks._tree.git import Repository
 from headworks._tree.patterns import matcher
-from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from conftest import Scratch
-
-    from headworks._project.workspace import Workspace
-    from headworks._tree.snapshot import Snapshot
-
-
-def read(snapshot: Snapshot, *named: str) -> Workspace:
-    """Read the packages of a tree."""
-    memory = Memory(snapshot.repository.git_folder() + "/headworks")
-    return find_workspace(snapshot, memory, Lock(snapshot, memory), named)
-
-
-def workspace(scratch: Scratch, *named: str) -> Workspace:
-    """Read the packages of the work tree."""
-    return read(WorkTreeSnapshot(Repository(str(scratch.root))), *named)
 
 
 def project(name: str, *dependencies: str, **more: str) -> str:
@@ -47,7 +28,7 @@ def project(name: str, *dependencies: str, **more: str) -> str:
 
 def needs(scratch: Scratch, kind: str) -> Mapping[str, tuple[str, ...]]:
     """Return what every package needs."""
-    return {folder: getattr(it, kind) for folder, it in workspace(scratch).packages.items()}
+    return {folder: getattr(it, kind) for folder, it in scratch.workspace().packages.items()}
 
 
 def test_members_are_those_of_the_uv_workspace(scratch: Scratch) -> None:
@@ -55,7 +36,7 @@ def test_members_are_those_of_the_uv_workspace(scratch: Scratch) -> None:
     root = '[project]\nname = "all"\n[tool.uv.workspace]\nmembers = ["libs/*", "one"]\nexclude = ["libs/old"]\n'
     names = ["libs/a", "libs/old", "libs/a/tests/sample", "one", "two"]
     scratch.commit({"pyproject.toml": root} | {f"{name}/pyproject.toml": project(name[-1]) for name in names})
-    assert list(workspace(scratch).packages) == ["libs/a", "one", ""]
+    assert list(scratch.workspace().packages) == ["libs/a", "one", ""]
 
 
 @pytest.mark.parametrize("pattern", ["./libs/*", "libs/*/", "libs//*", "./x/../libs/*"])
@@ -64,21 +45,21 @@ def test_members_may_be_written_as_uv_takes_them(scratch: Scratch, pattern: str)
     root = f'[tool.uv.workspace]\nmembers = ["{pattern}"]\nexclude = ["{pattern.replace("*", "old")}"]\n'
     names = ["libs/a", "libs/old", "two"]
     scratch.commit({"pyproject.toml": root} | {f"{name}/pyproject.toml": project(name[-1]) for name in names})
-    assert list(workspace(scratch).packages) == ["libs/a"]
+    assert list(scratch.workspace().packages) == ["libs/a"]
 
 
 def test_without_a_uv_workspace_packages_are_below_their_folder(scratch: Scratch) -> None:
     """Any pyproject.toml below `packages` is one."""
     names = ["packages/a", "packages/group/b", "other/c"]
     scratch.commit({f"{name}/pyproject.toml": project(name[-1]) for name in names})
-    assert list(workspace(scratch).packages) == ["packages/a", "packages/group/b"]
+    assert list(scratch.workspace().packages) == ["packages/a", "packages/group/b"]
 
 
 def test_without_such_a_folder_packages_are_near_the_root(scratch: Scratch) -> None:
     """One or two folders deep, as in most repositories; deeper ones are samples and templates."""
     names = ["a", "libs/b", "tests/data/sample"]
     scratch.commit({f"{name}/pyproject.toml": project(name[-1]) for name in names} | {"pyproject.toml": ""})
-    assert list(workspace(scratch).packages) == ["a", "libs/b"]
+    assert list(scratch.workspace().packages) == ["a", "libs/b"]
 
 
 def test_packages_of_a_project_below_the_top(scratch: Scratch) -> None:
@@ -89,7 +70,7 @@ def test_packages_of_a_project_below_the_top(scratch: Scratch) -> None:
         "b/pyproject.toml": project("b"),
     }
     scratch.commit(files)
-    members = read(WorkTreeSnapshot(Repository(str(scratch.root / "python"))))
+    members = scratch.workspace(below="python")
     assert list(members.packages) == ["python/packages/a"]
     assert members.find("a", "python/") == members.find("packages/a", "python/") == ["python/packages/a"]
 
@@ -113,7 +94,7 @@ lib-source = {workspace = true}
     scratch.commit(files | {"packages/a/pyproject.toml": project("a", "LIB_BASE>1", "a[more]") + more})
     assert needs(scratch, "runtime")["packages/a"] == tuple(f"packages/{it}" for it in ("base", "build", "extra"))
     assert needs(scratch, "own")["packages/a"] == tuple(f"packages/{it}" for it in sorted(kinds) if it != "none")
-    assert workspace(scratch).packages["packages/a"].outside == ("packages/lib-build",)
+    assert scratch.workspace().packages["packages/a"].outside == ("packages/lib-build",)
 
 
 def test_poetry_names_its_dependencies_by_key(scratch: Scratch) -> None:
@@ -122,7 +103,7 @@ def test_poetry_names_its_dependencies_by_key(scratch: Scratch) -> None:
     group = '[tool.poetry.group.test.dependencies]\nc = "*"\n'
     files = {f"packages/{name}/pyproject.toml": project(name) for name in "bc"}
     scratch.commit(files | {"packages/x/pyproject.toml": poetry + group})
-    assert workspace(scratch).packages["packages/x"].name == "a"
+    assert scratch.workspace().packages["packages/x"].name == "a"
     assert needs(scratch, "runtime")["packages/x"] == ("packages/b",)
     assert needs(scratch, "own")["packages/x"] == ("packages/b", "packages/c")
 
@@ -147,14 +128,14 @@ away = "../../../elsewhere"
 prefixed = "{root:uri}/../../docs/*.md"
 """
     scratch.commit({"packages/a/pyproject.toml": project("a", "x..y") + tools})
-    assert workspace(scratch).packages["packages/a"].outside == ("", ".github/x", "VERSION", "docs/*.md")
+    assert scratch.workspace().packages["packages/a"].outside == ("", ".github/x", "VERSION", "docs/*.md")
 
 
 def test_packages_are_found_by_folder_and_by_name(scratch: Scratch) -> None:
     """Whatever people write in a table or pass to a session; equal last parts are ambiguous and mean all."""
     files = {"packages/a/pyproject.toml": project("Lib.A"), "packages/x/b/pyproject.toml": project("b1")}
     scratch.commit(files | {"packages/y/b/pyproject.toml": project("b2")})
-    members = workspace(scratch)
+    members = scratch.workspace()
     assert [members.find(name, "") for name in ("a", "lib_a", "./packages/a/")] == [["packages/a"]] * 3
     assert members.find("b", "") == ["packages/x/b", "packages/y/b"]
     assert members.find("c", "") == []
@@ -164,12 +145,12 @@ def test_packages_are_found_by_folder_and_by_name(scratch: Scratch) -> None:
 def test_what_was_read_is_remembered_until_a_file_changes(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second time nothing is parsed; a change makes it parse again."""
     scratch.commit({"packages/a/pyproject.toml": project("a"), "packages/b/pyproject.toml": project("b")})
-    before = workspace(scratch)
+    before = scratch.workspace()
     with monkeypatch.context() as patch:
         patch.setattr("headworks._project.workspace.read_metadata", None)
-        assert workspace(scratch).packages == before.packages
+        assert scratch.workspace().packages == before.packages
     scratch.write({"packages/a/pyproject.toml": project("a", "b")})
-    assert workspace(scratch).key != before.key
+    assert scratch.workspace().key != before.key
     assert needs(scratch, "runtime")["packages/a"] == ("packages/b",)
 
 
@@ -177,7 +158,7 @@ def test_a_commit_has_the_packages_it_had(scratch: Scratch) -> None:
     """Its files are read from git."""
     commit = scratch.commit({"packages/a/pyproject.toml": project("a")})
     scratch.commit({"packages/a/pyproject.toml": project("renamed")})
-    members = read(CommitSnapshot(Repository(str(scratch.root)), commit))
+    members = scratch.workspace(at=commit)
     assert members.packages["packages/a"].name == "a"
 
 
@@ -213,7 +194,7 @@ def test_a_broken_member_of_the_uv_workspace_is_named(scratch: Scratch) -> None:
     root = '[tool.uv.workspace]\nmembers = ["packages/*"]\n'
     scratch.commit({"pyproject.toml": root, "packages/a/pyproject.toml": "[project\n"})
     with pytest.raises(ConfigurationError, match=r"packages/a/pyproject.toml is not valid TOML: .*line 1"):
-        workspace(scratch)
+        scratch.workspace()
 
 
 @pytest.mark.parametrize("content", ["[project\n", "\xff = 1\n", "[" * 100_000])
@@ -234,9 +215,9 @@ def test_a_pyproject_that_is_a_link_to_no_file_is_no_package(scratch: Scratch, t
     fixture = scratch.root / "packages/a/tests/pyproject.toml"
     fixture.parent.mkdir()
     fixture.symlink_to(target)
-    assert list(workspace(scratch).packages) == ["packages/a", "packages/b"]
+    assert list(scratch.workspace().packages) == ["packages/a", "packages/b"]
     commit = scratch.commit({})
-    members = read(CommitSnapshot(Repository(str(scratch.root)), commit))
+    members = scratch.workspace(at=commit)
     assert list(members.packages) == ["packages/a", "packages/b"]
 
 
@@ -249,4 +230,4 @@ def test_a_broken_pyproject_that_may_be_a_package_needs_all_and_is_needed_by_all
         "packages/b": ("packages/x",),
         "packages/x": ("packages/a", "packages/b"),
     }
-    assert workspace(scratch).find("x", "") == ["packages/x"]
+    assert scratch.workspace().find("x", "") == ["packages/x"]
