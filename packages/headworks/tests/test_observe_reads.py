@@ -240,6 +240,18 @@ NO = "= -1 ENOENT (No such file or directory)"
             ["broken"],
             {"unseen": "the trace of strace cannot be relied on: it has a line that is not understood: '1 broken'"},
         ),
+        (
+            ["vfork() = 2", "1 +++ exited with 0 +++", "2 +++ killed by SIGKILL +++"],
+            {"unseen": "a process that it started still ran when nox had ended, and was killed"},
+        ),
+        (["vfork() = 2", "2 +++ killed by SIGKILL +++", "1 +++ exited with 0 +++"], {}),
+        (
+            [],
+            {
+                "unseen": "the trace of strace cannot be relied on: it is empty, as where the system lets strace watch"
+                " nothing"
+            },
+        ),
         # Sockets
         (
             ['connect(3<socket:[5]>, {{sa_family=AF_UNIX, sun_path="/run/docker.sock"}}, 110) = 0'],

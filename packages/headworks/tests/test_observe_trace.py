@@ -111,7 +111,7 @@ def test_calls_that_others_interrupt_are_put_together() -> None:
         Call(13, "access", b'"b", R_OK', -1, None, "ENOENT"),
         Call(12, "openat", b'AT_FDCWD</r>, "a", O_RDONLY', 4, b"/r/a", ""),
         Call(14, "access", b'"d", R_OK', None, None, "ERESTARTSYS"),
-        Ended(13),
+        Ended(13, is_killed=True),
         Ended(14),
         Ended(12),
     ]

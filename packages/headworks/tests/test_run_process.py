@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from headworks._observe.places import Places
+from headworks._observe.watch import StraceWatch
 from headworks._run.file_lock import INSIDE, FileLock, hold, is_inside, share
 from headworks._run.process import _GATE, _STEPS, SessionProcess, Watchdog, end_all
-from headworks._run.watchdog import watch
+from headworks._run.watchdog import remaining, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from headworks._observe.reads import Reads
 
     Start = Callable[..., SessionProcess]
 
@@ -141,6 +145,60 @@ def test_a_session_hears_what_ctrl_c_would_tell_it(start: Start, tmp_path: Path)
     assert (tmp_path / "log").read_text() == "mended\n"
 
 
+# It leaves the process group, and lives until somebody kills it.
+DAEMON = "setsid sh -c 'echo $$ > pid; exec sleep 100' & while ! test -s pid; do sleep 0.01; done"
+
+
+@pytest.fixture
+def start_watched(tmp_path: Path, watchdog: Watchdog, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """Return what starts a shell script that strace watches."""
+    monkeypatch.setattr("headworks._run.process._PATIENCE", 1.0)
+
+    def it(script: str) -> SessionProcess:
+        command = StraceWatch(tmp_path / "notes").wrap(["sh", "-c", script])
+        log, folder = tmp_path / "log", str(tmp_path)
+        return SessionProcess(command, folder=folder, environ=os.environ, log=log, watchdog=watchdog, is_traced=True)
+
+    return it
+
+
+def reads_of(folder: Path) -> Reads:
+    """Return what the script read."""
+    watch = StraceWatch(folder / "notes")
+    return watch.reads(Places(str(folder), (str(folder / ".git"),), {}, lambda _path: False), str(folder))
+
+
+def test_a_daemon_that_a_watched_session_starts_ends_with_it(start_watched: Start, tmp_path: Path) -> None:
+    """Strace would watch it for ever; what it did until then was seen, and that it went on is known."""
+    process = start_watched(f"{DAEMON}; exit 3")
+    assert waited(process) == 3
+    assert not is_alive(pid_in(tmp_path / "pid"))
+    assert remaining(process._process.pid) == {}
+    assert 0 < process.seconds < time.monotonic() - process.started - 1
+    assert reads_of(tmp_path).unseen == "a process that it started still ran when nox had ended, and was killed"
+
+
+def test_processes_that_soon_end_are_waited_for(start_watched: Start, tmp_path: Path) -> None:
+    """Then nothing is amiss, and what they read counts."""
+    (tmp_path / "late").touch()
+    assert waited(start_watched("(sleep 0.2; cat late) & exit 0")) == 0
+    reads = reads_of(tmp_path)
+    assert str(tmp_path / "late") in reads.opened
+    assert reads.unseen == ""
+
+
+def test_ctrl_c_ends_a_watched_session_with_its_daemon(
+    start_watched: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And strace, which goes on while the session cleans up."""
+    monkeypatch.setattr("headworks._run.process._STEPS", [(number, 0.2) for number, _ in _STEPS])
+    process = start_watched(f"trap 'cat cleaned; trap \"\" INT' INT; {DAEMON}; while :; do sleep 0.01; done")
+    pid = pid_in(tmp_path / "pid")
+    end_all([process], patiently)
+    until(lambda: not is_alive(pid) and not remaining(process._process.pid))
+    assert b'"cleaned", O_RDONLY' in (tmp_path / "notes/strace").read_bytes()
+
+
 def test_a_session_that_cannot_be_ended_is_not_waited_for(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """The system holds on to some processes; the run ends all the same."""
     process = start("sleep 100")
@@ -191,24 +249,27 @@ def test_the_watchdog_ends_what_is_left() -> None:
 RUN = """
 import os, sys
 from pathlib import Path
+from headworks._observe.watch import StraceWatch
 from headworks._run.file_lock import hold
 from headworks._run.process import SessionProcess
 
 with hold(sys.argv[1], {}, print) as watchdog:
-    script = "sleep 100 & echo $! > pid; trap '' INT TERM; wait; sleep 100"
-    SessionProcess(["sh", "-c", script], folder=sys.argv[1], environ=os.environ, log=Path(sys.argv[1], "log"),
-        watchdog=watchdog)
+    command = ["sh", "-c", "trap '' INT TERM; " + sys.argv[2] + "; sleep 100"]
+    is_traced = len(sys.argv) > 3
+    command = StraceWatch(Path(sys.argv[1], "notes")).wrap(command) if is_traced else command
+    SessionProcess(command, folder=sys.argv[1], environ=os.environ, log=Path(sys.argv[1], "log"), watchdog=watchdog,
+        is_traced=is_traced)
     print("started", flush=True)
     sys.stdin.read()
 """
 
 
-def test_sessions_of_a_killed_run_are_ended(tmp_path: Path) -> None:
-    """Even by `kill -9`; the work tree is free for the next run only when they are."""
+@pytest.mark.parametrize("arguments", [["sleep 100 & echo $! > pid; wait"], [DAEMON, "watched"]])
+def test_sessions_of_a_killed_run_are_ended(tmp_path: Path, arguments: list[str]) -> None:
+    """Even by `kill -9`, and their daemons where they are watched; only then is the work tree free for the next run."""
     (tmp_path / ".git").mkdir()
-    run = subprocess.Popen(
-        [sys.executable, "-c", RUN, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-c", RUN, str(tmp_path), *arguments]
+    run = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert run.stdout is not None
     assert run.stdout.readline() == "started\n"
     pid = pid_in(tmp_path / "pid")

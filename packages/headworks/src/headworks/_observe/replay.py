@@ -72,6 +72,7 @@ class _Replay:
         with open(trace, "rb") as lines:
             self._births = births(lines)
         self._processes: dict[int, _Process] = {}
+        self._leader = 0  # the first process: nox
         self._early: set[tuple[int, int]] = set()  # parent and child, where the child's first line came first
         self._sockets: set[str] = set()
 
@@ -79,8 +80,11 @@ class _Replay:
         with open(self._trace, "rb") as lines:
             for event in calls(self._news(lines)):
                 process = self._process(event.process)
+                self._leader = self._leader or event.process
                 if isinstance(event, Ended):
                     del self._processes[event.process]
+                    if event.is_killed and self._leader not in self._processes:
+                        self.notes.doubt("a process that it started still ran when nox had ended, and was killed")
                     if event.successor:
                         self._processes[event.process] = self._process(event.successor)
                         del self._processes[event.successor]
@@ -90,6 +94,9 @@ class _Replay:
                 elif event.result is not None:
                     form, follow = _CALLS[event.name]
                     follow(self, self._step(process, event, form))
+        if not self._leader:
+            message = "it is empty, as where the system lets strace watch nothing"
+            raise TraceError(message)
 
     def _news(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the lines that can say anything new: most ask once more what an equal process has asked before."""

@@ -18,7 +18,7 @@ _CALL = re.compile(
 )
 _UNFINISHED = re.compile(rb"(\d+) +((?:\w+|\?+)\(.*) <unfinished \.\.\.>(?:\) += \?)?", re.DOTALL)
 _RESUMED = re.compile(rb"(\d+) +<\.\.\. (\w+|\?+) resumed>(.*)", re.DOTALL)
-_ENDED = re.compile(rb"(\d+) +\+\+\+ (?:exited with \d+|killed by \w+(?: \(core dumped\))?) \+\+\+")
+_ENDED = re.compile(rb"(\d+) +\+\+\+ (?:exited with \d+|killed by (\w+)(?: \(core dumped\))?) \+\+\+")
 _REPLACED = re.compile(rb"(\d+) +\+\+\+ superseded by execve in pid (\d+) \+\+\+")
 # A signal, and a call that strace did not see begin and that never returned, since its process was killed.
 _IDLE = re.compile(rb"\d+ +(?:--- .* ---|\?+\(.*\) += \?)", re.DOTALL)
@@ -62,10 +62,17 @@ class Call(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The end of a process or thread; `successor` is the process that goes on in its place, after an execve."""
+    """The end of a process or thread.
+
+    Attributes:
+        process: The process or thread.
+        successor: The one that goes on in its place, after an execve.
+        is_killed: Whether it was killed.
+    """
 
     process: int
     successor: int = 0
+    is_killed: bool = False
 
 
 def calls(trace: Iterable[bytes]) -> Iterator[Call | Ended]:
@@ -120,7 +127,7 @@ def _event(line: bytes) -> Call | Ended | None:
         result = None if call[4] is None else int(call[4], 0)
         return Call(int(call[1]), call[2].decode(), call[3], result, call[5], (call[6] or b"").decode())
     if found := _ENDED.fullmatch(line):
-        return Ended(int(found[1]))
+        return Ended(int(found[1]), is_killed=found[2] == b"SIGKILL")
     if found := _REPLACED.fullmatch(line):
         return Ended(int(found[1]), int(found[2]))
     if _IDLE.fullmatch(line):

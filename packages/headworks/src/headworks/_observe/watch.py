@@ -35,11 +35,13 @@ class StraceWatch:
 
     Attributes:
         name: What watches.
+        is_tracer: Whether it goes on until all processes of the session have ended.
         cannot_see: What it does not see, in words; empty where it sees all.
         since: When the command was started, in seconds since the epoch.
     """
 
     name = "strace"
+    is_tracer = True
     cannot_see = ""
 
     def __init__(self, folder: Path) -> None:
@@ -52,7 +54,8 @@ class StraceWatch:
         """Return the command that runs another one watched."""
         self._folder.mkdir(exist_ok=True)
         self.since = time.time()
-        traced = ["-f", "-q", "-y", "-s", str(_LONGEST), "--seccomp-bpf", "-e", f"trace={','.join(_CALLS)}"]
+        # With -D the first process becomes the command itself, whose end is then not that of all that it started.
+        traced = ["-D", "-f", "-q", "-y", "-s", str(_LONGEST), "--seccomp-bpf", "-e", f"trace={','.join(_CALLS)}"]
         return ["strace", *traced, "-o", self._notes, "--", *command]
 
     @property
@@ -74,6 +77,7 @@ class HookWatch:
     """Sees the files that Python code opens; its attributes are those of `StraceWatch`."""
 
     name = "Python's audit hooks"
+    is_tracer = False
     cannot_see = (
         "files that other programs open, that compiled extensions open by themselves, and that a Python opens which is"
         " started with -I or -E"

@@ -102,7 +102,12 @@ class Attempt:
         self._own = self._outputs.not_foreign(paths)
         self._report.unlink(missing_ok=True)
         self.process = SessionProcess(
-            self._command(), folder=shared.root, environ=self._environ(), log=self._logs[0], watchdog=shared.watchdog
+            self._command(),
+            folder=shared.root,
+            environ=self._environ(),
+            log=self._logs[0],
+            watchdog=shared.watchdog,
+            is_traced=self.tasks[0].watch is not None and self.tasks[0].watch.is_tracer,
         )
 
     @property

@@ -22,6 +22,8 @@ __all__ = ["SessionProcess", "Watchdog", "end_all"]
 # A session gets the signal of Ctrl-C first, so that it can clean up, then one that ends it, then one that kills it.
 _STEPS = ((signal.SIGINT, 2.0), (signal.SIGTERM, 1.5))  # each with the seconds until the next
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no stronger one
+_PATIENCE = 2.0  # seconds that processes may outlive the session that strace watches, which ends when all of them have
+_KILLED = 1.0  # seconds until killed processes are gone, and strace has written so
 # A shell waits for the word that the watchdog knows this process: one that nobody could end never starts.
 _GATE = 'read -r word && exec "$@" </dev/null'
 
@@ -59,7 +61,14 @@ class SessionProcess:
     """One process that runs sessions, with all processes that it starts."""
 
     def __init__(
-        self, command: Sequence[str], *, folder: str, environ: Mapping[str, str], log: Path, watchdog: Watchdog
+        self,
+        command: Sequence[str],
+        *,
+        folder: str,
+        environ: Mapping[str, str],
+        log: Path,
+        watchdog: Watchdog,
+        is_traced: bool = False,
     ) -> None:
         """Start it.
 
@@ -69,8 +78,11 @@ class SessionProcess:
             environ: All of its environment.
             log: The file for its output.
             watchdog: Kills it if this process is killed.
+            is_traced: Whether strace, in the same group, watches it.
         """
         self._watchdog = watchdog
+        self._is_traced = is_traced
+        self._is_over = False
         self.started = time.monotonic()
         self.seconds = 0.0
         with log.open("wb") as output:
@@ -83,11 +95,24 @@ class SessionProcess:
     def poll(self) -> int | None:
         """Return the exit code once the process has ended, else None; processes that it left behind are killed then."""
         code = self._process.poll()
-        if code is not None and not self.seconds:
-            self.seconds = max(time.monotonic() - self.started, 1e-6)
-            self.signal(_KILL)
-            self._watchdog.tell("-", self._process.pid)
+        if code is None or self._is_over:
+            return code
+        self.seconds = self.seconds or max(time.monotonic() - self.started, 1e-6)
+        if self._is_traced and watchdog.remaining(self._process.pid):
+            if time.monotonic() < self.started + self.seconds + _PATIENCE:
+                return None
+            self._end_traced()
+        self.signal(_KILL)
+        self._watchdog.tell("-", self._process.pid)
+        self._is_over = True
         return code
+
+    def _end_traced(self) -> None:
+        """Kill all processes that strace watches, and wait for it to write so and end."""
+        limit = time.monotonic() + _KILLED
+        while watchdog.remaining(self._process.pid) and time.monotonic() < limit:
+            watchdog.kill_traced(self._process.pid)
+            time.sleep(0.01)
 
     def signal(self, number: int) -> None:
         """Send a signal to the whole group, if any of it is left."""
@@ -98,6 +123,8 @@ class SessionProcess:
                 kill = ["taskkill", "/T", "/F", "/PID", str(self._process.pid)]
                 subprocess.run(kill, check=False)  # noqa: S603  # a part of Windows
             return
+        if number == _KILL and self._is_traced:
+            watchdog.kill_traced(self._process.pid)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
 

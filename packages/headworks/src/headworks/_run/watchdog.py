@@ -7,11 +7,37 @@ works in the same place. Until then the script also keeps the inherited lock on 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 
-__all__ = ["watch"]
+__all__ = ["kill_traced", "remaining", "watch"]
+
+
+def remaining(group: int) -> dict[int, int]:
+    """Return the processes of a group that still run, and those elsewhere that one of the group traces.
+
+    Returns:
+        The process that traces each of them, 0 where none does; nothing on a system without `/proc`.
+    """
+    found: dict[int, int] = {}
+    for name in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
+        with contextlib.suppress(OSError):  # it has ended
+            with open(f"/proc/{name}/status", encoding="utf-8", errors="replace") as file:
+                fields = dict(line.partition(":")[::2] for line in file)
+            tracer = int(fields["TracerPid"])
+            groups = {os.getpgid(it) for it in (int(name), tracer) if it}
+            if group in groups and fields["State"].split()[0] not in "ZX":
+                found[int(name)] = tracer
+    return found
+
+
+def kill_traced(group: int) -> None:
+    """Kill the processes that strace watches from a group, wherever they are: their calls would fail without it."""
+    for process, tracer in remaining(group).items():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(process, signal.SIGKILL if tracer else 0)
 
 
 def watch(lines: int) -> None:
@@ -25,10 +51,9 @@ def watch(lines: int) -> None:
         for message in messages:
             (groups.add if message.startswith("+") else groups.discard)(int(message[1:]))
     for group in groups:
-        try:
+        kill_traced(group)
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
 
 
 if __name__ == "__main__":  # pragma: no cover  # a process without coverage, which the tests kill and watch
