@@ -202,6 +202,14 @@ NO = "= -1 ENOENT (No such file or directory)"
             ],
             {},
         ),
+        (
+            [
+                'open(".git", O_RDONLY|O_DIRECTORY) = 3<{top}/.git>',
+                "getdents64(3<{top}/.git>, 0x55 /* 3 entries */, 32768) = 80",
+                'open("inner/.git", O_RDONLY|O_DIRECTORY) = 3<{top}/inner/.git>',
+            ],
+            {},
+        ),
         (['open(".git/HEAD", O_RDONLY) = 3<{top}/.git/HEAD>'], {"history": {".git/HEAD"}}),
         (
             ['open("inner/.git/HEAD", O_RDONLY) = 3<{top}/inner/.git/HEAD>'],

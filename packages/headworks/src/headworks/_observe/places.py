@@ -107,11 +107,12 @@ class Places:
         """Return what a file in a folder of git belongs to.
 
         Returns:
-            `index` or `history`; `other` for those of another repository inside this one; empty for settings.
+            `index` or `history`; `other` for those of another repository inside this one; empty for settings, and for
+            such a folder itself, in which tools that walk through all folders look.
         """
-        folder = next((it for it in self._git_folders if path.startswith(it + "/")), "")
+        folder = next((it for it in self._git_folders if f"{path}/".startswith(f"{it}/")), "")
         is_own = bool(folder)
-        folder = folder or path.rpartition("/.git/")[0] + "/.git"
+        folder = folder or f"{path}/".rpartition("/.git/")[0] + "/.git"
         first, _, rest = path[len(folder) + 1 :].partition("/")
         if first in (_QUIET if rest else {"", "config", "config.worktree", "commondir", "gitdir"}):
             return ""
