@@ -116,6 +116,21 @@ def test_a_session_that_reads_more_fails(demo: Scratch, capsys: pytest.CaptureFi
     assert {"noxfile.py", "inputs/tool.sh"} <= set(found["read"])
 
 
+def test_mypy_starts_with_an_empty_cache(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a full one, it would not look again for modules that are missing; a row may still choose the folder."""
+    script = (
+        'test "$MYPY_CACHE_DIR" -a ! -e "$MYPY_CACHE_DIR" && case $MYPY_CACHE_DIR in */headworks-*) ;; *) exit 1; esac'
+    )
+    demo.commit({"inputs/tool.sh": script})
+    assert main(["audit", "dirty"]) == 0
+    row = 'dirty = { env = ["MYPY_CACHE_DIR"], '
+    demo.commit({"pyproject.toml": TABLE.replace("dirty = { ", row)})
+    assert main(["audit", "dirty"]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MYPY_CACHE_DIR", "here")
+        assert main(["audit", "dirty"]) == 1
+
+
 def test_without_strace_it_says_what_it_cannot_see(
     demo: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -495,6 +495,22 @@ def test_what_has_passed_and_failed_is_said_to_be_flaky(demo: Scratch, capsys: p
     assert [(it.session, it.passed) for it in store().ls()] == [("moody", True)]
 
 
+def test_an_environment_that_was_used_before_is_made_anew(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where noxfile and session would have it reused, as they do for a run of which nothing is recorded."""
+    noxfile = """
+import pathlib, nox
+nox.options.reuse_venv = "yes"
+@nox.session(venv_backend="venv", venv_params=["--without-pip"], reuse_venv=True)
+def tests(session):
+    pathlib.Path(session.virtualenv.location, "mark").open("x")
+"""
+    scratch.commit({"noxfile.py": noxfile, ".gitignore": ".nox\n__pycache__\n"})
+    monkeypatch.chdir(scratch.root)
+    assert main(["run"]) == 0
+    assert main(["run", "--force"]) == 0
+    assert main(["run", "tests", "--", "x"]) == 1
+
+
 def test_what_is_ignored_stays_ignored(demo: Scratch) -> None:
     """A run that `nohup` starts outlives the terminal."""
     (demo.root / "artifacts").mkdir()

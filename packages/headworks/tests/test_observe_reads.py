@@ -260,6 +260,54 @@ NO = "= -1 ENOENT (No such file or directory)"
                 " nothing"
             },
         ),
+        # Folders that an earlier run made
+        (
+            ['open(".nox/t/lib/p3/site-packages/m.py", O_RDONLY) = 3<{top}/.nox/t/lib/p3/site-packages/m.py>'],
+            {
+                "unseen": "it used the packages in .nox/t/lib/p3/site-packages, which it had not installed"
+                " (let it make its environment anew)"
+            },
+        ),
+        (
+            [
+                'mkdir(".nox/t", 0777) = 0',
+                "getdents64(3<{top}/.nox/t/lib/p3/site-packages/m>, 0x55 /* 3 entries */, 32768) = 72",
+                'rename(".nox/t", ".nox/u") = 0',
+                'open(".nox/u/lib/p3/site-packages/m.py", O_RDONLY) = 3<{top}/.nox/u/lib/p3/site-packages/m.py>',
+            ],
+            {},
+        ),
+        (['open("/opt/x/lib/python3/site-packages/m.py", O_RDONLY) = 3</usr/lib/python3/site-packages/m.py>'], {}),
+        (
+            [
+                *[
+                    'execve("/usr/bin/uv", ["uv"], 0x7ff /* 3 vars */) = 0',
+                    'mkdir("/uv/sdists-v9/path/h/new", 0777) = 0',
+                ],
+                'open("/uv/sdists-v9/path/h/revision.rev", O_RDONLY) = 3</uv/sdists-v9/path/h/revision.rev>',
+                'open("/uv/sdists-v9/path/h/new/x.whl", O_RDONLY) = 3</uv/sdists-v9/path/h/new/x.whl>',
+                'open("/uv/sdists-v9/pypi/six/1/x.whl", O_RDONLY) = 3</uv/sdists-v9/pypi/six/1/x.whl>',
+            ],
+            {},
+        ),
+        (
+            [
+                'execve("/usr/bin/uv", ["uv"], 0x7ff /* 3 vars */) = 0',
+                "getdents64(3</uv/sdists-v9/editable/h/old>, 0x55 /* 3 entries */, 32768) = 72",
+            ],
+            {"unseen": "uv installed a local package that had been built before, from /uv/sdists-v9/editable/h/old"},
+        ),
+        (
+            [
+                *['mkdir("/tmp/m", 0777) = 0', 'open("/tmp/m/3.13/cache.0.db", O_RDWR) = 3</tmp/m/3.13/cache.0.db>'],
+                'open("/tmp/n/3.13/cache.py", O_RDONLY) = 3</tmp/n/3.13/cache.py>',
+                'open("/tmp/n/3.13/x/m.meta.json", O_RDONLY) = 3</tmp/n/3.13/x/m.meta.json>',
+            ],
+            {
+                "unseen": "mypy used the cache in /tmp/n/3.13, which an earlier run had filled (let mypy choose the"
+                " folder)"
+            },
+        ),
         # Sockets
         (
             ['connect(3<socket:[5]>, {{sa_family=AF_UNIX, sun_path="/run/docker.sock"}}, 110) = 0'],
@@ -308,6 +356,27 @@ def test_files_are_told_apart_by_who_reads_them(top: Path) -> None:
     )
     assert {Path(it).name for it in reads.opened} == {"a", "b", "m.py"}
     assert {Path(it).name for it in reads.by_others} == {"b"}
+
+
+@pytest.mark.parametrize(
+    ("command", "is_tool"),
+    [
+        (["nox"], True),
+        (["python3.13", "/x/bin/nox", "-s", "tests"], True),
+        (["python", "-m", "virtualenv", ".nox/t"], True),
+        (["python", "m.py", "nox"], False),
+        (["python"], False),
+    ],
+)
+def test_nox_may_lie_in_an_environment_of_the_repository(top: Path, command: list[str], *, is_tool: bool) -> None:
+    """What is installed for nox itself is no package that a session uses, however nox is started."""
+    arguments = ", ".join(f'"{it}"' for it in command)
+    reads = replayed(
+        top,
+        f'execve("/x/bin/{command[0]}", [{arguments}], 0x7ff /* 3 vars */) = 0',
+        'open(".nox/v/lib/python3/site-packages/m.py", O_RDONLY) = 3<{top}/.nox/v/lib/python3/site-packages/m.py>',
+    )
+    assert ("it used the packages" in reads.unseen) != is_tool
 
 
 def test_a_call_that_is_made_again_counts_where_it_leads_now(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -448,6 +448,16 @@ def test_force_runs_what_is_covered(bench: Bench) -> None:
     assert bench.ran() == ["train"]
 
 
+def test_what_is_recorded_never_reuses_an_environment(bench: Bench) -> None:
+    """What an earlier run installed there counts in no digest; where nothing is recorded, the noxfile decides."""
+    bench.write_nox(NOX.replace('echo "strict" ;;', 'echo "strict" ;; --reuse-venv=never) echo "anew" ;;'))
+    bench.add("tests", "true")
+    bench.add("slow", "true", cache=False)
+    for name, arguments, is_anew in [("tests", (), True), ("tests", ("-x",), False), ("slow", (), False)]:
+        bench.run(name, arguments=arguments)
+        assert ("anew\n" in bench.log(name)) == is_anew
+
+
 def test_extra_arguments_run_and_are_not_recorded(bench: Bench) -> None:
     """Only what was asked for gets them; outputs of before are left for it, and need not be made."""
     bench.add("data", 'echo "data $*" >> ran; mkdir -p out; echo 1 > out/data', outputs=["out/data"])

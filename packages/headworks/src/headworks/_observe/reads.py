@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from headworks._observe.places import GIT, OUTSIDE
+from headworks._observe.places import GIT, OUTSIDE, PASSED
 
 if TYPE_CHECKING:
     from headworks._observe.places import Places
@@ -16,6 +16,18 @@ __all__ = ["Notes", "Reads"]
 
 _MAX_LINKS = 40  # as Linux follows links
 _COMPILED = re.compile(r"(.*)/__pycache__/([^/.]+)\.[^/]*\.pyc", re.DOTALL)
+# Folders whose content stands for files that were read when it was made, and what it means to use such a one.
+_KEPT = re.compile(
+    r"(?P<environment>.*/lib(?:64)?/[^/]+/site-packages)/"
+    r"|(?P<wheel>.*/sdists-v\d+/(?:editable|path)/[^/]+/[^/.]+)(?:/|$)"
+    r"|(?P<types>.*/\d\.\d+)/(?:cache\.(?:\d+\.)?db$|.*\.meta\.(?:ff|json)$)",
+    re.DOTALL,
+)
+_USED = {
+    "environment": "it used the packages in {}, which it had not installed (let it make its environment anew)",
+    "wheel": "uv installed a local package that had been built before, from {}",
+    "types": "mypy used the cache in {}, which an earlier run had filled (let mypy choose the folder)",
+}
 
 
 @dataclass(kw_only=True)
@@ -72,6 +84,7 @@ class Notes:
         self._places = places
         self._real: dict[str, str] = {}
         self._made_links: dict[str, str] = {}
+        self._new: set[str] = set()  # what the session made in places that are passed over
 
     def doubt(self, why: str) -> None:
         """Note that there may be reads that nobody saw; the first reason stays."""
@@ -142,10 +155,30 @@ class Notes:
             self.reads.index = True
         elif kind == OUTSIDE and is_read and (into is self.reads.listed or not os.path.isdir(place)):
             self.reads.outside.add(place)
+        elif kind == PASSED and is_read:
+            self._note_kept(place, is_tool=is_tool)
         elif not kind and not self.reads.is_own(place):
             into.add(place)
             if not is_tool:
                 self.reads.by_others.add(place)
+
+    def _note_kept(self, place: str, *, is_tool: bool) -> None:
+        """Note the use of a folder that an earlier run may have made, whose reads were not seen."""
+        found = _KEPT.match(place)
+        if found is None or found.lastgroup is None or self._is_new(folder := found[found.lastgroup]):
+            return
+        # Nox and uv may be installed in the repository; elsewhere, environments are passed over.
+        is_other = is_tool or not folder.startswith(self._places.top + "/")
+        if found.lastgroup != "environment" or not is_other:
+            self.doubt(_USED[found.lastgroup].format(folder.removeprefix(self._places.top + "/")))
+
+    def _is_new(self, folder: str) -> bool:
+        """Return whether the session made a folder, or one that it lies in."""
+        while folder not in self._new:
+            folder, below = os.path.dirname(folder), folder
+            if folder == below:
+                return False
+        return True
 
     def _note_git(self, place: str, how: str) -> None:
         """Note what a file of git's own stands for."""
@@ -168,6 +201,8 @@ class Notes:
         """Note that the session made something where nothing was; `target` is where a link leads."""
         if self.is_input(place):
             self.reads.sought.add(place)
+        if self._places.kind(place) == PASSED:
+            self._new.add(place)
         self.own(place)
         if target is not None:
             self._made_links[place] = target
@@ -182,5 +217,7 @@ class Notes:
         """Note that the session gave something another name."""
         if self.is_input(old):
             self.doubt(f"it moved {self._places.relative(old)}, which it had not made")
+        if self._is_new(old):
+            self._new.add(new)
         self.own(old)
         self.own(new)

@@ -12,7 +12,7 @@ from headworks._observe.reads import Notes
 from headworks._observe.trace import Ended, TraceError, births, calls, match_arguments, unescape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from headworks._observe.places import Places
     from headworks._observe.reads import Reads
@@ -25,7 +25,7 @@ _SOCKET = re.compile(rb'sun_path=(@?)"((?:[^"\\]|\\.)*)"')
 _SERVICES = ("/dev/log", "/run/nscd/", "/run/systemd/", "/var/run/nscd/")  # they say who a user is, and take messages
 _BYPASS = re.compile(r"/proc/(?:self|thread-self|\d+)/(?:task/\d+/)?(?:cwd|root)(?:/|$)")
 _NAMESPACES = re.compile(rb"CLONE_NEW(?:NS|PID|USER)")
-_TOOLS = {"nox", "uv"}
+_TOOLS = {"nox", "uv", "virtualenv"}
 _ABSENT = {"ENOENT", "ENOTDIR"}
 _UNRELATED = {"EBADF", "EFAULT", "EINTR", "ENAMETOOLONG", "ENOSYS"}  # errors that do not depend on what is there
 # Calls that say nothing new when they are made again with the same result, unless they make a file.
@@ -41,7 +41,7 @@ class _Process:
 
     Attributes:
         folder: Its working folder, in a list that threads share.
-        is_tool: Whether it is nox or uv, which read the files that keep finer digests.
+        is_tool: Whether it is nox, or makes environments for it: those read the files that keep finer digests.
         git: The command of a process of git; empty in any other.
         is_harmless: Whether the answer to that command says nothing about the history.
     """
@@ -204,7 +204,7 @@ class _Replay:
         place, name = self.notes.resolve(path), os.path.basename(path)
         command = step.rest.rpartition(b", 0x")[0]
         arguments = [os.fsdecode(unescape(it)) for it in _ARGUMENT.findall(command)]
-        process.is_tool = name in _TOOLS
+        process.is_tool = _program(name, arguments) in _TOOLS
         process.git = " ".join(["git", *arguments[1:]]) if name == "git" else ""
         process.is_harmless = bool(process.git) and not reads_history(arguments)
         self._note(process, place, self.notes.reads.opened)
@@ -290,6 +290,13 @@ class _Replay:
 
     def ignore(self, step: _Step) -> None:
         """Follow a call that reads nothing of the repository."""
+
+
+def _program(name: str, arguments: Sequence[str]) -> str:
+    """Return the name of a program, that of a script or module where the program is Python."""
+    if not name.startswith(("pypy", "python")):
+        return name
+    return os.path.basename("".join(arguments[2:3] if arguments[1:2] == ["-m"] else arguments[1:2]))
 
 
 def _interpreter(script: str) -> bytes:

@@ -63,6 +63,11 @@ class StraceWatch:
         """The variables that the watched processes need."""
         return {}
 
+    @property
+    def caches(self) -> dict[str, str]:
+        """The variables that give tools an empty cache: with a full one, they look again for nothing that they miss."""
+        return {"MYPY_CACHE_DIR": str(self._folder / "mypy")}
+
     def reads(self, places: Places, folder: str) -> Reads:
         """Return what the command read, once it has ended.
 
@@ -100,6 +105,11 @@ class HookWatch:
     def environ(self) -> dict[str, str]:
         """The variables that the watched processes need."""
         return {"PYTHONPATH": str(self._folder), "HEADWORKS_AUDIT": str(self._notes)}
+
+    @property
+    def caches(self) -> dict[str, str]:
+        """The variables that give tools an empty cache; see `StraceWatch.caches`."""
+        return {"MYPY_CACHE_DIR": str(self._folder.parent / "mypy")}
 
     def reads(self, places: Places, _folder: str) -> Reads:
         """Return what the command opened to read, once it has ended; see `StraceWatch.reads`."""

@@ -118,6 +118,8 @@ class Attempt:
     def _command(self) -> list[str]:
         alone = [] if self.notifies else ["--no-dependencies"]
         command = [self._shared.nox, *alone, "--no-stop-on-first-error", f"--report={self._report}"]
+        if any(task.watch is not None or (task.planned.session.cache and not task.arguments) for task in self.tasks):
+            command.append("--reuse-venv=never")  # what an earlier run installed counts in no digest
         if self._shared.settings.is_ci:
             command.append("--error-on-missing-interpreters")  # nox's own default in CI
         command += ["--sessions", *(task.name for task in self.tasks)]
@@ -131,8 +133,9 @@ class Attempt:
         passed_on = {name: value for name, value in environ.items() if name in _PASSED_ON}
         declared = session_environment(environ, self.tasks[0].planned.session.env)
         called = self._shared.claims.environ(task.name for task in self.tasks)
-        watched = {} if self.tasks[0].watch is None else self.tasks[0].watch.environ
-        return declared | passed_on | watched | called | {"PYTHONUNBUFFERED": "1"}
+        watch = self.tasks[0].watch
+        caches, watched = ({}, {}) if watch is None else (watch.caches, watch.environ)
+        return caches | declared | passed_on | watched | called | {"PYTHONUNBUFFERED": "1"}
 
     def note(self) -> None:
         """Note that the outputs are now as these sessions left them, once the process has ended."""
