@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from headworks._machine.environ import session_environment
 from headworks._run.logs import log_name, log_tail
 from headworks._run.process import SessionProcess
+from headworks._run.stale import forget_local_builds
 from headworks._store.files import read
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ class Attempt:
             paths += [path for task in tasks for contents in task.needs.values() for path in contents]
         self._own = self._outputs.not_foreign(paths)
         self._report.unlink(missing_ok=True)
+        if self.tasks[0].watch is not None:  # else the reads of a build by another session would not be seen
+            forget_local_builds(shared.environ, shared.root)
         self.process = SessionProcess(
             self._command(),
             folder=shared.root,

@@ -14,6 +14,7 @@ from headworks._run.file_lock import hold, is_inside, share
 from headworks._run.logs import make_log_folder
 from headworks._run.loop import Runner
 from headworks._run.outcome import Outcome
+from headworks._run.stale import forget_local_builds, remove_stale_bytecode
 from headworks._run.task import SharedState
 from headworks._signals import interrupt_on_sigterm
 from headworks._store.output_hashes import OutputHashes
@@ -98,6 +99,8 @@ def run_plan(
         outputs.say = display.say
         if not is_inside(planned.root, os.environ):
             outputs.remove_leftovers(owners)
+        remove_stale_bytecode(digester.snapshot)
+        forget_local_builds(os.environ, planned.root)
         is_watched = settings.audit or settings.observe
         _ = digester.parts  # read before anything runs and could edit it
         shared = SharedState(

@@ -1,0 +1,67 @@
+"""Removes what tools made of sources as they were before, and would take for the sources as they are.
+
+What is removed is made again when it is needed, and no process that runs meanwhile loses a file that it has found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headworks._tree.listing import SUBMODULE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from headworks._tree.snapshot import Snapshot
+
+__all__ = ["forget_local_builds", "remove_stale_bytecode"]
+
+
+def remove_stale_bytecode(snapshot: Snapshot) -> None:
+    """Remove compiled modules that are not younger than the last change of their source.
+
+    Python compares the second and the size that the source had, so that it runs a module that was compiled before
+    another change in that second; and it compares nothing where a module was compiled to be trusted.
+
+    Args:
+        snapshot: The work tree. Modules beside its files count as well, though git ignores them.
+    """
+    top = os.fsencode(snapshot.repository.top)
+    for folder in {os.path.dirname(line.partition(b"\t")[2]) for line in snapshot.listing.lines(b".py\0")}:
+        sources = os.path.join(top, folder)
+        with contextlib.suppress(OSError), os.scandir(os.path.join(sources, b"__pycache__")) as compiled:
+            for module in compiled:
+                source = os.path.join(sources, module.name.partition(b".")[0] + b".py")
+                with contextlib.suppress(OSError):
+                    if module.stat().st_mtime_ns <= os.stat(source).st_ctime_ns:
+                        os.unlink(module)
+    for line in snapshot.listing.lines(b"H %b " % SUBMODULE):
+        if inner := snapshot.within(line[:-1].partition(b"\t")[2]):
+            remove_stale_bytecode(inner)
+
+
+def forget_local_builds(environ: Mapping[str, str], root: str) -> None:
+    """Have uv build wheels of local folders anew, and the environments of its cache in which it installed such.
+
+    It takes a wheel for that of the sources as long as `pyproject.toml` has the times that it had, unless the command
+    names the folder itself; and the environment of `uv run --with FOLDER` as long as the same is asked for.
+
+    Args:
+        environ: The environment, which says where the cache of uv is.
+        root: The folder that sessions run in.
+    """
+    home = environ.get("HOME") or os.path.expanduser("~")
+    caches = environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
+    cache = glob.escape(os.path.join(root, environ.get("UV_CACHE_DIR") or os.path.join(caches, "uv")))
+    stale = [it for kind in ("editable", "path") for it in glob.iglob(f"{cache}/sdists-v*/{kind}/*/revision.rev")]
+    for place in glob.iglob(f"{cache}/environments-v*/*/*/lib/*/site-packages/*.dist-info/direct_url.json"):
+        with contextlib.suppress(OSError):
+            if b'"dir_info"' in Path(place).read_bytes():
+                stale.append(str(Path(place).parents[4]))
+    for place in stale:
+        with contextlib.suppress(OSError):
+            os.unlink(place)
