@@ -542,6 +542,18 @@ def test_a_session_may_call_the_command(demo: Scratch) -> None:
     assert [it.session for it in store().ls()] == ["data"]
 
 
+def test_a_run_within_a_watched_session_says_that_it_is_not_watched(demo: Scratch) -> None:
+    """It runs all the same: strace, which watches the session that calls it, cannot watch twice."""
+    path = demo.root / "noxfile.py"
+    path.write_text(path.read_text().replace('"run", "data"]', '"run", "--observe", "data"]'))
+    demo.commit({"pyproject.toml": TABLE.replace("inner = { packages = [], cache = false }", "inner = {}")})
+    main(["run", "--observe", "inner"])
+    (log,) = (demo.root / ".git/headworks/logs").glob("inner*.log")
+    assert "data: passed in" in log.read_text()
+    assert "strace watched already, and strace cannot watch both" in log.read_text()
+    assert "data" in {it.session for it in store().ls()}
+
+
 def test_a_session_cannot_run_itself(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
     """Not even together with others: that would go on without end. It is named."""
     assert main(["run", "everything"]) == 1

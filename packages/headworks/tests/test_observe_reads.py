@@ -61,6 +61,8 @@ def relative(top: Path, reads: Reads) -> dict[str, Any]:
 
 NO = "= -1 ENOENT (No such file or directory)"
 
+UNWATCHED = "which was not watched (say in a row what it reads, or give that `cache = false`)"
+
 
 @pytest.mark.parametrize(
     ("lines", "expected"),
@@ -93,6 +95,20 @@ NO = "= -1 ENOENT (No such file or directory)"
             {"opened": {"m.py"}},
         ),
         ([f'open("__pycache__/m.cpython-313.pyc", O_RDONLY) {NO}'], {}),
+        (
+            ['open("__pycache__/n.cpython-313.pyc", O_RDONLY) = 3<{top}/__pycache__/n.cpython-313.pyc>'],
+            {
+                "opened": {"n.py"},
+                "unseen": "it read __pycache__/n.cpython-313.pyc, whose source is gone (remove it)",
+            },
+        ),
+        (
+            [
+                *['mkdir("n", 0777) = 0', 'unlink("n/m.py") = 0'],
+                'open("n/__pycache__/m.cpython-313.pyc", O_RDONLY) = 3<{top}/n/__pycache__/m.cpython-313.pyc>',
+            ],
+            {"own": {"n", "n/m.py"}, "sought": {"n"}},
+        ),
         ([f'access("none/x", R_OK) {NO}'], {"sought": {"none/x"}}),
         (["getdents64(3<{top}/sub>, 0x55 /* 3 entries */, 32768) = 72"], {"listed": {"sub"}}),
         (
@@ -311,11 +327,11 @@ NO = "= -1 ENOENT (No such file or directory)"
         # Sockets
         (
             ['connect(3<socket:[5]>, {{sa_family=AF_UNIX, sun_path="/run/docker.sock"}}, 110) = 0'],
-            {"unseen": "it asked the process that listens at /run/docker.sock, which was not watched"},
+            {"unseen": f"it asked the process that listens at /run/docker.sock, {UNWATCHED}"},
         ),
         (
             ['connect(3<socket:[5]>, {{sa_family=AF_UNIX, sun_path=@"x"}}, 110) = 0'],
-            {"unseen": "it asked the process that listens at @x, which was not watched"},
+            {"unseen": f"it asked the process that listens at @x, {UNWATCHED}"},
         ),
         (['connect(3<socket:[5]>, {{sa_family=AF_UNIX, sun_path="/var/run/nscd/socket"}}, 110) = 0'], {}),
         (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ import pytest
 from headworks._observe import hook as _audit_hook
 from headworks._observe.places import Places
 from headworks._observe.watch import HookWatch, StraceWatch, make_watch
+from headworks._run.watchdog import remaining
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,8 +61,21 @@ def folder(tmp_path: Path) -> Path:
 def watched(watch: StraceWatch | HookWatch, folder: Path, command: list[str]) -> set[str]:
     """Run a command watched and return the names of the files in the folder that it opened to read."""
     environ = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"} | watch.environ
-    subprocess.run(watch.wrap(command), check=True, cwd=folder, env=environ, capture_output=True, input=b"")
+    process = subprocess.Popen(
+        watch.wrap(command), start_new_session=True, cwd=folder, env=environ, stdin=subprocess.PIPE
+    )
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    while remaining(process.pid):  # strace, which ends last
+        time.sleep(0.001)
     return opened(watch, folder)
+
+
+def unseen(watch: StraceWatch, folder: Path) -> str:
+    """Return why there may be more reads than were seen."""
+    return watch.reads(
+        Places(str(folder), (str(folder / ".git"),), os.environ, lambda _path: False), str(folder)
+    ).unseen
 
 
 def opened(watch: StraceWatch | HookWatch, folder: Path) -> set[str]:
@@ -116,6 +132,39 @@ def test_the_module_that_the_hook_hides_runs_too(
     monkeypatch.setattr(sys, "path", [str(tmp_path), str(tmp_path / "hook")])
     _audit_hook.run_shadowed_sitecustomize(str(tmp_path / "hook"))
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("measured")
+def test_within_a_watched_session_nothing_is_watched_again(folder: Path, tmp_path: Path) -> None:
+    """The command runs as it is, and the inner watch says that it saw nothing; the outer one sees all."""
+    code = f"""
+import subprocess
+from pathlib import Path
+from headworks._observe.watch import StraceWatch
+watch = StraceWatch(Path({str(tmp_path / "inner")!r}))
+subprocess.run(watch.wrap(["cat", "program"]), check=True)
+Path("said").write_text(watch.reads(None, "").unseen)
+"""
+    assert "program" in watched(StraceWatch(tmp_path / "outer"), folder, [sys.executable, "-c", code])
+    said = "it ran in a session that strace watched already, and strace cannot watch both"
+    assert (folder / "said").read_text() == said
+
+
+ASK = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+
+
+def test_a_server_that_was_there_before_reads_unwatched(folder: Path, tmp_path: Path) -> None:
+    """As the daemons of containers and of mypy do for whoever asks them; one of the session's own is watched."""
+    watch, path = StraceWatch(tmp_path), str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+        watched(watch, folder, [sys.executable, "-c", ASK, path])
+    assert f"listens at {path}, which was not watched (say in a row what it reads" in unseen(watch, folder)
+    serve = f"import socket; s = socket.socket(socket.AF_UNIX); s.bind({path + '2'!r}); s.listen(); s.accept()"
+    script = f'{sys.executable} -c "{serve}" & until {sys.executable} -c "{ASK}" {path}2; do :; done; wait'
+    watched(watch, folder, ["sh", "-c", script])
+    assert unseen(watch, folder) == ""
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from headworks._observe.places import Places
 from headworks._observe.reads import Reads
 from headworks._observe.watch import StraceWatch
 from headworks._observe.witness import NoWitnessError, Tree, make_witness
+from headworks._run.watchdog import remaining
 from headworks._store.files import seal
 from headworks._store.witness import Line, Witness, Witnesses
 from headworks._tree.git import Repository
@@ -55,7 +56,10 @@ def tree(scratch: Scratch) -> Tree:
 def observed(scratch: Scratch, script: str, folder: Path) -> Witness:
     """Return the witness of a shell script."""
     watch, since, before = StraceWatch(folder), time.time(), tree(scratch)
-    subprocess.run(watch.wrap(["sh", "-ec", script]), check=True, cwd=scratch.root, capture_output=True)
+    process = subprocess.Popen(watch.wrap(["sh", "-ec", script]), start_new_session=True, cwd=scratch.root)
+    assert process.wait() == 0
+    while remaining(process.pid):  # strace, which ends last
+        time.sleep(0.001)
     snapshot = WorkTreeSnapshot(Repository(str(scratch.root)))
     return make_witness(watch.reads(Places.of(snapshot, os.environ), str(scratch.root)), before, since=since)
 

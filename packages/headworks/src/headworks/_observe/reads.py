@@ -146,7 +146,9 @@ class Notes:
         if source := _COMPILED.fullmatch(place):
             if into is self.reads.sought:
                 return
-            place = f"{source[1]}/{source[2]}.py"
+            compiled, place = place, f"{source[1]}/{source[2]}.py"
+            if self.is_input(place) and not os.path.lexists(place):
+                self.doubt(f"it read {self._places.relative(compiled)}, whose source is gone (remove it)")
         kind = self._places.kind(place)
         is_read = into is self.reads.opened or into is self.reads.listed
         if kind == GIT and is_read and not is_harmless:

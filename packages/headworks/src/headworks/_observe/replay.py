@@ -264,7 +264,10 @@ class _Replay:
         """Follow a call that reaches another process of this machine, which may read for this one, unwatched."""
         address = self._address(step)
         if address and not step.call.error and address not in self._sockets and not address.startswith(_SERVICES):
-            self.notes.doubt(f"it asked the process that listens at {address}, which was not watched")
+            self.notes.doubt(
+                f"it asked the process that listens at {address}, which was not watched (say in a row what it reads, or"
+                " give that `cache = false`)"
+            )
 
     def _address(self, step: _Step) -> str:
         """Return the address of a Unix socket; empty for any other."""

@@ -6,17 +6,15 @@ import os
 import shutil
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headworks._observe import hook as _audit_hook
-from headworks._observe.reads import Notes
+from headworks._observe.reads import Notes, Reads
 from headworks._observe.replay import replay
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from headworks._observe.places import Places
-    from headworks._observe.reads import Reads
 
 __all__ = ["HookWatch", "StraceWatch", "Watch", "can_see_all", "make_watch"]
 
@@ -35,17 +33,17 @@ class StraceWatch:
 
     Attributes:
         name: What watches.
-        is_tracer: Whether it goes on until all processes of the session have ended.
+        is_tracer: Whether it goes on until all processes of the session have ended; not within a watched session.
         cannot_see: What it does not see, in words; empty where it sees all.
         since: When the command was started, in seconds since the epoch.
     """
 
     name = "strace"
-    is_tracer = True
     cannot_see = ""
 
     def __init__(self, folder: Path) -> None:
         """Keep its notes in a folder, which need not exist yet."""
+        self.is_tracer = not _is_watched()
         self._folder = folder
         self._notes = str(folder / "strace")
         self.since = 0.0
@@ -54,6 +52,8 @@ class StraceWatch:
         """Return the command that runs another one watched."""
         self._folder.mkdir(exist_ok=True)
         self.since = time.time()
+        if not self.is_tracer:
+            return command
         # With -D the first process becomes the command itself, whose end is then not that of all that it started.
         traced = ["-D", "-f", "-q", "-y", "-s", str(_LONGEST), "--seccomp-bpf", "-e", f"trace={','.join(_CALLS)}"]
         return ["strace", *traced, "-o", self._notes, "--", *command]
@@ -75,6 +75,8 @@ class StraceWatch:
             places: The places that count.
             folder: The folder in which it started.
         """
+        if not self.is_tracer:
+            return Reads(unseen="it ran in a session that strace watched already, and strace cannot watch both")
         return replay(self._notes, places, os.path.realpath(folder))
 
 
@@ -122,6 +124,12 @@ class HookWatch:
 
 
 Watch = StraceWatch | HookWatch
+
+
+def _is_watched() -> bool:
+    """Return whether strace watches this process, as in a session that runs Headworks itself."""
+    status = Path("/proc/self/status")
+    return status.exists() and b"\nTracerPid:\t0\n" not in status.read_bytes()
 
 
 def can_see_all() -> bool:
