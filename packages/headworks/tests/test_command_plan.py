@@ -1,10 +1,9 @@
-"""The commands show a plan, a graph and an explanation, and start a table."""
+"""The commands show a plan, a graph and an explanation."""
 
 from __future__ import annotations
 
 import json
 import shlex
-import tomllib
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ from headworks._store.verdict import Verdict
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Monorepo, Scratch
+    from conftest import Monorepo
 
 
 @pytest.fixture
@@ -363,85 +362,3 @@ def test_the_package_gives_the_same_as_the_command(inside: Monorepo) -> None:
     assert {it.state for it in headworks.plan(inside.root).sessions} == {"cached", "run"}
     with pytest.raises(AttributeError, match="module 'headworks' has no attribute 'plam'"):
         headworks.plam  # noqa: B018  # asking is the point
-
-
-def test_a_table_is_started(
-    scratch: Scratch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """For all sessions, with what can be told; what somebody has to look at first is a comment."""
-    noxfile = """
-import nox
-
-nox.options.sessions = ["tests", "lint"]
-NEEDS = ["lint"]
-
-
-@nox.session
-@nox.parametrize("package", ["a", "b"])
-def tests(session, package): pass
-
-
-@nox.session(name="odd name", requires=["lint"])
-def odd(session): pass
-
-
-@nox.session
-def lint(session): pass
-
-
-@nox.session(requires=["odd name"])
-def docs(session): pass
-
-
-@nox.session(requires=NEEDS)
-def release(session): pass
-"""
-    files = {f"packages/{name}/pyproject.toml": f'[project]\nname = "{name}"\n' for name in "ab"}
-    scratch.commit(files | {"noxfile.py": noxfile, "README.md": "", "src.py": ""})
-    monkeypatch.chdir(scratch.root)
-    assert "[tool.headworks.sessions]" in shown(capsys, "init", "--print")
-    assert not (scratch.root / "pyproject.toml").exists()
-    assert shown(capsys, "init").startswith("Wrote [tool.headworks] into ")
-    written = (scratch.root / "pyproject.toml").read_text()
-    assert written.partition("[tool.headworks.sessions]\n")[2] == (
-        'tests = { packages = ["{package}"] }\n'
-        '# "odd name" = { needs = ["lint"] }  # a bare nox does not run it\n'
-        "lint = {}\n"
-        '# docs = { needs = ["odd name", "lint"] }  # a bare nox does not run it\n'
-        "# release = {}  # give it the needs that its requires= stands for\n"
-    )
-    assert tomllib.loads(written)["tool"]["headworks"]["ignore"] == ["README.md"]
-    assert len(written.splitlines()) == 19
-    assert "Run: 3 sessions" in shown(capsys, "plan")
-
-
-def test_a_table_for_a_single_package_names_no_parameter(
-    scratch: Scratch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Where the root is the only package, its sessions depend on all files, and the plan takes the table."""
-    noxfile = "import nox\n\n@nox.session\ndef lint(session): pass\n"
-    scratch.commit({"pyproject.toml": '[project]\nname = "alone"\n', "noxfile.py": noxfile, "src/alone.py": ""})
-    monkeypatch.chdir(scratch.root)
-    shown(capsys, "init")
-    assert (scratch.root / "pyproject.toml").read_text().endswith("[tool.headworks.sessions]\nlint = {}\n")
-    assert "Run: 1 session" in shown(capsys, "plan")
-
-
-def test_a_table_is_added_and_nothing_else_changes(
-    monorepo: Monorepo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """What was there stays byte for byte, with its line ends and its mode."""
-    monkeypatch.chdir(monorepo.root / "packages")
-    before = b'[tool.x]\r\ny = "\xc3\xa9"\r\n'
-    monorepo.scratch.write({"pyproject.toml": before})
-    (monorepo.root / "pyproject.toml").chmod(0o600)
-    shown(capsys, "init")
-    after = (monorepo.root / "pyproject.toml").read_bytes()
-    assert after.startswith(before + b"\r\n[tool.headworks]\r\n")
-    assert after.count(b"\n") == after.count(b"\r\n")
-    assert (monorepo.root / "pyproject.toml").stat().st_mode & 0o777 == 0o600
-    assert shown(capsys, "init", code=2).startswith("headworks: pyproject.toml has a table [tool.headworks] already")
-    monorepo.scratch.write({"pyproject.toml": "tool = { x = { y = 1 } }"})
-    error = shown(capsys, "init", code=2)
-    assert "No table can be added at the end of pyproject.toml" in error
-    assert (monorepo.root / "pyproject.toml").read_text() == "tool = { x = { y = 1 } }"

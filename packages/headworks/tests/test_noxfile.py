@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headworks._noxfile.mentions import Mentions, read_mentions
 from headworks._noxfile.module import Noxfile, SessionCode
 from headworks._noxfile.parts import read_module
 from headworks._quick.memory import Memory
@@ -338,3 +339,68 @@ def test_a_missing_noxfile_is_named(scratch: Scratch) -> None:
     scratch.commit({".gitignore": "noxfile.py\n", "noxfile.py": NOXFILE})
     with pytest.raises(UsageError, match=r"There is no noxfile\.py in .* that git knows"):
         noxfile(scratch)
+
+
+def mentions(source: str, session: str = "tests") -> Mentions:
+    """Return the names in the code of a session of a noxfile."""
+    return read_mentions({"noxfile.py": source.encode()}, session)
+
+
+@pytest.mark.parametrize(
+    ("body", "paths"),
+    [
+        ("session.run('pytest', 'data/a.txt', '-c', '--config=conf/x.toml')", {"data/a.txt", "conf/x.toml"}),
+        ("session.run('sh', '-c', 'cat one.txt ./two.txt')", {"one.txt", "two.txt"}),
+        ("session.run('x', '/srv/a', '~/b', '../c')", set()),
+        ("session.run(f'no/{session.name}', HERE / 'no' / session.name, HERE / 'docs' / 'i.md')", {"docs/i.md"}),
+        ("helper(session)", {"of/helper"}),
+        ("session.run('ruff', '.')", {""}),
+    ],
+)
+def test_the_paths_in_the_code_of_a_session_are_found(body: str, paths: set[str]) -> None:
+    """Those that are written out in full, in all code that it reaches; no docstrings and no parameters."""
+    source = (
+        "import nox\nfrom pathlib import Path\n\nHERE = Path(__file__).parent\n\n\ndef helper(session):\n"
+        '    "Use no/docstring."\n    session.run("x", "of/helper")\n\n\n'
+        "@nox.session\ndef other(session):\n    open('of/other')\n\n\n"
+        f"@nox.session\n@nox.parametrize('package', ['no/parameter'])\ndef tests(session, package):\n    {body}\n"
+    )
+    found = {it for it in mentions(source).paths if not it or (set("/.") & set(it) and " " not in it)}
+    assert found == paths
+    assert not mentions(source).is_moving
+
+
+@pytest.mark.parametrize(
+    ("body", "asking"),
+    [
+        ("session.run('pip-audit')", "pip-audit"),
+        ("session.run('twine', 'check', 'dist')", ""),
+        ("session.run('twine', 'upload', 'dist')", "twine"),
+        ("session.run('sh', '-c', '/usr/bin/curl x')", "curl"),
+        ("session.run('git', 'ls-files')", ""),
+        ("urllib.request.urlopen('x')", "urllib.request"),
+        ("get('x')", "requests"),
+    ],
+)
+def test_code_that_asks_other_machines_is_found(body: str, asking: str) -> None:
+    """By the names of programs, with their commands where these decide, and of modules."""
+    head = "import urllib.request\nimport nox\nfrom requests import get\n\n"
+    assert mentions(f"{head}@nox.session\ndef tests(session):\n    {body}\n").asking == asking
+
+
+def test_a_session_that_has_another_name_or_none_is_found() -> None:
+    """Its name counts as well; of one that cannot be told, all code counts."""
+    source = "import nox\n\n@nox.session(name='link_check')\ndef x(session): session.cd('a/b')\n\n\ndef y(): 'c/d'\n"
+    found = mentions(source, "link_check")
+    assert (found.asking, found.is_moving, {it for it in found.paths if "/" in it}) == ("link-check", True, {"a/b"})
+    assert {it for it in mentions(source, "made").paths if "/" in it} == {"a/b"}
+    broken = mentions("def broken(:\n")
+    assert broken.paths == {""}
+    assert broken.groups is None
+
+
+def test_names_in_imported_files_count(scratch: Scratch) -> None:
+    """For every session."""
+    source = "import nox\nimport helper\n\n@nox.session\ndef tests(session): helper.go(session)\n"
+    scratch.commit({"noxfile.py": source, "helper.py": "def go(session): session.run('cat', 'a/b')\n"})
+    assert "a/b" in noxfile(scratch).mentions("tests").paths

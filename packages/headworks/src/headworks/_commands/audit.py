@@ -85,7 +85,8 @@ def _unfinished(outcomes: dict[str, Outcome], name: str, *, is_ended: bool) -> i
 
 def _json(name: str, findings: Findings) -> str:
     """Return the findings for programs."""
-    return json.dumps({"session": name} | vars(findings), indent=2)
+    found = {key: value for key, value in vars(findings).items() if key != "reads"}
+    return json.dumps({"session": name} | found, indent=2)
 
 
 def _text(name: str, findings: Findings) -> str:

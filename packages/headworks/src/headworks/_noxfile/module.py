@@ -13,6 +13,7 @@ from headworks.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from headworks._noxfile.mentions import Mentions
     from headworks._noxfile.parts import ModuleFacts, PackedReads, SessionFacts
     from headworks._quick.memory import Memory
     from headworks._tree.snapshot import Snapshot
@@ -84,6 +85,14 @@ class Noxfile:
     def sessions(self) -> dict[str, bool]:
         """Return the names of the sessions that are written out, and whether a bare nox runs each."""
         return {name: session["default"] for name, session in self._main["sessions"].items() if name}
+
+    def mentions(self, name: str) -> Mentions:
+        """Return the names in the code of a session, by the name that nox knows its function by."""
+        from headworks._noxfile.mentions import read_mentions  # only `headworks init` asks
+
+        paths = [os.fsencode(path) for path in self._ids]
+        contents = self._snapshot.read(paths)
+        return read_mentions({os.fsdecode(it).removeprefix(self._prefix): contents[it] for it in paths}, name)
 
     def on_load(self) -> SessionCode:
         """Return the code that decides about the list of sessions."""

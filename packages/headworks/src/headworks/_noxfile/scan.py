@@ -110,6 +110,24 @@ class Scan:
         reads.content |= {path for path in named if HOLE not in path} - self._in_digest
         return reads
 
+    def texts(self, code: Iterable[ast.AST]) -> Iterator[str]:
+        """Yield every text that is written out in some code, and every path that is put together of such texts.
+
+        The parts of a path that has a hole in it are no paths themselves.
+        """
+        for piece in code:
+            self._paths.enter(piece)
+            waiting = [piece]
+            while waiting:
+                node = waiting.pop()
+                is_path = isinstance(node, ast.JoinedStr) or (
+                    isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+                )
+                if isinstance(node, ast.expr) and HOLE not in (text := self._paths.read(node)):
+                    yield text
+                if not is_path:
+                    waiting += ast.iter_child_nodes(node)
+
     def _inspect(self, body: list[ast.stmt]) -> None:
         """Drop docstrings, and note imports and code that may reach any name."""
         for node in _walk(body):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from headworks._observe.reads import Reads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from headworks._observe.reads import Reads
     from headworks._observe.watch import Watch
 
 __all__ = ["Findings", "compare"]
@@ -33,6 +34,7 @@ class Findings:
         looked: Files that git lists and the digest does not cover, of which it only asked for kind, size or times.
         outside: Files outside the repository that it read.
         unseen: Why it may have read more; empty if everything was seen.
+        reads: All that it read, place by place.
     """
 
     watch: str
@@ -45,6 +47,7 @@ class Findings:
     looked: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
     unseen: str = ""
+    reads: Reads = field(default_factory=Reads, repr=False, compare=False)
 
     @property
     def is_kept(self) -> bool:
@@ -100,6 +103,7 @@ def compare(
         looked=tuple(sorted(looked & known - read - declared)),
         outside=tuple(sorted(reads.outside)),
         unseen=reads.unseen,
+        reads=reads,
     )
 
 

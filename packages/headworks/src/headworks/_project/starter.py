@@ -1,108 +1,64 @@
-"""The table that `headworks init` writes for an existing nox repository."""
+"""The rows that `headworks init` proposes by the noxfile alone, for an existing nox repository."""
 
 from __future__ import annotations
 
-import json
+import os
 from typing import TYPE_CHECKING
 
-from headworks._project.toml import parse, table
-from headworks.errors import ConfigurationError, UsageError
+from headworks._project.table_text import Draft
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
+    from headworks._project.project import Project
     from headworks._project.session import Session
 
-__all__ = ["with_table"]
+__all__ = ["UNKNOWN_NEEDS", "asks", "by_function", "drafts"]
 
-_HEAD = """\
-[tool.headworks]
-# Files that no session with `packages` depends on. Add the files that only people read.
-ignore = [{ignore}]
-
-# The dependencies of each session: `headworks plan` shows the sessions to run, `headworks explain SESSION` all parts.
-#   packages = [ "..." ]  packages, with all that they need; "{{package}}" stands for a parameter; without it, all files
-#   inputs   = [ "..." ]  patterns of further files
-#   needs    = [ "..." ]  sessions that must pass before, whose outputs it reads
-#   outputs  = [ "..." ]  files and folders that it writes for others; may have "{{python}}" in it
-#   groups   = [ "..." ]  the dependency groups that it installs; without it, all of them
-#   tools    = [ "..." ]  the [tool.*] tables that count for it; without it, all of them
-#   env      = [ "..." ]  environment variables that it reads; no others reach it, but those every program needs
-#   cache    = false      its outcome depends on time or the network
-[tool.headworks.sessions]
-"""
-_PROSE = (
-    "CHANGELOG",
-    "CHANGES",
-    "CODE_OF_CONDUCT",
-    "CONTRIBUTING",
-    "HISTORY",
-    "LICENSE",
-    "NOTICE",
-    "README",
-    "SECURITY",
-)
+UNKNOWN_NEEDS = "give it the needs that its requires= stands for"
+_NOTHING = "nothing in the noxfile says which files it reads; `headworks init --observe` writes what it is seen to read"
 
 
-def with_table(
-    content: bytes, sessions: Iterable[Session], files: Iterable[str], is_package: Callable[[str], object]
-) -> bytes:
-    """Return a pyproject.toml with a table of its sessions added at the end.
-
-    Args:
-        content: The file, empty where there is none.
-        sessions: All sessions.
-        files: The names of the files beside it.
-        is_package: Tells whether a name means a package.
-
-    Raises:
-        UsageError: There is such a table already, or none can be added at the end.
-        ConfigurationError: The file is not TOML.
-    """
-    if "headworks" in table(parse(content, "pyproject.toml"), "tool"):
-        message = "pyproject.toml has a table [tool.headworks] already; `headworks plan` shows what follows from it."
-        raise UsageError(message)
-    # Of names that are not printable, TOML may not be able to hold all.
-    prose = sorted(name for name in files if name.isprintable() and name.partition(".")[0].upper().startswith(_PROSE))
-    text = _HEAD.format(ignore=_listed(prose)) + "\n".join(_rows(list(sessions), is_package)) + "\n"
-    separator = "" if not content else "\n" if content.endswith(b"\n") else "\n\n"
-    newline = "\r\n" if b"\r\n" in content else "\n"
-    changed = content + (separator + text).replace("\n", newline).encode()
-    try:
-        parse(changed, "pyproject.toml")
-    except ConfigurationError:
-        message = (
-            f"No table can be added at the end of pyproject.toml, which has `tool = ...`. Put this into it:\n\n{text}"
-        )
-        raise UsageError(message) from None
-    return changed
-
-
-def _rows(sessions: list[Session], is_package: Callable[[str], object]) -> list[str]:
-    """Return a line for each function, as a comment where somebody has to look at it first."""
+def by_function(sessions: Iterable[Session]) -> dict[str, list[Session]]:
+    """Return the instances of each function, by its name."""
     functions: dict[str, list[Session]] = {}
     for session in sessions:
         functions.setdefault(session.function, []).append(session)
-    return [_row(name, instances, sessions, is_package) for name, instances in functions.items()]
+    return functions
 
 
-def _row(name: str, instances: list[Session], sessions: list[Session], is_package: Callable[[str], object]) -> str:
-    names = [session.parameters.get("package", "") for session in instances]
-    settings = ['packages = ["{package}"]'] if all(name and is_package(name) for name in names) else []
+def asks(program: str) -> str:
+    """Return the remark on a session whose outcome a program decides that asks other machines."""
+    return f"{program} asks other machines, whose answers change without a commit"
+
+
+def drafts(sessions: list[Session], project: Project) -> list[Draft]:
+    """Return a row for each function, as a comment where there is nothing to promise or somebody has to look first."""
+    return [_draft(name, instances, sessions, project) for name, instances in by_function(sessions).items()]
+
+
+def _draft(name: str, instances: list[Session], sessions: list[Session], project: Project) -> Draft:
+    mentions = project.noxfile.mentions(name)
+    settings: dict[str, tuple[str, ...] | bool] = {}
+    values = [session.parameters.get("package", "") for session in instances]
+    is_narrow = "" not in mentions.paths or mentions.is_moving
+    if is_narrow and all(value and project.workspace.find(value, project.prefix) for value in values):
+        settings["packages"] = ("{package}",)
+        named = mentions.paths - {"pyproject.toml"}  # of which every digest has the parts that count
+        paths = (it for it in named if project.listing.has(os.fsencode(project.prefix + it)))
+        if inputs := tuple(sorted(it for it in paths if it and not set(it) & set("*?[{"))):
+            settings["inputs"] = inputs
     needs = {need for session in instances for need in session.needs}
-    needed = dict.fromkeys(session.function for session in sessions if session.name in needs)
-    settings += [f"needs = [{_listed(needed)}]"] if needed else []
-    row = f"{_key(name)} = {{ {', '.join(settings)} }}" if settings else f"{_key(name)} = {{}}"
-    if any(session.has_unknown_needs for session in instances):
-        return f"# {row}  # give it the needs that its requires= stands for"
-    return row if any(session.is_planned for session in instances) else f"# {row}  # a bare nox does not run it"
-
-
-def _listed(texts: Iterable[str]) -> str:
-    """Return the elements of an array of TOML."""
-    return ", ".join(json.dumps(text, ensure_ascii=False) for text in texts)
-
-
-def _key(name: str) -> str:
-    is_bare = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
-    return name if is_bare else _listed([name])
+    if needs:
+        settings["needs"] = tuple(dict.fromkeys(it.function for it in sessions if it.name in needs))
+    if mentions.asking:
+        settings["cache"] = False
+    remarks = [asks(mentions.asking)] if mentions.asking else []
+    is_unknown = any(session.has_unknown_needs for session in instances)
+    is_planned = any(session.is_planned for session in instances)
+    remarks += [UNKNOWN_NEEDS] if is_unknown else []
+    remarks += [] if is_planned or is_unknown else ["a bare nox does not run it"]
+    remarks += [] if settings or remarks else [_NOTHING]
+    return Draft(
+        name=name, settings=settings, remark="; ".join(remarks), is_row=bool(settings) and is_planned and not is_unknown
+    )
