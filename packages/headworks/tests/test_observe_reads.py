@@ -45,7 +45,9 @@ def replayed(top: Path, *lines: str) -> Reads:
 
 def places(top: Path) -> Places:
     """Return the places of a repository in which git knows `kept/pyvenv.cfg`."""
-    return Places(str(top), (str(top / ".git"),), {"HOME": "/home/x", "UV_CACHE_DIR": "/uv"}, "kept".__eq__)
+    environ = {"HOME": "/home/x", "UV_CACHE_DIR": "/uv", "https_proxy": "http://x:y@localhost:3128"}
+    environ |= {"UV_DEFAULT_INDEX": "http://127.0.0.1:3129/simple", "DOCKER_HOST": "tcp://127.0.0.1:80"}
+    return Places(str(top), (str(top / ".git"),), environ, "kept".__eq__)
 
 
 def relative(top: Path, reads: Reads) -> dict[str, Any]:
@@ -61,7 +63,15 @@ def relative(top: Path, reads: Reads) -> dict[str, Any]:
 
 NO = "= -1 ENOENT (No such file or directory)"
 
-UNWATCHED = "which was not watched (say in a row what it reads, or give that `cache = false`)"
+UNWATCHED = "which was not watched (say in a row what that reads, or that the row has `cache = false`)"
+
+
+def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.0.0.1", result: str = "0") -> str:
+    """Return the line of a call about a port."""
+    address = f'sa_family=AF_INET, sin_port=htons({port}), sin_addr=inet_addr("{host}")'
+    if ":" in host:
+        address = f'sa_family=AF_INET6, sin6_port=htons({port}), inet_pton(AF_INET6, "{host}", &sin6_addr)'
+    return f"{call}(3<socket:[{number}]>, {{{address}}}, 16) = {result}"
 
 
 @pytest.mark.parametrize(
@@ -345,7 +355,35 @@ UNWATCHED = "which was not watched (say in a row what it reads, or give that `ca
             ],
             {"own": {"s"}, "sought": {"s"}},
         ),
-        (["bind(3<socket:[5]>, {{sa_family=AF_INET, sin_port=htons(0)}}, 16) = 0"], {}),
+        ([at_port(80)], {"unseen": f"it asked the process that listens at port 80 of this machine, {UNWATCHED}"}),
+        (
+            [at_port(80, result="-1 EINPROGRESS (Operation now in progress)")],
+            {"unseen": f"it asked the process that listens at port 80 of this machine, {UNWATCHED}"},
+        ),
+        ([at_port(80, result="-1 ECONNREFUSED (Connection refused)")], {}),
+        (
+            [
+                at_port(80, result="-1 EINPROGRESS (Operation now in progress)"),
+                "getsockopt(4<socket:[8]>, SOL_SOCKET, SO_ERROR, [ECONNREFUSED], [4]) = 0",
+                "getsockopt(3<socket:[7]>, SOL_SOCKET, SO_ERROR, [ECONNREFUSED], [4]) = 0",
+            ],
+            {},
+        ),
+        (
+            [at_port(80), "getsockopt(3<socket:[7]>, SOL_SOCKET, SO_ERROR, [0], [4]) = 0"],
+            {"unseen": f"it asked the process that listens at port 80 of this machine, {UNWATCHED}"},
+        ),
+        ([at_port(80, host="192.0.2.1")], {}),
+        ([at_port(53), at_port(3128), at_port(3129)], {}),
+        (["socket(AF_INET, SOCK_DGRAM, IPPROTO_IP) = 3<socket:[7]>", at_port(80)], {}),
+        (
+            ["socket(AF_INET, SOCK_STREAM, IPPROTO_IP) = 3<socket:[7]>", at_port(80), at_port(80, "bind", 8)],
+            {},
+        ),
+        (
+            [at_port(0, "bind"), at_port(80, "getsockname", host="::1"), at_port(80, number=8, host="::1")],
+            {},
+        ),
     ],
 )
 def test_calls_say_what_was_read(top: Path, lines: list[str], expected: dict[str, Any]) -> None:

@@ -150,6 +150,26 @@ Path("said").write_text(watch.reads(None, "").unseen)
     assert (folder / "said").read_text() == said
 
 
+def test_a_port_of_this_machine_is_told_apart_by_who_listens(folder: Path, tmp_path: Path) -> None:
+    """A server of the session is watched, and where nobody listens nobody answers; any other may read for it."""
+    watch = StraceWatch(tmp_path)
+    code = """
+import contextlib, socket, sys
+with contextlib.suppress(OSError):
+    socket.create_connection(("localhost", 1), timeout=5)
+with socket.create_server(("127.0.0.1", 0)) as server:
+    socket.create_connection(server.getsockname(), timeout=5).close()
+for port in sys.argv[1:]:
+    socket.create_connection(("localhost", port), timeout=5).close()
+"""
+    watched(watch, folder, [sys.executable, "-c", code])
+    assert unseen(watch, folder) == ""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        watched(watch, folder, [sys.executable, "-c", code, str(port)])
+    assert f"listens at port {port} of this machine, which was not watched" in unseen(watch, folder)
+
+
 ASK = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
 
 
@@ -160,7 +180,7 @@ def test_a_server_that_was_there_before_reads_unwatched(folder: Path, tmp_path: 
         server.bind(path)
         server.listen()
         watched(watch, folder, [sys.executable, "-c", ASK, path])
-    assert f"listens at {path}, which was not watched (say in a row what it reads" in unseen(watch, folder)
+    assert f"listens at {path}, which was not watched (say in a row what that reads" in unseen(watch, folder)
     serve = f"import socket; s = socket.socket(socket.AF_UNIX); s.bind({path + '2'!r}); s.listen(); s.accept()"
     script = f'{sys.executable} -c "{serve}" & until {sys.executable} -c "{ASK}" {path}2; do :; done; wait'
     watched(watch, folder, ["sh", "-c", script])

@@ -9,6 +9,7 @@ itself.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from typing import TYPE_CHECKING, Self
@@ -37,6 +38,8 @@ _VARIABLES = ("PIP_CACHE_DIR", "PYENV_ROOT", "TMPDIR", "UV_CACHE_DIR", "UV_PYTHO
 _SIGNS = ("CACHEDIR.TAG", "pyvenv.cfg")
 _INTERPRETER = ("conda-meta", "os.py")  # of an environment of conda, and of the library that comes with any Python
 _CACHES = {".hypothesis", ".nox", "__pycache__"}  # those that have no such sign
+_FETCHES = re.compile(r"_PROXY$|^(?:PIP|UV)_", re.IGNORECASE)
+_HERE = re.compile(r"//(?:[^\s/@]*@)?(?:localhost|127\.[\d.]+|\[::1\]):(\d+)")
 _QUIET = ("headworks", "hooks", "info", "lfs")  # folders of git's own that hold no history
 
 
@@ -45,6 +48,7 @@ class Places:
 
     Attributes:
         top: the top of the repository.
+        fetching: The ports of this machine through which names are found, and packages fetched.
     """
 
     def __init__(
@@ -70,6 +74,8 @@ class Places:
         self._fixed = tuple(it + "/" for it in _SYSTEM if not top.startswith(it + "/"))
         self._is_known = is_known
         self._kinds: dict[str, str] = {top: ""}
+        urls = " ".join(value for name, value in environ.items() if _FETCHES.search(name))
+        self.fetching = {0, 53} | {int(port) for port in _HERE.findall(urls)}
 
     @classmethod
     def of(cls, snapshot: Snapshot, environ: Mapping[str, str]) -> Self:

@@ -73,6 +73,7 @@ class Notes:
     """Notes reads in the order in which they happen.
 
     Attributes:
+        places: The places that count.
         reads: All reads so far.
         generation: Changes whenever the same path may lead elsewhere, since the session made or removed a link.
     """
@@ -81,7 +82,7 @@ class Notes:
         """Take the places that count."""
         self.reads = Reads()
         self.generation = 0
-        self._places = places
+        self.places = places
         self._real: dict[str, str] = {}
         self._made_links: dict[str, str] = {}
         self._new: set[str] = set()  # what the session made in places that are passed over
@@ -98,7 +99,7 @@ class Notes:
             follow: Whether a link in the last place is followed.
             hops: How many links led here.
         """
-        if self._places.is_fixed(path):
+        if self.places.is_fixed(path):
             return path
         parent, name = os.path.split(path if follow else path.rstrip("/"))
         if not follow and name not in {"", ".", ".."}:
@@ -129,7 +130,7 @@ class Notes:
 
     def is_input(self, place: str) -> bool:
         """Return whether a place in the repository counts, and does so as the session found it."""
-        return not self._places.kind(place) and not self.reads.is_own(place)
+        return not self.places.kind(place) and not self.reads.is_own(place)
 
     def note(
         self, place: str, into: set[str], *, git: str = "", is_harmless: bool = False, is_tool: bool = False
@@ -148,12 +149,12 @@ class Notes:
                 return
             compiled, place = place, f"{source[1]}/{source[2]}.py"
             if self.is_input(place) and not os.path.lexists(place):
-                self.doubt(f"it read {self._places.relative(compiled)}, whose source is gone (remove it)")
-        kind = self._places.kind(place)
+                self.doubt(f"it read {self.places.relative(compiled)}, whose source is gone (remove it)")
+        kind = self.places.kind(place)
         is_read = into is self.reads.opened or into is self.reads.listed
         if kind == GIT and is_read and not is_harmless:
             self._note_git(place, f"`{git}`" if git else place)
-        elif kind == GIT and is_read and self._places.git_part(place) == "index":
+        elif kind == GIT and is_read and self.places.git_part(place) == "index":
             self.reads.index = True
         elif kind == OUTSIDE and is_read and (into is self.reads.listed or not os.path.isdir(place)):
             self.reads.outside.add(place)
@@ -170,9 +171,9 @@ class Notes:
         if found is None or found.lastgroup is None or self._is_new(folder := found[found.lastgroup]):
             return
         # Nox and uv may be installed in the repository; elsewhere, environments are passed over.
-        is_other = is_tool or not folder.startswith(self._places.top + "/")
+        is_other = is_tool or not folder.startswith(self.places.top + "/")
         if found.lastgroup != "environment" or not is_other:
-            self.doubt(_USED[found.lastgroup].format(folder.removeprefix(self._places.top + "/")))
+            self.doubt(_USED[found.lastgroup].format(folder.removeprefix(self.places.top + "/")))
 
     def _is_new(self, folder: str) -> bool:
         """Return whether the session made a folder, or one that it lies in."""
@@ -184,7 +185,7 @@ class Notes:
 
     def _note_git(self, place: str, how: str) -> None:
         """Note what a file of git's own stands for."""
-        part = self._places.git_part(place)
+        part = self.places.git_part(place)
         if part == "index":
             self.reads.index = True
         elif part == "history":
@@ -194,7 +195,7 @@ class Notes:
 
     def own(self, place: str) -> None:
         """Note that the session emptied, replaced or removed something."""
-        if not self._places.kind(place):
+        if not self.places.kind(place):
             self.reads.own.add(place)
         if self._made_links.pop(place, None) is not None:
             self._changed()
@@ -203,7 +204,7 @@ class Notes:
         """Note that the session made something where nothing was; `target` is where a link leads."""
         if self.is_input(place):
             self.reads.sought.add(place)
-        if self._places.kind(place) == PASSED:
+        if self.places.kind(place) == PASSED:
             self._new.add(place)
         self.own(place)
         if target is not None:
@@ -218,7 +219,7 @@ class Notes:
     def moved(self, old: str, new: str) -> None:
         """Note that the session gave something another name."""
         if self.is_input(old):
-            self.doubt(f"it moved {self._places.relative(old)}, which it had not made")
+            self.doubt(f"it moved {self.places.relative(old)}, which it had not made")
         if self._is_new(old):
             self._new.add(new)
         self.own(old)

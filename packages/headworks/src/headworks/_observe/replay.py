@@ -22,7 +22,14 @@ __all__ = ["replay"]
 
 _ARGUMENT = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 _SOCKET = re.compile(rb'sun_path=(@?)"((?:[^"\\]|\\.)*)"')
-_SERVICES = ("/dev/log", "/run/nscd/", "/run/systemd/", "/var/run/nscd/")  # they say who a user is, and take messages
+# They say who a user is and where a machine is, and take messages.
+_SERVICES = (
+    *("/dev/log", "/run/avahi-daemon/", "/run/nscd/", "/run/nslcd/", "/run/systemd/", "/var/lib/sss/pipes/"),
+    "/var/run/nscd/",
+)
+_PORT = re.compile(rb"sin6?_port=htons\((\d+)\)")
+_HERE = re.compile(rb'"(?:127\.[\d.]+|0\.0\.0\.0|::|::1|::ffff:127\.[\d.]+)"')
+_HANDLE = re.compile(rb"<([^>]*)>")
 _BYPASS = re.compile(r"/proc/(?:self|thread-self|\d+)/(?:task/\d+/)?(?:cwd|root)(?:/|$)")
 _NAMESPACES = re.compile(rb"CLONE_NEW(?:NS|PID|USER)")
 _TOOLS = {"nox", "uv", "virtualenv"}
@@ -75,6 +82,9 @@ class _Replay:
         self._leader = 0  # the first process: nox
         self._early: set[tuple[int, int]] = set()  # parent and child, where the child's first line came first
         self._sockets: set[str] = set()
+        self._own_ports: set[int] = set()
+        self._asked_ports: dict[bytes, int] = {}  # of this machine, by the sockets that reached them
+        self._datagrams: set[bytes] = set()  # sockets without connections
 
     def run(self) -> None:
         with open(self._trace, "rb") as lines:
@@ -94,6 +104,8 @@ class _Replay:
                 elif event.result is not None:
                     form, follow = _CALLS[event.name]
                     follow(self, self._step(process, event, form))
+        for port in {*self._asked_ports.values()} - self._own_ports - self.notes.places.fetching:
+            self._doubt_server(f"port {port} of this machine")
         if not self._leader:
             message = "it is empty, as where the system lets strace watch nothing"
             raise TraceError(message)
@@ -259,15 +271,39 @@ class _Replay:
         if address and not step.call.error:
             self._sockets.add(address)
             self.notes.made(address)
+        self.name(step)
+
+    def name(self, step: _Step) -> None:
+        """Follow a call that tells which port of this machine is the session's own."""
+        if not step.call.error and (port := _PORT.search(step.rest)):
+            self._own_ports.add(int(port[1]))
+
+    def socket(self, step: _Step) -> None:
+        """Follow a call that makes a socket."""
+        if b"SOCK_DGRAM" in step.rest and step.call.place:
+            self._datagrams.add(step.call.place)
+
+    def ask(self, step: _Step) -> None:
+        """Follow a call that tells whether a socket has reached its port."""
+        if b"SO_ERROR, [0]" not in step.rest and b"SO_ERROR, [" in step.rest:
+            self._asked_ports.pop(_handle(step), None)
 
     def connect(self, step: _Step) -> None:
         """Follow a call that reaches another process of this machine, which may read for this one, unwatched."""
         address = self._address(step)
         if address and not step.call.error and address not in self._sockets and not address.startswith(_SERVICES):
-            self.notes.doubt(
-                f"it asked the process that listens at {address}, which was not watched (say in a row what it reads, or"
-                " give that `cache = false`)"
-            )
+            self._doubt_server(address)
+        port, handle = _PORT.search(step.rest), _handle(step)
+        if port and _HERE.search(step.rest) and handle not in self._datagrams:
+            self._asked_ports[handle] = int(port[1])
+            if step.call.error not in {"", "EINPROGRESS"}:
+                del self._asked_ports[handle]
+
+    def _doubt_server(self, address: str) -> None:
+        self.notes.doubt(
+            f"it asked the process that listens at {address}, which was not watched (say in a row what that reads, or"
+            " that the row has `cache = false`)"
+        )
 
     def _address(self, step: _Step) -> str:
         """Return the address of a Unix socket; empty for any other."""
@@ -293,6 +329,12 @@ class _Replay:
 
     def ignore(self, step: _Step) -> None:
         """Follow a call that reads nothing of the repository."""
+
+
+def _handle(step: _Step) -> bytes:
+    """Return what strace writes for the socket of a call, which no other socket has."""
+    found = _HANDLE.search(step.rest)
+    return found[1] if found else b""
 
 
 def _program(name: str, arguments: Sequence[str]) -> str:
@@ -347,8 +389,11 @@ _CALLS: dict[str, tuple[str, Callable[[_Replay, _Step], None]]] = {
     "link": ("pp", _R.copy),
     "linkat": ("dpdp", _R.copy),
     **dict.fromkeys(("truncate", "truncate64"), ("p", _R.shorten)),
+    "socket": ("", _R.socket),
     "bind": ("", _R.bind),
     "connect": ("", _R.connect),
+    "getsockname": ("", _R.name),
+    "getsockopt": ("", _R.ask),
     **dict.fromkeys(("clone", "clone3", "fork", "unshare", "vfork"), ("", _R.part)),
     **dict.fromkeys(
         (

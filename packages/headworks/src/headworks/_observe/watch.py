@@ -23,7 +23,19 @@ __all__ = ["HookWatch", "StraceWatch", "Watch", "can_see_all", "make_watch"]
 # miss that mypy with a warm cache opens no source at all.
 _CALLS = (
     *("%file", "?getdents", "getdents64", "fchdir", "clone", "?clone3", "?fork", "?vfork", "unshare", "setns"),
-    *("bind", "connect", "ptrace", "?io_uring_setup", "?open_by_handle_at", "?fsmount", "?move_mount", "?open_tree"),
+    *(
+        "socket",
+        "bind",
+        "connect",
+        "getsockname",
+        "getsockopt",
+        "ptrace",
+        "?io_uring_setup",
+        "?open_by_handle_at",
+        "?fsmount",
+        "?move_mount",
+        "?open_tree",
+    ),
 )
 _LONGEST = 4096  # bytes of a path on Linux
 
