@@ -67,7 +67,9 @@ def reads_of_tests(monorepo: Monorepo, name: str, *others: str) -> dict[str, Fin
     values = ("base", "app", "solo")
     return {
         f"tests-{python}({it})": finding(
-            monorepo.scratch, f"packages/{it}/src/{it}/{name}", *(other.format(it) for other in others)
+            monorepo.scratch,
+            *(f"packages/{it}/src/{it}/{name}", *(other.format(it) for other in others)),
+            listed=[f"packages/{it}/src/{it}", "packages/app/src"] if it == "app" else [f"packages/{it}"],
         )
         for python in ("3.11", "3.13")
         for it in values
@@ -86,6 +88,11 @@ def test_a_parameter_that_means_the_package_is_named(bare: Monorepo) -> None:
     found = made(bare.scratch, reads_of_tests(bare, "core.py", "data/{}.json", "packages/solo/src/solo/core.py"))
     assert found["tests"].settings["packages"] == ("{package}", "solo")
     assert found["tests"].settings["inputs"] == ("data/{package}.json",)
+    findings = reads_of_tests(bare, "core.py", "packages/app/pyproject.toml", "packages/solo/pyproject.toml")
+    findings["tests-3.13(base)"].reads.opened.add(f"{bare.root}/data/a.md")
+    row = made(bare.scratch, findings)["tests"]
+    assert row.settings["packages"] == ("{package}",)
+    assert row.settings["inputs"] == ("data/a.md", "packages/app/pyproject.toml", "packages/solo/pyproject.toml")
 
 
 def test_packages_that_others_need_are_not_named(bare: Monorepo) -> None:

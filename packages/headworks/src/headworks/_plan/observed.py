@@ -44,7 +44,7 @@ def drafts(digester: Digester, findings: Mapping[str, Findings], functions: Coll
 
 @dataclass(frozen=True, kw_only=True)
 class _Seen:
-    """What a session was seen to read; paths are relative to the project's folder.
+    """The reads of a session; paths are relative to the folder of the project.
 
     Attributes:
         session: The session.
@@ -273,9 +273,13 @@ class _Maker:
         if len(seen) > 1 and (alike := common(patterns)) is not None:
             return alike
         files = {path for it in seen for path in it.files - covered[it.session.name]}
-        listed = {path for it in seen for path in it.listed}
+        listed = {path for it in seen for path in it.listed & self._above(self._known - covered[it.session.name])}
         everywhere = set.intersection(*covered.values())
         return self._covering(files, listed, everywhere)
+
+    def _above(self, files: Iterable[str]) -> set[str]:
+        """Return the folders that some files lie in."""
+        return {above for folder in {os.path.dirname(it) for it in files} for above in enclosing(folder)}
 
     def _covering(self, files: Collection[str], listed: Collection[str], covered: Collection[str]) -> list[str]:
         left = {*covered}
