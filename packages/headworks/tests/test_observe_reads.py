@@ -16,7 +16,18 @@ from headworks._observe.replay import replay
 if TYPE_CHECKING:
     from headworks._observe.reads import Reads
 
-_FILES = ("a", "b", "sub/c", "sub/deep/d", "m.py", ".git/HEAD", ".git/index", ".git/config", "inner/.git/HEAD")
+_FILES = (
+    "venv/pyvenv.cfg",
+    "a",
+    "b",
+    "sub/c",
+    "sub/deep/d",
+    "m.py",
+    ".git/HEAD",
+    ".git/index",
+    ".git/config",
+    "inner/.git/HEAD",
+)
 
 
 @pytest.fixture
@@ -63,6 +74,7 @@ def relative(top: Path, reads: Reads) -> dict[str, Any]:
 
 NO = "= -1 ENOENT (No such file or directory)"
 
+NOT_MADE = "of an environment that it did not make (let it make one)"
 UNWATCHED = "which was not watched (say in a row what that reads, or that the row has `cache = false`)"
 
 
@@ -289,10 +301,7 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
         # Folders that an earlier run made
         (
             ['open(".nox/t/lib/p3/site-packages/m.py", O_RDONLY) = 3<{top}/.nox/t/lib/p3/site-packages/m.py>'],
-            {
-                "unseen": "it used the packages in .nox/t/lib/p3/site-packages, which it had not installed"
-                " (let it make its environment anew)"
-            },
+            {"unseen": "it used .nox/t/lib/p3/site-packages, " + NOT_MADE},
         ),
         (
             [
@@ -303,6 +312,9 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
             ],
             {},
         ),
+        (['execve("venv/bin/x", ["x"], 0x7ff /* 3 vars */) = 0'], {"unseen": "it used venv/bin, " + NOT_MADE}),
+        (['execve(".nox/bin/x", ["x"], 0x7ff /* 3 vars */) = 0'], {}),
+        (['execve("venv/bin/nox", ["nox"], 0x7ff /* 3 vars */) = 0'], {}),
         (['open("/opt/x/lib/python3/site-packages/m.py", O_RDONLY) = 3</usr/lib/python3/site-packages/m.py>'], {}),
         (
             [
@@ -430,7 +442,7 @@ def test_nox_may_lie_in_an_environment_of_the_repository(top: Path, command: lis
         f'execve("/x/bin/{command[0]}", [{arguments}], 0x7ff /* 3 vars */) = 0',
         'open(".nox/v/lib/python3/site-packages/m.py", O_RDONLY) = 3<{top}/.nox/v/lib/python3/site-packages/m.py>',
     )
-    assert ("it used the packages" in reads.unseen) != is_tool
+    assert ("an environment that it did not make" in reads.unseen) != is_tool
 
 
 def test_a_call_that_is_made_again_counts_where_it_leads_now(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,13 +18,15 @@ _MAX_LINKS = 40  # as Linux follows links
 _COMPILED = re.compile(r"(.*)/__pycache__/([^/.]+)\.[^/]*\.pyc", re.DOTALL)
 # Folders whose content stands for files that were read when it was made, and what it means to use such a one.
 _KEPT = re.compile(
-    r"(?P<environment>.*/lib(?:64)?/[^/]+/site-packages)/"
+    r"(?P<packages>.*/lib(?:64)?/[^/]+/site-packages)/"
+    r"|(?P<programs>.*/bin)/[^/]+$"
     r"|(?P<wheel>.*/sdists-v\d+/(?:editable|path)/[^/]+/[^/.]+)(?:/|$)"
     r"|(?P<types>.*/\d\.\d+)/(?:cache\.(?:\d+\.)?db$|.*\.meta\.(?:ff|json)$)",
     re.DOTALL,
 )
 _USED = {
-    "environment": "it used the packages in {}, which it had not installed (let it make its environment anew)",
+    "packages": "it used {}, of an environment that it did not make (let it make one)",
+    "programs": "it used {}, of an environment that it did not make (let it make one)",
     "wheel": "uv installed a local package that had been built before, from {}",
     "types": "mypy used the cache in {}, which an earlier run had filled (let mypy choose the folder)",
 }
@@ -170,9 +172,11 @@ class Notes:
         found = _KEPT.match(place)
         if found is None or found.lastgroup is None or self._is_new(folder := found[found.lastgroup]):
             return
+        if found.lastgroup == "programs" and not os.path.isfile(os.path.join(os.path.dirname(folder), "pyvenv.cfg")):
+            return
         # Nox and uv may be installed in the repository; elsewhere, environments are passed over.
         is_other = is_tool or not folder.startswith(self.places.top + "/")
-        if found.lastgroup != "environment" or not is_other:
+        if found.lastgroup not in {"packages", "programs"} or not is_other:
             self.doubt(_USED[found.lastgroup].format(folder.removeprefix(self.places.top + "/")))
 
     def _is_new(self, folder: str) -> bool:
