@@ -269,17 +269,22 @@ class _Maker:
     def _inputs(self, seen: list[_Seen], sessions: list[Session]) -> list[str]:
         """Return patterns of the files that the sessions read and that are not covered yet."""
         covered = {it.name: self._files(it) for it in sessions}
-        patterns = [(it.session, self._covering(it.files, it.listed, covered[it.session.name])) for it in seen]
+        listed = [self._elsewhere(it, session) for it, session in zip(seen, sessions, strict=True)]
+        patterns = [
+            (it.session, self._covering(it.files, them, covered[it.session.name]))
+            for it, them in zip(seen, listed, strict=True)
+        ]
         if len(seen) > 1 and (alike := common(patterns)) is not None:
             return alike
         files = {path for it in seen for path in it.files - covered[it.session.name]}
-        listed = {path for it in seen for path in it.listed & self._above(self._known - covered[it.session.name])}
         everywhere = set.intersection(*covered.values())
-        return self._covering(files, listed, everywhere)
+        return self._covering(files, {path for them in listed for path in them}, everywhere)
 
-    def _above(self, files: Iterable[str]) -> set[str]:
-        """Return the folders that some files lie in."""
-        return {above for folder in {os.path.dirname(it) for it in files} for above in enclosing(folder)}
+    def _elsewhere(self, seen: _Seen, session: Session) -> list[str]:
+        """Return the folders that a session listed, without those of its packages and of what these need."""
+        packages = session.packages or ()
+        covered = {*packages, *self._workspace.closure(packages, self._project.groups(session))}
+        return [it for it in seen.listed if self._owner(f"{it}/") not in covered]
 
     def _covering(self, files: Collection[str], listed: Collection[str], covered: Collection[str]) -> list[str]:
         left = {*covered}
