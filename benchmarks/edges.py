@@ -1,10 +1,10 @@
-"""Compares what tools run again after a change if only pyproject.toml says that one package needs another.
+"""Compares the packages that tools run again after a change, by how one package says that it needs another.
 
-One edge of a generated workspace is left out of the files that other tools read edges from (package.json, moon.yml,
-dvc.yaml), as happens whenever a dependency is added in pyproject.toml alone. The edge is the one through which the
-most packages are reached. Then a source file at its lower end changes. Run it as
+A source file changes at the lower end of the edge through which the most packages are reached. The edge is once in the
+dependencies of the package above, and once in the requirements of its build. Each tool is used in its mode for Python,
+so that it reads edges from pyproject.toml and uv.lock itself. Run it as
 
-    python benchmarks/edges.py [--packages N] [--npm NODE_MODULES] [--dvc ENVIRONMENT]
+    python benchmarks/edges.py [--packages N] [--npm NODE_MODULES] [--pants ENVIRONMENT]
 
 in the environment that `speed.py` asks for. It prints a Markdown table: for each tool how many of the packages that
 the change reaches it would run again, how many it misses, and how many it would run for nothing.
@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -66,7 +65,7 @@ def headworks(root: Path) -> set[str]:
 def turbo(start: str, root: Path) -> set[str]:
     """Return the packages whose tests turbo would run."""
     tasks = json.loads(output_of([start, "run", "test", "--dry=json"], root))["tasks"]
-    return {it["package"] for it in tasks if it["cache"]["status"] == "MISS"}
+    return {it["package"] for it in tasks if it["cache"]["status"] == "MISS" and it["package"].startswith("pkg-")}
 
 
 def nx(start: str, root: Path) -> set[str]:
@@ -75,24 +74,20 @@ def nx(start: str, root: Path) -> set[str]:
     return {name for name in json.loads(found) if name.startswith("pkg-")}
 
 
-def moon(start: str, root: Path) -> set[str]:
-    """Return the packages that moon lists as affected."""
-    found = json.loads(output_of([start, "query", "projects", "--affected", "--downstream", "deep"], root))
-    return {it["id"] for it in found["projects"]}
+def pants(start: str, root: Path) -> set[str]:
+    """Return the packages whose tests Pants lists as changed."""
+    options = ["--changed-since=HEAD", "--changed-dependents=transitive", "--filter-target-type=python_test"]
+    return {line.split("/")[1] for line in output_of([start, *options, "list"], root).splitlines()}
 
 
-def dvc(start: str, root: Path) -> set[str]:
-    """Return the packages whose stages dvc runs."""
-    return set(re.findall(r"Running stage '([^']*)'", output_of([start, "repro"], root)))
+_ASKED: dict[str, Callable[[str, Path], set[str]]] = {"turbo": turbo, "nx": nx, "pants": pants}
+_PLACES = ("project.dependencies", "build-system.requires")
 
 
-_ASKED: dict[str, Callable[[str, Path], set[str]]] = {"turbo": turbo, "nx": nx, "moon": moon, "dvc": dvc}
-
-
-def row(name: str, found: set[str], truth: set[str]) -> None:
+def row(place: str, name: str, found: set[str], truth: set[str]) -> None:
     """Print the row of a tool."""
     figures = f"{len(found & truth)} | {len(truth - found)} | {len(found - truth)}"
-    sys.stdout.write(f"| {name} | {figures} |\n")
+    sys.stdout.write(f"| `{place}` | {name} | {figures} |\n")
     sys.stdout.flush()
 
 
@@ -100,32 +95,34 @@ def main() -> None:
     """Compare all tools."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--packages", type=int, default=100)
-    parser.add_argument("--npm", type=Path, help="the folder node_modules with turbo, nx and moon")
-    parser.add_argument("--dvc", type=Path, help="a virtual environment with dvc")
-    parser.add_argument("--tools", nargs="+", default=list(PEERS), choices=list(PEERS), help="those to compare with")
+    parser.add_argument("--npm", type=Path, help="the folder node_modules with turbo, nx and @nxlv/python")
+    parser.add_argument("--pants", type=Path, help="a virtual environment with pantsbuild.pants")
     settings = parser.parse_args()
+    places = {name: settings.pants if name == "pants" else settings.npm for name in _ASKED}
     os.environ.update(QUIET)
     needs = graph(settings.packages)
     edge = widest(needs)
     truth = reached(needs, edge[1])
     sys.stdout.write(f"{edge[0]} needs {edge[1]}; a change of {edge[1]} reaches {len(truth)} packages\n\n")
-    sys.stdout.write("| tool | runs again | misses | runs for nothing |\n| --- | ---: | ---: | ---: |\n")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        root = Path(folder, "headworks")
-        root.mkdir()
-        write(root, needs)
-        commit(root)
-        os.environ["HEADWORKS_STORE"] = str(Path(folder, "store"))
-        seed(root)
-        change(root, edge[1])
-        row("headworks", headworks(root), truth)
-        for name in settings.tools:
-            place = settings.dvc if name == "dvc" else settings.npm
-            if place:
-                start, root = place.absolute() / PEERS[name].program, Path(folder, name)
-                warm(PEERS[name], start, root, needs, 300, hidden=edge)
-                change(root, edge[1])
-                row(name, _ASKED[name](str(start), root), truth)
+    sys.stdout.write(
+        "| edge in | tool | runs again | misses | runs for nothing |\n| --- | --- | ---: | ---: | ---: |\n"
+    )
+    for place, built in zip(_PLACES, (None, edge), strict=True):
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            root = Path(folder, "headworks")
+            root.mkdir()
+            write(root, needs, built)
+            commit(root)
+            os.environ["HEADWORKS_STORE"] = str(Path(folder, "store"))
+            seed(root)
+            change(root, edge[1])
+            row(place, "headworks", headworks(root), truth)
+            for name, found in places.items():
+                if found:
+                    start, root = found.absolute() / PEERS[name].program, Path(folder, name)
+                    warm(PEERS[name], start, root, needs, 300, built=built)
+                    change(root, edge[1])
+                    row(place, f"{name}, {PEERS[name].mode}", _ASKED[name](str(start), root), truth)
 
 
 if __name__ == "__main__":

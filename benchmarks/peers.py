@@ -1,7 +1,8 @@
-"""The same workspace for other tools: their files with the graph, and commands that fill their caches.
+"""The same workspace for other tools: the files that they need, and commands that fill their caches.
 
-turbo and nx read edges from a package.json in each package, moon from a moon.yml, and dvc from the outputs that its
-stages depend on; nothing here reads pyproject.toml. Each tool has one task a package, which runs `true`.
+turbo and nx each come twice: in their modes for Python, which read pyproject.toml and uv.lock, and in those for npm,
+which read a package.json in each package. Pants reads imports, dvc the outputs that its stages depend on. Each tool has
+one task a package, in which nothing happens; Pants is only asked what changed.
 """
 
 # ruff: noqa: INP001, S603  # a module of scripts that starts the programs in its arguments
@@ -11,13 +12,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from workspaces import commit, write, write_files
+from workspaces import commit, module, write, write_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from workspaces import Graph
 
@@ -26,17 +28,17 @@ __all__ = ["PEERS", "QUIET", "Peer", "TooSlowError", "warm"]
 
 _NICE = ("nice",) if os.name == "posix" else ()  # a first run leaves the machine to others
 
-# An environment in which no tool sends telemetry, starts a daemon, or writes in colour.
+# An environment in which no tool sends telemetry, starts a daemon, or writes in colour, and in which turbo finds the uv
+# that is installed beside this interpreter, if there is one: a shim of a version manager takes longer than turbo.
 QUIET = {
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     "CI": "1",
     "DO_NOT_TRACK": "1",
     "DVC_NO_ANALYTICS": "1",
-    "MOON_TOOLCHAIN_FORCE_GLOBALS": "true",
     "NO_COLOR": "1",
     "NX_DAEMON": "false",
     "NX_NO_CLOUD": "true",
     "NX_TUI": "false",
-    "PROTO_OFFLINE": "true",
     "TURBO_TELEMETRY_DISABLED": "1",
 }
 
@@ -45,15 +47,17 @@ class Peer(NamedTuple):
     """A tool.
 
     Attributes:
-        program: Its path below `node_modules`, or for dvc below a virtual environment.
+        program: Its path below `node_modules`, or for Pants and dvc below a virtual environment.
+        mode: The mode that it is used in, for people.
         files: Returns the files that it needs in addition to those of the workspace.
         fill: The arguments that run everything, three tasks at a time.
-        commands: The arguments that are timed.
+        commands: The arguments that are timed, if any.
         is_covered: Whether the output of a second run, for a number of packages, says that nothing ran.
         setup: Commands before the first run, with `{program}` for the tool's program.
     """
 
     program: str
+    mode: str
     files: Callable[[Graph], dict[str, str]]
     fill: list[str]
     commands: list[list[str]]
@@ -66,7 +70,7 @@ class TooSlowError(Exception):
 
 
 def warm(
-    peer: Peer, program: Path, root: Path, needs: Graph, seconds: float, *, hidden: tuple[str, str] | None = None
+    peer: Peer, program: Path, root: Path, needs: Graph, seconds: float, *, built: tuple[str, str] | None = None
 ) -> None:
     """Write a workspace for a tool, and run everything once, so that a second run has nothing to do.
 
@@ -76,16 +80,15 @@ def warm(
         root: The folder, which is made.
         needs: The graph.
         seconds: The limit for the first run.
-        hidden: An edge that is only in pyproject.toml and the lock.
+        built: An edge that is in the requirements of a package's build, and not in its dependencies.
 
     Raises:
         TooSlowError: The first run takes longer than that many seconds.
         SystemExit: The second run still ran something.
     """
     root.mkdir()
-    write(root, needs)
-    told = {name: [it for it in found if (name, it) != hidden] for name, found in needs.items()}
-    write_files(root, peer.files(told))
+    write(root, needs, built)
+    write_files(root, peer.files(needs))
     environment = {**os.environ, "PATH": _stand_in(root)}
     modules = program.parents[-1 - program.parts.index("node_modules")] if "node_modules" in program.parts else None
     if modules is not None:
@@ -124,7 +127,7 @@ def _stand_in(root: Path) -> str:
     return f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
-_IGNORED = "artifacts/\n__pycache__/\n.venv/\nnode_modules\n.git-bin/\n.turbo/\n.nx/\n.moon/cache/\n/out/\n"
+_IGNORED = "artifacts/\n__pycache__/\n.venv/\nnode_modules\n.git-bin/\n.turbo/\n.nx/\n/out/\n"
 
 
 def _npm(needs: Graph) -> dict[str, str]:
@@ -141,29 +144,61 @@ def _npm(needs: Graph) -> dict[str, str]:
     return files
 
 
-def _turbo(needs: Graph) -> dict[str, str]:
-    """Return the files that turbo needs."""
-    return _npm(needs) | {"turbo.json": json.dumps({"tasks": {"test": {"dependsOn": ["^test"]}}})}
+_TURBO = {"tasks": {"test": {"dependsOn": ["^test"], "cache": True}}}
+_NX = {
+    "targetDefaults": {
+        "test": {"cache": True, "dependsOn": ["^test"], "inputs": ["{projectRoot}/**/*", "^{projectRoot}/**/*"]}
+    },
+    "analytics": False,
+}
 
 
-def _nx(needs: Graph) -> dict[str, str]:
-    """Return the files that nx needs."""
-    inputs = ["{projectRoot}/**/*", "^{projectRoot}/**/*"]
-    defaults = {"test": {"cache": True, "dependsOn": ["^test"], "inputs": inputs}}
-    return _npm(needs) | {"nx.json": json.dumps({"targetDefaults": defaults, "analytics": False})}
+def _turbo_npm(needs: Graph) -> dict[str, str]:
+    """Return the files that turbo needs in an npm workspace."""
+    return _npm(needs) | {"turbo.json": json.dumps(_TURBO)}
 
 
-def _moon(needs: Graph) -> dict[str, str]:
-    """Return the files that moon needs."""
-    files = {
-        ".gitignore": _IGNORED,
-        ".moon/workspace.yml": (
-            "projects: ['packages/*']\nvcs: {client: git, defaultBranch: main}\ntelemetry: false\n"
-        ),
-    }
-    for name, needed in needs.items():
-        task = {"command": "true", "deps": ["^:test"], "inputs": ["**/*"], "toolchains": ["system"]}
-        files[f"packages/{name}/moon.yml"] = json.dumps({"dependsOn": needed, "tasks": {"test": task}})
+def _turbo_python(_: Graph) -> dict[str, str]:
+    """Return the files that turbo needs in a uv workspace; it would run pytest through uv without a command."""
+    flags = {"experimentalPythonWorkspaces": True, "experimentalTaskCommand": True}
+    tasks = {"test": _TURBO["tasks"]["test"] | {"command": {"python": ["true"]}}}
+    return {".gitignore": _IGNORED, "turbo.json": json.dumps({"futureFlags": flags, "tasks": tasks})}
+
+
+def _nx_npm(needs: Graph) -> dict[str, str]:
+    """Return the files that nx needs in an npm workspace."""
+    return _npm(needs) | {"nx.json": json.dumps(_NX)}
+
+
+def _nx_python(needs: Graph) -> dict[str, str]:
+    """Return the files that nx needs in a uv workspace: a project.json for each package, without edges."""
+    files = {".gitignore": _IGNORED, "nx.json": json.dumps(_NX | {"plugins": [{"plugin": "@nxlv/python"}]})}
+    for name in needs:
+        project = {"name": name, "targets": {"test": {"command": "true"}}}
+        files[f"packages/{name}/project.json"] = json.dumps(project)
+    return files
+
+
+_PANTS = """[GLOBAL]
+backend_packages = ["pants.backend.python"]
+pantsd = false
+[anonymous-telemetry]
+enabled = false
+[python]
+interpreter_constraints = [">=3.9"]
+[python-infer]
+use_rust_parser = true
+[source]
+root_patterns = ["/packages/*/src", "/packages/*/tests"]
+"""
+
+
+def _pants(needs: Graph) -> dict[str, str]:
+    """Return the files that Pants needs: its settings, and the BUILD files that `pants tailor` writes."""
+    files = {".gitignore": f"{_IGNORED}/.pants.d/\n", "pants.toml": _PANTS}
+    for name in needs:
+        files[f"packages/{name}/src/{module(name)}/BUILD"] = "python_sources()\n"
+        files[f"packages/{name}/tests/BUILD"] = "python_tests()\n"
     return files
 
 
@@ -180,30 +215,38 @@ def _dvc(needs: Graph) -> dict[str, str]:
     return {".gitignore": _IGNORED, "dvc.yaml": json.dumps({"stages": stages})}
 
 
+_TURBO_PEER = Peer(
+    program="@turbo/linux-64/bin/turbo",
+    mode="futureFlags.experimentalPythonWorkspaces",
+    files=_turbo_python,
+    fill=["run", "test", "--concurrency=3"],
+    commands=[["run", "test", "--dry=json"], ["ls"], ["run", "test"]],
+    is_covered=lambda said, _: "FULL TURBO" in said and "WARNING" not in said,
+)
+_NX_PEER = Peer(
+    program=".bin/nx",
+    mode="@nxlv/python",
+    files=_nx_python,
+    fill=["run-many", "-t", "test", "--parallel=3"],
+    commands=[["show", "projects", "--affected"], ["run-many", "-t", "test"]],
+    is_covered=lambda said, number: f"{number} out of {number} tasks" in said,
+)
 PEERS = {
-    "turbo": Peer(
-        program="@turbo/linux-64/bin/turbo",
-        files=_turbo,
-        fill=["run", "test", "--concurrency=3"],
-        commands=[["run", "test", "--dry=json"], ["ls"], ["run", "test"]],
-        is_covered=lambda said, number: f"{number} cached" in said and "FULL TURBO" in said,
-    ),
-    "nx": Peer(
-        program=".bin/nx",
-        files=_nx,
-        fill=["run-many", "-t", "test", "--parallel=3"],
-        commands=[["show", "projects", "--affected"], ["run-many", "-t", "test"]],
-        is_covered=lambda said, number: f"{number} out of {number} tasks" in said,
-    ),
-    "moon": Peer(
-        program="@moonrepo/core-linux-x64-gnu/moon",
-        files=_moon,
-        fill=["run", ":test", "--concurrency=3"],
-        commands=[["query", "affected"], ["run", ":test"]],
-        is_covered=lambda said, number: f"{number} completed ({number} cached)" in said,
+    "turbo": _TURBO_PEER,
+    "turbo-npm": _TURBO_PEER._replace(mode="package.json", files=_turbo_npm),
+    "nx": _NX_PEER,
+    "nx-npm": _NX_PEER._replace(mode="package.json", files=_nx_npm),
+    "pants": Peer(
+        program="bin/pants",
+        mode="inferred from imports",
+        files=_pants,
+        fill=["--version"],
+        commands=[],
+        is_covered=lambda _, __: True,
     ),
     "dvc": Peer(
         program="bin/dvc",
+        mode="dvc.yaml",
         files=_dvc,
         fill=["repro"],
         commands=[["status"], ["repro"]],

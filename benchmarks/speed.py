@@ -7,7 +7,7 @@ so that all get the same share of whatever else the machine does. Run it as
         [--other ENVIRONMENT]
 
 in an environment with headworks and nox, with headworks's wheel and not an editable install, and its modules compiled
-(`uv pip install --compile-bytecode`). NODE_MODULES is where `npm install turbo nx @moonrepo/cli` left its packages,
+(`uv pip install --compile-bytecode`). NODE_MODULES is where `npm install turbo nx @nxlv/python` left its packages,
 ENVIRONMENT a virtual environment with dvc, or with another version of headworks. Without them only headworks, git and
 the interpreter are measured.
 
@@ -217,9 +217,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--npm", type=Path, help="the folder node_modules with turbo, nx and moon")
+    parser.add_argument("--npm", type=Path, help="the folder node_modules with turbo, nx and @nxlv/python")
     parser.add_argument("--dvc", type=Path, help="a virtual environment with dvc")
-    parser.add_argument("--tools", nargs="+", default=list(PEERS), choices=list(PEERS), help="those to compare with")
+    timed = [name for name, it in PEERS.items() if it.commands]
+    parser.add_argument("--tools", nargs="+", default=timed, choices=timed, help="those to compare with")
     parser.add_argument("--limit", type=float, default=120, help="seconds that the first run of a tool may take")
     parser.add_argument("--other", type=Path, help="a virtual environment with another version of headworks and nox")
     parser.add_argument("--seed", type=Path, help=argparse.SUPPRESS)

@@ -78,6 +78,9 @@ lint = [ "ruff>=0.17" ]
 [tool.uv.workspace]
 members = [ "packages/*" ]
 
+[tool.turbo]
+name = "workspace"
+
 [tool.ruff]
 line-length = 120
 
@@ -117,18 +120,26 @@ def module(name: str) -> str:
     return name.replace("-", "_")
 
 
-def write(root: Path, needs: Graph) -> None:
-    """Write a workspace, without git."""
+def write(root: Path, needs: Graph, built: tuple[str, str] | None = None) -> None:
+    """Write a workspace, without git.
+
+    Args:
+        root: The folder.
+        needs: The graph.
+        built: An edge that is in the requirements of a package's build, and not in its dependencies.
+    """
     names = list(needs)
     files = {
         ".gitignore": "artifacts/\n__pycache__/\n.venv/\nnode_modules/\n",
         "noxfile.py": _NOXFILE,
         "pyproject.toml": _ROOT.format(first=names[0], last=names[-1]),
-        "uv.lock": _lock(needs),
+        "uv.lock": _lock(needs, built),
         "README.md": "# A workspace\n",
     }
     for number, (name, needed) in enumerate(needs.items()):
-        files |= {f"packages/{name}/{path}": text for path, text in _package(name, needed, number).items()}
+        required = [it for it in needed if (name, it) == built]
+        package = _package(name, [it for it in needed if it not in required], required, number)
+        files |= {f"packages/{name}/{path}": text for path, text in package.items()}
     write_files(root, files)
 
 
@@ -140,23 +151,25 @@ def write_files(root: Path, files: Mapping[str, str]) -> None:
 
 
 def commit(root: Path) -> None:
-    """Make a folder a repository with one commit of all its files."""
+    """Commit all files of a folder, and make it a repository before if needed."""
     identity = ["-c", "user.name=Nobody", "-c", "user.email=nobody@example.org"]
-    for command in (["init", "--quiet", "--initial-branch=main"], ["add", "--all"], ["commit", "--quiet", "-m", "All"]):
+    first = [] if (root / ".git").exists() else [["init", "--quiet", "--initial-branch=main"]]
+    for command in (*first, ["add", "--all"], ["commit", "--quiet", "-m", "All"]):
         subprocess.run(["git", *identity, *command], cwd=root, check=True)
 
 
-def _package(name: str, needed: list[str], number: int) -> dict[str, str]:
-    """Return the five files of a package."""
+def _package(name: str, needed: list[str], required: list[str], number: int) -> dict[str, str]:
+    """Return the five files of a package, which needs packages, and requires others for its build."""
     locked = [_locked(number * 7 % _LOCKED), _locked(number * 13 % _LOCKED)]
     dependencies = ", ".join(f'"{it}"' for it in [*needed, *locked])
-    sources = "".join(f"{it} = {{ workspace = true }}\n" for it in needed)
+    backend = ", ".join(f'"{it}"' for it in ["hatchling", *required])
+    sources = "".join(f"{it} = {{ workspace = true }}\n" for it in [*needed, *required])
     imports = "".join(f"import {module(it)}\n" for it in needed)
     total = " + ".join([str(number), *(f"{module(it)}.total()" for it in needed)])
     return {
         "README.md": f"# {name}\n\nPackage {number} of the workspace.\n",
         "pyproject.toml": f"""[build-system]
-requires = [ "hatchling" ]
+requires = [ {backend} ]
 build-backend = "hatchling.build"
 
 [project]
@@ -183,30 +196,38 @@ def _locked(number: int) -> str:
     return f"locked-{number:03}"
 
 
-def _lock(needs: Graph) -> str:
-    """Return a lock in uv's form."""
+def _lock(needs: Graph, built: tuple[str, str] | None) -> str:
+    """Return a lock in uv's form, which knows nothing of what builds require."""
     members = ",\n".join(f'    "{name}"' for name in needs)
     parts = [f'version = 1\nrevision = 3\nrequires-python = ">=3.11"\n\n[manifest]\nmembers = [\n{members},\n]\n']
     for number in range(_LOCKED):
         name = _locked(number)
         digest = hashlib.sha256(name.encode()).hexdigest()
         needed = [_locked(number // 2)] if number else []
+        file = f"{module(name)}-2.{number}.0"
         parts.append(f"""[[package]]
 name = "{name}"
 version = "2.{number}.0"
 source = {{ registry = "https://index.example/simple" }}
-{_needs(needed)}sdist = {{ url = "https://index.example/{name}.tar.gz", hash = "sha256:{digest}", size = {number} }}
+{_needs(needed)}sdist = {{ url = "https://index.example/{file}.tar.gz", hash = "sha256:{digest}", size = {number} }}
 wheels = [
-    {{ url = "https://index.example/{name}-py3-none-any.whl", hash = "sha256:{digest}", size = {number + 1000} }},
+    {{ url = "https://index.example/{file}-py3-none-any.whl", hash = "sha256:{digest}", size = {number + 1000} }},
 ]
 """)
     for number, (name, needed) in enumerate(needs.items()):
         locked = sorted({_locked(number * 7 % _LOCKED), _locked(number * 13 % _LOCKED)})
+        known = [it for it in needed if (name, it) != built]
+        members = "".join(f'    {{ name = "{it}", editable = "packages/{it}" }},\n' for it in known)
+        others = "".join(f'    {{ name = "{it}" }},\n' for it in locked)
         parts.append(f"""[[package]]
 name = "{name}"
 version = "1.0.{number}"
 source = {{ editable = "packages/{name}" }}
-{_needs([*locked, *needed])}""")
+{_needs([*locked, *known])}
+[package.metadata]
+requires-dist = [
+{others}{members}]
+""")
     return "\n".join(parts)
 
 

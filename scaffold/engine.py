@@ -18,10 +18,14 @@ FOLDER = Path("packages", ENGINE)
 INDEX = f"https://pypi.org/project/{ENGINE}/"
 # Further files that only the engine's makers need.
 OWN = [
-    *(Path("benchmarks", f"{name}.py") for name in ("edges", "gate", "gate_worlds", "peers", "scheduling", "speed")),
-    Path("benchmarks/workspaces.py"),
+    *(
+        Path("benchmarks", f"{name}.py")
+        for name in ("edges", "gate", "gate_worlds", "history", "history_clone", "peers")
+    ),
+    *(Path("benchmarks", f"{name}.py") for name in ("scheduling", "speed", "workspaces")),
+    *(Path("benchmarks/history", f"{name}.toml") for name in ("check-sdist", "headworks", "hepunits")),
     *(Path("docs", name) for name in ("benchmarks.md", f"reference/{ENGINE}.md", "soundness.md")),
-    *(Path("tests", name) for name in ("test_architecture.py", "test_engine_from_release.py", "test_report.py")),
+    *(Path("tests", f"test_{name}.py") for name in ("architecture", "engine_from_release", "history", "report")),
 ]
 CAMPAIGN = f'run_campaign(session, "{ENGINE}"'
 GROUPS = ["browser"]  # dependency groups of removed tests
