@@ -326,6 +326,10 @@ def test_observing_needs_strace_and_names_need_observing(
 ) -> None:
     """The message says what to do instead."""
     assert "say `headworks init --observe` as well" in shown(capsys, "init", "tests", code=2)
+    observed.write({"noxfile.py": "import nox\n\n@nox.session(default=False)\ndef version(session): pass\n"})
+    observed.write({"pyproject.toml": ""})
+    assert "A bare nox runs no session here: name the" in shown(capsys, "init", "--observe", code=2)
+    observed.write({"pyproject.toml": ROOT})
     monkeypatch.setattr("headworks._commands.init.can_see_all", lambda: False)
     assert "`headworks init --observe` needs strace" in shown(capsys, "init", "--observe", code=2)
     assert (observed.root / "pyproject.toml").read_text() == ROOT

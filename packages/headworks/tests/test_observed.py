@@ -155,6 +155,7 @@ def test_the_lock_counts_as_a_whole_where_no_package_says_what_of_it_counts(bare
         ("session.install(f'--group={NAME}')", None),
         ("session.install(f'{NAME}')", ()),
         ("session.install('--group', 'unknown')", None),
+        ("session.install(*nox.project.load_toml('pyproject.toml')['dependency-groups']['test'])", None),
     ],
 )
 def test_groups_are_told_by_the_code(bare: Monorepo, call: str, groups: tuple[str, ...] | None) -> None:

@@ -91,6 +91,9 @@ def _planned(names: list[str]) -> tuple[Plan, set[str]]:
     planned = plan(os.curdir, sessions=names)
     wanted = set(names)
     functions = {it.session.function for it in planned.sessions if not names or wanted & it.session.selectors}
+    if not functions:
+        message = "A bare nox runs no session here: name the sessions that are to get rows, as `nox --list` shows them."
+        raise UsageError(message)
     return plan(os.curdir, sessions=sorted(functions)), functions
 
 

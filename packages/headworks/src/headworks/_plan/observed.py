@@ -226,9 +226,10 @@ class _Maker:
         pyproject, lock = (self._place(self._prefix + it) for it in ("pyproject.toml", self._project.lock.file))
         groups: set[str] = set()
         for it in seen:
-            asked = self._project.noxfile.mentions(it.session.function).groups
+            mentions = self._project.noxfile.mentions(it.session.function)
+            asked, is_named = mentions.groups, "pyproject.toml" in mentions.paths
             is_read = pyproject in it.reads.by_others or (self._project.lock.file and lock in it.reads.opened)
-            if is_read or asked is None or not asked <= self._project.pyproject.groups.keys():
+            if is_read or is_named or asked is None or not asked <= self._project.pyproject.groups.keys():
                 return {}
             groups |= asked
         has_tools = any(it.startswith("[tool.") for it in self._project.pyproject.tables)
