@@ -23,8 +23,10 @@ from headworks._project.lock import Lock
 from headworks._project.project import Project
 from headworks._project.workspace import Workspace, find_workspace
 from headworks._quick.memory import Memory
+from headworks._store.promises import Promises
 from headworks._store.store import Store
 from headworks._store.verdict import Verdict
+from headworks._store.witness import Witness
 from headworks._tree.git import Repository
 from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot
 
@@ -104,6 +106,12 @@ class Scratch:
         read = {it: {path: content(path) or "" for path in sessions[it].outputs} for it in sessions[name].needs}
         digest = digester.digest(sessions[name], read)
         stage.record(name, digest=digest.value, components=digest.components, outputs=sessions[name].outputs)
+
+
+@pytest.fixture
+def unwatched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no session be watched, as on a machine without strace."""
+    monkeypatch.setattr("headworks._run.loop.can_see_all", lambda: False)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -344,10 +352,26 @@ class Known:
         """Start with none."""
         self.all: dict[str, Verdict] = {}
         self.flaky: set[str] = set()
+        self.promises = Promises(os.devnull, None)
 
     def verdicts(self, digests: Iterable[str]) -> dict[str, Verdict]:
         """Return the verdicts that there are."""
         return {it: self.all[it] for it in digests if it in self.all}
+
+    def observed(self, core: str) -> list[str]:
+        """Return the digests of sessions that were watched: those that have a core."""
+        return [digest for digest, it in self.all.items() if it.core == core]
+
+    def witness(self, digest: str) -> Witness | None:
+        """Return what a session was seen to read."""
+        return Witness.parse(self.all[digest].witness) if digest in self.all else None
+
+    def failed(self, digests: Iterable[str]) -> set[str]:
+        """Return those digests that have failed."""
+        return self.flaky.intersection(digests)
+
+    def fetch_observed(self, cores: Iterable[str]) -> None:
+        """Ask no other store."""
 
     def seconds(self, session: str) -> float | None:
         """Return how long a session took."""

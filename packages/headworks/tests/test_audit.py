@@ -135,7 +135,7 @@ def test_without_strace_it_says_what_it_cannot_see(
     demo: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Python's hooks see Python."""
-    monkeypatch.setattr("headworks._observe.watch.make_watch", HookWatch)
+    monkeypatch.setattr("headworks._run.loop.make_watch", HookWatch)
     assert main(["audit", "dirty"]) == 0
     said = capsys.readouterr().out
     assert "watched by Python's audit hooks.\nNot seen are files that other programs open" in said
@@ -301,7 +301,7 @@ def test_what_a_run_could_not_see_is_said(
     demo: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row still promises, so that a verdict is recorded; a machine without strace observes nothing."""
-    monkeypatch.setattr("headworks._observe.watch.make_watch", HookWatch)
+    monkeypatch.setattr("headworks._run.loop.make_watch", HookWatch)
     assert main(["run", "--observe", "data"]) == 0
     assert "whether it read more than its row promises is not known: Python's audit hooks" in capsys.readouterr().out
     assert [it.session for it in Store.default().ls()] == ["data"]

@@ -76,7 +76,7 @@ def test_a_plan_is_shown_in_groups(inside: Monorepo, capsys: pytest.CaptureFixtu
         "  model: waits for data\n"
         "Cached: 2 sessions, which took 3 min 00 s\n"
         "  tests-3.11(solo), tests-3.13(solo)\n"
-        "      passed on 2026-11-24 at 1234567890ab\n"
+        "      passed on 2026-11-24 at 1234567890ab (declared)\n"
         f"Compared with {head}, main.\n"
     )
 
@@ -84,7 +84,10 @@ def test_a_plan_is_shown_in_groups(inside: Monorepo, capsys: pytest.CaptureFixtu
 def test_a_single_session_takes_one_line(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
     """With its reason or its verdict."""
     assert inside.root.is_dir()
-    assert shown(capsys, "plan", "data") == "Cached: 1 session, which took 1 min 30 s\n  data: passed on 2026-11-24\n"
+    assert (
+        shown(capsys, "plan", "data")
+        == "Cached: 1 session, which took 1 min 30 s\n  data: passed on 2026-11-24 (declared)\n"
+    )
     text = shown(capsys, "plan", "lint")
     assert text.startswith("Run: 1 session\n  lint: has not passed yet as it is, though nothing differs from ")
 

@@ -451,6 +451,7 @@ def test_a_second_signal_asks_only_for_haste(demo: Scratch, first: str, more: st
     assert store().ls() == []
 
 
+@pytest.mark.usefixtures("unwatched")  # its mood is a file that git ignores
 @pytest.mark.parametrize(
     ("mood", "why"),
     [
@@ -477,6 +478,7 @@ def test_what_the_machine_did_is_no_failure_of_a_session(
     assert "1 covered by earlier verdicts" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("unwatched")  # its mood is a file that git ignores
 def test_what_has_passed_and_failed_is_said_to_be_flaky(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
     """By the run, the plan and the explanation, with the command that clears it."""
     (demo.root / "artifacts").mkdir()

@@ -47,7 +47,7 @@ def test_ls_can_be_read_by_programs(ended: Stage, capsys: pytest.CaptureFixture[
     assert main(["store", "ls", "--format", "json", "build"]) == 0
     [found] = json.loads(capsys.readouterr().out)
     [verdict] = [it for it in ended.store.ls() if it.session == "build"]
-    assert found == vars(verdict) | {"flaky": False}
+    assert found == vars(verdict) | {"flaky": False, "witness": []}
 
 
 def test_ls_can_show_what_is_flaky(ended: Stage, capsys: pytest.CaptureFixture[str]) -> None:

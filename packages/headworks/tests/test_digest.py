@@ -112,10 +112,6 @@ MUTATIONS: dict[str, tuple[str, Callable[[Monorepo], object]]] = {
         ),
     ),
     "how git checks files out": (ALL, lambda it: it.scratch.write({"docs/.gitattributes": "* text eol=crlf"})),
-    "file that a tool's settings name": (
-        ALL,
-        lambda it: it.edit("pyproject.toml", "addopts = []", "pythonpath = ['docs', '.', '/usr', 'none']"),
-    ),
     "package that the lock lacks": (
         ALL,
         lambda it: it.scratch.write({"packages/new/pyproject.toml": "[project]\nname = 'new'\n"}),
@@ -131,36 +127,6 @@ def test_a_change_reaches_exactly_the_sessions_that_it_concerns(monorepo: Monore
     before = digests(monorepo)
     mutate(monorepo)
     assert changed(before, digests(monorepo)) == set(expected.split())
-
-
-def test_what_the_root_configuration_names_counts_for_whom_it_configures(monorepo: Monorepo) -> None:
-    """A file or a folder under any key, of which packages count for themselves; never what counts by its parts."""
-    monorepo.edit(
-        "pyproject.toml",
-        "addopts = []",
-        "pythonpath = 'docs:none'\nfiles = ['artifacts/../more/x', 'uv.lock', 'packages', 'packages/solo/src']",
-    )
-    monorepo.edit(
-        "pyproject.toml",
-        "line-length = 100",
-        "extend = 'more/ruff.toml'\nfolders = ['more']\nexclude = ['left']\nwhy = 'left is right'",
-    )
-    monorepo.scratch.write(
-        {"more/x": "1", "more/y": "1", "more/ruff.toml": "1", "left/x": "1", "packages/other/x": "1"}
-    )
-    every = set(ALL.split())
-    for name, expected in {
-        "docs/index.md": every - {"model"} | {"model"},
-        "more/x": every,
-        "more/ruff.toml": every - {"data"},
-        "more/y": every - {"data"},
-        "packages/other/x": every,
-        "packages/solo/src/solo/core.py": {"solo", "lint"},
-        "left/x": {"lint"},
-    }.items():
-        before = digests(monorepo)
-        monorepo.scratch.write({name: "new"})
-        assert changed(before, digests(monorepo)) == expected, name
 
 
 def test_what_lies_around_a_needed_package_counts(monorepo: Monorepo) -> None:

@@ -326,14 +326,17 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
                 'open("/uv/sdists-v9/path/h/new/x.whl", O_RDONLY) = 3</uv/sdists-v9/path/h/new/x.whl>',
                 'open("/uv/sdists-v9/pypi/six/1/x.whl", O_RDONLY) = 3</uv/sdists-v9/pypi/six/1/x.whl>',
             ],
-            {},
+            {"installs": True},
         ),
         (
             [
                 'execve("/usr/bin/uv", ["uv"], 0x7ff /* 3 vars */) = 0',
                 "getdents64(3</uv/sdists-v9/editable/h/old>, 0x55 /* 3 entries */, 32768) = 72",
             ],
-            {"unseen": "uv installed a local package that had been built before, from /uv/sdists-v9/editable/h/old"},
+            {
+                "installs": True,
+                "unseen": "uv installed a local package that had been built before, from /uv/sdists-v9/editable/h/old",
+            },
         ),
         (
             [
@@ -385,7 +388,7 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
             [at_port(80), "getsockopt(3<socket:[7]>, SOL_SOCKET, SO_ERROR, [0], [4]) = 0"],
             {"unseen": f"it asked the process that listens at port 80 of this machine, {UNWATCHED}"},
         ),
-        ([at_port(80, host="192.0.2.1")], {}),
+        ([at_port(80, host="192.0.2.1")], {"network": True}),
         ([at_port(53), at_port(3128), at_port(3129)], {}),
         (["socket(AF_INET, SOCK_DGRAM, IPPROTO_IP) = 3<socket:[7]>", at_port(80)], {}),
         (
@@ -412,16 +415,63 @@ def test_files_are_told_apart_by_who_reads_them(top: Path) -> None:
     reads = replayed(
         top,
         'execve("/x/bin/nox", ["nox"], 0x7ff /* 3 vars */) = 0',
-        'open("a", O_RDONLY) = 3<{top}/a>',
-        'open("b", O_RDONLY) = 3<{top}/b>',
+        'open("noxfile.py", O_RDONLY) = 3<{top}/noxfile.py>',
+        'open("pyproject.toml", O_RDONLY) = 3<{top}/pyproject.toml>',
         "vfork() = 2",
+        '2 execve("/usr/bin/uv", ["uv"], 0x7ff /* 3 vars */) = 0',
+        '2 open("sub/pyproject.toml", O_RDONLY) = 3<{top}/sub/pyproject.toml>',
+        '2 open("a", O_RDONLY) = 3<{top}/a>',
         '2 execve("/usr/bin/cat", ["cat"], 0x7ff /* 3 vars */) = 0',
         '2 open("b", O_RDONLY) = 3<{top}/b>',
-        '2 execve("/usr/bin/uv", ["uv"], 0x7ff /* 3 vars */) = 0',
-        '2 open("m.py", O_RDONLY) = 3<{top}/m.py>',
     )
-    assert {Path(it).name for it in reads.opened} == {"a", "b", "m.py"}
-    assert {Path(it).name for it in reads.by_others} == {"b"}
+    assert {Path(it).name for it in reads.opened} == {"noxfile.py", "pyproject.toml", "a", "b"}
+    assert {it.removeprefix(f"{top}/") for it in reads.by_others} == {"pyproject.toml", "a", "b"}
+    assert reads.installs
+
+
+def test_a_nox_that_a_session_starts_is_another_reader_of_the_noxfile(top: Path) -> None:
+    """It runs code of other sessions, which is not in the digest of this one."""
+    reads = replayed(
+        top,
+        'execve("/x/bin/nox", ["nox"], 0x7ff /* 3 vars */) = 0',
+        'open("noxfile.py", O_RDONLY) = 3<{top}/noxfile.py>',
+        "vfork() = 2",
+        '2 execve("/x/bin/nox", ["nox", "-s", "other"], 0x7ff /* 3 vars */) = 0',
+        '2 open("noxfile.py", O_RDONLY) = 3<{top}/noxfile.py>',
+    )
+    assert reads.by_others == {f"{top}/noxfile.py"}
+    assert not reads.installs
+
+
+@pytest.mark.parametrize(
+    ("program", "address", "network"),
+    [
+        ("curl", 'sa_family=AF_INET, sin_port=htons(443), sin_addr=inet_addr("192.0.2.1")', True),
+        ("curl", 'sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("127.0.0.1")', False),
+        ("curl", 'sa_family=AF_INET6, sin6_port=htons(80), inet_pton(AF_INET6, "2001:db8::1", &sin6_addr)', True),
+        ("curl", 'sa_family=AF_INET6, sin6_port=htons(80), inet_pton(AF_INET6, "::1", &sin6_addr)', False),
+        ("uv", 'sa_family=AF_INET, sin_port=htons(443), sin_addr=inet_addr("192.0.2.1")', False),
+    ],
+)
+def test_whoever_asks_another_machine_is_told(top: Path, program: str, address: str, *, network: bool) -> None:
+    """An installer does, and a lock says what it gets."""
+    start = f'execve("/usr/bin/{program}", ["{program}"], 0x7ff /* 3 vars */) = 0'
+    call = f"connect(3<socket:[1]>, {{{address}}}, 16) = 0"
+    assert replayed(top, start, call).network == network
+
+
+@pytest.mark.parametrize(
+    ("start", "installs"),
+    [
+        ('"/e/bin/pip3.12", ["pip3.12", "install", "x"]', True),
+        ('"/e/bin/python", ["python", "-m", "pip", "install", "x"]', True),
+        ('"/e/bin/python", ["python", "x.py"]', False),
+        ('"/e/bin/pipeline", ["pipeline"]', False),
+    ],
+)
+def test_installers_are_known_by_name(top: Path, start: str, *, installs: bool) -> None:
+    """As programs, and as modules of Python."""
+    assert replayed(top, f"execve({start}, 0x7ff /* 3 vars */) = 0").installs == installs
 
 
 @pytest.mark.parametrize(
@@ -463,9 +513,9 @@ def test_a_call_that_is_made_again_counts_where_it_leads_now(top: Path, monkeypa
         'unlink("n") = 0',
         f'access("n/d", R_OK) {NO}',
     )
-    expected = {"sought": {"n", "n/d"}, "looked": {"a", "b", "sub/deep/d"}, "own": {"n"}}
+    expected = {"sought": {"n", "n/d"}, "looked": {"a", "b", "sub/deep/d"}, "own": {"n"}, "installs": True}
     assert relative(top, reads) == expected
-    assert {Path(it).name for it in reads.by_others} == {"a", "d"}
+    assert {Path(it).name for it in reads.by_others} == {"a", "b", "d"}
 
 
 def test_a_program_that_is_gone_has_no_interpreter(top: Path) -> None:

@@ -657,6 +657,7 @@ def test_nothing_runs_beside_a_session_that_must_be_alone(bench: Bench) -> None:
     assert ran.index("-alone") == ran.index("+alone") + 1
 
 
+@pytest.mark.usefixtures("unwatched")  # who is watched shares nothing
 def test_short_sessions_share_a_process(bench: Bench) -> None:
     """Where it is known that they are, where nothing waits for them, and where they are alike."""
     for name in "abcd":
@@ -675,6 +676,7 @@ def test_short_sessions_share_a_process(bench: Bench) -> None:
     assert set(bench.statuses().values()) == {"cached"}
 
 
+@pytest.mark.usefixtures("unwatched")  # who is watched shares nothing
 def test_short_sessions_are_spread_over_the_processes(bench: Bench) -> None:
     """Nobody waits for one long row of them while there is room."""
     for name in "abcd":
@@ -683,6 +685,7 @@ def test_short_sessions_are_spread_over_the_processes(bench: Bench) -> None:
     assert len(set(bench.ran())) == 2
 
 
+@pytest.mark.usefixtures("unwatched")  # who is watched shares nothing
 def test_one_of_several_in_a_process_may_fail(bench: Bench) -> None:
     """The others have their own outcome."""
     for name in "abc":
@@ -691,6 +694,7 @@ def test_one_of_several_in_a_process_may_fail(bench: Bench) -> None:
     assert {(it.session, it.passed) for it in bench.recorded()} == {("a", True), ("b", False), ("c", True)}
 
 
+@pytest.mark.usefixtures("unwatched")  # who is watched shares nothing
 def test_one_that_brings_nox_down_does_not_take_others_along(bench: Bench) -> None:
     """Each then runs in a process of its own, and only the one at fault has failed."""
     for name in "abc":

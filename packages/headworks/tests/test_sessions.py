@@ -264,20 +264,43 @@ def test_what_the_table_names_has_to_be_there(monorepo: Monorepo, old: str, new:
         ),
         ("import nox\n", "import nox\nprint(open('../x'))\n", "lint", "noxfile.py reads ../x while it is loaded"),
         ('requires=["data"]', "requires=NEEDS", "model", ""),
-        (
-            "@nox.session\ndef lint",
-            "@nox.session(requires=NEEDS)\ndef fresh(session): pass\n\n\n@nox.session\ndef lint",
-            "fresh",
-            "no row of",
-        ),
     ],
 )
 def test_what_cannot_be_told_is_not_cached(monorepo: Monorepo, old: str, new: str, session: str, reason: str) -> None:
-    """What a noxfile does on loading, and what nox runs before a session that no row speaks of."""
+    """What a noxfile does on loading."""
     monorepo.edit("noxfile.py", old, new)
     planned = sessions(monorepo.root)[session]
     assert reason in planned.uncached
     assert planned.cache == (not reason)
+
+
+def test_what_only_who_watches_can_tell_is_cached_where_somebody_watches(monorepo: Monorepo) -> None:
+    """A session without a row is watched; one with a row always runs, unless the row says the same."""
+    monorepo.edit("noxfile.py", "import nox\n", "import nox, subprocess\nprint(subprocess.run('true'))\n")
+    monorepo.edit(
+        "noxfile.py", "@nox.session\ndef lint", "@nox.session\ndef fresh(session): pass\n\n\n@nox.session\ndef lint"
+    )
+    why = "noxfile.py calls subprocess.run in line 3 while it is loaded, which git does not track"
+    assert {
+        name: (sessions(monorepo.root)[name].uncached, sessions(monorepo.root)[name].unseen)
+        for name in ("lint", "fresh")
+    } == {
+        "lint": (why, why),
+        "fresh": ("", why),
+    }
+    monorepo.edit("pyproject.toml", "lint = {}", "lint = { observe = true }")
+    assert sessions(monorepo.root)["lint"].cache
+
+
+def test_what_nox_runs_before_a_session_may_be_unknown(monorepo: Monorepo) -> None:
+    """Then nox is asked to run it with all that it needs, and nothing runs beside it."""
+    monorepo.edit(
+        "noxfile.py",
+        "@nox.session\ndef lint",
+        "@nox.session(requires=NEEDS)\ndef fresh(session): pass\n\n\n@nox.session\ndef lint",
+    )
+    fresh = sessions(monorepo.root)["fresh"]
+    assert (fresh.has_unknown_needs, fresh.is_exclusive, fresh.cache) == (True, True, True)
 
 
 def test_a_changed_session_is_seen_while_nox_remembers(monorepo: Monorepo) -> None:

@@ -125,8 +125,8 @@ def test_a_store_of_a_newer_version_is_not_cleared(stage: Stage, form: str) -> N
     """What its verdicts need cannot be told, and may not be taken for rubbish."""
     new, old = build(stage, "new", "x"), build(stage, "old", "y")
     path = Path(stage.store.root, "passed", new.digest[:2], new.digest[2:])
-    content = json.dumps({"format": 2, "outputs": {}}).encode()
-    path.write_bytes(seal(content) if form == "verdict" else b"headworks 2 " + content)
+    content = json.dumps({"format": 3, "outputs": {}}).encode()
+    path.write_bytes(seal(content) if form == "verdict" else b"headworks 3 " + content)
     age(stage, 40)
     with pytest.raises(StoreError, match=r"has verdicts of a newer version of Headworks.* Clear it with that version"):
         stage.store.gc(max_age=DAY)

@@ -123,10 +123,12 @@ def test_an_error_of_the_file_is_shown(scratch: Scratch) -> None:
         ({"sessions": {"a": {"outputs": ["/x"]}}}, "a: outputs has '/x', which leads out"),
         ({"sessions": {"a": {"outputs": ["C:\\x"]}}}, "a: outputs has 'C:\\\\x', which leads out"),
         ({"ignore": 1}, "[tool.headworks]: ignore is 1; it has to be a list of texts"),
-        ({"zzzzzz": 1}, "[tool.headworks]: there is no key 'zzzzzz'. There are: env, gate, ignore, images, report"),
+        ({"zzzzzz": 1}, "[tool.headworks]: there is no key 'zzzzzz'. There are: env, gate, ignore, images, max-age, "),
         ({"run": {"jobs": 2}}, "[tool.headworks]: there is no key 'run'. There are: "),
         ({"store": {}}, "[tool.headworks]: there is no key 'store'. "),
         ({"audit": {}}, "[tool.headworks]: there is no key 'audit'. "),
+        ({"max-age": 0}, "max-age is 0; it has to be a whole number of days, 1 or more, as in max-age = 7."),
+        ({"max-age": True}, "max-age is True; it has to be a whole number of days"),
         ({"gate": 1}, "[tool.headworks.gate] is not a table but 1."),
         ({"gate": {"buget": 1}}, "[tool.headworks.gate]: there is no key 'buget'. Did you mean 'budget'?"),
         (

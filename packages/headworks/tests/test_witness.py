@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from headworks._observe.places import Places
 from headworks._observe.reads import Reads
 from headworks._observe.watch import StraceWatch
 from headworks._observe.witness import NoWitnessError, Tree, make_witness
+from headworks._quick.memory import Memory
 from headworks._run.watchdog import remaining
 from headworks._store.files import seal
 from headworks._store.witness import Line, Witness, Witnesses
@@ -24,6 +26,7 @@ from headworks._tree.snapshot import WorkTreeSnapshot
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from typing import Self
 
     from conftest import Scratch
 
@@ -55,13 +58,20 @@ def tree(scratch: Scratch) -> Tree:
 
 def observed(scratch: Scratch, script: str, folder: Path) -> Witness:
     """Return the witness of a shell script."""
+    time.sleep(0.02)  # files that are any younger may have been written to after the start
     watch, since, before = StraceWatch(folder), time.time(), tree(scratch)
     process = subprocess.Popen(watch.wrap(["sh", "-ec", script]), start_new_session=True, cwd=scratch.root)
     assert process.wait() == 0
     while remaining(process.pid):  # strace, which ends last
         time.sleep(0.001)
     snapshot = WorkTreeSnapshot(Repository(str(scratch.root)))
-    return make_witness(watch.reads(Places.of(snapshot, os.environ), str(scratch.root)), before, since=since)
+    reads = watch.reads(Places.of(snapshot, os.environ), str(scratch.root))
+    return make_witness(reads, before, Tree(snapshot), since=since)
+
+
+def difference(scratch: Scratch, witness: Witness) -> str:
+    """Return the first thing in the work tree that is not as a witness says; empty if it holds."""
+    return next(tree(scratch).differences(witness), "")
 
 
 def kinds(witness: Witness) -> set[tuple[str, str]]:
@@ -94,12 +104,12 @@ def test_a_run_has_a_line_for_each_thing_that_it_read(demo: Scratch, tmp_path: P
     }
     assert expected <= kinds(witness)
     assert not {("folder", "src"), ("file", "src/two.py"), ("made", "ignored/own"), ("link", "src")} & kinds(witness)
-    assert tree(demo).difference(witness) == ""
+    assert difference(demo, witness) == ""
     assert witness.digest == Witness.of(reversed(witness.lines)).digest
 
 
 @pytest.mark.parametrize(
-    ("change", "difference"),
+    ("change", "expected"),
     [
         (lambda it: it.write({"src/two.py": "changed"}), ""),
         (
@@ -108,11 +118,11 @@ def test_a_run_has_a_line_for_each_thing_that_it_read(demo: Scratch, tmp_path: P
         ),
         (lambda it: it.write({"ignored/own": "other", "src/x.pyc": ""}), ""),
         (lambda it: it.write({"ignored/new.csv": ""}), "ignored has other names in it"),
-        (lambda it: it.write({"ignored/raw.csv": "other"}), "ignored/raw.csv has changed"),
-        (lambda it: it.write({"a.txt": "a\r"}), "a.txt has changed"),
-        (lambda it: (it.root / "a.txt").chmod(0o755), "a.txt has changed"),
+        (lambda it: it.write({"ignored/raw.csv": "other"}), "ignored/raw.csv changed"),
+        (lambda it: it.write({"a.txt": "a\r"}), "a.txt changed"),
+        (lambda it: (it.root / "a.txt").chmod(0o755), "a.txt changed"),
         (lambda it: (it.root / "a.txt").unlink(), "a.txt is gone"),
-        (lambda it: it.write({"none": ""}), "none is there now"),
+        (lambda it: it.write({"none": ""}), "none is new"),
         (lambda it: it.write({"src/new.py": ""}), "src has other names in it"),
         (lambda it: it.git("add", "--force", "build/made/x"), "git's index has changed"),
         (lambda it: it.git("commit", "--allow-empty", "--message=x"), "HEAD or a tag has moved"),
@@ -120,22 +130,22 @@ def test_a_run_has_a_line_for_each_thing_that_it_read(demo: Scratch, tmp_path: P
     ],
 )
 def test_a_witness_holds_until_something_in_it_changes(
-    demo: Scratch, tmp_path: Path, change: Callable[[Scratch], object], difference: str
+    demo: Scratch, tmp_path: Path, change: Callable[[Scratch], object], expected: str
 ) -> None:
     """And says which thing that is."""
     witness = observed(demo, SCRIPT, tmp_path)
     change(demo)
-    found = tree(demo).difference(witness)
-    assert found.startswith(difference) if difference else not found, found
+    found = difference(demo, witness)
+    assert found.startswith(expected) if expected else not found, found
 
 
 def test_a_place_that_the_session_makes_has_to_be_free_in_git(demo: Scratch, tmp_path: Path) -> None:
     """It would find something else there, while what it left there itself is ignored."""
     witness = observed(demo, "test ! -e build/x; mkdir build; echo x > build/x", tmp_path)
     assert ("made", "build") in kinds(witness)
-    assert tree(demo).difference(witness) == ""
+    assert difference(demo, witness) == ""
     demo.git("add", "--force", "build/x")
-    assert tree(demo).difference(witness) == "git lists build now, which the session makes"
+    assert difference(demo, witness) == "git lists build now, which the session makes"
 
 
 def test_contents_are_bytes_and_not_what_git_makes_of_them(demo: Scratch, tmp_path: Path) -> None:
@@ -144,7 +154,7 @@ def test_contents_are_bytes_and_not_what_git_makes_of_them(demo: Scratch, tmp_pa
     witness = observed(demo, "cat b.txt", tmp_path)
     demo.write({"b.txt": "one\r\ntwo\r\n"})
     assert demo.git("diff", "--stat") == ""
-    assert tree(demo).difference(witness) == "b.txt has changed"
+    assert difference(demo, witness) == "b.txt changed"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +187,7 @@ def doubted(scratch: Scratch, **reads: set[str]) -> str:
     """Return why no witness can be made of some reads."""
     found = Reads(**{name: {str(scratch.root / it) for it in paths} for name, paths in reads.items()})  # type: ignore[arg-type]
     with pytest.raises(NoWitnessError) as error:
-        make_witness(found, tree(scratch), since=time.time() + 60)
+        make_witness(found, tree(scratch), tree(scratch), since=time.time() + 60)
     return str(error.value)
 
 
@@ -189,15 +199,105 @@ def test_what_others_change_while_a_session_runs_is_told(demo: Scratch) -> None:
     assert doubted(demo, sought={"a.txt"}) == "a.txt was missing while it ran, and is there now"
     assert doubted(demo, listed={"gone"}) == "gone was there while it ran, and is gone"
     with pytest.raises(NoWitnessError, match="a reason"):
-        make_witness(Reads(unseen="a reason"), tree(demo), since=0.0)
+        make_witness(Reads(unseen="a reason"), tree(demo), tree(demo), since=0.0)
+
+
+@pytest.mark.parametrize(
+    ("reads", "change", "reason"),
+    [
+        ({"listed": {"src"}}, lambda it: it.write({"src/new.py": ""}), "src has other names in it while it ran"),
+        ({"index": True}, lambda it: it.git("rm", "--cached", "a.txt"), "git's index has changed while it ran"),
+        ({"history": {"git log"}}, lambda it: it.git("tag", "x"), "HEAD or a tag has moved while it ran"),
+    ],
+)
+def test_what_git_knows_has_to_be_the_same_before_and_after(
+    demo: Scratch, reads: dict[str, Any], change: Callable[[Scratch], object], reason: str
+) -> None:
+    """Nobody knows which of the two the session has seen."""
+    before = tree(demo)
+    before.note_git()
+    before.line("names", "src")
+    change(demo)
+    found = Reads(listed={str(demo.root / it) for it in reads.get("listed", ())})
+    found.index, found.history = "index" in reads, reads.get("history", set())
+    with pytest.raises(NoWitnessError, match=reason):
+        make_witness(found, before, tree(demo), since=time.time() + 60)
+
+
+def test_files_outside_the_repository_count_by_content(demo: Scratch, tmp_path: Path) -> None:
+    """They were seen to be read, whoever keeps them; folders there count by names."""
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far/raw.csv").write_text("raw")
+    outside = {str(tmp_path / "far"), str(tmp_path / "far/raw.csv")}
+    witness = make_witness(Reads(outside=outside), tree(demo), tree(demo), since=time.time() + 60)
+    assert kinds(witness) == {("entries", str(tmp_path / "far")), ("file", str(tmp_path / "far/raw.csv"))}
+    assert difference(demo, witness) == ""
+    (tmp_path / "far/raw.csv").write_text("new")
+    assert difference(demo, witness) == f"{tmp_path}/far/raw.csv changed"
+
+
+def test_what_installed_without_a_lock_counts_for_some_days(demo: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index has newer releases then, which a lock would keep out."""
+    places = {str(demo.root / "uv.lock")}
+    demo.write({"uv.lock": ""})
+
+    def made(opened: set[str]) -> Witness:
+        reads = Reads(installs=True, opened=opened)
+        return make_witness(reads, tree(demo), tree(demo), since=time.time() + 60, max_age=3)
+
+    assert not [it for it in made(places).lines if it.kind == "until"]
+    network = make_witness(Reads(network=True), tree(demo), tree(demo), since=time.time() + 60, max_age=3)
+    assert [it.kind for it in network.lines] == ["until"]
+    witness = made(set())
+    today = dt.datetime.now(dt.UTC).date()
+    assert witness.lines == (Line("until", str(today + dt.timedelta(days=3)), ""),)
+    assert difference(demo, witness) == ""
+
+    class Later(dt.datetime):
+        @classmethod
+        def now(cls, tz: dt.tzinfo | None = None) -> Self:
+            return cls.fromtimestamp(time.time() + 3 * 86_400, tz)
+
+    monkeypatch.setattr("headworks._observe.witness.dt.datetime", Later)
+    assert difference(demo, witness).startswith("it asked the network, or installed packages without a lock, which")
+
+
+def test_a_large_ignored_file_is_read_once(demo: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its stamp tells that it is the same, once it is old enough to show any change."""
+    monkeypatch.setattr("headworks._observe.witness._LARGE", 3)
+    place, memory = demo.root / "ignored/raw.csv", Memory(str(tmp_path / "memory"))
+    snapshot = WorkTreeSnapshot(Repository(str(demo.root)))
+    value = Tree(snapshot, memory).line("file", "ignored/raw.csv").value
+    assert value == demo.git("hash-object", "--no-filters", "ignored/raw.csv")
+    monkeypatch.setattr("headworks._observe.witness.are_settled", lambda _times, _now: True)
+    assert Tree(snapshot, memory).line("file", "ignored/raw.csv").value == value
+    monkeypatch.setattr(Repository, "hashes", None)  # not asked again
+    assert Tree(snapshot, memory).line("file", "ignored/raw.csv").value == value
+    monkeypatch.undo()
+    place.write_text("new")
+    monkeypatch.setattr("headworks._observe.witness._LARGE", 3)
+    assert Tree(snapshot, memory).line("file", "ignored/raw.csv").value != value
+
+
+def test_a_repository_of_sha_256_has_such_ids_everywhere(tmp_path: Path) -> None:
+    """Those of the listing and those of bytes are the same."""
+    repository = tmp_path / "r"
+    for command in (["init", "--quiet", "--object-format=sha256", "r"], ["-C", "r", "add", "."]):
+        subprocess.run(["git", *command], check=True, cwd=tmp_path)
+        (repository / "a.txt").write_text("a")
+    listed = Tree(WorkTreeSnapshot(Repository(str(repository)))).line("file", "a.txt")
+    (repository / ".gitattributes").write_text("* text=auto\n")
+    assert Tree(WorkTreeSnapshot(Repository(str(repository)))).line("file", "a.txt") == listed
 
 
 def test_files_with_finer_digests_count_only_for_others_than_nox_and_uv(demo: Scratch) -> None:
     """Their parts are in the digest already."""
     place = str(demo.root / "a.txt")
     now, since = tree(demo), time.time() + 60
-    assert make_witness(Reads(opened={place}), now, since=since, finer={"a.txt"}).lines == ()
-    assert len(make_witness(Reads(opened={place}, by_others={place}), now, since=since, finer={"a.txt"}).lines) == 1
+    assert make_witness(Reads(opened={place}), now, now, since=since, finer={"a.txt"}).lines == ()
+    assert (
+        len(make_witness(Reads(opened={place}, by_others={place}), now, now, since=since, finer={"a.txt"}).lines) == 1
+    )
 
 
 def test_a_folder_that_was_listed_and_is_gone_does_not_hold(demo: Scratch) -> None:
@@ -207,7 +307,7 @@ def test_a_folder_that_was_listed_and_is_gone_does_not_hold(demo: Scratch) -> No
         (demo.root / "ignored" / name).unlink()
     (demo.root / "ignored/sub").rmdir()
     (demo.root / "ignored").rmdir()
-    assert tree(demo).difference(witness) == "ignored has other names in it"
+    assert difference(demo, witness) == "ignored has other names in it"
 
 
 def test_a_linked_work_tree_has_two_folders_of_git(demo: Scratch, tmp_path: Path) -> None:
@@ -241,7 +341,11 @@ def test_many_witnesses_are_one_table(witnesses: dict[str, Witness], wrong: set[
         asked.append(line)
         return line not in wrong
 
-    assert table.holding(is_same) == {name for name, it in witnesses.items() if not wrong.intersection(it.lines)}
+    right = {name for name, it in witnesses.items() if not wrong.intersection(it.lines)}
+    assert table.holding({"none", *witnesses}, is_same) == right
+    assert table.holding({"two"}, is_same) == right & {"two"}
+    asked.clear()
+    table.holding(witnesses, is_same)
     assert len(asked) == len(set(asked))
 
 

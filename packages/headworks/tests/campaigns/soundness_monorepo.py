@@ -124,13 +124,17 @@ level = 1
 ignore = ["packages/*/README.md"]
 
 [tool.headworks.sessions]
-tests = { packages = ["{package}"] }
+tests = { packages = ["{package}"], inputs = ["support"] }
 lint = {}
-docs = { packages = [], inputs = ["docs", "README.md"] }
-data = { packages = ["base"], inputs = ["data/manifest.json"], outputs = ["artifacts/data"] }
-train = { packages = ["app"], needs = ["data"], outputs = ["artifacts/train"], env = ["SEED"] }
-report = { packages = ["plug"], needs = ["train"] }
-publish = { packages = ["hook"], inputs = ["docs/index.md"], needs = ["report"], outputs = ["artifacts/publish"] }
+docs = { packages = [], inputs = ["docs", "README.md", "support"] }
+data = { packages = ["base"], inputs = ["data/manifest.json", "support"], outputs = ["artifacts/data"] }
+train = { packages = ["app"], inputs = ["support"], needs = ["data"], outputs = ["artifacts/train"], env = ["SEED"] }
+report = { packages = ["plug"], inputs = ["support"], needs = ["train"] }
+[tool.headworks.sessions.publish]
+packages = ["hook"]
+inputs = ["docs/index.md", "support"]
+needs = ["report"]
+outputs = ["artifacts/publish"]
 """
 
 

@@ -42,6 +42,7 @@ def _data(found: Explanation) -> dict[str, object]:
         "format": 1,
         "name": found.planned.session.name,
         "state": found.planned.state,
+        "basis": found.planned.basis or None,
         "digest": found.planned.digest,
         "base": found.base or None,
         "reasons": list(found.planned.reasons),
@@ -55,7 +56,7 @@ def _data(found: Explanation) -> dict[str, object]:
 def _lines(found: Explanation) -> Iterator[str]:
     """Yield an explanation line by line."""
     planned, last = found.planned, found.last
-    yield f"{planned.session.name}: {planned.state}"
+    yield f"{planned.session.name}: {planned.state}" + (f" ({planned.basis})" if planned.basis else "")
     yield f"  digest {planned.digest or 'not known before the sessions that it needs have run'}"
     if planned.reasons:
         yield f"  why{f', compared with {found.base}' if found.base else ''}"
@@ -65,7 +66,7 @@ def _lines(found: Explanation) -> Iterator[str]:
     else:
         yield f"  since it last passed, on {last.finished[:10]}{f' at {last.commit[:12]}' if last.commit else ''}"
         yield from (f"    {it}" for it in found.since or ("nothing changed",))
-    yield "  its digest is made of"
+    yield "  its digest is made of" + (", as it was seen then" if last is not None and last.core else "")
     parts = {shown(name): value for name, value in found.parts.items()}
     width = max(map(len, parts))
     yield from (f"    {name:{width}}  {value}" for name, value in parts.items())

@@ -68,16 +68,31 @@ class Components:
 
     def core(self, session: Session) -> str:
         """Return a hash over everything that a session's verdict can depend on, except outputs of other sessions."""
+        return digest_texts([self.tree(session), *self._facts(session)])
+
+    def _facts(self, session: Session) -> list[str]:
+        """Return the facts about this machine that a session's verdict can depend on."""
         if session.env not in self._variables:
             self._variables[session.env] = repr(self._machine.variables(session.env))
         machine = [self._machine.python(session.python), self._machine.platform, self._machine.nox.version]
-        return digest_texts([self.tree(session), *machine, self._variables[session.env]])
+        return [*machine, self._variables[session.env]]
+
+    def observed(self, session: Session) -> str:
+        """Return a hash over everything that a session's verdict can depend on, except what it was seen to read."""
+        parts = [f"{name}={value}" for name, value in self.scope.observed(session).items()]
+        return digest_texts([_FORM, self._identity(session), repr(session.env), *self._facts(session), *parts])
+
+    def promise(self, session: Session) -> str:
+        """Return a hash over what a session's row promises, and over the code that has to keep it."""
+        row = (session.packages, session.inputs, session.groups, session.tools, session.env, session.ignore)
+        parts = self.scope.code(session)
+        return digest_texts([self._identity(session), repr((*row, session.needs)), repr(sorted(parts.items()))])
 
     def tree(self, session: Session) -> str:
         """Return a hash over the part of the core that comes from the tree, and not from this machine."""
         return digest_texts([_FORM, self._identity(session), repr(session.env), *self.scope.hashes(session)])
 
-    def named(self, session: Session, needs: Mapping[str, str]) -> dict[str, str]:
+    def named(self, session: Session, needs: Mapping[str, str], *, observed: bool = False) -> dict[str, str]:
         """Return the parts by name, with the needs of the session, short enough to be kept with every verdict."""
         found = {
             "session": digest_texts([self._identity(session)])[:_SHORT],
@@ -88,7 +103,8 @@ class Components:
         # Records are for everybody to read, so they do not even hold the hash of a variable, which may be a password.
         variables = self._machine.variables(session.env)
         found |= {f"env: {name}": value if value == UNSET else "set" for name, value in variables.items()}
-        found |= {name: value[:_SHORT] for name, value in self.scope.named(session).items()}
+        named = self.scope.observed(session) if observed else self.scope.named(session)
+        found |= {name: value[:_SHORT] for name, value in named.items()}
         return found | {name: value[:_SHORT] for name, value in needs.items()}
 
     def _identity(self, session: Session) -> str:
@@ -154,6 +170,7 @@ class Digester:
         snapshot: the tree.
         machine: what this machine adds.
         catalog: the sessions of the work tree, by name.
+        memory: what is remembered on this machine.
     """
 
     def __init__(self, snapshot: Snapshot, machine: Machine, memory: Memory, catalog: dict[str, Session]) -> None:
@@ -161,7 +178,7 @@ class Digester:
         self.snapshot = snapshot
         self.machine = machine
         self.catalog = catalog
-        self._memory = memory
+        self.memory = memory
         self._project: Project | None = None
         self._parts: Components | None = None
         self._tree: TreeMemory | None = None
@@ -187,12 +204,12 @@ class Digester:
     def for_commit(self, commit: str) -> Digester:
         """Return a digester for a commit's tree on this machine."""
         snapshot = CommitSnapshot(self.snapshot.repository, commit)
-        return type(self)(snapshot, self.machine, self._memory, self.catalog)
+        return type(self)(snapshot, self.machine, self.memory, self.catalog)
 
     def again(self) -> Digester:
         """Return a digester for the work tree's current state."""
         snapshot = WorkTreeSnapshot(self.snapshot.repository)
-        return type(self)(snapshot, self.machine, self._memory, self.catalog)
+        return type(self)(snapshot, self.machine, self.memory, self.catalog)
 
     @property
     def project(self) -> Project:
@@ -202,7 +219,7 @@ class Digester:
             HeadworksError: it cannot be read, or says something that cannot be right.
         """
         if self._project is None:
-            self._project = Project(self.snapshot, self._memory)
+            self._project = Project(self.snapshot, self.memory)
         return self._project
 
     @property
@@ -215,7 +232,7 @@ class Digester:
     def sessions(self) -> list[Session]:
         """Return all sessions of the tree, which has to be the work tree."""
         if not self.catalog:
-            self._tree = TreeMemory(self.snapshot, self.machine, self._memory)
+            self._tree = TreeMemory(self.snapshot, self.machine, self.memory)
             sessions, self._cores = self._tree.recall() or (self.project.sessions(self.machine), {})
             self.catalog.update((session.name, session) for session in sessions)
         return list(self.catalog.values())
@@ -240,6 +257,23 @@ class Digester:
             value = digest_texts([value, *(f"{name}: {it}" for name, it in needs.items())])
         return Digest(value, lambda: self.parts.named(session, needs))
 
+    def observed_core(self, session: Session, outputs: Outputs) -> Digest:
+        """Return the digest of all that a session's verdict can depend on, except what it was seen to read.
+
+        Outputs of needed sessions are seen. What needed sessions without outputs leave behind may lie anywhere, so
+        these count with their whole digests; the arguments are those of `digest`.
+        """
+        value = self._core(session, "observed")
+        unseen = [name for name in session.needs if not self.catalog[name].outputs]
+        needs = {f"needs {name}": self.digest(self.catalog[name], outputs).value for name in unseen}
+        if needs:
+            value = digest_texts([value, *(f"{name}: {it}" for name, it in needs.items())])
+        return Digest(value, lambda: self.parts.named(session, needs, observed=True))
+
+    def promise(self, session: Session) -> str:
+        """Return a digest of what a session's row promises, and of the code that has to keep it."""
+        return self._core(session, "promise")
+
     def files(self, session: Session) -> set[str]:
         """Return the files that the digest of a session covers, relative to the top of the repository."""
         project, scope = self.project, self.parts.scope
@@ -259,27 +293,36 @@ class Digester:
             if self._portable is None:
                 snapshot = self.snapshot.portable()
                 is_same = snapshot is self.snapshot
-                self._portable = self.parts if is_same else Components(Project(snapshot, self._memory), self.machine)
+                self._portable = self.parts if is_same else Components(Project(snapshot, self.memory), self.machine)
             needs = [f"{name}: {self.tree_digest(self.catalog[name])}" for name in session.needs]
             self._trees[session.name] = digest_texts([self._portable.tree(session), *needs])
         return self._trees[session.name]
 
-    def _core(self, session: Session) -> str:
-        """Return the core of a session's digest: a hash over all of it except outputs of other sessions."""
+    def _core(self, session: Session, kind: str = "core") -> str:
+        """Return the core of a session's digest: a hash over all of it except outputs of other sessions.
+
+        Args:
+            session: The session.
+            kind: `core`; `observed` for that without files; `promise` for what its row promises, and to what code.
+        """
         if self._tree is None or self.catalog.get(session.name) is not session:
-            return self.parts.core(session)
-        if session.name not in self._cores:
-            self._cores[session.name] = self.parts.core(session)
+            return self._computed(session, kind)
+        key = f"{kind} {session.name}"
+        if key not in self._cores:
+            self._cores[key] = self._computed(session, kind)
             self._is_new = True
-        return self._cores[session.name]
+        return self._cores[key]
+
+    def _computed(self, session: Session, kind: str) -> str:
+        compute = {"core": self.parts.core, "observed": self.parts.observed, "promise": self.parts.promise}
+        return compute[kind](session)
 
     def _needs(self, session: Session, outputs: Outputs) -> dict[str, str]:
         """Return the outputs of the sessions that one needs, or their digests where they declare no outputs."""
         found: dict[str, str] = {}
         for name in session.needs:
-            needed = self.catalog[name]
-            if needed.outputs:
+            if self.catalog[name].outputs:
                 found |= {f"needs {name}: {path}": value for path, value in outputs[name].items()}
             else:
-                found[f"needs {name}"] = self.digest(needed, outputs).value
+                found[f"needs {name}"] = self.digest(self.catalog[name], outputs).value
         return found

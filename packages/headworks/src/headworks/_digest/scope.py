@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from headworks._hashes import digest_texts
 from headworks._project.lock import INSTALLER_TABLES
 from headworks._project.metadata import normalised
-from headworks._project.package import enclosing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable
 
     from headworks._digest.content import Content
     from headworks._digest.packages import Packages
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     Span = tuple[int, int]
 
 __all__ = ["Scope"]
+
+_PYPROJECT = "root: pyproject.toml"
 
 
 class Scope:
@@ -35,8 +36,6 @@ class Scope:
         self._parent_files = parent_files
         self.shared = parent_files.shared
         self._cache: dict[tuple[object, ...], str] = {}
-        self._around: set[str] | None = None
-        self._configured: dict[tuple[str, ...] | None, list[str]] = {}
 
     def hashes(self, session: Session) -> list[str]:
         """Return hashes that together change whenever anything changes that counts for a session."""
@@ -56,8 +55,7 @@ class Scope:
         if (key := ("groups", groups, ignore)) not in cache:
             cache[key] = self.packages.grouped(groups, ignore)
         found.append(cache[key])
-        further = (*(session.inputs or ()), *self.configured(session))
-        for pattern in further:
+        for pattern in session.inputs or ():
             key = ("further", pattern, ignore)
             if key not in cache:
                 cache[key] = self._content.hash(self._project.reader.named(pattern), ignore)
@@ -84,7 +82,7 @@ class Scope:
         if session.packages is None:
             return self._entries("files: ", [listing.below(b"")], "")
         found = {f"files: {it}": [listing.span(os.fsencode(it))] for it in self.near(session)}
-        found |= {f"files: {it}": reader.named(it) for it in (*(session.inputs or ()), *self.configured(session))}
+        found |= {f"files: {it}": reader.named(it) for it in session.inputs or ()}
         own = set(session.packages)
         for folder in (*session.packages, *self.needed(session)):
             place = f"package {self._project.workspace.name(folder)}: "
@@ -107,24 +105,39 @@ class Scope:
         groups = [("groups", normalised(it), f"the group {it}") for it in self._project.groups(session)]
         return [*(("own", it, workspace.package(it).name) for it in own), *needed, *groups]
 
+    def observed(self, session: Session) -> dict[str, str]:
+        """Return a hash for each part of noxfile and pyproject.toml that nox and uv take for a session.
+
+        Whatever else is read of the two counts as what it was seen to read.
+        """
+        return self._tables(INSTALLER_TABLES) | self._groups(session) | self.code(session)
+
+    def code(self, session: Session) -> dict[str, str]:
+        """Return a hash for each part of the noxfile that a session uses."""
+        return self._project.noxfile.code(session.function).parts
+
     def settings(self, session: Session) -> dict[str, str]:
         """Return a hash for each part of the shared files that counts for a session, the lock aside."""
-        pyproject, place = self._project.pyproject, "root: pyproject.toml "
         code = self._project.noxfile.code(session.function)
         chosen = None if session.tools is None else {*INSTALLER_TABLES, *(f"[tool.{it}]" for it in session.tools)}
-        tables = {
-            f"{place}{name}": value
-            for name, value in pyproject.tables.items()
-            if chosen is None or name in chosen or not name.startswith("[tool.")
-        }
-        groups = {
-            f"{place}[dependency-groups] {it}": pyproject.groups.get(it, "") for it in self._project.groups(session)
-        }
         reads = {f"noxfile.py reads: {_shown(it)}": self._project.reader.content([it]) for it in sorted(code.content)}
         lists = {f"noxfile.py lists: {_shown(it)}": self._project.reader.names([it]) for it in sorted(code.names)}
         members = [folder for folder, it in self._project.workspace.packages.items() if it.is_member]
         lacking = self._project.lock.lacking(members)
-        return tables | groups | lacking | code.parts | reads | lists
+        return self._tables(chosen) | self._groups(session) | lacking | code.parts | reads | lists
+
+    def _tables(self, chosen: Container[str] | None) -> dict[str, str]:
+        """Return a hash for each table of the root's pyproject.toml: those of chosen tools, and those of none."""
+        return {
+            f"{_PYPROJECT} {name}": value
+            for name, value in self._project.pyproject.tables.items()
+            if chosen is None or name in chosen or not name.startswith("[tool.")
+        }
+
+    def _groups(self, session: Session) -> dict[str, str]:
+        """Return a hash for each dependency group of the root that counts for a session."""
+        groups = self._project.pyproject.groups
+        return {f"{_PYPROJECT} [dependency-groups] {it}": groups.get(it, "") for it in self._project.groups(session)}
 
     def near(self, session: Session) -> list[str]:
         """Return the files above a session's packages, and above those that these need."""
@@ -133,44 +146,6 @@ class Scope:
     def needed(self, session: Session) -> list[str]:
         """Return the packages that a session's packages and dependency groups need."""
         return self._project.workspace.closure(session.packages or (), self._project.groups(session))
-
-    def configured(self, session: Session) -> list[str]:
-        """Return the files and folders that the root's configuration of a session's tools names."""
-        tools = session.tools
-        if tools not in self._configured:
-            tables = self._project.pyproject.paths
-            chosen = tables if tools is None else INSTALLER_TABLES.union(f"[tool.{it}]" for it in tools)
-            names = [it for it in tables if it in chosen]
-            self._configured[tools] = sorted({path for name in names for path in self._found(name)})
-        return self._configured[tools]
-
-    def _found(self, name: str) -> Iterable[str]:
-        """Yield the existing files and folders that a table of the root's configuration names."""
-        listing, prefix = self._project.listing, self._project.prefix
-        for path, kind in self._project.pyproject.paths[name]:
-            place = os.fsencode(prefix + path)
-            start, end = listing.span(place)
-            if start == end or prefix + path in self.shared:
-                continue
-            if kind == "all" or listing.get(place):
-                yield path
-            elif kind:
-                yield from (it[len(prefix) :] for it in self._beside_packages(prefix + path))
-
-    def _beside_packages(self, folder: str) -> Iterator[str]:
-        """Yield what is in a folder and in no package: a package counts for whoever depends on it."""
-        packages = self._project.workspace.packages
-        if self._around is None:
-            self._around = {above for it in packages for above in enclosing(it)}
-        if any(it in packages for it in enclosing(folder) if it):
-            return
-        if folder not in self._around:
-            yield folder
-            return
-        start, end = self._project.listing.below(os.fsencode(folder))
-        paths = (os.fsdecode(path)[len(folder) + 1 :] for _, _, path in self._project.listing.records(start, end))
-        for name in dict.fromkeys(path.partition("/")[0] for path in paths):
-            yield from self._beside_packages(f"{folder}/{name}")
 
     def _entries(self, place: str, spans: Iterable[Span], folder: str) -> dict[str, list[Span]]:
         """Return slices cut into those of each entry of a folder."""

@@ -28,10 +28,10 @@ def _words(text: str) -> frozenset[str]:
 _CONTENT_METHODS = _words("load_toml open read_bytes read_text")
 _LISTING = _words("glob iglob iterdir listdir rglob scandir walk")
 _CHECKS = _words("exists is_dir is_file isdir isfile lexists")
-_UNSTABLE = _words("os.system os.popen date.today datetime.now datetime.utcnow datetime.today urlopen")
-_UNSTABLE_MODULES = _words(
-    "http httpx multiprocessing random requests secrets socket subprocess tempfile time urllib uuid"
-)
+_UNSTABLE = _words("date.today datetime.now datetime.utcnow datetime.today urlopen")
+_UNSTABLE_MODULES = _words("http httpx random requests secrets socket time urllib uuid")
+_PROGRAMS = _words("os.system os.popen")
+_PROGRAM_MODULES = _words("multiprocessing subprocess tempfile")
 _PURE = _words(
     "Path Path.cwd PurePath PurePosixPath abs all any bool bytes callable chr dict divmod enumerate filter float "
     "format frozenset hasattr hash hex id int isinstance issubclass iter len list map max min next object oct ord "
@@ -63,11 +63,14 @@ class Reads:
         content: The paths whose content is read.
         names: The paths that are listed.
         unstable: The first read that nothing in the repository decides; empty where there is none.
+        unseen: The first program that is run, of which only who watches it can tell what it reads; empty where there is
+            none.
     """
 
     content: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     unstable: str = ""
+    unseen: str = ""
 
     def add_content(self, path: str) -> None:
         """Note that the content of a path is read."""
@@ -129,7 +132,7 @@ def is_plain(value: ast.AST, full_name: Callable[[str], str], local: Container[s
 
 
 def _kind(name: str) -> str:
-    """Return the kind of a call: content, names, unstable, pure, changes or unknown."""
+    """Return the kind of a call: content, names, unstable, program, pure, changes or unknown."""
     last = name.rpartition(".")[2]
     is_method = "." in name
     if (last in _CONTENT_METHODS and is_method) or name in {"open", "load_toml"}:
@@ -138,6 +141,8 @@ def _kind(name: str) -> str:
         return "names"
     if name.partition(".")[0] in _UNSTABLE_MODULES or f".{name}".endswith(tuple(f".{call}" for call in _UNSTABLE)):
         return "unstable"
+    if name.partition(".")[0] in _PROGRAM_MODULES or name in _PROGRAMS:
+        return "program"
     if is_method and last in _CHANGES:
         return "changes"
     is_of_module = any(name.startswith(f"{module}.") for module in _PURE_MODULES)
@@ -154,6 +159,8 @@ def _add_call(reads: Reads, call: ast.Call, name: str, paths: PathReader) -> Non
             reads.add_names(_subject(call, name, paths) if is_check else paths.listed(call))
         case "unstable":
             reads.unstable = reads.unstable or f"calls {name} in line {call.lineno}"
+        case "program":
+            reads.unseen = reads.unseen or f"calls {name} in line {call.lineno}"
         case "unknown":
             reads.content.add(HOLE)
         case _:  # "pure" and "changes" read nothing

@@ -32,6 +32,7 @@ class SessionCode:
         content: The paths whose content that code reads; NUL in one stands for anything.
         names: The paths that it lists.
         unstable: The first thing in it that nothing in the repository decides; empty where there is none.
+        unseen: The first thing in it of which only who watches can tell what decides it; empty where there is none.
         requires: The sessions that nox runs before it; None where they are not written out.
         is_default: Whether a bare nox runs it.
         is_exclusive: Whether nothing may run beside it.
@@ -42,6 +43,7 @@ class SessionCode:
     content: frozenset[str]
     names: frozenset[str]
     unstable: str
+    unseen: str
     requires: tuple[str, ...] | None = None
     is_default: bool = True
     is_exclusive: bool = False
@@ -117,9 +119,10 @@ class Noxfile:
         requires = session["requires"] if session else None
         return SessionCode(
             parts=parts | helpers,
-            content=frozenset(path for content, _, _ in reads for path in content),
-            names=frozenset(path for _, names, _ in reads for path in names),
-            unstable=next((unstable for _, _, unstable in reads if unstable), ""),
+            content=frozenset(path for content, *_ in reads for path in content),
+            names=frozenset(path for _, names, *_ in reads for path in names),
+            unstable=next((unstable for *_, unstable, _ in reads if unstable), ""),
+            unseen=next((unseen for *_, unseen in reads if unseen), ""),
             requires=None if requires is None else tuple(requires),
             is_default=session is None or session["default"],
             is_exclusive=session is not None and session["exclusive"],

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ModuleFacts", "PackedReads", "SessionFacts", "read_module"]
 
-PackedReads = tuple[list[str], list[str], str]
+PackedReads = tuple[list[str], list[str], str, str]
 _SETTINGS = "settings"  # the name of the part that every session has
 
 
@@ -68,7 +68,7 @@ def read_module(source: bytes, path: str, in_digest: Iterable[str] = ()) -> Modu
         path: Where it is, relative to the noxfile's folder.
         in_digest: Files of which every session has its part in the digest.
     """
-    everything: PackedReads = ([HOLE], [], "")
+    everything: PackedReads = ([HOLE], [], "", "")
     try:
         scan = Scan(source, path, in_digest)
     except (SyntaxError, ValueError, RecursionError) as error:
@@ -110,7 +110,7 @@ def _notifies(code: Iterable[ast.AST]) -> bool:
 
 
 def _packed(reads: Reads) -> PackedReads:
-    return sorted(reads.content), sorted(reads.names), reads.unstable
+    return sorted(reads.content), sorted(reads.names), reads.unstable, reads.unseen
 
 
 def _requires(settings: dict[str | None, ast.expr]) -> list[str] | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Notes", "Reads"]
 
 _MAX_LINKS = 40  # as Linux follows links
+_DIGESTED = {"nox": "noxfile.py", "uv": "pyproject.toml"}  # by tool, the file of which digests hold what it takes
 _COMPILED = re.compile(r"(.*)/__pycache__/([^/.]+)\.[^/]*\.pyc", re.DOTALL)
 # Folders whose content stands for files that were read when it was made, and what it means to use such a one.
 _KEPT = re.compile(
@@ -43,8 +44,11 @@ class Reads:
         listed: The folders whose names were read.
         links: The links on the way to anything.
         own: The places that the session itself made, emptied or removed.
-        by_others: The places that a program other than nox and uv opened or looked at.
+        by_others: The places that a program opened or looked at of which digests do not hold what it takes from there:
+            they hold what nox takes from the noxfile, and uv from the root's pyproject.toml.
         outside: The files and folders outside the repository that nothing passes over.
+        installs: Whether an installer was started, which takes what it finds where no lock says what to take.
+        network: Whether any other program reached another machine.
         index: Whether git's index was read.
         history: The commands or files through which git's history was read.
         unseen: Why there may be reads that nobody saw; empty if there are none.
@@ -58,6 +62,8 @@ class Reads:
     own: set[str] = field(default_factory=set)
     by_others: set[str] = field(default_factory=set)
     outside: set[str] = field(default_factory=set)
+    installs: bool = False
+    network: bool = False
     index: bool = False
     history: set[str] = field(default_factory=set)
     unseen: str = ""
@@ -134,9 +140,7 @@ class Notes:
         """Return whether a place in the repository counts, and does so as the session found it."""
         return not self.places.kind(place) and not self.reads.is_own(place)
 
-    def note(
-        self, place: str, into: set[str], *, git: str = "", is_harmless: bool = False, is_tool: bool = False
-    ) -> None:
+    def note(self, place: str, into: set[str], *, git: str = "", is_harmless: bool = False, tool: str = "") -> None:
         """Note a read.
 
         Args:
@@ -144,7 +148,7 @@ class Notes:
             into: The set of the reads that it belongs to.
             git: The command of the process, where that is git.
             is_harmless: Whether that command says nothing about the history.
-            is_tool: Whether the process is nox or uv.
+            tool: The name of the process's program, where that is the nox of the session itself, or uv.
         """
         if source := _COMPILED.fullmatch(place):
             if into is self.reads.sought:
@@ -161,10 +165,10 @@ class Notes:
         elif kind == OUTSIDE and is_read and (into is self.reads.listed or not os.path.isdir(place)):
             self.reads.outside.add(place)
         elif kind == PASSED and is_read:
-            self._note_kept(place, is_tool=is_tool)
+            self._note_kept(place, is_tool=bool(tool))
         elif not kind and not self.reads.is_own(place):
             into.add(place)
-            if not is_tool:
+            if os.path.basename(place) != _DIGESTED.get(tool):
                 self.reads.by_others.add(place)
 
     def _note_kept(self, place: str, *, is_tool: bool) -> None:

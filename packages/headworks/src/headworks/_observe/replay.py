@@ -33,6 +33,7 @@ _HANDLE = re.compile(rb"<([^>]*)>")
 _BYPASS = re.compile(r"/proc/(?:self|thread-self|\d+)/(?:task/\d+/)?(?:cwd|root)(?:/|$)")
 _NAMESPACES = re.compile(rb"CLONE_NEW(?:NS|PID|USER)")
 _TOOLS = {"nox", "uv", "virtualenv"}
+_INSTALLERS = re.compile(r"(conda|mamba|micromamba|pip[0-9.]*|pipx|poetry|pdm|uv|uvx)(\.exe)?")
 _ABSENT = {"ENOENT", "ENOTDIR"}
 _UNRELATED = {"EBADF", "EFAULT", "EINTR", "ENAMETOOLONG", "ENOSYS"}  # errors that do not depend on what is there
 # Calls that say nothing new when they are made again with the same result, unless they make a file.
@@ -48,13 +49,15 @@ class _Process:
 
     Attributes:
         folder: Its working folder, in a list that threads share.
-        is_tool: Whether it is nox, or makes environments for it: those read the files that keep finer digests.
+        tool: Its program, where that is the nox that runs the session, or makes environments for it.
+        is_installer: Whether its program installs packages.
         git: The command of a process of git; empty in any other.
         is_harmless: Whether the answer to that command says nothing about the history.
     """
 
     folder: list[str]
-    is_tool: bool = False
+    tool: str = ""
+    is_installer: bool = False
     git: str = ""
     is_harmless: bool = False
 
@@ -85,6 +88,7 @@ class _Replay:
         self._own_ports: set[int] = set()
         self._asked_ports: dict[bytes, int] = {}  # of this machine, by the sockets that reached them
         self._datagrams: set[bytes] = set()  # sockets without connections
+        self._has_nox = False
 
     def run(self) -> None:
         with open(self._trace, "rb") as lines:
@@ -112,7 +116,7 @@ class _Replay:
 
     def _news(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the lines that can say anything new: most ask once more what an equal process has asked before."""
-        said: set[tuple[bytes, str, bool, str]] = set()
+        said: set[tuple[bytes, str, str, str]] = set()
         generation = self.notes.generation
         for line in lines:
             number, _, rest = line.partition(b" ")
@@ -125,7 +129,7 @@ class _Replay:
                 if generation != self.notes.generation or len(said) > _MOST_SAID:
                     said.clear()
                     generation = self.notes.generation
-                key = (rest, process.folder[0], process.is_tool, process.git)
+                key = (rest, process.folder[0], process.tool, process.git)
                 if key in said:
                     continue
                 said.add(key)
@@ -169,7 +173,7 @@ class _Replay:
         return path if path.startswith("/") else ""
 
     def _note(self, process: _Process, place: str, into: set[str]) -> None:
-        self.notes.note(place, into, git=process.git, is_harmless=process.is_harmless, is_tool=process.is_tool)
+        self.notes.note(place, into, git=process.git, is_harmless=process.is_harmless, tool=process.tool)
 
     def _is_done(self, step: _Step, path: str, *, follow: bool) -> bool:
         """Return whether a call succeeded and names a path; note what a failure says about the place."""
@@ -216,7 +220,12 @@ class _Replay:
         place, name = self.notes.resolve(path), os.path.basename(path)
         command = step.rest.rpartition(b", 0x")[0]
         arguments = [os.fsdecode(unescape(it)) for it in _ARGUMENT.findall(command)]
-        process.is_tool = _program(name, arguments) in _TOOLS
+        program = _program(name, arguments)
+        # A nox that the session starts runs code of other sessions, which is not in this one's digest.
+        process.tool = program if program in _TOOLS and not (program == "nox" and self._has_nox) else ""
+        self._has_nox |= program == "nox"
+        process.is_installer = bool(_INSTALLERS.fullmatch(program))
+        self.notes.reads.installs |= process.is_installer
         process.git = " ".join(["git", *arguments[1:]]) if name == "git" else ""
         process.is_harmless = bool(process.git) and not reads_history(arguments)
         self._note(process, place, self.notes.reads.opened)
@@ -289,11 +298,13 @@ class _Replay:
             self._asked_ports.pop(_handle(step), None)
 
     def connect(self, step: _Step) -> None:
-        """Follow a call that reaches another process of this machine, which may read for this one, unwatched."""
+        """Follow a call that reaches another machine, or another process of this one, which may read for this one."""
         address = self._address(step)
         if address and not step.call.error and address not in self._sockets and not address.startswith(_SERVICES):
             self._doubt_server(address)
         port, handle = _PORT.search(step.rest), _handle(step)
+        is_elsewhere = port and not _HERE.search(step.rest) and handle not in self._datagrams
+        self.notes.reads.network |= bool(is_elsewhere) and not step.process.is_installer
         if port and _HERE.search(step.rest) and handle not in self._datagrams:
             self._asked_ports[handle] = int(port[1])
             if step.call.error not in {"", "EINPROGRESS"}:

@@ -1,30 +1,42 @@
 """Makes witnesses of what sessions read, and holds them against a work tree.
 
 A content is the bytes on the disk, whatever git's filters make of them. Where git lists files in a folder, the names in
-it are those that git lists; in a folder that git ignores, they are all names but those that the session makes itself.
+it are those that git lists; in any other folder, they are all names but those that the session makes itself.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import stat
+import time
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from headworks._quick.answers import are_settled, note_file
 from headworks._store.witness import Line, Witness
 from headworks._tree.git import blob_id
+from headworks._tree.listing import EXECUTABLE, FILE
 from headworks.errors import CannotDecideError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from headworks._observe.reads import Reads
+    from headworks._quick.memory import Memory
     from headworks._tree.snapshot import Snapshot
 
 __all__ = ["NoWitnessError", "Tree", "make_witness"]
 
 _STATES = {"file", "exec", "link", "folder", "missing", "other"}
 _UNNAMED = {"__pycache__"}  # Python writes it beside whatever it imports
+_RECORD = 100  # bytes in which a record of a listing has its object id
+_LARGE = 4 << 20  # bytes of a file that is not read again while its stamp is the same
+_LARGE_FILES = "bytes"
+_LAG = 0.01  # seconds by which the time of a file may lag behind the clock: a tick of a slow kernel
+_MODES = {FILE: "file", EXECUTABLE: "exec"}
+_ATTRIBUTES = (b"/.gitattributes\0", b"\t.gitattributes\0")
+_LOCKS = {"uv.lock", "pylock.toml", "poetry.lock", "pdm.lock", "conda-lock.yml"}
 
 
 class NoWitnessError(CannotDecideError):
@@ -34,16 +46,22 @@ class NoWitnessError(CannotDecideError):
 class Tree:
     """The lines that witnesses have in the work tree as it is now; each is computed once."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        """Take the work tree."""
+    def __init__(self, snapshot: Snapshot, memory: Memory | None = None) -> None:
+        """Take the work tree, and what is remembered of its large files."""
         self.top = os.path.realpath(snapshot.repository.top)
         self._repository = snapshot.repository
         self._listing = snapshot.listing
+        self._memory = memory
         self._lines: dict[tuple[str, str], Line] = {}
+        self._is_filtered: bool | None = None
 
     def is_known(self, path: str) -> bool:
         """Return whether git lists a file, or a file below a folder."""
         return self._listing.has(os.fsencode(path))
+
+    def relative(self, place: str) -> str:
+        """Return a place relative to the top; one outside as it is."""
+        return place[len(self.top) + 1 :] if place == self.top or place.startswith(self.top + "/") else place
 
     def line(self, kind: str, path: str) -> Line:
         """Return the line that stands for a path now; that of a state may be of another kind than asked for."""
@@ -52,38 +70,81 @@ class Tree:
             self._lines[key, path] = self._state(path) if key == "state" else Line(kind, self._value(kind, path), path)
         return self._lines[key, path]
 
+    def note_git(self) -> None:
+        """Note git's index, HEAD and tags as they are now."""
+        for kind in ("index", "history"):
+            self.line(kind, "")
+
     def holds(self, line: Line) -> bool:
         """Return whether a line of a witness is still true."""
+        if line.kind == "until":
+            return dt.datetime.now(dt.UTC).date().isoformat() < line.value
         return self.line(line.kind, line.path) == line
 
-    def difference(self, witness: Witness) -> str:
-        """Return what is not as a witness says, the first thing of it; empty where the witness holds."""
-        return next((text for line in witness.lines if (text := self._difference(line))), "")
+    def differences(self, witness: Witness) -> Iterator[str]:
+        """Yield what is not as a witness says."""
+        for line in witness.lines:
+            if not self.holds(line):
+                yield self._difference(line)
 
     def _difference(self, line: Line) -> str:
-        if self.holds(line):
-            return ""
+        if line.kind == "until":
+            return f"it asked the network, or installed packages without a lock, which counts until {line.value}"
         now = self.line(line.kind, line.path)
         if line.kind not in _STATES:
             return _DIFFERENCES[line.kind].format(line.path.partition("//")[0] or "the root")
         if "missing" in {now.kind, line.kind}:
-            return f"{line.path} {'is gone' if now.kind == 'missing' else 'is there now'}"
-        return f"{line.path} has changed"
+            return f"{line.path} {'is gone' if now.kind == 'missing' else 'is new'}"
+        return f"{line.path} changed"
 
     def _state(self, path: str) -> Line:
         """Return the line of a file, link or folder, or of the lack of it."""
+        entry = self._listing.get(os.fsencode(path))
+        if entry and entry[0] in _MODES and not self._filters():
+            return Line(_MODES[entry[0]], entry[1].decode(), path)
         name = os.path.join(self.top, path)
+        note_file(name, follow=False)
         try:
-            mode = os.lstat(name).st_mode
-            if stat.S_ISLNK(mode):
-                return Line("link", _hash(os.fsencode(os.readlink(name))), path)
-            if stat.S_ISREG(mode):
-                with open(name, "rb") as file:
-                    content = _hash(file.read())
-                return Line("exec" if mode & stat.S_IXUSR else "file", content, path)
+            found = os.lstat(name)
+            if stat.S_ISLNK(found.st_mode):
+                return Line("link", self._hash(os.fsencode(os.readlink(name))), path)
+            if stat.S_ISREG(found.st_mode):
+                return Line("exec" if found.st_mode & stat.S_IXUSR else "file", self._content(name, found), path)
         except (FileNotFoundError, NotADirectoryError):
             return Line("missing", "-", path)
-        return Line("folder" if stat.S_ISDIR(mode) else "other", "-", path)
+        return Line("folder" if stat.S_ISDIR(found.st_mode) else "other", "-", path)
+
+    def _filters(self) -> bool:
+        """Return whether git may make anything else of a file than its bytes, so that its object id says too little."""
+        if self._is_filtered is None:
+            raw, git = self._listing.raw, self._repository.git_folder()
+            home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+            places = (os.path.join(git, "info", "attributes"), os.path.join(home, "git", "attributes"))
+            for place in (*places, "/etc/gitattributes"):
+                note_file(place)
+            settings = self._repository.ask("config", "--get-regexp", r"^core\.(autocrlf|eol|attributesfile)$")
+            self._is_filtered = (
+                bool(settings) or any(it in raw for it in _ATTRIBUTES) or any(map(os.path.exists, places))
+            )
+        return self._is_filtered
+
+    def _content(self, name: str, found: os.stat_result) -> str:
+        """Return the object id of a file's bytes."""
+        if found.st_size < _LARGE or self._memory is None:
+            with open(name, "rb") as file:
+                return self._hash(file.read())
+        stamp = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_dev)
+        known = self._memory.get(_LARGE_FILES, name)
+        if known is not None and known[0] == stamp:
+            return str(known[1])
+        [value] = self._repository.hashes([os.fsencode(name)], "--no-filters").values()
+        if are_settled(stamp[:2], time.time_ns()):
+            self._memory.put(_LARGE_FILES, name, (stamp, value.decode()))
+        return value.decode()
+
+    def _hash(self, content: bytes) -> str:
+        like = self._listing.raw[:_RECORD].split(b" ", 3)[2:3]  # the object id of the first file
+        return blob_id(content, like[0] if like else b"0" * 40).decode()
 
     def _value(self, kind: str, path: str) -> str:
         """Return the value of a line that is not a state."""
@@ -105,10 +166,12 @@ class Tree:
         return {path[skipped:].partition(b"/")[0] for _, _, path in self._listing.records(start, end)}
 
     def _entries(self, path: str) -> str:
-        """Return a hash of the names in a folder that git ignores, without those that the session makes."""
+        """Return a hash of the names in a folder that git does not list, without those that the session makes."""
         folder, _, own = path.partition("//")
+        place = os.path.join(self.top, folder)
+        note_file(place)
         try:
-            names = os.listdir(os.path.join(self.top, folder))
+            names = os.listdir(place)
         except OSError:
             return "missing"
         kept = sorted(map(os.fsencode, {*names} - {*own.split("/")} - _UNNAMED))
@@ -124,41 +187,42 @@ _DIFFERENCES = {
 }
 
 
-def _hash(content: bytes) -> str:
-    return blob_id(content, b"").decode()
-
-
-def make_witness(reads: Reads, tree: Tree, *, since: float, finer: Collection[str] = ()) -> Witness:
+def make_witness(
+    reads: Reads, before: Tree, now: Tree, *, since: float, finer: Collection[str] = (), max_age: int = 7
+) -> Witness:
     """Return the witness of a session that has ended.
 
     Args:
         reads: All that it read.
-        tree: The work tree as it was listed before the session, whose files it has left as they were.
+        before: The work tree before the session.
+        now: The work tree after it.
         since: When the session started, in seconds since the epoch.
         finer: Files that do not count where only nox and uv read them, since digests hold their parts.
+        max_age: The days for which it holds where the network was asked, or packages installed and no lock read.
 
     Raises:
         NoWitnessError: Somebody may have read what nobody saw, or what was read cannot be told any more.
     """
     if reads.unseen:
         raise NoWitnessError(reads.unseen)
-    return Witness.of(_Making(reads, tree, since, finer).lines())
+    return Witness.of(_Making(reads, before, now, since - _LAG, finer).lines(max_age))
 
 
 class _Making:
     """Makes the lines of one witness."""
 
-    def __init__(self, reads: Reads, tree: Tree, since: float, finer: Collection[str]) -> None:
+    def __init__(self, reads: Reads, before: Tree, now: Tree, since: float, finer: Collection[str]) -> None:
         self._reads = reads
-        self._tree = tree
+        self._before = before
+        self._tree = now
         self._since = since
-        self._finer = {os.path.join(tree.top, it) for it in finer} - reads.by_others
+        self._finer = {os.path.join(now.top, it) for it in finer} - reads.by_others
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self, max_age: int) -> Iterator[Line]:
         """Yield all lines."""
         reads = self._reads
-        states = [self._present(it) for it in sorted((reads.opened | reads.looked | reads.links) - self._finer)]
-        lines = [*filter(None, states), *map(self._absent, sorted(reads.sought))]
+        files = (reads.opened | reads.looked | reads.links | reads.outside) - self._finer
+        lines = [*filter(None, map(self._present, sorted(files))), *map(self._absent, sorted(reads.sought))]
         lines += filter(None, map(self._listed, sorted(reads.listed)))
         above: set[str] = {""}
         for path in (line.path for line in lines if line.kind not in {"missing", "made"}):
@@ -170,27 +234,36 @@ class _Making:
         listed = {line.path.partition("//")[0] for line in lines if line.kind in {"names", "entries"}}
         yield from (it for it in lines if it.kind != "folder" or it.path not in above | listed)
         if reads.index:
-            yield self._tree.line("index", "")
+            yield self._same("index", "")
         if reads.history:
-            yield self._tree.line("history", "")
+            yield self._same("history", "")
+        if reads.network or (reads.installs and _LOCKS.isdisjoint(map(os.path.basename, reads.opened))):
+            yield Line("until", (dt.datetime.now(dt.UTC).date() + dt.timedelta(days=max_age)).isoformat(), "")
 
-    def _relative(self, place: str) -> str:
-        return place[len(self._tree.top) + 1 :]
+    def _same(self, kind: str, path: str) -> Line:
+        """Return the line of what git knows, which has to be as it was before the session."""
+        line = self._tree.line(kind, path)
+        if self._before.line(kind, path) != line:
+            message = f"{_DIFFERENCES[kind].format(path or 'the root')} while it ran"
+            raise NoWitnessError(message)
+        return line
 
     def _is_cleared(self, place: str, path: str) -> bool:
         """Return whether the session itself replaced something, of which it had not read the content."""
         if not self._reads.is_own(place):
             return False
-        if place in self._reads.opened or self._tree.is_known(path):
+        if place in self._reads.opened or self._before.is_known(path):
             message = f"it wrote to {path} after it had read it"
             raise NoWitnessError(message)
         return True
 
     def _present(self, place: str) -> Line | None:
         """Return the line of a file, link or folder that was there."""
-        path = self._relative(place)
+        path = self._tree.relative(place)
         if self._is_cleared(place, path):
             return None
+        if place in self._reads.outside and os.path.isdir(place):
+            return self._tree.line("entries", path)
         line = self._tree.line("file", path)
         if line.kind in {"missing", "other"}:
             message = f"{path} was there while it ran, and is {'gone' if line.kind == 'missing' else 'no file'}"
@@ -205,10 +278,10 @@ class _Making:
         if self._reads.is_own(place):
             while self._reads.is_own(os.path.dirname(place)):
                 place = os.path.dirname(place)
-            return self._tree.line("made", self._relative(place))
+            return self._same("made", self._tree.relative(place))
         while not os.path.lexists(os.path.dirname(place)):
             place = os.path.dirname(place)
-        line = self._tree.line("file", self._relative(place))
+        line = self._tree.line("file", self._tree.relative(place))
         if line.kind != "missing":
             message = f"{line.path} was missing while it ran, and is there now"
             raise NoWitnessError(message)
@@ -216,11 +289,11 @@ class _Making:
 
     def _listed(self, place: str) -> Line | None:
         """Return the line of a folder whose names were read."""
-        path = self._relative(place)
+        path = self._tree.relative(place)
         if self._is_cleared(place, path):
             return None
         if not path or self._tree.is_known(path):
-            return self._tree.line("names", path)
+            return self._same("names", path)
         own = sorted(os.path.basename(it) for it in self._reads.own if os.path.dirname(it) == place)
         line = self._tree.line("entries", "//".join([path, *(["/".join(own)] if own else [])]))
         if line.value == "missing":

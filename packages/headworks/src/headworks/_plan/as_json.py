@@ -51,6 +51,8 @@ def _session(planned: PlannedSession, tree: str) -> dict[str, Any]:
             "seconds": verdict.seconds,
             "commit": verdict.commit,
             "platform": verdict.platform,
+            "basis": planned.basis,
+            "checked": verdict.checked or None,
             "outputs": dict(verdict.outputs),
         },
     }

@@ -49,7 +49,7 @@ def _groups(sessions: Iterable[PlannedSession]) -> Iterator[str]:
     """Yield lines in which sessions with the same reasons or verdicts are grouped."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for it in sessions:
-        said = it.reasons if it.verdict is None else (_covered_by(it.verdict),)
+        said = it.reasons if it.verdict is None else (_covered_by(it.verdict, it.basis_text),)
         groups.setdefault(said, []).append(it.session.name)
     for said, names in groups.items():
         shown = said[:_REASONS]
@@ -62,10 +62,10 @@ def _groups(sessions: Iterable[PlannedSession]) -> Iterator[str]:
         yield from (f"      {it}" for it in shown)
 
 
-def _covered_by(verdict: Verdict) -> str:
-    """Return when a session passed that need not run."""
+def _covered_by(verdict: Verdict, basis: str) -> str:
+    """Return when a session passed that need not run, and what the verdict rests on."""
     commit = f" at {verdict.commit[:12]}" if verdict.commit else ""
-    return f"passed on {verdict.finished[:10]}{commit}"
+    return f"passed on {verdict.finished[:10]}{commit} ({basis})"
 
 
 def _wrapped(names: list[str]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from headworks._plan.difference import difference
 from headworks._plan.plan import plan
@@ -17,18 +17,23 @@ if TYPE_CHECKING:
 
     from headworks._plan.plan import Plan, PlannedSession, Verdicts
     from headworks._store.verdict import Verdict
-
-    class History(Verdicts, Protocol):
-        """A store that also knows when a session passed last."""
-
-        def last(self, session: str) -> Verdict | None:
-            """Return the newest passing verdict of a session."""
-            ...
-
+    from headworks._store.witness import Witness
 
 __all__ = ["Explanation", "explain"]
 
 _UNKNOWN = "not known before it ran"
+_READS = {
+    **dict.fromkeys(("file", "exec"), "read"),
+    **dict.fromkeys(("names", "entries"), "names in"),
+    "link": "link",
+    "folder": "folder",
+    "missing": "not there",
+    "made": "made by itself",
+    "index": "git's index",
+    "history": "HEAD and tags",
+    "until": "until",
+}
+_SHORT = 16  # hexadecimal digits of a hash
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +62,7 @@ def explain(
     session: str,
     *,
     base: str | None = None,
-    store: History | None = None,
+    store: Verdicts | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Explanation:
     """Return everything that a session's digest is made of.
@@ -76,9 +81,11 @@ def explain(
         store = Store.default(Repository(os.fspath(repo), environ).root)
     found = plan(repo, base=base, store=store, environ=environ, sessions=[session])
     planned = _chosen(found, session)
-    parts = _parts(found, planned)
-    last = store.last(planned.session.name)
-    since = None if last is None else _since(last, planned, parts)
+    last = planned.verdict or store.last(planned.session.name)
+    parts = _parts(found, planned, last)
+    since = None if last is None else planned.reasons if last.core else _since(last, planned, parts)
+    if last is not None and last.core:
+        parts |= _reads(store.witness(last.digest))
     base_name = "" if found.base is None else found.base.name
     return Explanation(planned=planned, base=base_name, lost=found.lost, parts=parts, last=last, since=since)
 
@@ -111,10 +118,20 @@ def _since(last: Verdict, planned: PlannedSession, parts: Mapping[str, str]) -> 
     return tuple(found)
 
 
-def _parts(found: Plan, planned: PlannedSession) -> dict[str, str]:
-    """Return the parts of a session's digest, those unknown that hang on outputs that are not there yet."""
+def _parts(found: Plan, planned: PlannedSession, last: Verdict | None) -> dict[str, str]:
+    """Return the parts of a session's digest, those unknown that hang on outputs that are not there yet.
+
+    Where its last verdict rests on what it was seen to read, files are no parts of it.
+    """
     outputs: dict[str, Mapping[str, str]] = {
         it.session.name: dict.fromkeys(it.outputs, _UNKNOWN) if it.verdict is None else it.verdict.outputs
         for it in found.sessions
     }
-    return dict(found.digester.digest(planned.session, outputs).components)
+    digest = found.digester.observed_core if last is not None and last.core else found.digester.digest
+    return dict(digest(planned.session, outputs).components)
+
+
+def _reads(witness: Witness | None) -> dict[str, str]:
+    """Return what a session was seen to read, each thing with a short hash."""
+    lines = () if witness is None else witness.lines
+    return {f"{_READS[it.kind]}: {it.path or '.'}": it.value[:_SHORT] for it in lines}

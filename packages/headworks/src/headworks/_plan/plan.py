@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from headworks._digest.digest import Digester
 from headworks._nearest import suggestion
+from headworks._plan.difference import difference
 from headworks._plan.reasons import Reasons
+from headworks._plan.witnessed import Observed
 from headworks._project.needs import in_order
 from headworks._store.store import Store
 from headworks._store.verdict import flaky_reason
@@ -18,29 +20,30 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
 
+    from headworks._digest.digest import Outputs
+    from headworks._plan.witnessed import Seen, Witnessed
     from headworks._project.session import Session
+    from headworks._store.promises import Promises
     from headworks._store.verdict import Verdict
     from headworks._tree.merge_base import Base
 
     State = Literal["run", "cached", "waiting"]
 
-    class Verdicts(Protocol):
+    class Verdicts(Witnessed, Protocol):
         """The part of a store that a plan uses."""
 
-        def verdicts(self, digests: Iterable[str]) -> dict[str, Verdict]:
-            """Return the passing verdicts that there are, by digest."""
+        promises: Promises
+
+        def last(self, session: str) -> Verdict | None:
+            """Return the newest passing verdict of a session."""
             ...
 
         def seconds(self, session: str) -> float | None:
             """Return how long a session took when it last passed."""
             ...
 
-        def is_flaky(self, digest: str) -> bool:
-            """Whether a digest has both passed and failed."""
-            ...
 
-
-__all__ = ["Plan", "PlannedSession", "plan", "plan_of"]
+__all__ = ["Plan", "PlannedSession", "basis_of", "broken_promise", "plan", "plan_of", "seen_of"]
 
 
 _NOTIFIES = (
@@ -57,7 +60,8 @@ class PlannedSession:
         session: the session.
         state: `run`; `cached` where it passed before just as it is; `waiting` where sessions that it needs run first,
             and give it another chance to be cached if their outputs are the same as before.
-        digest: its digest; None while it waits.
+        digest: its digest: that of the verdict which covers it, or of the failure with what lies there now, else that
+            over all files that may count; None while it waits.
         verdict: the verdict that covers it, where it is cached.
         reasons: why it is not cached.
         needs: the names of the sessions that have to pass before.
@@ -73,6 +77,17 @@ class PlannedSession:
     needs: tuple[str, ...]
     outputs: tuple[str, ...]
     seconds: float | None
+
+    @property
+    def basis(self) -> str:
+        """What its verdict rests on: `observed` reads, the `declared` files of its row, or `all files`."""
+        return basis_of(self.session, self.verdict)
+
+    @property
+    def basis_text(self) -> str:
+        """The same with the day on which the promise of its row was last checked."""
+        checked = self.verdict.checked if self.verdict else ""
+        return f"{self.basis}, checked on {checked[:10]}" if checked else self.basis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +206,8 @@ class _States:
         self._verdicts: dict[str, Verdict] = {}
         self._outputs: dict[str, Mapping[str, str]] = {}
         self._forced: dict[str, str] = {}
+        self._seen: dict[str, Seen] = {}
+        self._broken: dict[str, str] = {}
 
     def decide(self, sessions: list[Session]) -> None:
         """Look up the verdicts of some sessions, those of their needs first."""
@@ -208,10 +225,18 @@ class _States:
         digests = {it.name: self._digester.digest(it, self._outputs).value for it in sessions}
         known = self._store.verdicts(digests[it.name] for it in sessions if it.cache)
         self._digests |= digests
+        watched = [it for it in sessions if it.cache and it.is_observed and digests[it.name] not in known]
+        self._seen |= seen_of(watched, self._outputs, self._digester, self._store)
         for session in sessions:
-            verdict = known.get(digests[session.name]) if session.cache else None
-            if verdict is not None and verdict.outputs.keys() == set(session.outputs):
+            seen = self._seen.get(session.name)
+            if seen and seen.failed:
+                self._digests[session.name] = seen.failed
+            verdict = (known.get(digests[session.name]) if session.cache else None) or (seen and seen.verdict)
+            if verdict is not None and (why := broken_promise(session, verdict, self._digester, self._store)):
+                self._broken[session.name] = why
+            elif verdict is not None and verdict.outputs.keys() == set(session.outputs):
                 self._verdicts[session.name] = verdict
+                self._digests[session.name] = verdict.digest
                 self._outputs[session.name] = verdict.outputs
 
     def _force(self) -> None:
@@ -225,7 +250,22 @@ class _States:
 
     def unexplained(self) -> bool:
         """Tell whether any session runs for a reason that only the base can tell."""
-        return any(self._state(it) == "run" and it.cache and it.name not in self._forced for it in self._sessions)
+        told = self._forced.keys() | self._broken.keys()
+        return any(
+            self._state(it) == "run" and it.cache and it.name not in told and not self._since_seen(it)
+            for it in self._sessions
+        )
+
+    def _since_seen(self, session: Session) -> tuple[str, ...]:
+        """Return what changed since a session that was watched passed last; empty where that is not known."""
+        seen = self._seen.get(session.name)
+        if seen is None or seen.differences:
+            return () if seen is None else seen.differences
+        last = self._store.last(session.name)
+        parts = (
+            self._digester.observed_core(session, self._outputs).components if last is not None and last.core else {}
+        )
+        return tuple(difference(last.components, parts)) if last is not None and parts else ()
 
     def _state(self, session: Session) -> State:
         """Return the state of a session."""
@@ -258,6 +298,8 @@ class _States:
             return ()
         if own := self._own_reason(session):
             return (own,)
+        if since := self._since_seen(session):
+            return since
         if reasons is None:
             return (f"new: there is only {base.name} to compare with" if base else "has not passed yet as it is",)
         return (*reasons.of(session, self._outputs), *((_NOTIFIES,) if session.notifies else ()))
@@ -268,10 +310,35 @@ class _States:
             return f"always runs: {session.uncached}"
         if session.name in self._forced:
             return self._forced[session.name]
+        if session.name in self._broken:
+            return self._broken[session.name]
         if self._state(session) == "waiting":
             running = [name for name in session.needs if name not in self._verdicts]
             more = f" and {len(running) - _SHOWN} more" if len(running) > _SHOWN else ""
             return f"waits for {', '.join(running[:_SHOWN])}{more}"
-        if not self._store.is_flaky(self._digests[session.name]):
-            return ""
-        return flaky_reason(session.name)
+        is_flaky = session.name in self._seen and self._seen[session.name].is_flaky
+        return flaky_reason(session.name) if is_flaky or self._store.is_flaky(self._digests[session.name]) else ""
+
+
+def seen_of(sessions: Iterable[Session], outputs: Outputs, digester: Digester, store: Witnessed) -> dict[str, Seen]:
+    """Return the verdicts of sessions that were watched, by the names of the sessions."""
+    cores = {it.name: digester.observed_core(it, outputs).value for it in sessions}
+    found = Observed(digester, store).find(set(cores.values())) if cores else {}
+    return {name: found[core] for name, core in cores.items()}
+
+
+def broken_promise(session: Session, verdict: Verdict, digester: Digester, store: Verdicts) -> str:
+    """Return how a session broke the promise of its row after a verdict was given; empty where it has not."""
+    if verdict.core or not session.is_declared or not store.promises.has_broken():
+        return ""
+    broken = store.promises.broken(digester.promise(session))
+    return f"on {broken.when[:10]}, {broken.why}" if broken is not None and verdict.finished <= broken.when else ""
+
+
+def basis_of(session: Session, verdict: Verdict | None) -> str:
+    """Return what a verdict of a session rests on: `observed`, `declared` or `all files`; empty without a verdict."""
+    if verdict is None:
+        return ""
+    if verdict.core:
+        return "observed"
+    return "all files" if session.packages is None else "declared"

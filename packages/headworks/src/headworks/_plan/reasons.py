@@ -89,7 +89,7 @@ class Reasons:
             yield from self._listed(self._changed, ignored, "")
             return
         scope, workspace = self._now.parts.scope, self._now.project.workspace
-        for pattern in (*(session.inputs or ()), *scope.configured(session)):
+        for pattern in session.inputs or ():
             yield from self._listed(self._named(self._prefixed(pattern)), ignored, "")
         near = {*scope.near(session), *self._then.parts.scope.near(session)}
         yield from self._listed(self._changed.keys() & near, ignored, "")

@@ -86,7 +86,7 @@ class Project:
         A file that git does not list, such as an ignored one or one behind a link or in a submodule, may change unseen.
         """
         reads = self.noxfile.on_load()
-        return not reads.unstable and all(map(self.reader.slices, (*reads.content, *reads.names)))
+        return not (reads.unstable or reads.unseen) and all(map(self.reader.slices, (*reads.content, *reads.names)))
 
     def sessions(self, machine: Machine) -> list[Session]:
         """Return all sessions; nox is asked only where something changed that its answer depends on.

@@ -30,9 +30,11 @@ class Session:
         needs: Names of the sessions that have to pass before, with those whose outputs reach it through others.
         outputs: The files and folders that it writes for others, relative to the project's root.
         uncached: Why it always runs; empty where it does not.
+        unseen: Why no verdict of it is recorded where nobody watched it; empty where one is.
         required: Whether it is unproven when nox or pytest skipped something in it.
         has_unknown_needs: Whether nox may run other sessions before it that are written out nowhere.
         is_declared: Whether the table has a row for it.
+        is_observed: Whether its verdicts are bound to what it was seen to read, where that can be seen.
         is_planned: Whether `headworks plan` without names has it.
         is_exclusive: Whether nothing may run beside it.
         notifies: Whether it may have nox run other sessions after it.
@@ -52,9 +54,11 @@ class Session:
     needs: tuple[str, ...]
     outputs: tuple[str, ...]
     uncached: str
+    unseen: str
     required: bool
     has_unknown_needs: bool
     is_declared: bool
+    is_observed: bool
     is_planned: bool
     is_exclusive: bool
     notifies: bool

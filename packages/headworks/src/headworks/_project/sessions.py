@@ -77,6 +77,8 @@ class _Maker:
         fill = _Filler(f"{PLACE} {function}", parameters, python)
         packages = self._packages(row, fill)
         ignore = filled.ignore if filled.ignore is not None else table.ignore if packages else ()
+        has_unknown_needs = code.requires is None and row is None
+        is_observed, unseen = row is None or row.observe, self._unseen(code)
         requires = (text.replace("{py}", python).replace("{python}", python) for text in code.requires or ())
         return Session(
             name=listed.name,
@@ -92,12 +94,15 @@ class _Maker:
             ignore=fill.paths("ignore", ignore),
             needs=tuple(dict.fromkeys((*fill.texts(filled.needs or ()), *requires))),
             outputs=fill.paths("outputs", filled.outputs or ()),
-            uncached=self._uncached(code, row),
+            uncached=_uncached(code, filled, "" if is_observed else unseen),
+            unseen=unseen,
             required=filled.required,
-            has_unknown_needs=code.requires is None and row is None,
+            has_unknown_needs=has_unknown_needs,
             is_declared=row is not None,
+            is_observed=is_observed,
             is_planned=listed.is_default or (row is not None and code.is_default),
-            is_exclusive=code.is_exclusive or code.notifies,  # the sessions that nox then runs are unknown before
+            # The sessions that nox then runs are unknown before.
+            is_exclusive=code.is_exclusive or code.notifies or has_unknown_needs,
             notifies=code.notifies,
         )
 
@@ -135,16 +140,18 @@ class _Maker:
                 raise ConfigurationError(message)
         return filled
 
-    def _uncached(self, code: SessionCode, row: Row | None) -> str:
-        """Return why a session always runs; empty where it does not."""
+    def _unseen(self, code: SessionCode) -> str:
+        """Return why nobody can tell what a session depends on who does not watch it; empty where that can be told."""
         outside = sorted(path for path in code.content if self._project.reader.is_outside(path))
-        if row is not None and not row.cache:
-            return "the table says cache = false"
-        if code.unstable or outside:
-            return f"noxfile.py {code.unstable or f'reads {outside[0]}'} while it is loaded, which git does not track"
-        if code.requires is None and row is None:
-            return "nox runs other sessions before it, and no row of [tool.headworks.sessions] says which"
-        return ""
+        what = code.unseen or (f"reads {outside[0]}" if outside else "")
+        return f"noxfile.py {what} while it is loaded, which git does not track" if what else ""
+
+
+def _uncached(code: SessionCode, row: Row, unseen: str) -> str:
+    """Return why a session always runs; empty where it does not."""
+    if not row.cache:
+        return "the table says cache = false"
+    return f"noxfile.py {code.unstable} while it is loaded, which git does not track" if code.unstable else unseen
 
 
 class _Filler:

@@ -12,11 +12,12 @@ from headworks.errors import ConfigurationError
 __all__ = ["KEYS", "OTHERS", "Row", "Table", "project_path", "read_table"]
 
 _LISTS = ("packages", "needs", "inputs", "outputs", "groups", "env", "ignore", "tools")
-_FLAGS = {"cache", "required"}
+_FLAGS = {"cache", "observe", "required"}
 _PATHS = {"inputs", "outputs", "ignore", "wheel-excludes"}
 OTHERS = ("gate", "images", "report")  # tables of other commands and of the project's own programs
-KEYS = frozenset({"sessions", "ignore", "env", "wheel-excludes", *OTHERS})  # of [tool.headworks]
+KEYS = frozenset({"sessions", "ignore", "env", "max-age", "wheel-excludes", *OTHERS})  # of [tool.headworks]
 _PLACE = "pyproject.toml: [tool.headworks"
+_MAX_AGE = 7  # days
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class Row:
         ignore: Patterns of files that it does not depend on.
         tools: The tables below [tool] of the root's pyproject.toml that it depends on.
         cache: False where time or the network decide how it ends.
+        observe: Whether its verdicts are bound to what it was seen to read, and not to the files that the row names.
         required: Whether it is unproven when nox or pytest skipped something in it.
     """
 
@@ -45,6 +47,7 @@ class Row:
     ignore: tuple[str, ...] | None = None
     tools: tuple[str, ...] | None = None
     cache: bool = True
+    observe: bool = False
     required: bool = False
 
 
@@ -57,12 +60,15 @@ class Table:
         ignore: Patterns of files that sessions with packages do not depend on.
         env: Environment variables that every session reads.
         wheel_excludes: The folders of a package that its wheel does not contain, relative to the package.
+        max_age: The days for which the verdict of a session that was watched counts, where it asked the network, or
+            installed packages and read no lock.
     """
 
     rows: dict[str, Row]
     ignore: tuple[str, ...]
     env: tuple[str, ...]
     wheel_excludes: tuple[str, ...]
+    max_age: int
 
 
 def read_table(data: object) -> Table:
@@ -90,7 +96,15 @@ def read_table(data: object) -> Table:
         ignore=_texts(data, "ignore", f"{_PLACE}]") or (),
         env=_texts(data, "env", f"{_PLACE}]") or (),
         wheel_excludes=_texts(data, "wheel-excludes", f"{_PLACE}]") or ("tests",),
+        max_age=_days(data.get("max-age", _MAX_AGE)),
     )
+
+
+def _days(value: object) -> int:
+    if type(value) is not int or value < 1:
+        message = f"{_PLACE}]: max-age is {value!r}; it has to be a whole number of days, 1 or more, as in max-age = 7."
+        raise ConfigurationError(message)
+    return value
 
 
 def _check_others(data: dict[str, Any]) -> None:

@@ -121,7 +121,7 @@ def _proven(sessions: Sequence[SessionFacts]) -> Table:
     columns = (
         *(Column(title="session", kind="code"), Column(title="state", kind="state"), Column(title="passed on")),
         *(Column(title="at commit", kind="code"), Column(title="took", kind="number")),
-        Column(title="digest", kind="code"),
+        *(Column(title="rests on"), Column(title="digest", kind="code")),
     )
     verdicts = [(session, session.planned.verdict) for session in _ranked(sessions)]
     rows = tuple(
@@ -131,6 +131,7 @@ def _proven(sessions: Sequence[SessionFacts]) -> Table:
             verdict.finished[:10],
             verdict.commit[:12],
             duration_text(verdict.seconds),
+            it.planned.basis_text,
             verdict.digest[:12],
         )
         for it, verdict in verdicts

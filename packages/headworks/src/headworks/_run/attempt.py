@@ -115,8 +115,9 @@ class Attempt:
 
     @property
     def notifies(self) -> bool:
-        """Whether the sessions may have nox run others; nox refuses that where it runs without dependencies."""
-        return self.tasks[0].planned.session.notifies
+        """Whether nox may run others with the sessions; it refuses that where it runs without dependencies."""
+        session = self.tasks[0].planned.session
+        return session.notifies or session.has_unknown_needs
 
     def _command(self) -> list[str]:
         alone = [] if self.notifies else ["--no-dependencies"]

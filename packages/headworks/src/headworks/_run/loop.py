@@ -7,6 +7,8 @@ from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
+from headworks._observe.watch import can_see_all, make_watch
+from headworks._plan.plan import broken_promise, seen_of
 from headworks._run.attempt import Attempt
 from headworks._run.logs import log_name
 from headworks._run.outcome import Outcome
@@ -19,10 +21,12 @@ from headworks.errors import StoreError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from headworks._digest.digest import Digest
+    from headworks._digest.digest import Digest, Outputs
     from headworks._observe.watch import Watch
     from headworks._plan.plan import PlannedSession
+    from headworks._project.session import Session
     from headworks._run.task import SharedState
+    from headworks._store.verdict import Verdict
 
 __all__ = ["Runner"]
 
@@ -120,34 +124,48 @@ class Runner:
             return
         needs = {need: self.outcomes[need].outputs or {} for need in planned.needs}
         digest = self._shared.digester.digest(planned.session, needs)
-        covered = self._covered(planned, digest)
+        covered = self._covered(planned, digest, needs)
         if covered is None:
             settings = self._shared.settings if name in self._asked else Settings()
+            watch = self._watch(planned)
+            is_bound = watch is not None and planned.session.is_observed and not self._shared.settings.audit
             task = Task(
-                planned=planned, digest=digest, needs=needs, arguments=settings.arguments, watch=self._watch(planned)
+                planned=planned,
+                digest=digest,
+                needs=needs,
+                arguments=settings.arguments,
+                watch=watch,
+                core=self._shared.digester.observed_core(planned.session, needs) if is_bound else None,
             )
             self._queue.put(task)
         else:
             self._end(covered)
 
     def _watch(self, planned: PlannedSession) -> Watch | None:
-        """Return what watches a session; None where nothing would be recorded about it, audits aside."""
-        shared, name = self._shared, planned.session.name
-        is_watched = name in self._asked if shared.settings.audit else planned.session.cache
-        if shared.notes is None or not is_watched:
-            return None
-        from headworks._observe.watch import make_watch
+        """Return what watches a session; None where what it reads decides nothing."""
+        shared, session = self._shared, planned.session
+        if shared.settings.audit:
+            return make_watch(shared.notes / log_name(session.name)) if session.name in self._asked else None
+        # Those that notify others share one start of nox, which then runs these once, so that no trace is of one alone.
+        is_bound = session.is_observed and not session.notifies
+        is_recorded = session.cache and not (session.name in self._asked and shared.settings.arguments)
+        is_watched = is_recorded and (is_bound or shared.settings.observe or self._is_unchecked(session))
+        return make_watch(shared.notes / log_name(session.name)) if is_watched and can_see_all() else None
 
-        return make_watch(shared.notes / log_name(name))
+    def _is_unchecked(self, session: Session) -> bool:
+        """Return whether nobody has seen a session keep the promise of its row with the code that it has."""
+        if not session.is_declared or session.notifies:
+            return False
+        return self._shared.store.promises.kept(self._shared.digester.promise(session)) is None
 
-    def _covered(self, planned: PlannedSession, digest: Digest) -> Outcome | None:
+    def _covered(self, planned: PlannedSession, digest: Digest, needs: Outputs) -> Outcome | None:
         """Return the outcome of a session that a verdict covers; None if it must run."""
         name = planned.session.name
         is_new = planned.state != "run" or name in self._waited  # since the plan was made
         is_looked_up = planned.session.cache and is_new and not self._is_wanted(name)
         # A session without a row in the table may leave files behind that cannot be restored.
         is_whole = planned.session.is_declared or name not in self._needed_here
-        verdict = self._shared.store.verdict(digest.value) if is_looked_up and is_whole else None
+        verdict = self._find(planned.session, digest, needs) if is_looked_up and is_whole else None
         if verdict is None or verdict.outputs.keys() != set(planned.session.outputs):
             return None
         outcome = Outcome(
@@ -157,6 +175,14 @@ class Runner:
             return outcome
         restored = self._restore(outcome)
         return None if restored is None else replace(outcome, note=restored)
+
+    def _find(self, session: Session, digest: Digest, needs: Outputs) -> Verdict | None:
+        """Return the verdict that covers a session now."""
+        digester, store = self._shared.digester, self._shared.store
+        verdict = store.verdict(digest.value)
+        if verdict is None and session.is_observed:
+            return seen_of([session], needs, digester, store)[session.name].verdict
+        return None if verdict is None or broken_promise(session, verdict, digester, store) else verdict
 
     def _restore(self, outcome: Outcome) -> str | None:
         """Restore the outputs of a covered session; return the change in words, or None if that failed."""
@@ -197,7 +223,7 @@ class Runner:
             self._waited.add(task.name)
             self._waiting.append(task)
             return False
-        covered = self._covered(task.planned, task.digest) if task.name in self._waited else None
+        covered = self._covered(task.planned, task.digest, task.needs) if task.name in self._waited else None
         if covered is not None:
             self._end(covered)
         return covered is None

@@ -1,4 +1,4 @@
-"""Checks the promise of a row: what a session that was watched has read, beside what its digest covers."""
+"""What a session that was watched has read: beside the promise of its row, and as the witness of its verdict."""
 
 from __future__ import annotations
 
@@ -6,18 +6,27 @@ import os
 from typing import TYPE_CHECKING
 
 from headworks._observe.places import Places
+from headworks._observe.witness import Tree, make_witness
 from headworks._plan.promise import compare
 
 if TYPE_CHECKING:
+    from headworks._digest.digest import Digester
+    from headworks._observe.watch import Watch
     from headworks._plan.promise import Findings
     from headworks._run.task import SharedState, Task
+    from headworks._store.witness import Witness
 
-__all__ = ["findings_of"]
+__all__ = ["findings_of", "witness_of"]
+
+_DIGESTED = ("noxfile.py", "pyproject.toml")  # digests hold the parts of them that nox and uv take
 
 
 def findings_of(task: Task, shared: SharedState) -> Findings | None:
-    """Return what a session that has ended read, beside what its digest covers; None if it was not watched."""
-    if task.watch is None:
+    """Return what a session that has ended read, beside what its digest covers.
+
+    None if it was not watched, or if its verdict is bound to what it read.
+    """
+    if task.watch is None or task.core is not None:
         return None
     snapshot, root = shared.digester.snapshot, os.path.realpath(shared.root)
     places = Places.of(snapshot, shared.environ)
@@ -30,3 +39,22 @@ def findings_of(task: Task, shared: SharedState) -> Findings | None:
         declared=shared.digester.files(task.planned.session),
         outputs=[os.path.realpath(os.path.join(root, path)) for path in outputs],
     )
+
+
+def witness_of(watch: Watch, shared: SharedState, now: Digester) -> Witness:
+    """Return the witness of a session that has ended.
+
+    Args:
+        watch: What has watched it.
+        shared: The state that all sessions share.
+        now: A digester of the work tree after the session.
+
+    Raises:
+        NoWitnessError: Nobody can tell all that it has read.
+    """
+    snapshot = now.snapshot
+    reads = watch.reads(Places.of(snapshot, shared.environ), os.path.realpath(shared.root))
+    tree = Tree(snapshot, now.memory)
+    finer = [snapshot.repository.prefix + name for name in _DIGESTED]
+    max_age = now.project.pyproject.table.max_age
+    return make_witness(reads, shared.before, tree, since=watch.since, finer=finer, max_age=max_age)

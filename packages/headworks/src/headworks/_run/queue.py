@@ -118,7 +118,9 @@ class Queue:
         """Whether sessions can share a process: alike, and all of them short or all of them notifying others."""
         sessions = [task.planned.session for task in tasks]
         # A required one is judged by its own log, and one that is watched by its own trace.
-        if any(it.required or it.name in self.alone for it in sessions) or any(task.watch for task in tasks):
+        if any(it.required or it.has_unknown_needs or it.name in self.alone for it in sessions):
+            return False
+        if any(task.watch for task in tasks):
             return False
         kinds = {
             (task.arguments, it.env, it.is_exclusive, it.notifies) for task, it in zip(tasks, sessions, strict=True)

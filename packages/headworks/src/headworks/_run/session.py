@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from headworks._observe.witness import Tree
 from headworks._plan.ignored import refuse_visible_outputs
 from headworks._run.display import make_display
 from headworks._run.file_lock import hold, is_inside, share
@@ -101,7 +102,9 @@ def run_plan(
             outputs.remove_leftovers(owners)
         remove_stale_bytecode(digester.snapshot)
         forget_local_builds(os.environ, planned.root)
-        is_watched = settings.audit or settings.observe
+        before = Tree(digester.snapshot, digester.memory)
+        if any(it.session.is_observed for it in planned.sessions):
+            before.note_git()
         _ = digester.parts  # read before anything runs and could edit it
         shared = SharedState(
             root=planned.root,
@@ -115,7 +118,8 @@ def run_plan(
             watchdog=watchdog,
             digester=digester,
             claims=claims,
-            notes=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headworks-"))) if is_watched else None,
+            before=before,
+            notes=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headworks-"))),
             is_hasty=is_hasty,
         )
         runner = Runner(planned.sessions, asked, shared)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from headworks._digest.digest import Digest, Digester
     from headworks._observe.watch import Watch
+    from headworks._observe.witness import Tree
     from headworks._plan.plan import PlannedSession
     from headworks._run.display import Display
     from headworks._run.file_lock import Claims
@@ -61,7 +62,8 @@ class SharedState:
         watchdog: Ends the sessions if this process is killed.
         digester: Computes digests of the work tree as it was when the run began.
         claims: Tells other runs within this one, and those that it is within, which sessions run.
-        notes: The folder for the notes of those that watch sessions; None where nothing is watched.
+        before: The work tree as it was when the run began, for the witnesses of sessions that are watched.
+        notes: The folder for the notes of those that watch sessions.
         is_hasty: Returns whether sessions that are to be ended shall end at once.
     """
 
@@ -76,7 +78,8 @@ class SharedState:
     watchdog: Watchdog
     digester: Digester
     claims: Claims
-    notes: Path | None
+    before: Tree
+    notes: Path
     is_hasty: Callable[[], bool]
 
 
@@ -87,6 +90,7 @@ class Task:
     Attributes:
         planned: The session.
         digest: Its digest before it runs.
+        core: The digest of all but files, for a session whose verdict is bound to what it is seen to read; else None.
         needs: The outputs of each session that it needs, each path with its SHA-256.
         arguments: Extra arguments for it.
         watch: Watches the files that it reads.
@@ -100,6 +104,7 @@ class Task:
     needs: Mapping[str, Mapping[str, str]]
     arguments: tuple[str, ...] = ()
     watch: Watch | None = None
+    core: Digest | None = None
     failures: int = 0
     interruptions: int = 0
     seconds: float = 0.0

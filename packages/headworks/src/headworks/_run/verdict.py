@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import platform
@@ -9,23 +10,28 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from headworks._run.observation import findings_of
+from headworks._observe.witness import NoWitnessError
+from headworks._run.observation import findings_of, witness_of
 from headworks._run.outcome import Outcome
 from headworks._run.proof import unproven
 from headworks._store.files import UnwritableError
-from headworks._store.verdict import Verdict, flaky_reason
+from headworks._store.promises import Mark
+from headworks._store.verdict import Verdict, flaky_reason, observed_digest
 from headworks.errors import HeadworksError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from headworks._digest.digest import Digester
+    from headworks._digest.digest import Digest, Digester
     from headworks._plan.promise import Findings
     from headworks._run.attempt import Result
     from headworks._run.task import SharedState, Task
+    from headworks._store.witness import Witness
     from headworks._tree.snapshot import WorkTreeSnapshot
 
 __all__ = ["TreeCheck", "conclude"]
+
+_SECONDS = len("2026-01-31T12:34:56")
 
 
 class TreeCheck:
@@ -38,7 +44,7 @@ class TreeCheck:
         self._written: set[str] = set()
 
     @property
-    def _now(self) -> Digester:
+    def now(self) -> Digester:
         """The digester of the work tree's current state."""
         if self._read is None:
             self._read = self._before.again()
@@ -48,13 +54,26 @@ class TreeCheck:
 
     def changes(self, task: Task) -> str:
         """Return the parts of a session's digest that have changed, or the files that were only written to."""
-        session, digest = task.planned.session, self._now.digest(task.planned.session, task.needs)
-        if digest.value != task.digest.value:
-            before, after = task.digest.components, digest.components
-            names = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
-            return ", ".join(sorted(names)) or "a variable of the environment"
-        written = self._written and self._written & self._now.files(session)
+        session = task.planned.session
+        if text := _difference(task.digest, self.now.digest(session, task.needs)):
+            return text
+        written = self._written and self._written & self.now.files(session)
         return f"{', '.join(sorted(written))} (written to, and now as before)" if written else ""
+
+    def core_changes(self, task: Task) -> str:
+        """Return the parts that have changed of the digest of a session that was watched."""
+        if task.core is None:
+            return ""
+        return _difference(task.core, self.now.observed_core(task.planned.session, task.needs))
+
+
+def _difference(before: Digest, after: Digest) -> str:
+    """Return the parts in which two digests differ."""
+    if before.value == after.value:
+        return ""
+    old, new = before.components, after.components
+    names = [name for name in old.keys() | new.keys() if old.get(name) != new.get(name)]
+    return ", ".join(sorted(names)) or "a variable of the environment"
 
 
 def conclude(result: Result, shared: SharedState, check: TreeCheck) -> Outcome | Task:
@@ -116,7 +135,7 @@ def _passed(task: Task, result: Result, shared: SharedState, check: TreeCheck) -
         elif not task.arguments:
             return _outcome(task, result, "failed", f"it passed, but did not write its output {path}")
     findings = None if result.others else findings_of(task, shared)
-    note = "" if shared.settings.audit or findings is None else _promise_note(findings)
+    note = "" if findings is None else _promise_note(findings, task, shared)
     if not (findings and findings.broken):
         note = "; ".join(filter(None, [note, _record(task, result, shared, check, passed=True, outputs=outputs)]))
     status = "passed"
@@ -125,11 +144,23 @@ def _passed(task: Task, result: Result, shared: SharedState, check: TreeCheck) -
         status, note = "flaky", "; ".join(filter(None, [times, note]))
     elif not note and shared.store.is_flaky(task.digest.value):
         note = flaky_reason(task.name)
-    return replace(_outcome(task, result, status, note, outputs), findings=findings)
+    is_asked = shared.settings.audit or shared.settings.observe
+    return replace(_outcome(task, result, status, note, outputs), findings=findings if is_asked else None)
 
 
-def _promise_note(findings: Findings) -> str:
-    """Return how a session broke its promise, or why nobody knows whether it did; empty where it kept it."""
+def _promise_note(findings: Findings, task: Task, shared: SharedState) -> str:
+    """Note whether a session kept the promise of its row; return how it broke it, or why nobody knows whether it did.
+
+    An audit tells both by itself.
+    """
+    session, settings = task.planned.session, shared.settings
+    if session.is_declared and not task.arguments and not findings.cannot_see:
+        when = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
+        mark = Mark(when, findings.broken or findings.unseen)
+        with contextlib.suppress(OSError):  # the store says so itself when the verdict is written
+            shared.store.promises.note(shared.digester.promise(session), mark, is_kept=findings.is_kept)
+    if settings.audit:
+        return ""
     if findings.broken:
         return f"not recorded, since {findings.broken}"
     return f"whether it read more than its row promises is not known: {findings.unseen}" if findings.unseen else ""
@@ -146,25 +177,56 @@ def _record(
     if is_audited or not task.planned.session.cache:
         return ""
     try:
-        if changes := check.changes(task) or _changed_inputs(task, shared):
-            return f"not recorded, since this changed while it ran: {changes}"
-        verdict = Verdict(
-            session=task.name,
-            digest=task.digest.value,
-            passed=passed,
-            finished=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            seconds=round(result.seconds, 3),
-            commit=shared.commit,
-            platform=f"{sys.platform}-{platform.machine()}",
-            outputs=outputs,
-            components=task.digest.components,
-        )
-        shared.store.record(verdict, shared.root)
+        return _write(task, result, shared, check, passed=passed, outputs=outputs)
     except UnwritableError as error:  # among the store's problems, it is shown once for all sessions
         return f"not recorded: the store cannot be written ({error.reason})"
     except (HeadworksError, OSError) as error:  # a broken noxfile, say, which cannot be read again
         return f"not recorded: {error}"
-    return ""
+
+
+def _write(
+    task: Task, result: Result, shared: SharedState, check: TreeCheck, *, passed: bool, outputs: Mapping[str, str]
+) -> str:
+    """Write a verdict, bound to what the session read where that is known; return why not or why that is not."""
+    witness, doubt = _witness(task, shared, check)
+    core = task.core if witness is not None else None
+    if witness is None and task.planned.session.unseen:
+        return f"not recorded, since {doubt or task.planned.session.unseen}"
+    if changes := check.core_changes(task) if core else check.changes(task) or _changed_inputs(task, shared):
+        return f"not recorded, since this changed while it ran: {changes}"
+    verdict = Verdict(
+        session=task.name,
+        digest=observed_digest(core.value, witness) if core and witness else task.digest.value,
+        passed=passed,
+        finished=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        seconds=round(result.seconds, 3),
+        commit=shared.commit,
+        platform=f"{sys.platform}-{platform.machine()}",
+        outputs=outputs,
+        components=(core or task.digest).components,
+        core=core.value if core else "",
+        witness=witness.texts() if witness else (),
+        checked="" if core else _checked(task, shared),
+    )
+    shared.store.record(verdict, shared.root)
+    return f"recorded for all files, since {doubt}" if doubt else ""
+
+
+def _checked(task: Task, shared: SharedState) -> str:
+    """Return when the promise of a session's row was last checked; empty where it was not, or not everything seen."""
+    session = task.planned.session
+    kept = shared.store.promises.kept(shared.digester.promise(session)) if session.is_declared else None
+    return "" if kept is None or kept.why else kept.when[:_SECONDS] + "+00:00"
+
+
+def _witness(task: Task, shared: SharedState, check: TreeCheck) -> tuple[Witness | None, str]:
+    """Return the witness to which a session's verdict is bound, or why there is none although it was watched."""
+    if task.watch is None or task.core is None:
+        return None, ""
+    try:
+        return witness_of(task.watch, shared, check.now), ""
+    except NoWitnessError as error:
+        return None, str(error)
 
 
 def _changed_inputs(task: Task, shared: SharedState) -> str:

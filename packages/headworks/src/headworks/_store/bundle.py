@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from headworks._store.blobs import blob_name
-from headworks._store.files import names, publish, unfinished
+from headworks._store.files import names, publish, read, unfinished
 from headworks._store.journal import ENTRY_LIMIT, Journal, read_entry, seal_entry
+from headworks._store.promises import FOLDERS, MARK_LIMIT, Mark, Promises, read_mark
 from headworks._store.records import RECORD_LIMIT, read_record, record_name, write_record
 from headworks._store.tree import contents
+from headworks._store.verdict import is_digest
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["RefusedBundleError", "export", "import_"]
 
 _MEMBER = re.compile(r"(blobs|passed)/([0-9a-f]{2})/([0-9a-f]{62})|(failed)/([0-9a-f]{64})")
+_MARK = re.compile(r"(broken|kept)/([0-9a-f]{64})")
 _NOTE = re.compile(r"(ledger|gates|baselines)/([0-9a-f]{16,64})/[0-9]{6}")
 _KEYS = {"ledger": "model", "gates": "", "baselines": ""}  # by which two entries are the same
 
@@ -76,7 +79,17 @@ def _fill(archive: tarfile.TarFile, scratch: Path, records: Records, blobs: Blob
         name, data = record_name(record.verdict.digest, passed=record.verdict.passed), write_record(record)
         archive.addfile(_member(name, len(data)), io.BytesIO(data))
     _add_notes(archive, scratch, blobs)
+    _add_marks(archive, blobs.root)
     return len(exported)
+
+
+def _add_marks(archive: tarfile.TarFile, root: str) -> None:
+    """Add the marks of the promises of rows."""
+    for folder in FOLDERS:
+        for name in filter(is_digest, names(f"{root}/{folder}")):
+            data = read(f"{root}/{folder}/{name}", MARK_LIMIT) or b""
+            if read_mark(data) is not None:
+                archive.addfile(_member(f"{folder}/{name}", len(data)), io.BytesIO(data))
 
 
 def _add_notes(archive: tarfile.TarFile, scratch: Path, blobs: Blobs) -> None:
@@ -129,8 +142,12 @@ def import_(path: str | Path, records: Records, blobs: Blobs, index: Index) -> i
     for record in sorted(new, key=lambda record: record.verdict.passed):
         records.write(record)
     index.add(record for record in new if record.verdict.passed)
+    promises = Promises(blobs.root, None)
     for kind, name, entry in noted:
-        Journal(blobs.root, kind, name).merge([entry], _KEYS[kind])
+        if kind in FOLDERS:
+            promises.merge(kind, name, Mark(**entry))
+        else:
+            Journal(blobs.root, kind, name).merge([entry], _KEYS[kind])
     return len(new)
 
 
@@ -166,6 +183,13 @@ def _take(
             if entry is None:
                 raise _refused(path, f"its member {member.name} is damaged")
             noted.append((note[1], note[2], entry))
+            continue
+        marked = _MARK.fullmatch(member.name)
+        if marked is not None and file is not None and member.size <= MARK_LIMIT:
+            mark = read_mark(file.read())
+            if mark is None:
+                raise _refused(path, f"its member {member.name} is damaged")
+            noted.append((marked[1], marked[2], mark._asdict()))
             continue
         if name is None or file is None:
             raise _refused(path, f"its member {member.name!r} is none that a store has")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from headworks._store.blobs import Blobs
 from headworks._store.files import append, is_unfinished, names, read
 from headworks._store.journal import kept_blobs
+from headworks._store.promises import FOLDERS
 from headworks._store.tree import contents
 from headworks._store.verdict import is_digest
 from headworks.errors import StoreError
@@ -99,6 +100,10 @@ def gc(folder: str, records: Records, index: Index, *, max_size: int | None, max
         for path, day_end in _days(folder):
             if day_end < now - max_age:
                 os.unlink(path)
+        for mark in (it for name in FOLDERS for it in (root / name).glob("*")):
+            with contextlib.suppress(FileNotFoundError):  # another clearing was faster
+                if mark.stat().st_mtime < now - max_age:  # as old as every verdict that it was about
+                    mark.unlink()
     kept = len(digests) - len(dropped)
     return Cleared(verdicts=len(dropped), blobs=len(removed), freed=sum(removed), kept=kept, size=sum(held.values()))
 
@@ -110,6 +115,7 @@ def drop(digests: set[str], records: Records, index: Index) -> None:
         # The pass goes first: without its failure, it would look as if it could be relied on.
         Path(records.path(digest, passed=True)).unlink(missing_ok=True)
         Path(records.path(digest, passed=False)).unlink(missing_ok=True)
+    records.drop_observed(digests)
 
 
 def _by_last_use(root: str, records: Records) -> dict[str, float]:

@@ -2,8 +2,8 @@
 
 The file only saves time: it is made anew from the records if a byte of it is wrong, and a verdict that it lacks is
 looked up among the records. A line has tab-separated fields: the checksum of the rest, the digest, the place, the
-session, the seconds, when it ended, the commit, the platform, then each output's path and content. A later line for a
-digest replaces an earlier one.
+session, the seconds, when it ended, the commit, the platform, the core, when the row was checked, then each output's
+path and content. A later line for a digest replaces an earlier one.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ __all__ = ["Index"]
 _LIMIT = 1 << 30  # bytes, over a million verdicts
 _CHECKSUM = 9  # characters, the tab included
 _DIGEST = 64  # characters
+_FORM = 2  # of a line; each has checksums of its own, so that lines of another form look damaged
 
 
 class Index:
@@ -116,11 +117,11 @@ class Index:
         write_atomically(self._path, content, temporary=self._temporary)
 
     def _verdict(self, line: bytes) -> Verdict:
-        """Return the verdict of a line; its components are read when they are first used."""
+        """Return the verdict of a line, without its witness; its components are read when they are first used."""
         fields = line.decode().split("\t")
         if b"\\" in line:
             fields = [field.encode().decode("unicode_escape") for field in fields]
-        digest, _place, session, seconds, finished, commit, platform, *outputs = fields
+        digest, _place, session, seconds, finished, commit, platform, core, checked, *outputs = fields
         return Verdict(
             session=session,
             digest=digest,
@@ -131,6 +132,8 @@ class Index:
             platform=platform,
             outputs=dict(zip(outputs[::2], outputs[1::2], strict=True)),
             components=_Components(self._records, digest),
+            core=core,
+            checked=checked,
         )
 
 
@@ -166,7 +169,7 @@ class _Components(Mapping[str, str]):
 def _line(record: Record) -> bytes:
     verdict = record.verdict
     texts = [verdict.digest, record.place, verdict.session, repr(float(verdict.seconds))]
-    texts += [verdict.finished, verdict.commit, verdict.platform]
+    texts += [verdict.finished, verdict.commit, verdict.platform, verdict.core, verdict.checked]
     texts += [text for pair in verdict.outputs.items() for text in pair]
     return _sum_up(b"\t".join(map(_escape, texts)))
 
@@ -178,7 +181,7 @@ def _escape(text: str) -> bytes:
 
 def _sum_up(line: bytes) -> bytes:
     """Return a line with its checksum, as in the file."""
-    return b"%08x\t%b\n" % (zlib.crc32(line), line)
+    return b"%08x\t%b\n" % (zlib.crc32(line, _FORM), line)
 
 
 def _parse(data: bytes) -> list[bytes] | None:
@@ -186,7 +189,7 @@ def _parse(data: bytes) -> list[bytes] | None:
     lines: list[bytes] = []
     for raw in data.split(b"\n")[:-1]:
         line = raw[_CHECKSUM:]
-        if raw[:_CHECKSUM] != b"%08x\t" % zlib.crc32(line):
+        if raw[:_CHECKSUM] != b"%08x\t" % zlib.crc32(line, _FORM):
             return None
         lines.append(line)
     return lines

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from headworks._store.blobs import blob_name
 from headworks._store.patience import Patience
-from headworks._store.records import record_name
+from headworks._store.records import observed_name, record_name
 from headworks._store.tree import contents
 from headworks.errors import ConfigurationError, StoreError
 
@@ -75,10 +75,14 @@ class Remote:
 
     def passed(self, digests: list[str]) -> dict[str, bytes]:
         """Return the records of those digests that have passed and never failed."""
-        passed = self._read({digest: record_name(digest, passed=True) for digest in digests})
-        failed = self._read({digest: record_name(digest, passed=False) for digest in passed})
+        passed = self.records(digests, passed=True)
+        failed = self.records(list(passed), passed=False)
         # A pass counts only if it is known that the digest never failed, not if the remote went away in between.
         return {} if self.problems else {digest: data for digest, data in passed.items() if digest not in failed}
+
+    def records(self, digests: list[str], *, passed: bool) -> dict[str, bytes]:
+        """Return the records of those digests that have passed, or of those that have failed."""
+        return self._read({digest: record_name(digest, passed=passed) for digest in digests})
 
     def _read(self, names: dict[str, str]) -> dict[str, bytes]:
         """Return the content of the files that exist, by their keys."""
@@ -107,19 +111,26 @@ class Remote:
         if error is not None:
             self._note(error)
 
-    def read_folder(self, name: str) -> dict[str, bytes] | None:
-        """Return the files of a folder by their names; None if it cannot be read."""
+    def names(self, folder: str) -> set[str]:
+        """Return the names in a folder; none if it cannot be read."""
         if self.problems:
-            return None
+            return set()
         try:
-            listed = self._ask(lambda files: files.ls(f"{self._base}/{name}", detail=False, refresh=True))
+            listed = self._ask(lambda files: files.ls(f"{self._base}/{folder}", detail=False, refresh=True))
         except FileNotFoundError:
-            return {}
+            return set()
         except Exception as error:  # noqa: BLE001  # each kind of file system has errors of its own
             self._note(error)
-            return None
-        files = {path.rstrip("/").rpartition("/")[2] for path in listed}
-        read = self._read({file: f"{name}/{file}" for file in files})
+            return set()
+        return {path.rstrip("/").rpartition("/")[2] for path in listed}
+
+    def files(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Return the content of those files that exist."""
+        return self._read({name: name for name in names})
+
+    def read_folder(self, name: str) -> dict[str, bytes] | None:
+        """Return the files of a folder by their names; None if it cannot be read."""
+        read = self._read({file: f"{name}/{file}" for file in self.names(name)})
         return None if self.problems else read
 
     def write(self, name: str, data: bytes, *, what: str) -> None:
@@ -182,6 +193,8 @@ class Remote:
             for content in sorted(contents(verdict, blobs)) if verdict.passed else ():
                 self._put_blob(content, blobs)
             self._put(name, record)
+            if verdict.core:
+                self._put(observed_name(verdict.core, verdict.digest), b"")
         except Exception as error:  # noqa: BLE001  # each kind of file system has errors of its own
             self._give_up(
                 f"The verdict of {verdict.session} could not be written to the remote store {self._name}:"

@@ -4,8 +4,10 @@ A store is a folder:
 
     passed/ab/…      the record of a passed verdict, by its digest
     failed/ab…       the record of a failed one; a digest with both is flaky
+    observed/ab…/cd… the digests of sessions that were watched, by that of all but files
     blobs/ab/…       the outputs, by the SHA-256 of their content
     index            all passed verdicts in one file, which only saves time
+    kept/ab…         when the promise of a row was last checked; broken/ab… when it was last broken
     used/2026-01-31  the digests used on a day
     ledger/ab…/1     each model that asked a test set, in order
     gates/ab…/1      how the gate judged a model, each time
@@ -28,7 +30,10 @@ from headworks._quick.answers import doubt, note_file
 from headworks._store.files import UnwritableError, storing
 from headworks._store.index import Index
 from headworks._store.place import place_of
-from headworks._store.records import Record, Records, read_record
+from headworks._store.promises import Promises
+from headworks._store.records import Record, Records, observed_name, read_record
+from headworks._store.verdict import is_digest
+from headworks._store.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -65,6 +70,7 @@ class Store:
 
     Attributes:
         root: The folder, absolute.
+        promises: Whether rows kept their promise.
     """
 
     def __init__(self, root: str | Path, *, repository: str | Path | None = None, remote: Remote | None = None) -> None:
@@ -80,6 +86,7 @@ class Store:
         self._repository = repository
         self._records = Records(self.root)
         self._index = Index(self.root, self._records)
+        self.promises = Promises(self.root, remote)
         self._opened: Blobs | None = None
         self._outputs: dict[str, Outputs] = {}
         self._known_place: str | None = None
@@ -141,6 +148,29 @@ class Store:
         verdicts |= self._from_remote([digest for digest in lost if digest not in verdicts])
         return {digest: verdict for digest, verdict in verdicts.items() if digest not in failed}
 
+    def observed(self, core: str) -> list[str]:
+        """Return the digests of the verdicts of a session that was watched, by its core, the newest first."""
+        return self._records.observed(core)
+
+    def witness(self, digest: str) -> Witness | None:
+        """Return what a session was seen to read that has passed or failed; None if there is no such record."""
+        record = self._records.read(digest, passed=True) or self._records.read(digest, passed=False)
+        return None if record is None else Witness.parse(record.verdict.witness)
+
+    def failed(self, digests: Iterable[str]) -> set[str]:
+        """Return those digests that have failed."""
+        return {it for it in digests if os.path.lexists(self._records.path(it, passed=False))}
+
+    def fetch_observed(self, cores: Iterable[str]) -> None:
+        """Keep here what only the remote has of sessions that were watched, by their cores."""
+        if self.remote is None:
+            return
+        found = [it for core in cores for it in self.remote.names(observed_name(core)) if is_digest(it)]
+        lost = [it for it in found if not any(self._records.has(it, passed=passed) for passed in (True, False))]
+        for passed in (False, True):  # a failure first, without which a pass would look reliable
+            read = self.remote.records(lost, passed=passed).items()
+            self._remember((read_record(data, digest, passed=passed) for digest, data in read), write=True)
+
     def _from_records(self, digests: list[str]) -> dict[str, Verdict]:
         """Return verdicts that the index lacks, and add them to it."""
         return self._remember(self._records.read(digest, passed=True) for digest in digests)
@@ -158,8 +188,8 @@ class Store:
         with contextlib.suppress(OSError):
             for record in records if write else ():
                 self._records.write(record)
-            if records:
-                self._index.add(records)
+            if passed := [record for record in records if record.verdict.passed]:
+                self._index.add(passed)
         return {record.verdict.digest: record.verdict for record in records}
 
     @property

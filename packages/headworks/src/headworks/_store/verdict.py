@@ -6,10 +6,14 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from headworks._hashes import digest_texts
 
-__all__ = ["Verdict", "flaky_reason", "is_digest", "is_output_path", "is_plain_path"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from headworks._store.witness import Witness
+
+__all__ = ["Verdict", "flaky_reason", "is_digest", "is_output_path", "is_plain_path", "observed_digest"]
 
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
@@ -35,6 +39,11 @@ def flaky_reason(session: str) -> str:
     return f"has both passed and failed just as it is, which proves nothing; `{command}` forgets both"
 
 
+def observed_digest(core: str, witness: Witness) -> str:
+    """Return the digest of a session that was watched, from that of all but files and the witness of what it read."""
+    return digest_texts([core, witness.digest])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """The record of how one session ended, for one digest.
@@ -49,6 +58,9 @@ class Verdict:
         platform: Where it ran, as in `linux-x86_64`.
         outputs: Each declared output path with the SHA-256 of its content.
         components: Each part of the digest by name, with its hash.
+        core: The digest of all but files, where the session was watched; else empty.
+        witness: The lines of what it was seen to read, as text; empty where it was not watched.
+        checked: When the promise of its row was last checked, ISO 8601 in UTC; empty where it was not.
     """
 
     session: str
@@ -60,3 +72,6 @@ class Verdict:
     platform: str
     outputs: Mapping[str, str]
     components: Mapping[str, str]
+    core: str = ""
+    witness: Sequence[str] = ()
+    checked: str = ""

@@ -28,9 +28,10 @@ class Line(NamedTuple):
     """One thing that a session read.
 
     Attributes:
-        kind: What it is: `file`, `exec`, `link`, `folder`, `missing`, `names`, `entries`, `made`, `index` or `history`.
+        kind: What it is: `file`, `exec`, `link`, `folder`, `missing`, `names`, `entries`, `made`, `index` or `history`;
+            `until` for the day on which the witness ends.
         value: A hash of it, or a dash where the kind says it all.
-        path: Where it is, relative to the top of the repository.
+        path: Where it is, relative to the top of the repository; absolute outside of it.
     """
 
     kind: str
@@ -65,6 +66,19 @@ class Witness(NamedTuple):
     def of(cls, lines: Iterable[Line]) -> Witness:
         """Return the witness with some lines, in whatever order."""
         return cls(tuple(sorted(set(lines), key=Line.encode)))
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> Witness:
+        """Return the witness whose lines are given as texts.
+
+        Raises:
+            ValueError: One of them is no line.
+        """
+        return cls.of(Line.decode(it.encode("utf-8", "surrogateescape")) for it in texts)
+
+    def texts(self) -> list[str]:
+        """Return the lines as texts."""
+        return [line.encode().decode("utf-8", "surrogateescape") for line in self.lines]
 
     @property
     def digest(self) -> str:
@@ -120,10 +134,12 @@ class Witnesses:
         """Yield the names."""
         return iter(self._numbers)
 
-    def holding(self, is_same: Callable[[Line], bool]) -> set[str]:
-        """Return the names of the witnesses of which every line is still true; no line is asked about twice."""
-        wrong = {number for number, line in enumerate(self._lines) if not is_same(Line.decode(line))}
-        return {name for name, own in self._numbers.items() if not wrong or wrong.isdisjoint(own)}
+    def holding(self, names: Iterable[str], is_same: Callable[[Line], bool]) -> set[str]:
+        """Return those of some witnesses of which every line is still true; no line is asked about twice."""
+        chosen = {name: self._numbers[name] for name in names if name in self._numbers}
+        asked = {number for own in chosen.values() for number in own}
+        wrong = {number for number in asked if not is_same(Line.decode(self._lines[number]))}
+        return {name for name, own in chosen.items() if not wrong or wrong.isdisjoint(own)}
 
 
 def _ordered(numbers: array[int]) -> array[int]:

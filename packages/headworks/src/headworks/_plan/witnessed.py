@@ -1,0 +1,118 @@
+"""Finds verdicts of sessions that were watched: those of which everything that was read is still the same."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from headworks._observe.witness import Tree
+from headworks._store.witness import Witnesses
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from headworks._digest.digest import Digester
+    from headworks._store.verdict import Verdict
+    from headworks._store.witness import Witness
+
+    class Witnessed(Protocol):
+        """The part of a store that knows what sessions were seen to read."""
+
+        def verdicts(self, digests: Iterable[str]) -> dict[str, Verdict]:
+            """Return the passing verdicts that there are, by digest."""
+            ...
+
+        def observed(self, core: str) -> list[str]:
+            """Return the digests of the verdicts of a session that was watched, by its core, the newest first."""
+            ...
+
+        def witness(self, digest: str) -> Witness | None:
+            """Return what a session was seen to read; None if there is no such record."""
+            ...
+
+        def failed(self, digests: Iterable[str]) -> set[str]:
+            """Return those digests that have failed."""
+            ...
+
+        def is_flaky(self, digest: str) -> bool:
+            """Whether a digest has both passed and failed."""
+            ...
+
+        def fetch_observed(self, cores: Iterable[str]) -> None:
+            """Keep here what only the remote has of sessions that were watched, by their cores."""
+            ...
+
+
+__all__ = ["Observed", "Seen"]
+
+_TABLE = "witnesses"
+_SPARE = 1_000  # witnesses that are remembered although nobody asks for them
+_MOST = 100  # differences of a witness that are counted
+
+
+class Seen(NamedTuple):
+    """The verdicts of a session that was watched.
+
+    Attributes:
+        verdict: One whose witness holds; None where there is none that can be relied on.
+        is_flaky: Whether the session has failed with all that it read as it is now, and also passed so.
+        failed: The digest of a failure whose witness holds; empty where there is none.
+        differences: How the tree differs from what the newest one read; empty where there is none.
+    """
+
+    verdict: Verdict | None
+    is_flaky: bool
+    failed: str
+    differences: tuple[str, ...]
+
+
+class Observed:
+    """Holds the witnesses of a store against a work tree."""
+
+    def __init__(self, digester: Digester, store: Witnessed) -> None:
+        """Take a digester of the work tree and the store."""
+        self._store = store
+        self._memory = digester.memory
+        self._tree = Tree(digester.snapshot, digester.memory)
+
+    def find(self, cores: Collection[str]) -> dict[str, Seen]:
+        """Return the verdicts of sessions, by their cores."""
+        found = self._look(cores)
+        if open_ones := [core for core, it in found.items() if it.verdict is None and not it.is_flaky]:
+            self._store.fetch_observed(open_ones)
+            found |= self._look(open_ones)
+        return found
+
+    def _look(self, cores: Collection[str]) -> dict[str, Seen]:
+        names = {core: self._store.observed(core) for core in cores}
+        every = {it for its in names.values() for it in its}
+        table = self._table(every)
+        holding = table.holding(every, self._tree.holds)
+        failed = self._store.failed(holding)
+        verdicts = self._store.verdicts(sorted(holding - failed))
+        return {core: self._seen(own, table, holding, failed, verdicts) for core, own in names.items()}
+
+    def _seen(
+        self, names: list[str], table: Witnesses, holding: set[str], failed: set[str], verdicts: dict[str, Verdict]
+    ) -> Seen:
+        verdict = next((verdicts[it] for it in names if it in verdicts), None)
+        own_failed = failed.intersection(names)
+        is_flaky = bool(own_failed) and (verdict is not None or any(map(self._store.is_flaky, own_failed)))
+        if verdict is not None and not own_failed:
+            return Seen(verdict, is_flaky=False, failed="", differences=())
+        last = next((it for it in names if it in table and it not in failed), None)
+        differences = () if last is None or last in holding else self._tree.differences(table[last])
+        return Seen(None, is_flaky, min(own_failed, default=""), tuple(islice(differences, _MOST)))
+
+    def _table(self, names: set[str]) -> Witnesses:
+        """Return the witnesses of some names, remembered in one table, since reading a record for each takes long."""
+        remembered = self._memory.get(_TABLE, "")
+        table = (Witnesses.read(remembered) if remembered else None) or Witnesses.of({})
+        known = set(table)
+        if names <= known:
+            return table
+        new = {it: witness for it in names - known if (witness := self._store.witness(it)) is not None}
+        kept = known if len(known) < _SPARE + 2 * len(names) else names & known
+        table = Witnesses.of({it: table[it] for it in kept} | new)
+        self._memory.put(_TABLE, "", table.write())
+        return table
