@@ -13,6 +13,7 @@ from headworks._plan.plan import plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from conftest import Monorepo
 
@@ -48,6 +49,16 @@ def test_a_tree_that_is_known_is_not_read(monorepo: Monorepo, known: Mapping[str
     plan(monorepo.root, store=monorepo.store)
     monorepo.edit("packages/app/src/app/core.py", "x", "app")
     digester = Digester.for_worktree(monorepo.root)
+    assert digests(digester) == known
+    assert not is_read(digester)
+
+
+def test_a_linked_work_tree_knows_what_another_one_found(
+    monorepo: Monorepo, known: Mapping[str, str], tmp_path: Path
+) -> None:
+    """A base of the gate is one: neither is nox asked again there, nor is a file read."""
+    monorepo.scratch.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "linked"))
+    digester = Digester.for_worktree(tmp_path / "linked")
     assert digests(digester) == known
     assert not is_read(digester)
 

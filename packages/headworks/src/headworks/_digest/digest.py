@@ -198,7 +198,8 @@ class Digester:
         environ = os.environ if environ is None else environ
         repository = Repository(os.fspath(root), environ)
         snapshot = WorkTreeSnapshot(repository)
-        memory = Memory(os.path.join(repository.git_folder(), "headworks"))
+        # Facts follow from contents, which work trees share; those about the files of one are remembered beside it.
+        memory = Memory(os.path.join(repository.shared_folder(), "headworks"))
         return cls(snapshot, Machine(repository.root, environ, memory), memory, {})
 
     def for_commit(self, commit: str) -> Digester:

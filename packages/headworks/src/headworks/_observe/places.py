@@ -80,15 +80,10 @@ class Places:
     @classmethod
     def of(cls, snapshot: Snapshot, environ: Mapping[str, str]) -> Self:
         """Return the places of a work tree on this machine."""
-        listing, folder = snapshot.listing, snapshot.repository.git_folder()
-        try:
-            with open(os.path.join(folder, "commondir"), encoding="utf-8", errors="surrogateescape") as file:
-                shared = os.path.join(folder, file.read().strip())
-        except OSError:
-            shared = folder
+        listing, repository = snapshot.listing, snapshot.repository
         return cls(
-            os.path.realpath(snapshot.repository.top),
-            (folder, shared),
+            os.path.realpath(repository.top),
+            (repository.git_folder(), repository.shared_folder()),
             environ,
             lambda path: listing.has(os.fsencode(path)),
         )

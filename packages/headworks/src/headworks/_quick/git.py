@@ -10,7 +10,7 @@ TYPE_CHECKING = False  # importing it from typing takes 5 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LOOK", "environment", "folder_of", "index_stamp", "start", "top_of"]
+__all__ = ["LOOK", "environment", "folder_of", "index_stamp", "shared_folder_of", "start", "top_of"]
 
 # Settings that let git overlook a change are overruled: a false alarm costs one more hash, an oversight a false pass.
 _SETTINGS = ["core.checkStat=default", "core.trustctime=true", "core.fsmonitor=false", "core.quotePath=false"]
@@ -58,6 +58,15 @@ def folder_of(top: str) -> str:
     with open(place, encoding="utf-8", errors="surrogateescape") as file:
         target = file.read().strip().removeprefix("gitdir: ")
     return os.path.join(top, target)
+
+
+def shared_folder_of(folder: str) -> str:
+    """Return the folder that all linked work trees of a repository share, given that of one of them."""
+    try:
+        with open(os.path.join(folder, "commondir"), encoding="utf-8", errors="surrogateescape") as file:
+            return os.path.normpath(os.path.join(folder, file.read().strip()))
+    except OSError:  # only linked work trees have it
+        return folder
 
 
 def index_stamp(top: str) -> tuple[int, ...]:

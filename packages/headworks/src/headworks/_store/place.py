@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from hashlib import sha256
 
+from headworks._quick.answers import note_file
+from headworks._quick.git import shared_folder_of
 from headworks._store.files import read
 
 __all__ = ["place_of", "private_folder"]
@@ -47,6 +49,7 @@ def place_of(root: str) -> str:
     One store serves many projects, in which sessions have the same names; this tells their histories apart.
     """
     folder, prefix = _git_folder(os.path.abspath(root))
-    common = os.fsdecode(read(os.path.join(folder, "commondir"), _LIMIT) or b"").strip()  # only linked ones have it
-    place = f"{os.path.realpath(os.path.join(folder or root, common))}\0{prefix}"
+    note_file(os.path.join(folder, "commondir"))
+    shared = shared_folder_of(folder) if folder else root
+    place = f"{os.path.realpath(shared)}\0{prefix}"
     return sha256(os.fsencode(place)).hexdigest()[:16]

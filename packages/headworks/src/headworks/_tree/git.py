@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from headworks._quick.answers import note_file, note_question
-from headworks._quick.git import environment, folder_of, index_stamp, start, top_of
+from headworks._quick.git import environment, folder_of, index_stamp, shared_folder_of, start, top_of
 from headworks._quick.process import complaint
 from headworks.errors import UsageError
 
@@ -126,6 +126,12 @@ class Repository:
     def git_folder(self) -> str:
         """Return the folder with this work tree's index, which a linked work tree or submodule keeps elsewhere."""
         return folder_of(self.top)
+
+    def shared_folder(self) -> str:
+        """Return the folder with all that the linked work trees of a repository share."""
+        folder = self.git_folder()
+        note_file(os.path.join(folder, "commondir"))
+        return shared_folder_of(folder)
 
     def hashes(self, paths: Iterable[bytes], *options: str) -> dict[bytes, bytes]:
         """Return the object ids of files of the work tree, as git would store them now, line endings included.
