@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from headworks._project.lock import Lock
 from headworks._project.project import Project
 from headworks._project.workspace import Workspace, find_workspace
 from headworks._quick.memory import Memory
+from headworks._run import process
 from headworks._store.promises import Promises
 from headworks._store.store import Store
 from headworks._store.verdict import Verdict
@@ -31,7 +33,9 @@ from headworks._tree.git import Repository
 from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from multiprocessing.context import ForkServerProcess
+    from typing import IO
 
     from headworks._machine.machine import Machine
 
@@ -169,6 +173,104 @@ def _listed_once(
         return _listings[key]
 
     monkeypatch.setattr(Project, "_listed", listed)
+
+
+# What a process does that is to be what `python -m` would start: all that a new one would have been given comes first.
+_BECOME = """
+import os, runpy, signal, sys
+os.setsid()
+signal.pthread_sigmask(signal.SIG_SETMASK, [])
+signal.signal(signal.SIGINT, signal.default_int_handler)
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+for target in (1, 2):
+    os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), target)
+for stream in (sys.stdout, sys.stderr):
+    stream.reconfigure(write_through=True)
+os.chdir(folder)
+os.environ.clear()
+os.environ.update(environ)
+sys.argv[:] = command
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(["nox", "pytest"])
+
+
+def _fork(module: str, command: list[str], folder: str, environ: Mapping[str, str], log: str) -> ForkServerProcess:
+    """Start a module from a process that has loaded nox and pytest: to load them takes longer than most that they do.
+
+    Args:
+        module: As after `python -m`.
+        command: Its arguments, after any word.
+        folder: The folder to run in.
+        environ: All of its environment.
+        log: A file for its output, which is there.
+    """
+    given = {"module": module, "command": command, "folder": folder, "environ": dict(environ), "log": log}
+    made = _SERVER.Process(target=exec, args=(_BECOME, given))
+    made.start()
+    return made
+
+
+@pytest.fixture
+def fork() -> Callable[..., ForkServerProcess]:
+    """Return the function that forks a process which is some module."""
+    return _fork
+
+
+class _Forked:
+    """A process, with as much of a `Popen` as a run asks for."""
+
+    stdin = None
+
+    def __init__(self, process: ForkServerProcess) -> None:
+        """Take a process that runs."""
+        self._process = process
+        self.pid = process.pid
+
+    def poll(self) -> int | None:
+        """Return its exit code, once it has ended."""
+        return self._process.exitcode
+
+    def wait(self, timeout: float) -> None:
+        """Wait until it has ended, no longer than some seconds."""
+        self._process.join(timeout)
+
+
+@pytest.fixture(autouse=True)
+def _forked_nox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork the nox of runs in this process; where it is watched, or another process runs it, it is started as ever."""
+    start, nox = process._start, str(Path(sys.executable).with_name("nox"))
+
+    def forked(command: list[str], folder: str, environ: Mapping[str, str], output: IO[bytes]) -> object:
+        if command[0] != nox:
+            return start(command, folder, environ, output)
+        return _Forked(_fork("nox", command, folder, environ, str(output.name)))
+
+    monkeypatch.setattr(process, "_start", forked)
+
+
+@pytest.fixture(scope="session")
+def _versions() -> dict[str, str]:
+    """Keep the versions that interpreters told."""
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def _told_once(monkeypatch: pytest.MonkeyPatch, _versions: dict[str, str]) -> None:
+    """Put the version of an interpreter into the memory of each repository, once it has been asked for in one."""
+    ask = Programs._ask
+
+    def asked(programs: Programs, kind: str, key: str, command: list[str]) -> str:
+        name = f"{kind} {key}"
+        if name in _versions:
+            programs._memory.put(kind, key, _versions[name])
+        answer = ask(programs, kind, key, command)
+        if key and kind == "interpreter":
+            _versions[name] = answer
+        return answer
+
+    monkeypatch.setattr(Programs, "_ask", asked)
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ class Release:
         files = {"noxfile.py": NOXFILE, "pyproject.toml": TABLE, "predict.py": PREDICT, "weak.toml": WEAK}
         files |= {".gitignore": "artifacts\n__pycache__\n"}
         scratch.commit(files)
-        scratch.commit({"inputs/model.txt": GOOD})
+        self.commit(GOOD)
         scratch.git("checkout", "--quiet", "-b", "change")
 
     def commit(self, text: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,11 @@ import pytest
 from headworks._run.proof import unproven
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.context import ForkServerProcess
     from pathlib import Path
+
+    Fork = Callable[..., ForkServerProcess]
 
 TESTS = {
     "passed": "def test_a(): pass",
@@ -27,12 +30,13 @@ SKIPPED = "pytest skipped all its tests"
 NONE = "pytest ran no test"
 
 
-def said(folder: Path, *words: str) -> bytes:
-    """Return what a Python prints."""
+def said(fork: Fork, folder: Path, module: str, *options: str) -> bytes:
+    """Return what a module prints."""
+    log = folder / "said"
+    log.touch()
     plain = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PATH": os.environ["PATH"]}
-    command = [sys.executable, *words]
-    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder, env=plain)
-    return done.stdout
+    fork(module, [module, *options], str(folder), plain, str(log)).join()
+    return log.read_bytes()
 
 
 def judged(folder: Path, *printed: bytes | str) -> str:
@@ -66,11 +70,11 @@ def judged(folder: Path, *printed: bytes | str) -> str:
         ("passed", "--version", ""),
     ],
 )
-def test_a_pytest_that_ran_nothing_is_seen(tmp_path: Path, kinds: str, options: str, why: str) -> None:
+def test_a_pytest_that_ran_nothing_is_seen(fork: Fork, tmp_path: Path, kinds: str, options: str, why: str) -> None:
     """From the real one's output, behind nox's line with the command."""
     for kind in kinds.split():
         (tmp_path / f"test_{kind}.py").write_text(TESTS[kind])
-    printed = said(tmp_path, "-m", "pytest", "-p", "no:cacheprovider", *options.split())
+    printed = said(fork, tmp_path, "pytest", "-p", "no:cacheprovider", *options.split())
     after = "nox > Session tests was successful.\n"
     assert judged(tmp_path, "nox > Running session tests\n", f"nox > pytest {options}\n", printed, after) == why
     if why in {"", SKIPPED, NONE}:  # even where nox was told not to print the command
@@ -91,12 +95,12 @@ COUNTED = pytest.mark.skipif(
         ("none", "unittest ran no test"),
     ],
 )
-def test_a_unittest_that_ran_nothing_is_seen(tmp_path: Path, kinds: str, why: str) -> None:
+def test_a_unittest_that_ran_nothing_is_seen(fork: Fork, tmp_path: Path, kinds: str, why: str) -> None:
     """As with pytest."""
     tests = TESTS | {"passing": TESTS["unittest"].replace("@unittest.skip('no')", "")}
     for kind in kinds.split():
         (tmp_path / f"test_{kind}.py").write_text(tests[kind])
-    printed = said(tmp_path, "-m", "unittest")
+    printed = said(fork, tmp_path, "unittest")
     assert judged(tmp_path, "nox > python -m unittest\n", printed, "nox > python -c 1\nOK\n") == why
 
 
