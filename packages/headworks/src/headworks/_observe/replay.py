@@ -38,7 +38,7 @@ _ABSENT = {"ENOENT", "ENOTDIR"}
 _UNRELATED = {"EBADF", "EFAULT", "EINTR", "ENAMETOOLONG", "ENOSYS"}  # errors that do not depend on what is there
 # Calls that say nothing new when they are made again with the same result, unless they make a file.
 _REPEATED = (b"access(", b"faccessat2(", b"lstat(", b"newfstatat(", b"openat(", b"readlink(", b"stat(", b"statx(")
-_CHANGING = (b"O_CREAT", b"O_TRUNC", b"<unfinished ")
+_CHANGING = re.compile(rb"O_CREAT|O_TRUNC|<unfinished ")
 _MOST_SAID = 100_000  # lines that are remembered
 _HEAD = 256  # bytes in which a script names its interpreter
 
@@ -121,11 +121,8 @@ class _Replay:
         for line in lines:
             number, _, rest = line.partition(b" ")
             process = self._processes.get(int(number)) if number.isdigit() else None
-            if (
-                process is not None
-                and rest.lstrip(b" ").startswith(_REPEATED)
-                and not any(it in rest for it in _CHANGING)
-            ):
+            is_repeatable = process is not None and rest.lstrip(b" ").startswith(_REPEATED)
+            if process is not None and is_repeatable and not _CHANGING.search(rest):
                 if generation != self.notes.generation or len(said) > _MOST_SAID:
                     said.clear()
                     generation = self.notes.generation
