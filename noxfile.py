@@ -208,25 +208,29 @@ def adopt(session: nox.Session) -> None:
 def beside_each_other(session: nox.Session, distribution: str = "worksteal") -> list[str]:
     """Return the options that run tests side by side, on every processor that this process may use.
 
-    Not where other sessions or tests run meanwhile, and not for what arguments choose: to start the workers takes
-    longer than a few tests.
+    Beside other sessions two processes are enough: neither do processors wait where tests do, for a process or a clock,
+    nor where the longest session is the last. Tests that arguments choose, or that run inside another test, take one:
+    to start more takes longer than a few tests.
     """
-    if session.posargs or session.parallel or not {"HEADWORKS_RUN", "PYTEST_XDIST_WORKER"}.isdisjoint(os.environ):
+    if session.posargs or "PYTEST_XDIST_WORKER" in os.environ:
         return []
-    return ["--numprocesses=auto", f"--dist={distribution}"]
+    number = "2" if session.parallel or "HEADWORKS_RUN" in os.environ else "auto"
+    return [f"--numprocesses={number}", f"--dist={distribution}"]
 
 
 def run_tests(session: nox.Session, package: str, data_file: Path | None = None) -> None:
     """Run the tests of a package against its installed wheel; measure branch coverage if a file is given for it."""
     named = any(Path(it.partition("::")[0]).exists() for it in session.posargs)  # instead of the whole folder
     chosen = [*([] if named else [f"packages/{package}/tests"]), *beside_each_other(session), *session.posargs]
+    # NumPy's threads wait for each other with all processors busy, which other tests need.
+    environ = {"OPENBLAS_NUM_THREADS": "1"}
     if data_file is None:
-        session.run("python", "-m", "pytest", *chosen)
+        session.run("python", "-m", "pytest", *chosen, env=environ)
         return
     for stale in data_file.parent.glob(f"{data_file.name}*"):
         stale.unlink()
     measured = [f"--data-file={data_file}", f"--source={MODULES[package]}"]
-    session.run("coverage", "run", *measured, "-m", "pytest", *chosen)
+    session.run("coverage", "run", *measured, "-m", "pytest", *chosen, env=environ)
     # The paths of this environment become those of the sources, so that all packages can be added up.
     renamed = {"COVERED_PACKAGE": package}
     session.run("coverage", "combine", f"--data-file={data_file}", env=renamed, silent=True)
