@@ -216,7 +216,7 @@ def test_an_interrupted_audit_ends(demo: Scratch, monkeypatch: pytest.MonkeyPatc
 
 def compared(top: Path, *opened: str, **settings: Any) -> Findings:  # noqa: ANN401  # those of `compare`
     """Compare files below a folder with `known` and `declared`."""
-    fields: dict[str, Any] = {"known": {"a", "b", "m.py"}, "declared": {"a", "gone"}, "outputs": []}
+    fields: dict[str, Any] = {"known": {"a", "b", "m.py"}, "declared": {"a", "gone"}, "covered": []}
     notes = Notes(Places(str(top), (str(top / ".git"),), {}, fields["known"].__contains__))
     for it in opened:
         notes.note(str(top / it), notes.reads.opened)
@@ -229,7 +229,7 @@ def test_a_file_that_was_only_looked_at_is_advice(tmp_path: Path) -> None:
     """Its content can matter only to a tool that goes by times and sizes."""
     reads = Reads(opened={str(tmp_path / "a")}, looked={str(tmp_path / it) for it in "abc"})
     findings = compare(
-        reads, StraceWatch(tmp_path), top=str(tmp_path), known={"a", "b", "c"}, declared={"a", "c"}, outputs=[]
+        reads, StraceWatch(tmp_path), top=str(tmp_path), known={"a", "b", "c"}, declared={"a", "c"}, covered=[]
     )
     assert (findings.read, findings.looked, findings.unread, findings.broken) == (("a",), ("b",), (), "")
     assert "Looked at but neither read nor declared" in audit._text("clean", findings)
@@ -282,7 +282,7 @@ def test_an_ignored_file_is_an_input_unless_it_was_made(
     name = f"{folder}/deep/file"
     (tmp_path / name).write_text("")
     assert (compared(tmp_path, name, f"{folder}/none", **settings).ignored == (name,)) == is_input
-    assert compared(tmp_path, name, outputs=[str(tmp_path / folder)]).ignored == ()
+    assert compared(tmp_path, name, covered=[str(tmp_path / folder)]).ignored == ()
 
 
 def test_an_observed_run_records_only_what_keeps_its_promise(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:

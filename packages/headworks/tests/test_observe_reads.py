@@ -416,16 +416,20 @@ def test_files_are_told_apart_by_who_reads_them(top: Path) -> None:
         top,
         'execve("/x/bin/nox", ["nox"], 0x7ff /* 3 vars */) = 0',
         'open("noxfile.py", O_RDONLY) = 3<{top}/noxfile.py>',
+        'open("__pycache__/noxfile.cpython-313.pyc", O_RDONLY) = 3<{top}/__pycache__/noxfile.cpython-313.pyc>',
         'open("pyproject.toml", O_RDONLY) = 3<{top}/pyproject.toml>',
         "vfork() = 2",
         '2 execve("/usr/bin/uv", ["uv"], 0x7ff /* 3 vars */) = 0',
         '2 open("sub/pyproject.toml", O_RDONLY) = 3<{top}/sub/pyproject.toml>',
+        '2 open("pyproject.toml", O_RDONLY) = 3<{top}/pyproject.toml>',
         '2 open("a", O_RDONLY) = 3<{top}/a>',
+        '2 execve("/usr/bin/uv", ["uv", "sync", "--frozen"], 0x7ff /* 3 vars */) = 0',
+        '2 open("sub/deep/pyproject.toml", O_RDONLY) = 3<{top}/sub/deep/pyproject.toml>',
         '2 execve("/usr/bin/cat", ["cat"], 0x7ff /* 3 vars */) = 0',
         '2 open("b", O_RDONLY) = 3<{top}/b>',
     )
     assert {Path(it).name for it in reads.opened} == {"noxfile.py", "pyproject.toml", "a", "b"}
-    assert {it.removeprefix(f"{top}/") for it in reads.by_others} == {"pyproject.toml", "a", "b"}
+    assert {it.removeprefix(f"{top}/") for it in reads.by_others} == {"pyproject.toml", "sub/pyproject.toml", "a", "b"}
     assert reads.installs
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,6 +102,7 @@ def test_a_broken_promise_leaves_no_verdict_until_the_row_is_mended(
     assert main(["run", "false"]) == 0
     assert f"not recorded, since {BROKEN}" in capsys.readouterr().out
     assert not Store.default().ls()
+    assert said(repository, "false").endswith(BROKEN)
     assert is_watched(capsys, monkeypatch, "false")
     repository.write({"pyproject.toml": TABLE.replace("false = {", "false = { inputs = ['far'],")})
     assert is_watched(capsys, monkeypatch, "false")
@@ -141,6 +143,37 @@ def test_a_promise_that_is_kept_again_counts_from_then_on(repository: Scratch, t
     repository.commit({"packages/a/run.sh": "cat packages/a/x.txt\n"})
     assert main(["run", "false"]) == 0
     assert said(repository, "false") == "declared, checked"
+
+
+def test_a_link_counts_with_what_it_leads_to(repository: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Elsewhere in the repository, or to what git ignores."""
+    repository.write({"packages/a/x.txt": "", "raw/data.csv": "", ".gitignore": "/raw\n__pycache__\n"})
+    for name, target in (("x.txt", "../../far/other.txt"), ("raw", "../../raw")):
+        (repository.root / "packages/a" / name).unlink(missing_ok=True)
+        (repository.root / "packages/a" / name).symlink_to(target)
+    code = NOXFILE.replace('"packages/a/x.txt", external', '"packages/a/x.txt", "packages/a/raw/data.csv", external')
+    repository.commit({"noxfile.py": code})
+    assert main(["run", "true"]) == 0
+    assert said(repository, "true") == "declared, checked", capsys.readouterr().out
+
+
+def test_what_uv_takes_from_the_workspace_is_in_the_digest(
+    repository: Scratch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a frozen lock; where it compares the lock with all members, the row has to name them."""
+    member = "[project]\nname = 'b'\nversion = '0'\nrequires-python = '>=3.11'\n"
+    workspace = "[tool.uv.workspace]\nmembers = ['packages/*']\n"
+    files = {f"packages/{it}/pyproject.toml": member.replace("'b'", f"'{it}'") for it in ("a", "b")}
+    repository.write(files | {"pyproject.toml": workspace + TABLE})
+    subprocess.run(["uv", "lock", "--quiet", "--offline"], check=True, cwd=repository.root)
+    command = '"uv", "export", "--frozen", "--offline", "--quiet", external'
+    repository.commit({"noxfile.py": NOXFILE.replace('"cat", "packages/a/x.txt", external', command)})
+    assert main(["run", "true"]) == 0
+    assert said(repository, "true") == "declared, checked", capsys.readouterr().out
+    noxfile = repository.root / "noxfile.py"
+    noxfile.write_text(noxfile.read_text().replace('"--frozen"', '"--locked"'))
+    assert main(["run", "true"]) == 0
+    assert "not recorded, since it read packages/b/pyproject.toml, which" in capsys.readouterr().out
 
 
 def test_what_nobody_could_see_is_checked_no_second_time(

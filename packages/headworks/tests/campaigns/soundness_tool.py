@@ -37,6 +37,7 @@ MACHINE |= {
     "HEADWORKS_RUN",
     "PYTHONUNBUFFERED",
     "UV_CACHE_DIR",
+    "MYPY_CACHE_DIR",
     "NOX_CURRENT_SESSION",
     "GIT_CONFIG_GLOBAL",
 }
@@ -112,11 +113,10 @@ def members() -> dict[str, str]:
     """Return the folder of every package by its name; an index would know them, so that this is not noted."""
     global is_noting  # noqa: PLW0603  # see `hook`
     is_noting = False
-    found = {}
-    for path in sorted([*Path("packages").glob("*/pyproject.toml"), *Path("libraries").glob("*/pyproject.toml")]):
-        found[tomllib.loads(path.read_text())["project"]["name"].lower().replace("_", "-")] = str(path.parent)
+    # Each is named as its folder: to read their metadata would be to depend on all packages.
+    folders = [f"{top}/{name}" for top in ("packages", "libraries") if os.path.isdir(top) for name in os.listdir(top)]
     is_noting = True
-    return found
+    return {os.path.basename(it).lower().replace("_", "-"): it for it in sorted(folders)}
 
 
 def read_package(folder: str) -> dict[str, object]:

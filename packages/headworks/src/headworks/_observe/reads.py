@@ -12,10 +12,9 @@ from headworks._observe.places import GIT, OUTSIDE, PASSED
 if TYPE_CHECKING:
     from headworks._observe.places import Places
 
-__all__ = ["Notes", "Reads"]
+__all__ = ["Notes", "Reads", "source_of"]
 
 _MAX_LINKS = 40  # as Linux follows links
-_DIGESTED = {"nox": "noxfile.py", "uv": "pyproject.toml"}  # by tool, the file of which digests hold what it takes
 _COMPILED = re.compile(r"(.*)/__pycache__/([^/.]+)\.[^/]*\.pyc", re.DOTALL)
 # Folders whose content stands for files that were read when it was made, and what it means to use such a one.
 _KEPT = re.compile(
@@ -33,6 +32,12 @@ _USED = {
 }
 
 
+def source_of(place: str) -> str:
+    """Return the source of a compiled module of Python; any other place as it is."""
+    found = _COMPILED.fullmatch(place)
+    return f"{found[1]}/{found[2]}.py" if found else place
+
+
 @dataclass(kw_only=True)
 class Reads:
     """All that a session read; paths are absolute and have no links in them, but for `links` themselves.
@@ -45,7 +50,8 @@ class Reads:
         links: The links on the way to anything.
         own: The places that the session itself made, emptied or removed.
         by_others: The places that a program opened or looked at of which digests do not hold what it takes from there:
-            they hold what nox takes from the noxfile, and uv from the root's pyproject.toml.
+            they hold what nox takes from the noxfile, uv from the root's pyproject.toml, and `uv --frozen`, which takes
+            the lock as it is, from any.
         outside: The files and folders outside the repository that nothing passes over.
         installs: Whether an installer was started, which takes what it finds where no lock says what to take.
         network: Whether any other program reached another machine.
@@ -140,7 +146,16 @@ class Notes:
         """Return whether a place in the repository counts, and does so as the session found it."""
         return not self.places.kind(place) and not self.reads.is_own(place)
 
-    def note(self, place: str, into: set[str], *, git: str = "", is_harmless: bool = False, tool: str = "") -> None:
+    def note(
+        self,
+        place: str,
+        into: set[str],
+        *,
+        git: str = "",
+        is_harmless: bool = False,
+        is_tool: bool = False,
+        is_digested: bool = False,
+    ) -> None:
         """Note a read.
 
         Args:
@@ -148,12 +163,13 @@ class Notes:
             into: The set of the reads that it belongs to.
             git: The command of the process, where that is git.
             is_harmless: Whether that command says nothing about the history.
-            tool: The name of the process's program, where that is the nox of the session itself, or uv.
+            is_tool: Whether the process is the nox of the session itself, or makes environments for it.
+            is_digested: Whether digests hold what the process takes from there.
         """
-        if source := _COMPILED.fullmatch(place):
+        if (source := source_of(place)) != place:
             if into is self.reads.sought:
                 return
-            compiled, place = place, f"{source[1]}/{source[2]}.py"
+            compiled, place = place, source
             if self.is_input(place) and not os.path.lexists(place):
                 self.doubt(f"it read {self.places.relative(compiled)}, whose source is gone (remove it)")
         kind = self.places.kind(place)
@@ -165,10 +181,10 @@ class Notes:
         elif kind == OUTSIDE and is_read and (into is self.reads.listed or not os.path.isdir(place)):
             self.reads.outside.add(place)
         elif kind == PASSED and is_read:
-            self._note_kept(place, is_tool=bool(tool))
+            self._note_kept(place, is_tool=is_tool)
         elif not kind and not self.reads.is_own(place):
             into.add(place)
-            if os.path.basename(place) != _DIGESTED.get(tool):
+            if not is_digested:
                 self.reads.by_others.add(place)
 
     def _note_kept(self, place: str, *, is_tool: bool) -> None:

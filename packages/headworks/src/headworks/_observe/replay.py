@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from headworks._observe.git_calls import reads_history
-from headworks._observe.reads import Notes
+from headworks._observe.reads import Notes, source_of
 from headworks._observe.trace import Ended, TraceError, births, calls, match_arguments, unescape
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _HANDLE = re.compile(rb"<([^>]*)>")
 _BYPASS = re.compile(r"/proc/(?:self|thread-self|\d+)/(?:task/\d+/)?(?:cwd|root)(?:/|$)")
 _NAMESPACES = re.compile(rb"CLONE_NEW(?:NS|PID|USER)")
 _TOOLS = {"nox", "uv", "virtualenv"}
+_DIGESTED = {"nox": "noxfile.py", "uv": "pyproject.toml"}  # by tool, the file of which digests hold what it takes
 _INSTALLERS = re.compile(r"(conda|mamba|micromamba|pip[0-9.]*|pipx|poetry|pdm|uv|uvx)(\.exe)?")
 _ABSENT = {"ENOENT", "ENOTDIR"}
 _UNRELATED = {"EBADF", "EFAULT", "EINTR", "ENAMETOOLONG", "ENOSYS"}  # errors that do not depend on what is there
@@ -51,6 +52,7 @@ class _Process:
         folder: Its working folder, in a list that threads share.
         tool: Its program, where that is the nox that runs the session, or makes environments for it.
         is_installer: Whether its program installs packages.
+        is_frozen: Whether it takes the lock as it is, and does not compare it with the packages of the workspace.
         git: The command of a process of git; empty in any other.
         is_harmless: Whether the answer to that command says nothing about the history.
     """
@@ -58,6 +60,7 @@ class _Process:
     folder: list[str]
     tool: str = ""
     is_installer: bool = False
+    is_frozen: bool = False
     git: str = ""
     is_harmless: bool = False
 
@@ -170,7 +173,16 @@ class _Replay:
         return path if path.startswith("/") else ""
 
     def _note(self, process: _Process, place: str, into: set[str]) -> None:
-        self.notes.note(place, into, git=process.git, is_harmless=process.is_harmless, tool=process.tool)
+        folder, name = os.path.split(source_of(place))
+        is_digested = name == _DIGESTED.get(process.tool) and (folder == self._first or process.is_frozen)
+        self.notes.note(
+            place,
+            into,
+            git=process.git,
+            is_harmless=process.is_harmless,
+            is_tool=bool(process.tool),
+            is_digested=is_digested,
+        )
 
     def _is_done(self, step: _Step, path: str, *, follow: bool) -> bool:
         """Return whether a call succeeded and names a path; note what a failure says about the place."""
@@ -222,6 +234,7 @@ class _Replay:
         process.tool = program if program in _TOOLS and not (program == "nox" and self._has_nox) else ""
         self._has_nox |= program == "nox"
         process.is_installer = bool(_INSTALLERS.fullmatch(program))
+        process.is_frozen = "--frozen" in arguments
         self.notes.reads.installs |= process.is_installer
         process.git = " ".join(["git", *arguments[1:]]) if name == "git" else ""
         process.is_harmless = bool(process.git) and not reads_history(arguments)

@@ -53,6 +53,7 @@ def _session(planned: PlannedSession, tree: str) -> dict[str, Any]:
             "platform": verdict.platform,
             "basis": planned.basis,
             "checked": verdict.checked or None,
+            "until": verdict.until or None,
             "outputs": dict(verdict.outputs),
         },
     }

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from headworks._digest.digest import Outputs
     from headworks._plan.witnessed import Seen, Witnessed
     from headworks._project.session import Session
-    from headworks._store.promises import Promises
+    from headworks._store.promises import Mark, Promises
     from headworks._store.verdict import Verdict
     from headworks._tree.merge_base import Base
 
@@ -85,9 +85,10 @@ class PlannedSession:
 
     @property
     def basis_text(self) -> str:
-        """The same with the day on which the promise of its row was last checked."""
-        checked = self.verdict.checked if self.verdict else ""
-        return f"{self.basis}, checked on {checked[:10]}" if checked else self.basis
+        """The same with the day on which the promise of its row was last checked, or on which its witness ends."""
+        checked, until = (self.verdict.checked, self.verdict.until) if self.verdict else ("", "")
+        end = f", checked on {checked[:10]}" if checked else f", counts until {until}" if until else ""
+        return f"{self.basis}{end}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,6 +313,8 @@ class _States:
             return self._forced[session.name]
         if session.name in self._broken:
             return self._broken[session.name]
+        if session.name in self._digests and (why := unmended(session, self._digester, self._store)):
+            return why
         if self._state(session) == "waiting":
             running = [name for name in session.needs if name not in self._verdicts]
             more = f" and {len(running) - _SHOWN} more" if len(running) > _SHOWN else ""
@@ -332,7 +335,20 @@ def broken_promise(session: Session, verdict: Verdict, digester: Digester, store
     if verdict.core or not session.is_declared or not store.promises.has_broken():
         return ""
     broken = store.promises.broken(digester.promise(session))
-    return f"on {broken.when[:10]}, {broken.why}" if broken is not None and verdict.finished <= broken.when else ""
+    return _told(broken) if broken is not None and verdict.finished <= broken.when else ""
+
+
+def _told(broken: Mark) -> str:
+    return f"on {broken.when[:10]}, {broken.why}"
+
+
+def unmended(session: Session, digester: Digester, store: Verdicts) -> str:
+    """Return how a session broke the promise that its row still makes; empty where it has not, or has kept it since."""
+    if not session.is_declared or not store.promises.has_broken():
+        return ""
+    key = digester.promise(session)
+    broken = None if store.promises.kept(key) else store.promises.broken(key)
+    return _told(broken) if broken else ""
 
 
 def basis_of(session: Session, verdict: Verdict | None) -> str:

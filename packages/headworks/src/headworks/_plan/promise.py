@@ -76,7 +76,7 @@ def _some(names: tuple[str, ...]) -> str:
 
 
 def compare(
-    reads: Reads, watch: Watch, *, top: str, known: set[str], declared: set[str], outputs: Iterable[str]
+    reads: Reads, watch: Watch, *, top: str, known: set[str], declared: set[str], covered: Iterable[str]
 ) -> Findings:
     """Compare what was read with what is declared.
 
@@ -86,17 +86,20 @@ def compare(
         top: The top of the repository, without links in its path.
         known: All files that git lists, relative to it.
         declared: Those that the session's digest covers.
-        outputs: What the session, and those that it needs, leave behind; absolute paths without links.
+        covered: What else its digest covers, and what the session leaves behind; absolute paths without links.
     """
     read = {it[len(top) + 1 :] for it in reads.opened | reads.links}
     looked = {it[len(top) + 1 :] for it in reads.looked}
-    places = tuple(outputs)
+    places = tuple(covered)
     ignored = {it for it in read - known if _is_hidden_input(os.path.join(top, it), places, watch.since)}
+    # Of these, digests hold what nox and uv take from them.
+    by_tools = {it[len(top) + 1 :] for it in reads.opened - reads.by_others if os.path.basename(it) == "pyproject.toml"}
+    undeclared = {it for it in read & known - declared - by_tools if not _is_within(os.path.join(top, it), places)}
     return Findings(
         watch=watch.name,
         cannot_see=watch.cannot_see,
         read=tuple(sorted(read & known | ignored)),
-        undeclared=tuple(sorted(read & known - declared)),
+        undeclared=tuple(sorted(undeclared)),
         ignored=tuple(sorted(ignored)),
         unread=tuple(sorted(declared & known - read - looked)),
         history=tuple(sorted(reads.history)),
@@ -107,11 +110,15 @@ def compare(
     )
 
 
-def _is_hidden_input(path: str, outputs: tuple[str, ...], since: float) -> bool:
+def _is_within(path: str, places: tuple[str, ...]) -> bool:
+    return any(path == it or path.startswith(it + "/") for it in places)
+
+
+def _is_hidden_input(path: str, covered: tuple[str, ...], since: float) -> bool:
     """Return whether a file that git does not list was there before the session, and is no output."""
     try:
         found = os.lstat(path)
     except OSError:
         return False
     is_older = stat.S_ISREG(found.st_mode) and found.st_ctime < since
-    return is_older and not any(path == it or path.startswith(it + "/") for it in outputs)
+    return is_older and not _is_within(path, covered)

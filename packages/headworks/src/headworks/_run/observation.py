@@ -31,13 +31,18 @@ def findings_of(task: Task, shared: SharedState) -> Findings | None:
     snapshot, root = shared.digester.snapshot, os.path.realpath(shared.root)
     places = Places.of(snapshot, shared.environ)
     outputs = [*task.planned.session.outputs, *(path for contents in task.needs.values() for path in contents)]
+    declared = shared.digester.files(task.planned.session)
+    # A link counts with what it leads to, a submodule with all that is checked out in it.
+    files = (os.path.join(places.top, it) for it in declared)
+    whole = [it for it in files if os.path.islink(it) or os.path.isdir(it)]
+    covered = [*(os.path.join(root, it) for it in outputs), *whole]
     return compare(
         task.watch.reads(places, root),
         task.watch,
         top=places.top,
         known={os.fsdecode(path) for path in snapshot.listing.paths()},
-        declared=shared.digester.files(task.planned.session),
-        outputs=[os.path.realpath(os.path.join(root, path)) for path in outputs],
+        declared=declared,
+        covered=map(os.path.realpath, covered),
     )
 
 

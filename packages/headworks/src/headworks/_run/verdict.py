@@ -207,6 +207,7 @@ def _write(
         core=core.value if core else "",
         witness=witness.texts() if witness else (),
         checked="" if core else _checked(task, shared),
+        until=witness.until if witness else "",
     )
     shared.store.record(verdict, shared.root)
     return f"recorded for all files, since {doubt}" if doubt else ""

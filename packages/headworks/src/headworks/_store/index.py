@@ -2,8 +2,8 @@
 
 The file only saves time: it is made anew from the records if a byte of it is wrong, and a verdict that it lacks is
 looked up among the records. A line has tab-separated fields: the checksum of the rest, the digest, the place, the
-session, the seconds, when it ended, the commit, the platform, the core, when the row was checked, then each output's
-path and content. A later line for a digest replaces an earlier one.
+session, the seconds, when it ended, the commit, the platform, the core, when the row was checked, when the witness
+ends, then each output's path and content. A later line for a digest replaces an earlier one.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Index:
         fields = line.decode().split("\t")
         if b"\\" in line:
             fields = [field.encode().decode("unicode_escape") for field in fields]
-        digest, _place, session, seconds, finished, commit, platform, core, checked, *outputs = fields
+        digest, _place, session, seconds, finished, commit, platform, core, checked, until, *outputs = fields
         return Verdict(
             session=session,
             digest=digest,
@@ -134,6 +134,7 @@ class Index:
             components=_Components(self._records, digest),
             core=core,
             checked=checked,
+            until=until,
         )
 
 
@@ -169,7 +170,7 @@ class _Components(Mapping[str, str]):
 def _line(record: Record) -> bytes:
     verdict = record.verdict
     texts = [verdict.digest, record.place, verdict.session, repr(float(verdict.seconds))]
-    texts += [verdict.finished, verdict.commit, verdict.platform, verdict.core, verdict.checked]
+    texts += [verdict.finished, verdict.commit, verdict.platform, verdict.core, verdict.checked, verdict.until]
     texts += [text for pair in verdict.outputs.items() for text in pair]
     return _sum_up(b"\t".join(map(_escape, texts)))
 

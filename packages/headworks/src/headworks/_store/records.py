@@ -160,7 +160,7 @@ def read_record(sealed: bytes, digest: str, *, passed: bool) -> Record | None:
 
 def _is_sound(verdict: Verdict) -> bool:
     """Whether every field that was read from a file has its type and a possible value."""
-    texts = [verdict.session, verdict.finished, verdict.commit, verdict.platform, verdict.checked]
+    texts = [verdict.session, verdict.finished, verdict.commit, verdict.platform, verdict.checked, verdict.until]
     return (
         all(isinstance(text, str) for text in texts)
         and is_digest(verdict.digest)

@@ -61,6 +61,7 @@ class Verdict:
         core: The digest of all but files, where the session was watched; else empty.
         witness: The lines of what it was seen to read, as text; empty where it was not watched.
         checked: When the promise of its row was last checked, ISO 8601 in UTC; empty where it was not.
+        until: The day on which its witness ends, ISO 8601; empty where that has no end.
     """
 
     session: str
@@ -75,3 +76,4 @@ class Verdict:
     core: str = ""
     witness: Sequence[str] = ()
     checked: str = ""
+    until: str = ""

@@ -81,6 +81,11 @@ class Witness(NamedTuple):
         return [line.encode().decode("utf-8", "surrogateescape") for line in self.lines]
 
     @property
+    def until(self) -> str:
+        """The day on which it ends; empty where it has no end."""
+        return next((line.value for line in self.lines if line.kind == "until"), "")
+
+    @property
     def digest(self) -> str:
         """SHA-256 over all lines: of two runs that read the same, it is the same."""
         return sha256(b"".join(line.encode() + b"\0" for line in self.lines)).hexdigest()
