@@ -277,7 +277,7 @@ def test_rows_say_what_sessions_were_seen_to_read(observed: Scratch, capsys: pyt
         },
         "train": {"inputs": ["scripts/train.sh"], "needs": ["dataset"], "groups": [], "tools": []},
         "version": {"cache": False},
-        "raw": {"packages": [], "groups": [], "tools": [], "env": ["RAW"], "cache": False},
+        "raw": {"packages": [], "groups": [], "tools": [], "env": ["RAW"], "observe": True},
     }
     text = (observed.root / "pyproject.toml").read_text()
     before, _, after = ROOT.partition("raw = ")
@@ -285,17 +285,17 @@ def test_rows_say_what_sessions_were_seen_to_read(observed: Scratch, capsys: pyt
     assert text.endswith(after.partition("replaced too\n")[2])
     assert "\nversion = { cache = false }  # it reads git's history through `git describe --always`, which" in text
     said = "since it reads local/raw.csv, which git ignores: commit a list of hashes, name it in inputs"
-    always = f"cache = false }}  # always runs, {said}, and take cache = false out\n"
-    assert f'\nraw = {{ packages = [], groups = [], tools = [], env = ["RAW"], {always}' in text
+    seen = f"observe = true }}  # observed, {said}, and take observe = true out\n"
+    assert f'\nraw = {{ packages = [], groups = [], tools = [], env = ["RAW"], {seen}' in text
     assert f"\n# bare = {{ packages = [], groups = [], tools = [] }}  # no row, {said}\n" in text
     observed.commit({})
     shown(capsys, "run")
-    assert {name for name, state in states(observed.root).items() if state == "run"} == {"raw", "version"}
+    assert {name for name, state in states(observed.root).items() if state == "run"} == {"version"}
     for name in ("tests(package='app')", "tests(package='lib')", "lint", "dataset", "train"):
         assert "Everything that it read is declared." in shown(capsys, "audit", name)
     observed.write({"packages/lib/src/other.txt": "new"})
     planned = {name for name, state in states(observed.root).items() if state == "run"}
-    assert planned - {"bare"} == {*("raw", "version", "lint", "tests(package='app')", "tests(package='lib')")}
+    assert planned == {*("version", "lint", "tests(package='app')", "tests(package='lib')")}
 
 
 def test_rows_of_some_sessions_are_written_anew(observed: Scratch, capsys: pytest.CaptureFixture[str]) -> None:

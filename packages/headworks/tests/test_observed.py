@@ -199,6 +199,8 @@ def test_what_always_runs_says_why(bare: Monorepo) -> None:
     bare.scratch.write({"pyproject.toml": f"{HEAD}[tool.headworks.sessions]\nlint = {{ cache = false }}\n"})
     row = made(bare.scratch, {"lint": finding(bare.scratch, "docs/index.md")})["lint"]
     assert (row.settings["cache"], row.remark, row.is_row) == (False, "", True)
+    row = made(bare.scratch, {"lint": finding(bare.scratch, network=True)})["lint"]
+    assert row.remark == "it reached another machine, whose answers change without a commit"
     bare.edit("noxfile.py", "session.run(*CHECKS)", "session.run('pip-audit')")
     row = made(bare.scratch, {"lint": finding(bare.scratch)})["lint"]
     assert row.remark == "pip-audit asks other machines, whose answers change without a commit"

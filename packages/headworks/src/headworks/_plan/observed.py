@@ -28,7 +28,7 @@ __all__ = ["drafts"]
 
 _NEARLY_ALL = 0.9  # of the files of a repository; a row that covers as many says no more than one for all files
 _SHOWN = 3  # paths in a remark
-_KEYS = ("packages", "inputs", "needs", "outputs", "groups", "tools", "env", "ignore", "cache", "required")
+_KEYS = ("packages", "inputs", "needs", "outputs", "groups", "tools", "env", "ignore", "cache", "observe", "required")
 
 
 def drafts(digester: Digester, findings: Mapping[str, Findings], functions: Collection[str]) -> list[Draft]:
@@ -131,12 +131,12 @@ class _Maker:
         is_unknown = any(it.has_unknown_needs for it in instances)
         remarks += [UNKNOWN_NEEDS] if is_unknown else []
         is_row = bool(always) or not hidden or bool(outputs) or name in self._project.pyproject.table.rows
-        if always or not old.cache or (hidden and is_row):
-            settings["cache"] = False
+        settings |= {"observe": True} if old.observe or (hidden and is_row and not always) else {}
+        settings |= {"cache": False} if always or not old.cache else {}
         if hidden and not always:
             remarks.append(
-                f"{'always runs' if is_row else 'no row'}, since it reads {_some(hidden)}, which git ignores: commit a"
-                f" list of hashes, name it in inputs{', and take cache = false out' if is_row else ''}"
+                f"{'observed' if is_row else 'no row'}, since it reads {_some(hidden)}, which git ignores: commit a list"
+                f" of hashes, name it in inputs{', and take observe = true out' if is_row else ''}"
             )
         if not always and (whole := self._whole(seen)):
             remarks.append(f"all files, since {whole}")
@@ -158,6 +158,8 @@ class _Maker:
         """Return why a session has to run always."""
         history = {it for one in seen for it in one.reads.history}
         found = [f"it reads git's history through {_some(history)}, which no verdict covers"] if history else []
+        if not asking and any(it.reads.network for it in seen):
+            found.append("it reached another machine, whose answers change without a commit")
         return [*found, asks(asking)] if asking else found
 
     def _whole(self, seen: Iterable[_Seen]) -> str:
