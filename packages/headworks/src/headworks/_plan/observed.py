@@ -135,8 +135,8 @@ class _Maker:
         settings |= {"cache": False} if always or not old.cache else {}
         if hidden and not always:
             remarks.append(
-                f"{'observed' if is_row else 'no row'}, since it reads {_some(hidden)}, which git ignores: commit a list"
-                f" of hashes, name it in inputs{', and take observe = true out' if is_row else ''}"
+                f"{'observed' if is_row else 'no row'}, since it reads {_some(hidden)}, which git ignores: commit a"
+                f" list of hashes, name it in inputs{', and take observe = true out' if is_row else ''}"
             )
         if not always and (whole := self._whole(seen)):
             remarks.append(f"all files, since {whole}")
