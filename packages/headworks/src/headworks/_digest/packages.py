@@ -48,6 +48,7 @@ class Packages:
         self._excludes = project.pyproject.table.wheel_excludes
         self._prose: dict[str, list[str]] | None = None
         self._wheels: dict[tuple[str, ...], dict[str, str]] = {}
+        self._excluded: dict[str, list[str]] = {}
 
     def own(self, folder: str, ignore: tuple[str, ...]) -> str:
         """Return a hash of a session's own package and of all that it needs."""
@@ -74,10 +75,12 @@ class Packages:
 
     def excluded(self, folder: str) -> list[str]:
         """Return the files and folders of a package that its wheel is not built from."""
-        names, named = list(self._excludes), self._workspace.package(folder).wheel
-        if named is not None:
-            names += [it for it in (*_DOCS, *self._pages().get(folder, ())) if not _is_named(it, named)]
-        return [f"{folder}/{name}".lstrip("/") for name in dict.fromkeys(names)]
+        if folder not in self._excluded:  # every session that needs the package asks
+            names, named = list(self._excludes), self._workspace.package(folder).wheel
+            if named is not None:
+                names += [it for it in (*_DOCS, *self._pages().get(folder, ())) if not _is_named(it, named)]
+            self._excluded[folder] = [f"{folder}/{name}".lstrip("/") for name in dict.fromkeys(names)]
+        return self._excluded[folder]
 
     def _pages(self) -> dict[str, list[str]]:
         """Return the names of the files of prose in each folder."""

@@ -6,6 +6,7 @@ letters of one name, `[...]` for one letter of a choice, and `**` for any number
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ def is_plain(pattern: str) -> bool:
     return not any(letter in pattern for letter in "*?[")
 
 
+@functools.cache  # few patterns, but each is asked for once for every package
 def matcher(pattern: str, *, exact: bool = False) -> Callable[[str], bool]:
     """Return a function that tells whether a path is, or where not exact lies below, what a pattern names."""
 
