@@ -87,12 +87,14 @@ class Check:
     Attributes:
         session: Its name.
         commit: The commit at which it was called cached.
+        basis: The basis of its verdict: `observed`, `declared` or `all files`.
         planted: The files that were broken for its second run; None where there was none.
         result: `passes`, `missed`, or `undecided` where it no longer passes at the commit of its verdict either.
     """
 
     session: str
     commit: str
+    basis: str
     planted: list[str] | None
     result: str
 
@@ -202,10 +204,10 @@ class Replay:
             planted = self._clone.planted(name, chance, tries)
             is_right = not planted or self._clone.passes(name, commit, planted=True)
         if is_right:
-            return Check(name, commit, planted, "passes")
+            return Check(name, commit, session.basis, planted, "passes")
         # Something else may have changed meanwhile, such as what an index has.
         is_lasting = planted is not None or (session.passed and self._clone.passes(name, session.passed))
-        return Check(name, commit, planted, "missed" if is_lasting else "undecided")
+        return Check(name, commit, session.basis, planted, "missed" if is_lasting else "undecided")
 
     def _named(self, sessions: Mapping[str, Session]) -> list[str]:
         """Return the names of the sessions that run."""
@@ -264,7 +266,8 @@ def as_text(data: dict[str, Any], *, has_filter: bool) -> str:
     for it in data["checks"]:
         if it["result"] != "passes":
             said = f"with {', '.join(it['planted'])} broken" if it["planted"] else "as it is"
-            lines.append(f"{it['result'].upper()}: {it['session']} is cached at {it['commit'][:12]} and fails {said}")
+            place = f"{it['commit'][:12]} ({it['basis']})"
+            lines.append(f"{it['result'].upper()}: {it['session']} is cached at {place} and fails {said}")
     lines.append(
         f"{len(data['commits'])} commits; of {data['sums']['ran']['cached']} sessions that are cached by verdicts,"
         f" {len(results)} verified with {planted} files broken: {results.count('passes')} pass,"

@@ -46,6 +46,7 @@ class Session(NamedTuple):
         needs: The sessions that it needs.
         uncached: Whether no verdict is recorded of it, so that it always runs.
         passed: The commit at which it passed; empty where it is not cached.
+        basis: The basis of its verdict: `observed`, `declared` or `all files`; empty where it is not cached.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Session(NamedTuple):
     needs: list[str]
     uncached: bool
     passed: str
+    basis: str
 
 
 def git(root: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -144,10 +146,9 @@ class Clone:
         found = {}
         for it in json.loads(done.stdout)["sessions"]:
             uncached = any(reason.startswith("always runs") for reason in it["reasons"])
-            passed = (it["verdict"] or {}).get("commit", "")
-            found[it["name"]] = Session(
-                it["name"], it["function"], it["state"], it["tree"], it["needs"], uncached, passed
-            )
+            verdict = it["verdict"] or {"commit": "", "basis": ""}
+            told = (it["name"], it["function"], it["state"], it["tree"], it["needs"])
+            found[it["name"]] = Session(*told, uncached, verdict["commit"], verdict["basis"])
         return found
 
     def run(self, *names: str) -> None:

@@ -100,7 +100,8 @@ def test_a_replay_counts_planned_cached_and_waiting_sessions_and_those_of_a_filt
         assert [third[name] for name in ("files", "planned", "waiting", "cached", "filter")] == [1, 2, 1, 0, 3]
         assert data["sums"]["ran" if chosen else "by digest"] == data["sums"]["all"]
     (check,) = data["checks"]
-    assert (check["session"], check["commit"], check["result"]) == ("one", second["commit"], "passes")
+    assert (check["session"], check["commit"], check["basis"]) == ("one", second["commit"], "declared")
+    assert check["result"] == "passes"
     assert check["planted"] == ["two/number.txt"]
     assert subprocess.check_output(["git", "-C", root, "status", "--porcelain", "--ignored"]) == before
 
@@ -115,7 +116,7 @@ def test_a_cached_session_that_fails_is_missed(tmp_path: Path) -> None:
     done = history(root, "--run", "after", "--sample", "1")
     assert done.returncode == 1, done.stderr
     commit = subprocess.check_output(["git", "-C", root, "rev-parse", "--short=12", "HEAD"], text=True).strip()
-    assert f"MISSED: after is cached at {commit} and fails as it is" in done.stdout
+    assert f"MISSED: after is cached at {commit} (declared) and fails as it is" in done.stdout
     assert "1 verified with 0 files broken: 0 pass, 1 missed, 0 undecided" in done.stdout
 
 
