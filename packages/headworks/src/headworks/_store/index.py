@@ -27,7 +27,7 @@ __all__ = ["Index"]
 _LIMIT = 1 << 30  # bytes, over a million verdicts
 _CHECKSUM = 9  # characters, the tab included
 _DIGEST = 64  # characters
-_FORM = 2  # of a line; each has checksums of its own, so that lines of another form look damaged
+_FORM = 3  # of a line; each has checksums of its own, so that lines of another form look damaged
 
 
 class Index:
