@@ -13,6 +13,7 @@ from headworks import _cli
 if TYPE_CHECKING:
     from conftest import Scratch
 
+pytestmark = pytest.mark.usefixtures("unwatched")  # which is not what this is about, and takes longer
 NOXFILE = """
 import pathlib, shutil, nox
 

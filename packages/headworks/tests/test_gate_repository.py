@@ -25,6 +25,7 @@ from headworks.errors import ConfigurationError, UsageError
 if TYPE_CHECKING:
     from conftest import Scratch
 
+pytestmark = pytest.mark.usefixtures("unwatched")  # which is not what this is about, and takes longer
 NOXFILE = """
 import hashlib, pathlib, nox
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     Command: TypeAlias = "Callable[..., str]"
 
+pytestmark = pytest.mark.usefixtures("unwatched")  # which is not what this is about, and takes longer
 NOXFILE = """
 import pathlib, shutil, time, nox
 
