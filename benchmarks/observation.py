@@ -26,6 +26,7 @@ from pathlib import Path
 from headworks._machine.environ import session_environment
 from headworks._observe.places import Places
 from headworks._observe.watch import StraceWatch
+from headworks._run.attempt import without_environment
 from headworks._run.stale import forget_local_builds
 from headworks._tree.git import Repository
 from headworks._tree.snapshot import WorkTreeSnapshot
@@ -58,7 +59,8 @@ def watched(session: str, environ: dict[str, str]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         watch = StraceWatch(Path(folder, "notes"))
         forget_local_builds(environ, root)
-        seconds = spent(watch.wrap([*NOX, ANEW, "-s", session]), watch.caches | environ | watch.environ)
+        command = without_environment(watch.wrap([*NOX, ANEW, "-s", session]), root, session)
+        seconds = spent(command, watch.caches | environ | watch.environ)
         start = time.process_time()
         reads = watch.reads(Places.of(WorkTreeSnapshot(Repository(root)), environ), root)
         seconds += time.process_time() - start

@@ -458,6 +458,20 @@ def test_what_is_recorded_never_reuses_an_environment(bench: Bench) -> None:
         assert ("anew\n" in bench.log(name)) == is_anew
 
 
+def test_the_environment_of_a_watched_session_is_removed_before_strace_starts(bench: Bench) -> None:
+    """Strace would stop at each of its files; a folder of that name that is no environment stays."""
+    old = bench.root / ".nox/tests"
+    for name in ("tests", "others"):
+        (bench.root / ".nox" / name).mkdir(parents=True)
+        (bench.root / ".nox" / name / "file").touch()
+        bench.add(name, "true")
+    (old / "pyvenv.cfg").touch()
+    with (bench.root / ".git/info/exclude").open("a") as file:
+        file.write(".nox\n")
+    bench.run("tests", "others", observe=True)
+    assert [it.name for it in old.parent.iterdir()] == ["others"]
+
+
 def test_extra_arguments_run_and_are_not_recorded(bench: Bench) -> None:
     """Only what was asked for gets them; outputs of before are left for it, and need not be made."""
     bench.add("data", 'echo "data $*" >> ran; mkdir -p out; echo 1 > out/data', outputs=["out/data"])
