@@ -139,6 +139,18 @@ def test_a_witness_holds_until_something_in_it_changes(
     assert found.startswith(expected) if expected else not found, found
 
 
+def test_a_folder_of_a_repository_inside_is_listed_by_its_own_names(demo: Scratch, tmp_path: Path) -> None:
+    """Git lists the submodule as one thing."""
+    (demo.root / "inner").mkdir()
+    demo.git("init", "--quiet", "inner")
+    demo.write({"inner/a": "", "inner/deep/b": ""})
+    witness = observed(demo, "ls inner inner/deep", tmp_path)
+    assert {("entries", "inner"), ("entries", "inner/deep")} <= kinds(witness)
+    assert difference(demo, witness) == ""
+    demo.write({"inner/new": ""})
+    assert difference(demo, witness) == "inner has other names in it"
+
+
 def test_a_place_that_the_session_makes_has_to_be_free_in_git(demo: Scratch, tmp_path: Path) -> None:
     """It would find something else there, while what it left there itself is ignored."""
     witness = observed(demo, "test ! -e build/x; mkdir build; echo x > build/x", tmp_path)

@@ -59,6 +59,11 @@ class Tree:
         """Return whether git lists a file, or a file below a folder."""
         return self._listing.has(os.fsencode(path))
 
+    def is_listed(self, path: str) -> bool:
+        """Return whether git lists the files below a folder, and does not leave that to a repository inside."""
+        start, end = self._listing.below(os.fsencode(path))
+        return start < end or not path
+
     def relative(self, place: str) -> str:
         """Return a place relative to the top; one outside as it is."""
         return place[len(self.top) + 1 :] if place == self.top or place.startswith(self.top + "/") else place
@@ -115,7 +120,7 @@ class Tree:
         return Line("folder" if stat.S_ISDIR(found.st_mode) else "other", "-", path)
 
     def _filters(self) -> bool:
-        """Return whether git may make anything else of a file than its bytes, so that its object id says too little."""
+        """Return whether git may keep anything else of a file than its bytes, so that its id says too little."""
         if self._is_filtered is None:
             raw, git = self._listing.raw, self._repository.git_folder()
             home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
@@ -292,7 +297,7 @@ class _Making:
         path = self._tree.relative(place)
         if self._is_cleared(place, path):
             return None
-        if not path or self._tree.is_known(path):
+        if self._tree.is_listed(path):
             return self._same("names", path)
         own = sorted(os.path.basename(it) for it in self._reads.own if os.path.dirname(it) == place)
         line = self._tree.line("entries", "//".join([path, *(["/".join(own)] if own else [])]))
