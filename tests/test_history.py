@@ -58,7 +58,7 @@ one = [ "one/**" ]
 
 def history(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run the program."""
-    command = [sys.executable, HISTORY, *map(str, arguments)]
+    command = [sys.executable, str(HISTORY), *map(str, arguments)]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 

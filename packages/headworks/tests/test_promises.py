@@ -256,9 +256,11 @@ def test_marks_go_with_the_verdicts_that_they_are_about(repository: Scratch) -> 
 
 
 def test_a_bundle_with_a_damaged_mark_is_refused(repository: Scratch, tmp_path: Path) -> None:
-    """As one with any other part that is damaged."""
+    """As one with any other part that is damaged; one that is damaged here is not exported."""
     assert main(["run"]) == 0
     bundle = tmp_path / "bundle"
+    [kept] = Path(Store.default().root, "kept").iterdir()
+    kept.write_bytes(b"")
     Store.default().export(bundle)
     content = bundle.read_bytes()
     bundle.write_bytes(content.replace(json.dumps(BROKEN)[1:20].encode(), b"x" * 19))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from headworks._store.files import seal, unseal
 from headworks._store.records import Record, read_record, write_record
-from headworks._store.verdict import Verdict, is_digest, is_output_path
+from headworks._store.verdict import Verdict, is_digest, is_output_path, observed_digest
+from headworks._store.witness import Witness
 
 DIGEST = "ab" * 32
 VERDICT = Verdict(
@@ -36,6 +37,28 @@ def changed(**fields: object) -> bytes:
 def test_what_is_read_is_what_was_written() -> None:
     """A verdict comes back whole, with its place."""
     assert read_record(write_record(RECORD), DIGEST, passed=True) == RECORD
+
+
+LINES = ["file 12 a.txt", "missing - b.txt"]
+CORE = "cd" * 32
+
+
+@pytest.mark.parametrize(
+    ("core", "lines", "is_sound"),
+    [
+        (CORE, LINES, True),
+        (CORE, LINES[:1], False),
+        (CORE, [*LINES, "file"], False),
+        (CORE, [*LINES, 1], False),
+        ("x", LINES, False),
+        ("", LINES, False),
+    ],
+)
+def test_a_verdict_of_a_watched_session_is_that_of_its_witness(core: str, lines: list[Any], *, is_sound: bool) -> None:
+    """Its digest tells: no line can be added, left out or changed."""
+    digest = observed_digest(CORE, Witness.parse(LINES))
+    found = read_record(changed(digest=digest, core=core, witness=lines), digest, passed=True)
+    assert (found is not None) == is_sound
 
 
 @given(place=st.integers(min_value=0), bit=st.integers(min_value=0, max_value=7))

@@ -303,3 +303,28 @@ def test_everything_that_was_read_is_explained(repository: Scratch, capsys: pyte
     found = json.loads(capsys.readouterr().out)
     assert (found["state"], found["basis"], found["since"]) == ("run", None, ["one.txt changed"])
     assert {"read: one.txt", "noxfile.py: check", "python"} <= found["parts"].keys()
+
+
+def test_what_a_needed_session_leaves_behind_may_lie_anywhere(repository: Scratch) -> None:
+    """So that it counts with all that it depends on, unless its row says what its outputs are."""
+    noxfile = NOXFILE.replace("@nox.session(**KEYWORDS)", '@nox.session(requires=["one"])')
+    repository.write({"noxfile.py": noxfile})
+    commit(repository, "ok")
+    assert main(["run", "two"]) == 0
+    assert states(repository, "two") == {"one": "observed", "two": "observed"}
+    repository.write({"one.txt": "ok then"})
+    assert states(repository, "two") == {"one": "one.txt changed", "two": "waits for one"}
+    assert main(["run", "one"]) == 0
+    assert states(repository, "two")["two"] == "needs one changed"
+
+
+def test_a_remote_that_cannot_be_listed_is_a_miss(
+    repository: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a problem of the run that asked it."""
+    (tmp_path / "remote").write_text("")
+    store = Store.default(remote=f"file://{tmp_path}/remote")
+    store.fetch_observed(["ab" * 32])
+    assert "could not be read" in store.problems[0]
+    assert store.remote is not None
+    assert store.remote.names("observed") == set()

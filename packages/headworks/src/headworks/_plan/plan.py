@@ -80,7 +80,7 @@ class PlannedSession:
 
     @property
     def basis(self) -> str:
-        """What its verdict rests on: `observed` reads, the `declared` files of its row, or `all files`."""
+        """The basis of its verdict: `observed` reads, the `declared` files of its row, or `all files`."""
         return basis_of(self.session, self.verdict)
 
     @property

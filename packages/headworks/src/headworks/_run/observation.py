@@ -1,4 +1,4 @@
-"""What a session that was watched has read: beside the promise of its row, and as the witness of its verdict."""
+"""The reads of a session that was watched: beside the promise of its row, and as the witness of its verdict."""
 
 from __future__ import annotations
 

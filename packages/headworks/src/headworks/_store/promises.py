@@ -1,4 +1,4 @@
-"""Whether rows kept their promise when their sessions were last watched.
+"""Marks of the promises of rows: when each was last kept, and when it was last broken.
 
 A row promises that its session reads nothing else. The promise has a key, a digest of the row and of the session's
 code. `kept/KEY` says when it was last checked. `broken/KEY` says when it was last broken: a verdict as old as that, or
