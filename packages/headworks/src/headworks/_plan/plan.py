@@ -9,7 +9,6 @@ from headworks._digest.digest import Digester
 from headworks._nearest import suggestion
 from headworks._plan.difference import difference
 from headworks._plan.reasons import Reasons
-from headworks._plan.witnessed import Observed
 from headworks._project.needs import in_order
 from headworks._store.store import Store
 from headworks._store.verdict import flaky_reason
@@ -326,7 +325,11 @@ class _States:
 def seen_of(sessions: Iterable[Session], outputs: Outputs, digester: Digester, store: Witnessed) -> dict[str, Seen]:
     """Return the verdicts of sessions that were watched, by the names of the sessions."""
     cores = {it.name: digester.observed_core(it, outputs).value for it in sessions}
-    found = Observed(digester, store).find(set(cores.values())) if cores else {}
+    if not cores:
+        return {}
+    from headworks._plan.witnessed import Observed  # it takes 4 ms, and not where every session has a row
+
+    found = Observed(digester, store).find(set(cores.values()))
     return {name: found[core] for name, core in cores.items()}
 
 
