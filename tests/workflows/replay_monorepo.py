@@ -34,7 +34,7 @@ def write(name, *parts):
 
 @nox.session
 def lint(session):
-    session.run("git", "grep", "-n", "TODO:", "packages", external=True, success_codes=[1])
+    session.run("grep", "-rn", "TODO:", "packages", external=True, success_codes=[1])
 
 
 @nox.session
