@@ -31,6 +31,7 @@ from headworks._run.loop import Runner
 from headworks._run.outcome import exit_code
 from headworks._run.session import run_plan
 from headworks._run.task import Settings
+from headworks._tree.git import Repository
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
@@ -284,6 +285,29 @@ def test_a_stale_output_does_not_survive(bench: Bench) -> None:
     bench.run()
     assert bench.ran() == []
     assert [it.name for it in (bench.root / "out").iterdir()] == ["new"]
+
+
+def test_outputs_made_of_a_pointer_are_not_those_of_the_data(bench: Bench) -> None:
+    """Git has one object for both, as where LFS fetched nothing at first."""
+    clean = bench.root / ".git/clean"
+    clean.write_text("#!/bin/sh\ncat > /dev/null\necho pointer\n")
+    clean.chmod(0o755)
+    repository = Repository(str(bench.root))
+    repository.run("config", "filter.pointer.clean", str(clean))
+    (bench.root / ".gitattributes").write_text("*.csv filter=pointer\n")
+    (bench.root / "scripts/data.csv").write_text("pointer\n")
+    bench.add("data", "mkdir -p out; cp scripts/data.csv out/data", inputs=["scripts"], outputs=["out/data"])
+    repository.run("add", "--all")
+    repository.run("commit", "--quiet", "--message=pointer")
+    assert bench.statuses() == {"data": "passed"}
+    (bench.root / "scripts/data.csv").write_text("1,2\n")
+    repository.run("add", "scripts/data.csv")
+    assert repository.run("diff", "HEAD", "--", "scripts/data.csv") == b""
+    assert bench.statuses() == {"data": "passed"}
+    assert (bench.root / "out/data").read_text() == "1,2\n"
+    (bench.root / "scripts/data.csv").write_text("pointer\n")
+    assert bench.statuses() == {"data": "cached"}
+    assert (bench.root / "out/data").read_text() == "pointer\n"
 
 
 def test_a_verdict_with_more_outputs_than_declared_covers_nothing(bench: Bench) -> None:

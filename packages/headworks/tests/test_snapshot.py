@@ -11,8 +11,9 @@ import pytest
 
 from headworks._quick.answers import are_settled
 from headworks._quick.memory import Memory
+from headworks._tree.byte_ids import LARGE
 from headworks._tree.git import Repository
-from headworks._tree.snapshot import LARGE, CommitSnapshot, WorkTreeSnapshot
+from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot
 from headworks.errors import CannotDecideError, UsageError
 
 if TYPE_CHECKING:
@@ -73,13 +74,120 @@ def test_a_change_is_the_same_before_and_after_its_commit(scratch: Scratch) -> N
     assert before == at(scratch).listing.raw == now(scratch).listing.raw
 
 
-def test_content_is_hashed_as_git_stores_it(scratch: Scratch) -> None:
-    """Line endings that git would convert make no difference."""
-    scratch.commit({".gitattributes": "*.txt text eol=lf\n", "a.txt": "one\ntwo\n"})
+def differing(scratch: Scratch) -> list[bytes]:
+    """Return the paths that differ between the work tree and the last commit, given what git filters now."""
+    snapshot = now(scratch)
+    records = set(snapshot.listing.records()) ^ set(
+        CommitSnapshot(snapshot.repository, "HEAD", snapshot).listing.records()
+    )
+    return sorted({path for _, _, path in records})
+
+
+@pytest.mark.parametrize("where", ["folder", "ignored", "info", "setting", "user"])
+def test_line_ends_that_git_evens_out_count(scratch: Scratch, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell script with others does not run, also where git has seen it and tells of no change."""
+    scratch.commit({"a.txt": "one\ntwo\n", "b.txt": "b\n"})
+    if where == "folder":
+        scratch.commit({"sub/.gitattributes": "* text=auto\n", ".gitattributes": "*.txt text=auto\n"})
+    elif where == "ignored":
+        scratch.write({".gitattributes": "*.txt text=auto\n", ".git/info/exclude": ".gitattributes\n"})
+    elif where == "info":
+        scratch.write({".git/info/attributes": "*.txt text\n"})
+    elif where == "user":
+        scratch.write({".git/home/git/attributes": "*.txt text=auto\n"})
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(scratch.root / ".git/home"))
+    else:
+        scratch.git("config", "core.autocrlf", "input")
+    assert changed(scratch) == differing(scratch) == []
     scratch.write({"a.txt": "one\r\ntwo\r\n"})
-    assert changed(scratch) == []
-    scratch.write({"a.txt": "one\r\nthree\r\n"})
+    assert changed(scratch) == differing(scratch) == [b"a.txt"]
+    scratch.git("add", "a.txt")
+    assert scratch.git("status", "--porcelain") == ""
     assert changed(scratch) == [b"a.txt"]
+
+
+@pytest.fixture
+def pointers(scratch: Scratch) -> Scratch:
+    """A repository where git stores a pointer in place of data, as with LFS; the work tree has the data."""
+    clean = scratch.root / ".git/clean"
+    clean.write_text(
+        '#!/bin/sh\nd=$(cat)\ncase "$d" in pointer*) echo "$d";; *) echo "pointer $(echo "$d" | cksum)";; esac\n'
+    )
+    clean.chmod(0o755)
+    scratch.git("config", "filter.pointer.clean", str(clean))
+    scratch.commit({".gitattributes": "*.csv filter=pointer\n", "data.csv": "1,2\n", "late.csv": "3,4\n", "a.py": "a"})
+    return scratch
+
+
+def test_data_and_the_pointer_to_it_are_two_contents(pointers: Scratch) -> None:
+    """Although git has one object for both, and takes the file for unchanged."""
+    data, pointer = now(pointers).listing.get(b"data.csv"), pointers.git("cat-file", "-p", "HEAD:data.csv")
+    pointers.write({"data.csv": pointer + "\n"})
+    pointers.git("add", "data.csv")
+    assert pointers.git("status", "--porcelain") == ""
+    assert now(pointers).listing.get(b"data.csv") not in {data, None}
+    assert now(pointers).listing.get(b"data.csv") == at(pointers).listing.get(b"data.csv")
+
+
+def test_unchanged_data_are_no_reason(pointers: Scratch) -> None:
+    """The base has no other; changed ones are another content, also to a checkout of the base without them."""
+    assert changed(pointers) == [b"data.csv", b"late.csv"]
+    assert differing(pointers) == []
+    (pointers.root / "data.csv").touch()
+    assert differing(pointers) == []
+    pointers.write({"data.csv": "5,6\n"})
+    assert differing(pointers) == [b"data.csv"]
+    pointers.git("add", "data.csv")
+    assert differing(pointers) == [b"data.csv"]
+    then = CommitSnapshot(Repository(str(pointers.root)), "HEAD", now(pointers)).listing.get(b"data.csv")
+    assert then != at(pointers).listing.get(b"data.csv")
+
+
+def test_contents_are_those_of_their_ids(pointers: Scratch) -> None:
+    """Facts are remembered under the ids, so that one id has one content, also at a base and behind a link."""
+    (pointers.root / "link.csv").symlink_to("data.csv")
+    pointers.commit()
+    pointers.write({"late.csv": "new\n"})
+    pointers.git("add", "late.csv")
+    snapshot = now(pointers)
+    then = CommitSnapshot(snapshot.repository, "HEAD", snapshot)
+    paths = [b"data.csv", b"late.csv", b"link.csv", b"a.py", b"none"]
+    contents = {b"data.csv": b"1,2\n", b"link.csv": b"1,2\n", b"a.py": b"a"}
+    assert snapshot.read(paths[:2]) == {b"data.csv": b"1,2\n", b"late.csv": b"new\n"}
+    stored = then.read(paths)
+    assert stored.pop(b"late.csv").startswith(b"pointer ")
+    assert stored == contents
+
+
+def test_unchanged_files_are_read_once(pointers: Scratch, hashed: list[bytes]) -> None:
+    """Where git may filter, what is known of all files is remembered, whatever happens to its index."""
+    before = now(pointers).listing.raw
+    assert sorted(hashed) == [b".gitattributes", b"a.py", b"data.csv", b"late.csv"]
+    hashed.clear()
+    pointers.write({"a.py": "b"})
+    pointers.git("add", "a.py")
+    assert now(pointers).listing.raw != before
+    assert hashed == [b"a.py"]
+    hashed.clear()
+    (pointers.root / "late.csv").replace(pointers.root / "data.csv")
+    now(pointers)
+    assert hashed == [b"data.csv"]
+
+
+def test_filtered_files_of_a_submodule_count_by_their_bytes(scratch: Scratch, other: Scratch) -> None:
+    """Its commit would say too little of them, and that they are unchanged is no reason."""
+    other.commit({".gitattributes": "*.txt text eol=crlf\n", "a.txt": "a\r\n"})
+    scratch.git("submodule", "--quiet", "add", str(other.root), "sub")
+    scratch.commit({"a": "a"})
+    before = now(scratch).listing.get(b"sub")
+    assert changed(scratch) == [b"sub"]
+    assert differing(scratch) == []
+    snapshot = now(scratch)
+    inner = CommitSnapshot(snapshot.repository, "HEAD", snapshot).contents([b"sub/a.txt"])
+    assert inner == snapshot.contents([b"sub/a.txt"]) == {b"sub/a.txt": b"a\r\n"}
+    scratch.write({"sub/a.txt": "a\n"})
+    scratch.git("-C", "sub", "add", "a.txt")
+    assert now(scratch).listing.get(b"sub") != before
 
 
 def test_caches_of_python_are_no_files(scratch: Scratch) -> None:
@@ -338,9 +446,9 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Note which files git is asked to hash, some seconds after they were written."""
     hashes, asked, later = Repository.hashes, list[bytes](), time.time_ns() + 10**10
 
-    def noted(self: Repository, paths: Iterable[bytes], *options: str) -> dict[bytes, bytes]:
+    def noted(self: Repository, paths: Iterable[bytes]) -> dict[bytes, bytes]:
         asked.extend(paths := list(paths))
-        return hashes(self, paths, *options)
+        return hashes(self, paths)
 
     monkeypatch.setattr(time, "time_ns", lambda: later)
     monkeypatch.setattr(Repository, "hashes", noted)
@@ -383,7 +491,7 @@ def test_a_young_large_file_is_read_again(scratch: Scratch) -> None:
     scratch.write({"large": "x" * LARGE})
     times = (scratch.root / "large").stat().st_mtime_ns
     now(scratch)
-    assert Memory(f"{scratch.root}/.git/headworks").get("large", "") == {}
+    assert Memory(f"{scratch.root}/.git/headworks").get("contents", "")[b"large"][0] == ()
     assert not are_settled((times,), times + 1)
 
 
@@ -443,7 +551,7 @@ def test_contents_are_read_from_where_they_are(scratch: Scratch) -> None:
 
 
 def test_a_file_that_changes_while_it_is_read_cannot_be_decided(scratch: Scratch) -> None:
-    """What is made of a content is remembered under its id, which must be the right one; line endings may differ."""
+    """What is made of a content is remembered under its id, which must be the right one, with its line ends."""
     scratch.commit({".gitattributes": "*.txt text\n", "a.txt": "a\n", "b": "b"})
     scratch.write({"a.txt": "a\r\n"})
     snapshot = now(scratch)

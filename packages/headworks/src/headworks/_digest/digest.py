@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from headworks._digest.content import Content
 from headworks._digest.packages import Packages
@@ -204,7 +204,7 @@ class Digester:
 
     def for_commit(self, commit: str) -> Digester:
         """Return a digester for a commit's tree on this machine."""
-        snapshot = CommitSnapshot(self.snapshot.repository, commit)
+        snapshot = CommitSnapshot(self.snapshot.repository, commit, cast("WorkTreeSnapshot", self.snapshot))
         return type(self)(snapshot, self.machine, self.memory, self.catalog)
 
     def again(self) -> Digester:

@@ -35,7 +35,6 @@ _LARGE = 4 << 20  # bytes of a file that is not read again while its stamp is th
 _LARGE_FILES = "bytes"
 _LAG = 0.01  # seconds by which the time of a file may lag behind the clock: a tick of a slow kernel
 _MODES = {FILE: "file", EXECUTABLE: "exec"}
-_ATTRIBUTES = (b"/.gitattributes\0", b"\t.gitattributes\0")
 _LOCKS = {"uv.lock", "pylock.toml", "poetry.lock", "pdm.lock", "conda-lock.yml"}
 
 
@@ -53,7 +52,6 @@ class Tree:
         self._listing = snapshot.listing
         self._memory = memory
         self._lines: dict[tuple[str, str], Line] = {}
-        self._is_filtered: bool | None = None
 
     def is_known(self, path: str) -> bool:
         """Return whether git lists a file, or a file below a folder."""
@@ -105,7 +103,7 @@ class Tree:
     def _state(self, path: str) -> Line:
         """Return the line of a file, link or folder, or of the lack of it."""
         entry = self._listing.get(os.fsencode(path))
-        if entry and entry[0] in _MODES and not self._filters():
+        if entry and entry[0] in _MODES:
             return Line(_MODES[entry[0]], entry[1].decode(), path)
         name = os.path.join(self.top, path)
         note_file(name, follow=False)
@@ -119,20 +117,6 @@ class Tree:
             return Line("missing", "-", path)
         return Line("folder" if stat.S_ISDIR(found.st_mode) else "other", "-", path)
 
-    def _filters(self) -> bool:
-        """Return whether git may keep anything else of a file than its bytes, so that its id says too little."""
-        if self._is_filtered is None:
-            raw, git = self._listing.raw, self._repository.git_folder()
-            home = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-            places = (os.path.join(git, "info", "attributes"), os.path.join(home, "git", "attributes"))
-            for place in (*places, "/etc/gitattributes"):
-                note_file(place)
-            settings = self._repository.ask("config", "--get-regexp", r"^core\.(autocrlf|eol|attributesfile)$")
-            self._is_filtered = (
-                bool(settings) or any(it in raw for it in _ATTRIBUTES) or any(map(os.path.exists, places))
-            )
-        return self._is_filtered
-
     def _content(self, name: str, found: os.stat_result) -> str:
         """Return the object id of a file's bytes."""
         if found.st_size < _LARGE or self._memory is None:
@@ -142,7 +126,7 @@ class Tree:
         known = self._memory.get(_LARGE_FILES, name)
         if known is not None and known[0] == stamp:
             return str(known[1])
-        [value] = self._repository.hashes([os.fsencode(name)], "--no-filters").values()
+        [value] = self._repository.hashes([os.fsencode(name)]).values()
         if are_settled(stamp[:2], time.time_ns()):
             self._memory.put(_LARGE_FILES, name, (stamp, value.decode()))
         return value.decode()

@@ -38,7 +38,7 @@ _DAY = 86_400_000_000_000  # nanoseconds
 _TICK = 2_000_000_000  # nanoseconds; the coarsest clock of a common file system, FAT's
 _MOST_QUESTIONS = 16
 _MOST_STAMPS = 10_000
-# Asked about object ids, which never change, or about bytes with a stamp; how git filters a file may change unseen.
+# Asked about object ids, which never change, or about bytes with a stamp.
 _UNNOTED = (("cat-file",), ("ls-tree",), ("hash-object", "--no-filters"))
 
 

@@ -133,19 +133,15 @@ class Repository:
         note_file(os.path.join(folder, "commondir"))
         return shared_folder_of(folder)
 
-    def hashes(self, paths: Iterable[bytes], *options: str) -> dict[bytes, bytes]:
-        """Return the object ids of files of the work tree, as git would store them now, line endings included.
-
-        Args:
-            paths: the files.
-            options: of `git hash-object`, as in `--no-filters` for the bytes as they are.
+    def hashes(self, paths: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the object ids of the bytes of files, without the filters that git would send them through.
 
         Raises:
             UsageError: a file cannot be read, or vanished meanwhile.
         """
         found: dict[bytes, bytes] = {}
         for chunk in _chunks(list(paths)):
-            output = self.run("hash-object", *options, "--", *map(os.fsdecode, chunk))
+            output = self.run("hash-object", "--no-filters", "--", *map(os.fsdecode, chunk))
             found.update(zip(chunk, output.split(), strict=True))
         return found
 

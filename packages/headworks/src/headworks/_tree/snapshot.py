@@ -2,7 +2,8 @@
 
 Git is believed about contents only where it looked at them. What it was told not to look at (assume-unchanged,
 skip-worktree, untracked files hidden from `git status`) is looked at here; a file left out of a sparse checkout is not
-there. A link counts with what it leads to, a submodule with what is checked out in it.
+there. A file counts by its bytes, whatever git's filters make of them, a link with what it leads to, a submodule with
+what is checked out in it.
 """
 
 from __future__ import annotations
@@ -12,26 +13,25 @@ import os
 import stat
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
-from headworks._quick.answers import are_settled, handed_look, note_file
+from headworks._quick.answers import handed_look, note_file
 from headworks._quick.git import LOOK
-from headworks._quick.memory import Memory
+from headworks._tree.byte_ids import ByteIds, may_filter
 from headworks._tree.git import Repository, blob_id
 from headworks._tree.links import follow, resolve
 from headworks._tree.listing import EXECUTABLE, FILE, LINK, SUBMODULE, Listing, record
 from headworks.errors import CannotDecideError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-__all__ = ["LARGE", "CommitSnapshot", "Snapshot", "WorkTreeSnapshot"]
+__all__ = ["CommitSnapshot", "Snapshot", "WorkTreeSnapshot"]
 
-LARGE = 4 << 20  # bytes; git hashes that many in about 20 ms
-_LARGE_FILES = "large"
+Entry: TypeAlias = tuple[bytes, bytes]  # mode and object id
+
 _ATTEMPTS = 5
 _SECOND = 1_000_000_000  # nanoseconds
-_SIZE = 2  # the place of a file's size in its stamp
 _LAG = 10_000_000  # nanoseconds by which the time of a file may lag behind the clock: a tick of a slow kernel
 
 
@@ -111,39 +111,59 @@ class Snapshot(ABC):
 class CommitSnapshot(Snapshot):
     """The tree of a commit."""
 
-    def __init__(self, repository: Repository, commit: str) -> None:
+    def __init__(self, repository: Repository, commit: str, now: WorkTreeSnapshot | None = None) -> None:
         """List the tree.
+
+        Args:
+            repository: Where it is.
+            commit: The commit.
+            now: The work tree that it is compared with, whose filtered files have the same ids here where git stores
+                the same for them. Other contents of those have ids that no work tree has: only a checkout could tell.
 
         Raises:
             UsageError: there is no such commit.
         """
         self.repository = repository
+        self._now = now
         lines = repository.run("ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")[:-1]
         parts = (line.partition(b"\t") for line in lines)
-        records = [record(head[:6], head[head.rindex(b" ") + 1 :], path) for head, _, path in parts]
-        self._follow(Listing(b"".join(records)))
+        stored = [(head[:6], head[head.rindex(b" ") + 1 :], path) for head, _, path in parts]
+        self._stored = Listing(b"".join(record(*it) for it in stored))
+        counted = self._stored
+        if now and (known := now.filtered):
+            ids = [_as_read(oid, *known.get(path, (oid, oid))) for _, oid, path in stored]
+            counted = Listing(b"".join(record(it[0], oid, it[2]) for it, oid in zip(stored, ids, strict=True)))
+        self._follow(counted)
 
     def read(self, paths: Iterable[bytes]) -> dict[bytes, bytes]:
         """Return the contents of those of the files that there are."""
-        found = {path: self._stored(path, *entry) for path in paths if (entry := self.listing.get(path))}
-        return dict(zip(found, self.repository.contents(list(found.values())), strict=True))
+        places = {path: self._place(path, entry[0]) for path in paths if (entry := self.listing.get(path))}
+        found: dict[bytes, bytes] = {}
+        stored: dict[bytes, bytes] = {}
+        for path, place in places.items():
+            (_, oid), (_, counted) = cast("Entry", self._stored.get(place)), cast("Entry", self.listing.get(place))
+            if self._now and self._now.filtered.get(place) == (oid, counted):
+                found |= dict.fromkeys([path], self._now.read([place])[place])
+            else:
+                stored[path] = oid
+        return found | dict(zip(stored, self.repository.contents(list(stored.values())), strict=True))
 
     def within(self, path: bytes) -> Snapshot | None:
         """Return the tree that a submodule is to have, where its repository is there and has that."""
-        _, oid = self.listing.get(path) or (b"", b"")
+        _, oid = self._stored.get(path) or (b"", b"")
         try:
             inner = Repository(os.path.join(self.repository.top, os.fsdecode(path)), self.repository.environ)
-            return CommitSnapshot(inner, oid.decode())
+            return CommitSnapshot(inner, oid.decode(), self._now.inner.get(path) if self._now else None)
         except UsageError:
             return None
 
-    def _stored(self, path: bytes, mode: bytes, oid: bytes) -> bytes:
-        """Return the id of a file's content; of a link, that of the file which it leads to."""
+    def _place(self, path: bytes, mode: bytes) -> bytes:
+        """Return where a file's content is: for a link, the file which it leads to."""
         if mode != LINK:
-            return oid
-        mode, oid = self.listing.get(resolve(path, self._links)) or (LINK, b"")
-        if mode in {FILE, EXECUTABLE}:
-            return oid
+            return path
+        place = resolve(path, self._links)
+        if (self.listing.get(place) or (LINK,))[0] in {FILE, EXECUTABLE}:
+            return place
         name, target = os.fsdecode(path), os.fsdecode(self._links[path])
         message = f"{name} is a link to {target}, where this commit has no file. Put the file itself there."
         raise CannotDecideError(message)
@@ -160,10 +180,13 @@ class WorkTreeSnapshot(Snapshot):
     Attributes:
         stamps: for each path that git does not know to be as in its index, what changes whenever it is written to.
         inner: the work trees inside this one, submodules and others.
+        filtered: for each path of which git stores something else than its bytes, the object id that git has and the
+            one that is listed; for a submodule as well where such files are in it.
     """
 
     stamps: dict[bytes, tuple[int, ...] | None]
     inner: dict[bytes, WorkTreeSnapshot]
+    filtered: dict[bytes, tuple[bytes, bytes]]
 
     def __init__(self, repository: Repository) -> None:
         """Look at the work tree.
@@ -176,7 +199,7 @@ class WorkTreeSnapshot(Snapshot):
         look = handed_look(repository.top)
         self._began = look[0] if look else time.time_ns()
         for left in reversed(range(_ATTEMPTS)):
-            self.stamps, self.inner = {}, {}
+            self.stamps, self.inner, self.filtered = {}, {}, {}
             before = self._index = look[1] if look else repository.index_stamp()
             try:
                 files, dirty = look[2] if look else repository.outputs(*LOOK)
@@ -234,7 +257,7 @@ class WorkTreeSnapshot(Snapshot):
 
     def _verify(self, path: bytes, mode: bytes, oid: bytes, content: bytes) -> None:
         """Make sure that a content is the listed one, since facts derived from it are remembered under its id."""
-        if mode != LINK and blob_id(content, oid) != oid and self.repository.hashes([path])[path] != oid:
+        if mode != LINK and blob_id(content, oid) != oid:
             message = f"{os.fsdecode(path)} changed while it was read; try again when it is finished."
             raise CannotDecideError(message)
 
@@ -242,10 +265,29 @@ class WorkTreeSnapshot(Snapshot):
         """Return the listing of the work tree from git's answers."""
         listing, untracked = _parted(files)
         modes = _unlooked(listing) | dict.fromkeys(untracked, b"") | _dirty_modes(dirty)
-        return listing.replaced(self._records(modes, listing, untracked)) if modes else listing
+        records, contents = self._looked_at(modes, listing)
+        stored: dict[bytes, bytes] = {}
+        if is_filtered := may_filter(self.repository, files):
+            kept = [it for it in listing.records() if it[0] in {FILE, EXECUTABLE} and it[2] not in modes]
+            stored = {path: oid for _, oid, path in kept}
+        stamps = {path: self.stamps[path] for path in contents} | {it: _mode(self._name(it))[1] for it in stored}
+        ids = ByteIds(self.repository, stamps, stored, self._began, keep_all=is_filtered)
+        self.filtered |= ids.filtered
+        records |= {path: record(mode, ids.found[path], path) for path, mode in contents.items()}
+        if changes := {path: ids.found[path] for path, oid in stored.items() if ids.found[path] != oid}:
+            listing = Listing(b"".join(record(it[0], changes.get(it[2], it[1]), it[2]) for it in listing.records()))
+        return listing.replaced(records) if records else listing
 
-    def _records(self, modes: dict[bytes, bytes], listing: Listing, untracked: list[bytes]) -> dict[bytes, bytes]:
-        """Return new records of files, empty for those that are not there; a mode is git's own where it gave one."""
+    def _looked_at(self, modes: dict[bytes, bytes], listing: Listing) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
+        """Look at files.
+
+        Args:
+            modes: For each path git's mode where it gave one.
+            listing: All that git lists.
+
+        Returns:
+            New records of all but ordinary files, empty for those that are not there; and the modes of those.
+        """
         records: dict[bytes, bytes] = {}
         contents: dict[bytes, bytes] = {}
         for listed, known in modes.items():
@@ -253,31 +295,29 @@ class WorkTreeSnapshot(Snapshot):
             name = self._name(path)
             note_file(name, follow=False)
             mode, self.stamps[path] = _mode(name)
-            records[path] = b""
             if mode == LINK:
                 records[path] = record(mode, blob_id(os.readlink(name), listing.raw[9:74].partition(b" ")[0]), path)
             elif mode == SUBMODULE:
                 self.inner[path] = WorkTreeSnapshot(Repository(os.fsdecode(name), self.repository.environ))
-                records[path] = record(mode, self._checked_out(self.inner[path]), path)
+                records[path] = record(mode, self._checked_out(path), path)
             elif mode:
                 contents[path] = known if known in {FILE, EXECUTABLE} else mode
-        stamps = {path: stamp for path in contents.keys() & set(untracked) if (stamp := self.stamps[path])}
-        hashes: dict[bytes, bytes] = {}
-        if stamps:
-            large = {path: stamp for path, stamp in stamps.items() if stamp[_SIZE] >= LARGE}
-            hashes = _large_hashes(self.repository, large, self._began) if large else {}
-        hashes |= self.repository.hashes([path for path in contents if path not in hashes])
-        return records | {path: record(mode, hashes[path], path) for path, mode in contents.items()}
+            else:
+                records[path] = b""
+        return records, contents
 
-    def _checked_out(self, inner: WorkTreeSnapshot) -> bytes:
+    def _checked_out(self, path: bytes) -> bytes:
         """Return an id of the files in a submodule: its commit's where nothing was changed since."""
-        if LINK in inner.listing.raw:  # what a link leads to may have changed without the commit
-            return blob_id(inner.listing.raw, b"")
-        repository = inner.repository
-        head = repository.head()
-        if head and CommitSnapshot(repository, head).listing.raw == inner.listing.raw:
+        inner = self.inner[path]
+        own = blob_id(inner.listing.raw, b"")
+        head = inner.repository.head()
+        if not head or CommitSnapshot(inner.repository, head, inner).listing.raw != inner.listing.raw:
+            return own
+        # What a link leads to may have changed without the commit, and so may the bytes of filtered files.
+        if LINK not in inner.listing.raw and not inner.filtered:
             return head.encode()
-        return blob_id(inner.listing.raw, b"")
+        self.filtered[path] = head.encode(), own
+        return own
 
     def _targets(self, links: list[bytes]) -> dict[bytes, bytes]:
         """Return the target of each link."""
@@ -336,25 +376,6 @@ def _times(name: bytes) -> tuple[int, ...]:
     return found.st_mtime_ns, found.st_ctime_ns
 
 
-def _large_hashes(repository: Repository, stamps: Mapping[bytes, tuple[int, ...]], now: int) -> dict[bytes, bytes]:
-    """Return the object ids of large untracked files, remembered by their stamps, so that not every plan reads them.
-
-    Git's index does that for files that git tracks. These count byte by byte, without the filters that git would send
-    them through.
-
-    Args:
-        repository: where the files are.
-        stamps: for each what changes whenever it is written to, its times first.
-        now: a time before the stamps were taken, in nanoseconds since the epoch.
-
-    Raises:
-        UsageError: a file cannot be read, or vanished meanwhile.
-    """
-    memory = Memory(os.path.join(repository.git_folder(), "headworks"))
-    known: dict[bytes, tuple[object, bytes]] = memory.get(_LARGE_FILES, "") or {}
-    found = {path: known[path][1] for path, stamp in stamps.items() if known.get(path, ("",))[0] == stamp}
-    if found.keys() != stamps.keys():
-        found |= repository.hashes(stamps.keys() - found.keys(), "--no-filters")
-        kept = {path: (stamp, found[path]) for path, stamp in stamps.items() if are_settled(stamp[:2], now)}
-        memory.put(_LARGE_FILES, "", kept)
-    return found
+def _as_read(oid: bytes, stored: bytes, counted: bytes) -> bytes:
+    """Return the id with which a filtered file counts that git stores under another."""
+    return counted if oid == stored else blob_id(b"filtered " + oid, oid)
