@@ -12,7 +12,7 @@ import pytest
 from headworks._cli import main
 from headworks._run.stale import forget_local_builds, remove_stale_bytecode
 from headworks._tree.git import Repository
-from headworks._tree.snapshot import WorkTreeSnapshot
+from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +102,18 @@ def test_compiled_modules_that_are_in_order_stay(scratch: Scratch) -> None:
     remove_stale_bytecode(WorkTreeSnapshot(Repository(str(scratch.root))))
     assert module.exists()
     assert orphan.exists()
+
+
+def test_a_submodule_that_is_not_checked_out_has_none(scratch: Scratch, tmp_path: Path) -> None:
+    """There is nothing to look for."""
+    origin = type(scratch)(tmp_path / "origin")
+    origin.commit({"module.py": "X = 0"})
+    scratch.git("submodule", "--quiet", "add", str(origin.root), "inner")
+    scratch.commit()
+    commit = CommitSnapshot(Repository(str(scratch.root)), "HEAD")
+    scratch.git("submodule", "--quiet", "deinit", "--force", "inner")
+    assert commit.within(b"inner") is None
+    remove_stale_bytecode(commit)
 
 
 @pytest.mark.parametrize("variable", ["UV_CACHE_DIR", "XDG_CACHE_HOME", "HOME"])

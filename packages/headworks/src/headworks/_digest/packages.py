@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from headworks._digest.content import cut
@@ -46,7 +47,6 @@ class Packages:
         spans[b""] = project.listing.below(b"")
         self._spans = {folder: spans[name] for folder, name in folders.items()}
         self._excludes = project.pyproject.table.wheel_excludes
-        self._prose: dict[str, list[str]] | None = None
         self._wheels: dict[tuple[str, ...], dict[str, str]] = {}
         self._excluded: dict[str, list[str]] = {}
 
@@ -78,18 +78,18 @@ class Packages:
         if folder not in self._excluded:  # every session that needs the package asks
             names, named = list(self._excludes), self._workspace.package(folder).wheel
             if named is not None:
-                names += [it for it in (*_DOCS, *self._pages().get(folder, ())) if not _is_named(it, named)]
+                names += [it for it in (*_DOCS, *self._pages.get(folder, ())) if not _is_named(it, named)]
             self._excluded[folder] = [f"{folder}/{name}".lstrip("/") for name in dict.fromkeys(names)]
         return self._excluded[folder]
 
+    @cached_property
     def _pages(self) -> dict[str, list[str]]:
-        """Return the names of the files of prose in each folder."""
-        if self._prose is None:
-            self._prose = {}
-            for line in (it for ending in _PROSE for it in self._project.listing.lines(ending)):
-                folder, _, name = os.fsdecode(line[line.index(b"\t") + 1 : -1]).rpartition("/")
-                self._prose.setdefault(folder, []).append(name)
-        return self._prose
+        """The names of the files of prose in each folder."""
+        found: dict[str, list[str]] = {}
+        for line in (it for ending in _PROSE for it in self._project.listing.lines(ending)):
+            folder, _, name = os.fsdecode(line[line.index(b"\t") + 1 : -1]).rpartition("/")
+            found.setdefault(folder, []).append(name)
+        return found
 
     def outside(self, folder: str) -> dict[str, list[Span]]:
         """Return the slices that a package's pyproject.toml points at beyond its folder, by pattern."""

@@ -31,17 +31,23 @@ def remove_stale_bytecode(snapshot: Snapshot) -> None:
         snapshot: The work tree. Modules beside its files count as well, though git ignores them.
     """
     top = os.fsencode(snapshot.repository.top)
-    for folder in {os.path.dirname(line.partition(b"\t")[2]) for line in snapshot.listing.lines(b".py\0")}:
-        sources = os.path.join(top, folder)
-        with contextlib.suppress(OSError), os.scandir(os.path.join(sources, b"__pycache__")) as compiled:
-            for module in compiled:
-                source = os.path.join(sources, module.name.partition(b".")[0] + b".py")
-                with contextlib.suppress(OSError):
-                    if module.stat().st_mtime_ns <= os.stat(source).st_ctime_ns:
-                        os.unlink(module)
+    folders = {os.path.dirname(line.partition(b"\t")[2]) for line in snapshot.listing.lines(b".py\0")}
+    for module in [it for folder in folders for it in _stale(os.path.join(top, folder))]:
+        os.unlink(module)
     for line in snapshot.listing.lines(b"H %b " % SUBMODULE):
         if inner := snapshot.within(line[:-1].partition(b"\t")[2]):
             remove_stale_bytecode(inner)
+
+
+def _stale(folder: bytes) -> list[bytes]:
+    """Return the compiled modules beside sources that were changed after they were compiled, or in the same instant."""
+    try:
+        names = os.listdir(os.path.join(folder, b"__pycache__"))
+    except OSError:
+        return []
+    sources = {name: os.path.join(folder, name.partition(b".")[0] + b".py") for name in names}
+    places = {os.path.join(folder, b"__pycache__", name): it for name, it in sources.items() if os.path.exists(it)}
+    return [it for it, source in places.items() if os.stat(it).st_mtime_ns <= os.stat(source).st_ctime_ns]
 
 
 def forget_local_builds(environ: Mapping[str, str], root: str) -> None:

@@ -60,11 +60,9 @@ class TreeCheck:
         written = self._written and self._written & self.now.files(session)
         return f"{', '.join(sorted(written))} (written to, and now as before)" if written else ""
 
-    def core_changes(self, task: Task) -> str:
+    def core_changes(self, task: Task, core: Digest) -> str:
         """Return the parts that have changed of the digest of a session that was watched."""
-        if task.core is None:
-            return ""
-        return _difference(task.core, self.now.observed_core(task.planned.session, task.needs))
+        return _difference(core, self.now.observed_core(task.planned.session, task.needs))
 
 
 def _difference(before: Digest, after: Digest) -> str:
@@ -192,7 +190,7 @@ def _write(
     core = task.core if witness is not None else None
     if witness is None and task.planned.session.unseen:
         return f"not recorded, since {doubt or task.planned.session.unseen}"
-    if changes := check.core_changes(task) if core else check.changes(task) or _changed_inputs(task, shared):
+    if changes := check.core_changes(task, core) if core else check.changes(task) or _changed_inputs(task, shared):
         return f"not recorded, since this changed while it ran: {changes}"
     verdict = Verdict(
         session=task.name,
