@@ -117,6 +117,9 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
             {"opened": {"m.py"}},
         ),
         ([f'open("__pycache__/m.cpython-313.pyc", O_RDONLY) {NO}'], {}),
+        ([f'stat("__pycache__", 0x7f) {NO}', 'mkdir("__pycache__", 0777) = 0'], {}),
+        (["getdents64(3<{top}/__pycache__>, 0x55 /* 3 entries */, 32768) = 72"], {}),
+        (['mkdir("/elsewhere/__pycache__", 0777) = 0'], {}),
         (
             ['open("__pycache__/n.cpython-313.pyc", O_RDONLY) = 3<{top}/__pycache__/n.cpython-313.pyc>'],
             {

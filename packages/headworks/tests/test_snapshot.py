@@ -160,7 +160,7 @@ def test_contents_are_those_of_their_ids(pointers: Scratch) -> None:
 
 
 def test_unchanged_files_are_read_once(pointers: Scratch, hashed: list[bytes]) -> None:
-    """Where git may filter, what is known of all files is remembered, whatever happens to its index."""
+    """Where git may filter, what is known about all files is remembered, whatever happens to its index."""
     before = now(pointers).listing.raw
     assert sorted(hashed) == [b".gitattributes", b"a.py", b"data.csv", b"late.csv"]
     hashed.clear()

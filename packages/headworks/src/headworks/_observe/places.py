@@ -37,7 +37,8 @@ _VARIABLES = ("PIP_CACHE_DIR", "PYENV_ROOT", "TMPDIR", "UV_CACHE_DIR", "UV_PYTHO
 # A folder with one of these is a cache (https://bford.info/cachedir/) or an environment, made from what is declared.
 _SIGNS = ("CACHEDIR.TAG", "pyvenv.cfg")
 _INTERPRETER = ("conda-meta", "os.py")  # of an environment of conda, and of the library that comes with any Python
-_CACHES = {".hypothesis", ".nox", "__pycache__"}  # those that have no such sign
+_BYTECODE = "__pycache__"
+_CACHES = {".hypothesis", ".nox", _BYTECODE}  # those that have no such sign
 _FETCHES = re.compile(r"_PROXY$|^(?:PIP|UV)_", re.IGNORECASE)
 _HERE = re.compile(r"//(?:[^\s/@]*@)?(?:localhost|127\.[\d.]+|\[::1\]):(\d+)")
 _QUIET = ("headworks", "hooks", "info", "lfs")  # folders of git's own that hold no history
@@ -94,7 +95,13 @@ class Places:
             return PASSED
         if path in self._git_folders or os.path.basename(path) == ".git":
             return GIT
+        if os.path.basename(path) == _BYTECODE and self._is_cache(path):  # whoever imports first makes it
+            return PASSED
         return "" if path == self.top else self._folder(os.path.dirname(path))
+
+    def _is_cache(self, folder: str) -> bool:
+        """Return whether a folder of the repository that is named as a cache holds nothing that git knows."""
+        return folder.startswith(self.top + "/") and not self._is_known(self.relative(folder))
 
     def is_fixed(self, path: str) -> bool:
         """Return whether a path lies among the system's files, so that no link in it can lead to the repository."""
