@@ -85,7 +85,7 @@ def differing(scratch: Scratch) -> list[bytes]:
 
 @pytest.mark.parametrize("where", ["folder", "ignored", "info", "setting", "user"])
 def test_line_ends_that_git_evens_out_count(scratch: Scratch, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shell script with others does not run, also where git has seen it and tells of no change."""
+    """A shell script with others does not run, also where git has seen it and reports no change."""
     scratch.commit({"a.txt": "one\ntwo\n", "b.txt": "b\n"})
     if where == "folder":
         scratch.commit({"sub/.gitattributes": "* text=auto\n", ".gitattributes": "*.txt text=auto\n"})
