@@ -46,7 +46,7 @@ def may_filter(repository: Repository, files: bytes) -> bool:
     settings = repository.ask("config", "--get-regexp", _SETTINGS)
     found = bool(settings) or any(it in files for it in _ATTRIBUTES) or any(map(os.path.exists, places))
     if found:
-        # While its index is the same, git tells of every file that was written to.
+        # While its index is the same, git reports every file that was written to.
         note_file(os.path.join(git, "index"))
     return found
 
