@@ -216,7 +216,7 @@ def test_its_labels_say_what_it_holds(inspected: dict[str, Any], confined: Conta
 def test_the_health_check_sees_a_server_that_does_not_answer(start: Start) -> None:
     """A stopped process exists but does not answer: the container becomes unhealthy.
 
-    The probe itself waits for 2 s. It may start slowly on a busy machine, where the image's own 3 s would be over first.
+    The probe itself waits for 2 s. It may start slowly on a busy machine, where the image's 3 s would be over first.
     """
     container = start("--network=none", "--health-interval=1s", "--health-timeout=30s", "--health-retries=1")
     container.wait_for("healthy")
