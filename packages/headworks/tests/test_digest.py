@@ -178,6 +178,15 @@ def test_outputs_count_for_the_sessions_that_read_them(monorepo: Monorepo) -> No
         digester.digest(model, {})
 
 
+def test_outputs_count_for_a_watched_session_as_what_it_is_seen_to_read(monorepo: Monorepo) -> None:
+    """So that they are no part of the rest of its digest."""
+    digester = Digester.for_worktree(monorepo.root)
+    model = {it.name: it for it in digester.sessions()}["model"]
+    cores = [digester.observed_core(model, {"data": {"artifacts/data": it}}) for it in "01"]
+    assert cores[0].value == cores[1].value
+    assert not any("needs" in it for it in cores[0].components)
+
+
 def test_a_needed_session_without_outputs_counts_with_all_it_depends_on(monorepo: Monorepo) -> None:
     """Nothing else stands for what it may have done."""
     monorepo.edit("pyproject.toml", 'packages = ["app"]', 'packages = ["solo"]')

@@ -253,10 +253,8 @@ class Digester:
         Raises:
             KeyError: the outputs of a needed session are missing.
         """
-        needs, value = self._needs(session, outputs), self._core(session)
-        if needs:
-            value = digest_texts([value, *(f"{name}: {it}" for name, it in needs.items())])
-        return Digest(value, lambda: self.parts.named(session, needs))
+        needs = self._needs(session, outputs)
+        return Digest(_with_needs(self._core(session), needs), lambda: self.parts.named(session, needs))
 
     def observed_core(self, session: Session, outputs: Outputs) -> Digest:
         """Return the digest of all that a session's verdict can depend on, except what it was seen to read.
@@ -264,11 +262,8 @@ class Digester:
         Outputs of needed sessions are seen. What needed sessions without outputs leave behind may lie anywhere, so
         these count with their whole digests; the arguments are those of `digest`.
         """
-        value = self._core(session, "observed")
-        unseen = [name for name in session.needs if not self.catalog[name].outputs]
-        needs = {f"needs {name}": self.digest(self.catalog[name], outputs).value for name in unseen}
-        if needs:
-            value = digest_texts([value, *(f"{name}: {it}" for name, it in needs.items())])
+        needs = self._needs(session, outputs, with_outputs=False)
+        value = _with_needs(self._core(session, "observed"), needs)
         return Digest(value, lambda: self.parts.named(session, needs, observed=True))
 
     def promise(self, session: Session) -> str:
@@ -318,12 +313,18 @@ class Digester:
         compute = {"core": self.parts.core, "observed": self.parts.observed, "promise": self.parts.promise}
         return compute[kind](session)
 
-    def _needs(self, session: Session, outputs: Outputs) -> dict[str, str]:
-        """Return the outputs of the sessions that one needs, or their digests where they declare no outputs."""
+    def _needs(self, session: Session, outputs: Outputs, *, with_outputs: bool = True) -> dict[str, str]:
+        """Return the outputs of the sessions that one needs, if asked for, or their digests where they declare none."""
         found: dict[str, str] = {}
         for name in session.needs:
-            if self.catalog[name].outputs:
+            needed = self.catalog[name]
+            if not needed.outputs:
+                found[f"needs {name}"] = self.digest(needed, outputs).value
+            elif with_outputs:
                 found |= {f"needs {name}: {path}": value for path, value in outputs[name].items()}
-            else:
-                found[f"needs {name}"] = self.digest(self.catalog[name], outputs).value
         return found
+
+
+def _with_needs(core: str, needs: Mapping[str, str]) -> str:
+    """Return a digest over a core and needs; the core itself where there are none."""
+    return digest_texts([core, *(f"{name}: {it}" for name, it in needs.items())]) if needs else core

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from headworks._digest.digest import Digester
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from headworks._digest.digest import Outputs
-    from headworks._plan.witnessed import Seen, Witnessed
+    from headworks._plan.witnessed import Observed, Seen, Witnessed
     from headworks._project.session import Session
     from headworks._store.promises import Mark, Promises
     from headworks._store.verdict import Verdict
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
             ...
 
 
-__all__ = ["Plan", "PlannedSession", "basis_of", "broken_promise", "plan", "plan_of", "seen_of"]
+__all__ = ["Plan", "PlannedSession", "basis_of", "broken_promise", "observed", "plan", "plan_of", "seen_of"]
 
 
 _NOTIFIES = (
@@ -208,6 +209,7 @@ class _States:
         self._forced: dict[str, str] = {}
         self._seen: dict[str, Seen] = {}
         self._broken: dict[str, str] = {}
+        self._witnesses: Observed | None = None
 
     def decide(self, sessions: list[Session]) -> None:
         """Look up the verdicts of some sessions, those of their needs first."""
@@ -226,18 +228,30 @@ class _States:
         known = self._store.verdicts(digests[it.name] for it in sessions if it.cache)
         self._digests |= digests
         watched = [it for it in sessions if it.cache and it.is_observed and digests[it.name] not in known]
-        self._seen |= seen_of(watched, self._outputs, self._digester, self._store)
+        if watched:
+            self._witnesses = self._witnesses or observed(self._digester, self._store)
+            self._seen |= seen_of(watched, self._outputs, self._digester, self._witnesses)
         for session in sessions:
             seen = self._seen.get(session.name)
             if seen and seen.failed:
                 self._digests[session.name] = seen.failed
             verdict = (known.get(digests[session.name]) if session.cache else None) or (seen and seen.verdict)
-            if verdict is not None and (why := broken_promise(session, verdict, self._digester, self._store)):
+            if verdict is not None and (why := self._broken_since(session, verdict)):
                 self._broken[session.name] = why
             elif verdict is not None and verdict.outputs.keys() == set(session.outputs):
                 self._verdicts[session.name] = verdict
                 self._digests[session.name] = verdict.digest
                 self._outputs[session.name] = verdict.outputs
+
+    @cached_property
+    def _has_broken(self) -> bool:
+        """Whether any row ever broke its promise; asked once, since that lists a folder."""
+        return self._store.promises.has_broken()
+
+    def _broken_since(self, session: Session, verdict: Verdict) -> str:
+        """Return how a session broke the promise of its row after a verdict was given; empty where it has not."""
+        is_asked = session.is_declared and self._has_broken
+        return broken_promise(session, verdict, self._digester, self._store) if is_asked else ""
 
     def _force(self) -> None:
         """Run sessions that others need and whose effects cannot be restored, since no row declares their outputs."""
@@ -258,14 +272,14 @@ class _States:
 
     def _since_seen(self, session: Session) -> tuple[str, ...]:
         """Return what changed since a session that was watched passed last; empty where that is not known."""
-        seen = self._seen.get(session.name)
-        if seen is None or seen.differences:
-            return () if seen is None else seen.differences
+        if session.name not in self._seen:
+            return ()
+        if differences := self._seen[session.name].differences:
+            return differences
         last = self._store.last(session.name)
-        parts = (
-            self._digester.observed_core(session, self._outputs).components if last is not None and last.core else {}
-        )
-        return tuple(difference(last.components, parts)) if last is not None and parts else ()
+        if last is None or not last.core:
+            return ()
+        return tuple(difference(last.components, self._digester.observed_core(session, self._outputs).components))
 
     def _state(self, session: Session) -> State:
         """Return the state of a session."""
@@ -312,7 +326,8 @@ class _States:
             return self._forced[session.name]
         if session.name in self._broken:
             return self._broken[session.name]
-        if session.name in self._digests and (why := unmended(session, self._digester, self._store)):
+        is_asked = session.name in self._digests and session.is_declared and self._has_broken
+        if is_asked and (why := _unmended(session, self._digester, self._store)):
             return why
         if self._state(session) == "waiting":
             running = [name for name in session.needs if name not in self._verdicts]
@@ -322,36 +337,37 @@ class _States:
         return flaky_reason(session.name) if is_flaky or self._store.is_flaky(self._digests[session.name]) else ""
 
 
-def seen_of(sessions: Iterable[Session], outputs: Outputs, digester: Digester, store: Witnessed) -> dict[str, Seen]:
-    """Return the verdicts of sessions that were watched, by the names of the sessions."""
-    cores = {it.name: digester.observed_core(it, outputs).value for it in sessions}
-    if not cores:
-        return {}
+def observed(digester: Digester, store: Witnessed) -> Observed:
+    """Return what holds the witnesses of a store against the work tree."""
     from headworks._plan.witnessed import Observed  # it takes 4 ms, and not where every session has a row
 
-    found = Observed(digester, store).find(set(cores.values()))
+    return Observed(digester, store)
+
+
+def seen_of(sessions: Iterable[Session], outputs: Outputs, digester: Digester, witnesses: Observed) -> dict[str, Seen]:
+    """Return the verdicts of sessions that were watched, by the names of the sessions."""
+    cores = {it.name: digester.observed_core(it, outputs).value for it in sessions}
+    found = witnesses.find(set(cores.values()))
     return {name: found[core] for name, core in cores.items()}
 
 
 def broken_promise(session: Session, verdict: Verdict, digester: Digester, store: Verdicts) -> str:
     """Return how a session broke the promise of its row after a verdict was given; empty where it has not."""
-    if verdict.core or not session.is_declared or not store.promises.has_broken():
+    if verdict.core or not session.is_declared:
         return ""
     broken = store.promises.broken(digester.promise(session))
     return _told(broken) if broken is not None and verdict.finished <= broken.when else ""
 
 
-def _told(broken: Mark) -> str:
-    return f"on {broken.when[:10]}, {broken.why}"
-
-
-def unmended(session: Session, digester: Digester, store: Verdicts) -> str:
+def _unmended(session: Session, digester: Digester, store: Verdicts) -> str:
     """Return how a session broke the promise that its row still makes; empty where it has not, or has kept it since."""
-    if not session.is_declared or not store.promises.has_broken():
-        return ""
     key = digester.promise(session)
     broken = None if store.promises.kept(key) else store.promises.broken(key)
     return _told(broken) if broken else ""
+
+
+def _told(broken: Mark) -> str:
+    return f"on {broken.when[:10]}, {broken.why}"
 
 
 def basis_of(session: Session, verdict: Verdict | None) -> str:

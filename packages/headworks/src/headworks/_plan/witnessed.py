@@ -74,6 +74,7 @@ class Observed:
         self._store = store
         self._memory = digester.memory
         self._tree = Tree(digester.snapshot, digester.memory)
+        self._read: Witnesses | None = None
 
     def find(self, cores: Collection[str]) -> dict[str, Seen]:
         """Return the verdicts of sessions, by their cores."""
@@ -106,13 +107,14 @@ class Observed:
 
     def _table(self, names: set[str]) -> Witnesses:
         """Return the witnesses of some names, remembered in one table, since reading a record for each takes long."""
-        remembered = self._memory.get(_TABLE, "")
-        table = (Witnesses.read(remembered) if remembered else None) or Witnesses.of({})
-        known = set(table)
+        if self._read is None:
+            remembered = self._memory.get(_TABLE, "")
+            self._read = (Witnesses.read(remembered) if remembered else None) or Witnesses.of({})
+        table, known = self._read, set(self._read)
         if names <= known:
             return table
         new = {it: witness for it in names - known if (witness := self._store.witness(it)) is not None}
         kept = known if len(known) < _SPARE + 2 * len(names) else names & known
-        table = Witnesses.of({it: table[it] for it in kept} | new)
-        self._memory.put(_TABLE, "", table.write())
-        return table
+        self._read = Witnesses.of({it: table[it] for it in kept} | new)
+        self._memory.put(_TABLE, "", self._read.write())
+        return self._read

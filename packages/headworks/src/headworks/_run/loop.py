@@ -8,7 +8,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from headworks._observe.watch import can_see_all, make_watch
-from headworks._plan.plan import broken_promise, seen_of
+from headworks._plan.plan import broken_promise, observed, seen_of
 from headworks._run.attempt import Attempt
 from headworks._run.logs import log_name
 from headworks._run.outcome import Outcome
@@ -181,7 +181,7 @@ class Runner:
         digester, store = self._shared.digester, self._shared.store
         verdict = store.verdict(digest.value)
         if verdict is None and session.is_observed:
-            return seen_of([session], needs, digester, store)[session.name].verdict
+            return seen_of([session], needs, digester, observed(digester, store))[session.name].verdict
         return None if verdict is None or broken_promise(session, verdict, digester, store) else verdict
 
     def _restore(self, outcome: Outcome) -> str | None:
