@@ -276,7 +276,7 @@ def test_what_installed_without_a_lock_counts_for_some_days(demo: Scratch, monke
 
 def test_a_large_ignored_file_is_read_once(demo: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its stamp tells that it is the same, once it is old enough to show any change."""
-    monkeypatch.setattr("headworks._observe.witness._LARGE", 3)
+    monkeypatch.setattr("headworks._observe.witness.LARGE", 3)
     place, memory = demo.root / "ignored/raw.csv", Memory(str(tmp_path / "memory"))
     snapshot = WorkTreeSnapshot(Repository(str(demo.root)))
     value = Tree(snapshot, memory).line("file", "ignored/raw.csv").value
@@ -287,7 +287,7 @@ def test_a_large_ignored_file_is_read_once(demo: Scratch, tmp_path: Path, monkey
     assert Tree(snapshot, memory).line("file", "ignored/raw.csv").value == value
     monkeypatch.undo()
     place.write_text("new")
-    monkeypatch.setattr("headworks._observe.witness._LARGE", 3)
+    monkeypatch.setattr("headworks._observe.witness.LARGE", 3)
     assert Tree(snapshot, memory).line("file", "ignored/raw.csv").value != value
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Value = TypeVar("Value")
 
-__all__ = ["age_of", "count_text", "duration_text", "option_value", "size_of", "size_text"]
+__all__ = ["age_of", "count_text", "duration_text", "few", "option_value", "size_of", "size_text"]
 
 _SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _AGES = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -34,6 +34,12 @@ def option_value(read: Callable[[str], Value], text: str | None, option: str, ru
     except ValueError:
         message = f"{option} is {text!r}; {rule}."
         raise UsageError(message) from None
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """Return some names, and the number of the others."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def size_of(text: str) -> int:

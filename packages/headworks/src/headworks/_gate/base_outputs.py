@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from headworks._project.needs import in_order
 from headworks._quantities import duration_text
 from headworks._run.file_lock import INSIDE
+from headworks._tree.patterns import is_at
 from headworks.errors import CannotDecideError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -68,9 +69,7 @@ class StoredOutputs:
     def writers(self, path: str) -> list[Session]:
         """Return the sessions whose outputs are a file or folder, or hold it."""
         return [
-            session
-            for session in self._sessions.values()
-            if any(path == output or path.startswith(f"{output}/") for output in session.outputs)
+            session for session in self._sessions.values() if any(is_at(path, output) for output in session.outputs)
         ]
 
     def chain(self, session: Session) -> list[str]:

@@ -9,10 +9,10 @@ from headworks._gate.judge import decided, judge
 from headworks._gate.measurements import judge_measurement
 from headworks._gate.result import Comparison, ConditionResult, GateResult, together
 from headworks._metrics.file import read_predictions
-from headworks._metrics.pair import few
 from headworks._metrics.predictions import pair as paired
 from headworks._project.gate_settings import named_conditions
 from headworks._project.gate_table import gate_settings
+from headworks._quantities import few
 from headworks.errors import CannotDecideError, UsageError
 
 if TYPE_CHECKING:

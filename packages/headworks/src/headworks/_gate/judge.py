@@ -11,7 +11,6 @@ from scipy import special
 
 from headworks._gate.result import Finding
 from headworks._metrics.bootstrap import bootstrap, seed_values
-from headworks._metrics.pair import few
 from headworks._metrics.proportions import (
     Interval,
     exact_interval,
@@ -24,6 +23,7 @@ from headworks._metrics.proportions import (
 )
 from headworks._metrics.subjects import rows_of, subjects_of
 from headworks._project.gate_settings import MOST_DRAWS
+from headworks._quantities import few
 from headworks.errors import CannotDecideError, ConfigurationError
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headworks._quantities import few
 from headworks.errors import CannotDecideError
 
 if TYPE_CHECKING:
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from headworks._metrics.condition import Subject
     from headworks._metrics.predictions import Predictions
 
-__all__ = ["check_asked", "few", "is_asked_the_same"]
+__all__ = ["check_asked", "is_asked_the_same"]
 
-_SHOWN = 3  # ids or values that a message names
 _SOURCE = "Let both files have that column from the same source"
 
 
@@ -73,9 +73,3 @@ def _check(candidate: Predictions, base: Predictions, differs: NDArray[np.bool_]
         names = f"{len(wrong):,} rows: {few(wrong)}"
         message = f"{candidate.source} and {base.source} have different {what} for {names}. {advice}"
         raise CannotDecideError(message)
-
-
-def few(names: Sequence[str]) -> str:
-    """Return some names, and the number of the others."""
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

@@ -95,13 +95,9 @@ class Places:
             return PASSED
         if path in self._git_folders or os.path.basename(path) == ".git":
             return GIT
-        if os.path.basename(path) == _BYTECODE and self._is_cache(path):  # whoever imports first makes it
-            return PASSED
+        if os.path.basename(path) == _BYTECODE:  # itself a cache, which whoever imports first makes
+            return self._folder(path)
         return "" if path == self.top else self._folder(os.path.dirname(path))
-
-    def _is_cache(self, folder: str) -> bool:
-        """Return whether a folder of the repository that is named as a cache holds nothing that git knows."""
-        return folder.startswith(self.top + "/") and not self._is_known(self.relative(folder))
 
     def is_fixed(self, path: str) -> bool:
         """Return whether a path lies among the system's files, so that no link in it can lead to the repository."""

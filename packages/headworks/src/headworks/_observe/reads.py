@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from headworks._observe.places import GIT, OUTSIDE, PASSED
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from headworks._observe.places import Places
 
 __all__ = ["Notes", "Reads", "source_of"]
@@ -36,6 +38,15 @@ def source_of(place: str) -> str:
     """Return the source of a compiled module of Python; any other place as it is."""
     found = _COMPILED.fullmatch(place)
     return f"{found[1]}/{found[2]}.py" if found else place
+
+
+def _lies_in(path: str, places: Container[str]) -> bool:
+    """Return whether a path, or a folder that it lies in, is one of some places."""
+    while path not in places:
+        path, below = os.path.dirname(path), path
+        if path == below:
+            return False
+    return True
 
 
 @dataclass(kw_only=True)
@@ -76,11 +87,7 @@ class Reads:
 
     def is_own(self, path: str) -> bool:
         """Return whether the session itself made a file, or a folder that it lies in."""
-        while path not in self.own:
-            path, below = os.path.dirname(path), path
-            if path == below:
-                return False
-        return True
+        return _lies_in(path, self.own)
 
 
 class Notes:
@@ -201,11 +208,7 @@ class Notes:
 
     def _is_new(self, folder: str) -> bool:
         """Return whether the session made a folder, or one that it lies in."""
-        while folder not in self._new:
-            folder, below = os.path.dirname(folder), folder
-            if folder == below:
-                return False
-        return True
+        return _lies_in(folder, self._new)
 
     def _note_git(self, place: str, how: str) -> None:
         """Note what a file of git's own stands for."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from headworks._quick.answers import are_settled, note_file
 from headworks._store.witness import Line, Witness
+from headworks._tree.byte_ids import LARGE, stamp_of
 from headworks._tree.git import blob_id
 from headworks._tree.listing import EXECUTABLE, FILE
 from headworks.errors import CannotDecideError
@@ -31,7 +32,6 @@ __all__ = ["NoWitnessError", "Tree", "make_witness"]
 _STATES = {"file", "exec", "link", "folder", "missing", "other"}
 _UNNAMED = {"__pycache__"}  # Python writes it beside whatever it imports
 _RECORD = 100  # bytes in which a record of a listing has its object id
-_LARGE = 4 << 20  # bytes of a file that is not read again while its stamp is the same
 _LARGE_FILES = "bytes"
 _LAG = 0.01  # seconds by which the time of a file may lag behind the clock: a tick of a slow kernel
 _MODES = {FILE: "file", EXECUTABLE: "exec"}
@@ -119,10 +119,10 @@ class Tree:
 
     def _content(self, name: str, found: os.stat_result) -> str:
         """Return the object id of a file's bytes."""
-        if found.st_size < _LARGE or self._memory is None:
+        if found.st_size < LARGE or self._memory is None:
             with open(name, "rb") as file:
                 return self._hash(file.read())
-        stamp = (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_dev)
+        stamp = stamp_of(found)
         known = self._memory.get(_LARGE_FILES, name)
         if known is not None and known[0] == stamp:
             return str(known[1])

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from headworks._project.session import Session
 
-__all__ = ["Tree", "common", "covering", "escaped", "filled", "parametrised"]
+__all__ = ["Tree", "common", "covering", "escaped", "parametrised"]
 
 _MANY = 12  # patterns; with more, a folder of which less was read is named as a whole
 _SHARES = (2, 4, 10)
@@ -92,21 +92,9 @@ def escaped(path: str) -> str:
     return "".join("?" if it in "*?[{\\" or not it.isprintable() else it for it in path)
 
 
-def _values(session: Session) -> dict[str, str]:
-    """Return the values that a row may name in braces."""
-    return {**session.parameters} | ({"python": session.python} if session.python else {})
-
-
-def filled(text: str, session: Session) -> str:
-    """Return a text of a row with the values of a session in place of their names in braces."""
-    for name, value in _values(session).items():
-        text = text.replace(f"{{{name}}}", value)
-    return text
-
-
 def parametrised(path: str, session: Session) -> str:
     """Return a path with the names of parameters in braces in place of their values, where these are whole words."""
-    for name, value in _values(session).items():
+    for name, value in session.values.items():
         if value:
             path = re.sub(rf"(?<![^\W_]){re.escape(value)}(?![^\W_])", f"{{{name}}}", path)
     return path

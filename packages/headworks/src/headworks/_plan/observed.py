@@ -7,19 +7,22 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from headworks._noxfile.paths import HOLE
-from headworks._plan.covering import Tree, common, covering, escaped, filled
+from headworks._plan.covering import Tree, common, covering, escaped
 from headworks._plan.written import Written
 from headworks._project.metadata import FILES
 from headworks._project.package import enclosing
+from headworks._project.session import filled
 from headworks._project.starter import UNKNOWN_NEEDS, asks, by_function
 from headworks._project.table import Row
 from headworks._project.table_text import Draft
+from headworks._quantities import few
 from headworks._tree.patterns import matcher
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from headworks._digest.digest import Digester
+    from headworks._noxfile.mentions import Mentions
     from headworks._observe.reads import Reads
     from headworks._plan.promise import Findings
     from headworks._project.session import Session
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["drafts"]
 
 _NEARLY_ALL = 0.9  # of the files of a repository; a row that covers as many says no more than one for all files
-_SHOWN = 3  # paths in a remark
 _KEYS = ("packages", "inputs", "needs", "outputs", "groups", "tools", "env", "ignore", "cache", "observe", "required")
 
 
@@ -135,17 +137,17 @@ class _Maker:
         settings |= {"cache": False} if always or not old.cache else {}
         if hidden and not always:
             remarks.append(
-                f"{'observed' if is_row else 'no row'}, since it reads {_some(hidden)}, which git ignores: commit a"
+                f"{'observed' if is_row else 'no row'}, since it reads {few(hidden)}, which git ignores: commit a"
                 f" list of hashes, name it in inputs{', and take observe = true out' if is_row else ''}"
             )
         if not always and (whole := self._whole(seen)):
             remarks.append(f"all files, since {whole}")
         elif not always:
-            settings |= self._reads(seen, old)
+            settings |= self._reads(seen, mentions, old)
         outside = {path for it in seen for path in it.reads.outside if not os.path.isdir(path)}
         if outside and not always:
             remarks.append(
-                f"it also reads {_some(outside)}, which no verdict covers: say cache = false if that changes"
+                f"it also reads {few(sorted(outside))}, which no verdict covers: say cache = false if that changes"
             )
         return Draft(
             name=name,
@@ -157,7 +159,7 @@ class _Maker:
     def _always(self, seen: Iterable[_Seen], asking: str) -> list[str]:
         """Return why a session has to run always."""
         history = {it for one in seen for it in one.reads.history}
-        found = [f"it reads git's history through {_some(history)}, which no verdict covers"] if history else []
+        found = [f"it reads git's history through {few(sorted(history))}, which no verdict covers"] if history else []
         if not asking and any(it.reads.network for it in seen):
             found.append("it reached another machine, whose answers change without a commit")
         return [*found, asks(asking)] if asking else found
@@ -170,21 +172,21 @@ class _Maker:
             if it.reads.index:
                 return "it asked git which files there are"
             if beyond := sorted(it.beyond - self._digester.files(self._bare(it.session))):
-                return f"it reads {_some(beyond)} beyond the folder of this file"
+                return f"it reads {few(beyond)} beyond the folder of this file"
         return ""
 
     def _bare(self, session: Session) -> Session:
         return replace(session, packages=(), inputs=(), ignore=())
 
-    def _reads(self, seen: list[_Seen], old: Row) -> dict[str, tuple[str, ...]]:
+    def _reads(self, seen: list[_Seen], mentions: Mentions, old: Row) -> dict[str, tuple[str, ...]]:
         """Return the settings that cover what the sessions of a function read; without any, all files."""
-        shared = self._shared(seen) if old.groups is None and old.tools is None else {}
+        shared = self._shared(seen, mentions) if old.groups is None and old.tools is None else {}
         fields: dict[str, Any] = shared
         bare = [replace(self._bare(it.session), **fields) for it in seen]
         packages, narrowed = self._packaged(seen, bare)
         inputs = [*self._inputs(seen, narrowed), *self._locked(seen, packages)]
         covered = [
-            self._files(replace(session, inputs=tuple(filled(text, it.session) for text in inputs)))
+            self._files(replace(session, inputs=tuple(filled(text, it.session.values) for text in inputs)))
             for it, session in zip(seen, narrowed, strict=True)
         ]
         if "{" not in "".join(packages) and all(len(it) >= _NEARLY_ALL * len(self._known) for it in covered):
@@ -223,19 +225,18 @@ class _Maker:
         kept = tuple(it for it in patterns if not any(map(matcher(it), read)))
         return {} if own is None and kept == patterns else {"ignore": kept}
 
-    def _shared(self, seen: Iterable[_Seen]) -> dict[str, tuple[str, ...]]:
+    def _shared(self, seen: Collection[_Seen], mentions: Mentions) -> dict[str, tuple[str, ...]]:
         """Return the tables and dependency groups that count, where nobody but nox and uv read the root's files."""
         pyproject, lock = (self._place(self._prefix + it) for it in ("pyproject.toml", self._project.lock.file))
-        groups: set[str] = set()
-        for it in seen:
-            mentions = self._project.noxfile.mentions(it.session.function)
-            asked, is_named = mentions.groups, "pyproject.toml" in mentions.paths
-            is_read = pyproject in it.reads.by_others or (self._project.lock.file and lock in it.reads.opened)
-            if is_read or is_named or asked is None or not asked <= self._project.pyproject.groups.keys():
-                return {}
-            groups |= asked
+        asked = mentions.groups
+        if asked is None or "pyproject.toml" in mentions.paths or not asked <= self._project.pyproject.groups.keys():
+            return {}
+        if any(pyproject in it.reads.by_others for it in seen):
+            return {}
+        if self._project.lock.file and any(lock in it.reads.opened for it in seen):
+            return {}
         has_tools = any(it.startswith("[tool.") for it in self._project.pyproject.tables)
-        found = {"groups": tuple(sorted(groups))} if self._project.pyproject.groups else {}
+        found = {"groups": tuple(sorted(asked))} if self._project.pyproject.groups else {}
         return found | ({"tools": ()} if has_tools else {})
 
     def _packages(self, seen: _Seen, bare: Session) -> frozenset[str]:
@@ -303,10 +304,3 @@ class _Maker:
         """Return the files that the digest of a session covers, relative to the project's folder."""
         files = self._digester.files(session) & self._all
         return {it[len(self._prefix) :] for it in files if it.startswith(self._prefix)}
-
-
-def _some(names: Iterable[str]) -> str:
-    """Return the first of some names, and how many more there are."""
-    ordered = sorted(names)
-    more = len(ordered) - _SHOWN
-    return ", ".join(ordered[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")

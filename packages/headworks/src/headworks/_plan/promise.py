@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from headworks._observe.reads import Reads
+from headworks._quantities import few
+from headworks._tree.patterns import is_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,19 +62,15 @@ class Findings:
         parts = []
         if self.undeclared:
             parts.append(
-                f"{_some(self.undeclared)}, which its digest does not cover (name them in `inputs` of its row)"
+                f"{few(self.undeclared, _SHOWN)}, which its digest does not cover (name them in `inputs` of its row)"
             )
         if self.ignored:
-            parts.append(f"{_some(self.ignored)}, which git ignores (name a committed list of hashes in `inputs`)")
+            parts.append(
+                f"{few(self.ignored, _SHOWN)}, which git ignores (name a committed list of hashes in `inputs`)"
+            )
         if self.history:
-            parts.append(f"git's history through {_some(self.history)} (give its row `cache = false`)")
+            parts.append(f"git's history through {few(self.history, _SHOWN)} (give its row `cache = false`)")
         return f"it read {'; and '.join(parts)}" if parts else ""
-
-
-def _some(names: tuple[str, ...]) -> str:
-    """Return the first of some names, and how many more there are."""
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def compare(
@@ -111,7 +109,7 @@ def compare(
 
 
 def _is_within(path: str, places: tuple[str, ...]) -> bool:
-    return any(path == it or path.startswith(it + "/") for it in places)
+    return any(is_at(path, it) for it in places)
 
 
 def _is_hidden_input(path: str, covered: tuple[str, ...], since: float) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from headworks._plan.covering import escaped, filled, parametrised
+from headworks._plan.covering import escaped, parametrised
 from headworks._plan.ignored import refuse_visible_outputs
 from headworks._project.needs import in_order
+from headworks._project.session import filled
 from headworks._project.starter import by_function
+from headworks._tree.patterns import is_at
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ class Written:
     def is_given(self, reader: str, place: str) -> bool:
         """Return whether a file lies in an output of a function that another one is found to need."""
         needs = self.needs.get(reader, ())
-        return any(_is_at(place, it) for need in needs for it in self._filled(need, self.outputs[need]))
+        return any(is_at(place, it) for need in needs for it in self._filled(need, self.outputs[need]))
 
     def _join(self, reader: str, writer: str, output: str) -> None:
         needs = {name: list(them) for name, them in self.needs.items()}
@@ -65,14 +67,14 @@ class Written:
         places = self._places(writer, output)
         others = [place for name, them in self._declared.items() if name != writer for place in them]
         others += [place for name, them in self.outputs.items() if name != writer for place in self._filled(name, them)]
-        if not output or any(_is_at(it, place) or _is_at(place, it) for it in others for place in places):
+        if not output or any(is_at(it, place) or is_at(place, it) for it in others for place in places):
             return
         try:
             in_order({name: [*before, *needs.get(name, ())] for name, before in self._before.items()})
         except ConfigurationError:  # they need each other, as sessions do that share a cache
             return
         self.needs = needs
-        kept = [it for it in self.outputs.get(writer, ()) if not _is_at(it, output)]
+        kept = [it for it in self.outputs.get(writer, ()) if not is_at(it, output)]
         self.outputs[writer] = [*kept, output]
 
     def _depth(self, session: Session, place: str) -> int:
@@ -84,11 +86,11 @@ class Written:
 
     def _wrote(self, session: Session, place: str) -> bool:
         """Return whether a session made a file or folder, or anything in it."""
-        return self._depth(session, place) > 0 or any(_is_at(it, place) for it in self._own[session.name])
+        return self._depth(session, place) > 0 or any(is_at(it, place) for it in self._own[session.name])
 
     def _output(self, writer: str, place: str) -> str:
         """Return the output in which a file of a function lies, with its parameters in braces; empty if none can be."""
-        if not _is_at(place, self._root):
+        if not is_at(place, self._root):
             return ""
         instances = self._functions[writer]
         owner = max(instances, key=lambda it: self._depth(it, place))
@@ -110,7 +112,7 @@ class Written:
         """Return the widest folder around a file where no other session writes; in the root only the one it lies in."""
         others = [it for name, own in self._own.items() if name != owner.name for it in own]
         widest, folder = place, os.path.dirname(place)
-        while folder != self._root and not any(_is_at(it, folder) for it in others):
+        while folder != self._root and not any(is_at(it, folder) for it in others):
             if os.path.dirname(folder) == self._root and widest != place:
                 break
             widest, folder = folder, os.path.dirname(folder)
@@ -118,14 +120,10 @@ class Written:
 
     def _places(self, function: str, output: str) -> list[str]:
         """Return where an output of each session of a function lies."""
-        return [self._at(filled(output, it)) for it in self._functions[function]]
+        return [self._at(filled(output, it.values)) for it in self._functions[function]]
 
     def _filled(self, function: str, outputs: Iterable[str]) -> list[str]:
         return [place for output in outputs for place in self._places(function, output)]
 
     def _at(self, path: str) -> str:
         return os.path.join(self._root, path)
-
-
-def _is_at(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(f"{folder}/")

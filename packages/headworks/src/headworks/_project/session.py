@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Session"]
+__all__ = ["Session", "filled", "row_values"]
+
+
+def row_values(parameters: Mapping[str, str], python: str) -> dict[str, str]:
+    """Return the values that a row may name in braces."""
+    return {**parameters} | ({"python": python} if python else {})
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """Return a text of a row with values in place of their names in braces."""
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +79,11 @@ class Session:
     def cache(self) -> bool:
         """Whether a verdict of it is ever reused."""
         return not self.uncached
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values that its row may name in braces."""
+        return row_values(self.parameters, self.python)
 
     @property
     def selectors(self) -> set[str]:

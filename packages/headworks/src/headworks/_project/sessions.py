@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from headworks._nearest import suggestion
 from headworks._project.needs import PLACE, with_needs
-from headworks._project.session import Session
+from headworks._project.session import Session, filled, row_values
 from headworks._project.table import Row, project_path
 from headworks.errors import ConfigurationError
 
@@ -160,7 +160,7 @@ class _Filler:
     def __init__(self, place: str, parameters: dict[str, str], python: str) -> None:
         """Take the place to name in messages, and the values to fill in."""
         self.place = place
-        self.values = parameters | ({"python": python} if python else {})
+        self.values = row_values(parameters, python)
 
     def texts(self, texts: Iterable[str]) -> tuple[str, ...]:
         """Return texts with the values in place of the names in braces."""
@@ -171,8 +171,7 @@ class _Filler:
         return tuple(project_path(self._fill(text), key, self.place) for text in texts)
 
     def _fill(self, text: str) -> str:
-        for name, value in self.values.items():
-            text = text.replace(f"{{{name}}}", value)
+        text = filled(text, self.values)
         _, brace, rest = text.partition("{")
         if brace:
             name = rest.partition("}")[0]

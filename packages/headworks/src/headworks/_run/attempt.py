@@ -111,8 +111,14 @@ class Attempt:
             environ=self._environ(),
             log=self._logs[0],
             watchdog=shared.watchdog,
-            is_traced=self.tasks[0].watch is not None and self.tasks[0].watch.is_tracer,
+            is_traced=self._is_traced,
         )
+
+    @property
+    def _is_traced(self) -> bool:
+        """Whether strace watches the sessions."""
+        watch = self.tasks[0].watch
+        return watch is not None and watch.is_tracer
 
     @property
     def notifies(self) -> bool:
@@ -130,9 +136,8 @@ class Attempt:
         command += ["--sessions", *(task.name for task in self.tasks)]
         command += ["--", *self.tasks[0].arguments] if self.tasks[0].arguments else []
         watch = self.tasks[0].watch
-        if watch is None or not watch.is_tracer:
-            return command if watch is None else watch.wrap(command)
-        return without_environment(watch.wrap(command), self._shared.root, self.tasks[0].name)
+        command = command if watch is None else watch.wrap(command)
+        return without_environment(command, self._shared.root, self.tasks[0].name) if self._is_traced else command
 
     def _environ(self) -> dict[str, str]:
         """Return the environment of the sessions: the variables that their digest covers, and those of Headworks."""

@@ -35,9 +35,9 @@ def remaining(group: int) -> dict[int, int]:
 
 def kill_traced(group: int) -> None:
     """Kill the processes that strace watches from a group, wherever they are: their calls would fail without it."""
-    for process, tracer in remaining(group).items():
+    for process in [it for it, tracer in remaining(group).items() if tracer]:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(process, signal.SIGKILL if tracer else 0)
+            os.kill(process, signal.SIGKILL)
 
 
 def watch(lines: int) -> None:

@@ -130,7 +130,7 @@ class Store:
 
     def verdict(self, digest: str) -> Verdict | None:
         """Return the passed verdict for a digest; None if there is none that can be relied on."""
-        if os.path.lexists(self._records.path(digest, passed=False)):
+        if self._records.has(digest, passed=False):
             return None
         record = self._records.read(digest, passed=True)
         return self._from_remote([digest]).get(digest) if record is None else record.verdict
@@ -159,7 +159,7 @@ class Store:
 
     def failed(self, digests: Iterable[str]) -> set[str]:
         """Return those digests that have failed."""
-        return {it for it in digests if os.path.lexists(self._records.path(it, passed=False))}
+        return {it for it in digests if self._records.has(it, passed=False)}
 
     def fetch_observed(self, cores: Iterable[str]) -> None:
         """Keep here what only the remote has of sessions that were watched, by their cores."""

@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 
     Stamp: TypeAlias = tuple[int, ...]
 
-__all__ = ["LARGE", "ByteIds", "may_filter"]
+__all__ = ["LARGE", "ByteIds", "may_filter", "stamp_of"]
 
 LARGE = 4 << 20  # bytes; git hashes that many in about 20 ms
 _KIND = "contents"
 _SIZE = 2  # the place of a file's size in its stamp
 _ATTRIBUTES = (b"/.gitattributes\0", b"\t.gitattributes\0", b" .gitattributes\0")
 _SETTINGS = r"^(core\.(autocrlf|eol|attributesfile)|attr\.tree)$"
+
+
+def stamp_of(found: os.stat_result) -> Stamp:
+    """Return what changes whenever a file is written to, its times first."""
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_dev
 
 
 def may_filter(repository: Repository, files: bytes) -> bool:

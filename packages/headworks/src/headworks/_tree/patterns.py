@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
     from headworks._tree.listing import Listing
 
-__all__ = ["is_plain", "matcher", "slices"]
+__all__ = ["is_at", "is_plain", "matcher", "slices"]
+
+
+def is_at(path: str, place: str) -> bool:
+    """Tell whether a path is that of a file or folder, or of something in it."""
+    return path == place or path.startswith(f"{place}/")
 
 
 def is_plain(pattern: str) -> bool:

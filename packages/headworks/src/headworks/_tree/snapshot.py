@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
 from headworks._quick.answers import handed_look, note_file
 from headworks._quick.git import LOOK
-from headworks._tree.byte_ids import ByteIds, may_filter
+from headworks._tree.byte_ids import ByteIds, may_filter, stamp_of
 from headworks._tree.git import Repository, blob_id
 from headworks._tree.links import follow, resolve
 from headworks._tree.listing import EXECUTABLE, FILE, LINK, SUBMODULE, Listing, record
@@ -357,7 +357,7 @@ def _mode(name: bytes) -> tuple[bytes, tuple[int, ...] | None]:
         found = os.lstat(name)
     except (FileNotFoundError, NotADirectoryError):
         return b"", None
-    mode, stamp = found.st_mode, (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino, found.st_dev)
+    mode, stamp = found.st_mode, stamp_of(found)
     if stat.S_ISLNK(mode):
         return LINK, stamp
     if stat.S_ISDIR(mode):
