@@ -60,7 +60,7 @@ def watched(session: str, environ: dict[str, str]) -> float:
         watch = StraceWatch(Path(folder, "notes"))
         forget_local_builds(environ, root)
         command = without_environment(watch.wrap([*NOX, ANEW, "-s", session]), root, session)
-        seconds = spent(command, watch.caches | environ | watch.environ)
+        seconds = spent(command, watch.caches | environ)
         start = time.process_time()
         reads = watch.reads(Places.of(WorkTreeSnapshot(Repository(root)), environ), root)
         seconds += time.process_time() - start

@@ -57,7 +57,7 @@ NAMES: Final = {
     r"(?:\w+_)?untold(?:_\w+)?": "unknown",
     r"(?:\w+_)?told_to_\w+": "what it does: interrupt_on_sigterm",
     r"what_\w+": "the thing that it is: inputs, message, difference",
-    r"go_on(?:_\w+)?": "what it does: continue_run, run_shadowed_sitecustomize",
+    r"go_on(?:_\w+)?": "what it does: continue_run",
     r"takes_more": "accepts_extra_args",
     r"let_\w+": "allow_…",
 }

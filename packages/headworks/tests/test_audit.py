@@ -12,7 +12,7 @@ from headworks._cli import main
 from headworks._commands import audit
 from headworks._observe.places import Places
 from headworks._observe.reads import Notes, Reads
-from headworks._observe.watch import HookWatch, StraceWatch
+from headworks._observe.watch import StraceWatch
 from headworks._plan.promise import Findings, compare
 from headworks._store.store import Store
 
@@ -131,14 +131,16 @@ def test_mypy_starts_with_an_empty_cache(demo: Scratch, capsys: pytest.CaptureFi
         assert main(["audit", "dirty"]) == 1
 
 
-def test_without_strace_it_says_what_it_cannot_see(
+def test_without_strace_there_is_no_audit(
     demo: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Python's hooks see Python."""
-    monkeypatch.setattr("headworks._run.loop.make_watch", HookWatch)
-    assert main(["audit", "dirty"]) == 0
-    said = capsys.readouterr().out
-    assert "watched by Python's audit hooks.\nNot seen are files that other programs open" in said
+    """Whoever sees only a part of what is read cannot say that a promise is kept."""
+    assert demo.root
+    monkeypatch.setattr("headworks._observe.watch.can_see_all", lambda: False)
+    for command in (["audit", "dirty"], ["run", "--observe", "data"]):
+        assert main(command) == 2
+        said = f"`headworks {' '.join(command[:-1])}` needs strace, which sees what a session reads, and runs on Linux"
+        assert said in capsys.readouterr().err
 
 
 def test_a_session_that_does_not_pass_tells_nothing(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,7 +155,7 @@ def test_a_session_that_does_not_pass_tells_nothing(demo: Scratch, capsys: pytes
 
 def test_an_audit_says_only_what_it_found(demo: Scratch) -> None:
     """There may be nothing to advise."""
-    findings = Findings(watch="strace", cannot_see="", read=("a",), undeclared=(), ignored=(), unread=())
+    findings = Findings(read=("a",), undeclared=(), ignored=(), unread=())
     text = audit._text("clean", findings)
     assert text.splitlines() == [
         "clean read 1 file of the repository, watched by strace.",
@@ -180,8 +182,6 @@ def test_an_audit_that_cannot_see_all_does_not_pass(
 ) -> None:
     """It says why; what it read elsewhere on the machine is advice."""
     findings = Findings(
-        watch="strace",
-        cannot_see="",
         read=("a",),
         undeclared=(),
         ignored=(),
@@ -220,17 +220,13 @@ def compared(top: Path, *opened: str, **settings: Any) -> Findings:  # noqa: ANN
     notes = Notes(Places(str(top), (str(top / ".git"),), {}, fields["known"].__contains__))
     for it in opened:
         notes.note(str(top / it), notes.reads.opened)
-    watch = StraceWatch(top)
-    watch.since = settings.pop("since", time.time() + 60)
-    return compare(notes.reads, watch, top=str(top), **fields | settings)
+    return compare(notes.reads, top=str(top), **fields | {"since": time.time() + 60} | settings)
 
 
 def test_a_file_that_was_only_looked_at_is_advice(tmp_path: Path) -> None:
     """Its content can matter only to a tool that goes by times and sizes."""
     reads = Reads(opened={str(tmp_path / "a")}, looked={str(tmp_path / it) for it in "abc"})
-    findings = compare(
-        reads, StraceWatch(tmp_path), top=str(tmp_path), known={"a", "b", "c"}, declared={"a", "c"}, covered=[]
-    )
+    findings = compare(reads, since=0, top=str(tmp_path), known={"a", "b", "c"}, declared={"a", "c"}, covered=[])
     assert (findings.read, findings.looked, findings.unread, findings.broken) == (("a",), ("b",), (), "")
     assert "Looked at but neither read nor declared" in audit._text("clean", findings)
 
@@ -238,7 +234,7 @@ def test_a_file_that_was_only_looked_at_is_advice(tmp_path: Path) -> None:
 def test_files_elsewhere_do_not_count(tmp_path: Path) -> None:
     """Only the repository is compared."""
     assert compared(tmp_path, "/etc/passwd", "a", "b") == Findings(
-        watch="strace", cannot_see="", read=("a", "b"), undeclared=("b",), ignored=(), unread=()
+        read=("a", "b"), undeclared=("b",), ignored=(), unread=()
     )
 
 
@@ -300,22 +296,17 @@ def test_an_observed_run_records_only_what_keeps_its_promise(demo: Scratch, caps
 def test_what_a_run_could_not_see_is_said(
     demo: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The row still promises, so that a verdict is recorded; a machine without strace observes nothing."""
-    monkeypatch.setattr("headworks._run.loop.make_watch", HookWatch)
+    """The row still promises, so that a verdict is recorded."""
+    monkeypatch.setattr(StraceWatch, "reads", lambda *_arguments: Reads(unseen="why"))
     assert main(["run", "--observe", "data"]) == 0
-    assert "whether it read more than its row promises is not known: Python's audit hooks" in capsys.readouterr().out
+    assert "whether it read more than its row promises is not known: why" in capsys.readouterr().out
     assert [it.session for it in Store.default().ls()] == ["data"]
-    monkeypatch.setattr("headworks._observe.watch.can_see_all", lambda: False)
-    assert main(["run", "--observe", "data"]) == 2
-    assert "--observe needs strace, which there is for Linux" in capsys.readouterr().err
 
 
 def test_a_broken_promise_is_told_in_one_line() -> None:
     """With the first files, and how many more there are."""
     read, history = tuple("abcdefg"), ("`git log`",)
-    findings = Findings(
-        watch="strace", cannot_see="", read=read, undeclared=read, ignored=(), unread=(), history=history
-    )
+    findings = Findings(read=read, undeclared=read, ignored=(), unread=(), history=history)
     assert findings.broken == (
         "it read a, b, c, d, e and 2 more, which its digest does not cover (name them in `inputs` of its row); and"
         " git's history through `git log` (give its row `cache = false`)"

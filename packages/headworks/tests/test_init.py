@@ -330,7 +330,7 @@ def test_observing_needs_strace_and_names_need_observing(
     observed.write({"pyproject.toml": ""})
     assert "A bare nox runs no session here: name the" in shown(capsys, "init", "--observe", code=2)
     observed.write({"pyproject.toml": ROOT})
-    monkeypatch.setattr("headworks._commands.init.can_see_all", lambda: False)
+    monkeypatch.setattr("headworks._observe.watch.can_see_all", lambda: False)
     assert "`headworks init --observe` needs strace" in shown(capsys, "init", "--observe", code=2)
     assert (observed.root / "pyproject.toml").read_text() == ROOT
 

@@ -1,4 +1,4 @@
-"""What a session reads is seen, whatever it is written in where strace is, else as far as Python's own."""
+"""What a session reads is seen, whatever it is written in."""
 
 from __future__ import annotations
 
@@ -8,17 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._observe import hook as _audit_hook
 from headworks._observe.places import Places
-from headworks._observe.watch import HookWatch, StraceWatch, make_watch
+from headworks._observe.watch import StraceWatch, can_see_all
 from headworks._run.watchdog import remaining
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 READER = """
 import os, subprocess, sys, threading
@@ -58,9 +53,9 @@ def folder(tmp_path: Path) -> Path:
     return it
 
 
-def watched(watch: StraceWatch | HookWatch, folder: Path, command: list[str]) -> set[str]:
+def watched(watch: StraceWatch, folder: Path, command: list[str]) -> set[str]:
     """Run a command watched and return the names of the files in the folder that it opened to read."""
-    environ = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"} | watch.environ
+    environ = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     process = subprocess.Popen(
         watch.wrap(command), start_new_session=True, cwd=folder, env=environ, stdin=subprocess.PIPE
     )
@@ -78,7 +73,7 @@ def unseen(watch: StraceWatch, folder: Path) -> str:
     ).unseen
 
 
-def opened(watch: StraceWatch | HookWatch, folder: Path) -> set[str]:
+def opened(watch: StraceWatch, folder: Path) -> set[str]:
     """Return the names of the files in the folder that were opened to read."""
     places = Places(str(folder), (str(folder / ".git"),), os.environ, lambda _path: False)
     reads = watch.reads(places, str(folder))
@@ -91,47 +86,6 @@ def test_strace_sees_what_any_program_reads(folder: Path, tmp_path: Path) -> Non
     script = f"cat program >> other; cat odd*; {folder}/run; PYTHONPATH={folder} {sys.executable} {tmp_path}/script.py"
     read = watched(StraceWatch(tmp_path), folder, ["sh", "-c", script])
     assert read == PYTHON_READS | {"program", "odd ä\n<>\"'\\ name", "run", "module.py"}
-
-
-def test_hooks_see_what_python_reads(folder: Path, tmp_path: Path) -> None:
-    """In the process and its Python children; what other programs read they cannot see, and say so."""
-    (tmp_path / "script.py").write_text(f"import sys; sys.path.append({str(folder)!r})\n{READER}")
-    watch = HookWatch(tmp_path)
-    read = watched(watch, folder, ["sh", "-c", f"cat program; {sys.executable} {tmp_path}/script.py"])
-    assert read == PYTHON_READS | {"module.py"}
-    assert "files that other programs open" in watch.cannot_see
-    assert StraceWatch.cannot_see == ""
-
-
-def test_a_session_without_python_is_not_seen_by_hooks(folder: Path, tmp_path: Path) -> None:
-    """There are no notes then, which is no error."""
-    assert watched(HookWatch(tmp_path), folder, ["cat", "program"]) == set()
-
-
-@pytest.mark.usefixtures("measured")
-def test_the_hook_notes_what_is_opened_to_read(folder: Path, tmp_path: Path) -> None:
-    """The same code, in a process that is measured."""
-    code = f"from headworks._observe.hook import watch; watch({str(tmp_path / 'notes')!r})\n{READER}"
-    environ = os.environ | {"PYTHONPATH": str(folder)}
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=folder, env=environ, input=b"")
-    notes = {os.path.realpath(os.fsdecode(it)) for it in (tmp_path / "notes").read_bytes().split(b"\0")}
-    assert {str(folder / name) for name in PYTHON_READS - {"child"}} <= notes
-    assert not {str(folder / name) for name in ("written", "created", "untouched")} & notes
-
-
-def test_the_module_that_the_hook_hides_runs_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """An environment may have one of its own."""
-    for name in ("hook", "theirs"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "sitecustomize.py").write_text(f"print({name!r})")
-    monkeypatch.setattr(sys, "path", [str(tmp_path / "hook"), str(tmp_path), str(tmp_path / "theirs"), *sys.path])
-    _audit_hook.run_shadowed_sitecustomize(str(tmp_path / "hook"))
-    assert capsys.readouterr().out == "theirs\n"
-    monkeypatch.setattr(sys, "path", [str(tmp_path), str(tmp_path / "hook")])
-    _audit_hook.run_shadowed_sitecustomize(str(tmp_path / "hook"))
-    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.usefixtures("measured")
@@ -188,17 +142,13 @@ def test_a_server_that_was_there_before_reads_unwatched(folder: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("platform", "find", "kind"),
-    [
-        ("linux", lambda _name: "/usr/bin/strace", StraceWatch),
-        ("linux", lambda _name: None, HookWatch),
-        ("darwin", lambda _name: "/usr/bin/strace", HookWatch),
-    ],
+    ("platform", "place", "expected"),
+    [("linux", "/usr/bin/strace", True), ("linux", None, False), ("darwin", "/usr/bin/strace", False)],
 )
-def test_the_better_watch_is_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, find: Callable[[str], str | None], kind: type
+def test_all_is_seen_through_strace_on_linux(
+    monkeypatch: pytest.MonkeyPatch, platform: str, place: str | None, *, expected: bool
 ) -> None:
-    """Strace where it is, on Linux."""
+    """Elsewhere something else may have its name."""
     monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr("shutil.which", find)
-    assert type(make_watch(tmp_path)) is kind
+    monkeypatch.setattr("shutil.which", lambda _name: place)
+    assert can_see_all() is expected

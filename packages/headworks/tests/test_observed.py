@@ -43,9 +43,7 @@ def finding(scratch: Scratch, *opened: str, ignored: Iterable[str] = (), **reads
         for name, value in reads.items()
     }
     found = Reads(opened={f"{top}/{it}" for it in opened}, **fields)
-    return Findings(
-        watch="strace", cannot_see="", read=(), undeclared=(), ignored=tuple(ignored), unread=(), reads=found
-    )
+    return Findings(read=(), undeclared=(), ignored=tuple(ignored), unread=(), reads=found)
 
 
 def made(scratch: Scratch, findings: dict[str, Findings], *functions: str) -> dict[str, Draft]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from headworks._cli import main
-from headworks._observe.watch import make_watch
+from headworks._observe.watch import StraceWatch
 from headworks._plan.plan import plan
 from headworks._store.bundle import RefusedBundleError
 from headworks._store.promises import Mark, Promises
@@ -22,7 +22,6 @@ from headworks._store.store import Store
 if TYPE_CHECKING:
     from conftest import Scratch
 
-    from headworks._observe.watch import Watch
 
 NOXFILE = """\
 import nox
@@ -66,11 +65,11 @@ def is_watched(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     seen: list[Path] = []
     with monkeypatch.context() as patch:
 
-        def watch(folder: Path) -> Watch:
+        def watch(folder: Path) -> StraceWatch:
             seen.append(folder)
-            return make_watch(folder)
+            return StraceWatch(folder)
 
-        patch.setattr("headworks._run.loop.make_watch", watch)
+        patch.setattr("headworks._run.loop.StraceWatch", watch)
         assert main(["run", *arguments]) == 0
     capsys.readouterr()
     return bool(seen)

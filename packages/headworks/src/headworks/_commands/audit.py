@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from headworks._lines import complain, say, shown, text_of
+from headworks._observe.watch import require_strace
 from headworks._plan.plan import plan
 from headworks._quantities import count_text
 from headworks._run.display import Display
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Audit and return the exit code."""
+    require_strace("headworks audit")
     root = Repository(os.getcwd()).root
     store = Store.default(root)
     planned = plan(root, store=store, sessions=arguments.sessions)
@@ -60,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     say(_json(name, findings) if arguments.format == "json" else _text(name, findings))
     if not findings.is_kept:
         return Exit.FAILED
-    return Exit.UNDECIDED if findings.unseen and not findings.cannot_see else Exit.PASSED
+    return Exit.UNDECIDED if findings.unseen else Exit.PASSED
 
 
 def _one(planned: Plan, names: list[str]) -> str:
@@ -91,10 +93,8 @@ def _json(name: str, findings: Findings) -> str:
 
 def _text(name: str, findings: Findings) -> str:
     """Return the findings for people."""
-    lines = [f"{name} read {count_text(len(findings.read), 'file')} of the repository, watched by {findings.watch}."]
-    if findings.cannot_see:
-        lines.append(f"Not seen are {findings.cannot_see}.")
-    elif findings.unseen:
+    lines = [f"{name} read {count_text(len(findings.read), 'file')} of the repository, watched by strace."]
+    if findings.unseen:
         lines.append(f"It may have read more: {findings.unseen}.")
     for heading, paths in (
         (_UNDECLARED, findings.undeclared),
@@ -106,6 +106,6 @@ def _text(name: str, findings: Findings) -> str:
         lines += ["", heading, *(f"  {path}" for path in paths[:_SHOWN])] if paths else []
         more = len(paths) - _SHOWN
         lines += [f"  and {more:,} more, which --format json lists"] if more > 0 else []
-    if findings.is_kept and (findings.cannot_see or not findings.unseen):
+    if findings.is_kept and not findings.unseen:
         lines += ["", "Everything that it read is declared."]
     return text_of(lines)

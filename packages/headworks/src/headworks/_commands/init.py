@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from headworks._digest.digest import Digester
 from headworks._lines import complain, say, shown
-from headworks._observe.watch import can_see_all
+from headworks._observe.watch import require_strace
 from headworks._output_file import replace_file
 from headworks._plan.plan import plan
 from headworks._project.starter import drafts
@@ -61,12 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _observe(names: list[str], *, is_shown: bool) -> int:
     """Run sessions watched, write rows of what they read, and return the exit code."""
-    if not can_see_all():
-        message = (
-            "`headworks init --observe` needs strace, which sees what a session reads, and runs on Linux alone: install"
-            " it, or use `headworks init`, which goes by the noxfile."
-        )
-        raise UsageError(message)
+    require_strace("headworks init --observe")
     planned, functions = _planned(names)
     store = Store.default(planned.root)
     watched = frozenset(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from headworks._digest.digest import Digester
 from headworks._lines import as_complained, as_said, complain, say
+from headworks._observe.watch import require_strace
 from headworks._output_file import write_output
 from headworks._plan.plan import plan, plan_of
 from headworks._quantities import duration_text
@@ -149,19 +150,11 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.retry < 0:
         message = f"--retry is {arguments.retry}; it has to be 0 or more."
         raise UsageError(message)
-    if arguments.observe and not _can_observe():
-        message = "--observe needs strace, which there is for Linux: install it, or run without."
-        raise UsageError(message)
+    if arguments.observe:
+        require_strace("headworks run --observe")
     if arguments.extra and not arguments.sessions:
         message = "Arguments after `--` go to sessions that are named, as in `headworks run tests -- -x`. Name some."
         raise UsageError(message)
-
-
-def _can_observe() -> bool:
-    """Whether every read of a session can be seen on this machine."""
-    from headworks._observe.watch import can_see_all
-
-    return can_see_all()
 
 
 def _asked(planned: Plan, names: list[str]) -> frozenset[str]:

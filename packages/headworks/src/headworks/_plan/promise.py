@@ -14,7 +14,6 @@ from headworks._tree.patterns import is_at
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from headworks._observe.watch import Watch
 
 __all__ = ["Findings", "compare"]
 
@@ -26,8 +25,6 @@ class Findings:
     """The reads of a session beside its digest; paths of the repository are relative to its top.
 
     Attributes:
-        watch: What watched the session.
-        cannot_see: What that never sees; empty where it sees all.
         read: Files of the repository that the session read.
         undeclared: Those of them that its digest does not cover, although git lists them.
         ignored: Those of them that it does not cover since git ignores them.
@@ -39,8 +36,6 @@ class Findings:
         reads: All that it read, place by place.
     """
 
-    watch: str
-    cannot_see: str
     read: tuple[str, ...]
     undeclared: tuple[str, ...]
     ignored: tuple[str, ...]
@@ -74,13 +69,13 @@ class Findings:
 
 
 def compare(
-    reads: Reads, watch: Watch, *, top: str, known: set[str], declared: set[str], covered: Iterable[str]
+    reads: Reads, *, since: float, top: str, known: set[str], declared: set[str], covered: Iterable[str]
 ) -> Findings:
     """Compare what was read with what is declared.
 
     Args:
         reads: All that the session read.
-        watch: What has watched it. What is younger than its start and not listed by git is the session's own.
+        since: When it started; what is younger and not listed by git is its own.
         top: The top of the repository, without links in its path.
         known: All files that git lists, relative to it.
         declared: Those that the session's digest covers.
@@ -89,13 +84,11 @@ def compare(
     read = {it[len(top) + 1 :] for it in reads.opened | reads.links}
     looked = {it[len(top) + 1 :] for it in reads.looked}
     places = tuple(covered)
-    ignored = {it for it in read - known if _is_hidden_input(os.path.join(top, it), places, watch.since)}
+    ignored = {it for it in read - known if _is_hidden_input(os.path.join(top, it), places, since)}
     # Of these, digests hold what nox and uv take from them.
     by_tools = {it[len(top) + 1 :] for it in reads.opened - reads.by_others if os.path.basename(it) == "pyproject.toml"}
     undeclared = {it for it in read & known - declared - by_tools if not _is_within(os.path.join(top, it), places)}
     return Findings(
-        watch=watch.name,
-        cannot_see=watch.cannot_see,
         read=tuple(sorted(read & known | ignored)),
         undeclared=tuple(sorted(undeclared)),
         ignored=tuple(sorted(ignored)),

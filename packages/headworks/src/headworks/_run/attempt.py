@@ -146,8 +146,8 @@ class Attempt:
         declared = session_environment(environ, self.tasks[0].planned.session.env)
         called = self._shared.claims.environ(task.name for task in self.tasks)
         watch = self.tasks[0].watch
-        caches, watched = ({}, {}) if watch is None else (watch.caches, watch.environ)
-        return caches | declared | passed_on | watched | called | {"PYTHONUNBUFFERED": "1"}
+        caches = {} if watch is None else watch.caches
+        return caches | declared | passed_on | called | {"PYTHONUNBUFFERED": "1"}
 
     def note(self) -> None:
         """Note that the outputs are now as these sessions left them, once the process has ended."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
-from headworks._observe.watch import can_see_all, make_watch
+from headworks._observe.watch import StraceWatch, can_see_all
 from headworks._plan.plan import broken_promise, observed, seen_of
 from headworks._run.attempt import Attempt
 from headworks._run.logs import log_name
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from headworks._digest.digest import Digest, Outputs
-    from headworks._observe.watch import Watch
     from headworks._plan.plan import PlannedSession
     from headworks._project.session import Session
     from headworks._run.task import SharedState
@@ -141,16 +140,16 @@ class Runner:
         else:
             self._end(covered)
 
-    def _watch(self, planned: PlannedSession) -> Watch | None:
+    def _watch(self, planned: PlannedSession) -> StraceWatch | None:
         """Return what watches a session; None where what it reads decides nothing."""
         shared, session = self._shared, planned.session
         if shared.settings.audit:
-            return make_watch(shared.notes / log_name(session.name)) if session.name in self._asked else None
+            return StraceWatch(shared.notes / log_name(session.name)) if session.name in self._asked else None
         # Those that notify others share one start of nox, which then runs these once, so that no trace is of one alone.
         is_bound = session.is_observed and not session.notifies
         is_recorded = session.cache and not (session.name in self._asked and shared.settings.arguments)
         is_watched = is_recorded and (is_bound or shared.settings.observe or self._is_unchecked(session))
-        return make_watch(shared.notes / log_name(session.name)) if is_watched and can_see_all() else None
+        return StraceWatch(shared.notes / log_name(session.name)) if is_watched and can_see_all() else None
 
     def _is_unchecked(self, session: Session) -> bool:
         """Return whether nobody has seen a session keep the promise of its row with the code that it has."""

@@ -11,7 +11,7 @@ from headworks._plan.promise import compare
 
 if TYPE_CHECKING:
     from headworks._digest.digest import Digester
-    from headworks._observe.watch import Watch
+    from headworks._observe.watch import StraceWatch
     from headworks._plan.promise import Findings
     from headworks._run.task import SharedState, Task
     from headworks._store.witness import Witness
@@ -38,7 +38,7 @@ def findings_of(task: Task, shared: SharedState) -> Findings | None:
     covered = [*(os.path.join(root, it) for it in outputs), *whole]
     return compare(
         task.watch.reads(places, root),
-        task.watch,
+        since=task.watch.since,
         top=places.top,
         known={os.fsdecode(path) for path in snapshot.listing.paths()},
         declared=declared,
@@ -46,7 +46,7 @@ def findings_of(task: Task, shared: SharedState) -> Findings | None:
     )
 
 
-def witness_of(watch: Watch, shared: SharedState, now: Digester) -> Witness:
+def witness_of(watch: StraceWatch, shared: SharedState, now: Digester) -> Witness:
     """Return the witness of a session that has ended.
 
     Args:

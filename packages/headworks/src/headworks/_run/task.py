@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from headworks._digest.digest import Digest, Digester
-    from headworks._observe.watch import Watch
+    from headworks._observe.watch import StraceWatch
     from headworks._observe.witness import Tree
     from headworks._plan.plan import PlannedSession
     from headworks._run.display import Display
@@ -103,7 +103,7 @@ class Task:
     digest: Digest
     needs: Mapping[str, Mapping[str, str]]
     arguments: tuple[str, ...] = ()
-    watch: Watch | None = None
+    watch: StraceWatch | None = None
     core: Digest | None = None
     failures: int = 0
     interruptions: int = 0

@@ -152,7 +152,7 @@ def _promise_note(findings: Findings, task: Task, shared: SharedState) -> str:
     An audit tells both by itself.
     """
     session, settings = task.planned.session, shared.settings
-    if session.is_declared and not task.arguments and not findings.cannot_see:
+    if session.is_declared and not task.arguments:
         when = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
         mark = Mark(when, findings.broken or findings.unseen)
         with contextlib.suppress(OSError):  # the store says so itself when the verdict is written
