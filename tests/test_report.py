@@ -12,29 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from headworks._report.as_html import as_html
-from headworks._report.charts import Intervals, Lines, Reliability, Series, Side
-from headworks._report.page import (
-    Code,
-    Column,
-    Gallery,
-    Graph,
-    Matrix,
-    Node,
-    Page,
-    Picture,
-    Section,
-    Table,
-    Text,
-)
+from headworks._report.charts import Intervals, Lines, Reliability, Series
+from headworks._report.page import Code, Gallery, Graph, Matrix, Node, Page, Picture, Section, Table
 from selenium import webdriver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from headworks._report.page import Kind
+
 LONG = "tests-3.13(a_package_with_a_name_that_has_no_place_to_break_" + "x" * 120 + ")"
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
-COLUMNS = (*(Column(title=f"column {it}", kind="number") for it in range(12)), Column(title="name", kind="code"))
+COLUMNS: dict[str, Kind] = {**dict.fromkeys((f"column {it}" for it in range(12)), "number"), "name": "code"}
 ASKED = """return {
     page: document.documentElement.scrollWidth,
     window: window.innerWidth,
@@ -52,15 +42,20 @@ def page() -> Page:
     """Return a page in which every part is wide: long names, many columns, many classes."""
     nodes = tuple(Node(name=f"session {number} {'x' * 20}", state="passed") for number in range(12))
     blocks = (
-        Text(text=LONG),
+        LONG,
         Code(caption=LONG, text=f"nox -s '{LONG}'"),
         Table(caption=LONG, columns=COLUMNS, rows=((*("0.123456",) * 12, LONG),)),
         Graph(caption=LONG, nodes=nodes, edges=tuple((it, it + 1) for it in range(11))),
         Matrix(caption="matrix", classes=tuple(f"class {it}" for it in range(20)), counts=((9,) * 20,) * 20),
         Lines(caption="lines", across="epoch", up="loss", series=(Series(name=LONG, points=((1, 2.0), (2, 1.0))),)),
         Lines(caption="more", across="epoch", up="loss", series=(Series(name="x", points=((1, 2.0), (2, 1.0))),)),
-        Intervals(caption="slices", across="accuracy", names=(LONG, "b"), values=((0.5, 0.4, 0.6),) * 2),
-        Reliability(caption="sure", sides=(Side(name="candidate", bins=((0.5, 0.75, 4),)),)),
+        Intervals(
+            caption="slices",
+            across="accuracy",
+            names=(LONG, "b"),
+            series=(Series(name="candidate", points=((0.5, 0.4, 0.6),) * 2),),
+        ),
+        Reliability(caption="sure", series=(Series(name="candidate", points=((0.5, 0.75, 4),)),)),
         Gallery(caption="mistakes", pictures=(Picture(source=PIXEL, alt="a row", lines=(LONG,)),) * 12),
     )
     section = Section(title=LONG, blocks=blocks, outcome="failed", reasons=(LONG,))

@@ -17,12 +17,13 @@ from headworks._metrics.file import read_predictions
 from headworks._plan.plan import plan
 from headworks._report.page import Graph, Table
 from headworks._report.plan import plan_section, red_section, session_facts, time_section
-from headworks._report.source import BaseFiles
 from headworks._run.logs import log_folder, log_name
 from headworks._store.store import Store
 from headworks._store.verdict import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conftest import Monorepo, Scratch
 
     from headworks._report.page import Section
@@ -100,7 +101,7 @@ def judged(**changes: object) -> dict[str, object]:
     return {"outcome": "fails", "interval": None, **numbers, **counts, **changes}
 
 
-def rows(section: Section, caption: str) -> list[tuple[str, ...]]:
+def rows(section: Section, caption: str) -> list[Sequence[str]]:
     """Return the rows of a table."""
     (found,) = [it for it in section.blocks if isinstance(it, Table) and it.caption.startswith(caption)]
     return list(found.rows)
@@ -258,11 +259,11 @@ def test_states_and_times_are_those_of_the_store(inside: Monorepo) -> None:
     }
     section = plan_section(sessions)
     assert section.outcome == "failed"
-    assert section.reasons == ("tests-3.13(app) failed", "tests-3.13(solo) is flaky")
+    assert section.reasons == ["tests-3.13(app) failed", "tests-3.13(solo) is flaky"]
     assert rows(section, "Verdicts that count")[0][:3] == ("tests-3.11(base)", "passed", "2026-11-24")
     (graph,) = [it for it in section.blocks if isinstance(it, Graph)]
     assert [(it.name, it.state) for it in graph.nodes] == [("data", "passed"), ("model", "not run")]
-    assert graph.edges == ((0, 1),)
+    assert graph.edges == [(0, 1)]
     assert graph.caption.endswith("2 sessions that need and serve no other are left out.")
     assert [it[1:] for it in rows(time_section(sessions), "Time")] == [
         ("4", "6 min 00 s"),
@@ -285,7 +286,7 @@ def test_everything_proven_is_a_pass(inside: Monorepo, capsys: pytest.CaptureFix
     said = report(capsys, "--data-diff", "none.json", "--output", "out")
     assert said.startswith("Not everything is proven: The gate was not asked: there is no artifacts/gate/gate.json.\n")
     assert "No session is red." in Path("out/report.md").read_text(encoding="utf-8")
-    assert plan_section(()).reasons == ("no session leaves a verdict",)
+    assert plan_section(()).reasons == ["no session leaves a verdict"]
 
 
 def test_sessions_that_always_run_leave_no_verdict(inside: Monorepo) -> None:
@@ -297,10 +298,10 @@ def test_sessions_that_always_run_leave_no_verdict(inside: Monorepo) -> None:
         "lint": "not recorded",
         "model": "waiting",
     }
-    assert plan_section(sessions).reasons == ("8 of 8 sessions did not pass yet",)
+    assert plan_section(sessions).reasons == ["8 of 8 sessions did not pass yet"]
     prove(inside, *(it for it in inside.names if it != "lint"))
     sessions = session_facts(plan(inside.root, store=store), store, "")
-    assert plan_section(sessions).reasons == ("8 sessions with a verdict",)
+    assert plan_section(sessions).reasons == ["8 sessions with a verdict"]
 
 
 def test_a_long_way_replaces_a_short_one(inside: Monorepo) -> None:
@@ -325,14 +326,14 @@ def test_a_base_that_cannot_be_read_has_no_outputs(inside: Monorepo, tmp_path: P
     digester = plan(inside.root, store=store).digester
     (tmp_path / "here").mkdir()
     head = inside.scratch.git("rev-parse", "HEAD")
-    here = BaseFiles(StoredOutputs(digester, store, head, str(tmp_path / "here")))
-    assert Path(here.find("artifacts/model/log.jsonl")).read_text() == '{"epoch": 1, "loss": 1.0}\n'
-    assert here.find("artifacts/model/none.jsonl") == ""
-    assert here.find("artifacts/nobody") == ""
+    here = StoredOutputs(digester, store, head, str(tmp_path / "here"))
+    assert Path(here.look_up("artifacts/model/log.jsonl")).read_text() == '{"epoch": 1, "loss": 1.0}\n'
+    assert here.look_up("artifacts/model/none.jsonl") == ""
+    assert here.look_up("artifacts/nobody") == ""
     inside.edit("pyproject.toml", "lint = {}", "lint = {")
     broken = inside.scratch.commit()
-    there = BaseFiles(StoredOutputs(digester, store, broken, str(tmp_path)))
-    assert there.find("artifacts/model/log.jsonl") == ""
+    there = StoredOutputs(digester, store, broken, str(tmp_path))
+    assert there.look_up("artifacts/model/log.jsonl") == ""
 
 
 def test_without_git_there_is_still_a_page(
@@ -340,12 +341,14 @@ def test_without_git_there_is_still_a_page(
 ) -> None:
     """It says so, and passes nothing; only a base that was asked for must be there."""
     folder = tmp_path / "plain"
-    folder.mkdir()
+    (folder / "artifacts/train").mkdir(parents=True)
+    (folder / "artifacts/train/log.jsonl").write_text('{"epoch": 1, "loss": 1.0}\n')
     monkeypatch.chdir(folder)
     assert report(capsys).startswith("Cannot tell: there is no plan\n")
     text = markdown()
     assert "There is no git repository here" in text
     assert "The gate was not asked" in text
+    assert "The store has no training log of the base." in text
     assert "Nothing is declared for this" in text
     assert "There is no artifacts/evaluate/predictions.parquet." in text
     assert "git" in report(capsys, "--base", "main", code=2)

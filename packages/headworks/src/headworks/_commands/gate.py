@@ -13,7 +13,6 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from headworks._gate.as_json import as_json
 from headworks._gate.as_text import as_text
 from headworks._gate.rows_needed import as_text as rows_as_text
 from headworks._gate.rows_needed import rows_at_hand, rows_needed
@@ -193,5 +192,5 @@ def _files(given: list[str]) -> str | dict[str, str]:
 
 def _write(result: GateResult, form: str) -> int:
     """Write a result in one of the forms and return its exit code."""
-    say(as_json(result) if form == "json" else as_text(result))
+    say(result.as_json() if form == "json" else as_text(result))
     return result.exit_code

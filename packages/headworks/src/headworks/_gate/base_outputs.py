@@ -8,13 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from headworks._project.needs import in_order
 from headworks._quantities import duration_text
 from headworks._run.file_lock import INSIDE
 from headworks._tree.patterns import is_at
-from headworks.errors import CannotDecideError, ConfigurationError
+from headworks.errors import CannotDecideError, ConfigurationError, HeadworksError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,102 +50,101 @@ class StoredOutputs:
 
     Attributes:
         now: the digester of the work tree.
+        root: the folder of its project.
+        store: where verdicts and outputs are.
+        folder: where outputs are restored into.
     """
 
     def __init__(self, now: Digester, store: Store, commit: str, folder: str) -> None:
         """Take an empty folder, into which outputs are restored."""
         self.now = now
-        self._store = store
+        self.root = now.snapshot.repository.root
+        self.store = store
+        self.folder = folder
         self._commit = commit
-        self._folder = folder
         self._sessions = {session.name: session for session in now.sessions()}
-        self._then: Digester | None = None
-        self._places: dict[str, str] = {}
+        self._restored: dict[str, str] = {}
 
-    def then(self) -> Digester:
-        """Return the digester of the commit."""
-        self._then = self._then or self.now.for_commit(self._commit)
-        return self._then
+    @cached_property
+    def _then(self) -> Digester:
+        """The digester of the commit."""
+        return self.now.for_commit(self._commit)
 
     def writers(self, path: str) -> list[Session]:
         """Return the sessions whose outputs are a file or folder, or hold it."""
-        return [
-            session for session in self._sessions.values() if any(is_at(path, output) for output in session.outputs)
-        ]
+        return [it for it in self._sessions.values() if any(is_at(path, output) for output in it.outputs)]
 
-    def chain(self, session: Session) -> list[str]:
+    def _chain(self, session: Session) -> list[str]:
         """Return all that a session needs, in an order in which it can run, and the session itself."""
         names = [session.name]
         for name in names:  # grows while it is read
             names += [it for it in self._sessions[name].needs if it not in names]
         return in_order({name: self._sessions[name].needs for name in names})
 
-    def verdict(self, session: Session, tree: Digester) -> Verdict | None:
+    def _verdict(self, session: Session, tree: Digester) -> Verdict | None:
         """Return the verdict that covers a session of a tree, after those of all that it needs."""
         verdict: Verdict | None = None
         outputs: dict[str, Mapping[str, str]] = {}
-        for name in self.chain(session):
-            verdict = self._store.verdict(tree.digest(self._sessions[name], outputs).value)
+        for name in self._chain(session):
+            verdict = self.store.verdict(tree.digest(self._sessions[name], outputs).value)
             if verdict is not None:
                 outputs[name] = verdict.outputs
             elif self._sessions[name].uncached and tree is self.now:
                 # It always runs, and so has no verdict: its outputs in the work tree stand for themselves.
-                left = self._store.outputs(self.now.snapshot.repository.root)
+                left = self.store.outputs(self.root)
                 contents = {path: left.content(path) for path in self._sessions[name].outputs}
                 outputs[name] = {path: content for path, content in contents.items() if content is not None}
             else:
                 return None
         return verdict
 
-    def restored(self, session: Session) -> str:
+    def _restore(self, session: Session) -> str:
         """Return the folder that a session's outputs were restored into; empty where the store lacks them."""
-        if session.name not in self._places:
-            self._places[session.name] = ""
-            verdict = self.verdict(session, self.then())
+        if session.name not in self._restored:
+            self._restored[session.name] = ""
+            verdict = self._verdict(session, self._then)
             if verdict is not None:
-                place = os.path.join(self._folder, str(len(self._places)))
+                place = os.path.join(self.folder, str(len(self._restored)))
                 os.mkdir(place)
-                if self._store.restore(verdict, place) is not None:
-                    self._store.mark_used([verdict.digest])
-                    self._places[session.name] = place
-        return self._places[session.name]
+                if self.store.restore(verdict, place) is not None:
+                    self.store.mark_used([verdict.digest])
+                    self._restored[session.name] = place
+        return self._restored[session.name]
+
+    def look_up(self, path: str) -> str:
+        """Return the place of a file or folder, by its path in the work tree; empty where the store has none."""
+        if not path:
+            return ""
+        try:
+            folders = [self._restore(session) for session in self.writers(path)]
+        except HeadworksError:  # the commit cannot be read, so that nothing can be said about it
+            return ""
+        places = [os.path.join(folder, path) for folder in folders if folder]
+        return next((place for place in places if os.path.exists(place)), "")
 
 
-class BaseOutputs:
+class BaseOutputs(StoredOutputs):
     """Outputs of the base's sessions, and whether those of the work tree are as its sessions leave them.
 
     Attributes:
         base: the base.
-        notes: the origin of the outputs, for people.
+        notes: notes for people: the origin of the outputs, and what is said of them.
         unproven: files of the work tree that were read, and whose origin no verdict proves.
     """
 
     def __init__(self, now: Digester, store: Store, folder: str, base: GateBase, say: Callable[[str], None]) -> None:
-        """Find and make nothing yet.
-
-        Args:
-            now: The digester of the work tree.
-            store: Where verdicts and outputs are.
-            folder: An empty folder for what is restored.
-            base: The base.
-            say: Takes a message for the person who waits.
-        """
+        """Find and make nothing yet; `say` takes a message for the person who waits."""
+        super().__init__(now, store, base.commit, folder)
         self.base = base
         self.notes = [base.note] if base.note else []
         self.unproven: list[str] = []
-        self._now = now
-        self._repository = now.snapshot.repository
-        self._store = store
-        self._stored = StoredOutputs(now, store, base.commit, folder)
-        self._folder = folder
         self._say = say
         self._places: dict[str, str] = {}
         self._tree = ""
 
     def is_unchanged(self, path: str) -> bool:
         """Tell whether the session that writes a file is at the base just as it is now, with all that it reads."""
-        session, stored = self._writer(path), self._stored
-        now, then = (stored.verdict(session, tree) for tree in (self._now, stored.then()))
+        now, then = (self._verdict(self._writer(path), tree) for tree in (self.now, self._then))
         return now is not None and then is not None and now.digest == then.digest
 
     def find(self, path: str) -> str:
@@ -159,7 +159,7 @@ class BaseOutputs:
             message = f"There is no commit to compare with: this is {base.name}."
             raise NoBaseError(message)
         if session.name not in self._places:
-            place = self._stored.restored(session)
+            place = self._restore(session)
             how = "restored from the store" if place else "run in a work tree of its own"
             self._places[session.name] = place or self._made(session)
             self.notes.append(f"the base is what {session.name} gave at {base.name}, {how}")
@@ -172,13 +172,9 @@ class BaseOutputs:
             raise NoBaseError(message)
         return place
 
-    def is_output(self, path: str) -> bool:
-        """Tell whether a session declares that it writes a file."""
-        return bool(self._stored.writers(path))
-
     def _writer(self, path: str) -> Session:
         """Return the one session that writes a file."""
-        writers = self._stored.writers(path)
+        writers = self.writers(path)
         if len(writers) != 1:
             message = (
                 f"[tool.headworks.gate] reads {path}, which {len(writers)} sessions write. Name its folder in the"
@@ -209,28 +205,28 @@ class BaseOutputs:
         Raises:
             ConfigurationError: No session declares that it writes it.
         """
-        verdict = self._stored.verdict(self._writer(path), self._now)
+        verdict = self._verdict(self._writer(path), self.now)
         if verdict is None:
             return None
-        outputs = self._store.outputs(self._repository.root)
+        outputs = self.store.outputs(self.root)
         return all(outputs.is_in_place(output, content) for output, content in verdict.outputs.items())
 
     def _made(self, session: Session) -> str:
         """Return the work tree of the base, after the session has run in it."""
-        times = [self._store.seconds(name) for name in self._stored.chain(session)]
-        known = sum(seconds for seconds in times if seconds is not None)
+        repository = self.now.snapshot.repository
+        known = sum(self.store.seconds(name) or 0.0 for name in self._chain(session))
         self._say(
             f"The store lacks what {session.name} gave at {self.base.name}: running it there, which should take"
             f" {f'about {duration_text(known)}' if known else 'a time that is not known yet'}."
         )
         if not self._tree:
-            self._tree = os.path.join(self._folder, "tree")
-            self._repository.run("worktree", "add", "--quiet", "--detach", self._tree, self.base.commit)
-        root = os.path.join(self._tree, self._repository.prefix)
-        environ = {name: value for name, value in self._repository.environ.items() if name != INSIDE}
-        environ |= {"HEADWORKS_STORE": self._store.root}
-        if self._store.remote is not None:
-            environ |= {"HEADWORKS_REMOTE": self._store.remote.url}
+            self._tree = os.path.join(self.folder, "tree")
+            repository.run("worktree", "add", "--quiet", "--detach", self._tree, self.base.commit)
+        root = os.path.join(self._tree, repository.prefix)
+        environ = {name: value for name, value in repository.environ.items() if name != INSIDE}
+        environ |= {"HEADWORKS_STORE": self.store.root}
+        if self.store.remote is not None:
+            environ |= {"HEADWORKS_REMOTE": self.store.remote.url}
         code = _run_to_end([sys.executable, "-m", "headworks", "run", session.name], root, environ)
         if code:
             message = (
@@ -242,9 +238,10 @@ class BaseOutputs:
 
     def close(self) -> None:
         """Remove the work tree, if one was made, wholly or in part."""
-        if self._tree and self._repository.ask("worktree", "remove", "--force", self._tree) is None:
+        ask = self.now.snapshot.repository.ask
+        if self._tree and ask("worktree", "remove", "--force", self._tree) is None:
             shutil.rmtree(self._tree, ignore_errors=True)
-            self._repository.ask("worktree", "prune")
+            ask("worktree", "prune")
 
 
 def _run_to_end(command: list[str], folder: str, environ: Mapping[str, str]) -> int:

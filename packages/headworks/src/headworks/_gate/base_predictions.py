@@ -17,29 +17,29 @@ from headworks.errors import CannotDecideError, ConfigurationError
 if TYPE_CHECKING:
     from headworks._gate.base_outputs import BaseOutputs
     from headworks._project.gate_settings import GateSettings
-    from headworks._store.store import Store
 
-__all__ = ["BasePredictions"]
+__all__ = ["BasePredictions", "model_digest"]
+
+
+def model_digest(root: str, settings: GateSettings) -> str:
+    """Return the SHA-256 of a work tree's model; empty where none is named, or there is none."""
+    path = Path(root, settings.model)
+    return hash_file(path)[0] if settings.model and path.is_file() else ""
 
 
 class BasePredictions:
     """Files of the base's predictions, by the names that conditions use.
 
     Attributes:
-        notes: the origin of the files, for people.
         firsts: the SHA-256 of the model, empty where that is not known, by the name of each recorded first predictions.
     """
 
-    def __init__(self, root: str, store: Store, settings: GateSettings, outputs: BaseOutputs, folder: str) -> None:
-        """Take the outputs of the base, and a folder for what is restored or made."""
-        self.notes: list[str] = []
+    def __init__(self, settings: GateSettings, outputs: BaseOutputs) -> None:
+        """Take the outputs of the base."""
         self.firsts: dict[str, str] = {}
-        self._root = root
-        self._store = store
         self._settings = settings
         self._outputs = outputs
-        self._folder = folder
-        self._journal = Journal(store.root, "baselines", place_of(root))
+        self._journal = Journal(outputs.store.root, "baselines", place_of(outputs.root))
         self._files: dict[str, str | NoBaseError] = {}
 
     def file(self, name: str) -> str:
@@ -63,11 +63,11 @@ class BasePredictions:
         key = {"on": name, "base": self._outputs.base.key}
         entry = next((it for it in self._journal.entries() if it is not None and key.items() <= it.items()), None)
         ending = os.path.splitext(self._settings.predictions[name])[1]
-        place = Path(self._folder, f"first-{name}{ending}")
-        if entry is None or not self._store.blobs.copy_out(entry["content"], place):
+        place = Path(self._outputs.folder, f"first-{name}{ending}")
+        if entry is None or not self._outputs.store.blobs.copy_out(entry["content"], place):
             return ""
         self.firsts[name] = str(entry.get("model", ""))
-        self.notes.append(f"the base of {name} is the first one, recorded on {entry['when'][:10]}")
+        self._outputs.notes.append(f"the base of {name} is the first one, recorded on {entry['when'][:10]}")
         return str(place)
 
     def record_first(self, name: str, when: str) -> None:
@@ -76,14 +76,16 @@ class BasePredictions:
         Raises:
             StoreError: The store cannot be written.
         """
-        content = self._store.blobs.put_file(Path(self._root, self._settings.predictions[name]))
-        entry = {"on": name, "content": content, "when": when, "model": self._model(), "base": self._outputs.base.key}
-        self._journal.note(entry)
-        self.notes.append(f"recorded the predictions of {name} as the first base")
+        content = self._outputs.store.blobs.put_file(Path(self._outputs.root, self._settings.predictions[name]))
+        model = model_digest(self._outputs.root, self._settings)
+        self._journal.note(
+            {"on": name, "content": content, "when": when, "model": model, "base": self._outputs.base.key}
+        )
+        self._outputs.notes.append(f"recorded the predictions of {name} as the first base")
 
     def is_same_model(self, name: str) -> bool:
         """Tell whether the base's model is the work tree's, by its file or by all that its predictions come from."""
-        mine = self._model()
+        mine = model_digest(self._outputs.root, self._settings)
         if name in self.firsts:
             return bool(mine) and self.firsts[name] == mine
         if self._outputs.is_unchanged(self._settings.predictions[name]):
@@ -93,11 +95,6 @@ class BasePredictions:
         except (ConfigurationError, NoBaseError):  # the base has no such file, or no session writes it
             return False
 
-    def _model(self) -> str:
-        """Return the SHA-256 of the work tree's model; empty where none is named, or there is none."""
-        path = Path(self._root, self._settings.model)
-        return hash_file(path)[0] if self._settings.model and path.is_file() else ""
-
     def anew(self, name: str) -> str:
         """Return the predictions of the base's model for the rows of the work tree's dataset.
 
@@ -106,21 +103,21 @@ class BasePredictions:
             UsageError: ONNX Runtime is not installed.
             CannotDecideError: It could not predict them.
         """
+        outputs, how = self._outputs, self._settings.predict[name]
         if not self._settings.model:
             message = "The dataset has changed, and [tool.headworks.gate] names no `model` that could predict its rows."
             raise ConfigurationError(message)
-        how = self._settings.predict[name]
         # A command writes the same format as for the work tree, ONNX Runtime Parquet.
         ending = ".parquet" if isinstance(how, str) else os.path.splitext(self._settings.predictions[name])[1]
-        out = os.path.join(self._folder, f"predicted-{name}{ending}")
-        if isinstance(how, str) and self._outputs.is_output(how):
-            self._outputs.check_current(how)  # rows that are missing there would be missing of the base
-        model = self._outputs.find(self._settings.model)
-        self.notes.append(f"the dataset has changed: the base's model predicted the rows of {name} anew")
+        out = os.path.join(outputs.folder, f"predicted-{name}{ending}")
+        if isinstance(how, str) and outputs.writers(how):
+            outputs.check_current(how)  # rows that are missing there would be missing of the base
+        model = outputs.find(self._settings.model)
+        outputs.notes.append(f"the dataset has changed: the base's model predicted the rows of {name} anew")
         if isinstance(how, str):
             from headworks._metrics.exported import predict_rows
 
-            predict_rows(model, os.path.join(self._root, how), out)
+            predict_rows(model, os.path.join(outputs.root, how), out)
         else:
             self._run([it.replace("{model}", model).replace("{out}", out) for it in how], out)
         return out
@@ -128,7 +125,7 @@ class BasePredictions:
     def _run(self, command: list[str], out: str) -> None:
         """Run the table's command, which has to write a file."""
         try:
-            done = subprocess.run(command, cwd=self._root, stdout=sys.stderr, check=False)  # noqa: S603  # the table's
+            done = subprocess.run(command, cwd=self._outputs.root, stdout=sys.stderr, check=False)  # noqa: S603  # the table's
             how = f"ended with exit code {done.returncode}" + ("" if done.returncode else f", and did not write {out}")
             is_done = not done.returncode and os.path.isfile(out)
         except OSError as error:

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headworks._digest.digest import Digester
-from headworks._gate.as_json import as_json
 from headworks._gate.base import choose_base
 from headworks._gate.base_outputs import BaseOutputs, NoBaseError
 from headworks._gate.base_predictions import BasePredictions
 from headworks._gate.compare import Compared, judge_all, names_needed, subjects_on
 from headworks._gate.ledger import charge
 from headworks._gate.measurements import SIZE, measurements_of
-from headworks._gate.outcomes import Outcomes
+from headworks._gate.outcomes import record_outcome
 from headworks._metrics.file import read_ids, read_predictions
 from headworks._metrics.pair import is_asked_the_same
 from headworks._metrics.predictions import pair
@@ -78,18 +77,18 @@ def gate_repository(
         CannotDecideError: There is nothing to compare with, the budget is spent, or rows do not match.
     """
     now = Digester.for_worktree(os.curdir)
-    root = now.snapshot.repository.root
-    store = Store.default(root, remote=remote, write_remote=write_remote)
-    chosen = choose_base(now.snapshot.repository, base, settings.releases)
+    repository = now.snapshot.repository
+    store = Store.default(repository.root, remote=remote, write_remote=write_remote)
+    chosen = choose_base(repository, base, settings.releases)
     with interrupt_on_sigterm(), tempfile.TemporaryDirectory(prefix="headworks-") as folder:
         outputs = BaseOutputs(now, store, folder, chosen, say)
         try:
-            gating = _Gating(root, store, settings, outputs, folder)
+            gating = _Gating(settings, outputs)
             if save:
                 Path(save, RESULT).unlink(missing_ok=True)  # an older one is not about this work tree
             result = gating.result(conditions, bootstrap=bootstrap or chosen.is_excused(settings.bootstrap))
-            if is_table:
-                result = gating.recorded(result)
+            if is_table and (note := gating.record(result)):
+                result = replace(result, notes=(*result.notes, note))
             if save:
                 gating.save(result, Path(save))
         except KeyboardInterrupt:
@@ -103,18 +102,16 @@ def gate_repository(
 class _Gating:
     """One run of the gate in a repository."""
 
-    def __init__(self, root: str, store: Store, settings: GateSettings, outputs: BaseOutputs, folder: str) -> None:
-        self._root = root
-        self._store = store
+    def __init__(self, settings: GateSettings, outputs: BaseOutputs) -> None:
         self._settings = settings
         self._outputs = outputs
-        self._base = BasePredictions(root, store, settings, outputs, folder)
+        self._base = BasePredictions(settings, outputs)
         self._when = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        self._notes: list[str] = []
         self._base_files: dict[str, str] = {}
 
     def result(self, conditions: Sequence[NamedCondition], *, bootstrap: bool) -> GateResult:
         """Judge the work tree by conditions."""
+        notes = self._outputs.notes
         candidates = {name: self._candidate(name) for name in names_needed(conditions, self._settings)}
         asked = self._with_base(conditions) if bootstrap else conditions
         relative = [named for named in asked if named.condition.is_relative]
@@ -127,30 +124,27 @@ class _Gating:
             self._charge(name, compared[name], asked)
         pairs = [it.pair for it in compared.values() if it.pair is not None]
         if self._outputs.base.is_head and pairs and all(one.is_same for one in pairs):
-            self._notes.append(
+            notes.append(
                 "the base is the last commit, and what was changed since leaves its model as it is, so that a pass says"
                 " nothing: name an older one, as by `--base HEAD^`"
             )
         measured = self._measured(self._current, asked) or {}
         base_measured = self._measured(self._outputs.find, relative)
         if base_measured and base_measured.keys() - {SIZE}:
-            self._notes.append("what was measured of the base was measured when it was made, perhaps elsewhere")
-        notes = [*self._outputs.notes, *self._base.notes, *self._notes]
+            notes.append("what was measured of the base was measured when it was made, perhaps elsewhere")
         result = judge_all(asked, compared, self._settings, measured, base_measured, notes)
         return replace(result, unjudged=tuple(it.name for it in conditions if it not in asked))
 
-    def recorded(self, result: GateResult) -> GateResult:
-        """Record a result for the exported model; return it with a note where it was not recorded."""
-        outcomes = Outcomes(self._root, self._store, self._settings, self._outputs, self._base.firsts)
-        note = outcomes.record(result, self._when)
-        return replace(result, notes=(*result.notes, note)) if note else result
+    def record(self, result: GateResult) -> str:
+        """Record a result for the exported model; return why it was not recorded, or nothing."""
+        return record_outcome(result, self._settings, self._outputs, self._base.firsts, self._when)
 
     def save(self, result: GateResult, folder: Path) -> None:
         """Write the result, after the predictions that the base was judged by, as `base-NAME`."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, file in self._base_files.items():
             shutil.copyfile(file, folder / f"base-{name}{os.path.splitext(file)[1]}")
-        replace_file(str(folder / RESULT), as_json(result).encode())
+        replace_file(str(folder / RESULT), result.as_json().encode())
 
     def _candidate(self, name: str) -> Predictions:
         """Return the predictions of the work tree's model."""
@@ -169,7 +163,7 @@ class _Gating:
         Raises:
             CannotDecideError: There is no such file, or it is of another state of the work tree.
         """
-        place = os.path.join(self._root, path)
+        place = os.path.join(self._outputs.root, path)
         if not os.path.isfile(place):
             message = f"There is no {path} to judge. Run the session that writes it, as by `headworks run`."
             raise CannotDecideError(message)
@@ -189,13 +183,16 @@ class _Gating:
             return Compared(candidate=mine, pair=None)
         source = f"{self._settings.predictions[name]} of the base"
         file = self._base.file(name)
-        theirs = self._read(file, source)
+        theirs = before = self._read(file, source)
         if name in self._settings.predict and not is_asked_the_same(subjects, mine, theirs):
             file = self._base.anew(name)
-            theirs = self._still_asked(name, theirs, self._read(file, f"{source}, predicted anew"))
+            theirs = self._read(file, f"{source}, predicted anew")
         elif files:
             self._check_predicted(name, ids, np.concatenate([mine.ids, theirs.ids]))
-            theirs = self._still_asked(name, theirs, theirs.take(np.flatnonzero(np.isin(theirs.ids, ids))))
+            theirs = theirs.take(np.flatnonzero(np.isin(theirs.ids, ids)))
+        if gone := before.ids[~np.isin(before.ids, theirs.ids)].tolist():
+            note = f"{len(gone):,} rows of {name} that the base had are asked no more: {few(gone)}"
+            self._outputs.notes.append(note)
         self._base_files[name] = file
         shared = pair(mine, theirs, least=self._settings.min_shared, subjects=subjects)
         if shared.is_level and not shared.is_same and self._base.is_same_model(name):
@@ -211,12 +208,6 @@ class _Gating:
             )
             raise CannotDecideError(message)
 
-    def _still_asked(self, name: str, before: Predictions, now: Predictions) -> Predictions:
-        """Return the base's predictions for the rows that are asked now, and note which are asked no more."""
-        if gone := before.ids[~np.isin(before.ids, now.ids)].tolist():
-            self._notes.append(f"{len(gone):,} rows of {name} that the base had are asked no more: {few(gone)}")
-        return now
-
     def _with_base(self, conditions: Sequence[NamedCondition]) -> list[NamedCondition]:
         """Return the conditions that can be judged with the base there is; record a first base for the others."""
         asked = []
@@ -229,7 +220,8 @@ class _Gating:
                         self._outputs.find(path)
                 asked.append(named)
             except NoBaseError as error:
-                self._notes.append(f"{named.name!r} is not judged, since there is no base yet: {error.reason}")
+                note = f"{named.name!r} is not judged, since there is no base yet: {error.reason}"
+                self._outputs.notes.append(note)
         for name in names_needed([it for it in conditions if it not in asked], self._settings):
             self._base.record_first(name, self._when)
         return asked
@@ -237,19 +229,19 @@ class _Gating:
     def _charge(self, name: str, compared: Compared, conditions: Sequence[NamedCondition]) -> None:
         """Note that a test set is asked, unless the answer is known: that of the base."""
         if compared.pair is not None and compared.pair.is_same:
-            self._notes.append(f"not one prediction of {name} differs, which costs no budget")
+            self._outputs.notes.append(f"not one prediction of {name} differs, which costs no budget")
             return
         cost = charge(
-            self._store.root,
+            self._outputs.store.root,
             compared.whole.rows_digest,
             compared.candidate.digest,
             conditions=[named.condition.text for named in conditions if name in names_needed([named], self._settings)],
             budget=self._settings.budget,
             when=self._when,
-            remote=self._store.remote,
+            remote=self._outputs.store.remote,
         )
         before = "" if cost.is_new else ", as it did before"
-        self._notes.append(f"model {cost.step} of {cost.budget} asks the test set of {name}{before}")
+        self._outputs.notes.append(f"model {cost.step} of {cost.budget} asks the test set of {name}{before}")
 
     def _measured(self, find: Callable[[str], str], conditions: Iterable[NamedCondition]) -> Measurements | None:
         """Return the measurements that conditions need of a model; None where they need none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "ConditionResult", "Finding", "GateResult", "together"]
 
+_FORM = 1
 _EXIT_CODES = {"passes": Exit.PASSED, "fails": Exit.FAILED, "cannot tell": Exit.UNDECIDED}
 
 
@@ -147,6 +149,26 @@ class GateResult:
     def exit_code(self) -> int:
         """The exit code of the command: 0 passes, 1 fails, 3 cannot tell."""
         return _EXIT_CODES[self.outcome]
+
+    def as_json(self) -> str:
+        """Return it as JSON, in the form that gate.schema.json describes."""
+        conditions = [
+            {
+                "name": judged.name,
+                "condition": judged.condition.text,
+                "on": judged.on or None,
+                "outcome": judged.outcome,
+                "found": judged.found,
+                "findings": [
+                    vars(it) | {"interval": None if it.interval is None else [it.interval.low, it.interval.high]}
+                    for it in judged.findings
+                ],
+            }
+            for judged in self.conditions
+        ]
+        comparisons = [vars(comparison) for comparison in self.comparisons]
+        data = {"format": _FORM, **vars(self), "conditions": conditions, "comparisons": comparisons}
+        return json.dumps(data, indent=2) + "\n"
 
 
 def together(outcomes: Sequence[Outcome]) -> Outcome:

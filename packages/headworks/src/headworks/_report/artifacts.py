@@ -10,26 +10,25 @@ from typing import TYPE_CHECKING, Any
 from headworks._gate.measurements import measurements_of
 from headworks._quantities import size_text
 from headworks._report.charts import Lines, Series
-from headworks._report.page import Column, Section, Table, Text
-from headworks._report.source import NotThereError
+from headworks._report.page import Section, Table
+from headworks._report.source import NotThereError, check_form
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from headworks._project.gate_settings import GateSettings
-    from headworks._report.page import Block
+    from headworks._report.page import Block, Kind
     from headworks._report.source import Sources
 
 __all__ = ["images_section", "measurements_section", "training_section"]
 
 _MOST_ROWS = 100  # of the table of epochs
 _ACROSS = ("epoch", "step")
-_FORM = 1
 
 
 def training_section(sources: Sources, path: str) -> Section:
     """Return the section with the curves of the training, the base's beside them."""
-    mine, base_path = _log(sources.path(path)), sources.base.find(path)
+    mine, base_path = _log(sources.path(path)), sources.base(path)
     theirs = _log(base_path) if base_path else []
     across = next((it for it in _ACROSS if it in mine[0]), "")
     names = [it for it, value in mine[0].items() if it != across and isinstance(value, (int, float))]
@@ -39,17 +38,21 @@ def training_section(sources: Sources, path: str) -> Section:
         series = [_series(it, across, mine, is_base=False) for it in some]
         series += [_series(it, across, theirs, is_base=True) for it in some if theirs]
         if series:
-            is_log = some is losses and all(value > 0 for line in series for _, value in line.points)
-            up = f"{'loss' if some is losses else 'value'}{' (logarithmic)' if is_log else ''}"
+            is_log = some is losses and all(up > 0 for line in series for _, up in line.points)
             words = ", ".join(it.replace("_", " ") for it in some)
-            chart = Lines(
-                caption=f"Training: {words}", across=across or "line", up=up, series=tuple(series), is_log=is_log
+            blocks.append(
+                Lines(
+                    caption=f"Training: {words}",
+                    series=series,
+                    across=across or "line",
+                    up=f"{'loss' if some is losses else 'value'}{' (logarithmic)' if is_log else ''}",
+                    is_log=is_log,
+                )
             )
-            blocks.append(chart)
     blocks.append(_epochs(mine, across, names))
     if not theirs:
-        blocks.append(Text(text="The store has no training log of the base."))
-    return Section(title="Training", blocks=tuple(blocks))
+        blocks.append("The store has no training log of the base.")
+    return Section("Training", blocks)
 
 
 def _log(path: str) -> list[dict[str, Any]]:
@@ -72,13 +75,14 @@ def _series(name: str, across: str, log: list[dict[str, Any]], *, is_base: bool)
 
 def _epochs(log: list[dict[str, Any]], across: str, names: list[str]) -> Table:
     """Return the log as a table, its last lines where it is long."""
-    columns = tuple(Column(title=it.replace("_", " "), kind="number") for it in (across or "line", *names))
+    shown = {it.replace("_", " "): it for it in names}
+    columns: dict[str, Kind] = dict.fromkeys((across or "line", *shown), "number")
     rows = [
-        (str(it.get(across, number)), *(f"{float(it.get(name, math.nan)):.5g}" for name in names))
+        (str(it.get(across, number)), *(f"{float(it.get(name, math.nan)):.5g}" for name in shown.values()))
         for number, it in enumerate(log, 1)
     ]
     more = f", the last {_MOST_ROWS} of {len(rows):,} lines" if len(rows) > _MOST_ROWS else ""
-    return Table(caption=f"Training in numbers{more}", columns=columns, rows=tuple(rows[-_MOST_ROWS:]), folded=True)
+    return Table(f"Training in numbers{more}", columns, rows[-_MOST_ROWS:], folded=True)
 
 
 def images_section(sources: Sources, pattern: str) -> Section:
@@ -93,34 +97,26 @@ def images_section(sources: Sources, pattern: str) -> Section:
         raise NotThereError(message)
     blocks: list[Block] = []
     for name in names:
-        mine = sources.json(name)
-        place = sources.base.find(name)
-        theirs: dict[str, Any] = {}
-        if place:
-            with open(place, encoding="utf-8") as file:
-                theirs = json.load(file)
-        blocks += _image(mine, theirs)
-    return Section(title="Container images", blocks=tuple(blocks))
+        before = sources.base(name)
+        blocks += _image(sources.json(name), sources.json(before) if before else {})
+    return Section("Container images", blocks)
 
 
 def _image(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[Block]:
     """Return the size of one image and its layers."""
-    if mine["format"] != _FORM:
-        message = f"the format of an image's record is {mine['format']!r}, and this version of headworks reads {_FORM}"
-        raise ValueError(message)
+    check_form(mine)
     budget = f", of {size_text(mine['budget'])} that it may take" if mine["budget"] else ""
     before = f"; the base's takes {size_text(theirs['size'])}" if theirs else ""
-    text = Text(text=f"{mine['image']}: {size_text(mine['size'])}{budget}{before}. It is {mine['id'][:19]}.")
-    columns = (Column(title="layer"), Column(title="size", kind="number"), Column(title="digest", kind="code"))
-    rows = tuple(
-        (
-            str(layer["name"]),
-            "not known" if layer["size"] is None else size_text(layer["size"]),
-            str(layer["digest"])[:19],
-        )
-        for layer in mine["layers"]
-    )
-    return [text, Table(caption=f"Layers of {mine['image']}, from the lowest", columns=columns, rows=rows)]
+    rows = [
+        (str(it["name"]), "not known" if it["size"] is None else size_text(it["size"]), str(it["digest"])[:19])
+        for it in mine["layers"]
+    ]
+    return [
+        f"{mine['image']}: {size_text(mine['size'])}{budget}{before}. It is {mine['id'][:19]}.",
+        Table(
+            f"Layers of {mine['image']}, from the lowest", {"layer": "text", "size": "number", "digest": "code"}, rows
+        ),
+    ]
 
 
 def measurements_section(sources: Sources, settings: GateSettings) -> Section:
@@ -136,13 +132,10 @@ def measurements_section(sources: Sources, settings: GateSettings) -> Section:
             f"Nothing was measured: there is no {' and no '.join(files)}." if files else "No measurements are declared."
         )
         raise NotThereError(message)
-    base = measurements_of(sources.base.find(settings.measurements), sources.base.find(settings.model))
-    sides = [Column(title=it, kind="number") for it in ("candidate", "base")]
-    columns = (Column(title="measured", kind="code"), *sides)
-    rows = tuple((name, _mean(values), _mean(base.get(name, ()))) for name, values in measured.items())
-    return Section(
-        title="Latency and size", blocks=(Table(caption="Means of what was measured", columns=columns, rows=rows),)
-    )
+    base = measurements_of(sources.base(settings.measurements), sources.base(settings.model))
+    rows = [(name, _mean(values), _mean(base.get(name, ()))) for name, values in measured.items()]
+    columns: dict[str, Kind] = {"measured": "code", "candidate": "number", "base": "number"}
+    return Section("Latency and size", [Table("Means of what was measured", columns, rows)])
 
 
 def _mean(values: tuple[float, ...]) -> str:

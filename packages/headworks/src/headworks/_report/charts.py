@@ -7,6 +7,7 @@ import re
 import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,14 +18,16 @@ from matplotlib.ticker import NullFormatter
 from headworks._report.escape import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
-__all__ = ["Chart", "Intervals", "Lines", "Reliability", "Series", "Side", "draw"]
+__all__ = ["Chart", "Intervals", "Lines", "Reliability", "Series", "draw"]
 
 # Placeholders that matplotlib writes, each replaced by the name of a colour in the page's style.
 _INK, _FAINT, _MINE, _BASE = "#010101", "#020202", "#030303", "#040404"
 _NAMES = {_INK: "var(--ink)", _FAINT: "var(--line)", _MINE: "var(--mine)", _BASE: "var(--base)"}
-_DASHES = ["-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 1.5, 1, 1.5))]  # so that no line is told by its colour alone
+_DASHES: Any = ["-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 1.5, 1, 1.5))]  # so that no line is told by its colour alone
 _SETTINGS: Any = {  # which matplotlib types by every name there is
     "axes.edgecolor": _INK,
     "axes.grid": True,
@@ -47,14 +50,41 @@ _WIDEST = 48  # letters of a name beside a chart
 
 
 @dataclass(frozen=True, kw_only=True)
+class Series:
+    """The numbers of one model in a chart.
+
+    Attributes:
+        name: its name in the legend.
+        points: numbers that belong together, as each kind of chart says.
+        is_base: whether it is the base's.
+    """
+
+    name: str
+    points: Sequence[tuple[float, ...]]
+    is_base: bool = False
+
+    @property
+    def colour(self) -> str:
+        """The colour of its side."""
+        return _BASE if self.is_base else _MINE
+
+    @property
+    def marker(self) -> str:
+        """The sign of its side, so that no side is told by its colour alone."""
+        return "s" if self.is_base else "o"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Chart(ABC):
     """A chart; the table that follows it has its numbers.
 
     Attributes:
         caption: its title.
+        series: the numbers of each model.
     """
 
     caption: str
+    series: Sequence[Series]
 
     @property
     def size(self) -> tuple[float, float]:
@@ -74,34 +104,17 @@ class Chart(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Series:
-    """A line of a chart.
-
-    Attributes:
-        name: its name in the legend.
-        points: pairs of numbers, from left to right.
-        is_base: whether it is the base's.
-    """
-
-    name: str
-    points: tuple[tuple[float, float], ...]
-    is_base: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class Lines(Chart):
-    """A chart of lines.
+    """A chart of lines, whose points are pairs from left to right.
 
     Attributes:
         across: the title of the horizontal axis.
         up: the title of the vertical axis.
-        series: the lines.
         is_log: whether the vertical axis is logarithmic.
     """
 
     across: str
     up: str
-    series: tuple[Series, ...]
     is_log: bool = False
 
     @property
@@ -112,14 +125,12 @@ class Lines(Chart):
         return f"by {self.across}, {'; '.join(ends)}"
 
     def paint(self, axes: Axes) -> None:
-        """Paint each line in a dash of its own."""
-        counts = {False: 0, True: 0}
+        """Paint each line of a side in a dash of its own."""
+        dashes = {False: cycle(_DASHES), True: cycle(_DASHES)}
         for line in self.series:
-            dash = _DASHES[counts[line.is_base] % len(_DASHES)]
-            counts[line.is_base] += 1
-            colour = _BASE if line.is_base else _MINE
             across, up = [x for x, _ in line.points], [y for _, y in line.points]
-            axes.plot(across, up, color=colour, linestyle=dash, linewidth=1.8, label=_short(line.name))
+            dash = next(dashes[line.is_base])
+            axes.plot(across, up, color=line.colour, linestyle=dash, linewidth=1.8, label=_short(line.name))
         if self.is_log:
             axes.set_yscale("log")
             # The default formatters write formulas, which are not parsed here: a name may hold any sign.
@@ -131,29 +142,11 @@ class Lines(Chart):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
-    """Confidence and accuracy of a model, in bins of confidence.
-
-    Attributes:
-        name: whose it is.
-        bins: mean confidence, accuracy and rows of each bin that has rows.
-        is_base: whether it is the base.
-    """
-
-    name: str
-    bins: tuple[tuple[float, float, int], ...]
-    is_base: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class Reliability(Chart):
     """A reliability diagram: on the diagonal, a model is right as often as it claims.
 
-    Attributes:
-        sides: the candidate, and the base where there is one.
+    Its points are mean confidence, accuracy and rows of each bin of confidence that has rows.
     """
-
-    sides: tuple[Side, ...]
 
     @property
     def size(self) -> tuple[float, float]:
@@ -164,20 +157,24 @@ class Reliability(Chart):
     def words(self) -> str:
         """The mean gap between confidence and accuracy over all rows."""
         gaps = []
-        for side in self.sides:
-            rows = sum(number for _, _, number in side.bins)
-            gap = sum(abs(sure - right) * number for sure, right, number in side.bins) / rows
+        for side in self.series:
+            rows = sum(number for _, _, number in side.points)
+            gap = sum(abs(sure - right) * number for sure, right, number in side.points) / rows
             gaps.append(f"{side.name} {gap:.3f}")
         return f"mean gap between confidence and accuracy: {', '.join(gaps)}"
 
     def paint(self, axes: Axes) -> None:
         """Paint the diagonal and a line for each model."""
         axes.plot([0, 1], [0, 1], color=_INK, linestyle=_DASHES[2], linewidth=1, label="as sure as right")
-        for side in self.sides:
-            sure, right = [x for x, _, _ in side.bins], [y for _, y, _ in side.bins]
-            marker, colour = ("s", _BASE) if side.is_base else ("o", _MINE)
-            dash = _DASHES[1] if side.is_base else _DASHES[0]
-            axes.plot(sure, right, color=colour, marker=marker, linestyle=dash, markersize=5, label=_short(side.name))
+        for side in self.series:
+            sure, right = [x for x, _, _ in side.points], [y for _, y, _ in side.points]
+            look: Any = {
+                "color": side.colour,
+                "marker": side.marker,
+                "linestyle": _DASHES[side.is_base],
+                "markersize": 5,
+            }
+            axes.plot(sure, right, label=_short(side.name), **look)
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, 1.02)
         axes.set_xlabel("mean confidence")
@@ -187,19 +184,15 @@ class Reliability(Chart):
 
 @dataclass(frozen=True, kw_only=True)
 class Intervals(Chart):
-    """A chart of values with the intervals they lie in.
+    """A chart of values with the intervals they lie in; its points are value, low and high of each row.
 
     Attributes:
         across: the title of the horizontal axis.
         names: one for each row.
-        values: value, low and high of the candidate.
-        base: the same of the base; empty without one.
     """
 
     across: str
-    names: tuple[str, ...]
-    values: tuple[tuple[float, float, float], ...]
-    base: tuple[tuple[float, float, float], ...] = ()
+    names: Sequence[str]
 
     @property
     def size(self) -> tuple[float, float]:
@@ -208,20 +201,18 @@ class Intervals(Chart):
 
     @property
     def words(self) -> str:
-        """The range of the values."""
-        values = [value[0] for value in self.values]
+        """The range of the candidate's values."""
+        values = [value[0] for value in self.series[0].points]
         return f"{len(values)} rows, {self.across} from {min(values):.3g} to {max(values):.3g}"
 
     def paint(self, axes: Axes) -> None:
-        """Paint a row for each value."""
-        sides = [("candidate", self.values, _MINE, "o", -0.14 if self.base else 0.0)]
-        sides += [("base", self.base, _BASE, "s", 0.14)] if self.base else []
-        for name, values, colour, marker, shift in sides:
-            middle, places = [value[0] for value in values], [row + shift for row in range(len(values))]
-            ends = [[it[0] - it[1] for it in values], [it[2] - it[0] for it in values]]
-            axes.errorbar(
-                middle, places, xerr=ends, fmt=marker, color=colour, markersize=5, capsize=3, label=name, linewidth=1.4
-            )
+        """Paint a row for each value, the base's below the candidate's."""
+        for side in self.series:
+            shift = 0.14 * (2 * side.is_base - 1) if len(self.series) > 1 else 0.0
+            middle, places = [it[0] for it in side.points], [row + shift for row in range(len(side.points))]
+            ends = [[it[0] - it[1] for it in side.points], [it[2] - it[0] for it in side.points]]
+            look: Any = {"color": side.colour, "markersize": 5, "capsize": 3, "linewidth": 1.4}
+            axes.errorbar(middle, places, xerr=ends, fmt=side.marker, label=side.name, **look)
         axes.set_yticks(range(len(self.names)), [_short(it) for it in self.names])
         axes.invert_yaxis()
         axes.set_xlabel(_short(self.across))

@@ -1,4 +1,4 @@
-"""Escapes texts of unknown origin for Markdown and Mermaid, which show them and do nothing else."""
+"""Escapes texts of unknown origin for Markdown, which shows them and does nothing else."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 from headworks._lines import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from headworks._report.page import Graph
-
-__all__ = ["code", "fenced", "mermaid", "one_line", "plain", "without_control"]
+__all__ = ["code", "fenced", "one_line", "plain", "without_control"]
 
 # Signs that mean something within a line of GitHub's Markdown, and at its start.
 _MARKS: dict[str, str | int | None] = {it: f"\\{it}" for it in "\\`*_[]|~$"}
@@ -24,17 +22,7 @@ _ENTITIES: dict[str, str | int | None] = {
     "#": "\\#\N{WORD JOINER}",
 }
 _START = re.compile(r"^(?:[-+=](?!\d)|\d+(?=[.)](?: |$)))")
-_UNSAFE = re.compile(r"[^\w .,()\-+/\N{MULTIPLICATION SIGN}]")
 _TICKS = re.compile(r"`+")
-_COLOURS = {
-    "failed": "#d55e00",
-    "flaky": "#d55e00",
-    "not run": "#f0c75e",
-    "waiting": "#f0c75e",
-    "not recorded": "#cccccc",
-    "passed": "#7fc8a9",
-    "covered": "#b9d9f0",
-}
 
 
 def without_control(text: str) -> str:
@@ -69,16 +57,3 @@ def fenced(lines: Sequence[str]) -> list[str]:
     longest = max((len(it) for line in cleaned for it in _TICKS.findall(line)), default=0)
     ticks = "`" * max(3, longest + 1)
     return [f"{ticks}text", *(part for line in cleaned for part in line.split("\n")), ticks]
-
-
-def mermaid(graph: Graph) -> Iterator[str]:
-    """Yield a graph in the language of Mermaid, which GitHub draws."""
-    yield "```mermaid"
-    yield "flowchart LR"
-    for number, node in enumerate(graph.nodes):
-        name = _UNSAFE.sub(lambda it: f"#{ord(it[0])};", one_line(node.name))
-        yield f'  s{number}["{name}: {node.state}"]:::{node.state.replace(" ", "")}'
-    yield from (f"  s{one} --> s{two}" for one, two in graph.edges)
-    for state in sorted({it.state for it in graph.nodes}):
-        yield f"  classDef {state.replace(' ', '')} fill:{_COLOURS[state]},stroke:#333,color:#000"
-    yield "```"

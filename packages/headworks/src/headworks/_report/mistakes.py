@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import compute, parquet
 
-from headworks._report.page import Column, Gallery, Picture, Section, Table, Text
+from headworks._report.page import Gallery, Picture, Section, Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,30 +19,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from headworks._metrics.predictions import Predictions
-    from headworks._report.page import Block
+    from headworks._report.page import Block, Kind
     from headworks._report.source import Sources
 
 __all__ = ["mistakes_section"]
 
 _MOST = 12
 _SIDE = 512  # pixels; a page that a reviewer opens shall stay small
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Mistake:
-    """A row that the candidate gets wrong.
-
-    Attributes:
-        id: the row.
-        label: its class.
-        predicted: the class that the candidate predicts.
-        sure: its confidence; empty where the file has none.
-    """
-
-    id: str
-    label: str
-    predicted: str
-    sure: str
 
 
 def mistakes_section(
@@ -58,57 +40,43 @@ def mistakes_section(
         sources: Where files are.
         pattern: A pattern of files with images.
     """
-    mistakes, count = _mistakes(candidate, base)
     kind = "mistakes" if base is None else "new mistakes"
     title = f"Most confident {kind}{f' of {name}' if name else ''}"
-    if not mistakes:
-        return Section(title=title, blocks=(Text(text=f"There are no {kind}."),))
-    pictures = _pictures([it.id for it in mistakes], sources, pattern)
-    shown = f"{len(mistakes)} of {count:,}" if count > len(mistakes) else f"{count} in all"
-    seed = f", of seed {candidate.seeds[0]}" if len(candidate.seeds) > 1 else ""
-    blocks: list[Block] = [Text(text=f"{shown}{seed}, the most confident first.")]
-    drawn = [
-        Picture(
-            source=pictures[mistake.id],
-            alt=f"Row {mistake.id[:12]}: labelled {mistake.label}, predicted {mistake.predicted}",
-            lines=(
-                f"{mistake.label} taken for {mistake.predicted}",
-                *([f"sure: {mistake.sure}"] if mistake.sure else []),
-                mistake.id[:12],
-            ),
-        )
-        for mistake in mistakes
-        if mistake.id in pictures
-    ]
-    if drawn:
-        blocks.append(Gallery(caption=title, pictures=tuple(drawn)))
-    else:
-        blocks.append(Text(text=f"There are no images of these rows: {pattern} has none by their ids."))
-    columns = [Column(title="row", kind="code"), Column(title="label"), Column(title="predicted")]
-    columns += [Column(title="confidence", kind="number")]
-    rows = tuple((it.id[:16], it.label, it.predicted, it.sure) for it in mistakes)
-    blocks.append(Table(caption="The same rows in words", columns=tuple(columns), rows=rows, folded=bool(drawn)))
-    return Section(title=title, blocks=tuple(blocks))
-
-
-def _mistakes(candidate: Predictions, base: Predictions | None) -> tuple[list[_Mistake], int]:
-    """Return the most confident mistakes, and how many there are in all."""
     wrong = candidate.predicted[0] != candidate.labels
     if base is not None:
         wrong &= base.predicted[0] == base.labels
     rows = np.flatnonzero(wrong)
+    if not rows.size:
+        return Section(title, [f"There are no {kind}."])
     confidence = None if candidate.confidence is None else candidate.confidence[0]
     if confidence is not None:
         rows = rows[np.argsort(-confidence[rows], kind="stable")]
-    return [
-        _Mistake(
-            id=str(candidate.ids[row]),
-            label=str(candidate.labels[row]),
-            predicted=str(candidate.predicted[0, row]),
-            sure="" if confidence is None else f"{confidence[row]:.4f}",
+    mistakes = [
+        (
+            *map(str, (candidate.ids[row], candidate.labels[row], candidate.predicted[0, row])),
+            "" if confidence is None else f"{confidence[row]:.4f}",
         )
         for row in rows[:_MOST]
-    ], len(rows)
+    ]
+    pictures = _pictures([it for it, *_ in mistakes], sources, pattern)
+    drawn = [
+        Picture(
+            source=pictures[row],
+            alt=f"Row {row[:12]}: labelled {label}, predicted {predicted}",
+            lines=(f"{label} taken for {predicted}", *([f"sure: {sure}"] if sure else []), row[:12]),
+        )
+        for row, label, predicted, sure in mistakes
+        if row in pictures
+    ]
+    shown = f"{_MOST} of {len(rows):,}" if len(rows) > _MOST else f"{len(rows)} in all"
+    seed = f", of seed {candidate.seeds[0]}" if len(candidate.seeds) > 1 else ""
+    kinds: dict[str, Kind] = {"row": "code", "label": "text", "predicted": "text", "confidence": "number"}
+    blocks: list[Block] = [
+        f"{shown}{seed}, the most confident first.",
+        Gallery(title, drawn) if drawn else f"There are no images of these rows: {pattern} has none by their ids.",
+        Table("The same rows in words", kinds, [(row[:16], *more) for row, *more in mistakes], folded=bool(drawn)),
+    ]
+    return Section(title, blocks)
 
 
 def _pictures(ids: Sequence[str], sources: Sources, pattern: str) -> Mapping[str, str]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headworks._metrics.proportions import exact_interval
-from headworks._report.charts import Intervals, Reliability, Side
-from headworks._report.page import Column, Matrix, Section, Table, Text
+from headworks._report.charts import Intervals, Reliability, Series
+from headworks._report.page import Matrix, Section, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from headworks._metrics.predictions import Predictions
-    from headworks._report.page import Block
+    from headworks._report.page import Block, Kind
+
+    Confusions = Counter[tuple[str, str]]
 
 __all__ = ["model_section"]
 
@@ -39,134 +41,119 @@ def model_section(name: str, candidate: Predictions, base: Predictions | None, m
         missing: Why there are none of the base.
     """
     seeds = f", {len(candidate.seeds)} times with other seeds" if len(candidate.seeds) > 1 else ""
-    text = f"{len(candidate.ids):,} rows were predicted{seeds}, from {candidate.source}."
-    blocks: list[Block] = [Text(text=text)]
+    blocks: list[Block] = [f"{len(candidate.ids):,} rows were predicted{seeds}, from {candidate.source}."]
+    sides = {"candidate": candidate}
     if base is None:
-        blocks.append(Text(text=missing))
-    if candidate.errors is not None:
-        blocks.append(_errors(candidate, base))
+        blocks.append(missing)
     else:
-        blocks += [*_confusion(candidate, base), *_reliability(candidate, base), *_slices(candidate, base)]
-    return Section(title=f"Predictions of {name}" if name else "Predictions", blocks=tuple(blocks))
+        sides["base"] = base
+    if candidate.errors is not None:
+        blocks.append(_errors(sides))
+    else:
+        blocks += [*_confusion(sides), *_reliability(sides), *_slices(sides)]
+    return Section(f"Predictions of {name}" if name else "Predictions", blocks)
 
 
-def _confusion(candidate: Predictions, base: Predictions | None) -> Iterator[Block]:
+def _confusion(sides: dict[str, Predictions]) -> Iterator[Block]:
     """Yield the confusion matrices, their difference, and the confusions as a list."""
-    classes = candidate.classes if base is None else tuple(dict.fromkeys((*candidate.classes, *base.classes)))
-    mine = _counts(candidate)
-    theirs = None if base is None else _counts(base)
+    classes = list(dict.fromkeys(name for side in sides.values() for name in side.classes))
+    counts = {name: _counts(side) for name, side in sides.items()}
+
+    def matrix(caption: str, counts: Confusions, *, signed: bool = False) -> Matrix:
+        rows = [[counts[label, predicted] for predicted in classes] for label in classes]
+        return Matrix(caption, classes, rows, signed)
+
     if len(classes) <= _MOST_CLASSES:
-        yield Text(text="In a confusion matrix, rows are labels and columns are predictions.")
-        yield _matrix("Confusion matrix of the candidate", classes, mine)
-        if theirs is not None:
-            yield _matrix("Confusion matrix of the base", classes, theirs)
-            less = Counter(mine)
-            less.subtract(theirs)
-            yield _matrix("Difference: candidate less base", classes, less, signed=True)
-    yield _pairs(mine, theirs)
+        yield "In a confusion matrix, rows are labels and columns are predictions."
+        yield from (matrix(f"Confusion matrix of the {name}", counts[name]) for name in counts)
+        if "base" in counts:
+            less = Counter(counts["candidate"])
+            less.subtract(counts["base"])
+            yield matrix("Difference: candidate less base", less, signed=True)
+    yield _pairs(counts)
 
 
-def _counts(predictions: Predictions) -> Counter[tuple[str, str]]:
+def _counts(predictions: Predictions) -> Confusions:
     """Return rows by label and prediction, added up over seeds; only pairs that occur, since classes may be many."""
     labels = predictions.labels.tolist()
     return Counter(pair for row in predictions.predicted.tolist() for pair in zip(labels, row, strict=True))
 
 
-def _matrix(
-    caption: str, classes: tuple[str, ...], counts: Counter[tuple[str, str]], *, signed: bool = False
-) -> Matrix:
-    rows = tuple(tuple(counts[label, predicted] for predicted in classes) for label in classes)
-    return Matrix(caption=caption, classes=classes, counts=rows, signed=signed)
-
-
-def _pairs(mine: Counter[tuple[str, str]], theirs: Counter[tuple[str, str]] | None) -> Table:
+def _pairs(counts: dict[str, Confusions]) -> Table:
     """Return the confusions as a list, first those that got worse."""
-    other = Counter[tuple[str, str]]() if theirs is None else theirs
+    mine, other = counts["candidate"], counts.get("base", Counter())
     confusions = [
-        (mine[label, predicted], other[label, predicted], label, predicted)
-        for label, predicted in mine.keys() | other.keys()
-        if label != predicted
+        (mine[pair] - other[pair], mine[pair], other[pair], *pair)
+        for pair in mine.keys() | other.keys()
+        if len({*pair}) > 1
     ]
-    confusions.sort(key=lambda it: (it[1] - it[0], -it[0], it[2], it[3]))
-    columns = [Column(title="label"), Column(title="predicted"), Column(title="candidate", kind="number")]
-    rows = [(label, predicted, f"{new:,}") for new, _, label, predicted in confusions[:_MOST_PAIRS]]
-    if theirs is not None:
-        columns += [Column(title="base", kind="number"), Column(title="difference", kind="number")]
-        rows = [(*row, f"{it[1]:,}", f"{it[0] - it[1]:+,}") for row, it in zip(rows, confusions, strict=False)]  # type: ignore[misc]
+    confusions.sort(key=lambda it: (-it[0], -it[1], it[3], it[4]))
+    columns: dict[str, Kind] = {"label": "text", "predicted": "text", "candidate": "number"}
+    if "base" in counts:
+        columns |= {"base": "number", "difference": "number"}
+    rows = [
+        (label, predicted, f"{new:,}", f"{old:,}", f"{more:+,}")[: len(columns)]
+        for more, new, old, label, predicted in confusions[:_MOST_PAIRS]
+    ]
     rest = f", the first {_MOST_PAIRS} of {len(confusions):,}" if len(confusions) > _MOST_PAIRS else ""
-    return Table(
-        caption=f"Confusions, what got worse first{rest}", columns=tuple(columns), rows=tuple(rows), folded=True
-    )
+    return Table(f"Confusions, what got worse first{rest}", columns, rows, folded=True)
 
 
-def _reliability(candidate: Predictions, base: Predictions | None) -> Iterator[Block]:
+def _reliability(sides: dict[str, Predictions]) -> Iterator[Block]:
     """Yield the accuracy of each model by its confidence."""
-    models = [("candidate", candidate, False), ("base", base, True)]
-    made = [_side(name, it, is_base=is_base) for name, it, is_base in models if it is not None]
-    sides = tuple(side for side in made if side is not None)
-    if not sides:
-        yield Text(text="There is no reliability diagram, since the predictions have no probabilities and no score.")
+    series = []
+    for name, side in sides.items():
+        if side.confidence is not None:
+            confidence, right = side.confidence.reshape(-1), (side.predicted == side.labels).reshape(-1)
+            places = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+            bins = [places == number for number in np.unique(places)]
+            points = [(float(confidence[it].mean()), float(right[it].mean()), int(it.sum())) for it in bins]
+            series.append(Series(name=name, points=points, is_base=name == "base"))
+    if not series:
+        yield "There is no reliability diagram, since the predictions have no probabilities and no score."
         return
-    yield Reliability(caption=f"Reliability: how often it is right, by how sure it is ({_BINS} bins)", sides=sides)
-    columns = (
-        *(Column(title="model"), Column(title="mean confidence", kind="number")),
-        *(Column(title="accuracy", kind="number"), Column(title="rows", kind="number")),
-    )
-    rows = tuple((it.name, f"{sure:.4f}", f"{right:.4f}", f"{n:,}") for it in sides for sure, right, n in it.bins)
-    yield Table(caption="Reliability in numbers", columns=columns, rows=rows, folded=True)
+    yield Reliability(caption=f"Reliability: how often it is right, by how sure it is ({_BINS} bins)", series=series)
+    rows = [(it.name, f"{sure:.4f}", f"{right:.4f}", f"{n:,}") for it in series for sure, right, n in it.points]
+    columns: dict[str, Kind] = {"model": "text", "mean confidence": "number", "accuracy": "number", "rows": "number"}
+    yield Table("Reliability in numbers", columns, rows, folded=True)
 
 
-def _side(name: str, predictions: Predictions, *, is_base: bool) -> Side | None:
-    """Return the bins of one model that have rows; None without confidence."""
-    if predictions.confidence is None:
-        return None
-    confidence = predictions.confidence.reshape(-1)
-    right = (predictions.predicted == predictions.labels).reshape(-1)
-    places = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    chosen = [places == number for number in range(_BINS)]
-    bins = tuple(
-        (float(confidence[rows].mean()), float(right[rows].mean()), int(rows.sum())) for rows in chosen if rows.any()
-    )
-    return Side(name=name, bins=bins, is_base=is_base)
-
-
-def _slices(candidate: Predictions, base: Predictions | None) -> Iterator[Block]:
+def _slices(sides: dict[str, Predictions]) -> Iterator[Block]:
     """Yield the accuracy of every slice, with its interval."""
-    values_of = {column: np.unique(values) for column, values in candidate.slices.items()}
-    kept = {column: values for column, values in values_of.items() if len(values) <= _MOST_VALUES}
-    if left := [f"{column} ({len(values):,})" for column, values in values_of.items() if column not in kept]:
-        yield Text(text=f"Not shown by slice, having more than {_MOST_VALUES} values: {', '.join(left)}.")
-    slices = [
-        (f"{column}={value}", candidate.slices[column] == value) for column, values in kept.items() for value in values
-    ]
+    slices: dict[str, NDArray[np.bool_]] = {}
+    left = []
+    for column, cells in sides["candidate"].slices.items():
+        values = np.unique(cells)
+        if len(values) > _MOST_VALUES:
+            left.append(f"{column} ({len(values):,})")
+        else:
+            slices |= {f"{column}={value}": cells == value for value in values}
+    if left:
+        yield f"Not shown by slice, having more than {_MOST_VALUES} values: {', '.join(left)}."
     if not slices:
         return
-    mine = {name: _accuracy(candidate, rows) for name, rows in slices}
-    theirs = {} if base is None else {name: _accuracy(base, rows) for name, rows in slices}
-    counts = {name: int(rows.sum()) for name, rows in slices}
-    names = sorted(mine, key=lambda name: mine[name][0] - theirs.get(name, (0.0,))[0])[:_MOST_SLICES]
-    if len(slices) <= _MOST_SLICES:
-        names = [name for name, _ in slices]
-    rest = f", the lowest {_MOST_SLICES} of {len(slices):,}" if len(slices) > _MOST_SLICES else ""
+    found = {name: [_accuracy(side, rows) for side in sides.values()] for name, rows in slices.items()}
+    rest = ""
+    if len(slices) > _MOST_SLICES:
+        rest = f", the lowest {_MOST_SLICES} of {len(slices):,}"
+        lowest = sorted(found, key=lambda it: found[it][0][0] - (found[it][1][0] if len(sides) > 1 else 0.0))
+        found = {name: found[name] for name in lowest[:_MOST_SLICES]}
+    series = [
+        Series(name=name, points=[it[number] for it in found.values()], is_base=name == "base")
+        for number, name in enumerate(sides)
+    ]
     caption = f"Accuracy by slice with 95% intervals (exact){rest}"
-    values = tuple(mine[it] for it in names)
-    yield Intervals(
-        caption=caption,
-        across="accuracy",
-        names=tuple(names),
-        values=values,
-        base=tuple(theirs[it] for it in names) if theirs else (),
-    )
-    columns = [Column(title="slice"), *(Column(title=it, kind="number") for it in ("rows", "accuracy", "interval"))]
-    columns += [Column(title="base", kind="number")] if theirs else []
-    rows = tuple(
+    yield Intervals(caption=caption, across="accuracy", names=list(found), series=series)
+    columns: dict[str, Kind] = {"slice": "text", "rows": "number", "accuracy": "number", "interval": "number"}
+    columns |= {"base": "number"} if "base" in sides else {}
+    rows = [
         (
-            *(name, f"{counts[name]:,}", f"{mine[name][0]:.4f}", f"{mine[name][1]:.4f} to {mine[name][2]:.4f}"),
-            *([f"{theirs[name][0]:.4f}"] if theirs else []),
+            *(name, f"{int(slices[name].sum()):,}", f"{mine[0]:.4f}", f"{mine[1]:.4f} to {mine[2]:.4f}"),
+            *(f"{base[0]:.4f}" for base in theirs),
         )
-        for name in names
-    )
-    yield Table(caption=f"Slices in numbers{rest}", columns=tuple(columns), rows=rows, folded=True)
+        for name, (mine, *theirs) in found.items()
+    ]
+    yield Table(f"Slices in numbers{rest}", columns, rows, folded=True)
 
 
 def _accuracy(predictions: Predictions, rows: NDArray[np.bool_]) -> tuple[float, float, float]:
@@ -177,14 +164,13 @@ def _accuracy(predictions: Predictions, rows: NDArray[np.bool_]) -> tuple[float,
     return right, interval.low, interval.high
 
 
-def _errors(candidate: Predictions, base: Predictions | None) -> Table:
+def _errors(sides: dict[str, Predictions]) -> Table:
     """Return a table of the errors of a regression."""
-    columns = [Column(title="model"), Column(title="mean absolute error", kind="number")]
-    columns += [Column(title="root mean squared error", kind="number")]
-    pairs = [("candidate", candidate.errors), *([] if base is None else [("base", base.errors)])]
-    rows = tuple(
-        (name, f"{np.abs(it).mean():.4g}", f"{np.sqrt(np.square(it).mean()):.4g}")
-        for name, it in pairs
-        if it is not None
+    rows = [
+        (name, f"{np.abs(it.errors).mean():.4g}", f"{np.sqrt(np.square(it.errors).mean()):.4g}")
+        for name, it in sides.items()
+        if it.errors is not None
+    ]
+    return Table(
+        "Errors", {"model": "text", "mean absolute error": "number", "root mean squared error": "number"}, rows
     )
-    return Table(caption="Errors", columns=tuple(columns), rows=rows)

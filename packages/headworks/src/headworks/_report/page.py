@@ -1,107 +1,89 @@
 """The report's page: sections of a few kinds of blocks, before they are Markdown or HTML.
 
 All texts are plain: whoever renders them escapes them. Both renderers draw from this, so that they say the same.
+States and outcomes are told by a word and a sign, and only besides by a colour.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from headworks._report.charts import Chart
 
     Kind = Literal["text", "code", "number", "state"]
     Outcome = Literal["failed", "cannot tell", "unproven", "passed"]
-    Block: TypeAlias = "Text | Code | Table | Graph | Matrix | Chart | Gallery"
+    Block: TypeAlias = "str | Code | Table | Graph | Matrix | Chart | Gallery"  # a bare text is a paragraph
 
-__all__ = [
-    "Code",
-    "Column",
-    "Gallery",
-    "Graph",
-    "Matrix",
-    "Node",
-    "Page",
-    "Picture",
-    "Section",
-    "Table",
-    "Text",
-]
+__all__ = ["Code", "Gallery", "Graph", "Matrix", "Node", "Page", "Picture", "Section", "Table", "mark", "tone"]
+
+_TONES = {
+    "passed": "good",
+    "passes": "good",
+    "covered": "calm",
+    "failed": "bad",
+    "fails": "bad",
+    "flaky": "bad",
+    "cannot tell": "open",
+    "unproven": "open",
+    "not run": "open",
+    "waiting": "open",
+    "not recorded": "none",
+}
+_MARKS = {"good": "\N{CHECK MARK}", "calm": "\N{CHECK MARK}", "bad": "\N{BALLOT X}", "open": "?", "none": "\N{EN DASH}"}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Text:
-    """A paragraph.
+def tone(state: str) -> str:
+    """Return the tone of a state: `good`, `calm`, `bad`, `open` or `none`.
 
-    Attributes:
-        text: its text.
+    Args:
+        state: A state or an outcome; of `fails, counts as passes` the last one counts.
     """
+    return _TONES[state.rpartition("counts as ")[2]]
 
-    text: str
+
+def mark(state: str) -> str:
+    """Return the sign of a state."""
+    return _MARKS[tone(state)]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Code:
-    """Lines to run, or that were printed, shown as they are.
-
-    Attributes:
-        caption: their title.
-        text: the lines.
-        folded: whether a reader opens them first.
-    """
+    """Lines to run, or that were printed, shown as they are; a reader opens folded ones first."""
 
     caption: str
     text: str
     folded: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """A column of a table.
-
-    Attributes:
-        title: its heading.
-        kind: the kind of its cells: words, names as a machine knows them, numbers, or a state.
-    """
-
-    title: str
-    kind: Kind = "text"
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Table:
     """A table.
 
     Attributes:
         caption: its title.
-        columns: its columns.
+        columns: the kind of the cells below each heading: words, names as a machine knows them, numbers, or a state.
         rows: a text for each column.
         folded: whether a reader opens it first.
     """
 
     caption: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[str, ...], ...]
+    columns: Mapping[str, Kind]
+    rows: Sequence[Sequence[str]]
     folded: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Node:
-    """A node of a graph.
-
-    Attributes:
-        name: its name.
-        state: its state, one of those that tables show.
-    """
+class Node(NamedTuple):
+    """A node of a graph, in one of the states that tables show."""
 
     name: str
     state: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Graph:
     """A graph without cycles.
 
@@ -112,8 +94,8 @@ class Graph:
     """
 
     caption: str
-    nodes: tuple[Node, ...]
-    edges: tuple[tuple[int, int], ...]
+    nodes: Sequence[Node]
+    edges: Sequence[tuple[int, int]]
 
     @property
     def words(self) -> str:
@@ -123,7 +105,7 @@ class Graph:
         return f"{nodes}. {edges}."
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Matrix:
     """Counts of rows by label and prediction.
 
@@ -135,40 +117,28 @@ class Matrix:
     """
 
     caption: str
-    classes: tuple[str, ...]
-    counts: tuple[tuple[int, ...], ...]
+    classes: Sequence[str]
+    counts: Sequence[Sequence[int]]
     signed: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """An image with its caption.
-
-    Attributes:
-        source: a `data:` URL.
-        alt: a description for readers who cannot see it.
-        lines: the lines below it.
-    """
+class Picture(NamedTuple):
+    """An image as a `data:` URL, a description for readers who cannot see it, and the lines below it."""
 
     source: str
     alt: str
-    lines: tuple[str, ...]
+    lines: Sequence[str]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Gallery:
-    """Images side by side.
-
-    Attributes:
-        caption: their title.
-        pictures: the images.
-    """
+    """Images side by side."""
 
     caption: str
-    pictures: tuple[Picture, ...]
+    pictures: Sequence[Picture]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Section:
     """A part of the page.
 
@@ -180,12 +150,12 @@ class Section:
     """
 
     title: str
-    blocks: tuple[Block, ...]
+    blocks: Sequence[Block]
     outcome: Outcome | None = None
-    reasons: tuple[str, ...] = ()
+    reasons: Sequence[str] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Page:
     """The whole page.
 
@@ -201,4 +171,4 @@ class Page:
     about: Mapping[str, str]
     outcome: Outcome
     verdict: str
-    sections: tuple[Section, ...]
+    sections: Sequence[Section]

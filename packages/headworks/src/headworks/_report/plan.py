@@ -10,21 +10,23 @@ from typing import TYPE_CHECKING
 
 from headworks._quantities import count_text, duration_text
 from headworks._report.escape import without_control
-from headworks._report.page import Code, Column, Graph, Node, Section, Table, Text
+from headworks._report.page import Code, Graph, Node, Section, Table
 from headworks._run import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from headworks._plan.plan import Plan, PlannedSession
-    from headworks._report.page import Block, Outcome
+    from headworks._report.page import Block, Kind, Outcome
     from headworks._store.store import Store
 
 __all__ = ["SessionFacts", "plan_section", "red_section", "session_facts", "time_section"]
 
 _RED = ("failed", "flaky")
+_LEFT = ("not run", "waiting")
+_PROVEN = ("passed", "covered")
 # From the one that most needs a reader to the one that needs none; a group of sessions has the first of its states.
-_STATES = (*_RED, "not run", "waiting", "not recorded", "passed", "covered")
+_STATES = (*_RED, *_LEFT, "not recorded", *_PROVEN)
 _LINES = 40  # of a log
 _REASONS = 4
 _MOST_NODES = 60
@@ -85,73 +87,69 @@ def _log_end(session: str, root: str) -> str:
 
 def plan_section(sessions: Sequence[SessionFacts]) -> Section:
     """Return the section about the states of sessions, with reasons, and what each needs."""
-    numbers = Counter(it.state for it in sessions)
-    counts = ", ".join(f"{numbers[state]} {state}" for state in _STATES if state in numbers)
-    open_ones = [session for session in sessions if session.state not in {"passed", "covered"}]
-    proven = [it for it in sessions if it.state in {"passed", "covered"}]
-    blocks: list[Block] = [Text(text=f"{count_text(len(sessions), 'session')}: {counts or 'none'}.")]
-    if open_ones:
-        blocks.append(_open(open_ones))
-    blocks.append(_graph(sessions))
-    if proven:
-        blocks.append(_proven(proven))
+    counts = Counter(it.state for it in sessions)
+    numbers = ", ".join(f"{counts[state]} {state}" for state in _STATES if state in counts)
+    text = f"{count_text(len(sessions), 'session')}: {numbers or 'none'}."
+    ranked = sorted(sessions, key=_rank)
+    blocks: list[Block] = [text, *_open(ranked), _graph(sessions), *_proven(ranked)]
     outcome, reasons = _outcome(sessions)
-    return Section(title="Plan", blocks=tuple(blocks), outcome=outcome, reasons=reasons)
+    return Section("Plan", blocks, outcome, reasons)
 
 
-def _ranked(sessions: Iterable[SessionFacts]) -> list[SessionFacts]:
-    """Return sessions by state, first those that need a reader."""
-    return sorted(sessions, key=lambda it: _STATES.index(it.state))
+def _rank(session: SessionFacts) -> int:
+    """Return the place of a session among others, those first that need a reader."""
+    return _STATES.index(session.state)
 
 
-def _open(sessions: Sequence[SessionFacts]) -> Table:
-    """Return a table of the sessions that no verdict covers; those of one state and reason are in one row."""
+def _open(sessions: Iterable[SessionFacts]) -> Iterator[Table]:
+    """Yield a table of the sessions that no verdict covers; those of one state and reason are in one row."""
     groups: dict[tuple[str, str], list[str]] = {}
-    for session in _ranked(sessions):
-        shown, more = session.planned.reasons[:_REASONS], len(session.planned.reasons) - _REASONS
-        why = "; ".join([*shown, *([f"and {more} more reasons"] if more > 0 else [])])
-        groups.setdefault((session.state, why), []).append(session.name)
-    columns = (Column(title="sessions"), Column(title="state", kind="state"), Column(title="why"))
-    rows = tuple((", ".join(names), state, why) for (state, why), names in groups.items())
-    return Table(caption="Sessions without a verdict that counts", columns=columns, rows=rows)
+    for session in sessions:
+        if session.state not in _PROVEN:
+            shown, more = session.planned.reasons[:_REASONS], len(session.planned.reasons) - _REASONS
+            why = "; ".join([*shown, *([f"and {more} more reasons"] if more > 0 else [])])
+            groups.setdefault((session.state, why), []).append(session.name)
+    if groups:
+        rows = [(", ".join(names), state, why) for (state, why), names in groups.items()]
+        columns: dict[str, Kind] = {"sessions": "text", "state": "state", "why": "text"}
+        yield Table("Sessions without a verdict that counts", columns, rows)
 
 
-def _proven(sessions: Sequence[SessionFacts]) -> Table:
-    """Return a table of the verdicts that count."""
-    columns = (
-        *(Column(title="session", kind="code"), Column(title="state", kind="state"), Column(title="passed on")),
-        *(Column(title="at commit", kind="code"), Column(title="took", kind="number")),
-        *(Column(title="rests on"), Column(title="digest", kind="code")),
-    )
-    verdicts = [(session, session.planned.verdict) for session in _ranked(sessions)]
-    rows = tuple(
+def _proven(sessions: Iterable[SessionFacts]) -> Iterator[Table]:
+    """Yield a table of the verdicts that count."""
+    columns: dict[str, Kind] = {
+        "session": "code",
+        "state": "state",
+        "passed on": "text",
+        "at commit": "code",
+        "took": "number",
+        "rests on": "text",
+        "digest": "code",
+    }
+    rows = [
         (
-            it.name,
-            it.state,
-            verdict.finished[:10],
-            verdict.commit[:12],
-            duration_text(verdict.seconds),
-            it.planned.basis_text,
-            verdict.digest[:12],
+            *(session.name, session.state, it.finished[:10], it.commit[:12], duration_text(it.seconds)),
+            *(session.planned.basis_text, it.digest[:12]),
         )
-        for it, verdict in verdicts
-        if verdict is not None
-    )
-    return Table(caption="Verdicts that count", columns=columns, rows=rows, folded=True)
+        for session in sessions
+        if (it := session.planned.verdict) is not None
+    ]
+    if rows:
+        yield Table("Verdicts that count", columns, rows, folded=True)
 
 
-def _outcome(sessions: Sequence[SessionFacts]) -> tuple[Outcome, tuple[str, ...]]:
+def _outcome(sessions: Sequence[SessionFacts]) -> tuple[Outcome, list[str]]:
     """Return the outcome of the plan with its reasons."""
     red = [session for session in sessions if session.state in _RED]
     if red:
-        return "failed", tuple(f"{it.name} {'failed' if it.state == 'failed' else 'is flaky'}" for it in red)
-    unproven = [it.name for it in sessions if it.state in {"not run", "waiting"}]
+        return "failed", [f"{it.name} {'failed' if it.state == 'failed' else 'is flaky'}" for it in red]
+    unproven = [it.name for it in sessions if it.state in _LEFT]
     counted = [it for it in sessions if it.state != "not recorded"]
     if unproven:
-        return "unproven", (f"{len(unproven)} of {count_text(len(counted), 'session')} did not pass yet",)
+        return "unproven", [f"{len(unproven)} of {count_text(len(counted), 'session')} did not pass yet"]
     if not counted:
-        return "unproven", ("no session leaves a verdict",)
-    return "passed", (f"{count_text(len(counted), 'session')} with a verdict",)
+        return "unproven", ["no session leaves a verdict"]
+    return "passed", [f"{count_text(len(counted), 'session')} with a verdict"]
 
 
 def _graph(sessions: Sequence[SessionFacts]) -> Graph:
@@ -167,17 +165,12 @@ def _graph(sessions: Sequence[SessionFacts]) -> Graph:
     edges = sorted((places[one], places[two]) for one, two in pairs if one in places and two in places)
     alone = len(groups) - len(joined)
     more = f" {count_text(alone, 'session')} that need and serve no other {'are' if alone > 1 else 'is'} left out."
-    return Graph(
-        caption=f"What each session needs, from left to right.{more if alone else ''}",
-        nodes=tuple(
-            Node(
-                name=name + (f" \N{MULTIPLICATION SIGN} {len(groups[name])}" if len(groups[name]) > 1 else ""),
-                state=_ranked(groups[name])[0].state,
-            )
-            for name in joined
-        ),
-        edges=tuple(_without_detours(edges)),
-    )
+    nodes = []
+    for name in joined:
+        number = f" \N{MULTIPLICATION SIGN} {len(groups[name])}" if len(groups[name]) > 1 else ""
+        nodes.append(Node(name + number, min(groups[name], key=_rank).state))
+    caption = f"What each session needs, from left to right.{more if alone else ''}"
+    return Graph(caption, nodes, _without_detours(edges))
 
 
 def _without_detours(edges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -195,34 +188,30 @@ def _without_detours(edges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def time_section(sessions: Sequence[SessionFacts]) -> Section:
     """Return the section about time: spent on this commit, saved by earlier verdicts, and left."""
-    columns = (Column(title="time"), Column(title="sessions", kind="number"), Column(title="took", kind="number"))
     rows = []
     for words, states in (
         ("spent on this commit", {"passed", *_RED}),
         ("saved by verdicts of earlier commits", {"covered"}),
-        ("left, as long as it took before", {"not run", "waiting"}),
+        ("left, as long as it took before", _LEFT),
     ):
         times = [session.seconds for session in sessions if session.state in states]
         unknown = f" and {times.count(None):,} of unknown length" if None in times else ""
         rows.append((words, f"{len(times):,}", f"{duration_text(sum(seconds or 0.0 for seconds in times))}{unknown}"))
     caption = "Time, added up over sessions that may have run side by side"
-    return Section(title="Time", blocks=(Table(caption=caption, columns=columns, rows=tuple(rows)),))
+    return Section("Time", [Table(caption, {"time": "text", "sessions": "number", "took": "number"}, rows)])
 
 
 def red_section(sessions: Sequence[SessionFacts]) -> Section:
     """Return the section with commands that reproduce each red session."""
-    red = [it for it in sessions if it.state in _RED]
     blocks: list[Block] = []
-    for session in red:
-        blocks.append(
-            Code(caption=f"{session.name} {session.state}: run it again", text=shlex.join(["nox", "-s", session.name]))
-        )
-        if session.log:
-            blocks.append(Code(caption=f"The last lines of {session.name}", text=session.log, folded=True))
-    if not red:
-        blocks.append(Text(text="No session is red."))
-    left = [it.name for it in sessions if it.state in {"not run", "waiting"}]
-    if left:
+    for session in sessions:
+        if session.state in _RED:
+            command = shlex.join(["nox", "-s", session.name])
+            blocks.append(Code(f"{session.name} {session.state}: run it again", command))
+            if session.log:
+                blocks.append(Code(f"The last lines of {session.name}", session.log, folded=True))
+    blocks = blocks or ["No session is red."]
+    if left := [it.name for it in sessions if it.state in _LEFT]:
         command = shlex.join(["headworks", "run", *left])
-        blocks.append(Code(caption="What has not passed yet, with all that it needs", text=command))
-    return Section(title="How to reproduce", blocks=tuple(blocks))
+        blocks.append(Code("What has not passed yet, with all that it needs", command))
+    return Section("How to reproduce", blocks)

@@ -15,14 +15,14 @@ from headworks._gate.measurements import measurements_of
 from headworks.errors import HeadworksError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from headworks._gate.base_outputs import StoredOutputs
     from headworks._project.gate_settings import GateSettings
     from headworks._report.page import Outcome
 
-__all__ = ["ODD", "BaseFiles", "NotThereError", "Sources"]
+__all__ = ["ODD", "NotThereError", "Sources", "check_form"]
 
+_FORM = 1
 _SECONDS = 600.0  # that a declared command may take
 # Errors of reading and showing a file of another kind than expected: a folder, broken Parquet, numbers beyond any.
 ODD = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError, pa.ArrowException)
@@ -41,23 +41,15 @@ class NotThereError(HeadworksError):
         self.outcome = outcome
 
 
-class BaseFiles:
-    """Files that the sessions of the base left behind, as far as the store has them; nothing is run for them."""
+def check_form(data: Mapping[str, Any]) -> None:
+    """Refuse a form that is newer than this reader.
 
-    def __init__(self, stored: StoredOutputs | None = None) -> None:
-        """Take the outputs of the base's sessions; None where there is no base."""
-        self._stored = stored
-
-    def find(self, path: str) -> str:
-        """Return the place of a file or folder, by its path in the work tree; empty where there is none."""
-        if self._stored is None or not path:
-            return ""
-        try:
-            folders = [self._stored.restored(session) for session in self._stored.writers(path)]
-        except HeadworksError:  # the base cannot be read, so that nothing can be said about it
-            return ""
-        places = [os.path.join(folder, path) for folder in folders if folder]
-        return next((place for place in places if os.path.exists(place)), "")
+    Raises:
+        ValueError: It is.
+    """
+    if data["format"] != _FORM:
+        message = f"its format is {data['format']!r}, and this version of headworks reads {_FORM}"
+        raise ValueError(message)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +58,16 @@ class Sources:
 
     Attributes:
         root: the project's folder.
-        base: the files of the base.
+        base: finds the place of a file or folder that the base has, by its path in the work tree; empty for none.
     """
 
     root: str
-    base: BaseFiles
+    base: Callable[[str], str]
+
+    def here(self, name: str) -> str:
+        """Return the place of a file or folder of the work tree; empty where there is none."""
+        place = os.path.join(self.root, name)
+        return place if name and os.path.exists(place) else ""
 
     def path(self, name: str) -> str:
         """Return the place of a file of the work tree.
@@ -78,11 +75,10 @@ class Sources:
         Raises:
             NotThereError: There is none.
         """
-        place = os.path.join(self.root, name)
-        if not name or not os.path.exists(place):
-            message = f"There is no {name}." if name else "Nothing is declared for this in [tool.headworks.report]."
-            raise NotThereError(message)
-        return place
+        if place := self.here(name):
+            return place
+        message = f"There is no {name}." if name else "Nothing is declared for this in [tool.headworks.report]."
+        raise NotThereError(message)
 
     def names(self, pattern: str) -> list[str]:
         """Return the files of the work tree that a pattern names, relative to its folder, in order."""
@@ -119,6 +115,4 @@ class Sources:
 
     def measured(self, settings: GateSettings) -> dict[str, tuple[float, ...]]:
         """Return the measurements in the table's file, and the size of the model, as far as they are there."""
-        here = [os.path.join(self.root, it) for it in (settings.measurements, settings.model)]
-        is_there = settings.measurements and os.path.isfile(here[0])
-        return measurements_of(here[0] if is_there else "", here[1] if settings.model else "")
+        return measurements_of(self.here(settings.measurements), self.here(settings.model))
