@@ -128,7 +128,7 @@ class BaseOutputs(StoredOutputs):
 
     Attributes:
         base: the base.
-        notes: notes for people: the origin of the outputs, and what is said of them.
+        notes: notes for people, as about the origin of the outputs.
         unproven: files of the work tree that were read, and whose origin no verdict proves.
     """
 
