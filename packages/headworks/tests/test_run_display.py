@@ -1,4 +1,4 @@
-"""What a person sees of a run: lines, a line that changes, or a table that does; then what it rests on."""
+"""What a person sees of a run: lines, or a table that changes; then what it rests on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._run.display import Display, Live, make_display, summary
+from headworks._run.display import Display, make_display, summary
 from headworks._run.live_table import RichDisplay
 from headworks._run.outcome import STATUSES, Outcome
 
@@ -113,10 +113,9 @@ def test_every_status_has_words() -> None:
     assert len(set(stream.getvalue().splitlines())) == len(STATUSES)
 
 
-@pytest.mark.parametrize("kind", [Live, RichDisplay])
-def test_a_terminal_shows_what_runs(terminal: Terminal, kind: type[Display]) -> None:
+def test_a_terminal_shows_what_runs(terminal: Terminal) -> None:
     """With the time it took and should take, and what is left; lines stay above it, and nothing is left of it."""
-    display = kind(terminal.stream)
+    display = RichDisplay(terminal.stream)
     now = time.monotonic()
     display.tick([("train", now - 20, 75.0), ("lint[x]", now - 3, None)], 2, 9)
     display.say("lint[x]: passed in 3.0 s")
@@ -131,10 +130,9 @@ def test_a_terminal_shows_what_runs(terminal: Terminal, kind: type[Display]) -> 
     assert "\x1b[2K" in text
 
 
-@pytest.mark.parametrize("kind", [Live, RichDisplay])
-def test_a_terminal_without_a_guess_shows_none(terminal: Terminal, kind: type[Display]) -> None:
+def test_a_terminal_without_a_guess_shows_none(terminal: Terminal) -> None:
     """Nothing waits, and nobody knows how long it takes."""
-    display = kind(terminal.stream)
+    display = RichDisplay(terminal.stream)
     display.tick([("lint", time.monotonic(), None)], 0, None)
     display.tick([("lint", time.monotonic(), None)], 0, None)
     display.close()
@@ -144,20 +142,12 @@ def test_a_terminal_without_a_guess_shows_none(terminal: Terminal, kind: type[Di
     assert "waiting" not in text
 
 
-def test_a_live_line_fits_the_terminal(terminal: Terminal) -> None:
-    """A longer one would leave its beginning behind."""
-    display = Live(terminal.stream)
-    display.tick([(f"session-{number}", time.monotonic(), None) for number in range(100)], 0, None)
-    display.close()
-    assert len(terminal.text().partition("\r")[0]) == 79
-
-
 def test_the_display_suits_the_stream(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table where rich is, a line on other terminals, lines where there is no terminal or a dumb one."""
+    """A table where rich is, lines on other terminals and where there is none."""
     assert isinstance(make_display(terminal.stream), RichDisplay)
     monkeypatch.delitem(sys.modules, "headworks._run.live_table")
     monkeypatch.setitem(sys.modules, "rich.live", None)
-    assert type(make_display(terminal.stream)) is Live
+    assert type(make_display(terminal.stream)) is Display
     monkeypatch.setenv("TERM", "dumb")
     assert type(make_display(terminal.stream)) is Display
     assert type(make_display(io.StringIO())) is Display

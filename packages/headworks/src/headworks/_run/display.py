@@ -1,11 +1,10 @@
-"""Progress of a run, as lines or as a line that changes in place, and its closing table."""
+"""Progress of a run, as lines, and its closing table."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-import time
 from typing import TYPE_CHECKING, TextIO
 
 from headworks._lines import shown, text_of
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     Row = tuple[str, float, float | None]
 
 
-__all__ = ["Display", "Live", "describe", "make_display", "summary"]
+__all__ = ["Display", "describe", "make_display", "summary"]
 
 _TAIL = 200  # lines of a failed session's output
 _MANY = 30  # covered sessions; more are counted, not listed
@@ -80,49 +79,6 @@ class Display:
         """Leave the screen as it is."""
 
 
-class Live(Display):
-    """Keeps one line at the bottom of a terminal up to date, below the lines that stay."""
-
-    def __init__(self, stream: TextIO) -> None:
-        """Print to a terminal."""
-        super().__init__(stream)
-        self._is_shown = False
-
-    def say(self, text: str) -> None:
-        """Print a line above the one that changes."""
-        self._erase()
-        super().say(text)
-
-    def tick(self, running: Sequence[Row], waiting: int, left: float | None) -> None:
-        """Redraw the line."""
-        self._erase()
-        width = os.get_terminal_size(self._stream.fileno()).columns or 80  # some terminals do not know
-        self._stream.write(shown(status_line(running, waiting, left))[: width - 1])
-        self._stream.flush()
-        self._is_shown = True
-
-    def close(self) -> None:
-        """Remove the line that changes."""
-        self._erase()
-        self._stream.flush()
-
-    def _erase(self) -> None:
-        if self._is_shown:
-            self._stream.write("\r\x1b[2K")
-            self._is_shown = False
-
-
-def status_line(running: Sequence[Row], waiting: int, left: float | None) -> str:
-    """Return a line with the sessions that run, the number that wait, and the time left."""
-    now = time.monotonic()
-    parts = [
-        f"{name} {duration_text(now - since)}" + (f" of {duration_text(expected)}" if expected else "")
-        for name, since, expected in running
-    ]
-    about = f"about {duration_text(left)} left | " if left is not None else ""
-    return f"{about}{', '.join(parts)}" + (f" | {waiting} waiting" if waiting else "")
-
-
 def describe(outcome: Outcome) -> str:
     """Return the outcome of a session in words."""
     words = {
@@ -142,7 +98,7 @@ def describe(outcome: Outcome) -> str:
 def make_display(stream: TextIO | None = None) -> Display:
     """Return the display for a stream, by default the standard output.
 
-    It is a table on a terminal where rich is installed, a line on other terminals, and lines elsewhere.
+    It is a table on a terminal where rich is installed, and lines elsewhere.
     """
     stream = stream or sys.stdout
     if not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb":
@@ -150,7 +106,7 @@ def make_display(stream: TextIO | None = None) -> Display:
     try:
         from headworks._run.live_table import RichDisplay
     except ImportError:
-        return Live(stream)
+        return Display(stream)
     return RichDisplay(stream)
 
 

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
-from rich.live import Live as RichLive
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -29,7 +29,7 @@ class RichDisplay(Display):
         """Print to a terminal."""
         super().__init__(stream)
         self._console = Console(file=stream, highlight=False, soft_wrap=True)
-        self._live = RichLive(console=self._console, auto_refresh=False, transient=True)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
 
     def say(self, text: str) -> None:
         """Print a line above the table."""
