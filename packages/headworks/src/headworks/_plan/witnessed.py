@@ -108,13 +108,12 @@ class Observed:
     def _table(self, names: set[str]) -> Witnesses:
         """Return the witnesses of some names, remembered in one table, since reading a record for each takes long."""
         if self._read is None:
-            remembered = self._memory.get(_TABLE, "")
-            self._read = (Witnesses.read(remembered) if remembered else None) or Witnesses.of({})
+            self._read = Witnesses(*(self._memory.get(_TABLE, "") or ()))
         table, known = self._read, set(self._read)
         if names <= known:
             return table
         new = {it: witness for it in names - known if (witness := self._store.witness(it)) is not None}
         kept = known if len(known) < _SPARE + 2 * len(names) else names & known
         self._read = Witnesses.of({it: table[it] for it in kept} | new)
-        self._memory.put(_TABLE, "", self._read.write())
+        self._memory.put(_TABLE, "", (self._read.lines, self._read.numbers))
         return self._read
