@@ -26,10 +26,8 @@ from headworks.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
 
     from headworks._plan.plan import Plan
-    from headworks._run.outcome import Outcome, State
 
 __all__ = ["add_arguments", "run"]
 
@@ -61,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     store = Store.default(root, remote=arguments.remote, write_remote=arguments.write_remote)
     planned = plan_of(digester, arguments.base, store, arguments.sessions)
     asked = _asked(planned, arguments.sessions)
-    state = _state(arguments, planned)
+    state = state_of(planned) if arguments.outcomes is not None else None
     complain(planned.lost)
     told: list[str] = []
     _warn(store, told)
@@ -74,39 +72,23 @@ def run(arguments: argparse.Namespace) -> int:
         def make_plan() -> Plan:
             nonlocal planned, state
             planned = plan(root, base=arguments.base, store=store, sessions=arguments.sessions)
-            state = _state(arguments, planned)
+            state = state and state_of(planned)
             return planned
 
         outcomes, is_ended = run_plan(planned, make_plan, asked, store, _settings(arguments))
     seconds = time.monotonic() - begin
-    text = as_said(summary(_in_order(planned, outcomes), seconds))
+    ordered = [outcomes[it.session.name] for it in planned.sessions]
+    text = as_said(summary(ordered, seconds))
     if is_covered and state is None and not store.problems:
         before, _, after = text.rpartition(f"took {duration_text(seconds)}")
         remember(f"{before}took {TOOK}{after}", as_complained(planned.lost))
     store.mark_used(it.verdict.digest for it in outcomes.values() if it.verdict is not None)
     if state is not None:
-        _write_outcomes(arguments, _in_order(planned, outcomes), state, asked)
+        extra = asked if arguments.extra else ()
+        write_output(arguments.outcomes, as_outcomes(ordered, state, extra=extra, is_forced=arguments.force))
     say(text)
     _warn(store, told)
     return Exit.INTERRUPTED if is_ended else exit_code(outcomes.values(), is_ci=_is_ci())
-
-
-def _state(arguments: argparse.Namespace, planned: Plan) -> State | None:
-    """Return the state that the file of outcomes describes, or None if nobody asked for that file."""
-    if arguments.outcomes is None:
-        return None
-    return state_of(planned)
-
-
-def _write_outcomes(
-    arguments: argparse.Namespace,
-    outcomes: list[Outcome],
-    state: State,
-    asked: frozenset[str],
-) -> None:
-    """Write the file of outcomes."""
-    extra = asked if arguments.extra else ()
-    write_output(arguments.outcomes, as_outcomes(outcomes, state, extra=extra, is_forced=arguments.force))
 
 
 def _warn(store: Store, told: list[str]) -> None:
@@ -164,8 +146,3 @@ def _asked(planned: Plan, names: list[str]) -> frozenset[str]:
         return frozenset(it.name for it in sessions if it.is_planned)
     wanted = set(names)
     return frozenset(it.name for it in sessions if wanted & it.selectors)
-
-
-def _in_order(planned: Plan, outcomes: Mapping[str, Outcome]) -> list[Outcome]:
-    """Return outcomes in the order of the plan."""
-    return [outcomes[it.session.name] for it in planned.sessions]
