@@ -298,7 +298,7 @@ def test_a_file_that_cannot_be_read_is_refused(bundle: Path, other: Store, monke
 
 def test_a_giant_record_is_refused(bundle: Path, other: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """No more of it is read than a record has."""
-    monkeypatch.setattr("headworks._store.bundle.RECORD_LIMIT", 100)
+    monkeypatch.setattr("headworks._store.bundle.SEALED_LIMIT", 100)
     with pytest.raises(RefusedBundleError, match="is damaged"):
         other.import_(bundle)
 

@@ -14,32 +14,41 @@ import io
 import os
 import re
 import tarfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from headworks._store.blobs import blob_name
-from headworks._store.files import names, publish, read, unfinished
-from headworks._store.journal import ENTRY_LIMIT, Journal, read_entry, seal_entry
-from headworks._store.promises import FOLDERS, MARK_LIMIT, Mark, Promises, read_mark
-from headworks._store.records import RECORD_LIMIT, read_record, record_name, write_record
+from headworks._store.files import SEALED_LIMIT, names, publish, read, seal_json, unfinished
+from headworks._store.journal import Journal, read_entry
+from headworks._store.promises import FOLDERS, Promises, read_mark
+from headworks._store.records import read_record, record_name, write_record
 from headworks._store.tree import contents
 from headworks._store.verdict import is_digest
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from headworks._store.blobs import Batch, Blobs
     from headworks._store.index import Index
-    from headworks._store.records import Record, Records
+    from headworks._store.records import Records
     from headworks._store.verdict import Verdict
 
 __all__ = ["RefusedBundleError", "export", "import_"]
 
-_MEMBER = re.compile(r"(blobs|passed)/([0-9a-f]{2})/([0-9a-f]{62})|(failed)/([0-9a-f]{64})")
-_MARK = re.compile(r"(broken|kept)/([0-9a-f]{64})")
-_NOTE = re.compile(r"(ledger|gates|baselines)/([0-9a-f]{16,64})/[0-9]{6}")
-_KEYS = {"ledger": "model", "gates": "", "baselines": ""}  # by which two entries are the same
+_MEMBER = re.compile(
+    r"(?:(blobs|passed)/([0-9a-f]{2})/([0-9a-f]{62})|(failed|broken|kept)/([0-9a-f]{64})"
+    r"|(ledger|gates|baselines)/([0-9a-f]{16,64})/[0-9]{6})"
+)
+_KEYS = {"ledger": "model", "gates": "", "baselines": ""}  # by which two entries of a journal are the same
+# For each folder with sealed files the function that reads one of a name; None where it is damaged.
+_READERS: dict[str, Callable[[bytes, str], Any]] = {
+    "passed": partial(read_record, passed=True),
+    "failed": partial(read_record, passed=False),
+    **dict.fromkeys(_KEYS, lambda data, _name: read_entry(data)),
+    **dict.fromkeys(FOLDERS, lambda data, _name: read_mark(data)),
+}
 
 
 class RefusedBundleError(StoreError):
@@ -61,7 +70,7 @@ def export(path: str | Path, records: Records, blobs: Blobs) -> int:
 
 
 def _fill(archive: tarfile.TarFile, scratch: Path, records: Records, blobs: Blobs) -> int:
-    """Add blobs, failures and passes to an archive; return the number of verdicts."""
+    """Add blobs, failures and passes, journals and marks to an archive; return the number of verdicts."""
     needed: dict[str, set[str]] = {}
     for digest in records.passed():
         record = records.read(digest, passed=True)
@@ -69,38 +78,30 @@ def _fill(archive: tarfile.TarFile, scratch: Path, records: Records, blobs: Blob
             needed |= {digest: contents(record.verdict, blobs)} if record else {}
     parts = sorted(set().union(*needed.values()))
     lost = {content for content in parts if not _add_blob(archive, content, scratch, blobs)}
-    read = {digest: records.read(digest, passed=False) for digest in sorted(records.failed())}
-    failed = {digest: record for digest, record in read.items() if record is not None}
+    failures = {digest: records.read(digest, passed=False) for digest in sorted(records.failed())}
+    failed = {digest: record for digest, record in failures.items() if record is not None}
     passed = {digest for digest in needed if not needed[digest] & lost}
     # A pass whose failure is unreadable is left out: without the failure it would look reliable elsewhere.
-    passed -= read.keys() - failed.keys()
+    passed -= failures.keys() - failed.keys()
     exported = [*failed.values(), *(records.read(digest, passed=True) for digest in sorted(passed))]
     for record in filter(None, exported):
-        name, data = record_name(record.verdict.digest, passed=record.verdict.passed), write_record(record)
-        archive.addfile(_member(name, len(data)), io.BytesIO(data))
-    _add_notes(archive, scratch, blobs)
-    _add_marks(archive, blobs.root)
-    return len(exported)
-
-
-def _add_marks(archive: tarfile.TarFile, root: str) -> None:
-    """Add the marks of the promises of rows."""
-    for folder in FOLDERS:
-        for name in filter(is_digest, names(f"{root}/{folder}")):
-            data = read(f"{root}/{folder}/{name}", MARK_LIMIT) or b""
-            if read_mark(data) is not None:
-                archive.addfile(_member(f"{folder}/{name}", len(data)), io.BytesIO(data))
-
-
-def _add_notes(archive: tarfile.TarFile, scratch: Path, blobs: Blobs) -> None:
-    """Add the journals of the gate, after the blobs that they name."""
+        _add(archive, record_name(record.verdict.digest, passed=record.verdict.passed), write_record(record))
     for kind in _KEYS:
         for name in names(f"{blobs.root}/{kind}"):
             for number, entry in enumerate(Journal(blobs.root, kind, name).entries(), 1):
-                if entry is None or ("content" in entry and not _add_blob(archive, entry["content"], scratch, blobs)):
-                    continue
-                data = seal_entry(entry)
-                archive.addfile(_member(f"{kind}/{name}/{number:06}", len(data)), io.BytesIO(data))
+                # The blob that an entry names comes before it.
+                if entry and ("content" not in entry or _add_blob(archive, entry["content"], scratch, blobs)):
+                    _add(archive, f"{kind}/{name}/{number:06}", seal_json(entry))
+    for folder in FOLDERS:
+        for name in filter(is_digest, names(f"{blobs.root}/{folder}")):
+            if mark := read_mark(read(f"{blobs.root}/{folder}/{name}", SEALED_LIMIT)):
+                _add(archive, f"{folder}/{name}", seal_json(mark))
+    return len(exported)
+
+
+def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    """Add a small file to an archive."""
+    archive.addfile(_member(name, len(data)), io.BytesIO(data))
 
 
 def _add_blob(archive: tarfile.TarFile, content: str, scratch: Path, blobs: Blobs) -> bool:
@@ -124,16 +125,15 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 
 def import_(path: str | Path, records: Records, blobs: Blobs, index: Index) -> int:
     """Import a bundle; return the number of new verdicts. See `Store.import_`."""
-    noted: list[tuple[str, str, dict[str, Any]]] = []
     with contextlib.ExitStack() as stack:
         file, batch = stack.enter_context(_opened(path)), stack.enter_context(blobs.batch())
         try:
             archive = stack.enter_context(tarfile.open(fileobj=file, mode="r:"))
-            imported = list(_take(archive, batch, path, noted))
+            taken = list(_take(archive, batch, path))
         except (tarfile.TarError, ValueError, OverflowError, MemoryError, EOFError, RecursionError) as error:
             raise _refused(path, f"it is not a tar archive, or one cut short ({error})") from error
     new = []
-    for record in imported:
+    for record in (it for folder, _, it in taken if folder in {"passed", "failed"}):
         verdict = record.verdict
         if verdict.passed and not _is_whole(verdict, blobs):
             raise _refused(path, f"it lacks outputs of {verdict.session}")
@@ -142,12 +142,11 @@ def import_(path: str | Path, records: Records, blobs: Blobs, index: Index) -> i
     for record in sorted(new, key=lambda record: record.verdict.passed):
         records.write(record)
     index.add(record for record in new if record.verdict.passed)
-    promises = Promises(blobs.root, None)
-    for kind, name, entry in noted:
-        if kind in FOLDERS:
-            promises.merge(kind, name, Mark(**entry))
-        else:
-            Journal(blobs.root, kind, name).merge([entry], _KEYS[kind])
+    for folder, name, content in taken:
+        if folder in _KEYS:
+            Journal(blobs.root, folder, name).merge([content], _KEYS[folder])
+        elif folder in FOLDERS:
+            Promises(blobs.root, None).merge(folder, name, content)
     return len(new)
 
 
@@ -169,39 +168,24 @@ def _opened(path: str | Path) -> BinaryIO:
     raise _refused(path, "it is no file")
 
 
-def _take(
-    archive: tarfile.TarFile, batch: Batch, path: str | Path, noted: list[tuple[str, str, dict[str, Any]]]
-) -> Iterator[Record]:
-    """Store the blobs of an archive, yield its records, and add the entries of journals to a list."""
+def _take(archive: tarfile.TarFile, batch: Batch, path: str | Path) -> Iterator[tuple[str, str, Any]]:
+    """Store the blobs of an archive, and yield the folder, the name and the content of each other member."""
     for member in archive:
-        name = _MEMBER.fullmatch(member.name)
+        match = _MEMBER.fullmatch(member.name)
         is_plain = member.isreg() and not member.issparse() and member.size >= 0
         file = archive.extractfile(member) if is_plain else None
-        note = _NOTE.fullmatch(member.name)
-        if note is not None and file is not None and member.size <= ENTRY_LIMIT:
-            entry = read_entry(file.read())
-            if entry is None:
-                raise _refused(path, f"its member {member.name} is damaged")
-            noted.append((note[1], note[2], entry))
-            continue
-        marked = _MARK.fullmatch(member.name)
-        if marked is not None and file is not None and member.size <= MARK_LIMIT:
-            mark = read_mark(file.read())
-            if mark is None:
-                raise _refused(path, f"its member {member.name} is damaged")
-            noted.append((marked[1], marked[2], mark._asdict()))
-            continue
-        if name is None or file is None:
+        if match is None or file is None:
             raise _refused(path, f"its member {member.name!r} is none that a store has")
-        folder, content = name[1] or name[4], (name[2] or "") + (name[3] or name[5] or "")
+        folder, *parts = filter(None, match.groups())
+        name = "".join(parts)
         if folder == "blobs":
-            if batch.put(file) != content:
-                raise _refused(path, f"its member {member.name} is not what its name says")
+            is_sound = batch.put(file) == name
         else:
-            record = read_record(file.read(RECORD_LIMIT), content, passed=folder == "passed")
-            if record is None:
-                raise _refused(path, f"its member {member.name} is damaged")
-            yield record
+            content = _READERS[folder](file.read(SEALED_LIMIT), name)
+            is_sound = content is not None
+            yield folder, name, content
+        if not is_sound:
+            raise _refused(path, f"its member {member.name} is damaged")
 
 
 def _is_whole(verdict: Verdict, blobs: Blobs) -> bool:

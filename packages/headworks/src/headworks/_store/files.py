@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from headworks._quick.answers import note_file
 from headworks.errors import StoreError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import IO
 
 __all__ = [
+    "SEALED_LIMIT",
     "UnwritableError",
     "append",
     "copy_hashed",
@@ -26,12 +28,15 @@ __all__ = [
     "publish",
     "read",
     "seal",
+    "seal_json",
     "storing",
     "unfinished",
     "unseal",
+    "unseal_json",
     "write_atomically",
 ]
 
+SEALED_LIMIT = 16 << 20  # bytes; a verdict with a thousand components has 0.1 MB
 _MAGIC = b"headworks 1 "
 _CHUNK = 1 << 20  # bytes
 _RANDOM = 8  # bytes of the name of a file that is being written
@@ -107,6 +112,19 @@ def unseal(sealed: bytes) -> bytes | None:
     """Return the data of a sealed file; None where it was damaged."""
     head, _, data = sealed.partition(b"\n")
     return data if head + b"\n" + data == seal(data) else None
+
+
+def seal_json(value: object) -> bytes:
+    """Return a value as JSON, sealed."""
+    return seal(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
+
+
+def unseal_json(sealed: bytes | None) -> Any:  # noqa: ANN401  # whatever JSON can hold
+    """Return the value of a sealed file; None where there is no file, or it was damaged."""
+    try:
+        return json.loads(unseal(sealed or b"") or b"null")
+    except (ValueError, RecursionError):
+        return None
 
 
 @contextlib.contextmanager

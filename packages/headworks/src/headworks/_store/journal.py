@@ -8,22 +8,20 @@ one deleted before the last, keeps its number, so that a count of entries is nev
 
 from __future__ import annotations
 
-import json
 import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headworks._store.files import names, read, seal, storing, unfinished, unseal
+from headworks._store.files import SEALED_LIMIT, names, read, seal_json, storing, unfinished, unseal_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     Entry = dict[str, Any]
 
-__all__ = ["ENTRY_LIMIT", "Journal", "kept_blobs", "read_entry", "seal_entry"]
+__all__ = ["Journal", "kept_blobs", "read_entry"]
 
-ENTRY_LIMIT = 1 << 20  # bytes
 _DIGITS = 6
 _KEEPERS = ("aliases", "baselines")  # whose entries name a blob in `content`, which is needed as long as they are
 
@@ -39,7 +37,7 @@ class Journal:
     def entries(self) -> list[Entry | None]:
         """Return all entries in their order; None for a damaged or missing one."""
         last = max((int(name) for name in names(self.folder) if name.isdecimal()), default=0)
-        return [read_entry(read(self._path(number), ENTRY_LIMIT) or b"") for number in range(1, last + 1)]
+        return [read_entry(read(self._path(number), SEALED_LIMIT)) for number in range(1, last + 1)]
 
     def _path(self, number: int) -> str:
         return os.path.join(self.folder, f"{number:0{_DIGITS}}")
@@ -89,7 +87,7 @@ class Journal:
         """Write an entry; False if another process has taken its number."""
         with unfinished(Path(self._root, "tmp")) as path:
             with path.open("xb") as file:
-                file.write(seal_entry(entry))
+                file.write(seal_json(entry))
                 file.flush()
                 os.fsync(file.fileno())
             os.makedirs(self.folder, exist_ok=True)
@@ -100,17 +98,9 @@ class Journal:
         return True
 
 
-def seal_entry(entry: Entry) -> bytes:
-    """Return the content of an entry's file."""
-    return seal(json.dumps(entry, sort_keys=True).encode())
-
-
-def read_entry(sealed: bytes) -> Entry | None:
-    """Return the entry of a file; None if it is damaged."""
-    try:
-        entry = json.loads(unseal(sealed) or b"")
-    except ValueError:
-        return None
+def read_entry(sealed: bytes | None) -> Entry | None:
+    """Return the entry of a file; None if it is missing or damaged."""
+    entry = unseal_json(sealed)
     return entry if isinstance(entry, dict) else None
 
 

@@ -6,25 +6,23 @@ so young that they could change without their times showing it are read again.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import stat
 import time
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
 from headworks._quick.answers import are_settled, note_file
+from headworks._quick.memory import Memory
 from headworks._store import tree
-from headworks._store.files import read, seal, unseal, write_atomically
 from headworks._store.place import private_folder
 from headworks._store.verdict import is_output_path
 from headworks.errors import StoreError
 
 __all__ = ["OutputHashes", "stat_hash"]
 
-_FILE = "output-hashes"
-_LIMIT = 64 << 20  # bytes
+_KIND = "outputs"
 
 
 class OutputHashes:
@@ -34,8 +32,13 @@ class OutputHashes:
         """Look at the work tree below `root`."""
         self._top = root
         self._folder = private_folder(root)
-        self._remembered: dict[str, list[str]] | None = None
+        self._memory = None if self._folder is None else Memory(self._folder)
         self._is_changed = False
+
+    @cached_property
+    def _hashes(self) -> dict[str, tuple[str, str]]:
+        """For each path the hash of its stat and that of its content."""
+        return (self._memory and self._memory.get(_KIND, "")) or {}
 
     def content(self, path: str) -> str | None:
         """Return the SHA-256 of an output's content; None if it does not exist.
@@ -47,7 +50,7 @@ class OutputHashes:
         now = time.time_ns()
         try:
             stats, is_settled = stat_hash(place, now)
-            remembered, content = self._load().get(path, ("", ""))
+            remembered, content = self._hashes.get(path, ("", ""))
             if remembered != stats:
                 content = sha256(tree.manifest_of(Path(place))).hexdigest()
         except (FileNotFoundError, NotADirectoryError):
@@ -59,7 +62,7 @@ class OutputHashes:
             raise StoreError(message) from error
         if is_settled:
             self._is_changed |= remembered != stats
-            self._load()[path] = [stats, content]
+            self._hashes[path] = stats, content
         return content
 
     def is_in_place(self, path: str, content: str) -> bool:
@@ -94,18 +97,9 @@ class OutputHashes:
         return os.path.join(parent, name)
 
     def save(self) -> None:
-        """Write the hashes for the next process; a folder that cannot be written is ignored."""
-        if self._is_changed and self._folder is not None:
-            data, temporary = seal(json.dumps(self._load()).encode()), os.path.join(self._folder, "tmp")
-            with contextlib.suppress(OSError):
-                write_atomically(os.path.join(self._folder, _FILE), data, temporary=temporary)
-
-    def _load(self) -> dict[str, list[str]]:
-        """Return for each path the hash of its stat and that of its content; none if the file is damaged."""
-        if self._remembered is None:
-            sealed = read(os.path.join(self._folder, _FILE), _LIMIT) if self._folder else None
-            self._remembered = json.loads(unseal(sealed or b"") or b"{}")
-        return self._remembered
+        """Remember the hashes for the next process."""
+        if self._is_changed and self._memory is not None:
+            self._memory.put(_KIND, "", self._hashes)
 
 
 def stat_hash(place: str, now: int = 0) -> tuple[str, bool]:

@@ -35,79 +35,6 @@ _RANDOM = 8  # bytes of the rest of the name
 _LEFTOVER = _STAGING + "[0-9a-f]" * (2 * _RANDOM)  # no file of the user's has such a name by chance
 
 
-class Ownership:
-    """Tells which outputs of a work tree Headworks made, and moves foreign files out of the way."""
-
-    def __init__(self, hashes: OutputHashes, private: Path | None, is_stored: Callable[[str], bool]) -> None:
-        """Take the hashes of the outputs, the folder for notes and foreign files, and a look-up in the store."""
-        self._hashes = hashes
-        self._private = private
-        self._is_stored = is_stored
-
-    def note(self, path: str) -> None:
-        """Note that an output, as it is now, was made by its session or a restore."""
-        if self._private is not None:
-            note = self._note(self._private, path)
-            with contextlib.suppress(OSError):  # without a note, its content decides
-                stats = stat_hash(self._hashes.place(path))[0]
-                note.parent.mkdir(parents=True, exist_ok=True)
-                note.write_text(stats)
-
-    def is_foreign(self, path: str) -> bool:
-        """Whether an output has files that neither its session nor a restore left as they are.
-
-        Raises:
-            StoreError: The path leads elsewhere.
-        """
-        place = self._hashes.place(path)
-        if not os.path.lexists(place):
-            return False
-        content: str | None = None
-        with contextlib.suppress(OSError):  # an unreadable output was not recorded
-            if self._private and read(str(self._note(self._private, path)), _LIMIT) == stat_hash(place)[0].encode():
-                return False
-            content = self._hashes.content(path)
-        return (content is None or not self._is_stored(content)) and bool(files_of(Path(place)))
-
-    def keep_foreign(self, path: str, say: Callable[[str], object]) -> None:
-        """Move an output out of the way, and say so, if it is foreign.
-
-        Raises:
-            StoreError: It cannot be moved, and is as it was.
-        """
-        if not self.is_foreign(path):
-            return
-        kept = self._free(path)
-        try:
-            move(Path(self._hashes.place(path)), kept)
-        except OSError as error:
-            raise StoreError(_refusal(path, f"they cannot be moved to {kept} ({reason(error)})")) from error
-        dropped = sum(_drop(older, kept) for older in self._kept(path) if older != kept)
-        instead = f", in the place of {dropped:,} of the same names that were kept before" if dropped else ""
-        say(f"{path} held files that no run is known to have left so; they are kept in {kept}{instead}")
-
-    @staticmethod
-    def _note(private: Path, path: str) -> Path:
-        return private / "made" / sha256(os.fsencode(path)).hexdigest()
-
-    def _kept(self, path: str) -> list[Path]:
-        """Return the places of foreign files that were kept of an output, the oldest first."""
-        folders = [] if self._private is None else self._private.glob(f"{_KEPT}/*")
-        numbered = sorted((folder for folder in folders if folder.name.isdecimal()), key=lambda it: int(it.name))
-        return [folder / path for folder in numbered if os.path.lexists(folder / path)]
-
-    def _free(self, path: str) -> Path:
-        """Return a free place for the foreign files of an output."""
-        kept = self._kept(path)
-        if self._private is None:
-            raise StoreError(_refusal(path, "there is no git folder to keep them in"))
-        folder = self._private / _KEPT
-        if len(kept) >= _MOST:
-            raise StoreError(_refusal(path, f"{folder} has {len(kept)} of its kind already"))
-        last = int(kept[-1].relative_to(folder).parts[0]) if kept else 0
-        return folder / str(last + 1) / path
-
-
 def _refusal(path: str, why: str) -> str:
     return (
         f"The output {path} holds files that no run is known to have left so, and {why}."
@@ -139,7 +66,7 @@ class Outputs(OutputHashes):
         super().__init__(root)
         self._root = Path(root)
         self._private = None if self._folder is None else Path(self._folder)
-        self._ownership = Ownership(self, self._private, is_stored)
+        self._is_stored = is_stored
         self.say = lambda _: None
 
     def keep(self, outputs: Mapping[str, str], blobs: Blobs) -> None:
@@ -194,9 +121,9 @@ class Outputs(OutputHashes):
                 if rows is None or not build(rows, folder / "new", blobs):
                     return None
             for path, folder in folders.items():
-                self._ownership.keep_foreign(path, self.say)
+                self._keep_foreign(path)
                 self._replace(self._locate(path), folder)
-                self._ownership.note(path)
+                self.note([path])
         return wrong
 
     def _replace(self, place: Path, folder: Path) -> None:
@@ -216,7 +143,7 @@ class Outputs(OutputHashes):
             StoreError: It cannot be removed.
         """
         place = self._locate(path)
-        self._ownership.keep_foreign(path, self.say)
+        self._keep_foreign(path)
         try:
             if os.path.lexists(place):
                 remove(place)
@@ -229,12 +156,69 @@ class Outputs(OutputHashes):
 
     def not_foreign(self, paths: Iterable[str]) -> list[str]:
         """Return the outputs that only their session or a restore has written to."""
-        return [path for path in paths if not self._ownership.is_foreign(path)]
+        return [path for path in paths if not self._is_foreign(path)]
 
     def note(self, paths: Iterable[str]) -> None:
-        """Note that outputs are now as their session left them, even after a failure."""
-        for path in paths:
-            self._ownership.note(path)
+        """Note that outputs are now as their session, even after a failure, or a restore left them."""
+        for path in paths if self._private is not None else ():
+            note = self._note(path)
+            with contextlib.suppress(OSError):  # without a note, its content decides
+                stats = stat_hash(self.place(path))[0]
+                note.parent.mkdir(parents=True, exist_ok=True)
+                note.write_text(stats)
+
+    def _is_foreign(self, path: str) -> bool:
+        """Whether an output has files that neither its session nor a restore left as they are.
+
+        Raises:
+            StoreError: The path leads elsewhere.
+        """
+        place = self.place(path)
+        if not os.path.lexists(place):
+            return False
+        content: str | None = None
+        with contextlib.suppress(OSError):  # an unreadable output was not recorded
+            if self._private and read(str(self._note(path)), _LIMIT) == stat_hash(place)[0].encode():
+                return False
+            content = self.content(path)
+        return (content is None or not self._is_stored(content)) and bool(files_of(Path(place)))
+
+    def _keep_foreign(self, path: str) -> None:
+        """Move an output out of the way, and say so, if it is foreign.
+
+        Raises:
+            StoreError: It cannot be moved, and is as it was.
+        """
+        if not self._is_foreign(path):
+            return
+        kept = self._free(path)
+        try:
+            move(Path(self.place(path)), kept)
+        except OSError as error:
+            raise StoreError(_refusal(path, f"they cannot be moved to {kept} ({reason(error)})")) from error
+        dropped = sum(_drop(older, kept) for older in self._kept(path) if older != kept)
+        instead = f", in the place of {dropped:,} of the same names that were kept before" if dropped else ""
+        self.say(f"{path} held files that no run is known to have left so; they are kept in {kept}{instead}")
+
+    def _note(self, path: str) -> Path:
+        return Path(self._private or "", "made", sha256(os.fsencode(path)).hexdigest())
+
+    def _kept(self, path: str) -> list[Path]:
+        """Return the places of foreign files that were kept of an output, the oldest first."""
+        folders = [] if self._private is None else self._private.glob(f"{_KEPT}/*")
+        numbered = sorted((folder for folder in folders if folder.name.isdecimal()), key=lambda it: int(it.name))
+        return [folder / path for folder in numbered if os.path.lexists(folder / path)]
+
+    def _free(self, path: str) -> Path:
+        """Return a free place for the foreign files of an output."""
+        kept = self._kept(path)
+        if self._private is None:
+            raise StoreError(_refusal(path, "there is no git folder to keep them in"))
+        folder = self._private / _KEPT
+        if len(kept) >= _MOST:
+            raise StoreError(_refusal(path, f"{folder} has {len(kept)} of its kind already"))
+        last = int(kept[-1].relative_to(folder).parts[0]) if kept else 0
+        return folder / str(last + 1) / path
 
     def remove_leftovers(self, paths: Iterable[str] = ()) -> None:
         """Remove the staging folders of killed processes; only for a process that holds the work tree alone."""

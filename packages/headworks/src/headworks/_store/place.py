@@ -6,32 +6,15 @@ import os
 from hashlib import sha256
 
 from headworks._quick.answers import note_file
-from headworks._quick.git import shared_folder_of
-from headworks._store.files import read
+from headworks._quick.git import folder_of, shared_folder_of, top_of
 
 __all__ = ["place_of", "private_folder"]
 
-_LIMIT = 65_536  # bytes
-
 
 def _git_folder(root: str) -> tuple[str, str]:
-    """Return git's folder of a work tree, and the path of a project within the work tree.
-
-    The folder is `.git`, or the one that a linked work tree's `.git` file names; empty outside git.
-    """
-    top, prefix = root, ""
-    while True:
-        git = os.path.join(top, ".git")
-        if os.path.isdir(git):
-            return git, prefix
-        text = os.fsdecode(read(git, _LIMIT) or b"")
-        folder = os.path.join(top, text.removeprefix("gitdir:").strip())
-        if text.startswith("gitdir:") and os.path.isdir(folder):
-            return folder, prefix
-        top, name = os.path.split(top)
-        if not name:
-            return "", ""
-        prefix = f"{name}/{prefix}".rstrip("/")
+    """Return git's folder of a work tree, and the path of a project within the work tree; empty outside git."""
+    top = top_of(root)
+    return (folder_of(top), root[len(top) :].strip(os.sep).replace(os.sep, "/")) if top else ("", "")
 
 
 def private_folder(root: str) -> str | None:

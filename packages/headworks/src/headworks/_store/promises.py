@@ -8,20 +8,18 @@ older, does not count, and the next run has to be watched.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from headworks._store.files import names, read, seal, unseal, write_atomically
+from headworks._store.files import SEALED_LIMIT, names, read, seal_json, unseal_json, write_atomically
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
     from headworks._store.remote import Remote
 
-__all__ = ["FOLDERS", "MARK_LIMIT", "Mark", "Promises", "read_mark"]
+__all__ = ["FOLDERS", "Mark", "Promises", "read_mark"]
 
 FOLDERS = ("broken", "kept")
-MARK_LIMIT = 1 << 20  # bytes
 _NEVER = "9"  # later than any date
 
 
@@ -37,13 +35,13 @@ class Mark(NamedTuple):
     why: str
 
 
-def read_mark(sealed: bytes) -> Mark | None:
-    """Return the mark in a file; None if it is damaged."""
-    try:
-        when, why = json.loads(unseal(sealed) or b"")
-    except (ValueError, TypeError):
-        return None
-    return Mark(when, why) if isinstance(when, str) and isinstance(why, str) else None
+def read_mark(sealed: bytes | None) -> Mark | None:
+    """Return the mark in a file; None if it is missing or damaged."""
+    match unseal_json(sealed):
+        case [str(when), str(why)]:
+            return Mark(when, why)
+        case _:
+            return None
 
 
 class Promises:
@@ -78,13 +76,13 @@ class Promises:
         if key not in self._known(folder):
             return None
         path = os.path.join(self._root, folder, key)
-        sealed = read(path, MARK_LIMIT)
+        sealed = read(path, SEALED_LIMIT)
         if sealed is None and self._remote is not None:
             sealed = self._remote.files([f"{folder}/{key}"]).get(f"{folder}/{key}")
             with contextlib.suppress(OSError):  # a read-only store asks again
                 self._write(folder, key, sealed or b"")
         # One that cannot be read must not look as if nothing had ever been broken.
-        return read_mark(sealed or b"") or (Mark(_NEVER, "its mark is damaged") if folder == "broken" else None)
+        return read_mark(sealed) or (Mark(_NEVER, "its mark is damaged") if folder == "broken" else None)
 
     def note(self, key: str, mark: Mark, *, is_kept: bool) -> None:
         """Note the end of a check.
@@ -95,7 +93,7 @@ class Promises:
         if is_kept and (broken := self.broken(key)) and broken.when == _NEVER:
             os.unlink(os.path.join(self._root, "broken", key))
         folder = "kept" if is_kept else "broken"
-        data = seal(json.dumps(mark).encode())
+        data = seal_json(mark)
         self._write(folder, key, data)
         if self._remote is not None and self._remote.writes:
             with contextlib.suppress(StoreError):  # among its problems then
@@ -109,7 +107,7 @@ class Promises:
         """
         known = self._mark(folder, key)
         if known is None or known.when < mark.when:
-            self._write(folder, key, seal(json.dumps(mark).encode()))
+            self._write(folder, key, seal_json(mark))
 
     def _write(self, folder: str, key: str, data: bytes) -> None:
         write_atomically(os.path.join(self._root, folder, key), data, temporary=os.path.join(self._root, "tmp"))

@@ -7,12 +7,11 @@ named by its digest, lies in a folder named by the core.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from headworks._store.files import append, names, read, seal, unseal, write_atomically
+from headworks._store.files import SEALED_LIMIT, append, names, read, seal_json, unseal_json, write_atomically
 from headworks._store.verdict import Verdict, is_digest, is_output_path, observed_digest
 from headworks._store.witness import Witness
 
@@ -21,11 +20,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-__all__ = ["RECORD_LIMIT", "Record", "Records", "observed_name", "read_record", "record_name", "write_record"]
+__all__ = ["Record", "Records", "observed_name", "read_record", "record_name", "write_record"]
 
 _FORMAT = 2
 _MOST_OBSERVED = 16  # verdicts of one core that are looked at, the newest: of branches that are switched between
-RECORD_LIMIT = 16 << 20  # bytes; a verdict with a thousand components has 0.1 MB
 
 
 def record_name(digest: str, *, passed: bool) -> str:
@@ -89,7 +87,7 @@ class Records:
 
     def read(self, digest: str, *, passed: bool) -> Record | None:
         """Return a record; None if it is missing or doubtful."""
-        data = read(self.path(digest, passed=passed), RECORD_LIMIT)
+        data = read(self.path(digest, passed=passed), SEALED_LIMIT)
         return None if data is None else read_record(data, digest, passed=passed)
 
     def drop_observed(self, digests: set[str]) -> None:
@@ -103,16 +101,16 @@ class Records:
 
     def is_newer(self, digest: str, *, passed: bool) -> bool:
         """Whether an unreadable record has a format of a newer version."""
-        sealed = read(self.path(digest, passed=passed), RECORD_LIMIT) or b""
+        sealed = read(self.path(digest, passed=passed), SEALED_LIMIT) or b""
         name, _, rest = sealed.partition(b"\n")[0].partition(b" ")
         form = rest.partition(b" ")[0]
         if name == b"headworks" and form.isdigit() and int(form) > _FORMAT:
             return True
-        try:
-            number = json.loads(unseal(sealed) or b"")["format"]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return False
-        return type(number) is int and number > _FORMAT
+        match unseal_json(sealed):
+            case {"format": int(number)}:
+                return number > _FORMAT
+            case _:
+                return False
 
     def failed(self) -> set[str]:
         """Return the digests that have a record of a failure, readable or not."""
@@ -132,8 +130,7 @@ def write_record(record: Record) -> bytes:
     verdict = record.verdict
     fields: dict[str, Any] = {name: getattr(verdict, name) for name in Verdict.__annotations__}
     fields |= {"outputs": dict(verdict.outputs), "components": dict(verdict.components)}
-    content = {"format": _FORMAT, "place": record.place, "verdict": fields}
-    return seal(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
+    return seal_json({"format": _FORMAT, "place": record.place, "verdict": fields})
 
 
 def read_record(sealed: bytes, digest: str, *, passed: bool) -> Record | None:
@@ -145,13 +142,13 @@ def read_record(sealed: bytes, digest: str, *, passed: bool) -> Record | None:
         passed: The outcome that the file's folder promises.
     """
     try:
-        content = json.loads(unseal(sealed) or b"")
+        content = unseal_json(sealed)
         if content.keys() != {"format", "place", "verdict"} or content["format"] != _FORMAT:
             return None
         fields = content["verdict"]
         verdict = Verdict(**fields | {"witness": tuple(fields["witness"])})
         place = content["place"]
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+    except (TypeError, AttributeError, KeyError):
         return None
     is_promised = verdict.digest == digest and verdict.passed is passed
     is_sound = is_promised and isinstance(place, str) and _is_sound(verdict)
