@@ -135,7 +135,6 @@ def test_without_strace_there_is_no_audit(
     demo: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever sees only a part of what is read cannot say that a promise is kept."""
-    assert demo.root
     monkeypatch.setattr("headworks._observe.watch.can_see_all", lambda: False)
     for command in (["audit", "dirty"], ["run", "--observe", "data"]):
         assert main(command) == 2

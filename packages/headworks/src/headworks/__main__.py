@@ -8,8 +8,6 @@ import sys
 
 from headworks._quick.answers import recall
 
-__all__ = ["program"]
-
 _INTERRUPTED = 130  # `Exit.INTERRUPTED`, whose import would take longer than an answer
 _GARBAGE = 100_000  # objects after which the interpreter looks for circles among them, which a plan hardly makes
 

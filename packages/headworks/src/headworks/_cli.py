@@ -12,6 +12,7 @@ import contextlib
 import os
 import sys
 import threading
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -21,7 +22,6 @@ from headworks._store.patience import has_abandoned
 from headworks.errors import Exit, HeadworksError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
 
     class Command(Protocol):
         """The module of a command."""
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
         add_arguments: Callable[[argparse.ArgumentParser], None]
         run: Callable[[argparse.Namespace], int]
 
-
-__all__ = ["main", "program"]
 
 _COMMANDS = "_commands"
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-__all__ = ["digest", "digest_texts"]
 
 
 def digest(*parts: bytes) -> str:

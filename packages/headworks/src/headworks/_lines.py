@@ -10,12 +10,7 @@ a line end in a name is `\n`. Escapes have a form that is good in JSON as well, 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-__all__ = ["as_complained", "as_said", "complain", "say", "shown", "text_of"]
+from collections.abc import Iterable
 
 _ANYWHERE = ("##[", "##vso[")  # begin commands to GitHub's and Azure's runners wherever they stand in a line
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-__all__ = ["suggestion"]
+from collections.abc import Iterable
 
 _FEW = 12  # choices that fit into one line
 

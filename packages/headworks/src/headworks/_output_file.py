@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from headworks.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["append_output", "replace_file", "write_output"]
 
 
 def replace_file(path: str, content: bytes) -> None:

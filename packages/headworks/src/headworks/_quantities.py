@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     Value = TypeVar("Value")
-
-__all__ = ["age_of", "count_text", "duration_text", "few", "option_value", "size_of", "size_text"]
 
 _SIZES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _AGES = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}

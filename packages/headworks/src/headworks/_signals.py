@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from types import FrameType
-
-__all__ = ["interrupt_on_sigterm"]
 
 
 @contextlib.contextmanager

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from headworks._plan.promise import Findings
     from headworks._run.outcome import Outcome
 
-__all__ = ["add_arguments", "run"]
-
 _SHOWN = 20  # files of advice
 _UNDECLARED = "Read but not declared; a change to one does not run the session again. Name them in `inputs`:"
 _IGNORED = "Read but ignored by git; commit a list of their hashes, and name that in `inputs`:"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from headworks._lines import complain, say, shown, text_of
@@ -11,11 +12,8 @@ from headworks._plan.explanation import explain
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
     from headworks._plan.explanation import Explanation
-
-__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

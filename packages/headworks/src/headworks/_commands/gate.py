@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,9 @@ from headworks.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
 
     from headworks._gate.result import GateResult
     from headworks._project.gate_settings import GateSettings, NamedCondition
-
-__all__ = ["add_arguments", "run"]
 
 _CONFIG = "pyproject.toml"
 

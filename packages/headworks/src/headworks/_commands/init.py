@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from headworks._digest.digest import Digester
@@ -27,13 +28,10 @@ from headworks.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection
 
     from headworks._plan.plan import Plan
     from headworks._project.table_text import Draft
     from headworks._run.outcome import Outcome
-
-__all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from headworks._plan.plan import Plan
 
-__all__ = ["add_arguments", "add_selection", "rendered", "run"]
-
 _MAX_JOBS = 256  # that GitHub allows in a matrix
 _TAGS = (
     "it has to be tags with commas between them, as in macos,windows, each of letters, digits, `-` and `_`, and none of"

@@ -9,6 +9,7 @@ import datetime as dt
 import getpass
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,11 +27,8 @@ from headworks.errors import CannotDecideError, ConfigurationError, UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
     from headworks._promote.evidence import Evidence
-
-__all__ = ["add_arguments", "now", "run", "who"]
 
 _LACKING = {"missing": "has not run", "outdated": "was judged by other conditions than the table has now"}
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from headworks._promote.alias import Move
 
-__all__ = ["add_arguments", "run"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""

@@ -16,8 +16,6 @@ from headworks.errors import UsageError
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["add_arguments", "run"]
-
 _FOLDER = os.path.join("artifacts", "report")
 
 

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from headworks._plan.plan import Plan
 
-__all__ = ["add_arguments", "run"]
-
 accepts_extra_args = True  # arguments after `--`
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from headworks._lines import say, text_of
@@ -20,11 +21,8 @@ from headworks.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
     from headworks._plan.verify import Proof
-
-__all__ = ["add_arguments", "run"]
 
 _ENDED_WELL = {"success", "skipped"}  # of a job, in GitHub's words; what was skipped proves nothing, which is counted
 _LIMIT = 64 << 20  # bytes

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from headworks._project.reads import TreeReader
     from headworks._tree.listing import Listing
 
     Span = tuple[int, int]
-
-__all__ = ["Content"]
 
 
 class Content:

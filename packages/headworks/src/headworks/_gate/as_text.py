@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from headworks._lines import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from headworks._gate.result import ConditionResult, Finding, GateResult
-
-__all__ = ["as_text", "number_text"]
 
 _METHODS = {
     "bootstrap": "paired bootstrap",

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from headworks._tree.git import Repository
     from headworks._tree.merge_base import Base
 
-__all__ = ["GateBase", "choose_base"]
-
 _FIRST_COMMIT = "the first commit"
 _UNKNOWN = "the last one, and nothing says which branch it is to be merged into. Fetch it, or name a base with --base"
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,15 +19,11 @@ from headworks._tree.patterns import is_at
 from headworks.errors import CannotDecideError, ConfigurationError, HeadworksError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from headworks._digest.digest import Digester
     from headworks._gate.base import GateBase
     from headworks._project.session import Session
     from headworks._store.store import Store
     from headworks._store.verdict import Verdict
-
-__all__ = ["BaseOutputs", "NoBaseError", "StoredOutputs"]
 
 _PATIENCE = 6.0  # seconds that a run gets to end its sessions, which it does within 5
 _FIRST = "If there never was one, --bootstrap records what this work tree predicts as the first."

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from headworks._gate.base_outputs import BaseOutputs
     from headworks._project.gate_settings import GateSettings
 
-__all__ = ["BasePredictions", "model_digest"]
-
 
 def model_digest(root: str, settings: GateSettings) -> str:
     """Return the SHA-256 of a work tree's model; empty where none is named, or there is none."""

@@ -9,6 +9,7 @@ Source:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,8 @@ from headworks._store.journal import Journal, read_entry
 from headworks.errors import CannotDecideError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from headworks._store.journal import Entry
     from headworks._store.remote import Remote
-
-__all__ = ["Charge", "charge"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import reprlib
+from collections.abc import Mapping
 from statistics import fmean, variance
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,7 @@ from headworks._metrics.proportions import Interval
 from headworks.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from headworks._metrics.condition import Condition
-
-__all__ = ["SIZE", "judge_measurement", "measurements_of"]
 
 SIZE = "model_bytes"  # which is measured here, of the model's file
 

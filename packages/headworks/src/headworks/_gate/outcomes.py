@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,9 @@ from headworks._store.journal import Journal
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from headworks._gate.base_outputs import BaseOutputs
     from headworks._gate.result import GateResult
     from headworks._project.gate_settings import GateSettings
-
-__all__ = ["record_outcome", "terms"]
 
 _DECISIVE = ("reliability", "predictions", "measurements", "model", "min_shared", "group", "columns", "predict", "rows")
 

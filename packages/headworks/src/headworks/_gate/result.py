@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from headworks.errors import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from headworks._metrics.condition import Condition
     from headworks._metrics.proportions import Interval
     from headworks._project.gate_settings import Outcome
 
     Method = Literal["identical", "score", "exact", "bootstrap", "measured", "t"]
-
-__all__ = ["Comparison", "ConditionResult", "Finding", "GateResult", "together"]
 
 _FORM = 1
 _EXIT_CODES = {"passes": Exit.PASSED, "fails": Exit.FAILED, "cannot tell": Exit.UNDECIDED}

@@ -12,12 +12,7 @@ digest could be used to try guesses of a short secret: a session that reads one 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-__all__ = ["covered_variables", "session_environment"]
+from collections.abc import Iterable, Mapping
 
 _MACHINE = frozenset(
     {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from headworks._hashes import digest
@@ -12,11 +13,7 @@ from headworks._machine.nox import Nox
 from headworks._machine.programs import Programs, names_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from headworks._quick.memory import Memory
-
-__all__ = ["UNSET", "Machine", "platform_name"]
 
 UNSET = "unset"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,7 @@ from headworks._quick.process import Process, complaint
 from headworks.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from headworks._machine.programs import Programs
-
-__all__ = ["ListedSession", "Nox"]
 
 _MAX_ANSWER = 64 * 2**20  # bytes
 

@@ -8,17 +8,14 @@ other script in an interpreter's place is asked each time.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from headworks._quick.answers import doubt, note_file
 from headworks._quick.process import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from headworks._quick.memory import Memory
-
-__all__ = ["Programs", "head", "names_in"]
 
 _VERSION = "import sys; print(sys.implementation.name, sys.version.split()[0] + getattr(sys, 'abiflags', ''))"
 _HEAD = 2_048  # bytes of a script that tell what it is

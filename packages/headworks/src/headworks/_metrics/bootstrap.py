@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,6 @@ from headworks._metrics.proportions import Interval
 from headworks._metrics.rows import row_sums
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from numpy.typing import NDArray
 
     from headworks._metrics.condition import Condition, Subject
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from headworks._metrics.rows import RowSums
 
     Floats = NDArray[np.float64]
-
-__all__ = ["Drawn", "bootstrap", "seed_values"]
 
 _AT_ONCE = 4_000_000  # weights held at a time, 32 MB
 

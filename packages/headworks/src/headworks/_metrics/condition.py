@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,9 @@ from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from typing import NoReturn
 
     from headworks._metrics.metrics import Metric
-
-__all__ = ["LARGEST", "Condition", "Subject", "parse_condition"]
 
 LARGEST = 1e30  # of all numbers in conditions and files, so that their squares and products are finite
 _TOKEN = re.compile(

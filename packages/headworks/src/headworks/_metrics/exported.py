@@ -15,8 +15,6 @@ from headworks.errors import ConfigurationError, UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["predict_rows"]
-
 _AT_ONCE = 256  # rows
 
 

@@ -6,15 +6,12 @@ Conditions are read without NumPy, so that it is needed only where a metric is c
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from headworks._metrics.rows import Rows, RowSums
-
-__all__ = ["METRICS", "Metric"]
 
 
 @dataclass(frozen=True, kw_only=True)

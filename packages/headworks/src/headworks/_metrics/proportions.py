@@ -7,6 +7,7 @@ base has right, and the difference of their accuracies is (wins - losses) / rows
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,7 @@ import numpy as np
 from scipy import special
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from numpy.typing import NDArray
-
-__all__ = ["Interval", "exact_interval", "holm", "mcnemar", "p_above", "score", "score_interval", "share_p_above"]
 
 _STEPS = 60  # halvings of a bracket of length 2, after which it is shorter than a double's precision
 _NUISANCE = 60  # points at which the chance of a loss is tried

@@ -14,8 +14,6 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-__all__ = ["bennett", "budget_terms", "hoeffding", "score_rows"]
-
 _POWER = 0.9
 
 

@@ -8,12 +8,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["HOLE", "PathReader", "dotted", "normal"]
+from collections.abc import Mapping
 
 HOLE = "\0"
 _MAX_DEPTH = 20  # of names that stand for each other, which may be a circle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,13 +13,9 @@ from headworks._observe.reads import Notes, source_of
 from headworks._observe.trace import Ended, TraceError, births, calls, match_arguments, unescape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
     from headworks._observe.places import Places
     from headworks._observe.reads import Reads
     from headworks._observe.trace import Call
-
-__all__ = ["replay"]
 
 _ARGUMENT = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 _SOCKET = re.compile(rb'sun_path=(@?)"((?:[^"\\]|\\.)*)"')

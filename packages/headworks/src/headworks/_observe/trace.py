@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict, deque
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-__all__ = ["Call", "Ended", "TraceError", "births", "calls", "match_arguments", "unescape"]
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 _TEXT = rb'"((?:[^"\\]|\\.)*)"'
 _PLACE = rb"<((?:[^<>\\]|\\.)*)>(?:\(deleted\))?"

@@ -17,18 +17,15 @@ from __future__ import annotations
 import json
 import math
 import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
     from headworks._plan.plan import Plan, PlannedSession
     from headworks._project.session import Session
 
     Entry: TypeAlias = "dict[str, str | int]"
     Groups: TypeAlias = "list[tuple[str, list[PlannedSession]]]"
-
-__all__ = ["RUNNERS", "as_github"]
 
 # Never `-latest`, which becomes another system from one day to the next, with other versions of all that is on it:
 # Docker 29, for one, means something else by the size and the id of an image.

@@ -9,8 +9,6 @@ from headworks._lines import shown, text_of
 if TYPE_CHECKING:
     from headworks._plan.plan import Plan
 
-__all__ = ["as_dot", "as_mermaid"]
-
 _COLOURS = {"run": "#f9c74f", "waiting": "#f9e7b9", "cached": "#b7e4c7"}
 
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from headworks._plan.plan import Plan, PlannedSession
 
-__all__ = ["FORM", "as_data", "as_json"]
-
 FORM = 1
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from headworks._lines import text_of
 from headworks._quantities import count_text, duration_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from headworks._plan.plan import Plan, PlannedSession
     from headworks._store.verdict import Verdict
-
-__all__ = ["as_text"]
 
 _WIDTH = 100  # of lists of names
 _REASONS = 4  # that are shown of a session

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
-
     from headworks._project.session import Session
-
-__all__ = ["Tree", "common", "covering", "escaped", "parametrised"]
 
 _MANY = 12  # patterns; with more, a folder of which less was read is named as a whole
 _SHARES = (2, 4, 10)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from headworks._project.lock import LOCK_FILES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["difference"]
 
 _LOCKS = tuple(f"{file}: " for file in LOCK_FILES)
 _PLAIN = ("nox", "platform", "python")  # parts that are short texts for people, not hashes

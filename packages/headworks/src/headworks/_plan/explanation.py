@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,9 @@ from headworks._tree.git import Repository
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from headworks._plan.plan import Plan, PlannedSession, Verdicts
     from headworks._store.verdict import Verdict
     from headworks._store.witness import Witness
-
-__all__ = ["Explanation", "explain"]
 
 _UNKNOWN = "not known before it ran"
 _READS = {

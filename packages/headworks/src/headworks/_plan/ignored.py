@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from headworks._project.needs import PLACE
@@ -10,11 +11,7 @@ from headworks._quick.answers import note_file
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from headworks._tree.snapshot import Snapshot
-
-__all__ = ["refuse_visible_outputs"]
 
 _WITHIN = "/x"  # a file in an output that is a folder, which a pattern with a slash at its end ignores
 

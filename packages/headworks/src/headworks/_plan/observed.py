@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +20,11 @@ from headworks._quantities import few
 from headworks._tree.patterns import matcher
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
-
     from headworks._digest.digest import Digester
     from headworks._noxfile.mentions import Mentions
     from headworks._observe.reads import Reads
     from headworks._plan.promise import Findings
     from headworks._project.session import Session
-
-__all__ = ["drafts"]
 
 _NEARLY_ALL = 0.9  # of the files of a repository; a row that covers as many says no more than one for all files
 _KEYS = ("packages", "inputs", "needs", "outputs", "groups", "tools", "env", "ignore", "cache", "observe", "required")

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from headworks._observe.reads import Reads
 from headworks._quantities import few
 from headworks._tree.patterns import is_at
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-
-__all__ = ["Findings", "compare"]
 
 _SHOWN = 5  # names in a message
 

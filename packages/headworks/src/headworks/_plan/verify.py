@@ -7,15 +7,11 @@ on it, whatever lies there beside what is committed. What machines add to a dige
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from headworks._plan.as_github import RUNNERS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-__all__ = ["Proof", "prove"]
 
 _PROVEN = {"passed": "ran", "flaky": "ran", "cached": "covered"}
 _BETTER = ("", "covered", "ran")

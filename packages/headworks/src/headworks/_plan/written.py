@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from headworks._plan.covering import escaped, parametrised
@@ -14,13 +15,9 @@ from headworks._tree.patterns import is_at
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from headworks._digest.digest import Digester
     from headworks._observe.reads import Reads
     from headworks._project.session import Session
-
-__all__ = ["Written"]
 
 
 class Written:

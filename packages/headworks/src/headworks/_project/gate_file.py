@@ -14,8 +14,6 @@ from headworks.errors import ConfigurationError, UsageError
 if TYPE_CHECKING:
     from headworks._project.gate_settings import GateSettings
 
-__all__ = ["project_settings", "read_settings"]
-
 
 def project_settings() -> GateSettings:
     """Return the settings of the project that the working folder is in.

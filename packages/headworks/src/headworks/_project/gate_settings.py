@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -9,13 +10,9 @@ from headworks._metrics.condition import parse_condition
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from headworks._metrics.condition import Condition
 
     Outcome = Literal["passes", "fails", "cannot tell"]
-
-__all__ = ["MOST_DRAWS", "GateSettings", "NamedCondition", "named_conditions"]
 
 MOST_DRAWS = 1_000_000  # of a bootstrap
 

@@ -15,8 +15,6 @@ from headworks.errors import ConfigurationError
 if TYPE_CHECKING:
     from headworks._project.gate_settings import Outcome
 
-__all__ = ["PLACE", "gate_settings"]
-
 T = TypeVar("T")
 
 PLACE = "[tool.headworks.gate]"

@@ -6,18 +6,15 @@ A lock of another tool is one module with a `LockReader` and one row of `_READER
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from headworks._hashes import digest
 from headworks._project.lock_uv import UvLock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from headworks._quick.memory import Memory
     from headworks._tree.snapshot import Snapshot
-
-__all__ = ["INSTALLER_TABLES", "LOCK_FILES", "Lock"]
 
 
 class LockReader(Protocol):

@@ -7,15 +7,11 @@ versions, all that fit the edge are reached. No edge is followed past a local pa
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
 
 from headworks._hashes import digest
 from headworks._project.toml import parse, table
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-__all__ = ["UvLock"]
 
 _FORM = 1
 _CHOICE = {"version", "source"}  # keys of an edge that tell the versions of one name apart

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -10,11 +11,7 @@ from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from headworks._project.session import Session
-
-__all__ = ["PLACE", "in_order", "with_needs"]
 
 PLACE = "pyproject.toml: [tool.headworks.sessions]"
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from headworks._quick.memory import Memory
     from headworks._tree.snapshot import Snapshot
 
-__all__ = ["Project"]
-
 
 class Project:
     """A tree of a repository, with everything that its files say about packages and sessions.

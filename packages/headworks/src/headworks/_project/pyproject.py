@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from headworks._quick.memory import Memory
     from headworks._tree.snapshot import Snapshot
 
-__all__ = ["Pyproject"]
-
 
 class Pyproject:
     """The root's pyproject.toml; empty where there is none.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from headworks._hashes import digest
@@ -11,11 +12,7 @@ from headworks._noxfile.paths import HOLE
 from headworks._tree.patterns import slices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from headworks._tree.listing import Listing
-
-__all__ = ["TreeReader"]
 
 
 class TreeReader:

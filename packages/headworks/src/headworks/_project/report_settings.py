@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from headworks._project.toml import check_keys
 from headworks.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["ReportSettings", "report_settings"]
 
 _PLACE = "[tool.headworks.report]"
 

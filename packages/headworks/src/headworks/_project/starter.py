@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from headworks._project.table_text import Draft
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from headworks._project.project import Project
     from headworks._project.session import Session
-
-__all__ = ["UNKNOWN_NEEDS", "asks", "by_function", "drafts"]
 
 UNKNOWN_NEEDS = "give it the needs that its requires= stands for"
 _NOTHING = "nothing in the noxfile says which files it reads; `headworks init --observe` writes what it is seen to read"

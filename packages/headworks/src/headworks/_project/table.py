@@ -9,8 +9,6 @@ from typing import Any
 from headworks._project.toml import check_keys
 from headworks.errors import ConfigurationError
 
-__all__ = ["KEYS", "OTHERS", "Row", "Table", "project_path", "read_table"]
-
 _LISTS = ("packages", "needs", "inputs", "outputs", "groups", "env", "ignore", "tools")
 _FLAGS = {"cache", "observe", "required"}
 _PATHS = {"inputs", "outputs", "ignore", "wheel-excludes"}

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-__all__ = ["MAX_SIZE", "check_keys", "parse", "strings", "table"]
 
 MAX_SIZE = 64 * 2**20  # bytes; the locks of the largest public workspaces take a few percent of it
 

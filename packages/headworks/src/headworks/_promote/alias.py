@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,9 @@ from headworks._store.verdict import is_digest
 from headworks.errors import CannotDecideError, StoreError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from headworks._store.store import Store
 
     Entries = Sequence[dict[str, Any] | None]
-
-__all__ = ["Move", "aliases", "current", "is_held", "move", "moves", "roll_back"]
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 

@@ -7,6 +7,7 @@ that tested it.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,8 @@ from headworks._store.journal import Journal
 from headworks._store.tree import MANIFEST_LIMIT, read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
     from headworks._store.store import Store
     from headworks._store.verdict import Verdict
-
-__all__ = ["GATE", "Evidence", "evidence"]
 
 GATE = "gate"
 _WHEN_PRESENT = "?"

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     Answer: TypeAlias = tuple[int, bytes]
     Look: TypeAlias = tuple[int, tuple[int, ...], tuple[bytes, bytes]]
 
-__all__ = ["TOOK", "are_settled", "doubt", "handed_look", "note_file", "note_question", "recall", "remember"]
-
 TOOK = "\0"  # stands in an answer for the time that it took, and is in no text for people
 _KIND = "answer"
 _COMMANDS = {"plan", "run"}

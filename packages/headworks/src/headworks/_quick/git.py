@@ -10,8 +10,6 @@ TYPE_CHECKING = False  # importing it from typing takes 5 ms
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LOOK", "environment", "folder_of", "index_stamp", "shared_folder_of", "start", "top_of"]
-
 # Settings that let git overlook a change are overruled: a false alarm costs one more hash, an oversight a false pass.
 _SETTINGS = ["core.checkStat=default", "core.trustctime=true", "core.fsmonitor=false", "core.quotePath=false"]
 _SETTINGS += ["core.ignoreCase=false", "core.symlinks=true"]

@@ -21,8 +21,6 @@ TYPE_CHECKING = False  # importing it from typing takes 5 ms
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["Memory"]
-
 _KEPT = 16  # of a kind: those of the work tree, of a few bases, and of branches that are switched between
 # A noxfile and all that it imports need one module each, and large files of data one stamp each; an answer holds what
 # git lists of a whole tree.

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping
 
-__all__ = ["MAX_INPUT", "Process", "complaint"]
-
 # What every platform's pipe takes before a reader is there; Linux takes 64 KiB, macOS 16 KiB.
 MAX_INPUT = 16 * 1024
 _LINES = 12  # of a complaint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,9 @@ from headworks._report.page import Section, Table
 from headworks._report.source import NotThereError, check_form
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from headworks._project.gate_settings import GateSettings
     from headworks._report.page import Block, Kind
     from headworks._report.source import Sources
-
-__all__ = ["images_section", "measurements_section", "training_section"]
 
 _MOST_ROWS = 100  # of the table of epochs
 _ACROSS = ("epoch", "step")

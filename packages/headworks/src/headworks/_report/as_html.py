@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,12 +15,8 @@ from headworks._report.page import Matrix, mark, tone
 from headworks._report.source import ODD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from headworks._report.charts import Chart
     from headworks._report.page import Block, Graph, Node, Page
-
-__all__ = ["as_html"]
 
 _LETTER = 7.6  # pixels that a letter of a graph takes, and a little more
 _HEIGHT = 40  # of a node

@@ -6,6 +6,7 @@ import io
 import re
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
@@ -18,11 +19,7 @@ from matplotlib.ticker import NullFormatter
 from headworks._report.escape import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
-
-__all__ = ["Chart", "Intervals", "Lines", "Reliability", "Series", "draw"]
 
 # Placeholders that matplotlib writes, each replaced by the name of a colour in the page's style.
 _INK, _FAINT, _MINE, _BASE = "#010101", "#020202", "#030303", "#040404"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headworks._quantities import count_text
@@ -9,13 +10,9 @@ from headworks._report.page import Section, Table
 from headworks._report.source import NotThereError, check_form
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from headworks._project.report_settings import ReportSettings
     from headworks._report.page import Block, Kind, Outcome
     from headworks._report.source import Sources
-
-__all__ = ["contract_section", "diff_section"]
 
 
 def contract_section(sources: Sources, settings: ReportSettings) -> Section:

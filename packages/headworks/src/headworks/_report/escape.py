@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from headworks._lines import shown
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-__all__ = ["code", "fenced", "one_line", "plain", "without_control"]
 
 # Signs that mean something within a line of GitHub's Markdown, and at its start.
 _MARKS: dict[str, str | int | None] = {it: f"\\{it}" for it in "\\`*_[]|~$"}

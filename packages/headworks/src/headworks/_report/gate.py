@@ -5,6 +5,7 @@ A result counts only if it agrees with itself, and is about the files and condit
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,10 @@ from headworks._report.page import Section, Table
 from headworks._report.source import NotThereError, check_form
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from headworks._project.gate_settings import GateSettings, NamedCondition
     from headworks._project.gate_settings import Outcome as GateOutcome
     from headworks._report.page import Block, Kind, Outcome
     from headworks._report.source import Sources
-
-__all__ = ["gate_section"]
 
 _OUTCOMES: dict[str, Outcome] = {"passes": "passed", "fails": "failed", "cannot tell": "cannot tell"}
 _KNOWN: dict[str, GateOutcome] = {"passes": "passes", "fails": "fails", "cannot tell": "cannot tell"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,15 +15,11 @@ from pyarrow import compute, parquet
 from headworks._report.page import Gallery, Picture, Section, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from numpy.typing import NDArray
 
     from headworks._metrics.predictions import Predictions
     from headworks._report.page import Block, Kind
     from headworks._report.source import Sources
-
-__all__ = ["mistakes_section"]
 
 _MOST = 12
 _SIDE = 512  # pixels; a page that a reviewer opens shall stay small

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,16 +13,12 @@ from headworks._report.charts import Intervals, Reliability, Series
 from headworks._report.page import Matrix, Section, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from headworks._metrics.predictions import Predictions
     from headworks._report.page import Block, Kind
 
     Confusions = Counter[tuple[str, str]]
-
-__all__ = ["model_section"]
 
 _BINS = 15
 _ERROR = 0.025  # beyond each end of an interval

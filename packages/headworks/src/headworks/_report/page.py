@@ -6,19 +6,16 @@ States and outcomes are told by a word and a sign, and only besides by a colour.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from headworks._report.charts import Chart
 
     Kind = Literal["text", "code", "number", "state"]
     Outcome = Literal["failed", "cannot tell", "unproven", "passed"]
     Block: TypeAlias = "str | Code | Table | Graph | Matrix | Chart | Gallery"  # a bare text is a paragraph
-
-__all__ = ["Code", "Gallery", "Graph", "Matrix", "Node", "Page", "Picture", "Section", "Table", "mark", "tone"]
 
 _TONES = {
     "passed": "good",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,9 @@ from headworks._report.page import Code, Graph, Node, Section, Table
 from headworks._run import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from headworks._plan.plan import Plan, PlannedSession
     from headworks._report.page import Block, Kind, Outcome
     from headworks._store.store import Store
-
-__all__ = ["SessionFacts", "plan_section", "red_section", "session_facts", "time_section"]
 
 _RED = ("failed", "flaky")
 _LEFT = ("not run", "waiting")

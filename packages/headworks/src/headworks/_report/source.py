@@ -6,6 +6,7 @@ import glob
 import json
 import os
 import subprocess
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,8 @@ from headworks._gate.measurements import measurements_of
 from headworks.errors import HeadworksError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from headworks._project.gate_settings import GateSettings
     from headworks._report.page import Outcome
-
-__all__ = ["ODD", "NotThereError", "Sources", "check_form"]
 
 _FORM = 1
 _SECONDS = 600.0  # that a declared command may take

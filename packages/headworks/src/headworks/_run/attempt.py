@@ -10,6 +10,7 @@ import contextlib
 import json
 import re
 import signal
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,9 @@ from headworks._run.stale import forget_local_builds
 from headworks._store.files import read
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
     from pathlib import Path
 
     from headworks._run.task import SharedState, Task
-
-__all__ = ["Attempt", "NoxResult", "Result", "nox_results", "split_log", "without_environment"]
 
 _REPORT_LIMIT = 64 << 20  # bytes
 _BAD = {"failed", "aborted"}

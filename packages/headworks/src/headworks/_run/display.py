@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from headworks._lines import shown, text_of
@@ -12,15 +13,10 @@ from headworks._quantities import duration_text
 from headworks._run.logs import log_end
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from headworks._run.outcome import Outcome
 
     # A session that runs: its name, when it started, and the seconds that it should take.
     Row = tuple[str, float, float | None]
-
-
-__all__ = ["Display", "describe", "make_display", "summary"]
 
 _TAIL = 200  # lines of a failed session's output
 _MANY = 30  # covered sessions; more are counted, not listed

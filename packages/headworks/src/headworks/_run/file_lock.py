@@ -12,17 +12,13 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from headworks._run.logs import log_name
 from headworks._run.process import Watchdog
 from headworks._store.place import private_folder
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-__all__ = ["INSIDE", "Claims", "FileLock", "hold", "is_inside", "share"]
 
 _FAR = 1 << 20  # Windows lets nobody read what another process has locked: a byte far behind the holder's name
 _NAME = 20  # bytes

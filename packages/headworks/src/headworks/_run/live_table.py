@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
@@ -15,11 +16,7 @@ from headworks._quantities import duration_text
 from headworks._run.display import Display
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from headworks._run.display import Row
-
-__all__ = ["RichDisplay"]
 
 
 class RichDisplay(Display):

@@ -15,8 +15,6 @@ from pathlib import Path
 
 from headworks._store.place import private_folder
 
-__all__ = ["log_end", "log_folder", "log_name", "log_tail", "make_log_folder"]
-
 _NO_FILE_NAME = re.compile(r"[^\w.()-]")
 _COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _END = 64 << 10  # bytes of a log that count as its end

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headworks.errors import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
-
     from headworks._plan.plan import Plan
     from headworks._plan.promise import Findings
     from headworks._store.verdict import Verdict
-
-__all__ = ["FORM", "STATUSES", "SYSTEMS", "Outcome", "State", "as_outcomes", "exit_code", "state_of"]
 
 # The exit code of a run whose worst session has this status.
 STATUSES = {

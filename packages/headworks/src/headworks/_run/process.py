@@ -8,16 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 from headworks._run import watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
-
-
-__all__ = ["SessionProcess", "Watchdog", "end_all"]
 
 # A session gets the signal of Ctrl-C first, so that it can clean up, then one that ends it, then one that kills it.
 _STEPS = ((signal.SIGINT, 2.0), (signal.SIGTERM, 1.5))  # each with the seconds until the next

@@ -9,13 +9,11 @@ counts no test that ran. A session that runs no tests is proven by nox's result.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-__all__ = ["unproven"]
 
 _PIECE = 1 << 20  # bytes that are searched together
 _KEPT = 4096  # bytes of either end of an endless line

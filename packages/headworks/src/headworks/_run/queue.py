@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Collection, Mapping, Sequence
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
     from headworks._run.task import Task
-
-__all__ = ["Queue", "chains", "expected", "time_left"]
 
 _GUESS = 1.0  # seconds of a session where no session has passed yet
 _SHORT = 2.0  # seconds; such a session is not worth a start of nox of its own, which takes 0.1 to 0.5

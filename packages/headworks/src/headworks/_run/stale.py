@@ -8,17 +8,14 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headworks._tree.listing import SUBMODULE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from headworks._tree.snapshot import Snapshot
-
-__all__ = ["forget_local_builds", "remove_stale_bytecode"]
 
 
 def remove_stale_bytecode(snapshot: Snapshot) -> None:

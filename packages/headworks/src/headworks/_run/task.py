@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from headworks._digest.digest import Digest, Digester
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from headworks._run.file_lock import Claims
     from headworks._run.process import Watchdog
     from headworks._store.store import Store
-
-__all__ = ["Settings", "SharedState", "Task"]
 
 
 @dataclass(frozen=True, kw_only=True)

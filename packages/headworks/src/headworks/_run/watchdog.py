@@ -12,8 +12,6 @@ import os
 import signal
 import sys
 
-__all__ = ["kill_traced", "remaining", "watch"]
-
 
 def remaining(group: int) -> dict[int, int]:
     """Return the processes of a group that still run, and those elsewhere that one of the group traces.

@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headworks._store.files import copy_hashed, hash_file, publish, unfinished, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from typing import IO
 
     from headworks._store.remote import Remote
-
-__all__ = ["Batch", "Blobs", "blob_name"]
 
 
 def blob_name(content: str) -> str:

@@ -14,6 +14,7 @@ import io
 import os
 import re
 import tarfile
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -28,14 +29,10 @@ from headworks._store.verdict import is_digest
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from headworks._store.blobs import Batch, Blobs
     from headworks._store.index import Index
     from headworks._store.records import Records
     from headworks._store.verdict import Verdict
-
-__all__ = ["RefusedBundleError", "export", "import_"]
 
 _MEMBER = re.compile(
     r"(?:(blobs|passed)/([0-9a-f]{2})/([0-9a-f]{62})|(failed|broken|kept)/([0-9a-f]{64})"

@@ -7,34 +7,15 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from headworks._quick.answers import note_file
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
     from typing import IO
-
-__all__ = [
-    "SEALED_LIMIT",
-    "UnwritableError",
-    "append",
-    "copy_hashed",
-    "hash_file",
-    "is_unfinished",
-    "names",
-    "publish",
-    "read",
-    "seal",
-    "seal_json",
-    "storing",
-    "unfinished",
-    "unseal",
-    "unseal_json",
-    "write_atomically",
-]
 
 SEALED_LIMIT = 16 << 20  # bytes; a verdict with a thousand components has 0.1 MB
 _MAGIC = b"headworks 1 "

@@ -10,6 +10,7 @@ import calendar
 import contextlib
 import os
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,12 +24,8 @@ from headworks._store.verdict import is_digest
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from headworks._store.index import Index
     from headworks._store.records import Records
-
-__all__ = ["Cleared", "drop", "gc", "mark_used"]
 
 _LIMIT = 1 << 30  # bytes
 _GRACE = 3_600.0  # seconds; a blob this young may belong to a verdict that is still being written

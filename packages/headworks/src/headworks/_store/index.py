@@ -11,18 +11,14 @@ from __future__ import annotations
 import contextlib
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from headworks._store.files import append, read, write_atomically
 from headworks._store.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from headworks._store.records import Record, Records
-
-__all__ = ["Index"]
 
 _LIMIT = 1 << 30  # bytes, over a million verdicts
 _CHECKSUM = 9  # characters, the tab included

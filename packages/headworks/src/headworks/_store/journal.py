@@ -9,6 +9,7 @@ one deleted before the last, keeps its number, so that a count of entries is nev
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,7 @@ from typing import TYPE_CHECKING, Any
 from headworks._store.files import SEALED_LIMIT, names, read, seal_json, storing, unfinished, unseal_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
     Entry = dict[str, Any]
-
-__all__ = ["Journal", "kept_blobs", "read_entry"]
 
 _DIGITS = 6
 _KEEPERS = ("aliases", "baselines")  # whose entries name a blob in `content`, which is needed as long as they are

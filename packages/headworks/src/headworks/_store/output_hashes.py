@@ -20,8 +20,6 @@ from headworks._store.place import private_folder
 from headworks._store.verdict import is_output_path
 from headworks.errors import StoreError
 
-__all__ = ["OutputHashes", "stat_hash"]
-
 _KIND = "outputs"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,11 +22,7 @@ from headworks._store.tree import MANIFEST_LIMIT, build, manifest_of, read_manif
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
     from headworks._store.blobs import Blobs
-
-__all__ = ["Outputs"]
 
 _LIMIT = 64  # bytes: a SHA-256
 _KEPT = "kept"

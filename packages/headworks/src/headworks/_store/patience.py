@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     T = TypeVar("T")
-
-__all__ = ["Patience", "has_abandoned"]
 
 _SECONDS = 10.0  # that all calls of a process may lose
 _LATENCY = 0.25  # seconds of a call that are not lost, as to another continent

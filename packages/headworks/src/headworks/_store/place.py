@@ -8,8 +8,6 @@ from hashlib import sha256
 from headworks._quick.answers import note_file
 from headworks._quick.git import folder_of, shared_folder_of, top_of
 
-__all__ = ["place_of", "private_folder"]
-
 
 def _git_folder(root: str) -> tuple[str, str]:
     """Return git's folder of a work tree, and the path of a project within the work tree; empty outside git."""

@@ -17,8 +17,6 @@ from headworks.errors import StoreError
 if TYPE_CHECKING:
     from headworks._store.remote import Remote
 
-__all__ = ["FOLDERS", "Mark", "Promises", "read_mark"]
-
 FOLDERS = ("broken", "kept")
 _NEVER = "9"  # later than any date
 

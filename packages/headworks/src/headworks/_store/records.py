@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,7 @@ from headworks._store.verdict import Verdict, is_digest, is_output_path, observe
 from headworks._store.witness import Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
-
-
-__all__ = ["Record", "Records", "observed_name", "read_record", "record_name", "write_record"]
 
 _FORMAT = 2
 _MOST_OBSERVED = 16  # verdicts of one core that are looked at, the newest: of branches that are switched between

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import re
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from headworks._store.blobs import blob_name
@@ -20,15 +21,12 @@ except ModuleNotFoundError as error:
     raise ConfigurationError(_REASON) from error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from headworks._store.blobs import Blobs
     from headworks._store.verdict import Verdict
 
     T = TypeVar("T")
-
-__all__ = ["Remote"]
 
 _LOCAL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}  # what a disk says, and no network
 _SECRETS = re.compile(r"(?<=://)[^/@\s]*@")

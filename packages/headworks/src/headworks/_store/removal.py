@@ -8,8 +8,6 @@ import shutil
 import stat
 from pathlib import Path
 
-__all__ = ["files_of", "move", "put", "reason", "remove"]
-
 
 def remove(place: Path) -> None:
     """Remove a file, or a folder with its content; a mounted volume is only emptied.

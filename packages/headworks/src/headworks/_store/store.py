@@ -24,6 +24,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Self
 
 from headworks._quick.answers import doubt, note_file
@@ -36,7 +37,6 @@ from headworks._store.verdict import is_digest
 from headworks._store.witness import Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from headworks._store.blobs import Blobs
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from headworks._store.outputs import Outputs
     from headworks._store.remote import Remote
     from headworks._store.verdict import Verdict
-
-__all__ = ["Store", "default_folder"]
 
 
 def default_folder(environ: Mapping[str, str], platform: str = sys.platform) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeGuard
 
 from headworks._store.files import hash_file
@@ -18,15 +19,12 @@ from headworks._store.verdict import is_digest, is_plain_path
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from headworks._store.blobs import Blobs
     from headworks._store.verdict import Verdict
 
     Row = tuple[str, str, str]
-
-__all__ = ["MANIFEST_LIMIT", "build", "contents", "manifest_of", "read_manifest"]
 
 MANIFEST_LIMIT = 64 << 20  # bytes; enough for half a million files
 

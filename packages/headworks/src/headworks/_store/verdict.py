@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headworks._hashes import digest_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from headworks._store.witness import Witness
-
-__all__ = ["Verdict", "flaky_reason", "is_digest", "is_output_path", "is_plain_path", "observed_digest"]
 
 _HEXADECIMAL = frozenset("0123456789abcdef")
 

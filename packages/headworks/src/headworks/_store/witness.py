@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-__all__ = ["Line", "Witness", "Witnesses"]
+from typing import NamedTuple
 
 _NUMBER = "I"  # four bytes on every platform that Python runs on
 

@@ -7,20 +7,18 @@ nbstripout. Where nothing of that may be, git's ids are those of the bytes.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from headworks._quick.answers import are_settled, note_file
 from headworks._quick.memory import Memory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import TypeAlias
 
     from headworks._tree.git import Repository
 
     Stamp: TypeAlias = tuple[int, ...]
-
-__all__ = ["LARGE", "ByteIds", "may_filter", "stamp_of"]
 
 LARGE = 4 << 20  # bytes; git hashes that many in about 20 ms
 _KIND = "contents"

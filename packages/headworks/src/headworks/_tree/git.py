@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from headworks._quick.answers import note_file, note_question
@@ -12,11 +13,7 @@ from headworks._quick.process import complaint
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from headworks._quick.process import Process
-
-__all__ = ["Repository", "blob_id"]
 
 _MOST_PATHS = 100  # in one command line; Windows takes no more than 32,767 bytes in all
 _NOXFILE = "noxfile.py"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from headworks._quick.answers import doubt, note_file
@@ -11,11 +12,7 @@ from headworks._tree.git import blob_id
 from headworks._tree.listing import LINK, record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from headworks._tree.listing import Listing
-
-__all__ = ["follow", "resolve"]
 
 _MAX_HOPS = 40  # as Linux follows links
 _MAX_FILES = 20_000

@@ -19,8 +19,6 @@ from headworks.errors import CannotDecideError, HeadworksError, UsageError
 if TYPE_CHECKING:
     from headworks._tree.git import Repository
 
-__all__ = ["Base", "find_base", "reachable_base"]
-
 # A server that does not answer is not waited for: 30 seconds with less than a byte in each.
 _FETCH = ("-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=30", "fetch", "--quiet")
 _DEEPER = ("--deepen=100", "--deepen=2000", "--unshallow")

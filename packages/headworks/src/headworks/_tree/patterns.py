@@ -9,14 +9,11 @@ from __future__ import annotations
 import functools
 import os
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from headworks._tree.listing import Listing
-
-__all__ = ["is_at", "is_plain", "matcher", "slices"]
 
 
 def is_at(path: str, place: str) -> bool:

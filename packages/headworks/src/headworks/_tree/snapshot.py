@@ -13,7 +13,8 @@ import os
 import stat
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Self, TypeAlias, cast
+from collections.abc import Iterable
+from typing import Self, TypeAlias, cast
 
 from headworks._quick.answers import handed_look, note_file
 from headworks._quick.git import LOOK
@@ -22,11 +23,6 @@ from headworks._tree.git import Repository, blob_id
 from headworks._tree.links import follow, resolve
 from headworks._tree.listing import EXECUTABLE, FILE, LINK, SUBMODULE, Listing, record
 from headworks.errors import CannotDecideError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-__all__ = ["CommitSnapshot", "Snapshot", "WorkTreeSnapshot"]
 
 Entry: TypeAlias = tuple[bytes, bytes]  # mode and object id
 
