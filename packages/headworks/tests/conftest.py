@@ -24,6 +24,7 @@ from headworks._project.lock import Lock
 from headworks._project.project import Project
 from headworks._project.workspace import Workspace, find_workspace
 from headworks._quick.memory import Memory
+from headworks._quick.process import Process
 from headworks._run import process
 from headworks._store.promises import Promises
 from headworks._store.store import Store
@@ -34,6 +35,7 @@ from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerProcess
     from typing import IO
 
@@ -181,22 +183,42 @@ import os, runpy, signal, sys
 os.setsid()
 signal.pthread_sigmask(signal.SIG_SETMASK, [])
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-for target in (1, 2):
-    os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), target)
-for stream in (sys.stdout, sys.stderr):
-    stream.reconfigure(write_through=True)
+for target, sink in ((1, output), (2, errors)):
+    os.dup2(os.open(sink, os.O_WRONLY | os.O_APPEND) if isinstance(sink, str) else sink.fileno(), target)
+sys.stdout, sys.stderr = (open(it, "w", buffering=1, closefd=False) for it in (1, 2))
 os.chdir(folder)
 os.environ.clear()
 os.environ.update(environ)
+measured = None
+if any(name.startswith("COVERAGE_PROCESS") for name in environ):
+    import coverage
+    measured = coverage.process_startup(force=True)
 sys.argv[:] = command
-runpy.run_module(module, run_name="__main__", alter_sys=True)
+exec(before)
+try:
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+finally:
+    if measured:
+        measured.stop()
+        measured.save()
 """
+_NOX = str(Path(sys.executable).with_name("nox"))
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["nox", "pytest"])
+_SERVER.set_forkserver_preload(["nox", "pytest", "headworks._commands.run"])
 
 
-def _fork(module: str, command: list[str], folder: str, environ: Mapping[str, str], log: str) -> ForkServerProcess:
+def _fork(
+    module: str,
+    command: list[str],
+    folder: str,
+    environ: Mapping[str, str],
+    output: str | Connection,
+    errors: str | Connection = "",
+    *,
+    before: str = "",
+) -> ForkServerProcess:
     """Start a module from a process that has loaded nox and pytest: to load them takes longer than most that they do.
 
     Args:
@@ -204,9 +226,12 @@ def _fork(module: str, command: list[str], folder: str, environ: Mapping[str, st
         command: Its arguments, after any word.
         folder: The folder to run in.
         environ: All of its environment.
-        log: A file for its output, which is there.
+        output: A file that is there, or a pipe, for its output.
+        errors: The same for its errors; empty where they go to its output.
+        before: Code to run first.
     """
-    given = {"module": module, "command": command, "folder": folder, "environ": dict(environ), "log": log}
+    given: dict[str, object] = {"module": module, "command": command, "folder": folder, "environ": dict(environ)}
+    given |= {"output": output, "errors": errors or output, "before": before, "become": _BECOME, "nox": _NOX}
     made = _SERVER.Process(target=exec, args=(_BECOME, given))
     made.start()
     return made
@@ -237,17 +262,98 @@ class _Forked:
         self._process.join(timeout)
 
 
+class _Listing(Process):
+    """A nox that lists sessions, forked."""
+
+    def _spawn(self) -> int:
+        """Fork it, and return its process id."""
+        reader, writer = _SERVER.Pipe(duplex=False)
+        self._forked = _fork("nox", self.arguments, str(Path.cwd()), self.environ, writer, os.devnull)
+        writer.close()
+        self._output = os.dup(reader.fileno())
+        reader.close()
+        return self._forked.pid or 0
+
+    def output(self) -> tuple[int, bytes]:
+        """Wait for it to end, and return its exit code and all that it wrote."""
+        with os.fdopen(self._output, "rb") as pipe:
+            said = pipe.read()
+        self._forked.join()
+        return self._forked.exitcode or 0, said
+
+
 @pytest.fixture(autouse=True)
 def _forked_nox(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fork the nox of runs in this process; where it is watched, or another process runs it, it is started as ever."""
-    start, nox = process._start, str(Path(sys.executable).with_name("nox"))
+    """Fork the nox that this process starts, to run or to list; where it is watched, it is started as ever."""
+    start = process._start
 
     def forked(command: list[str], folder: str, environ: Mapping[str, str], output: IO[bytes]) -> object:
-        if command[0] != nox:
+        if command[0] != _NOX:
             return start(command, folder, environ, output)
         return _Forked(_fork("nox", command, folder, environ, str(output.name)))
 
+    def listing(command: list[str], environ: Mapping[str, str]) -> Process:
+        return (_Listing if command[0] == _NOX else Process)(command, environ)
+
     monkeypatch.setattr(process, "_start", forked)
+    monkeypatch.setattr("headworks._machine.nox.Process", listing)
+
+
+# Forks its nox in turn, which keeps none of its files open, and has it watched by nobody.
+_AS_HERE = """
+import multiprocessing
+from headworks._run import loop, process
+loop.can_see_all = lambda: False
+start = process._start
+
+def forked(command, folder, environ, output):
+    if command[0] != nox:
+        return start(command, folder, environ, output)
+    given = {"module": "nox", "command": command, "folder": folder, "environ": dict(environ)}
+    given |= {"output": output.name, "errors": output.name, "before": "os.closerange(3, 1024)"}
+    made = multiprocessing.get_context("fork").Process(target=exec, args=(become, given))
+    made.stdin, made.poll, made.wait = None, lambda: made.exitcode, made.join
+    made.start()
+    return made
+
+process._start = forked
+"""
+
+
+class Started:
+    """The command in a process of its own, with as much of a `Popen` as tests ask for."""
+
+    def __init__(self, *arguments: str) -> None:
+        """Start it, with both outputs in one pipe."""
+        folder = Path.cwd()
+        Digester.for_worktree(folder).sessions()  # known now, so that it need not list them
+        reader, writer = _SERVER.Pipe(duplex=False)
+        self._process = _fork("headworks", ["headworks", *arguments], str(folder), os.environ, writer, before=_AS_HERE)
+        writer.close()
+        self.stdout = os.fdopen(os.dup(reader.fileno()), encoding="utf-8")
+        reader.close()
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code, once it has ended."""
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal."""
+        os.kill(self._process.pid or 0, number)
+
+    def communicate(self) -> str:
+        """Wait for it to end, and return what it wrote."""
+        with self.stdout:
+            said = self.stdout.read()
+        self._process.join()
+        return said
+
+
+@pytest.fixture
+def started() -> Callable[..., Started]:
+    """Return what starts the command in a process of its own, deaf to no signal, with sessions that nobody watches."""
+    return Started
 
 
 @pytest.fixture(scope="session")

@@ -19,13 +19,12 @@ import pytest
 
 from headworks._cli import main
 from headworks._commands import run
-from headworks._digest.digest import Digester
 from headworks._hashes import digest
 from headworks._observe.watch import can_see_all
 from headworks._store.store import Store
 
 if TYPE_CHECKING:
-    from conftest import Scratch
+    from conftest import Scratch, Started
 
 pytestmark = pytest.mark.usefixtures("unwatched")  # which is not what this is about, and takes longer
 NOXFILE = """
@@ -152,24 +151,6 @@ def settle() -> None:
 def store() -> Store:
     """Return the store of the test."""
     return Store.default()
-
-
-def started(*arguments: str) -> subprocess.Popen[str]:
-    """Start the command as people do, deaf to no signal: under `nohup` these tests themselves ignore a hang-up.
-
-    The sessions are known already: to list them, it would start nox twice.
-    """
-    Digester.for_worktree(Path.cwd()).sessions()
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-m", "headworks", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-    finally:
-        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_second_run_runs_nothing(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -408,16 +389,16 @@ def test_a_remote_gives_what_another_machine_proved(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.usefixtures("measured")
-def test_a_signal_ends_the_run_with_all_its_sessions(demo: Scratch, number: int) -> None:
+def test_a_signal_ends_the_run_with_all_its_sessions(demo: Scratch, started: type[Started], number: int) -> None:
     """Within five seconds, with a table, and without a verdict."""
     process = started("run", "slow")
     pid = demo.root / "artifacts/pid"
     while not pid.exists() or not pid.read_text():
-        assert process.poll() is None
+        assert process.returncode is None, process.communicate()
         time.sleep(0.01)
     begin = time.monotonic()
     process.send_signal(number)
-    output, _ = process.communicate()
+    output = process.communicate()
     assert time.monotonic() - begin < 5
     assert process.returncode == 130
     assert "slow  stopped" in output
@@ -430,20 +411,19 @@ def test_a_signal_ends_the_run_with_all_its_sessions(demo: Scratch, number: int)
     ("first", "more"), [("INT", "INT"), ("TERM", "TERM"), ("HUP", "HUP"), ("INT", "TERM"), ("TERM", "INT INT")]
 )
 @pytest.mark.usefixtures("measured")
-def test_a_second_signal_asks_only_for_haste(demo: Scratch, first: str, more: str) -> None:
+def test_a_second_signal_asks_only_for_haste(demo: Scratch, started: type[Started], first: str, more: str) -> None:
     """What clears up is not disturbed: the table is printed, nothing stays and nothing is recorded."""
     (demo.root / "artifacts").mkdir()
     process = started("run", "deaf")
     pid = demo.root / "artifacts/deaf"
     while not pid.exists() or not pid.read_text():
-        assert process.poll() is None
+        assert process.returncode is None, process.communicate()
         time.sleep(0.01)
     process.send_signal(getattr(signal, f"SIG{first}"))
-    assert process.stdout is not None
     lines = list(itertools.takewhile(lambda line: not line.startswith("Ending what runs; "), process.stdout))
     for name in more.split():
         process.send_signal(getattr(signal, f"SIG{name}"))
-    output = "".join([*lines, process.communicate()[0]])
+    output = "".join([*lines, process.communicate()])
     assert process.returncode == 130
     assert "deaf  stopped" in output
     assert "Traceback" not in output
@@ -527,11 +507,11 @@ def test_what_is_ignored_stays_ignored(demo: Scratch) -> None:
 
 
 @pytest.mark.usefixtures("measured")
-def test_two_runs_at_once_share_the_work(demo: Scratch) -> None:
+def test_two_runs_at_once_share_the_work(demo: Scratch, started: type[Started]) -> None:
     """The second waits for the first, and then finds everything proven."""
     (demo.root / "artifacts").mkdir()
     processes = [started("run", "count") for _ in range(2)]
-    outputs = [process.communicate()[0] for process in processes]
+    outputs = [process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert (demo.root / "artifacts/counted").read_text() == "xy"
     assert sum("works in this work tree; waiting for it to end." in output for output in outputs) == 1
@@ -568,11 +548,11 @@ def test_a_session_cannot_run_itself(demo: Scratch, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("asked", [("counts", "counts_too"), ("counts", "counts_too", "count")])
-def test_no_session_runs_in_two_runs_at_once(demo: Scratch, asked: tuple[str, ...]) -> None:
+def test_no_session_runs_in_two_runs_at_once(demo: Scratch, started: type[Started], asked: tuple[str, ...]) -> None:
     """Neither in two that sessions call, nor in one of these and the one that calls them."""
     (demo.root / "artifacts").mkdir()
     process = started("run", "--jobs", "3", *asked)
-    output, _ = process.communicate()
+    output = process.communicate()
     assert process.returncode == 0, output
     counted = (demo.root / "artifacts/counted").read_text()
     assert counted.startswith("xyxy")

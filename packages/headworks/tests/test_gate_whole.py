@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -19,7 +17,7 @@ from headworks._cli import main
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from conftest import Scratch
+    from conftest import Scratch, Started
 
     Command: TypeAlias = "Callable[..., str]"
 
@@ -229,7 +227,7 @@ def test_a_model_is_not_judged_by_itself(project: Scratch, gate: Command) -> Non
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.usefixtures("measured")
 def test_who_stops_it_while_the_base_is_made_finds_nothing_left(
-    project: Scratch, tmp_path: Path, number: int, command: Command
+    project: Scratch, tmp_path: Path, number: int, command: Command, started: type[Started]
 ) -> None:
     """No work tree, no process, no result, and one line that says so."""
     project.git("checkout", "--quiet", "main")
@@ -239,13 +237,12 @@ def test_who_stops_it_while_the_base_is_made_finds_nothing_left(
     project.git("rm", "--quiet", "inputs/slow")
     project.commit({"inputs/model.txt": model([1])})
     command("run", "evaluate")
-    asked = [sys.executable, "-m", "headworks", "gate", "--save", "saved"]
-    process = subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = started("gate", "--save", "saved")
     while not mark.exists():
-        assert process.poll() is None
+        assert process.returncode is None, process.communicate()
         time.sleep(0.01)
     process.send_signal(number)
-    output, _ = process.communicate(timeout=30)
+    output = process.communicate()
     assert process.returncode == 130
     assert "headworks: stopped before anything was judged\n" in output
     assert "Traceback" not in output
