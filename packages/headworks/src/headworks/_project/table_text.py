@@ -13,7 +13,9 @@ from headworks._project.toml import parse, table
 from headworks.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    Value = Sequence[str] | bool
 
 __all__ = ["Draft", "with_rows", "with_table"]
 
@@ -37,7 +39,6 @@ ignore = []
 _SECTION = ("tool", "headworks", "sessions")
 _HEADER = f"[{'.'.join(_SECTION)}]\n"
 _WIDTH = 120
-_COMMENTED = re.compile(r"# (\S.*?) = \{")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,24 +53,23 @@ class Draft:
     """
 
     name: str
-    settings: Mapping[str, Sequence[str] | bool]
+    settings: Mapping[str, Value]
     remark: str = ""
     is_row: bool = True
 
     @property
     def text(self) -> str:
         """The row in TOML, with its line end."""
-        values = [f"{key} = {_value(value)}" for key, value in self.settings.items()]
-        row = f"{_key(self.name)} = {{ {', '.join(values)} }}" if values else f"{_key(self.name)} = {{}}"
+        row = self._row(_text)
         remark = f"  # {shown(self.remark)}" if self.remark else ""
         if not self.is_row:
             return f"# {row}{remark}\n"
-        if len(row) > _WIDTH:
-            values = [
-                f"{key} = {_value(it) if isinstance(it, bool) else _wrapped(it)}" for key, it in self.settings.items()
-            ]
-            row = f"{_key(self.name)} = {{ {', '.join(values)} }}"
-        return f"{row}{remark}\n"
+        return f"{row if len(row) <= _WIDTH else self._row(_wrapped)}{remark}\n"
+
+    def _row(self, write: Callable[[Value], str]) -> str:
+        is_bare = self.name.isascii() and self.name.replace("-", "").replace("_", "").isalnum()
+        values = ", ".join(f"{key} = {write(value)}" for key, value in self.settings.items())
+        return f"{self.name if is_bare else _text(self.name)} = {f'{{ {values} }}' if values else '{}'}"
 
 
 def with_table(content: bytes, drafts: Iterable[Draft]) -> bytes:
@@ -92,7 +92,7 @@ def with_table(content: bytes, drafts: Iterable[Draft]) -> bytes:
     rows = list(drafts)
     text = _HEAD + _HEADER + "".join(it.text for it in rows)
     separator = "" if not content else "\n" if content.endswith(b"\n") else "\n\n"
-    return _checked(content, content + _encoded(separator + text, content), rows, text)
+    return _checked(content, content + _encoded(separator + text, content).encode(), rows, text)
 
 
 def with_rows(content: bytes, drafts: Iterable[Draft]) -> bytes:
@@ -109,150 +109,108 @@ def with_rows(content: bytes, drafts: Iterable[Draft]) -> bytes:
     rows = list(drafts)
     if "headworks" not in table(parse(content, "pyproject.toml"), "tool"):
         return with_table(content, rows)
-    lines = re.findall(r"[^\n]*\n|[^\n]+", content.decode())
-    pieces = list(_pieces(lines))
     waiting = {it.name: it.text for it in rows}
-    end = max((it.end for it in pieces if it.section == _SECTION and (it.row or it.is_header)), default=None)
-    changes: list[tuple[int, int, str]] = []
-    for piece in pieces:
-        if piece.row in {it.name for it in rows}:
-            is_here = piece.section == _SECTION
-            changes.append((piece.start, piece.end, waiting.pop(piece.row, "") if is_here else ""))
-    added = "".join(waiting.values())
-    if end is None:
-        changes.append((len(lines), len(lines), f"\n{_HEADER}{added}"))
-    else:
-        changes.append((end, end, added))
-    new: list[bytes] = []
-    position = 0
-    for start, after, text in sorted(changes):
-        before = "".join(lines[position:start]).encode()
-        is_open = bool(text and before) and not before.endswith(b"\n")
-        new += [before, _encoded("\n" * is_open + text, content)]
-        position = after
-    changed = b"".join([*new, "".join(lines[position:]).encode()])
-    return _checked(content, changed, rows, "".join(it.text for it in rows))
+    new: list[str] = []
+    end = 0
+    for piece in _pieces(re.findall(r"[^\n]*\n|[^\n]+", content.decode())):
+        is_old = piece.row in {it.name for it in rows}
+        text = _encoded(waiting.pop(piece.row, ""), content) if is_old and piece.is_entry else ""
+        new.append(text if is_old else piece.text)
+        end = len(new) if piece.is_entry else end
+    if waiting:
+        end, head = (end, "") if end else (len(new), f"\n{_HEADER}")
+        is_open = not "".join(new[:end]).endswith("\n")
+        new.insert(end, _encoded("\n" * is_open + head + "".join(waiting.values()), content))
+    return _checked(content, "".join(new).encode(), rows, "".join(it.text for it in rows))
 
 
 class _Piece(NamedTuple):
     """Some lines of a file: a header, an assignment, or one line that is neither.
 
     Attributes:
-        start: The number of the first line.
-        end: The number of the line after the last.
-        section: The table in which it stands.
+        text: The lines.
         row: The session whose row it is or belongs to; empty for others.
-        is_header: Whether it is the header of a table.
+        is_entry: Whether a row can stand behind it: it is a row, or the header above the rows.
     """
 
-    start: int
-    end: int
-    section: tuple[str, ...]
+    text: str
     row: str
-    is_header: bool
+    is_entry: bool
 
 
 def _pieces(lines: Sequence[str]) -> Iterator[_Piece]:
     """Yield the pieces of a file that is TOML."""
-    section: tuple[str, ...] = ()
+    row, is_here = "", False
     start = 0
     while start < len(lines):
         end = start + 1
-        while (parsed := _parsed(lines[start:end])) is None:
+        while (parsed := _parsed("".join(lines[start:end]))) is None:
             end += 1
-        is_header = lines[start].lstrip().startswith("[")
+        text = "".join(lines[start:end])
+        is_header = text.lstrip().startswith("[")
         if is_header:
-            section = tuple(_path(parsed))
-        row = ""
-        if section[: len(_SECTION)] == _SECTION and len(section) > len(_SECTION):
-            row = section[len(_SECTION)]
-        elif section == _SECTION and not is_header:
-            commented = _COMMENTED.match(lines[start])
-            row = next(iter(parsed), "") or (_name(commented[1]) if commented else "")
-        yield _Piece(start, end, section, row, is_header)
+            is_here = parsed == _parsed(_HEADER)
+            row = next(iter(table(parsed, *_SECTION)), "")
+        elif is_here:
+            commented = _parsed(text.removeprefix("# ")) if " = {" in text else None
+            row = next(iter(parsed or commented or ""), "")
+        yield _Piece(text, row, is_here and (is_header or row != ""))
         start = end
 
 
-def _parsed(lines: Iterable[str]) -> dict[str, Any] | None:
+def _parsed(text: str) -> dict[str, Any] | None:
     """Return the content of some lines; None where they are only the beginning of something."""
     try:
-        return parse("".join(lines).encode(), "")
+        return parse(text.encode(), "")
     except ConfigurationError:
         return None
 
 
-def _path(parsed: Any) -> Iterator[str]:  # noqa: ANN401  # what TOML can hold
-    """Yield the names of which the header of a table is made."""
-    while parsed:
-        if isinstance(parsed, dict):
-            name = next(iter(parsed))
-            yield name
-            parsed = parsed[name]
-        else:
-            [parsed] = parsed
-
-
-def _name(key: str) -> str:
-    """Return the name that a key of TOML stands for."""
-    return next(iter(_parsed([f"{key} = 0"]) or ()), "")
-
-
-def _checked(content: bytes, changed: bytes, drafts: Sequence[Draft], text: str) -> bytes:
+def _checked(content: bytes, changed: bytes, drafts: Iterable[Draft], text: str) -> bytes:
     """Return a changed file, once it says what the file said before, and what the rows say."""
-    wanted = parse(content, "pyproject.toml")
-    own = {"ignore": []} | table(wanted, "tool", "headworks")
-    names = {it.name for it in drafts}
-    rows = {name: row for name, row in table(own, "sessions").items() if name not in names}
-    rows |= {
-        it.name: {key: value if isinstance(value, bool) else list(value) for key, value in it.settings.items()}
-        for it in drafts
-        if it.is_row
-    }
-    try:
-        found = parse(changed, "pyproject.toml")
-    except ConfigurationError:
-        found = {}
-    written = table(found, "tool", "headworks")
-    others = {name: value for name, value in table(found, "tool").items() if name != "headworks"}
-    is_same = {**found, "tool": others} == {
-        **wanted,
-        "tool": {name: value for name, value in table(wanted, "tool").items() if name != "headworks"},
-    }
-    if not is_same or {"ignore": [], **written} != {**own, "sessions": rows}:
+    wanted, found = parse(content, "pyproject.toml"), _parsed(changed.decode())
+    if found is not None:
+        rows = _filled(wanted)["sessions"]
+        for it in drafts:
+            rows.pop(it.name, None)
+            if it.is_row:
+                rows[it.name] = json.loads(_text(it.settings))
+        own = _filled(found)
+    if found != wanted:
         message = (
             f"pyproject.toml is written so that no table or row can be put into it line by line. Put this into it:\n\n"
             f"{text}"
         )
         raise UsageError(message)
-    read_table(written)
+    read_table(own)
     return changed
 
 
-def _encoded(text: str, content: bytes) -> bytes:
+def _filled(data: dict[str, Any]) -> dict[str, Any]:
+    """Return [tool.headworks], with what it need not say filled in."""
+    own: dict[str, Any] = data.setdefault("tool", {}).setdefault("headworks", {})
+    own.setdefault("ignore", [])
+    own.setdefault("sessions", {})
+    return own
+
+
+def _encoded(text: str, content: bytes) -> str:
     """Return a text with the line ends of a file."""
-    return text.replace("\n", "\r\n" if b"\r\n" in content else "\n").encode()
+    return text.replace("\n", "\r\n" if b"\r\n" in content else "\n")
 
 
-def _value(value: Sequence[str] | bool) -> str:  # noqa: FBT001  # a value of TOML
+def _text(value: object) -> str:
+    """Return a value of JSON that is one of TOML too."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _wrapped(value: Value) -> str:
+    """Return a value of TOML, with an array on lines of its own."""
     if isinstance(value, bool):
-        return str(value).lower()
-    return f"[{', '.join(map(_text, value))}]"
-
-
-def _wrapped(texts: Sequence[str]) -> str:
-    """Return an array on lines of its own."""
+        return _text(value)
     lines = [" "]
-    for text in map(_text, texts):
+    for text in map(_text, value):
         if len(lines[-1]) + len(text) + 2 > _WIDTH:
             lines.append(" ")
         lines[-1] += f" {text},"
     return "\n".join(["[", *lines, "]"])
-
-
-def _text(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _key(name: str) -> str:
-    is_bare = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
-    return name if is_bare else _text(name)
