@@ -135,9 +135,9 @@ def test_requirements_that_are_not_written_out_cannot_be_told(settings: str) -> 
 
 @pytest.mark.parametrize("settings", ["name=NAME", "**SETTINGS"])
 def test_a_session_whose_name_cannot_be_told_is_not_found(settings: str) -> None:
-    """Whoever asks for it by the name that nox gives then gets the whole file."""
+    """Whoever asks for it by the name that nox gives, or without one, then gets the whole file."""
     source = f"import nox\n@nox.session({settings})\ndef x(session): pass\n"
-    assert list(read_module(source.encode(), "noxfile.py")["sessions"]) == [""]
+    assert read_module(source.encode(), "noxfile.py")["sessions"] == {}
 
 
 HEAD = """
@@ -274,7 +274,7 @@ def test_the_parts_of_a_session_are_named(scratch: Scratch) -> None:
     read = noxfile(scratch)
     assert set(read.code("lint-all").parts) == {f"noxfile.py: {name}" for name in ("OTHER", "lint", "nox", "settings")}
     assert read.code("tests").requires == ("lint",)
-    assert read.sessions() == {"tests": True, "lint-all": False}
+    assert {name: read.code(name).is_default for name in read.sessions()} == {"tests": True, "lint-all": False}
     assert read.on_load().parts == {}
 
 

@@ -303,6 +303,13 @@ def test_what_nox_runs_before_a_session_may_be_unknown(monorepo: Monorepo) -> No
     assert (fresh.has_unknown_needs, fresh.is_exclusive, fresh.cache) == (True, True, True)
 
 
+def test_sessions_that_the_noxfile_does_not_name_count_as_a_whole(scratch: Scratch) -> None:
+    """Each of them may be any, so that what one does counts for all."""
+    one, two = (f"@nox.session(**SETTINGS)\ndef {name}(session): " for name in ("one", "two"))
+    scratch.commit({"noxfile.py": f"import nox\n\nSETTINGS = {{}}\n{one}session.notify('two')\n\n\n{two}pass\n"})
+    assert {name: it.notifies for name, it in sessions(scratch.root).items()} == {"one": True, "two": True}
+
+
 def test_a_changed_session_is_seen_while_nox_remembers(monorepo: Monorepo) -> None:
     """Whatever the list depends on makes nox be asked again: the noxfile, the table, the packages, the environment."""
     assert "fresh" not in sessions(monorepo.root)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from headworks._noxfile.paths import HOLE, dotted, normal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable
+    from collections.abc import Iterable
 
     from headworks._noxfile.paths import PathReader
+    from headworks._noxfile.scan import Scan
 
 __all__ = ["Reads", "is_plain", "read_calls"]
 
@@ -52,6 +53,7 @@ _PURE_METHODS = _words(
     "strip swapcase symmetric_difference title translate union upper values with_name with_stem with_suffix zfill"
 )
 _NAMES = (ast.Name, ast.Attribute)
+_ELSEWHERE = ("/", "~")
 _CHANGES = _words("add append clear discard extend insert pop popitem remove reverse setdefault sort update")
 
 
@@ -72,63 +74,34 @@ class Reads:
     unstable: str = ""
     unseen: str = ""
 
-    def add_content(self, path: str) -> None:
-        """Note that the content of a path is read."""
-        path = normal(path)
-        if path.startswith(("/", "~")):
-            self.unstable = self.unstable or f"reads {path}"
-        else:
-            self.content.add(path)
 
-    def add_names(self, path: str) -> None:
-        """Note that a path is listed; outside the repository, a name alone decides nothing."""
-        path = normal(path)
-        if not path.startswith(("/", "~")):
-            self.names.add(path)
-
-
-def read_calls(
-    code: Iterable[ast.AST], paths: PathReader, full_name: Callable[[str], str], local: Container[str]
-) -> Reads:
-    """Return the files that code reads.
-
-    Args:
-        code: Pieces of code.
-        paths: Reads the paths in it.
-        full_name: Gives a name with the module that it was imported from.
-        local: The names that the module itself defines; their definitions are read on their own.
-    """
+def read_calls(code: Iterable[ast.AST], module: Scan) -> Reads:
+    """Return the files that pieces of a module's code read; the definitions of its names are read on their own."""
     reads = Reads()
     for piece in code:
-        paths.enter(piece)
+        module.paths.enter(piece)
         calls = [node for node in ast.walk(piece) if isinstance(node, ast.Call)]
         for call in calls:
-            if (name := full_name(dotted(call.func))) not in local:
-                _add_call(reads, call, name, paths)
+            if (name := module.full_name(dotted(call.func))) not in module.definitions:
+                _add_call(reads, call, name, module.paths)
         # A function that reads may also be handed on, to be called elsewhere.
         called = {id(call.func) for call in calls}
         others = (node for node in ast.walk(piece) if isinstance(node, _NAMES) and id(node) not in called)
-        if any(_kind(full_name(dotted(node))) == "content" for node in others):
+        if any(_kind(module.full_name(dotted(node))) == "content" for node in others):
             reads.content.add(HOLE)
     return reads
 
 
-def is_plain(value: ast.AST, full_name: Callable[[str], str], local: Container[str], functions: Container[str]) -> bool:
-    """Tell whether an expression has no side effect, as far as its calls show.
-
-    Args:
-        value: The expression.
-        full_name: Gives a name with the module that it was imported from.
-        local: The names that the module itself defines.
-        functions: The functions and classes among them, which a call may hand on to be called.
-    """
+def is_plain(value: ast.AST, module: Scan) -> bool:
+    """Tell whether an expression of a module has no side effect, as far as its calls show."""
     calls = [node for node in ast.walk(value) if isinstance(node, ast.Call)]
     arguments = [node for call in calls for given in (*call.args, *call.keywords) for node in ast.walk(given)]
     handed_on = [dotted(node) for node in arguments if isinstance(node, _NAMES)]
-    if any(name in functions or ("." in name and name.rpartition(".")[2] in _CHANGES) for name in handed_on):
+    # A function or class may be called by whom it is handed on to.
+    if any(name in module.callables or ("." in name and name.rpartition(".")[2] in _CHANGES) for name in handed_on):
         return False
-    names = [full_name(dotted(call.func)) for call in calls]
-    return all(name not in local and _kind(name) not in {"changes", "unknown"} for name in names)
+    names = [module.full_name(dotted(call.func)) for call in calls]
+    return all(name not in module.definitions and _kind(name) not in {"changes", "unknown"} for name in names)
 
 
 def _kind(name: str) -> str:
@@ -153,10 +126,15 @@ def _kind(name: str) -> str:
 def _add_call(reads: Reads, call: ast.Call, name: str, paths: PathReader) -> None:
     match _kind(name):
         case "content":
-            reads.add_content(_subject(call, name, paths))
+            path = normal(_subject(call, name, paths))
+            is_elsewhere = path.startswith(_ELSEWHERE)
+            reads.content |= set() if is_elsewhere else {path}
+            reads.unstable = reads.unstable or (f"reads {path}" if is_elsewhere else "")
         case "names":
             is_check = name.rpartition(".")[2] in _CHECKS
-            reads.add_names(_subject(call, name, paths) if is_check else paths.listed(call))
+            path = normal(_subject(call, name, paths) if is_check else paths.listed(call))
+            # Outside the repository, a name alone decides nothing.
+            reads.names |= set() if path.startswith(_ELSEWHERE) else {path}
         case "unstable":
             reads.unstable = reads.unstable or f"calls {name} in line {call.lineno}"
         case "program":

@@ -89,17 +89,12 @@ def read_mentions(sources: Mapping[str, bytes], session: str) -> Mentions:
 
 def _code(scan: Scan, session: str) -> Iterable[ast.AST]:
     """Yield the code of a module that a session uses, without decorators, whose values are parameters."""
-    function = next((name for name, settings in scan.sessions if _is_called(name, settings, session)), "")
+    function, _ = scan.sessions.get(session, ("", {}))
     names = scan.definitions if scan.dynamic or not function else scan.reach(scan.definitions[function]) | {function}
     for statement in (it for name in sorted(names) for it in scan.definitions[name]):
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
             statement.decorator_list = []
         yield statement
-
-
-def _is_called(name: str, settings: Mapping[str | None, ast.expr], session: str) -> bool:
-    value = settings.get("name")
-    return value.value == session if isinstance(value, ast.Constant) else name == session and value is None
 
 
 def _paths(words: Iterable[str]) -> Iterable[str]:

@@ -11,7 +11,7 @@ from headworks._hashes import digest, digest_texts
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, KeysView
 
     from headworks._noxfile.mentions import Mentions
     from headworks._noxfile.parts import ModuleFacts, PackedReads, SessionFacts
@@ -80,13 +80,14 @@ class Noxfile:
             raise UsageError(message)
         self._is_imported = False
         self._ids: dict[str, str] = {}
+        self._codes: dict[str, SessionCode] = {}
         self._main = self._read(self._prefix + _FILE)
         self._helpers = [self._read(path) for path in self._imported()]
         self.key = digest_texts(f"{path}\n{oid}" for path, oid in self._ids.items())
 
-    def sessions(self) -> dict[str, bool]:
-        """Return the names of the sessions that are written out, and whether a bare nox runs each."""
-        return {name: session["default"] for name, session in self._main["sessions"].items() if name}
+    def sessions(self) -> KeysView[str]:
+        """Return the names of the sessions that are written out."""
+        return self._main["sessions"].keys()
 
     def mentions(self, name: str) -> Mentions:
         """Return the names in the code of a session, by the name that nox knows its function by."""
@@ -102,12 +103,16 @@ class Noxfile:
 
     def code(self, name: str) -> SessionCode:
         """Return the code that a session uses, by the name that nox knows its function by."""
-        session = self._main["sessions"].get(name)
-        if session is None or session["notifies"] or self._main["dynamic"] or self._is_imported:
-            whole = {_FILE: self._ids[self._prefix + _FILE]}
-            return self._code(whole, [self._main["all"]], session, notifies=self._main["notifies"])
-        parts = {f"{_FILE}: {part}": value for part, value in session["parts"].items()}
-        return self._code(parts, [session["reads"]], session)
+        if name not in self._codes:  # every instance of the function asks
+            session = self._main["sessions"].get(name)
+            if session is None or session["notifies"] or self._main["dynamic"] or self._is_imported:
+                parts = {_FILE: self._ids[self._prefix + _FILE]}
+                code = self._code(parts, [self._main["all"]], session, notifies=self._main["notifies"])
+            else:
+                parts = {f"{_FILE}: {part}": value for part, value in session["parts"].items()}
+                code = self._code(parts, [session["reads"]], session)
+            self._codes[name] = code
+        return self._codes[name]
 
     def _code(
         self, parts: dict[str, str], reads: list[PackedReads], session: SessionFacts | None, *, notifies: bool = False

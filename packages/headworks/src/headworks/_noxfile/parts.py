@@ -49,7 +49,7 @@ class ModuleFacts(TypedDict):
         load: The files read when it is loaded.
         all: The files that any of its code reads.
         notifies: Whether any of its code may have nox run other sessions.
-        sessions: Its sessions, by the name that nox knows them by.
+        sessions: Its sessions, by the name that nox knows them by, where that is written out.
     """
 
     imports: list[str]
@@ -80,16 +80,8 @@ def read_module(source: bytes, path: str, in_digest: Iterable[str] = ()) -> Modu
         load=_packed(scan.reads(scan.load_parts, scan.reach(scan.load_parts))),
         all=everything if scan.is_loading else _packed(scan.reads(scan.load_parts, scan.definitions)),
         notifies=_notifies(statement for name in scan.definitions for statement in scan.definitions[name]),
-        sessions={_title(name, settings): _session(scan, name, settings) for name, settings in scan.sessions},
+        sessions={title: _session(scan, *session) for title, session in scan.sessions.items()},
     )
-
-
-def _title(name: str, settings: dict[str | None, ast.expr]) -> str:
-    """Return the name that nox knows a session by; empty where it is not written out."""
-    value = settings.get("name")
-    if value is None:
-        return "" if None in settings else name
-    return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
 
 
 def _session(scan: Scan, name: str, settings: dict[str | None, ast.expr]) -> SessionFacts:

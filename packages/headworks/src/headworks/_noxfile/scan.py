@@ -44,10 +44,13 @@ class Scan:
         imports: The modules that it imports, with a dot in front for each level of a relative import.
         dynamic: Why its code may reach any name; empty where it may not.
         is_loading: Whether it may run code from any file.
-        sessions: The name of each function that a decorator makes a session, with the settings in that decorator.
+        sessions: The name of each function that a decorator makes a session, with the settings in that decorator, by
+            the name that nox knows it by; without those of which that is not written out.
         definitions: The statements that define each name.
         always: The statements with side effects.
         load_parts: The code that is executed when the module is loaded.
+        callables: The functions and classes among its names.
+        paths: Reads the paths in its code.
     """
 
     def __init__(self, source: bytes, path: str, in_digest: Iterable[str] = ()) -> None:
@@ -70,14 +73,15 @@ class Scan:
         self.is_loading = False
         self._inspect(body)
         self.load_parts = [part for statement in body for part in _load_part(statement)]
-        self.sessions = [session for statement in body for session in self._sessions(statement)]
+        self.sessions = dict(session for statement in body for session in self._sessions(statement))
         self.definitions: dict[str, list[ast.stmt]] = {}
         for statement in body:
             for name in _bound_names(statement):
                 self.definitions.setdefault(name, []).append(statement)
+        self.callables = {name for name, (first, *_) in self.definitions.items() if isinstance(first, _DEFINITIONS)}
         self.always = [statement for statement in body if not self._is_definition(statement)]
         once = {name: _value(statements[0]) for name, statements in self.definitions.items() if len(statements) == 1}
-        self._paths = PathReader({name: value for name, value in once.items() if value}, path)
+        self.paths = PathReader({name: value for name, value in once.items() if value}, path)
         self._on_load = self.reach(self.load_parts)
 
     def full_name(self, name: str) -> str:
@@ -104,9 +108,9 @@ class Scan:
                 is_later = isinstance(statement, _FUNCTIONS) and name not in self._on_load
                 on_load += _load_part(statement) if is_later else [statement]
                 later += [statement] if is_later else []
-        reads = read_calls(on_load, self._paths, self.full_name, self.definitions)
+        reads = read_calls(on_load, self)
         # A session may read any file that it is told to; here, only those count that its code names in full.
-        named = read_calls(later, self._paths, self.full_name, self.definitions).content
+        named = read_calls(later, self).content
         reads.content |= {path for path in named if HOLE not in path} - self._in_digest
         return reads
 
@@ -116,14 +120,14 @@ class Scan:
         The parts of a path that has a hole in it are no paths themselves.
         """
         for piece in code:
-            self._paths.enter(piece)
+            self.paths.enter(piece)
             waiting = [piece]
             while waiting:
                 node = waiting.pop()
                 is_path = isinstance(node, ast.JoinedStr) or (
                     isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
                 )
-                if isinstance(node, ast.expr) and HOLE not in (text := self._paths.read(node)):
+                if isinstance(node, ast.expr) and HOLE not in (text := self.paths.read(node)):
                     yield text
                 if not is_path:
                     waiting += ast.iter_child_nodes(node)
@@ -157,8 +161,8 @@ class Scan:
             if alias.name == "*":
                 self.dynamic = self.dynamic or f"line {node.lineno} imports everything from {module}"
 
-    def _sessions(self, statement: ast.stmt) -> Iterator[tuple[str, Settings]]:
-        """Yield the name of a session's function with its settings, and remove those of `_ORDER` from the decorator.
+    def _sessions(self, statement: ast.stmt) -> Iterator[tuple[str, tuple[str, Settings]]]:
+        """Yield a session by its name, and remove the settings of `_ORDER` from the decorator.
 
         The order of sessions is in their digests in another way.
         """
@@ -168,17 +172,20 @@ class Scan:
             name = self.full_name(dotted(decorator.func if isinstance(decorator, ast.Call) else decorator))
             if name.rpartition(".")[2] == "session":
                 keywords = decorator.keywords if isinstance(decorator, ast.Call) else []
-                yield statement.name, {keyword.arg: keyword.value for keyword in keywords}
+                settings = {keyword.arg: keyword.value for keyword in keywords}
                 keywords[:] = [keyword for keyword in keywords if keyword.arg not in _ORDER]
+                title = settings.get("name", ast.Constant(None if None in settings else statement.name))
+                if isinstance(title, ast.Constant) and isinstance(title.value, str):
+                    yield title.value, (statement.name, settings)
 
     def _is_definition(self, statement: ast.stmt) -> bool:
         """Tell whether a statement only defines a name, without a side effect."""
         if isinstance(statement, _DEFINITIONS) and not all(map(self._is_known_decorator, statement.decorator_list)):
             return False
         if isinstance(statement, _FUNCTIONS):
-            return all(map(self._is_plain, _load_part(statement)[len(statement.decorator_list) :]))
+            return all(is_plain(it, self) for it in _load_part(statement)[len(statement.decorator_list) :])
         if isinstance(statement, ast.ClassDef):
-            is_plain_head = all(map(self._is_plain, (*statement.bases, *statement.keywords)))
+            is_plain_head = all(is_plain(it, self) for it in (*statement.bases, *statement.keywords))
             return is_plain_head and all(map(self._is_definition, statement.body))
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             names = [alias.name for alias in statement.names]
@@ -188,11 +195,7 @@ class Scan:
         if value is None:
             is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
             return is_text or isinstance(statement, (ast.AnnAssign, ast.Pass))
-        return self._is_plain(value)
-
-    def _is_plain(self, value: ast.AST) -> bool:
-        functions = {name for name, (first, *_) in self.definitions.items() if isinstance(first, _DEFINITIONS)}
-        return is_plain(value, self.full_name, self.definitions, functions)
+        return is_plain(value, self)
 
     def _is_known_decorator(self, node: ast.expr) -> bool:
         """Tell whether a decorator is one of nox or of the standard library, under any name."""

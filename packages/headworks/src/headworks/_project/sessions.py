@@ -61,17 +61,15 @@ class _Maker:
     """Makes sessions whose needs are still as they were written."""
 
     def __init__(self, project: Project) -> None:
-        """Take the project, and the code of its sessions."""
+        """Take the project."""
         self._project = project
-        self._codes = {name: project.noxfile.code(name) for name in project.noxfile.sessions()}
-        self._unknown = project.noxfile.code("")
         tables = (name for name in project.pyproject.tables if name.startswith("[tool."))
         self._tools = {name.removeprefix("[tool.").removesuffix("]") for name in tables}
 
     def session(self, listed: ListedSession) -> Session:
         """Return a session."""
         function, python, parameters = listed.function, listed.python, dict(listed.parameters)
-        table, code = self._project.pyproject.table, self._codes.get(function, self._unknown)
+        table, code = self._project.pyproject.table, self._project.noxfile.code(function)
         row = table.rows.get(function)
         filled = row or Row()
         fill = _Filler(f"{PLACE} {function}", parameters, python)
