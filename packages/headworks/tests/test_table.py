@@ -111,7 +111,7 @@ def test_an_error_of_the_file_is_shown(scratch: Scratch) -> None:
             "a: needs is 'b'; it has to be a list of texts, as in needs = [ \"...\" ].",
         ),
         ({"sessions": {"a": {"needs": [""]}}}, "a: needs is ['']; it has to be a list of texts"),
-        ({"sessions": {"a": {"cache": 0}}}, "a: cache is 0; it can be true or false."),
+        ({"sessions": {"a": {"cache": 0}}}, "a: cache is 0; it has to be true or false."),
         ({"sessions": {"a": {"inputs": ["../x"]}}}, "a: inputs has '../x', which leads out of the project's folder."),
         ({"sessions": {"a": {"outputs": ["b/../../x"]}}}, "a: outputs has 'b/../../x', which leads out"),
         ({"sessions": {"a": {"outputs": ["out/*.txt"]}}}, "a: outputs has 'out/*.txt', a pattern"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from headworks._metrics.condition import parse_condition
 from headworks._nearest import suggestion
 from headworks._project.gate_settings import MOST_DRAWS, GateSettings, NamedCondition
-from headworks._project.toml import check_keys
+from headworks._project.toml import check_keys, refuse
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class _Table:
         predictions = self._texts("predictions")
         for name in predictions:
             if not _NAME.fullmatch(name):  # it becomes part of a file's name
-                self._refuse("predictions", name, "named by letters, digits, `_`, `-` and `.` alone")
+                refuse(PLACE, "predictions", name, "named by letters, digits, `_`, `-` and `.` alone")
         conditions = self._get("conditions", list, "a list of conditions")
         named = tuple(self._condition(condition, predictions) for condition in conditions)
         if not named or len({condition.name for condition in named}) < len(named):
@@ -77,32 +77,32 @@ class _Table:
     def _get(self, key: str, kind: type[T], expected: str) -> T:
         value = self._value(key)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            self._refuse(key, value, expected)
+            refuse(PLACE, key, value, expected)
         return value
 
     def _share(self, key: str, least: float = 0.0) -> float:
         value = self._value(key)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not least < value < 1:
-            self._refuse(key, value, f"a number above {least:g} and below 1")
+            refuse(PLACE, key, value, f"a number above {least:g} and below 1")
         return float(value)
 
     def _whole(self, key: str, least: int, most: int) -> int:
         value = self._get(key, int, "a whole number")
         if not least <= value <= most:
-            self._refuse(key, value, f"from {least:,} to {most:,}")
+            refuse(PLACE, key, value, f"from {least:,} to {most:,}")
         return value
 
     def _texts(self, key: str) -> dict[str, str]:
         expected = 'a table of texts, as in { name = "..." }'
         value: dict[str, Any] = self._get(key, dict, expected)
         if not all(isinstance(text, str) and text for text in value.values()):
-            self._refuse(key, value, expected)
+            refuse(PLACE, key, value, expected)
         return value
 
     def _commit(self, key: str) -> str:
         value = self._get(key, str, "the id of a commit")
         if not _COMMIT.fullmatch(value):
-            self._refuse(key, value, "the id of a commit, 7 to 64 hexadecimal digits")
+            refuse(PLACE, key, value, "the id of a commit, 7 to 64 hexadecimal digits")
         return value
 
     def _rows(self, predictions: dict[str, str]) -> dict[str, tuple[str, ...]]:
@@ -121,7 +121,7 @@ class _Table:
         expected = f"a table of lists, as in {example}"
         value: dict[str, Any] = self._get(key, dict, expected)
         if not all(texts and _is_texts(texts) for texts in value.values()):
-            self._refuse(key, value, expected)
+            refuse(PLACE, key, value, expected)
         return {name: tuple(texts) for name, texts in value.items()}
 
     def _commands(self, key: str, predictions: dict[str, str]) -> dict[str, str | tuple[str, ...]]:
@@ -132,29 +132,25 @@ class _Table:
             self._check_named(key, name, predictions)
             is_file = isinstance(command, str) and command.endswith(".parquet")
             if not is_file and not (_is_texts(command) and any("{out}" in word for word in command)):
-                self._refuse(f"{key} {name}", command, 'a Parquet file, or a list of texts of which one has "{out}"')
+                refuse(PLACE, f"{key} {name}", command, 'a Parquet file, or a list of texts of which one has "{out}"')
         return {name: command if isinstance(command, str) else tuple(command) for name, command in value.items()}
 
     def _condition(self, value: object, predictions: dict[str, str]) -> NamedCondition:
         """Return a condition, which is a text or a table."""
         row = {"condition": value} if isinstance(value, str) else value
         if not isinstance(row, dict) or not _is_texts([*row.values()]) or "condition" not in row:
-            self._refuse("conditions", value, 'a text, or a table of texts as in { condition = "...", name = "..." }')
+            refuse(PLACE, "conditions", value, 'a text, or a table of texts as in { condition = "...", name = "..." }')
         check_keys(row, ["condition", "name", "on", "cannot-tell"], f"{PLACE} conditions")
         on, mapped = row.get("on", ""), row.get("cannot-tell", "")
         if on:
             self._check_named("conditions", on, predictions)
         if mapped and mapped not in _MAPPED:
-            self._refuse("cannot-tell", mapped, 'one of "fail" and "pass"')
+            refuse(PLACE, "cannot-tell", mapped, 'one of "fail" and "pass"')
         text = row["condition"]
         outcome = _MAPPED.get(mapped, "cannot tell")
         return NamedCondition(
             name=str(row.get("name", text)), condition=parse_condition(text), on=on, cannot_tell=outcome
         )
-
-    def _refuse(self, key: str, value: object, expected: str) -> NoReturn:
-        message = f"{PLACE}: {key} is {value!r}; it has to be {expected}."
-        raise ConfigurationError(message)
 
 
 def _is_texts(value: object) -> bool:

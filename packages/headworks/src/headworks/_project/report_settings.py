@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from headworks._project.toml import check_keys
-from headworks.errors import ConfigurationError
+from headworks._project.toml import check_keys, refuse
 
 _PLACE = "[tool.headworks.report]"
 
@@ -50,7 +49,6 @@ def report_settings(data: Mapping[str, Any]) -> ReportSettings:
         is_command = isinstance(value, list) and bool(value) and all(isinstance(word, str) for word in value)
         if not isinstance(value, str) and not (key in _COMMANDS and is_command):
             expected = "a file, or a command as a list of texts" if key in _COMMANDS else "a text"
-            message = f"{_PLACE}: {key} is {value!r}; it has to be {expected}."
-            raise ConfigurationError(message)
+            refuse(_PLACE, key, value, expected)
         values[key.replace("-", "_")] = value if isinstance(value, str) else tuple(value)
     return ReportSettings(**values)

@@ -6,7 +6,7 @@ import posixpath
 from dataclasses import dataclass
 from typing import Any
 
-from headworks._project.toml import check_keys
+from headworks._project.toml import check_keys, refuse
 from headworks.errors import ConfigurationError
 
 _LISTS = ("packages", "needs", "inputs", "outputs", "groups", "env", "ignore", "tools")
@@ -100,8 +100,7 @@ def read_table(data: object) -> Table:
 
 def _days(value: object) -> int:
     if type(value) is not int or value < 1:
-        message = f"{_PLACE}]: max-age is {value!r}; it has to be a whole number of days, 1 or more, as in max-age = 7."
-        raise ConfigurationError(message)
+        refuse(f"{_PLACE}]", "max-age", value, "a whole number of days, 1 or more, as in max-age = 7")
     return value
 
 
@@ -129,8 +128,7 @@ def _row(name: str, data: object) -> Row:
     for key in _FLAGS & data.keys():
         fields[key] = data[key]
         if not isinstance(data[key], bool):
-            message = f"{place}: {key} is {data[key]!r}; it can be true or false."
-            raise ConfigurationError(message)
+            refuse(place, key, data[key], "true or false")
     return Row(**fields)
 
 
@@ -140,8 +138,7 @@ def _texts(data: dict[str, Any], key: str, place: str) -> tuple[str, ...] | None
     if value is None:
         return None
     if not isinstance(value, list) or not all(isinstance(text, str) and text for text in value):
-        message = f'{place}: {key} is {value!r}; it has to be a list of texts, as in {key} = [ "..." ].'
-        raise ConfigurationError(message)
+        refuse(place, key, value, f'a list of texts, as in {key} = [ "..." ]')
     texts = tuple(project_path(text, key, place) if key in _PATHS else text for text in value)
     for text in texts if key == "outputs" else ():
         _check_output(text, place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError
@@ -63,3 +63,13 @@ def check_keys(data: Iterable[str], known: Iterable[str], place: str) -> None:
     for key in set(data).difference(known):
         message = f"{place}: there is no key {key!r}.{suggestion(key, known)}"
         raise ConfigurationError(message)
+
+
+def refuse(place: str, key: str, value: object, expected: str) -> NoReturn:
+    """Refuse a value of a key, and say what it has to be.
+
+    Raises:
+        ConfigurationError: Always.
+    """
+    message = f"{place}: {key} is {value!r}; it has to be {expected}."
+    raise ConfigurationError(message)

@@ -76,7 +76,7 @@ class Promises:
         path = os.path.join(self._root, folder, key)
         sealed = read(path, SEALED_LIMIT)
         if sealed is None and self._remote is not None:
-            sealed = self._remote.files([f"{folder}/{key}"]).get(f"{folder}/{key}")
+            sealed = self._remote.read({key: f"{folder}/{key}"}).get(key)
             with contextlib.suppress(OSError):  # a read-only store asks again
                 self._write(folder, key, sealed or b"")
         # One that cannot be read must not look as if nothing had ever been broken.

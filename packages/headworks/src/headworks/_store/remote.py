@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from headworks._store.blobs import blob_name
@@ -71,6 +71,16 @@ class Remote:
         """Call a function with the file system of the remote; see `Patience.call`."""
         return self._patience.call(lambda: function(self._files), size)
 
+    def _look(self, function: Callable[[Any], T], nothing: T) -> T:
+        """Call a function that reads; nothing if what it reads is not there, or the remote fails or has failed."""
+        try:
+            return nothing if self.problems else self._ask(function)
+        except FileNotFoundError:
+            return nothing
+        except Exception as error:  # noqa: BLE001  # each kind of file system has errors of its own
+            self._note(error)
+            return nothing
+
     def passed(self, digests: list[str]) -> dict[str, bytes]:
         """Return the records of those digests that have passed and never failed."""
         passed = self.records(digests, passed=True)
@@ -80,55 +90,32 @@ class Remote:
 
     def records(self, digests: list[str], *, passed: bool) -> dict[str, bytes]:
         """Return the records of those digests that have passed, or of those that have failed."""
-        return self._read({digest: record_name(digest, passed=passed) for digest in digests})
+        return self.read({digest: record_name(digest, passed=passed) for digest in digests})
 
-    def _read(self, names: dict[str, str]) -> dict[str, bytes]:
+    def read(self, names: Mapping[str, str]) -> dict[str, bytes]:
         """Return the content of the files that exist, by their keys."""
-        if self.problems or not names:
-            return {}
         keys = {f"{self._base}/{name}": key for key, name in names.items()}
         # Asynchronous file systems are asked for all files at once, others for one file a call.
         calls = [list(keys)] if getattr(self._files, "async_impl", False) else [[path] for path in keys]
         content: dict[str, bytes] = {}
-        for paths in calls:
-            try:
-                read = self._cat(paths)
-            except Exception as error:  # noqa: BLE001  # each kind of file system has errors of its own
-                self._note(error)
-                return {}
+        nothing: dict[str, Any] = {}
+        for paths in calls if keys else ():
+            read = self._look(lambda files, paths=paths: files.cat(paths, on_error="return"), nothing)
             content |= {keys[path]: data for path, data in read.items() if isinstance(data, bytes)}
-            self._note_first(data for data in read.values() if isinstance(data, Exception))
+            for error in read.values():
+                if isinstance(error, Exception) and not isinstance(error, FileNotFoundError):
+                    self._note(error)
         return content
-
-    def _cat(self, paths: list[str]) -> dict[str, Any]:
-        """Return for each path its content or its error."""
-        return self._ask(lambda files: files.cat(paths, on_error="return"))
-
-    def _note_first(self, errors: Iterable[Exception]) -> None:
-        error = next((error for error in errors if not isinstance(error, FileNotFoundError)), None)
-        if error is not None:
-            self._note(error)
 
     def names(self, folder: str) -> set[str]:
         """Return the names in a folder; none if it cannot be read."""
-        if self.problems:
-            return set()
-        try:
-            listed = self._ask(lambda files: files.ls(f"{self._base}/{folder}", detail=False, refresh=True))
-        except FileNotFoundError:
-            return set()
-        except Exception as error:  # noqa: BLE001  # each kind of file system has errors of its own
-            self._note(error)
-            return set()
+        nothing: list[str] = []
+        listed = self._look(lambda files: files.ls(f"{self._base}/{folder}", detail=False, refresh=True), nothing)
         return {path.rstrip("/").rpartition("/")[2] for path in listed}
-
-    def files(self, names: Iterable[str]) -> dict[str, bytes]:
-        """Return the content of those files that exist."""
-        return self._read({name: name for name in names})
 
     def read_folder(self, name: str) -> dict[str, bytes] | None:
         """Return the files of a folder by their names; None if it cannot be read."""
-        read = self._read({file: f"{name}/{file}" for file in self.names(name)})
+        read = self.read({file: f"{name}/{file}" for file in self.names(name)})
         return None if self.problems else read
 
     def write(self, name: str, data: bytes, *, what: str) -> None:
