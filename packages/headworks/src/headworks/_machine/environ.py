@@ -19,17 +19,8 @@ _MACHINE = frozenset(
         *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "TMPDIR", "TEMP", "TMP"),
         *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"),
         # Windows
-        *(
-            "SYSTEMROOT",
-            "SYSTEMDRIVE",
-            "WINDIR",
-            "COMSPEC",
-            "PATHEXT",
-            "USERNAME",
-            "USERPROFILE",
-            "HOMEDRIVE",
-            "HOMEPATH",
-        ),
+        *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "USERNAME", "USERPROFILE"),
+        *("HOMEDRIVE", "HOMEPATH"),
         *("APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES", "PROGRAMFILES(X86)", "PROGRAMW6432"),
         *("NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"),
         # the way to the network

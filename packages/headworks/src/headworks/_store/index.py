@@ -12,6 +12,7 @@ import contextlib
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from headworks._store.files import append, read, write_atomically
@@ -141,26 +142,23 @@ class _Components(Mapping[str, str]):
         """Remember where to look."""
         self._records = records
         self._digest = digest
-        self._read: Mapping[str, str] | None = None
 
+    @cached_property
     def _components(self) -> Mapping[str, str]:
-        """Return the components."""
-        if self._read is None:
-            record = self._records.read(self._digest, passed=True)
-            self._read = {} if record is None else record.verdict.components
-        return self._read
+        record = self._records.read(self._digest, passed=True)
+        return {} if record is None else record.verdict.components
 
     def __getitem__(self, name: str) -> str:
         """Return the hash of a component."""
-        return self._components()[name]
+        return self._components[name]
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names of the components."""
-        return iter(self._components())
+        return iter(self._components)
 
     def __len__(self) -> int:
         """Return how many components there are."""
-        return len(self._components())
+        return len(self._components)
 
 
 def _line(record: Record) -> bytes:

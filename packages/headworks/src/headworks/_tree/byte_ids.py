@@ -54,48 +54,43 @@ def may_filter(repository: Repository, files: bytes) -> bool:
     return found
 
 
-class ByteIds:
-    """The object ids of files' bytes, remembered by the files' stamps, so that not every plan reads them.
+def byte_ids(
+    repository: Repository,
+    stamps: Mapping[bytes, Stamp | None],
+    stored: Mapping[bytes, bytes],
+    now: int,
+    *,
+    keep_all: bool,
+) -> tuple[dict[bytes, bytes], dict[bytes, tuple[bytes, bytes]]]:
+    """Return the object ids of files' bytes, remembered by the files' stamps, so that not every plan reads them.
 
-    Attributes:
-        found: The ids.
-        filtered: The id that git has, and that of the bytes, where these are known to differ.
+    Args:
+        repository: Where they are.
+        stamps: For each what changes whenever it is written to, its times first.
+        stored: The object ids that git has of those that fit its index.
+        now: A time before the stamps were taken, in nanoseconds since the epoch.
+        keep_all: Whether to remember all of them, and not only large ones.
+
+    Returns:
+        The ids; and the id that git has with that of the bytes, where these are known to differ.
+
+    Raises:
+        UsageError: A file cannot be read, or vanished meanwhile.
     """
-
-    def __init__(
-        self,
-        repository: Repository,
-        stamps: Mapping[bytes, Stamp | None],
-        stored: Mapping[bytes, bytes],
-        now: int,
-        *,
-        keep_all: bool,
-    ) -> None:
-        """Look at files.
-
-        Args:
-            repository: Where they are.
-            stamps: For each what changes whenever it is written to, its times first.
-            stored: The object ids that git has of those that fit its index.
-            now: A time before the stamps were taken, in nanoseconds since the epoch.
-            keep_all: Whether to remember all of them, and not only large ones.
-
-        Raises:
-            UsageError: a file cannot be read, or vanished meanwhile.
-        """
-        kept = {path: stamp for path, stamp in stamps.items() if stamp and (keep_all or stamp[_SIZE] >= LARGE)}
-        memory = Memory(os.path.join(repository.git_folder(), "headworks"))
-        known: dict[bytes, tuple[Stamp, bytes, bytes]] = (memory.get(_KIND, "") or {}) if kept else {}
-        unknown = ((), b"", b"")
-        self.found = {path: known[path][1] for path, stamp in kept.items() if known.get(path, unknown)[0] == stamp}
-        self.found |= repository.hashes(stamps.keys() - self.found.keys())
-        # A file that was written to and holds what it held before is to git what it was before.
-        earlier = {path: known[path] for path in kept.keys() & known.keys() if known[path][1] == self.found[path]}
-        ids = {path: it for path, (_, _, it) in earlier.items() if it} | dict(stored)
-        self.filtered = {path: (it, self.found[path]) for path, it in ids.items() if it != self.found[path]}
-        learnt = {
-            path: (stamp if are_settled(stamp[:2], now) else (), self.found[path], ids.get(path, b""))
-            for path, stamp in kept.items()
-        }
-        if learnt != known:
-            memory.put(_KIND, "", learnt)
+    kept = {path: stamp for path, stamp in stamps.items() if stamp and (keep_all or stamp[_SIZE] >= LARGE)}
+    memory = Memory(os.path.join(repository.git_folder(), "headworks"))
+    known: dict[bytes, tuple[Stamp, bytes, bytes]] = (memory.get(_KIND, "") or {}) if kept else {}
+    unknown = ((), b"", b"")
+    found = {path: known[path][1] for path, stamp in kept.items() if known.get(path, unknown)[0] == stamp}
+    found |= repository.hashes(stamps.keys() - found.keys())
+    # A file that was written to and holds what it held before is to git what it was before.
+    earlier = {path: known[path] for path in kept.keys() & known.keys() if known[path][1] == found[path]}
+    ids = {path: it for path, (_, _, it) in earlier.items() if it} | dict(stored)
+    filtered = {path: (it, found[path]) for path, it in ids.items() if it != found[path]}
+    learnt = {
+        path: (stamp if are_settled(stamp[:2], now) else (), found[path], ids.get(path, b""))
+        for path, stamp in kept.items()
+    }
+    if learnt != known:
+        memory.put(_KIND, "", learnt)
+    return found, filtered

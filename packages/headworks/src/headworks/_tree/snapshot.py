@@ -18,7 +18,7 @@ from typing import Self, TypeAlias, cast
 
 from headworks._quick.answers import handed_look, note_file
 from headworks._quick.git import LOOK
-from headworks._tree.byte_ids import ByteIds, may_filter, stamp_of
+from headworks._tree.byte_ids import byte_ids, may_filter, stamp_of
 from headworks._tree.git import Repository, blob_id
 from headworks._tree.links import follow, resolve
 from headworks._tree.listing import EXECUTABLE, FILE, LINK, SUBMODULE, Listing, record
@@ -267,10 +267,10 @@ class WorkTreeSnapshot(Snapshot):
             kept = [it for it in listing.records() if it[0] in {FILE, EXECUTABLE} and it[2] not in modes]
             stored = {path: oid for _, oid, path in kept}
         stamps = {path: self.stamps[path] for path in contents} | {it: _mode(self._name(it))[1] for it in stored}
-        ids = ByteIds(self.repository, stamps, stored, self._began, keep_all=is_filtered)
-        self.filtered |= ids.filtered
-        records |= {path: record(mode, ids.found[path], path) for path, mode in contents.items()}
-        if changes := {path: ids.found[path] for path, oid in stored.items() if ids.found[path] != oid}:
+        found, filtered = byte_ids(self.repository, stamps, stored, self._began, keep_all=is_filtered)
+        self.filtered |= filtered
+        records |= {path: record(mode, found[path], path) for path, mode in contents.items()}
+        if changes := {path: found[path] for path, oid in stored.items() if found[path] != oid}:
             listing = Listing(b"".join(record(it[0], changes.get(it[2], it[1]), it[2]) for it in listing.records()))
         return listing.replaced(records) if records else listing
 
