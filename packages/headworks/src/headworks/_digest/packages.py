@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import posixpath
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from headworks._digest.content import cut
@@ -78,7 +77,8 @@ class Packages:
         if folder not in self._excluded:  # every session that needs the package asks
             names, named = list(self._excludes), self._workspace.package(folder).wheel
             if named is not None:
-                names += [it for it in (*_DOCS, *self._pages.get(folder, ())) if not _is_named(it, named)]
+                pages = (*_DOCS, *self._pages.get(folder, ()))
+                names += [it for it in pages if it not in named and not any(_fits(pattern, it) for pattern in named)]
             self._excluded[folder] = [f"{folder}/{name}".lstrip("/") for name in dict.fromkeys(names)]
         return self._excluded[folder]
 
@@ -123,13 +123,9 @@ class Packages:
         return digest_texts([folder, content, self._project.lock.hash("runtime", folder), above, outside])
 
 
-def _is_named(name: str, patterns: Iterable[str]) -> bool:
-    """Tell whether a pattern names something at the top of a package, or something in it."""
-    for pattern in patterns:
-        first = posixpath.normpath(pattern).partition("/")[0]
-        if first in {name, ".", "**"} or first[:1] in {"{", "$", ""} or (not is_plain(first) and matcher(first)(name)):
-            return True
-    return False
+@cache  # most packages have pages of the same names
+def _fits(pattern: str, name: str) -> bool:
+    return not is_plain(pattern) and matcher(pattern)(name)
 
 
 def _accumulated(alone: Mapping[str, str], needs: Mapping[str, Sequence[str]]) -> dict[str, str]:

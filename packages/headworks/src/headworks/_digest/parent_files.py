@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from headworks._project.package import enclosing
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -29,6 +31,7 @@ class ParentFiles:
         self._content = content
         self.shared = {project.prefix + name for name in ("noxfile.py", "pyproject.toml", project.lock.file) if name}
         self._hashes: dict[tuple[frozenset[str], tuple[str, ...]], str] = {}
+        self._known: dict[frozenset[str], list[str]] = {}
         self._shallow: dict[str, list[str]] = {}
         self._attributes: list[str] | None = None
 
@@ -47,10 +50,12 @@ class ParentFiles:
 
     def _near(self, places: frozenset[str]) -> list[str]:
         """Return the files in some folders and in those above them, and those anywhere that git heeds."""
-        all_places = {above for it in (self._project.prefix.rstrip("/"), *places) for above in (it, *_above(it))}
-        others = self.shared | self._project.workspace.packages.keys()  # a package may be a link or a submodule
-        found = {path for place in all_places for path in self._files(place) if path not in others}
-        return sorted(found.union(self._everywhere()))
+        if places not in self._known:  # most packages lie in one folder
+            all_places = {above for it in (self._project.prefix.rstrip("/"), *places) for above in enclosing(it)}
+            others = self.shared | self._project.workspace.packages.keys()  # a package may be a link or a submodule
+            found = {path for place in all_places for path in self._files(place) if path not in others}
+            self._known[places] = sorted(found.union(self._everywhere()))
+        return self._known[places]
 
     def _files(self, folder: str) -> list[str]:
         """Return the files that lie in a folder itself."""
@@ -70,9 +75,3 @@ class ParentFiles:
                 start = raw.index(b"\t", raw.rfind(b"\0", 0, position) + 1) + 1
                 self._attributes.append(os.fsdecode(raw[start : position + len(_ATTRIBUTES) - 1]))
         return self._attributes
-
-
-def _above(folder: str) -> list[str]:
-    """Return the folders above a folder, the top included."""
-    parts = folder.split("/")
-    return ["/".join(parts[:number]) for number in range(len(parts))] if folder else []

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from headworks._plan.difference import difference
 from headworks._project.package import enclosing
+from headworks._tree.listing import Listing
 from headworks._tree.patterns import is_plain, matcher
 
 if TYPE_CHECKING:
@@ -30,8 +31,11 @@ class Reasons:
     def __init__(self, now: Digester, then: Digester, name: str) -> None:
         """Compare the work tree with its base, which has a name for people."""
         self._now, self._then, self._name = now, then, name
-        old = {path: it for *it, path in then.project.listing.records()}
-        new = {path: it for *it, path in now.project.listing.records()}
+        trees = [{*it.project.listing.raw.split(b"\0")} for it in (then, now)]
+        old, new = (
+            {path: it for *it, path in Listing(b"\0".join([*lines, b""])).records()}
+            for lines in (trees[0] - trees[1], trees[1] - trees[0])
+        )
         self._changed: dict[str, str] = {}
         self._below: dict[str, list[str]] = {}
         for path in sorted(it for it in old.keys() | new.keys() if old.get(it) != new.get(it)):
@@ -84,27 +88,36 @@ class Reasons:
 
     def _files(self, session: Session) -> Iterator[str]:
         """Yield the files that count for a session and changed."""
-        ignored = {path for pattern in session.ignore for path in self._named(self._prefixed(pattern))}
+        ignored = self._ignored(session.ignore)
         if session.packages is None:
             yield from self._listed(self._changed, ignored, "")
             return
-        scope, workspace = self._now.parts.scope, self._now.project.workspace
+        scope = self._now.parts.scope
         for pattern in session.inputs or ():
             yield from self._listed(self._named(self._prefixed(pattern)), ignored, "")
         near = {*scope.near(session), *self._then.parts.scope.near(session)}
         yield from self._listed(self._changed.keys() & near, ignored, "")
         for folder in session.packages:
-            yield from self._package(folder, ignored, "")
+            yield from self._package(folder, session.ignore)
         for folder in scope.needed(session):
-            excluded = {path for name in scope.packages.excluded(folder) for path in self._named(name)}
-            yield from self._package(folder, ignored | excluded, f", reached through {workspace.package(folder).name}")
+            yield from self._package(folder, session.ignore, through=self._now.project.workspace.package(folder).name)
 
-    def _package(self, folder: str, ignored: set[str], through: str) -> Iterator[str]:
-        """Yield the files of a package that changed, and those beyond its folder that it points at."""
-        held = [it for it in enclosing(folder) if it in self._changed]  # a link, a submodule or an archive
-        yield from self._listed([*held, *self._below.get(folder, ())], ignored, through)
-        for pattern in self._now.parts.scope.packages.outside(folder):
-            yield from self._listed(self._named(pattern), ignored, through)
+    def _package(self, folder: str, ignore: tuple[str, ...], through: str | None = None) -> list[str]:
+        """Return the files of a package that changed, and those beyond its folder that it points at."""
+        key = ("package", folder, ignore, through)
+        if key not in self._cache:  # many sessions need the same package
+            packages = self._now.parts.scope.packages
+            excluded = () if through is None else packages.excluded(folder)
+            ignored = self._ignored(ignore).union(*map(self._named, excluded))
+            held = [it for it in enclosing(folder) if it in self._changed]  # a link, a submodule or an archive
+            places = [[*held, *self._below.get(folder, ())], *map(self._named, packages.outside(folder))]
+            reached = "" if through is None else f", reached through {through}"
+            self._cache[key] = [text for paths in places for text in self._listed(paths, ignored, reached)]
+        return self._cache[key]
+
+    def _ignored(self, patterns: tuple[str, ...]) -> set[str]:
+        """Return the changed files that patterns of the table name."""
+        return {path for pattern in patterns for path in self._named(self._prefixed(pattern))}
 
     def _locked(self, session: Session) -> Iterator[str]:
         """Yield the locked packages that a session can reach and that changed."""

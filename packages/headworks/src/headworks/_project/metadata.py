@@ -51,7 +51,7 @@ class Metadata:
         members: The names of dependencies that it says are members of the workspace.
         outside: The paths beyond its folder that it names.
         workspace: The patterns of members and of exclusions, where it is the root of a uv workspace.
-        wheel: The patterns of what its wheel is built from beside modules; None where its backend may read anything.
+        wheel: What its wheel is built from beside modules: patterns of names in its folder; None for anything there.
     """
 
     name: str | None
@@ -155,7 +155,7 @@ def _setup_py(content: bytes) -> Setup | None:
 
 
 def _wheel(data: dict[str, Any]) -> tuple[str, ...] | None:
-    """Return the patterns of what a wheel is built from beside modules; None where its backend may read anything."""
+    """Return patterns of what a wheel is built from beside modules, in its folder; None where that may be anything."""
     build, project, tool = table(data, "build-system"), table(data, "project"), table(data, "tool")
     requirement, keys = _BACKENDS.get(str(build.get("build-backend")), ("", ()))
     settings = [table(tool, *path[:-1]).get(path[-1]) for path in keys]
@@ -166,7 +166,8 @@ def _wheel(data: dict[str, Any]) -> tuple[str, ...] | None:
     named = [*(project.get(key) for key in ("name", "readme", "license", "license-files")), *map(_included, settings)]
     # Where setuptools is told to search for packages, it takes any folder with code for one.
     searched = ["doc*"] if "packages" in table(tool, "setuptools") and requirement == "setuptools" else []
-    return (*_LICENSES, *searched, *strings(named))
+    tops = {posixpath.normpath(it).partition("/")[0] for it in (*_LICENSES, *searched, *strings(named))}
+    return None if any(it in {".", "**"} or it[:1] in {"{", "$", ""} for it in tops) else tuple(sorted(tops))
 
 
 def _included(settings: object) -> object:

@@ -28,7 +28,7 @@ class Package:
         outside: The paths beyond its folder that its pyproject.toml names.
         unmet: The names that it needs from its uv workspace, which has no such member.
         is_member: Whether it is a member of the project's uv workspace.
-        wheel: The patterns of what its wheel is built from beside modules; None where that may be anything.
+        wheel: What its wheel is built from beside modules: patterns of names in its folder; None for anything there.
     """
 
     folder: str

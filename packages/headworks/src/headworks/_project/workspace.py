@@ -47,6 +47,7 @@ class Workspace:
         self._groups = groups
         self._by_name: dict[str, list[str]] = {}
         self._missing: dict[str, list[str]] = {}
+        self._closures: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
         needed = {it for package in self.packages.values() for it in package.own}.union(*groups.values())
         lacking = [it for it in needed if it not in self.packages]
         for folder in lacking:  # grows while it is read
@@ -60,6 +61,7 @@ class Workspace:
                     tuple(it for it in their if it not in missing) for their in (package.runtime, package.own)
                 )
                 self.packages[folder] = replace(package, runtime=runtime, own=own)
+        self._is_whole = not self._missing and not any(it.unmet for it in self.packages.values())
 
     def find(self, name: str, prefix: str) -> list[str]:
         """Return the folders of the packages that a name means: a folder, its last part or a distribution's name."""
@@ -84,18 +86,20 @@ class Workspace:
 
     def closure(self, folders: Iterable[str], groups: Iterable[str]) -> list[str]:
         """Return the packages that packages and dependency groups need, directly or not, without the former."""
-        own = set(folders)
-        found = {*self.grouped(groups), *(it for folder in own for it in self.package(folder).own)}
-        waiting = list(found)
-        while waiting:
-            new = set(self.packages[waiting.pop()].runtime) - found
-            found |= new
-            waiting += new
-        return sorted(found - own)
+        key = tuple(folders), tuple(groups)
+        if key not in self._closures:
+            found: set[str] = set()
+            waiting = [*self.grouped(key[1]), *(it for folder in key[0] for it in self.package(folder).own)]
+            while waiting:
+                if (folder := waiting.pop()) not in found:
+                    found.add(folder)
+                    waiting += self.packages[folder].runtime
+            self._closures[key] = sorted(found.difference(key[0]))
+        return self._closures[key]
 
     def unmet(self, folders: Iterable[str], groups: Iterable[str]) -> str:
         """Return what is wrong where packages need local packages that are not there; empty where nothing is."""
-        for folder in (*folders, *self.closure(folders, groups)):
+        for folder in () if self._is_whole else (*folders, *self.closure(folders, groups)):
             for place in self._missing.get(folder, ()):
                 return f"{folder or 'the root'} needs what lies in {place}, where git lists no file"
             for name in self.package(folder).unmet:

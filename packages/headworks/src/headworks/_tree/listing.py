@@ -103,12 +103,13 @@ class Listing:
         """Return what `span` returns for a path within a slice, or None where there is nothing."""
         raw, (start, end) = self.raw, outer
         first = raw.find(b"\t" + path + b"/", start, end)
-        if first < 0:
-            return self.span(path) if raw.find(b"\t" + path + b"\0", start, end) >= 0 else None
+        is_file = first < 0
+        if is_file and (first := raw.find(b"\t" + path + b"\0", start, end)) < 0:
+            return None
         start = raw.rfind(b"\0", 0, first) + 1
         if raw.find(b"\t", start) != first:  # within the name of a strange file
             return self.span(path)
-        return start, self._end(path + b"/", start, end)
+        return start, raw.find(b"\0", first) + 1 if is_file else self._end(path + b"/", start, end)
 
     def spans(self, folders: Iterable[bytes]) -> dict[bytes, tuple[int, int]]:
         """Return what `below` returns for each of many folders, in one pass over the listing."""
