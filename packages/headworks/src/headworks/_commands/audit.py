@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from headworks._lines import complain, say, shown, text_of
 from headworks._observe.watch import require_strace
-from headworks._plan.plan import plan
+from headworks._plan.plan import Plan, plan
 from headworks._quantities import count_text
 from headworks._run.display import Display
-from headworks._run.outcome import exit_code
+from headworks._run.outcome import Outcome, exit_code
 from headworks._run.session import run_plan
 from headworks._run.task import Settings
 from headworks._store.store import Store
@@ -26,9 +26,7 @@ from headworks.errors import Exit, UsageError
 if TYPE_CHECKING:
     import argparse
 
-    from headworks._plan.plan import Plan
     from headworks._plan.promise import Findings
-    from headworks._run.outcome import Outcome
 
 _SHOWN = 20  # files of advice
 _UNDECLARED = "Read but not declared; a change to one does not run the session again. Name them in `inputs`:"

@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from headworks._lines import complain, say, shown, text_of
-from headworks._plan.explanation import explain
+from headworks._plan.explanation import Explanation, explain
 
 if TYPE_CHECKING:
     import argparse
-
-    from headworks._plan.explanation import Explanation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

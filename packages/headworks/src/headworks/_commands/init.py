@@ -15,12 +15,12 @@ from headworks._digest.digest import Digester
 from headworks._lines import complain, say, shown
 from headworks._observe.watch import require_strace
 from headworks._output_file import replace_file
-from headworks._plan.plan import plan
+from headworks._plan.plan import Plan, plan
 from headworks._project.starter import drafts
-from headworks._project.table_text import with_rows, with_table
+from headworks._project.table_text import Draft, with_rows, with_table
 from headworks._quantities import count_text
 from headworks._run.display import Display
-from headworks._run.outcome import exit_code
+from headworks._run.outcome import Outcome, exit_code
 from headworks._run.session import run_plan
 from headworks._run.task import Settings
 from headworks._store.store import Store
@@ -28,10 +28,6 @@ from headworks.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     import argparse
-
-    from headworks._plan.plan import Plan
-    from headworks._project.table_text import Draft
-    from headworks._run.outcome import Outcome
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

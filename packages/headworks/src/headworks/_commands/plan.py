@@ -10,7 +10,7 @@ from headworks._lines import as_complained, as_said, complain, say
 from headworks._output_file import append_output, write_output
 from headworks._plan.as_text import as_text
 from headworks._plan.ignored import refuse_visible_outputs
-from headworks._plan.plan import plan_of
+from headworks._plan.plan import Plan, plan_of
 from headworks._quantities import option_value
 from headworks._quick.answers import remember
 from headworks._store.store import Store
@@ -19,7 +19,6 @@ from headworks.errors import Exit
 if TYPE_CHECKING:
     import argparse
 
-    from headworks._plan.plan import Plan
 
 _MAX_JOBS = 256  # that GitHub allows in a matrix
 _TAGS = (

@@ -19,7 +19,7 @@ from headworks._lines import say, text_of
 from headworks._nearest import suggestion
 from headworks._project.gate_file import project_settings
 from headworks._promote.alias import Move, current, move
-from headworks._promote.evidence import GATE, evidence
+from headworks._promote.evidence import GATE, Evidence, evidence
 from headworks._store.files import hash_file
 from headworks._store.store import Store
 from headworks._tree.git import Repository
@@ -28,7 +28,6 @@ from headworks.errors import CannotDecideError, ConfigurationError, UsageError
 if TYPE_CHECKING:
     import argparse
 
-    from headworks._promote.evidence import Evidence
 
 _LACKING = {"missing": "has not run", "outdated": "was judged by other conditions than the table has now"}
 

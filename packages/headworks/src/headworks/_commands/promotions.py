@@ -7,14 +7,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from headworks._lines import say, text_of
-from headworks._promote.alias import aliases, current, is_held, moves
+from headworks._promote.alias import Move, aliases, current, is_held, moves
 from headworks._store.store import Store
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
     import argparse
-
-    from headworks._promote.alias import Move
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ from headworks._digest.digest import Digester
 from headworks._lines import as_complained, as_said, complain, say
 from headworks._observe.watch import require_strace
 from headworks._output_file import write_output
-from headworks._plan.plan import plan, plan_of
+from headworks._plan.plan import Plan, plan, plan_of
 from headworks._quantities import duration_text
 from headworks._quick.answers import TOOK, doubt, remember
 from headworks._run.display import summary
@@ -27,7 +27,6 @@ from headworks.errors import Exit, UsageError
 if TYPE_CHECKING:
     import argparse
 
-    from headworks._plan.plan import Plan
 
 accepts_extra_args = True  # arguments after `--`
 

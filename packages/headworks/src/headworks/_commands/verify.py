@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from headworks._lines import say, text_of
 from headworks._output_file import append_output
 from headworks._plan.as_json import FORM as PLAN_FORM
-from headworks._plan.verify import prove
+from headworks._plan.verify import Proof, prove
 from headworks._quantities import count_text, duration_text
 from headworks._run.outcome import FORM
 from headworks.errors import Exit, UsageError
@@ -22,7 +22,6 @@ from headworks.errors import Exit, UsageError
 if TYPE_CHECKING:
     import argparse
 
-    from headworks._plan.verify import Proof
 
 _ENDED_WELL = {"success", "skipped"}  # of a job, in GitHub's words; what was skipped proves nothing, which is counted
 _LIMIT = 64 << 20  # bytes

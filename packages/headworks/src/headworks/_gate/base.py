@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from headworks._tree.merge_base import find_base
+from headworks._tree.merge_base import Base, find_base
 from headworks.errors import CannotDecideError
 
 if TYPE_CHECKING:
     from headworks._tree.git import Repository
-    from headworks._tree.merge_base import Base
 
 _FIRST_COMMIT = "the first commit"
 _UNKNOWN = "the last one, and nothing says which branch it is to be merged into. Fetch it, or name a base with --base"

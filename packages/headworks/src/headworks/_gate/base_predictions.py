@@ -8,14 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headworks._gate.base_outputs import NoBaseError
+from headworks._gate.base_outputs import BaseOutputs, NoBaseError
 from headworks._store.files import hash_file
 from headworks._store.journal import Journal
 from headworks._store.place import place_of
 from headworks.errors import CannotDecideError, ConfigurationError
 
 if TYPE_CHECKING:
-    from headworks._gate.base_outputs import BaseOutputs
     from headworks._project.gate_settings import GateSettings
 
 

@@ -8,18 +8,14 @@ import os
 import reprlib
 from collections.abc import Mapping
 from statistics import fmean, variance
-from typing import TYPE_CHECKING
 
 from scipy import special
 
 from headworks._gate.result import Finding
-from headworks._metrics.condition import LARGEST
+from headworks._metrics.condition import LARGEST, Condition
 from headworks._metrics.metrics import METRICS
 from headworks._metrics.proportions import Interval
 from headworks.errors import ConfigurationError, UsageError
-
-if TYPE_CHECKING:
-    from headworks._metrics.condition import Condition
 
 SIZE = "model_bytes"  # which is measured here, of the model's file
 

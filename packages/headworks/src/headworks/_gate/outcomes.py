@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headworks._gate.base_outputs import NoBaseError
+from headworks._gate.base_outputs import BaseOutputs, NoBaseError
 from headworks._gate.base_predictions import model_digest
 from headworks._promote.evidence import GATE, evidence
 from headworks._store.files import hash_file
@@ -16,7 +16,6 @@ from headworks._store.journal import Journal
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from headworks._gate.base_outputs import BaseOutputs
     from headworks._gate.result import GateResult
     from headworks._project.gate_settings import GateSettings
 

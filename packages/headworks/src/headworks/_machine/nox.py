@@ -6,15 +6,12 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from headworks._machine.programs import head, names_in
+from headworks._machine.programs import Programs, head, names_in
 from headworks._quick.answers import doubt, note_file
 from headworks._quick.process import Process, complaint
 from headworks.errors import ConfigurationError, UsageError
-
-if TYPE_CHECKING:
-    from headworks._machine.programs import Programs
 
 _MAX_ANSWER = 64 * 2**20  # bytes
 

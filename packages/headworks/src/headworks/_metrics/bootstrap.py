@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headworks._metrics.proportions import Interval
-from headworks._metrics.rows import row_sums
+from headworks._metrics.rows import RowSums, row_sums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from headworks._metrics.condition import Condition, Subject
     from headworks._metrics.predictions import Predictions
-    from headworks._metrics.rows import RowSums
 
     Floats = NDArray[np.float64]
 

@@ -16,16 +16,11 @@ import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import NoReturn
 
-from headworks._metrics.metrics import METRICS
+from headworks._metrics.metrics import METRICS, Metric
 from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from typing import NoReturn
-
-    from headworks._metrics.metrics import Metric
 
 LARGEST = 1e30  # of all numbers in conditions and files, so that their squares and products are finite
 _TOKEN = re.compile(

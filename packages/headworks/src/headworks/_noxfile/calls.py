@@ -8,18 +8,14 @@ the network or another program: on nothing that git tracks.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from headworks._noxfile.paths import HOLE, dotted, normal
+from headworks._noxfile.paths import HOLE, PathReader, dotted, normal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from headworks._noxfile.paths import PathReader
     from headworks._noxfile.scan import Scan
-
-__all__ = ["Reads", "is_plain", "read_calls"]
 
 
 def _words(text: str) -> frozenset[str]:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from headworks._noxfile.paths import dotted, normal
 from headworks._noxfile.scan import Scan
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-__all__ = ["Mentions", "read_mentions"]
 
 # Programs that ask other machines, whose answers change without a commit; where they only do so by some of their
 # commands, these.

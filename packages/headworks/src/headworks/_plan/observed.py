@@ -12,7 +12,7 @@ from headworks._plan.covering import Tree, common, covering, escaped
 from headworks._plan.written import Written
 from headworks._project.metadata import FILES
 from headworks._project.package import enclosing
-from headworks._project.session import filled
+from headworks._project.session import Session, filled
 from headworks._project.starter import UNKNOWN_NEEDS, asks, by_function
 from headworks._project.table import Row
 from headworks._project.table_text import Draft
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from headworks._noxfile.mentions import Mentions
     from headworks._observe.reads import Reads
     from headworks._plan.promise import Findings
-    from headworks._project.session import Session
 
 _NEARLY_ALL = 0.9  # of the files of a repository; a row that covers as many says no more than one for all files
 _KEYS = ("packages", "inputs", "needs", "outputs", "groups", "tools", "env", "ignore", "cache", "observe", "required")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from headworks._plan.covering import escaped, parametrised
 from headworks._plan.ignored import refuse_visible_outputs
 from headworks._project.needs import in_order
-from headworks._project.session import filled
+from headworks._project.session import Session, filled
 from headworks._project.starter import by_function
 from headworks._tree.patterns import is_at
 from headworks.errors import ConfigurationError
@@ -17,7 +17,6 @@ from headworks.errors import ConfigurationError
 if TYPE_CHECKING:
     from headworks._digest.digest import Digester
     from headworks._observe.reads import Reads
-    from headworks._project.session import Session
 
 
 class Written:

@@ -6,12 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from headworks._metrics.condition import parse_condition
+from headworks._metrics.condition import Condition, parse_condition
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
-    from headworks._metrics.condition import Condition
-
     Outcome = Literal["passes", "fails", "cannot tell"]
 
 MOST_DRAWS = 1_000_000  # of a bootstrap

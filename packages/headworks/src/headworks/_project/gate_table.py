@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from headworks._metrics.condition import parse_condition
 from headworks._nearest import suggestion
-from headworks._project.gate_settings import MOST_DRAWS, GateSettings, NamedCondition
+from headworks._project.gate_settings import MOST_DRAWS, GateSettings, NamedCondition, Outcome
 from headworks._project.toml import check_keys, refuse
 from headworks.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from headworks._project.gate_settings import Outcome
 
 T = TypeVar("T")
 

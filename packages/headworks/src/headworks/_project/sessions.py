@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,9 @@ from headworks._project.table import Row, project_path
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from headworks._machine.nox import ListedSession
     from headworks._noxfile.module import SessionCode
     from headworks._project.project import Project
-
-__all__ = ["check_packages", "read_sessions"]
 
 
 def read_sessions(listed: list[ListedSession], project: Project) -> list[Session]:

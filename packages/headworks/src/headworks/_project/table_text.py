@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,11 +14,7 @@ from headworks._project.toml import parse, table
 from headworks.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
     Value = Sequence[str] | bool
-
-__all__ = ["Draft", "with_rows", "with_table"]
 
 _HEAD = """\
 [tool.headworks]

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from headworks._report.charts import Lines, draw
+from headworks._report.charts import Chart, Lines, draw
 from headworks._report.escape import one_line, without_control
-from headworks._report.page import Matrix, mark, tone
+from headworks._report.page import Block, Graph, Matrix, Node, Page, mark, tone
 from headworks._report.source import ODD
-
-if TYPE_CHECKING:
-    from headworks._report.charts import Chart
-    from headworks._report.page import Block, Graph, Node, Page
 
 _LETTER = 7.6  # pixels that a letter of a graph takes, and a little more
 _HEIGHT = 40  # of a node

@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from headworks._report.escape import code, fenced, one_line, plain
-from headworks._report.page import Code, Graph, Matrix, Table, mark, tone
-
-if TYPE_CHECKING:
-    from headworks._report.page import Block, Kind, Page, Section
+from headworks._report.page import Block, Code, Graph, Kind, Matrix, Page, Section, Table, mark, tone
 
 LIMIT = 60_000  # characters; a comment on GitHub may have 65,536
 _ROWS = (1_000, 200, 50, 20, 8, 3, 0)  # of a table, and lines of a log; the first that lets all of it fit

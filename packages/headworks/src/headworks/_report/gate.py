@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any
 from headworks._gate.as_text import number_text
 from headworks._gate.result import together
 from headworks._quantities import count_text
-from headworks._report.page import Section, Table
-from headworks._report.source import NotThereError, check_form
+from headworks._report.page import Block, Kind, Outcome, Section, Table
+from headworks._report.source import NotThereError, Sources, check_form
 
 if TYPE_CHECKING:
     from headworks._project.gate_settings import GateSettings, NamedCondition
     from headworks._project.gate_settings import Outcome as GateOutcome
-    from headworks._report.page import Block, Kind, Outcome
-    from headworks._report.source import Sources
 
 _OUTCOMES: dict[str, Outcome] = {"passes": "passed", "fails": "failed", "cannot tell": "cannot tell"}
 _KNOWN: dict[str, GateOutcome] = {"passes": "passes", "fails": "fails", "cannot tell": "cannot tell"}

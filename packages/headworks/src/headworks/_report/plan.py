@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 from headworks._quantities import count_text, duration_text
 from headworks._report.escape import without_control
-from headworks._report.page import Code, Graph, Node, Section, Table
+from headworks._report.page import Block, Code, Graph, Kind, Node, Outcome, Section, Table
 from headworks._run import logs
 
 if TYPE_CHECKING:
     from headworks._plan.plan import Plan, PlannedSession
-    from headworks._report.page import Block, Kind, Outcome
     from headworks._store.store import Store
 
 _RED = ("failed", "flaky")

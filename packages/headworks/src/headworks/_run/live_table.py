@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.live import Live
@@ -13,10 +13,7 @@ from rich.text import Text
 
 from headworks._lines import shown
 from headworks._quantities import duration_text
-from headworks._run.display import Display
-
-if TYPE_CHECKING:
-    from headworks._run.display import Row
+from headworks._run.display import Display, Row
 
 
 class RichDisplay(Display):

@@ -7,13 +7,11 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from headworks._store.files import copy_hashed, hash_file, publish, unfinished, write_atomically
 
 if TYPE_CHECKING:
-    from typing import IO
-
     from headworks._store.remote import Remote
 
 

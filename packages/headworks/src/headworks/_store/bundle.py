@@ -19,20 +19,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from headworks._store.blobs import blob_name
+from headworks._store.blobs import Batch, Blobs, blob_name
 from headworks._store.files import SEALED_LIMIT, names, publish, read, seal_json, unfinished
 from headworks._store.journal import Journal, read_entry
 from headworks._store.promises import FOLDERS, Promises, read_mark
-from headworks._store.records import read_record, record_name, write_record
+from headworks._store.records import Records, read_record, record_name, write_record
 from headworks._store.tree import contents
-from headworks._store.verdict import is_digest
+from headworks._store.verdict import Verdict, is_digest
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
-    from headworks._store.blobs import Batch, Blobs
     from headworks._store.index import Index
-    from headworks._store.records import Records
-    from headworks._store.verdict import Verdict
 
 _MEMBER = re.compile(
     r"(?:(blobs|passed)/([0-9a-f]{2})/([0-9a-f]{62})|(failed|broken|kept)/([0-9a-f]{64})"

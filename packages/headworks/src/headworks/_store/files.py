@@ -8,14 +8,13 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from headworks._quick.answers import note_file
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import IO
 
 SEALED_LIMIT = 16 << 20  # bytes; a verdict with a thousand components has 0.1 MB
 _MAGIC = b"headworks 1 "

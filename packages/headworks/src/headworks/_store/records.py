@@ -10,14 +10,11 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from headworks._store.files import SEALED_LIMIT, append, names, read, seal_json, unseal_json, write_atomically
 from headworks._store.verdict import Verdict, is_digest, is_output_path, observed_digest
 from headworks._store.witness import Witness
-
-if TYPE_CHECKING:
-    from typing import Any
 
 _FORMAT = 2
 _MOST_OBSERVED = 16  # verdicts of one core that are looked at, the newest: of branches that are switched between

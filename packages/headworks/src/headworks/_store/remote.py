@@ -6,9 +6,10 @@ import contextlib
 import errno
 import re
 from collections.abc import Callable, Mapping
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from headworks._store.blobs import blob_name
+from headworks._store.blobs import Blobs, blob_name
 from headworks._store.patience import Patience
 from headworks._store.records import observed_name, record_name
 from headworks._store.tree import contents
@@ -23,7 +24,6 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from headworks._store.blobs import Blobs
     from headworks._store.verdict import Verdict
 
     T = TypeVar("T")
@@ -100,7 +100,7 @@ class Remote:
         content: dict[str, bytes] = {}
         nothing: dict[str, Any] = {}
         for paths in calls if keys else ():
-            read = self._look(lambda files, paths=paths: files.cat(paths, on_error="return"), nothing)
+            read = self._look(methodcaller("cat", paths, on_error="return"), nothing)
             content |= {keys[path]: data for path, data in read.items() if isinstance(data, bytes)}
             for error in read.values():
                 if isinstance(error, Exception) and not isinstance(error, FileNotFoundError):

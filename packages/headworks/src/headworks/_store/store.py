@@ -33,7 +33,7 @@ from headworks._store.index import Index
 from headworks._store.place import place_of
 from headworks._store.promises import Promises
 from headworks._store.records import Record, Records, observed_name, read_record
-from headworks._store.verdict import is_digest
+from headworks._store.verdict import Verdict, is_digest
 from headworks._store.witness import Witness
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from headworks._store.gc import Cleared
     from headworks._store.outputs import Outputs
     from headworks._store.remote import Remote
-    from headworks._store.verdict import Verdict
 
 
 def default_folder(environ: Mapping[str, str], platform: str = sys.platform) -> str:

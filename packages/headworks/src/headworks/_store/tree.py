@@ -15,14 +15,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeGuard
 
 from headworks._store.files import hash_file
-from headworks._store.verdict import is_digest, is_plain_path
+from headworks._store.verdict import Verdict, is_digest, is_plain_path
 from headworks.errors import StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from headworks._store.blobs import Blobs
-    from headworks._store.verdict import Verdict
 
     Row = tuple[str, str, str]
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from headworks._quick.answers import are_settled, note_file
 from headworks._quick.memory import Memory
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
     from headworks._tree.git import Repository
 
     Stamp: TypeAlias = tuple[int, ...]

@@ -5,15 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from headworks._quick.answers import note_file, note_question
 from headworks._quick.git import environment, folder_of, index_stamp, shared_folder_of, start, top_of
-from headworks._quick.process import complaint
+from headworks._quick.process import Process, complaint
 from headworks.errors import UsageError
-
-if TYPE_CHECKING:
-    from headworks._quick.process import Process
 
 _MOST_PATHS = 100  # in one command line; Windows takes no more than 32,767 bytes in all
 _NOXFILE = "noxfile.py"

@@ -5,14 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from headworks._quick.answers import doubt, note_file
 from headworks._tree.git import blob_id
-from headworks._tree.listing import LINK, record
-
-if TYPE_CHECKING:
-    from headworks._tree.listing import Listing
+from headworks._tree.listing import LINK, Listing, record
 
 _MAX_HOPS = 40  # as Linux follows links
 _MAX_FILES = 20_000
