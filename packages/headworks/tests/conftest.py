@@ -204,9 +204,10 @@ finally:
         measured.stop()
         measured.save()
 """
+_START = process._start
 _NOX = str(Path(sys.executable).with_name("nox"))
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["nox", "pytest", "headworks._commands.run"])
+_SERVER.set_forkserver_preload(["ctypes", "nox", "pytest", "headworks._commands.run"])
 
 
 def _fork(
@@ -282,21 +283,49 @@ class _Listing(Process):
         return self._forked.exitcode or 0, said
 
 
+# Attaches strace to this process, of which it has not seen the start. Where Yama asks, only who is named may do so.
+_ATTACH = """
+import ctypes, subprocess, time
+subprocess.run([*first, "true"], check=True)
+with open(notes, "w") as file:
+    print(os.getpid(), f'execve("{command[0]}", ["{command[0]}"], 0x1 /* 1 vars */) = 0', file=file)
+ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1))
+os.posix_spawnp("strace", [*tracer, "-A", "-p", str(os.getpid())], os.environ)
+while b"TracerPid:\\t0" in open("/proc/self/status", "rb").read():
+    time.sleep(0.001)
+time.sleep(0.005)
+"""
+
+
+def _traced(wrapper: list[str]) -> str:
+    """Return the code that has a process watched as the words before a command say: it is attached to, not started."""
+    place = wrapper.index("strace")
+    tracer = [it for it in wrapper[place:] if it not in {"-D", "--seccomp-bpf", "--"}]
+    return f"first, tracer, notes = {wrapper[:place]}, {tracer}, {tracer[-1]!r}\n{_ATTACH}"
+
+
 @pytest.fixture(autouse=True)
 def _forked_nox(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fork the nox that this process starts, to run or to list; where it is watched, it is started as ever."""
-    start = process._start
+    """Fork the nox that this process starts, to run or to list."""
 
     def forked(command: list[str], folder: str, environ: Mapping[str, str], output: IO[bytes]) -> object:
-        if command[0] != _NOX:
-            return start(command, folder, environ, output)
-        return _Forked(_fork("nox", command, folder, environ, str(output.name)))
+        if _NOX not in command:
+            return _START(command, folder, environ, output)
+        place = command.index(_NOX)
+        before = _traced(command[:place]) if place else ""
+        return _Forked(_fork("nox", command[place:], folder, environ, str(output.name), before=before))
 
     def listing(command: list[str], environ: Mapping[str, str]) -> Process:
         return (_Listing if command[0] == _NOX else Process)(command, environ)
 
     monkeypatch.setattr(process, "_start", forked)
     monkeypatch.setattr("headworks._machine.nox.Process", listing)
+
+
+@pytest.fixture
+def nox_itself(_forked_nox: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start the nox of runs as a run does."""
+    monkeypatch.setattr(process, "_start", _START)
 
 
 # Forks its nox in turn, which keeps none of its files open, and has it watched by nobody.

@@ -78,6 +78,7 @@ def demo(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
     return scratch
 
 
+@pytest.mark.usefixtures("nox_itself")
 def test_a_session_that_declares_what_it_reads_passes(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
     """What it need not declare is listed as advice; what it needs was run before; nothing of it is recorded."""
     assert main(["audit", "clean"]) == 0
