@@ -16,7 +16,7 @@ from gate_worlds import lost_units, worlds
 from headworks._gate.judge import judge
 from headworks._metrics.bootstrap import bootstrap
 from headworks._metrics.condition import parse_condition
-from headworks._metrics.predictions import pair
+from headworks._metrics.pair import pair
 from headworks._metrics.proportions import holm, p_above
 from scipy import stats
 

@@ -11,7 +11,8 @@ import pytest
 from pyarrow import parquet
 
 from headworks._metrics.file import read_predictions
-from headworks._metrics.predictions import Predictions, pair
+from headworks._metrics.pair import pair
+from headworks._metrics.predictions import Predictions
 from headworks.errors import CannotDecideError, ConfigurationError, UsageError
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from headworks._metrics.proportions import (
     score_interval,
     share_p_above,
 )
-from headworks._metrics.subjects import rows_of, subjects_of
+from headworks._metrics.rows import rows_of, subjects_of
 from headworks._project.gate_settings import MOST_DRAWS
 from headworks._quantities import few
 from headworks.errors import CannotDecideError, ConfigurationError

@@ -21,8 +21,7 @@ from headworks._gate.ledger import charge
 from headworks._gate.measurements import SIZE, measurements_of
 from headworks._gate.outcomes import record_outcome
 from headworks._metrics.file import read_ids, read_predictions
-from headworks._metrics.pair import is_asked_the_same
-from headworks._metrics.predictions import pair
+from headworks._metrics.pair import is_asked_the_same, pair
 from headworks._output_file import replace_file
 from headworks._quantities import few
 from headworks._signals import interrupt_on_sigterm

@@ -82,7 +82,7 @@ def rows_at_hand(
     """
     # Imported here, since --rows reads no file and so needs neither NumPy nor Arrow.
     from headworks._metrics.file import read_predictions
-    from headworks._metrics.subjects import rows_of, subjects_of
+    from headworks._metrics.rows import rows_of, subjects_of
 
     counts = {}
     for named in conditions:

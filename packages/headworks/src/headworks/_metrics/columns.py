@@ -13,7 +13,7 @@ from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -46,14 +46,15 @@ class Columns:
         message = f"{self.path}: {reason}."
         raise ConfigurationError(message.replace("?.", "?").replace("..", "."))
 
-    def has(self, name: str) -> bool:
-        """Tell whether there is such a column."""
-        return name in self.names
+    def refuse_where(self, is_wrong: NDArray[np.bool_], reason: Callable[[int], str]) -> None:
+        """Raise an error about the first row that is wrong, (rows,), if there is one."""
+        if is_wrong.any():
+            self.refuse(reason(int(is_wrong.argmax())))
 
     def require(self, whole: Sequence[str], gaps: Sequence[str]) -> None:
         """Refuse a file that lacks a column, or a value in one of texts that has to be whole."""
         for name in (*whole, *gaps):
-            if not self.has(name):
+            if name not in self.names:
                 self.refuse(f"there is no column {name!r}.{suggestion(name, self.names)}")
         for name in whole:
             if types.is_string(self._table[name].type):
@@ -64,6 +65,10 @@ class Columns:
         column = self._table[name].combine_chunks()
         is_missing: NDArray[np.bool_] = compute.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
         return is_missing
+
+    def id(self, row: int) -> str:
+        """Return the id of a row, for messages."""
+        return repr(str(self.texts("id")[row]))
 
     def texts(self, name: str, *, missing: str | None = None) -> NDArray[np.str_]:
         """Return a column as texts; a whole number is written without a point.
@@ -89,34 +94,30 @@ class Columns:
             self._texts[name] = np.array((texts if missing is None else texts.fill_null(missing)).to_pylist(), np.str_)
         return self._texts[name]
 
-    def numbers(self, name: str, *, missing: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    def numbers(
+        self, name: str, *, missing: NDArray[np.bool_] | None = None, is_share: bool = False
+    ) -> NDArray[np.float64]:
         """Return a column as finite numbers, whose squares are finite too.
 
         Args:
             name: The column.
             missing: The rows that may have none, and are NaN, (rows,).
+            is_share: Whether they have to be from 0 to 1.
         """
         column = self._table[name].combine_chunks()
         if missing is None:
             self._refuse_missing(name, column.is_null().to_numpy(zero_copy_only=False))
         values: NDArray[np.float64] = self._cast(name, column, pa.float64()).to_numpy(zero_copy_only=False)
-        values = values if missing is None else np.where(missing, np.nan, values)
-        for is_wrong, said in (
-            (~np.isfinite(values) if missing is None else ~np.isfinite(values) & ~missing, ", which is no number"),
-            (np.abs(values) > LARGEST, f", beyond {LARGEST:g}"),
-        ):
-            if is_wrong.any():
-                row = int(is_wrong.argmax())
-                self.refuse(f"the {name} of {str(self.texts('id')[row])!r} is {values[row]:g}{said}")
-        return values
+        nothing = np.zeros(len(values), bool) if missing is None else missing
+        values = np.where(nothing, np.nan, values)
 
-    def shares(self, name: str, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return a column as numbers from 0 to 1; NaN in the rows that may have none, (rows,)."""
-        values = self.numbers(name, missing=missing)
-        is_wrong = (values < 0) | (values > 1)
-        if is_wrong.any():
-            row = int(is_wrong.argmax())
-            self.refuse(f"the {name} of {str(self.texts('id')[row])!r} is {values[row]:g}, which is not from 0 to 1")
+        def wrong(what: str) -> Callable[[int], str]:
+            return lambda row: f"the {name} of {self.id(row)} is {values[row]:g}, {what}"
+
+        self.refuse_where(~np.isfinite(values) & ~nothing, wrong("which is no number"))
+        self.refuse_where(np.abs(values) > LARGEST, wrong(f"beyond {LARGEST:g}"))
+        if is_share:
+            self.refuse_where((values < 0) | (values > 1), wrong("which is not from 0 to 1"))
         return values
 
     def lists(self, name: str, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -151,8 +152,7 @@ class Columns:
 
     def _refuse_missing(self, name: str, is_missing: NDArray[np.bool_]) -> None:
         """Refuse a column that lacks values."""
-        if is_missing.any():
-            self.refuse(f"the column {name!r} has no value in row {int(is_missing.argmax()) + 1}")
+        self.refuse_where(is_missing, lambda row: f"the column {name!r} has no value in row {row + 1}")
 
 
 def _is_slice(kind: pa.DataType) -> bool:

@@ -116,7 +116,7 @@ def _without_points(table: pa.Table, names: list[str]) -> pa.Table:
 
 def _predictions(file: Columns, group: str) -> Predictions:
     """Return checked predictions, each seed's in the order of the ids."""
-    is_regression = file.has("error")
+    is_regression = "error" in file.names
     file.require(["id"] if is_regression else ["id", "label"], ["error" if is_regression else "prediction"])
     order, seeds = _order(file)
     first = order[0]
@@ -144,7 +144,7 @@ def _classification(file: Columns, order: NDArray[np.intp], labels: NDArray[np.s
     probabilities, names = _probabilities(file, missing)
     classes = names or _sorted({*labels.tolist(), *predicted.reshape(-1).tolist()} - {""})
     _check_classes(file, classes)
-    confidence = file.shares("score", missing)[order] if file.has("score") else None
+    confidence = file.numbers("score", missing=missing, is_share=True)[order] if "score" in file.names else None
     if probabilities is not None:
         probabilities = probabilities[order]
         index = {name: number for number, name in enumerate(("", *classes), -1)}  # of a row without one, all are NaN
@@ -156,7 +156,7 @@ def _classification(file: Columns, order: NDArray[np.intp], labels: NDArray[np.s
 def _order(file: Columns) -> tuple[NDArray[np.intp], tuple[str, ...]]:
     """Return for each seed the places of its rows in the order of their ids, (S, N), and the seeds."""
     ids = file.texts("id")
-    seeds = file.texts("seed") if file.has("seed") else np.full(len(ids), "")
+    seeds = file.texts("seed") if "seed" in file.names else np.full(len(ids), "")
     places = [np.flatnonzero(seeds == seed) for seed in np.unique(seeds)]
     ordered = [place[np.argsort(ids[place], kind="stable")] for place in places]
     for place in ordered:
@@ -170,9 +170,9 @@ def _order(file: Columns) -> tuple[NDArray[np.intp], tuple[str, ...]]:
 
 def _labels(file: Columns, order: NDArray[np.intp]) -> NDArray[np.str_]:
     """Return the label of each row as a text, (N,); empty where there is none."""
-    if not file.has("label"):
+    if "label" not in file.names:
         return np.empty(0, np.str_)
-    labels = file.numbers("label").astype(np.str_) if file.has("error") else file.texts("label")
+    labels = file.numbers("label").astype(np.str_) if "error" in file.names else file.texts("label")
     if (labels[order] != labels[order[0]]).any():
         file.refuse("an id has another label for another seed")
     ordered: NDArray[np.str_] = labels[order[0]]
@@ -185,7 +185,7 @@ def _probabilities(file: Columns, missing: NDArray[np.bool_]) -> tuple[NDArray[n
     Those of rows without a prediction, (rows,), are NaN.
     """
     each = [name for name in file.names if name.startswith(_EACH)]
-    if file.has("probabilities"):
+    if "probabilities" in file.names:
         values = file.lists("probabilities", missing)
         names = tuple(map(str, range(values.shape[1])))
     elif each:
@@ -194,14 +194,11 @@ def _probabilities(file: Columns, missing: NDArray[np.bool_]) -> tuple[NDArray[n
     else:
         return None, ()
     is_wrong = ~np.isfinite(values).all(axis=1) & ~missing
-    if is_wrong.any():
-        row = int(is_wrong.argmax())
-        file.refuse(f"a probability of {str(file.texts('id')[row])!r} is no number")
+    file.refuse_where(is_wrong, lambda row: f"a probability of {file.id(row)} is no number")
+    wrong = "the probabilities of {} are no shares of 1: {}".format
     is_negative, is_off = (values < 0).any(axis=1), np.abs(values.sum(axis=1) - 1) > _SLACK
-    if (is_negative | is_off).any():
-        row = int((is_negative if is_negative.any() else is_off).argmax())
-        said = f"one is {values[row].min():g}" if is_negative.any() else f"their sum is {values[row].sum():g}"
-        file.refuse(f"the probabilities of {str(file.texts('id')[row])!r} are no shares of 1: {said}")
+    file.refuse_where(is_negative, lambda row: wrong(file.id(row), f"one is {values[row].min():g}"))
+    file.refuse_where(is_off, lambda row: wrong(file.id(row), f"their sum is {values[row].sum():g}"))
     return values / values.sum(axis=1, keepdims=True), names
 
 

@@ -1,7 +1,8 @@
-"""Checks that two sets of predictions are comparable: same labels, groups and slices."""
+"""Two sets of predictions for the same rows, and checks that both models were asked the same."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,66 +11,122 @@ from headworks._quantities import few
 from headworks.errors import CannotDecideError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterator
 
     from numpy.typing import NDArray
 
     from headworks._metrics.condition import Subject
     from headworks._metrics.predictions import Predictions
 
-__all__ = ["check_asked", "is_asked_the_same"]
+__all__ = ["Pair", "is_asked_the_same", "pair"]
 
 _SOURCE = "Let both files have that column from the same source"
 
 
-def check_asked(subjects: Iterable[Subject], candidate: Predictions, base: Predictions, lost: Sequence[str]) -> None:
-    """Refuse two models that were not asked the same.
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Predictions of two models for the rows of the base, in the same order.
+
+    Attributes:
+        candidate: those of the candidate, among them rows that it lost, without a prediction.
+        base: those of the base.
+        whole: all rows of the candidate, and those that it lost.
+        only_candidate: how many rows only the candidate has.
+        lost: the ids of the rows that only the base has.
+        is_same_model: whether both models are known to be the same from elsewhere.
+    """
+
+    candidate: Predictions
+    base: Predictions
+    whole: Predictions
+    only_candidate: int
+    lost: tuple[str, ...]
+    is_same_model: bool = False
+
+    @property
+    def is_level(self) -> bool:
+        """Whether the predictions of both are the same."""
+        return not self.only_candidate and not self.lost and self.candidate.is_same(self.base)
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the two models are the same."""
+        return self.is_level and (self.is_same_model or self.candidate.is_telling)
+
+    def both(self) -> tuple[Predictions, Predictions]:
+        """Return the predictions of both for the rows that both have."""
+        rows = np.flatnonzero(~self.candidate.missing)
+        return self.candidate.take(rows), self.base.take(rows)
+
+
+def pair(candidate: Predictions, base: Predictions, *, least: float, subjects: Collection[Subject] = ()) -> Pair:
+    """Return the rows of the base as both have them; one that the candidate lacks is lost.
 
     Args:
-        subjects: The subjects that are judged.
-        candidate: Predictions of the candidate, for the rows of the base.
-        base: Those of the base.
-        lost: Ids of the rows that the candidate has no prediction for.
+        candidate: Predictions of the candidate.
+        base: Predictions of the base.
+        least: The share of the larger of the two that has to be shared.
+        subjects: The subjects that are judged, in whose slices both have to have the same rows.
 
     Raises:
-        CannotDecideError: Labels, groups or slices differ, or nobody knows which slice a lost row is of.
+        CannotDecideError: Too few rows are shared, or labels, groups or slices differ.
     """
+    base = base.present()
+    whole = candidate.with_rows_of(base)
+    is_of_base, is_missing = np.isin(whole.ids, base.ids), whole.missing
+    lost = tuple(whole.ids[is_of_base & is_missing].tolist())
+    only_candidate = int((~is_of_base & ~is_missing).sum())
+    shared = len(base.ids) - len(lost)
+    rows = shared + max(only_candidate, len(lost))
+    if shared < least * rows or not shared:
+        message = (
+            f"{candidate.source} and {base.source} share {shared:,} of {rows:,} rows, which is less than"
+            f" min-shared = {least:g}. Let both models predict the same rows."
+        )
+        raise CannotDecideError(message)
+    mine = whole.take(np.flatnonzero(is_of_base))
+    _check_asked(subjects, mine, base, lost)
+    return Pair(candidate=mine, base=base, whole=whole, only_candidate=only_candidate, lost=lost)
+
+
+def _check_asked(
+    subjects: Collection[Subject], candidate: Predictions, base: Predictions, lost: tuple[str, ...]
+) -> None:
+    """Refuse labels, groups or slices that differ, and rows that the candidate lost of slices that nobody knows."""
     if (candidate.errors is None) != (base.errors is None):
         message = f"Only one of {candidate.source} and {base.source} is a regression. Compare models of one kind."
         raise CannotDecideError(message)
-    if candidate.labels.size and base.labels.size:  # of a regression, either may have none
-        differs = candidate.labels != base.labels
-        _check(candidate, base, differs, "labels", "Let both models be judged by the same labels.")
-    if candidate.groups is not None and base.groups is not None:
-        _check(candidate, base, candidate.groups != base.groups, "values in the group column", f"{_SOURCE}.")
-    for subject in subjects:
-        if subject.column in candidate.slices and subject.column in base.slices:
-            differs = candidate.slices[subject.column] != base.slices[subject.column]
-            advice = f"{_SOURCE}; where it is meant to change, give it another name."
-            _check(candidate, base, differs, f"values in the slice column {subject.column!r}", advice)
-        elif subject.column in candidate.slices and lost:
+    for what, advice, mine, theirs in _asked(subjects, candidate, base):
+        if wrong := candidate.ids[mine != theirs].tolist():
+            names = f"{len(wrong):,} rows: {few(wrong)}"
+            message = f"{candidate.source} and {base.source} have different {what} for {names}. {advice}"
+            raise CannotDecideError(message)
+    for column in {subject.column for subject in subjects} & candidate.slices.keys() - base.slices.keys():
+        if lost:
             message = (
                 f"{candidate.source} has no prediction for {len(lost):,} rows of {base.source}: {few(lost)}. Only the"
-                f" former has the column {subject.column!r}, which would say where they belong. Predict them as well."
+                f" former has the column {column!r}, which would say where they belong. Predict them as well."
             )
             raise CannotDecideError(message)
 
 
-def is_asked_the_same(subjects: Iterable[Subject], candidate: Predictions, base: Predictions) -> bool:
+def is_asked_the_same(subjects: Collection[Subject], candidate: Predictions, base: Predictions) -> bool:
     """Whether all rows are the same, with their labels and groups and in every slice that is judged."""
-    if candidate.rows_digest != base.rows_digest:
-        return False
-    columns = {subject.column for subject in subjects} & candidate.slices.keys() & base.slices.keys()
-    pairs = [(candidate.slices[column], base.slices[column]) for column in columns]
+    return candidate.rows_digest == base.rows_digest and all(
+        np.array_equal(mine, theirs) for _, _, mine, theirs in _asked(subjects, candidate, base)
+    )
+
+
+def _asked(
+    subjects: Collection[Subject], candidate: Predictions, base: Predictions
+) -> Iterator[tuple[str, str, NDArray[np.str_], NDArray[np.str_]]]:
+    """Yield what both have to be asked by, as far as both have it: its name, advice, and both columns."""
+    if candidate.labels.size and base.labels.size:  # of a regression, either may have none
+        yield "labels", "Let both models be judged by the same labels.", candidate.labels, base.labels
     if candidate.groups is not None and base.groups is not None:
-        pairs.append((candidate.groups, base.groups))
-    return all(np.array_equal(mine, theirs) for mine, theirs in pairs)
-
-
-def _check(candidate: Predictions, base: Predictions, differs: NDArray[np.bool_], what: str, advice: str) -> None:
-    """Refuse rows that differ in something, by name."""
-    wrong = candidate.ids[differs].tolist()
-    if wrong:
-        names = f"{len(wrong):,} rows: {few(wrong)}"
-        message = f"{candidate.source} and {base.source} have different {what} for {names}. {advice}"
-        raise CannotDecideError(message)
+        yield "values in the group column", f"{_SOURCE}.", candidate.groups, base.groups
+    for column in dict.fromkeys(subject.column for subject in subjects):
+        if column in candidate.slices and column in base.slices:
+            advice = f"{_SOURCE}; where it is meant to change, give it another name."
+            what = f"values in the slice column {column!r}"
+            yield what, advice, candidate.slices[column], base.slices[column]

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headworks._metrics.pair import check_asked
-from headworks.errors import CannotDecideError
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
-    from headworks._metrics.condition import Subject
+__all__ = ["Predictions"]
 
-__all__ = ["Pair", "Predictions", "pair"]
+_OF_SEEDS = ("predicted", "probabilities", "confidence", "errors")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +50,17 @@ class Predictions:
 
     def take(self, rows: NDArray[np.intp]) -> Predictions:
         """Return some of the rows."""
-        changed = dict(vars(self))
-        changed |= {"ids": self.ids[rows], "slices": {name: values[rows] for name, values in self.slices.items()}}
-        changed["groups"] = None if self.groups is None else self.groups[rows]
-        changed["labels"] = self.labels[rows] if self.labels.size else self.labels
-        changed["predicted"] = self.predicted[:, rows] if self.predicted.size else self.predicted
-        for name in ("probabilities", "confidence", "errors"):
+
+        def chosen(name: str, axis: int = 0) -> Any:  # noqa: ANN401  # a column, or None
             values = getattr(self, name)
-            changed[name] = None if values is None else values[:, rows]
-        return Predictions(**changed)
+            return values.take(rows, axis) if values is not None and values.size else values
+
+        return replace(
+            self,
+            slices={name: values[rows] for name, values in self.slices.items()},
+            **{name: chosen(name) for name in ("ids", "labels", "groups")},
+            **{name: chosen(name, axis=1) for name in _OF_SEEDS},
+        )
 
     @property
     def missing(self) -> NDArray[np.bool_]:
@@ -81,27 +78,34 @@ class Predictions:
         number = len(more.ids)
         if not number:
             return self
-        nothing = np.full(number, "")
-        ids = np.concatenate([self.ids, more.ids])
-        new = [] if self.errors is not None else [it for it in np.unique(more.labels) if it not in self.classes]
-        changed = dict(vars(self))
-        changed |= {"ids": ids, "classes": (*self.classes, *map(str, new))}
-        has_labels = self.labels.size and more.labels.size  # of a regression, either may have none
-        changed["labels"] = np.concatenate([self.labels, more.labels]) if has_labels else self.labels[:0]
-        changed["slices"] = {
-            name: np.concatenate([values, more.slices.get(name, nothing)]) for name, values in self.slices.items()
-        }
-        if self.groups is not None and more.groups is not None:
-            changed["groups"] = np.concatenate([self.groups, more.groups])
-        if self.errors is None:
-            changed["predicted"] = np.pad(self.predicted, ((0, 0), (0, number)), constant_values="")
-        for name in ("probabilities", "confidence", "errors"):
+
+        def longer(name: str) -> Any:  # noqa: ANN401  # a column, or None
             values = getattr(self, name)
-            rows = np.full((len(self.seeds), number, *np.shape(values)[2:]), np.nan)
-            changed[name] = None if values is None else np.concatenate([values, rows], axis=1)
+            if values is None or not values.size:
+                return values
+            pads = [(0, 0), (0, number), (0, 0)][: values.ndim]
+            return np.pad(values, pads, constant_values="" if name == "predicted" else np.nan)
+
+        new = [] if self.errors is not None else [str(it) for it in np.unique(more.labels) if it not in self.classes]
+        has_labels = self.labels.size and more.labels.size  # of a regression, either may have none
+        ids = np.concatenate([self.ids, more.ids])
+        columns = {name: longer(name) for name in _OF_SEEDS}
         if self.probabilities is not None:
-            changed["probabilities"] = np.pad(changed["probabilities"], ((0, 0), (0, 0), (0, len(new))))
-        return Predictions(**changed).take(np.argsort(ids, kind="stable"))
+            columns["probabilities"] = np.pad(columns["probabilities"], ((0, 0), (0, 0), (0, len(new))))
+        if self.groups is not None and more.groups is not None:
+            columns["groups"] = np.concatenate([self.groups, more.groups])
+        whole = replace(
+            self,
+            ids=ids,
+            labels=np.concatenate([self.labels, more.labels]) if has_labels else self.labels[:0],
+            classes=(*self.classes, *new),
+            slices={
+                name: np.concatenate([values, more.slices.get(name, np.full(number, ""))])
+                for name, values in self.slices.items()
+            },
+            **columns,
+        )
+        return whole.take(np.argsort(ids, kind="stable"))
 
     @property
     def is_telling(self) -> bool:
@@ -150,69 +154,3 @@ class Predictions:
             joined = "\0".join(array.reshape(-1).tolist())
             digest.update(f"{array.shape} {len(joined)}\0{joined}".encode())
         return digest
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pair:
-    """Predictions of two models for the rows of the base, in the same order.
-
-    Attributes:
-        candidate: those of the candidate, among them rows that it lost, without a prediction.
-        base: those of the base.
-        whole: all rows of the candidate, and those that it lost.
-        only_candidate: how many rows only the candidate has.
-        lost: the ids of the rows that only the base has.
-        is_same_model: whether both models are known to be the same from elsewhere.
-    """
-
-    candidate: Predictions
-    base: Predictions
-    whole: Predictions
-    only_candidate: int
-    lost: tuple[str, ...]
-    is_same_model: bool = False
-
-    @property
-    def is_level(self) -> bool:
-        """Whether the predictions of both are the same."""
-        return not self.only_candidate and not self.lost and self.candidate.is_same(self.base)
-
-    @property
-    def is_same(self) -> bool:
-        """Whether the two models are the same."""
-        return self.is_level and (self.is_same_model or self.candidate.is_telling)
-
-    def both(self) -> tuple[Predictions, Predictions]:
-        """Return the predictions of both for the rows that both have."""
-        rows = np.flatnonzero(~self.candidate.missing)
-        return self.candidate.take(rows), self.base.take(rows)
-
-
-def pair(candidate: Predictions, base: Predictions, *, least: float, subjects: Iterable[Subject] = ()) -> Pair:
-    """Return the rows of the base as both have them; one that the candidate lacks is lost.
-
-    Args:
-        candidate: Predictions of the candidate.
-        base: Predictions of the base.
-        least: The share of the larger of the two that has to be shared.
-        subjects: The subjects that are judged, in whose slices both have to have the same rows.
-
-    Raises:
-        CannotDecideError: Too few rows are shared, or labels, groups or slices differ.
-    """
-    base = base.present()
-    whole = candidate.with_rows_of(base)
-    is_of_base, is_missing = np.isin(whole.ids, base.ids), whole.missing
-    lost = tuple(whole.ids[is_of_base & is_missing].tolist())
-    only_candidate = int((~is_of_base & ~is_missing).sum())
-    shared = len(base.ids) - len(lost)
-    rows = shared + max(only_candidate, len(lost))
-    if shared < least * rows or not shared:
-        message = (
-            f"{candidate.source} and {base.source} share {shared:,} of {rows:,} rows, which is less than"
-            f" min-shared = {least:g}. Let both models predict the same rows."
-        )
-        raise CannotDecideError(message)
-    mine = whole.take(np.flatnonzero(is_of_base))
-    check_asked(subjects, mine, base, lost)
-    return Pair(candidate=mine, base=base, whole=whole, only_candidate=only_candidate, lost=lost)

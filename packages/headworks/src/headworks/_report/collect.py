@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from headworks._gate.base_outputs import StoredOutputs
 from headworks._metrics.file import read_predictions
-from headworks._metrics.predictions import pair
+from headworks._metrics.pair import pair
 from headworks._plan.plan import plan
 from headworks._project.gate_table import gate_settings
 from headworks._project.report_settings import report_settings
