@@ -16,13 +16,17 @@ from pyarrow import parquet
 from headworks._metrics.file import read_predictions
 from headworks._project.gate_table import gate_settings
 from headworks._project.report_settings import ReportSettings, report_settings
-from headworks._report.artifacts import images_section, measurements_section, training_section
+from headworks._report.artifacts import (
+    contract_section,
+    diff_section,
+    images_section,
+    measurements_section,
+    training_section,
+)
 from headworks._report.charts import Intervals, Lines, Reliability
 from headworks._report.collect import guarded
-from headworks._report.data import contract_section, diff_section
 from headworks._report.gate import gate_section
-from headworks._report.mistakes import mistakes_section
-from headworks._report.model import model_section
+from headworks._report.model import mistakes_section, model_section
 from headworks._report.page import Gallery, Matrix, Section, Table
 from headworks._report.source import NotThereError, Sources
 from headworks.errors import ConfigurationError

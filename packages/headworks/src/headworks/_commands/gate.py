@@ -10,8 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from headworks._gate.as_text import as_text
@@ -52,8 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Judge, or plan, in the one way that the options ask for, and return the exit code."""
     way = _way(arguments)
-    settings = _settings(arguments.config, is_project=way is _WORK_TREE)
-    return way.run(arguments, settings)
+    if arguments.config is not None:
+        settings = read_settings(arguments.config, is_named=True)
+    else:
+        settings = project_settings() if way == _WORK_TREE else read_settings(_CONFIG)
+    return _RUN[way](arguments, settings)
 
 
 def _plan_rows(arguments: argparse.Namespace, settings: GateSettings) -> int:
@@ -114,53 +116,29 @@ def _judge_work_tree(arguments: argparse.Namespace, settings: GateSettings) -> i
     return _write(result, arguments.format)
 
 
-@dataclass(frozen=True)
-class _Way:
-    """A way to ask the gate.
-
-    Attributes:
-        words: when it is asked in this way, for messages.
-        options: the options that mean something then, besides those that always do.
-        run: answers, given the arguments and the table, and returns the exit code.
-    """
-
-    words: str
-    options: tuple[str, ...]
-    run: Callable[[argparse.Namespace, GateSettings], int]
-
-
 _MEASUREMENTS = ("candidate_measurements", "base_measurements")
-_FILES = _Way("with --candidate", ("candidate", "baseline", *_MEASUREMENTS), _judge_files)
-_MEASURED = _Way("with --candidate-measurements", _MEASUREMENTS, _judge_files)
-_PLAN = _Way("with --plan", ("rows", "candidate"), _plan_rows)
-_WORK_TREE = _Way(
-    "where the work tree is judged, without --candidate and --plan",
-    ("base", "bootstrap", "save", "remote", "write_remote"),
-    _judge_work_tree,
-)
-_WAYS = (_FILES, _MEASURED, _PLAN, _WORK_TREE)
+_PLAN, _FILES, _MEASURED = "with --plan", "with --candidate", "with --candidate-measurements"
+_WORK_TREE = "where the work tree is judged, without --candidate and --plan"
+_WAYS: dict[str, tuple[str, ...]] = {  # to ask the gate, and the options that mean something there and not everywhere
+    _FILES: ("candidate", "baseline", *_MEASUREMENTS),
+    _MEASURED: _MEASUREMENTS,
+    _PLAN: ("rows", "candidate"),
+    _WORK_TREE: ("base", "bootstrap", "save", "remote", "write_remote"),
+}
+_RUN = {_PLAN: _plan_rows, _WORK_TREE: _judge_work_tree, _FILES: _judge_files, _MEASURED: _judge_files}
 
 
-def _way(arguments: argparse.Namespace) -> _Way:
+def _way(arguments: argparse.Namespace) -> str:
     """Return the way in which the gate is asked; refuse an option that it would ignore."""
-    asked = ((_PLAN, arguments.plan), (_FILES, arguments.candidate), (_MEASURED, arguments.candidate_measurements))
-    way = next((it for it, given in asked if given), _WORK_TREE)
-    for name in dict.fromkeys(option for it in _WAYS for option in it.options):
+    asked = {_PLAN: arguments.plan, _FILES: arguments.candidate, _MEASURED: arguments.candidate_measurements}
+    way = next((it for it, given in asked.items() if given), _WORK_TREE)
+    for name in dict.fromkeys(option for options in _WAYS.values() for option in options):
         given = getattr(arguments, name)
-        if name not in way.options and given is not None and given is not False:
-            goes = " or ".join(it.words for it in _WAYS if name in it.options)
-            message = f"--{name.replace('_', '-')} goes {goes}. It means nothing {way.words}."
+        if name not in _WAYS[way] and given is not None and given is not False:
+            goes = " or ".join(it for it, options in _WAYS.items() if name in options)
+            message = f"--{name.replace('_', '-')} goes {goes}. It means nothing {way}."
             raise UsageError(message)
     return way
-
-
-def _settings(config: str | None, *, is_project: bool) -> GateSettings:
-    """Return the table: of the file that was named, of the project, or of the working folder."""
-    if config is not None:
-        return read_settings(config, is_named=True)
-    if is_project:
-        return project_settings()
-    return read_settings(_CONFIG)
 
 
 def _conditions(arguments: argparse.Namespace, settings: GateSettings) -> tuple[NamedCondition, ...]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from headworks._gate.judge import decided, judge
 from headworks._gate.measurements import judge_measurement
@@ -19,24 +18,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from headworks._gate.result import Finding
-    from headworks._metrics.condition import Subject
+    from headworks._metrics.condition import Condition
     from headworks._metrics.pair import Pair
     from headworks._metrics.predictions import Predictions
     from headworks._project.gate_settings import GateSettings, NamedCondition
 
     Measurements = Mapping[str, tuple[float, ...]]
 
-__all__ = ["Compared", "gate", "judge_all", "names_needed", "subjects_on"]
+__all__ = ["Compared", "conditions_on", "gate", "judge_all", "names_needed"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Compared:
-    """Predictions of a candidate, with those of the base where there is one.
-
-    Attributes:
-        candidate: all predictions of the candidate.
-        pair: the predictions of both for the rows of the base; None without a base.
-    """
+class Compared(NamedTuple):
+    """All predictions of a candidate, and those of both models for the rows of the base where there is one."""
 
     candidate: Predictions
     pair: Pair | None
@@ -81,7 +74,8 @@ def gate(
         if baseline is not None:
             file = _file(baseline, name, "baseline")
             theirs = read_predictions(file, columns=settings.columns, group=settings.group)
-            shared = paired(mine, theirs, least=settings.min_shared, subjects=subjects_on(name, asked, settings))
+            subjects = [it.subject for it in conditions_on(name, asked, settings)]
+            shared = paired(mine, theirs, least=settings.min_shared, subjects=subjects)
         compared[name] = Compared(candidate=mine, pair=shared)
     return judge_all(asked, compared, settings, measurements or {}, base_measurements)
 
@@ -92,9 +86,9 @@ def names_needed(conditions: Iterable[NamedCondition], settings: GateSettings) -
     return list(dict.fromkeys(reading))
 
 
-def subjects_on(name: str, conditions: Iterable[NamedCondition], settings: GateSettings) -> list[Subject]:
-    """Return the subjects that are judged on the predictions of a name."""
-    return [named.condition.subject for named in conditions if name in names_needed([named], settings)]
+def conditions_on(name: str, conditions: Iterable[NamedCondition], settings: GateSettings) -> list[Condition]:
+    """Return the conditions that are judged on the predictions of a name."""
+    return [named.condition for named in conditions if name in names_needed([named], settings)]
 
 
 def _file(files: str | Mapping[str, str], name: str, option: str) -> str:
@@ -129,24 +123,16 @@ def judge_all(
     """
     judged = []
     for named in conditions:
-        if named.condition.subject.is_measurement:
-            finding = judge_measurement(named.condition, measurements, base_measurements, error=settings.error)
-            on, findings = "", decided([finding], settings.error)
+        condition, on = named.condition, ""
+        if condition.subject.is_measurement:
+            finding = judge_measurement(condition, measurements, base_measurements, error=settings.error)
+            findings = decided([finding], settings.error)
         else:
             on = settings.reads(named)
-            findings = _judged_on(compared[on], named, settings)
-        worst = together([finding.outcome for finding in findings])
-        outcome = named.cannot_tell if worst == "cannot tell" else worst
-        judged.append(
-            ConditionResult(
-                name=named.name,
-                condition=named.condition,
-                on=on,
-                findings=tuple(findings),
-                found=worst,
-                outcome=outcome,
-            )
-        )
+            findings = _judged_on(compared[on], condition, settings)
+        found = together([finding.outcome for finding in findings])
+        outcome = named.cannot_tell if found == "cannot tell" else found
+        judged.append(ConditionResult(named.name, condition, on, tuple(findings), found, outcome))
     return GateResult(
         outcome=together([it.outcome for it in judged]),
         reliability=settings.reliability,
@@ -156,19 +142,17 @@ def judge_all(
     )
 
 
-def _judged_on(compared: Compared, named: NamedCondition, settings: GateSettings) -> list[Finding]:
+def _judged_on(compared: Compared, condition: Condition, settings: GateSettings) -> list[Finding]:
     """Judge a condition by predictions."""
-    condition, pair = named.condition, compared.pair
+    pair, error, draws = compared.pair, settings.error, settings.resamples
     if not condition.is_relative:
-        return judge(condition, compared.whole, None, error=settings.error, draws=settings.resamples)
+        return judge(condition, compared.whole, None, error=error, draws=draws)
     if pair is None:
         message = (
             f"There is no base to compare with, which {condition.text!r} needs. Name its predictions in --baseline."
         )
         raise CannotDecideError(message)
-    return judge(
-        condition, pair.candidate, pair.base, error=settings.error, draws=settings.resamples, is_same=pair.is_same
-    )
+    return judge(condition, pair.candidate, pair.base, error=error, draws=draws, is_same=pair.is_same)
 
 
 def _comparison(name: str, compared: Compared) -> Comparison:

@@ -10,11 +10,9 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from headworks._store.files import seal_json
-from headworks._store.journal import Journal, read_entry
+from headworks._store.journal import Journal, read_entry, seal_entry
 from headworks.errors import CannotDecideError
 
 if TYPE_CHECKING:
@@ -22,15 +20,8 @@ if TYPE_CHECKING:
     from headworks._store.remote import Remote
 
 
-@dataclass(frozen=True, kw_only=True)
-class Charge:
-    """The cost of asking a test set.
-
-    Attributes:
-        step: the number of the model among those that asked.
-        budget: how many may.
-        is_new: whether it had not asked before.
-    """
+class Charge(NamedTuple):
+    """The number of a model among those that asked a test set, how many may, and whether it had not asked before."""
 
     step: int
     budget: int
@@ -87,7 +78,7 @@ def charge(
     added = journal.append(entry)
     if added is not None and remote is not None and remote.writes:
         # By the name of its model, so that two runs never write the same entry.
-        remote.write(f"ledger/{test_set}/{model}", seal_json(added), what="The ledger")
+        remote.write(f"ledger/{test_set}/{model}", seal_entry(added), what="The ledger")
         _take(journal, remote, test_set)
     entries = journal.entries()
     if len(entries) > budget:  # whatever their times say, since clocks differ

@@ -16,7 +16,7 @@ from headworks._digest.digest import Digester
 from headworks._gate.base import choose_base
 from headworks._gate.base_outputs import BaseOutputs, NoBaseError
 from headworks._gate.base_predictions import BasePredictions
-from headworks._gate.compare import Compared, judge_all, names_needed, subjects_on
+from headworks._gate.compare import Compared, conditions_on, judge_all, names_needed
 from headworks._gate.ledger import charge
 from headworks._gate.measurements import SIZE, measurements_of
 from headworks._gate.outcomes import record_outcome
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from headworks._gate.compare import Measurements
     from headworks._gate.result import GateResult
-    from headworks._metrics.condition import Subject
+    from headworks._metrics.condition import Condition
     from headworks._metrics.predictions import Predictions
     from headworks._project.gate_settings import GateSettings, NamedCondition
 
@@ -114,13 +114,10 @@ class _Gating:
         candidates = {name: self._candidate(name) for name in names_needed(conditions, self._settings)}
         asked = self._with_base(conditions) if bootstrap else conditions
         relative = [named for named in asked if named.condition.is_relative]
-        with_base = names_needed(relative, self._settings)
-        compared = {
-            name: self._compared(name, it, subjects_on(name, asked, self._settings), has_base=name in with_base)
-            for name, it in candidates.items()
-        }
+        on = {name: conditions_on(name, asked, self._settings) for name in candidates}
+        compared = {name: self._compared(name, it, on[name]) for name, it in candidates.items()}
         for name in names_needed(asked, self._settings):
-            self._charge(name, compared[name], asked)
+            self._charge(name, compared[name], on[name])
         pairs = [it.pair for it in compared.values() if it.pair is not None]
         if self._outputs.base.is_head and pairs and all(one.is_same for one in pairs):
             notes.append(
@@ -173,11 +170,12 @@ class _Gating:
         """Return the predictions in a file, which has a name for people."""
         return read_predictions(path, columns=self._settings.columns, group=self._settings.group, source=source)
 
-    def _compared(self, name: str, mine: Predictions, subjects: Sequence[Subject], *, has_base: bool) -> Compared:
+    def _compared(self, name: str, mine: Predictions, conditions: Sequence[Condition]) -> Compared:
         """Return a candidate's predictions, paired with those of the base where a condition needs that."""
         files = self._settings.rows.get(name, ())
         ids = np.concatenate([mine.ids[:0], *(read_ids(self._current(it)) for it in files)])
-        if not has_base:
+        subjects = [it.subject for it in conditions]
+        if not any(it.is_relative for it in conditions):
             self._check_predicted(name, ids, mine.ids)
             return Compared(candidate=mine, pair=None)
         source = f"{self._settings.predictions[name]} of the base"
@@ -225,7 +223,7 @@ class _Gating:
             self._base.record_first(name, self._when)
         return asked
 
-    def _charge(self, name: str, compared: Compared, conditions: Sequence[NamedCondition]) -> None:
+    def _charge(self, name: str, compared: Compared, conditions: Sequence[Condition]) -> None:
         """Note that a test set is asked, unless the answer is known: that of the base."""
         if compared.pair is not None and compared.pair.is_same:
             self._outputs.notes.append(f"not one prediction of {name} differs, which costs no budget")
@@ -234,7 +232,7 @@ class _Gating:
             self._outputs.store.root,
             compared.whole.rows_digest,
             compared.candidate.digest,
-            conditions=[named.condition.text for named in conditions if name in names_needed([named], self._settings)],
+            conditions=[it.text for it in conditions],
             budget=self._settings.budget,
             when=self._when,
             remote=self._outputs.store.remote,

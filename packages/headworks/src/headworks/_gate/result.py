@@ -67,7 +67,7 @@ class Finding:
     seed_error: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ConditionResult:
     """A condition with its outcome.
 
@@ -156,10 +156,7 @@ class GateResult:
                 "on": judged.on or None,
                 "outcome": judged.outcome,
                 "found": judged.found,
-                "findings": [
-                    vars(it) | {"interval": None if it.interval is None else [it.interval.low, it.interval.high]}
-                    for it in judged.findings
-                ],
+                "findings": [vars(finding) for finding in judged.findings],
             }
             for judged in self.conditions
         ]

@@ -121,12 +121,11 @@ def _predictions(file: Columns, group: str) -> Predictions:
     order, seeds = _order(file)
     first = order[0]
     labels = _labels(file, order)
-    said: dict[str, Any] = {"classes": (), "predicted": np.empty((len(order), 0), np.str_)}
-    said |= {"probabilities": None, "confidence": None, "errors": None}
+    said: dict[str, Any] = {"predicted": np.empty((len(order), 0), np.str_)}
     if is_regression:
         said["errors"] = file.numbers("error", missing=file.is_missing("error"))[order]
     else:
-        said |= _classification(file, order, labels)
+        said = _classification(file, order, labels)
     return Predictions(
         source=file.path,
         ids=file.texts("id")[first],

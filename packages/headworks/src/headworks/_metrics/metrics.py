@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -37,39 +38,20 @@ class Metric:
     is_worst_seen: bool = False
 
 
+_share = partial(Metric, most=1, is_worst_if_lost=True)
+
 METRICS: Final[dict[str, Metric]] = {
-    "accuracy": Metric(sums=lambda rows: rows.share_right(), most=1, is_share=True, is_worst_if_lost=True),
+    "accuracy": _share(sums=lambda rows: rows.share_right(), is_share=True),
     "brier": Metric(sums=lambda rows: rows.mean(rows.squares, mistake=0.5), most=2, is_worst_seen=True),
     "ece": Metric(sums=lambda rows: rows.calibration_error(), most=1),
-    "f1": Metric(
-        sums=lambda rows: rows.over_classes([rows.label], label_weight=0.5),
-        most=1,
-        takes_class=True,
-        is_worst_if_lost=True,
-    ),
+    "f1": _share(sums=lambda rows: rows.over_classes([rows.label], label_weight=0.5), takes_class=True),
     # A mistake costs at least as much as two equally likely classes.
     "log_loss": Metric(sums=lambda rows: rows.mean(rows.surprises, mistake=math.log(2)), is_worst_seen=True),
     # The mean is over the classes that have rows, so that both models are judged by the same classes.
-    "macro_f1": Metric(
-        sums=lambda rows: rows.over_classes(sorted(set(rows.labels.tolist())), label_weight=0.5),
-        most=1,
-        is_worst_if_lost=True,
-    ),
+    "macro_f1": _share(sums=lambda rows: rows.over_classes(sorted(set(rows.labels.tolist())), label_weight=0.5)),
     "mae": Metric(sums=lambda rows: rows.mean(abs(rows.errors)), is_worst_seen=True),
-    "precision": Metric(
-        sums=lambda rows: rows.over_classes([rows.label], label_weight=0),
-        most=1,
-        takes_class=True,
-        is_worst_if_lost=True,
-    ),
-    "recall": Metric(
-        sums=lambda rows: rows.share_right(),
-        most=1,
-        takes_class=True,
-        is_of_class=True,
-        is_share=True,
-        is_worst_if_lost=True,
-    ),
+    "precision": _share(sums=lambda rows: rows.over_classes([rows.label], label_weight=0), takes_class=True),
+    "recall": _share(sums=lambda rows: rows.share_right(), takes_class=True, is_of_class=True, is_share=True),
     "rmse": Metric(sums=lambda rows: rows.mean(rows.errors**2, is_root=True), is_worst_seen=True),
     "latency_p50_ms": Metric(),
     "latency_p95_ms": Metric(),

@@ -39,11 +39,11 @@ class Predictions:
     source: str
     ids: NDArray[np.str_]
     labels: NDArray[np.str_]
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
     predicted: NDArray[np.str_]
-    probabilities: NDArray[np.float64] | None
-    confidence: NDArray[np.float64] | None
-    errors: NDArray[np.float64] | None
+    probabilities: NDArray[np.float64] | None = None
+    confidence: NDArray[np.float64] | None = None
+    errors: NDArray[np.float64] | None = None
     slices: dict[str, NDArray[np.str_]]
     groups: NDArray[np.str_] | None
     seeds: tuple[str, ...]

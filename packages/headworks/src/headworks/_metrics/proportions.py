@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -22,14 +21,8 @@ _NUISANCE = 60  # points at which the chance of a loss is tried
 _REACH = 9.0  # standard deviations beyond which no probability is left
 
 
-@dataclass(frozen=True, kw_only=True)
-class Interval:
-    """An interval, both ends included.
-
-    Attributes:
-        low: its lower end.
-        high: its upper end.
-    """
+class Interval(NamedTuple):
+    """An interval, both ends included."""
 
     low: float
     high: float

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from headworks._nearest import suggestion
@@ -142,7 +142,7 @@ def move(store: Store, to: Move) -> bool:
 
     def entry(entries: Entries) -> dict[str, Any] | None:
         before[:] = _read(to.alias, entries)[-1:]
-        is_known = any(it is not None and _same(it) == _same(to) for it in before)
+        is_known = any(it is not None and replace(it, action=to.action, by=to.by, when=to.when) == to for it in before)
         return None if is_known else _entry(to)
 
     journal.append(entry)
@@ -151,11 +151,6 @@ def move(store: Store, to: Move) -> bool:
 
 def _entry(it: Move) -> dict[str, Any]:
     return {name: value for name, value in vars(it).items() if name != "alias"} | {"evidence": list(it.evidence)}
-
-
-def _same(it: Move) -> dict[str, Any]:
-    """Return the fields that two moves have in common if the second says nothing new."""
-    return {"content": it.content, "file": it.file, "evidence": it.evidence}
 
 
 def is_held(store: Store, content: str) -> bool:
@@ -187,7 +182,7 @@ def roll_back(store: Store, alias: str, *, by: str, when: str) -> Move:
                 f" was. `headworks promotions` lists the others: `headworks promote MODEL --to {alias}`."
             )
             raise CannotDecideError(message)
-        back[:] = [Move(**vars(before) | {"action": "rollback", "by": by, "when": when})]
+        back[:] = [replace(before, action="rollback", by=by, when=when)]
         return _entry(back[0])
 
     _journal(store, alias).append(entry)

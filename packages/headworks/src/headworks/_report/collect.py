@@ -17,11 +17,15 @@ from headworks._project.gate_table import gate_settings
 from headworks._project.report_settings import report_settings
 from headworks._project.toml import parse, table
 from headworks._quantities import count_text
-from headworks._report.artifacts import images_section, measurements_section, training_section
-from headworks._report.data import contract_section, diff_section
+from headworks._report.artifacts import (
+    contract_section,
+    diff_section,
+    images_section,
+    measurements_section,
+    training_section,
+)
 from headworks._report.gate import gate_section
-from headworks._report.mistakes import mistakes_section
-from headworks._report.model import model_section
+from headworks._report.model import mistakes_section, model_section
 from headworks._report.page import Page, Section
 from headworks._report.plan import plan_section, red_section, session_facts, time_section
 from headworks._report.source import ODD, NotThereError, Sources
