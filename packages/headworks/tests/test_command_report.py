@@ -330,6 +330,7 @@ def test_a_base_that_cannot_be_read_has_no_outputs(inside: Monorepo, tmp_path: P
     assert Path(here.look_up("artifacts/model/log.jsonl")).read_text() == '{"epoch": 1, "loss": 1.0}\n'
     assert here.look_up("artifacts/model/none.jsonl") == ""
     assert here.look_up("artifacts/nobody") == ""
+    assert here.look_up("") == ""
     inside.edit("pyproject.toml", "lint = {}", "lint = {")
     broken = inside.scratch.commit()
     there = StoredOutputs(digester, store, broken, str(tmp_path))

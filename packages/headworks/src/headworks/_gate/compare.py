@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from headworks._gate.judge import decided, judge
@@ -15,8 +16,6 @@ from headworks._quantities import few
 from headworks.errors import CannotDecideError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
     from headworks._gate.result import Finding
     from headworks._metrics.condition import Condition
     from headworks._metrics.pair import Pair
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from headworks._project.gate_settings import GateSettings, NamedCondition
 
     Measurements = Mapping[str, tuple[float, ...]]
-
-__all__ = ["Compared", "conditions_on", "gate", "judge_all", "names_needed"]
 
 
 class Compared(NamedTuple):

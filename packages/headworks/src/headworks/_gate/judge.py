@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from headworks._metrics.predictions import Predictions
     from headworks._project.gate_settings import Outcome
 
-__all__ = ["decided", "judge"]
-
 _TAIL = 100  # draws that shall lie beyond the end of an interval
 _MANY = 10**9  # rows that nobody has
 _UNLIKE = 0.1  # share of the units that may be unlike all that were seen

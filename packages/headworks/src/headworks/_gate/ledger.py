@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from headworks._store.journal import Journal, read_entry, seal_entry
+from headworks._store.files import seal_json
+from headworks._store.journal import Journal, read_entry
 from headworks.errors import CannotDecideError
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def charge(
     added = journal.append(entry)
     if added is not None and remote is not None and remote.writes:
         # By the name of its model, so that two runs never write the same entry.
-        remote.write(f"ledger/{test_set}/{model}", seal_entry(added), what="The ledger")
+        remote.write(f"ledger/{test_set}/{model}", seal_json(added), what="The ledger")
         _take(journal, remote, test_set)
     entries = journal.entries()
     if len(entries) > budget:  # whatever their times say, since clocks differ

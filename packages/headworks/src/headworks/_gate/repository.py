@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,8 +30,6 @@ from headworks._store.store import Store
 from headworks.errors import CannotDecideError, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
     from numpy.typing import NDArray
 
     from headworks._gate.compare import Measurements
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from headworks._metrics.condition import Condition
     from headworks._metrics.predictions import Predictions
     from headworks._project.gate_settings import GateSettings, NamedCondition
-
-__all__ = ["RESULT", "gate_repository"]
 
 RESULT = "gate.json"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,7 @@ from headworks._lines import text_of
 from headworks._metrics.sizes import bennett, hoeffding, score_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     from headworks._project.gate_settings import GateSettings, NamedCondition
-
-__all__ = ["RowsNeeded", "as_text", "rows_at_hand", "rows_needed"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
@@ -13,11 +14,7 @@ from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
     from numpy.typing import NDArray
-
-__all__ = ["Columns"]
 
 
 class Columns:

@@ -10,6 +10,7 @@ error.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,11 +23,7 @@ from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
-
-__all__ = ["read_ids", "read_predictions"]
 
 _FORMATS = (".parquet", ".csv", ".jsonl", ".ndjson")
 _KNOWN = ("id", "label", "prediction", "probabilities", "score", "error", "seed", "fold")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,10 @@ from headworks._quantities import few
 from headworks.errors import CannotDecideError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
     from numpy.typing import NDArray
 
     from headworks._metrics.condition import Subject
     from headworks._metrics.predictions import Predictions
-
-__all__ = ["Pair", "is_asked_the_same", "pair"]
 
 _SOURCE = "Let both files have that column from the same source"
 

@@ -5,8 +5,9 @@ So a bootstrap can draw the weights, and the rows of a group can be summed first
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -14,17 +15,12 @@ from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import TypeAlias
-
     from numpy.typing import NDArray
 
     from headworks._metrics.condition import Subject
     from headworks._metrics.predictions import Predictions
 
     Floats: TypeAlias = NDArray[np.float64]
-
-__all__ = ["RowSums", "Rows", "row_sums", "rows_of", "subjects_of"]
 
 _BINS = 15
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from headworks._metrics.condition import Condition, parse_condition
 from headworks.errors import UsageError
 
-if TYPE_CHECKING:
-    Outcome = Literal["passes", "fails", "cannot tell"]
-
+Outcome = Literal["passes", "fails", "cannot tell"]
 MOST_DRAWS = 1_000_000  # of a bootstrap
 
 

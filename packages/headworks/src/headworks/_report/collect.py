@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import os
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from headworks._gate.base_outputs import StoredOutputs
 from headworks._metrics.file import read_predictions
@@ -35,9 +36,6 @@ from headworks._tree.merge_base import reachable_base
 from headworks.errors import HeadworksError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from typing import NoReturn
-
     from headworks._metrics.predictions import Predictions
     from headworks._plan.plan import Plan
     from headworks._project.gate_settings import GateSettings
@@ -45,8 +43,6 @@ if TYPE_CHECKING:
     from headworks._report.page import Outcome
     from headworks._report.plan import SessionFacts
     from headworks._tree.merge_base import Base
-
-__all__ = ["collect", "guarded", "verdict"]
 
 _CONFIG = "pyproject.toml"
 _PREDICTIONS = {"": "artifacts/evaluate/predictions.parquet"}

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from headworks._report.charts import Chart
 
-    Kind = Literal["text", "code", "number", "state"]
-    Outcome = Literal["failed", "cannot tell", "unproven", "passed"]
-    Block: TypeAlias = "str | Code | Table | Graph | Matrix | Chart | Gallery"  # a bare text is a paragraph
+Kind = Literal["text", "code", "number", "state"]
+Outcome = Literal["failed", "cannot tell", "unproven", "passed"]
+Block: TypeAlias = "str | Code | Table | Graph | Matrix | Chart | Gallery"  # a bare text is a paragraph
 
 _TONES = {
     "passed": "good",

@@ -15,9 +15,7 @@ from headworks._run.logs import log_end
 if TYPE_CHECKING:
     from headworks._run.outcome import Outcome
 
-    # A session that runs: its name, when it started, and the seconds that it should take.
-    Row = tuple[str, float, float | None]
-
+Row = tuple[str, float, float | None]  # a session that runs: its name, when it started, and how long it should take
 _TAIL = 200  # lines of a failed session's output
 _MANY = 30  # covered sessions; more are counted, not listed
 # The word for each status in the last line, the worst first.
