@@ -18,14 +18,13 @@ from headworks._gate.rows_needed import as_text as rows_as_text
 from headworks._gate.rows_needed import rows_at_hand, rows_needed
 from headworks._lines import complain, say
 from headworks._project.gate_file import project_settings, read_settings
-from headworks._project.gate_settings import named_conditions
+from headworks._project.gate_settings import GateSettings, NamedCondition, named_conditions
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
 
     from headworks._gate.result import GateResult
-    from headworks._project.gate_settings import GateSettings, NamedCondition
 
 _CONFIG = "pyproject.toml"
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-from headworks._digest.content import cut
+from headworks._digest.content import Content, cut
 from headworks._hashes import digest_texts
 from headworks._tree.patterns import is_plain, matcher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from headworks._digest.content import Content
     from headworks._digest.parent_files import ParentFiles
     from headworks._project.project import Project
 
     Span = tuple[int, int]
-
-__all__ = ["Packages"]
 
 # What no backend takes into a wheel but by its name: folders of docs, and pages beside the modules.
 _DOCS = ("doc", "docs")

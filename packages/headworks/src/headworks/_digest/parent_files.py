@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from headworks._project.package import enclosing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from headworks._digest.content import Content
     from headworks._project.project import Project
-
-__all__ = ["ParentFiles"]
 
 _ATTRIBUTES = b"/.gitattributes\0"  # decides with which line ends and through which filters a file is checked out
 

@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from headworks._gate.judge import decided, judge
 from headworks._gate.measurements import judge_measurement
-from headworks._gate.result import Comparison, ConditionResult, GateResult, together
+from headworks._gate.result import Comparison, ConditionResult, Finding, GateResult, together
 from headworks._metrics.file import read_predictions
+from headworks._metrics.pair import Pair
 from headworks._metrics.pair import pair as paired
-from headworks._project.gate_settings import named_conditions
+from headworks._project.gate_settings import GateSettings, NamedCondition, named_conditions
 from headworks._project.gate_table import gate_settings
 from headworks._quantities import few
 from headworks.errors import CannotDecideError, UsageError
 
 if TYPE_CHECKING:
-    from headworks._gate.result import Finding
     from headworks._metrics.condition import Condition
-    from headworks._metrics.pair import Pair
     from headworks._metrics.predictions import Predictions
-    from headworks._project.gate_settings import GateSettings, NamedCondition
 
     Measurements = Mapping[str, tuple[float, ...]]
 

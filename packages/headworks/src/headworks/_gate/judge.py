@@ -22,14 +22,13 @@ from headworks._metrics.proportions import (
     share_p_above,
 )
 from headworks._metrics.rows import rows_of, subjects_of
-from headworks._project.gate_settings import MOST_DRAWS
+from headworks._project.gate_settings import MOST_DRAWS, Outcome
 from headworks._quantities import few
 from headworks.errors import CannotDecideError, ConfigurationError
 
 if TYPE_CHECKING:
     from headworks._metrics.condition import Condition
     from headworks._metrics.predictions import Predictions
-    from headworks._project.gate_settings import Outcome
 
 _TAIL = 100  # draws that shall lie beyond the end of an interval
 _MANY = 10**9  # rows that nobody has

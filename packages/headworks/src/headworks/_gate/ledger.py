@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from headworks._store.files import seal_json
-from headworks._store.journal import Journal, read_entry
+from headworks._store.journal import Entry, Journal, read_entry
 from headworks.errors import CannotDecideError
 
 if TYPE_CHECKING:
-    from headworks._store.journal import Entry
     from headworks._store.remote import Remote
 
 

@@ -7,6 +7,7 @@ which costs little however many sessions there are.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from headworks._plan.difference import difference
@@ -15,12 +16,8 @@ from headworks._tree.listing import Listing
 from headworks._tree.patterns import is_plain, matcher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from headworks._digest.digest import Digester, Outputs
     from headworks._project.session import Session
-
-__all__ = ["Reasons"]
 
 _SHOWN = 3  # files of one place that are named before the rest is counted
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from headworks._project.toml import parse, strings, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     Setup = tuple[str | None, list[str] | None]  # a name, empty where none is said, and needs; None where code decides
-
-__all__ = ["FILES", "Metadata", "normalised", "place_of", "read_metadata", "resolved"]
 
 FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 # Names, and texts that may be requirements (https://packaging.python.org/en/latest/specifications/dependency-specifiers/)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from headworks._project.metadata import normalised
+from headworks._project.metadata import Metadata, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
-
     from headworks._project.lock import Lock
-    from headworks._project.metadata import Metadata
-
-__all__ = ["Graph", "Package", "enclosing"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from headworks._hashes import digest
-from headworks._project.metadata import FILES, normalised, place_of, read_metadata
+from headworks._project.metadata import FILES, Metadata, normalised, place_of, read_metadata
 from headworks._project.package import Graph, Package, enclosing
-from headworks._tree.listing import LINK, SUBMODULE
+from headworks._tree.listing import LINK, SUBMODULE, Listing
 from headworks._tree.patterns import matcher
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     from headworks._project.lock import Lock
-    from headworks._project.metadata import Metadata
     from headworks._quick.memory import Memory
-    from headworks._tree.listing import Listing
     from headworks._tree.snapshot import Snapshot
-
-__all__ = ["Workspace", "find_workspace"]
 
 _MAX_DEPTH = 2  # folders above a package, where no settings name the packages
 

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 from headworks._gate.measurements import measurements_of
 from headworks._quantities import count_text, size_text
 from headworks._report.charts import Lines, Series
-from headworks._report.page import Section, Table
-from headworks._report.source import NotThereError, check_form
+from headworks._report.page import Block, Kind, Outcome, Section, Table
+from headworks._report.source import NotThereError, Sources, check_form
 
 if TYPE_CHECKING:
     from headworks._project.gate_settings import GateSettings
     from headworks._project.report_settings import ReportSettings
-    from headworks._report.page import Block, Kind, Outcome
-    from headworks._report.source import Sources
 
 _MOST_ROWS = 100  # of the table of epochs
 _ACROSS = ("epoch", "step")

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from headworks._gate.base_outputs import StoredOutputs
 from headworks._metrics.file import read_predictions
 from headworks._metrics.pair import pair
-from headworks._plan.plan import plan
+from headworks._plan.plan import Plan, plan
 from headworks._project.gate_table import gate_settings
-from headworks._project.report_settings import report_settings
+from headworks._project.report_settings import ReportSettings, report_settings
 from headworks._project.toml import parse, table
 from headworks._quantities import count_text
 from headworks._report.artifacts import (
@@ -27,22 +27,17 @@ from headworks._report.artifacts import (
 )
 from headworks._report.gate import gate_section
 from headworks._report.model import mistakes_section, model_section
-from headworks._report.page import Page, Section
-from headworks._report.plan import plan_section, red_section, session_facts, time_section
+from headworks._report.page import Outcome, Page, Section
+from headworks._report.plan import SessionFacts, plan_section, red_section, session_facts, time_section
 from headworks._report.source import ODD, NotThereError, Sources
 from headworks._store.store import Store
 from headworks._tree.git import Repository
-from headworks._tree.merge_base import reachable_base
+from headworks._tree.merge_base import Base, reachable_base
 from headworks.errors import HeadworksError, UsageError
 
 if TYPE_CHECKING:
     from headworks._metrics.predictions import Predictions
-    from headworks._plan.plan import Plan
     from headworks._project.gate_settings import GateSettings
-    from headworks._project.report_settings import ReportSettings
-    from headworks._report.page import Outcome
-    from headworks._report.plan import SessionFacts
-    from headworks._tree.merge_base import Base
 
 _CONFIG = "pyproject.toml"
 _PREDICTIONS = {"": "artifacts/evaluate/predictions.parquet"}

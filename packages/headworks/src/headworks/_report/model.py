@@ -15,13 +15,12 @@ from pyarrow import compute, parquet
 
 from headworks._metrics.proportions import exact_interval
 from headworks._report.charts import Intervals, Reliability, Series
-from headworks._report.page import Gallery, Matrix, Picture, Section, Table
+from headworks._report.page import Block, Gallery, Kind, Matrix, Picture, Section, Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from headworks._metrics.predictions import Predictions
-    from headworks._report.page import Block, Kind
     from headworks._report.source import Sources
 
     Confusions = Counter[tuple[str, str]]

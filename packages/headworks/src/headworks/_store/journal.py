@@ -12,12 +12,11 @@ import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from headworks._store.files import SEALED_LIMIT, names, read, seal_json, storing, unfinished, unseal_json
 
-if TYPE_CHECKING:
-    Entry = dict[str, Any]
+Entry: TypeAlias = dict[str, Any]
 
 _DIGITS = 6
 _KEEPERS = ("aliases", "baselines")  # whose entries name a blob in `content`, which is needed as long as they are

@@ -7,12 +7,7 @@ folder's content. At 5,000 files the whole is 400 kB, and taking it apart into o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-__all__ = ["EXECUTABLE", "FILE", "LINK", "SUBMODULE", "Listing", "record"]
+from collections.abc import Iterable, Iterator, Mapping
 
 FILE, EXECUTABLE, LINK, SUBMODULE = b"100644", b"100755", b"120000", b"160000"
 
