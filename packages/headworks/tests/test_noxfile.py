@@ -196,6 +196,9 @@ SESSION = "\n\n@nox.session\ndef tests(session):\n    print(VALUE)\n"
         ("[it for it in [1] if (lambda: it)()]", "*", ""),
         ("Path('b').with_suffix('.toml').open()", "*", ""),
         ("UNKNOWN.open()", "*", ""),
+        # What is unknown may be the folder of the noxfile.
+        ("open(f'{os.getcwd()}/a/b')", "*a/b", ""),
+        ("open(f'{os.getcwd()}/{NAMES}/b')", "*b", "packages/*.d"),
     ],
 )
 def test_what_is_read_on_loading_is_found(value: str, content: str, names: str) -> None:

@@ -32,6 +32,8 @@ def normal(path: str) -> str:
     if ".." in path and HOLE in path.rpartition("..")[0]:
         return HOLE + path.rpartition("..")[2].lstrip("/")
     text = posixpath.normpath(path)
+    if text.startswith(HOLE):  # which may be the noxfile's own folder
+        text = HOLE + text.lstrip(f"{HOLE}/")
     while HOLE + HOLE in text:
         text = text.replace(HOLE + HOLE, HOLE)
     return "" if text == "." else text

@@ -69,12 +69,12 @@ class _Maker:
         self._prefix = self._project.prefix
         self._top = os.path.realpath(digester.snapshot.repository.top)
         self._all = {os.fsdecode(path) for path in self._project.listing.paths()}
-        self._known = {it[len(self._prefix) :] for it in self._all if it.startswith(self._prefix)}
+        self._known = self._own(self._all)
         self._root = self._prefix.rstrip("/")
         loaded = self._project.noxfile.on_load().names
         self._loaded = {it.partition(HOLE)[0].rpartition("/")[0] for it in loaded if HOLE in it}
         folders = {above for it in self._workspace.packages for above in enclosing(it)} - {*self._workspace.packages}
-        self._parted = [it[len(self._prefix) :] for it in folders if it.startswith(self._prefix)]
+        self._parted = self._own(folders)
         self._findings = findings
         sessions = [it for it in digester.sessions() if it.name in findings]
         self._seen = {it.name: self._seen_of(it, findings[it.name]) for it in sessions}
@@ -95,16 +95,19 @@ class _Maker:
     def _place(self, path: str) -> str:
         return os.path.join(self._top, path)
 
+    def _own(self, paths: Iterable[str]) -> set[str]:
+        """Return those of some paths that lie in the project, relative to its folder."""
+        return {it[len(self._prefix) :] for it in paths if it.startswith(self._prefix)}
+
     def _seen_of(self, session: Session, findings: Findings) -> _Seen:
         reads = findings.reads
         places = reads.opened | reads.looked | reads.links
         files = {it[len(self._top) + 1 :] for it in places} & self._all
-        listed = {it[len(self._top) + 1 :] for it in reads.listed}
-        listed = {it[len(self._prefix) :] for it in listed if it.startswith(self._prefix)}
+        listed = self._own(it[len(self._top) + 1 :] for it in reads.listed)
         return _Seen(
             session=session,
             reads=reads,
-            files=frozenset(it[len(self._prefix) :] for it in files if it.startswith(self._prefix)),
+            files=frozenset(self._own(files)),
             beyond=frozenset(it for it in files if not it.startswith(self._prefix)),
             listed=frozenset(it for it in listed if it and not self._loaded & {it, it.rpartition("/")[0]}),
         )
@@ -116,35 +119,33 @@ class _Maker:
         mentions = self._project.noxfile.mentions(name)
         old = self._project.pyproject.table.rows.get(name, Row())
         settings: dict[str, tuple[str, ...] | bool] = {
-            key: value for key in ("env", "groups", "tools") if (value := getattr(old, key)) is not None
+            key: value
+            for key in ("env", "groups", "tools", "observe", "required")
+            if (value := getattr(old, key)) not in {None, False}
         }
-        settings |= {"required": True} if old.required else {}
-        needs = (*(old.needs or ()), *self._written.needs.get(name, ()))
-        outputs = (*(old.outputs or ()), *self._written.outputs.get(name, ()))
-        settings |= {"needs": tuple(dict.fromkeys(needs))} if needs else {}
-        settings |= {"outputs": tuple(dict.fromkeys(outputs))} if outputs else {}
+        for key, added in (("needs", self._written.needs), ("outputs", self._written.outputs)):
+            value = tuple(dict.fromkeys((*(getattr(old, key) or ()), *added.get(name, ()))))
+            settings |= {key: value} if value else {}
         hidden = [it for it in hidden if not self._written.is_given(name, self._place(it))]
         always = self._always(seen, mentions.asking)
-        remarks = list(always)
         is_unknown = any(it.has_unknown_needs for it in instances)
-        remarks += [UNKNOWN_NEEDS] if is_unknown else []
-        is_row = bool(always) or not hidden or bool(outputs) or name in self._project.pyproject.table.rows
-        settings |= {"observe": True} if old.observe or (hidden and is_row and not always) else {}
+        is_row = bool(always) or not hidden or "outputs" in settings or name in self._project.pyproject.table.rows
         settings |= {"cache": False} if always or not old.cache else {}
-        if hidden and not always:
-            remarks.append(
-                f"{'observed' if is_row else 'no row'}, since it reads {few(hidden)}, which git ignores: commit a"
-                f" list of hashes, name it in inputs{', and take observe = true out' if is_row else ''}"
-            )
-        if not always and (whole := self._whole(seen)):
-            remarks.append(f"all files, since {whole}")
-        elif not always:
-            settings |= self._reads(seen, mentions, old)
-        outside = {path for it in seen for path in it.reads.outside if not os.path.isdir(path)}
-        if outside and not always:
-            remarks.append(
-                f"it also reads {few(sorted(outside))}, which no verdict covers: say cache = false if that changes"
-            )
+        remarks = [*always, *([UNKNOWN_NEEDS] if is_unknown else [])]
+        if not always:
+            if hidden:
+                settings |= {"observe": True} if is_row else {}
+                remarks.append(
+                    f"{'observed' if is_row else 'no row'}, since it reads {few(hidden)}, which git ignores: commit a"
+                    f" list of hashes, name it in inputs{', and take observe = true out' if is_row else ''}"
+                )
+            whole = self._whole(seen)
+            settings |= {} if whole else self._reads(seen, mentions, old)
+            remarks += [f"all files, since {whole}"] if whole else []
+            if outside := sorted({path for it in seen for path in it.reads.outside if not os.path.isdir(path)}):
+                remarks.append(
+                    f"it also reads {few(outside)}, which no verdict covers: say cache = false if that changes"
+                )
         return Draft(
             name=name,
             settings={key: settings[key] for key in _KEYS if key in settings},
@@ -298,5 +299,4 @@ class _Maker:
 
     def _files(self, session: Session) -> set[str]:
         """Return the files that the digest of a session covers, relative to the project's folder."""
-        files = self._digester.files(session) & self._all
-        return {it[len(self._prefix) :] for it in files if it.startswith(self._prefix)}
+        return self._own(self._digester.files(session) & self._all)

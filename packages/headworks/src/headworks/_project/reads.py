@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import posixpath
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from headworks._hashes import digest
-from headworks._noxfile.paths import HOLE
+from headworks._noxfile.paths import HOLE, normal
 from headworks._tree.patterns import slices
 
 if TYPE_CHECKING:
@@ -56,16 +55,16 @@ class TreeReader:
 
     def is_outside(self, path: str) -> bool:
         """Tell whether a path leads out of the repository."""
-        return posixpath.normpath(self._prefix + path.partition(HOLE)[0]).startswith("..")
+        return normal(self._prefix + path.partition(HOLE)[0]).startswith("..")
 
     def _find(self, path: str) -> list[tuple[int, int]]:
         raw = self._listing.raw
         before, hole, rest = path.partition(HOLE)
         if not hole:
-            start, end = self._listing.span(os.fsencode(_normal(self._prefix + before)))
+            start, end = self._listing.span(os.fsencode(normal(self._prefix + before)))
             return [(start, end)] if start < end else []
         folder, _, name = before.rpartition("/")
-        folder = _normal(self._prefix + folder)
+        folder = normal(self._prefix + folder)
         start, end = self._listing.below(os.fsencode(folder))
         beginning = os.fsencode(f"{folder}/{name}" if folder else name)
         ending = os.fsencode(rest.rpartition(HOLE)[2]) + b"\0"
@@ -77,9 +76,3 @@ class TreeReader:
                 slices.append((first, after))
             start = after
         return slices
-
-
-def _normal(path: str) -> str:
-    """Return a path without detours, empty for the top."""
-    text = posixpath.normpath(path)
-    return "" if text == "." else text
