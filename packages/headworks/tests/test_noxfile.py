@@ -43,7 +43,7 @@ def tests(session, package):
     run(session)
 
 
-@nox.session(name="lint-all", default=False)
+@nox.session(name="lint-all", default=False, venv_backend="none")
 def lint(session):
     session.run("ruff", *OTHER)
 '''
@@ -76,7 +76,14 @@ def code(source: str, session: str = "tests") -> SessionCode:
         ('FLAGS = ["-q"]', 'FLAGS = ["-x"]', {"tests"}),
         ('OTHER = ["-v"]', 'OTHER = ["-x"]', {"lint-all"}),
         ('session.run("pytest"', 'session.run("py.test"', {"tests"}),
-        ('reuse_venv = "yes"', 'reuse_venv = "no"', {"tests", "lint-all"}),
+        ('reuse_venv = "yes"', 'reuse_venv = "no"', set()),
+        ('reuse_venv = "yes"', 'sessions = ["tests"]', set()),
+        ('reuse_venv = "yes"', 'error_on_external_run = "no"', {"tests"}),
+        ('reuse_venv = "yes"', "verbose = True", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\nnox.options.sessions += ['lint']\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\nclass New(type(1)): pass\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\nclass A: pass\nclass New(A): pass\n", {"tests", "lint-all"}),
+        ("import nox\n", "import nox\nimport typing\nclass New(typing.Generic[T], metaclass=type): pass\n", set()),
         ('["a", "b"]', '["a"]', {"tests"}),
         ('python=["3.12"]', 'python=["3.13"]', {"tests"}),
         ('requires=["lint"]', "requires=[]", set()),
@@ -308,9 +315,11 @@ def test_files_that_the_noxfile_imports_are_part_of_it(scratch: Scratch) -> None
     scratch.commit(files)
     read = noxfile(scratch)
     used = ["lib/python/elsewhere/__init__.py", "tools/__init__.py", "tools/deep/x.py", "tools/near.py"]
-    imported = {f"noxfile.py imports {name}" for name in [*used, "tools/nox_helpers.py"]}
-    assert {part for part in read.code("lint-all").parts if "imports" in part} == imported
-    assert read.code("lint-all").content == {"data.txt"}
+    assert {*read.modules()} == {"tools/nox_helpers.py", *used}
+    settings = {f"{name}: settings" for name in ("noxfile.py", *read.modules())}
+    assert settings <= read.code("lint-all").parts.keys()
+    assert read.on_load().content == {"data.txt"}
+    assert read.code("lint-all").content == set()
     scratch.write({"tools/near.py": "# changed\n"})
     assert noxfile(scratch).key != read.key
 
@@ -337,7 +346,74 @@ def test_a_project_below_the_top_has_its_own_modules(scratch: Scratch) -> None:
     scratch.commit({"python/noxfile.py": "import helper\n" + NOXFILE, "python/helper.py": "from .x import y"})
     repository = Repository(str(scratch.root / "python"))
     read = Noxfile(WorkTreeSnapshot(repository), Memory("/nowhere"))
-    assert "noxfile.py imports python/helper.py" in read.code("tests").parts
+    assert "python/helper.py: settings" in read.code("tests").parts
+
+
+HELPERS = {
+    "noxfile.py": """
+import helper, nox
+import pkg.tools as tools
+from pkg import again, near
+
+@nox.session
+def one(session):
+    helper.one()
+
+@nox.session
+def two(session):
+    tools.two(near)
+
+@nox.session
+def three(session):
+    again(), tools.three()
+""",
+    "helper.py": "import values\nMORE = 1\n\ndef one():\n    return values.ONE\n\ndef unused():\n    return MORE\n",
+    "values.py": "ONE = 1\nTWO = 2\n",
+    "pkg/__init__.py": "from .tools import three as again\n",
+    "pkg/tools.py": "from values import TWO\n\ndef two(it):\n    return TWO\n\ndef three():\n    return 3\n",
+    "pkg/near.py": "NEAR = 1\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "sessions"),
+    [
+        ("values.py", "ONE = 1", "ONE = 3", {"one"}),
+        ("values.py", "TWO = 2", "TWO = 3", {"two"}),
+        ("values.py", "TWO = 2", "TWO = make()", {"one", "two", "three"}),
+        ("helper.py", "return MORE", "return 2", set()),
+        ("helper.py", "MORE = 1", "MORE = 2", set()),
+        ("helper.py", "return values.ONE", "return MORE", {"one"}),
+        ("helper.py", "import values", "import os, values\nos.environ['A'] = 'b'", {"one", "two", "three"}),
+        ("helper.py", "import values", "import values\nglobals()", {"one", "two", "three"}),
+        ("pkg/tools.py", "return 3", "return 4", {"three"}),
+        ("pkg/__init__.py", "import three", "import two", {"one", "two", "three"}),
+        ("pkg/near.py", "NEAR = 1", "NEAR = 2", {"two"}),
+    ],
+)
+def test_a_change_of_a_helper_reaches_the_sessions_that_use_it(
+    scratch: Scratch, file: str, old: str, new: str, sessions: set[str]
+) -> None:
+    """Through names, modules that are handed on, and what is done while it is loaded."""
+    scratch.commit(HELPERS)
+    names = ("one", "two", "three")
+    before = {name: noxfile(scratch).code(name).parts for name in names}
+    assert old in HELPERS[file]
+    scratch.write({file: HELPERS[file].replace(old, new, 1)})
+    after = noxfile(scratch)
+    assert {name for name in names if after.code(name).parts != before[name]} == sessions
+
+
+@pytest.mark.parametrize("code", ["len(nox.options.sessions)", "print(nox)"])
+def test_options_that_code_reads_count_for_it(scratch: Scratch, code: str) -> None:
+    """Whatever they decide otherwise."""
+    files = {"noxfile.py": "import helper\n" + NOXFILE.replace('session.run("ruff"', 'helper.run("ruff"')}
+    scratch.commit(files | {"helper.py": f"import nox\n\ndef run(*_):\n    {code}\n"})
+    before = noxfile(scratch)
+    scratch.write({"noxfile.py": files["noxfile.py"].replace('reuse_venv = "yes"', 'reuse_venv = "no"')})
+    after = noxfile(scratch)
+    assert after.code("lint-all").parts != before.code("lint-all").parts
+    assert after.code("tests").parts == before.code("tests").parts
 
 
 def test_the_noxfile_is_read_once(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:

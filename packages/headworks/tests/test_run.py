@@ -136,8 +136,8 @@ class Bench:
         return {name: it.status for name, it in sorted(self.run(*asked, **settings).items())}
 
     def recorded(self) -> list[Verdict]:
-        """Return all verdicts but those of earlier times."""
-        return [it for it in self.store.ls() if it.commit != "earlier"]
+        """Return all verdicts but those of earlier times, and those for what was seen, which come beside others."""
+        return [it for it in self.store.ls() if it.commit != "earlier" and not it.core]
 
     def ran(self) -> list[str]:
         """Return what the scripts wrote into `ran` since this was last asked, line by line."""

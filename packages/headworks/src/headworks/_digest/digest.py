@@ -259,10 +259,9 @@ class Digester:
     def observed_core(self, session: Session, outputs: Outputs) -> Digest:
         """Return the digest of all that a session's verdict can depend on, except what it was seen to read.
 
-        Outputs of needed sessions are seen. What needed sessions without outputs leave behind may lie anywhere, so
-        these count with their whole digests; the arguments are those of `digest`.
+        The arguments are those of `digest`.
         """
-        needs = self._needs(session, outputs, with_outputs=False)
+        needs = self._needs(session, outputs)
         value = _with_needs(self._core(session, "observed"), needs)
         return Digest(value, lambda: self.parts.named(session, needs, observed=True))
 
@@ -277,8 +276,7 @@ class Digester:
         slices = [it for spans in scope.kept(session).values() for it in spans]
         slices += [it for text in code.content for it in project.reader.slices(text)]
         paths = {os.fsdecode(path) for start, end in slices for _, _, path in project.listing.records(start, end)}
-        imported = {name.partition(" imports ")[2] for name in code.parts if " imports " in name}
-        return paths | imported | scope.shared
+        return paths | scope.shared
 
     def tree_digest(self, session: Session) -> str:
         """Return the part of a session's digest, and of those that it needs, that is the same on every machine.
@@ -313,14 +311,14 @@ class Digester:
         compute = {"core": self.parts.core, "observed": self.parts.observed, "promise": self.parts.promise}
         return compute[kind](session)
 
-    def _needs(self, session: Session, outputs: Outputs, *, with_outputs: bool = True) -> dict[str, str]:
-        """Return the outputs of the sessions that one needs, if asked for, or their digests where they declare none."""
+    def _needs(self, session: Session, outputs: Outputs) -> dict[str, str]:
+        """Return the outputs of the sessions that one needs, or their digests where they declare none."""
         found: dict[str, str] = {}
         for name in session.needs:
             needed = self.catalog[name]
             if not needed.outputs:
                 found[f"needs {name}"] = self.digest(needed, outputs).value
-            elif with_outputs:
+            else:
                 found |= {f"needs {name}: {path}": value for path, value in outputs[name].items()}
         return found
 

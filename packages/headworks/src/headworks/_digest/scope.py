@@ -108,9 +108,10 @@ class Scope:
     def observed(self, session: Session) -> dict[str, str]:
         """Return a hash for each part of noxfile and pyproject.toml that nox and uv take for a session.
 
-        Whatever else is read of the two counts as what it was seen to read.
+        Whatever else is read of the two counts as what it was seen to read. What a row names counts even if it is not.
         """
-        return self._tables(INSTALLER_TABLES) | self._groups(session) | self.code(session)
+        named = {f"files: {it}": self._content.hash(self._project.reader.named(it), ()) for it in session.inputs or ()}
+        return self._tables(INSTALLER_TABLES) | self._groups(session) | self.code(session) | named
 
     def code(self, session: Session) -> dict[str, str]:
         """Return a hash for each part of the noxfile that a session uses."""

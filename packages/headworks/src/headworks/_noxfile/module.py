@@ -80,9 +80,10 @@ class Noxfile:
             raise UsageError(message)
         self._is_imported = False
         self._ids: dict[str, str] = {}
+        self._found: dict[tuple[str, str], list[str]] = {}
         self._codes: dict[str, SessionCode] = {}
         self._main = self._read(self._prefix + _FILE)
-        self._helpers = [self._read(path) for path in self._imported()]
+        self._helpers = dict(self._imported())
         self.key = digest_texts(f"{path}\n{oid}" for path, oid in self._ids.items())
 
     def sessions(self) -> KeysView[str]:
@@ -97,84 +98,143 @@ class Noxfile:
         contents = self._snapshot.read(paths)
         return read_mentions({os.fsdecode(it).removeprefix(self._prefix): contents[it] for it in paths}, name)
 
+    def modules(self) -> list[str]:
+        """Return the files of the repository that are imported."""
+        return list(self._helpers)
+
     def on_load(self) -> SessionCode:
         """Return the code that decides about the list of sessions."""
-        return self._code({}, [self._main["load"]], None)
+        return _code({}, [self._main["load"], *(helper["all"] for helper in self._helpers.values())], None)
 
     def code(self, name: str) -> SessionCode:
         """Return the code that a session uses, by the name that nox knows its function by."""
-        if name not in self._codes:  # every instance of the function asks
+        if name not in self._codes:
             session = self._main["sessions"].get(name)
             if session is None or session["notifies"] or self._main["dynamic"] or self._is_imported:
-                parts = {_FILE: self._ids[self._prefix + _FILE]}
-                code = self._code(parts, [self._main["all"]], session, notifies=self._main["notifies"])
+                whole = {_FILE: self._ids[self._prefix + _FILE]}
+                self._codes[name] = self._joined(session, whole, self._main["all"], notifies=self._main["notifies"])
             else:
                 parts = {f"{_FILE}: {part}": value for part, value in session["parts"].items()}
-                code = self._code(parts, [session["reads"]], session)
-            self._codes[name] = code
+                self._codes[name] = self._joined(session, parts, session["reads"], uses=session["uses"])
         return self._codes[name]
 
-    def _code(
-        self, parts: dict[str, str], reads: list[PackedReads], session: SessionFacts | None, *, notifies: bool = False
+    def _joined(
+        self,
+        session: SessionFacts | None,
+        parts: dict[str, str],
+        reads: PackedReads,
+        *,
+        uses: Iterable[str] | None = None,
+        notifies: bool = False,
     ) -> SessionCode:
-        """Return code of the noxfile together with all code of the imported files."""
-        main = self._prefix + _FILE
-        helpers = {f"{_FILE} imports {path}": oid for path, oid in self._ids.items() if path != main}
-        reads = [*reads, *(helper["all"] for helper in self._helpers)]
-        requires = session["requires"] if session else None
-        return SessionCode(
-            parts=parts | helpers,
-            content=frozenset(path for content, *_ in reads for path in content),
-            names=frozenset(path for _, names, *_ in reads for path in names),
-            unstable=next((unstable for *_, unstable, _ in reads if unstable), ""),
-            unseen=next((unseen for *_, unseen in reads if unseen), ""),
-            requires=None if requires is None else tuple(requires),
-            is_default=session is None or session["default"],
-            is_exclusive=session is not None and session["exclusive"],
-            notifies=notifies or any(helper["notifies"] for helper in self._helpers),
-        )
+        """Return code of the noxfile with the code of imported files that it uses: all of it where `uses` is None."""
+        all_reads = [reads]
+        is_dynamic = any(helper["dynamic"] for helper in self._helpers.values())  # it may reach any name of the others
+        nodes = ((it, None) for it in self._helpers) if uses is None or is_dynamic else self._reached(uses)
+        for path, name in nodes:
+            helper = self._helpers[path]
+            if name is None:
+                parts = parts | {f"{_FILE} imports {path}": self._ids[path]}
+                all_reads.append(helper["all"])
+                notifies = notifies or helper["notifies"]
+                continue
+            code = helper["names"][name] if name else helper["loaded"]
+            parts = parts | {f"{path}: {part}": value for part, value in code["parts"].items()}
+            all_reads.append(code["reads"])
+            notifies = notifies or code["notifies"]
+            if any(map(_is_option, code["uses"])):
+                parts = parts | {f"{_FILE}: {part}": value for part, value in self._main["loaded"]["parts"].items()}
+                all_reads.append(self._main["load"])
+        return _code(parts, all_reads, session, notifies=notifies)
+
+    def _reached(self, uses: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+        """Yield each imported file with each name in it that is used; see `_targets`.
+
+        Args:
+            uses: The names that the noxfile uses, with the modules that they come from.
+        """
+        waiting: list[tuple[str, str | None]] = [(path, "") for path in self._helpers]
+        waiting += [it for use in uses for it in self._targets(use, self._prefix + _FILE)]
+        seen = set()
+        for path, name in waiting:  # grows while it is read
+            if (path, name) in seen:
+                continue
+            seen.add((path, name))
+            yield path, name
+            helper = self._helpers[path]
+            if name is None:
+                waiting += [(path, it) for it in helper["names"]]
+            else:
+                code = helper["names"][name] if name else helper["loaded"]
+                waiting += [it for use in code["uses"] for it in self._targets(use, path)]
+
+    def _targets(self, use: str, importer: str) -> Iterator[tuple[str, str | None]]:
+        """Yield each file and name that a name with its module may mean; no name where all of a file may be used."""
+        level = len(use) - len(use.lstrip("."))
+        names = use[level:].split(".")
+        for number in range(not level, len(names) + 1):
+            module = use[:level] + ".".join(names[:number])
+            following = ".".join(names[number : number + 1])
+            below = f"{module}.{following}" if number else module + following
+            is_below = bool(following) and not self._helpers.keys().isdisjoint(self._files(below, importer))
+            for path in filter(self._helpers.__contains__, self._files(module, importer)):
+                if following in self._helpers[path]["names"]:
+                    yield path, following
+                elif not is_below:
+                    yield path, None
 
     def _read(self, path: str) -> ModuleFacts:
         """Return the facts about a module."""
         name = os.fsencode(path)
         mode, oid = self._snapshot.listing.get(name) or (b"", b"")
         self._ids[path] = oid.decode()
-        key = digest(name, mode, oid, *map(os.fsencode, self._in_digest))
+        is_imported = path != self._prefix + _FILE
+        key = digest(name, mode, oid, str(is_imported).encode(), *map(os.fsencode, self._in_digest))
         facts: ModuleFacts | None = self._memory.get("module", key)
         if facts is None:
             from headworks._noxfile.parts import read_module  # it takes 3 ms, and not where the noxfile is known
 
-            facts = read_module(self._snapshot.read([name])[name], path.removeprefix(self._prefix), self._in_digest)
+            content, place = self._snapshot.read([name])[name], path.removeprefix(self._prefix)
+            facts = read_module(content, place, self._in_digest, is_imported=is_imported)
             self._memory.put("module", key, facts)
         return facts
 
-    def _imported(self) -> Iterator[str]:
-        """Yield every file of the repository that is imported, directly or by another one."""
+    def _imported(self) -> Iterator[tuple[str, ModuleFacts]]:
+        """Yield every file of the repository that is imported, directly or by another one, with its facts."""
         seen = {self._prefix + _FILE}
         waiting = [(self._prefix + _FILE, self._main)]
         while waiting:
             importer, module = waiting.pop()
-            for path in [path for name in module["imports"] for path in self._files(name, importer)]:
+            for path in [path for name in module["imports"] for path in self._executed(name, importer)]:
                 self._is_imported |= path == self._prefix + _FILE  # an importer may use any name of it
                 if path not in seen:
                     seen.add(path)
                     waiting.append((path, self._read(path)))
-                    yield path
+                    yield waiting[-1]
 
-    def _files(self, name: str, importer: str) -> Iterator[str]:
+    def _executed(self, name: str, importer: str) -> Iterator[str]:
         """Yield every file of the repository that the import of a module may execute."""
         level = len(name) - len(name.lstrip("."))
-        parts = name[level:].split(".")
-        if not level and parts[0] in sys.stdlib_module_names | {"nox"}:
-            return
+        dots = [place for place, letter in enumerate(name) if letter == "." and place >= level]
+        for end in (*dots, len(name)):
+            yield from self._files(name[:end], importer)
+
+    def _files(self, name: str, importer: str) -> list[str]:
+        """Return every file of the repository that a module may be made of."""
+        level = len(name) - len(name.lstrip("."))
+        if not level and name.partition(".")[0] in sys.stdlib_module_names | {"nox"}:
+            return []
         folder = importer.rsplit("/", level)[0] + "/" if importer.count("/") >= level > 0 else self._prefix
-        for number in range(1, len(parts) + 1):
-            below = "/".join(parts[:number])
-            for file in (f"{below}.py", f"{below}/__init__.py"):
+        if (folder, name) not in self._found:
+            below = name[level:].replace(".", "/")
+            found: list[str] = []
+            for file in (f"{below}.py", f"{below}/__init__.py") if below else ("__init__.py",):
                 if self._snapshot.listing.get(os.fsencode(folder + file)):
-                    yield folder + file
+                    found.append(folder + file)
                 elif not level:
-                    yield from self._anywhere(file)
+                    found += self._anywhere(file)
+            self._found[folder, name] = found
+        return self._found[folder, name]
 
     def _anywhere(self, file: str) -> Iterator[str]:
         """Yield the files of a name in any folder, since a noxfile can put folders on Python's path."""
@@ -182,3 +242,24 @@ class Noxfile:
         while (position := raw.find(mark, position + 1)) >= 0:
             start = raw.rfind(b"\0", 0, position) + 1
             yield os.fsdecode(raw[raw.index(b"\t", start) + 1 : position + len(mark) - 1])
+
+
+def _is_option(name: str) -> bool:
+    return name == "nox" or name.startswith("nox.options")
+
+
+def _code(
+    parts: dict[str, str], reads: list[PackedReads], session: SessionFacts | None, *, notifies: bool = False
+) -> SessionCode:
+    requires = session["requires"] if session else None
+    return SessionCode(
+        parts=parts,
+        content=frozenset(path for content, *_ in reads for path in content),
+        names=frozenset(path for _, names, *_ in reads for path in names),
+        unstable=next((unstable for *_, unstable, _ in reads if unstable), ""),
+        unseen=next((unseen for *_, unseen in reads if unseen), ""),
+        requires=None if requires is None else tuple(requires),
+        is_default=session is None or session["default"],
+        is_exclusive=session is not None and session["exclusive"],
+        notifies=notifies,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import sys
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     Settings = dict[str | None, ast.expr]
 
-__all__ = ["Scan"]
+__all__ = ["Scan", "is_known", "is_option"]
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
@@ -24,6 +25,7 @@ _ORDER = {"requires", "default", "allow_parallel"}  # settings of a session that
 _DYNAMIC = {"globals", "vars", "locals", "sys.modules"}
 _LOADING = {"exec", "eval", "compile", "__import__", "runpy.run_path", "runpy.run_module"}  # run code from anywhere
 _LOADING |= {f"importlib.{name}" for name in ("import_module", "reload", "util", "machinery")}
+_OPTIONS = "nox.options."
 _KNOWN_MODULES = sys.stdlib_module_names | {"nox"}
 _DECORATORS = (
     "nox.",
@@ -37,12 +39,23 @@ _DECORATORS = (
 )
 
 
+def is_known(name: str) -> bool:
+    """Tell whether a full name is one of nox or of the standard library."""
+    return name.partition(".")[0] in _KNOWN_MODULES
+
+
+def is_option(name: str) -> bool:
+    """Tell whether a full name is that of an option of nox, of all of them, or of nox itself, which has them."""
+    return name == "nox" or f"{name}.".startswith(_OPTIONS)
+
+
 class Scan:
     """One module: the noxfile, or a file of the repository that it imports.
 
     Attributes:
         imports: The modules that it imports, with a dot in front for each level of a relative import.
         dynamic: Why its code may reach any name; empty where it may not.
+        has_open_options: Whether its code does more with options of nox than to set them while it is loaded.
         is_loading: Whether it may run code from any file.
         sessions: The name of each function that a decorator makes a session, with the settings in that decorator, by
             the name that nox knows it by; without those of which that is not written out.
@@ -68,6 +81,7 @@ class Scan:
         body = ast.parse(source).body
         self._in_digest = frozenset(in_digest)
         self._origins: dict[str, str] = {}
+        self._imported: dict[str, set[str]] = {}  # every module that a name comes from, should there be several
         self.imports: set[str] = set()
         self.dynamic = ""
         self.is_loading = False
@@ -80,6 +94,8 @@ class Scan:
                 self.definitions.setdefault(name, []).append(statement)
         self.callables = {name for name, (first, *_) in self.definitions.items() if isinstance(first, _DEFINITIONS)}
         self.always = [statement for statement in body if not self._is_definition(statement)]
+        mentions = [name for statement in body for name in self.uses([statement]) if is_option(name)]
+        self.has_open_options = len(mentions) > len(list(filter(None, map(self.option, self.always))))
         once = {name: _value(statements[0]) for name, statements in self.definitions.items() if len(statements) == 1}
         self.paths = PathReader({name: value for name, value in once.items() if value}, path)
         self._on_load = self.reach(self.load_parts)
@@ -99,6 +115,31 @@ class Scan:
             waiting += [statement for name in new for statement in self.definitions[name]]
             reached |= new
         return reached
+
+    def uses(self, code: Iterable[ast.AST]) -> Iterator[str]:
+        """Yield every name from another module in some code, with that module, as often as it is there."""
+        waiting = list(code)
+        while waiting:
+            node = waiting.pop()
+            name = dotted(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
+            first, dot, rest = name.partition(".")
+            if first:
+                yield from (origin + dot + rest for origin in self._imported.get(first, ()))
+            else:
+                waiting += ast.iter_child_nodes(node)
+
+    def origins(self, name: str) -> set[str]:
+        """Return the full names that a name of this module is imported by."""
+        return self._imported.get(name, set())
+
+    def option(self, statement: ast.stmt) -> str:
+        """Return the option of nox that a statement sets, to a value without a side effect; else an empty text."""
+        match statement:
+            case ast.Assign(targets=[ast.Attribute() as target], value=value) if is_plain(value, self):
+                name = self.full_name(dotted(target))
+                return name.removeprefix(_OPTIONS) if name.startswith(_OPTIONS) else ""
+            case _:
+                return ""
 
     def reads(self, code: Iterable[ast.AST], names: Iterable[str]) -> Reads:
         """Return the files that code executed on loading reads, and those that the definitions of some names read."""
@@ -151,15 +192,19 @@ class Scan:
             for alias in node.names:
                 first = alias.name.partition(".")[0]
                 self.imports.add(alias.name)
-                self._origins[alias.asname or first] = alias.name if alias.asname else first
+                self._note_origin(alias.asname or first, alias.name if alias.asname else first)
             return
         module = "." * node.level + (node.module or "")
         for alias in node.names:
             inner = f"{module}.{alias.name}" if node.module else module + alias.name
             self.imports |= {module, inner}
-            self._origins[alias.asname or alias.name] = inner
+            self._note_origin(alias.asname or alias.name, inner)
             if alias.name == "*":
                 self.dynamic = self.dynamic or f"line {node.lineno} imports everything from {module}"
+
+    def _note_origin(self, name: str, origin: str) -> None:
+        self._origins[name] = origin
+        self._imported.setdefault(name, set()).add(origin)
 
     def _sessions(self, statement: ast.stmt) -> Iterator[tuple[str, tuple[str, Settings]]]:
         """Yield a session by its name, and remove the settings of `_ORDER` from the decorator.
@@ -185,17 +230,23 @@ class Scan:
         if isinstance(statement, _FUNCTIONS):
             return all(is_plain(it, self) for it in _load_part(statement)[len(statement.decorator_list) :])
         if isinstance(statement, ast.ClassDef):
-            is_plain_head = all(is_plain(it, self) for it in (*statement.bases, *statement.keywords))
-            return is_plain_head and all(map(self._is_definition, statement.body))
+            # A base of the repository's own may do anything with the classes that are made of it.
+            heads = (*statement.bases, *(it.value for it in statement.keywords))
+            return all(map(self._is_known_base, heads)) and all(map(self._is_definition, statement.body))
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            names = [alias.name for alias in statement.names]
-            modules = names if isinstance(statement, ast.Import) else [statement.module or ""]
-            return {module.partition(".")[0] for module in modules} <= _KNOWN_MODULES
+            return all(map(is_known, _modules(statement)))
         value = _value(statement)
         if value is None:
             is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
             return is_text or isinstance(statement, (ast.AnnAssign, ast.Pass))
         return is_plain(value, self)
+
+    def _is_known_base(self, node: ast.expr) -> bool:
+        """Tell whether a base of a class is one of Python, of nox or of the standard library."""
+        first = dotted(node.value if isinstance(node, ast.Subscript) else node).partition(".")[0]
+        if origins := self._imported.get(first):
+            return all(map(is_known, origins))
+        return isinstance(node, ast.Constant) or (hasattr(builtins, first) and first not in self.definitions)
 
     def _is_known_decorator(self, node: ast.expr) -> bool:
         """Tell whether a decorator is one of nox or of the standard library, under any name."""
@@ -216,6 +267,13 @@ def _load_part(statement: ast.AST) -> list[ast.AST]:
     if isinstance(statement, _FUNCTIONS):
         return [*statement.decorator_list, *statement.args.defaults, *filter(None, statement.args.kw_defaults)]
     return [statement]
+
+
+def _modules(statement: ast.Import | ast.ImportFrom) -> list[str]:
+    """Return the modules that a statement imports, or imports something from."""
+    if isinstance(statement, ast.Import):
+        return [alias.name for alias in statement.names]
+    return ["." * statement.level + (statement.module or "")]
 
 
 def _value(statement: ast.stmt) -> ast.expr | None:

@@ -15,7 +15,7 @@ import tempfile
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from headworks._tree.snapshot import Snapshot
 
@@ -49,11 +49,17 @@ class Places:
 
     Attributes:
         top: the top of the repository.
+        modules: The files that the noxfile imports, of which digests hold what nox takes.
         fetching: The ports of this machine through which names are found, and packages fetched.
     """
 
     def __init__(
-        self, top: str, git_folders: tuple[str, ...], environ: Mapping[str, str], is_known: Callable[[str], bool]
+        self,
+        top: str,
+        git_folders: tuple[str, ...],
+        environ: Mapping[str, str],
+        is_known: Callable[[str], bool],
+        modules: Iterable[str] = (),
     ) -> None:
         """Take the repository and the machine.
 
@@ -62,7 +68,9 @@ class Places:
             git_folders: Git's folders of this work tree and of the whole repository.
             environ: The environment, which says where caches are.
             is_known: Tells whether git knows a file, or a file below a folder, by its path relative to the top.
+            modules: The files that the noxfile imports, relative to the top.
         """
+        self.modules = {os.path.join(top, it) for it in modules}
         self.top = top
         self._git_folders = tuple(map(os.path.realpath, git_folders))
         home = environ.get("HOME") or os.path.expanduser("~")
@@ -79,14 +87,15 @@ class Places:
         self.fetching = {0, 53} | {int(port) for port in _HERE.findall(urls)}
 
     @classmethod
-    def of(cls, snapshot: Snapshot, environ: Mapping[str, str]) -> Self:
-        """Return the places of a work tree on this machine."""
+    def of(cls, snapshot: Snapshot, environ: Mapping[str, str], modules: Iterable[str] = ()) -> Self:
+        """Return the places of a work tree on this machine; see `__init__`."""
         listing, repository = snapshot.listing, snapshot.repository
         return cls(
             os.path.realpath(repository.top),
             (repository.git_folder(), repository.shared_folder()),
             environ,
             lambda path: listing.has(os.fsencode(path)),
+            modules,
         )
 
     def kind(self, path: str) -> str:

@@ -42,12 +42,13 @@ class StraceWatch:
         self.is_tracer = not _is_watched()
         self._folder = folder
         self._notes = str(folder / "strace")
+        self._reads: Reads | None = None
         self.since = 0.0
 
     def wrap(self, command: list[str]) -> list[str]:
         """Return the command that runs another one watched."""
         self._folder.mkdir(exist_ok=True)
-        self.since = time.time()
+        self.since, self._reads = time.time(), None
         if not self.is_tracer:
             return command
         # With -D the first process becomes the command itself, whose end is then not that of all that it started.
@@ -68,7 +69,9 @@ class StraceWatch:
         """
         if not self.is_tracer:
             return Reads(unseen="it ran in a session that strace watched already, and strace cannot watch both")
-        return replay(self._notes, places, os.path.realpath(folder))
+        # A promise and a witness are about the same reads, and to follow a trace takes long.
+        self._reads = self._reads or replay(self._notes, places, os.path.realpath(folder))
+        return self._reads
 
 
 def _is_watched() -> bool:

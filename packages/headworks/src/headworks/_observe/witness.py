@@ -18,6 +18,7 @@ from headworks._store.witness import Line, Witness
 from headworks._tree.byte_ids import LARGE, stamp_of
 from headworks._tree.git import blob_id
 from headworks._tree.listing import EXECUTABLE, FILE
+from headworks._tree.patterns import is_at
 from headworks.errors import CannotDecideError
 
 if TYPE_CHECKING:
@@ -177,7 +178,14 @@ _DIFFERENCES = {
 
 
 def make_witness(
-    reads: Reads, before: Tree, now: Tree, *, since: float, finer: Collection[str] = (), max_age: int = 7
+    reads: Reads,
+    before: Tree,
+    now: Tree,
+    *,
+    since: float,
+    finer: Collection[str] = (),
+    given: Collection[str] = (),
+    max_age: int = 7,
 ) -> Witness:
     """Return the witness of a session that has ended.
 
@@ -187,6 +195,7 @@ def make_witness(
         now: The work tree after it.
         since: When the session started, in seconds since the epoch.
         finer: Files that do not count where only nox and uv read them, since digests hold their parts.
+        given: Files and folders that do not count, since digests hold all of them, relative to the top.
         max_age: The days for which it holds where the network was asked, or packages installed and no lock read.
 
     Raises:
@@ -194,7 +203,8 @@ def make_witness(
     """
     if reads.unseen:
         raise NoWitnessError(reads.unseen)
-    return Witness.of(_Making(reads, before, now, since - _LAG, finer).lines(max_age))
+    lines = _Making(reads, before, now, since - _LAG, finer).lines(max_age)
+    return Witness.of(it for it in lines if not any(is_at(it.path.partition("//")[0], place) for place in given))
 
 
 class _Making:

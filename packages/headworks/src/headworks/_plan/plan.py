@@ -227,7 +227,9 @@ class _States:
         digests = {it.name: self._digester.digest(it, self._outputs).value for it in sessions}
         known = self._store.verdicts(digests[it.name] for it in sessions if it.cache)
         self._digests |= digests
-        watched = [it for it in sessions if it.cache and it.is_observed and digests[it.name] not in known]
+        lost = [it for it in sessions if it.cache and it.is_seen and digests[it.name] not in known]
+        failed = self._store.failed(digests[it.name] for it in lost)
+        watched = [it for it in lost if it.is_observed or digests[it.name] not in failed]
         if watched:
             self._witnesses = self._witnesses or observed(self._digester, self._store)
             self._seen |= seen_of(watched, self._outputs, self._digester, self._witnesses)
@@ -272,7 +274,7 @@ class _States:
 
     def _since_seen(self, session: Session) -> tuple[str, ...]:
         """Return what changed since a session that was watched passed last; empty where that is not known."""
-        if session.name not in self._seen:
+        if session.name not in self._seen or not session.is_observed:
             return ()
         if differences := self._seen[session.name].differences:
             return differences
@@ -345,9 +347,10 @@ def observed(digester: Digester, store: Witnessed) -> Observed:
 
 
 def seen_of(sessions: Iterable[Session], outputs: Outputs, digester: Digester, witnesses: Observed) -> dict[str, Seen]:
-    """Return the verdicts of sessions that were watched, by the names of the sessions."""
+    """Return the verdicts of runs that were watched, by the names of the sessions."""
     cores = {it.name: digester.observed_core(it, outputs).value for it in sessions}
-    found = witnesses.find(set(cores.values()))
+    # A remote is asked once for each core: for sessions with a row, of which few runs are watched, that is too much.
+    found = witnesses.find(set(cores.values()), {cores[it.name] for it in sessions if it.is_observed})
     return {name: found[core] for name, core in cores.items()}
 
 

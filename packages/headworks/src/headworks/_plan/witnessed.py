@@ -76,10 +76,10 @@ class Observed:
         self._tree = Tree(digester.snapshot, digester.memory)
         self._read: Witnesses | None = None
 
-    def find(self, cores: Collection[str]) -> dict[str, Seen]:
-        """Return the verdicts of sessions, by their cores."""
+    def find(self, cores: Collection[str], elsewhere: Collection[str]) -> dict[str, Seen]:
+        """Return the verdicts of sessions, by their cores; of some of these, a remote is asked as well."""
         found = self._look(cores)
-        if open_ones := [core for core, it in found.items() if it.verdict is None and not it.is_flaky]:
+        if open_ones := [core for core in elsewhere if found[core].verdict is None and not found[core].is_flaky]:
             self._store.fetch_observed(open_ones)
             found |= self._look(open_ones)
         return found

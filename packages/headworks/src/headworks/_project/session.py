@@ -81,6 +81,14 @@ class Session:
         return not self.uncached
 
     @property
+    def is_seen(self) -> bool:
+        """Whether a verdict of a run of it that was watched counts wherever all that it read is the same.
+
+        A row for all files says that it depends on all of them, whatever it was seen to read.
+        """
+        return self.is_observed or self.packages is not None
+
+    @property
     def values(self) -> dict[str, str]:
         """The values that its row may name in braces."""
         return row_values(self.parameters, self.python)

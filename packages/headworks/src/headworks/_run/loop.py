@@ -127,7 +127,7 @@ class Runner:
         if covered is None:
             settings = self._shared.settings if name in self._asked else Settings()
             watch = self._watch(planned)
-            is_bound = watch is not None and planned.session.is_observed and not self._shared.settings.audit
+            is_bound = watch is not None and planned.session.is_seen and not self._shared.settings.audit
             task = Task(
                 planned=planned,
                 digest=digest,
@@ -179,7 +179,7 @@ class Runner:
         """Return the verdict that covers a session now."""
         digester, store = self._shared.digester, self._shared.store
         verdict = store.verdict(digest.value)
-        if verdict is None and session.is_observed:
+        if verdict is None and session.is_seen and (session.is_observed or not store.failed([digest.value])):
             return seen_of([session], needs, digester, observed(digester, store))[session.name].verdict
         return None if verdict is None or broken_promise(session, verdict, digester, store) else verdict
 

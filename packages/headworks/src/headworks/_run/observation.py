@@ -10,6 +10,8 @@ from headworks._observe.witness import Tree, make_witness
 from headworks._plan.promise import compare
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from headworks._digest.digest import Digester
     from headworks._observe.watch import StraceWatch
     from headworks._plan.promise import Findings
@@ -26,10 +28,10 @@ def findings_of(task: Task, shared: SharedState) -> Findings | None:
 
     None if it was not watched, or if its verdict is bound to what it read.
     """
-    if task.watch is None or task.core is not None:
+    if task.watch is None or (task.planned.session.is_observed and not shared.settings.audit):
         return None
     snapshot, root = shared.digester.snapshot, os.path.realpath(shared.root)
-    places = Places.of(snapshot, shared.environ)
+    places = Places.of(snapshot, shared.environ, shared.digester.project.noxfile.modules())
     outputs = [*task.planned.session.outputs, *(path for contents in task.needs.values() for path in contents)]
     declared = shared.digester.files(task.planned.session)
     # A link counts with what it leads to, a submodule with all that is checked out in it.
@@ -46,11 +48,12 @@ def findings_of(task: Task, shared: SharedState) -> Findings | None:
     )
 
 
-def witness_of(watch: StraceWatch, shared: SharedState, now: Digester) -> Witness:
+def witness_of(watch: StraceWatch, needs: Iterable[str], shared: SharedState, now: Digester) -> Witness:
     """Return the witness of a session that has ended.
 
     Args:
         watch: What has watched it.
+        needs: The outputs of the sessions that it needs, which digests hold.
         shared: The state that all sessions share.
         now: A digester of the work tree after the session.
 
@@ -58,8 +61,10 @@ def witness_of(watch: StraceWatch, shared: SharedState, now: Digester) -> Witnes
         NoWitnessError: Nobody can tell all that it has read.
     """
     snapshot = now.snapshot
-    reads = watch.reads(Places.of(snapshot, shared.environ), os.path.realpath(shared.root))
+    places = Places.of(snapshot, shared.environ, now.project.noxfile.modules())
+    reads = watch.reads(places, os.path.realpath(shared.root))
     tree = Tree(snapshot, now.memory)
     finer = [snapshot.repository.prefix + name for name in _DIGESTED]
     max_age = now.project.pyproject.table.max_age
-    return make_witness(reads, shared.before, tree, since=watch.since, finer=finer, max_age=max_age)
+    given = [snapshot.repository.prefix + path for path in needs]
+    return make_witness(reads, shared.before, tree, since=watch.since, finer=finer, given=given, max_age=max_age)

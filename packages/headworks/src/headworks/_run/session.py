@@ -103,8 +103,7 @@ def run_plan(
         remove_stale_bytecode(digester.snapshot)
         forget_local_builds(os.environ, planned.root)
         before = Tree(digester.snapshot, digester.memory)
-        if any(it.session.is_observed for it in planned.sessions):
-            before.note_git()
+        before.note_git()
         _ = digester.parts  # read before anything runs and could edit it
         shared = SharedState(
             root=planned.root,

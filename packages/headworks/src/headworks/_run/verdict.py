@@ -57,7 +57,7 @@ class TreeCheck:
         session = task.planned.session
         if text := _difference(task.digest, self.now.digest(session, task.needs)):
             return text
-        written = self._written and self._written & self.now.files(session)
+        written = self._written and self._written & self.now.files(session).union(self.now.project.noxfile.modules())
         return f"{', '.join(sorted(written))} (written to, and now as before)" if written else ""
 
     def core_changes(self, task: Task, core: Digest) -> str:
@@ -186,29 +186,41 @@ def _write(
     task: Task, result: Result, shared: SharedState, check: TreeCheck, *, passed: bool, outputs: Mapping[str, str]
 ) -> str:
     """Write a verdict, bound to what the session read where that is known; return why not or why that is not."""
+    session = task.planned.session
     witness, doubt = _witness(task, shared, check)
     core = task.core if witness is not None else None
-    if witness is None and task.planned.session.unseen:
-        return f"not recorded, since {doubt or task.planned.session.unseen}"
-    if changes := check.core_changes(task, core) if core else check.changes(task) or _changed_inputs(task, shared):
+    if witness is None and session.unseen:
+        return f"not recorded, since {doubt or session.unseen}"
+    is_bound = core is not None and session.is_observed
+    changes = "" if is_bound else check.changes(task)
+    if changes := changes or (core and check.core_changes(task, core)) or _changed_inputs(task, shared):
         return f"not recorded, since this changed while it ran: {changes}"
     verdict = Verdict(
         session=task.name,
-        digest=observed_digest(core.value, witness) if core and witness else task.digest.value,
+        digest=task.digest.value,
         passed=passed,
         finished=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         seconds=round(result.seconds, 3),
         commit=shared.commit,
         platform=f"{sys.platform}-{platform.machine()}",
         outputs=outputs,
-        components=(core or task.digest).components,
-        core=core.value if core else "",
-        witness=witness.texts() if witness else (),
-        checked="" if core else _checked(task, shared),
-        until=witness.until if witness else "",
+        components=task.digest.components,
+        checked=_checked(task, shared),
     )
-    shared.store.record(verdict, shared.root)
-    return f"recorded for all files, since {doubt}" if doubt else ""
+    if core and witness and (passed or session.is_observed):
+        seen = replace(
+            verdict,
+            digest=observed_digest(core.value, witness),
+            components=core.components,
+            core=core.value,
+            witness=witness.texts(),
+            checked="",
+            until=witness.until,
+        )
+        shared.store.record(seen, shared.root)
+    if not is_bound:
+        shared.store.record(verdict, shared.root)
+    return f"recorded for all files, since {doubt}" if doubt and session.is_observed else ""
 
 
 def _checked(task: Task, shared: SharedState) -> str:
@@ -223,7 +235,8 @@ def _witness(task: Task, shared: SharedState, check: TreeCheck) -> tuple[Witness
     if task.watch is None or task.core is None:
         return None, ""
     try:
-        return witness_of(task.watch, shared, check.now), ""
+        outputs = (path for contents in task.needs.values() for path in contents)
+        return witness_of(task.watch, outputs, shared, check.now), ""
     except NoWitnessError as error:
         return None, str(error)
 

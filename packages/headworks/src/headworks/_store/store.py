@@ -249,16 +249,19 @@ class Store:
 
         Returns:
             The paths that were replaced. None if a part is missing or damaged in the store: the work tree is then as
-            before, and the useless verdict is forgotten.
+            before, and the useless verdict is forgotten, with others of the session for the same outputs.
 
         Raises:
             StoreError: The work tree cannot be written.
         """
         restored = self.outputs(root).restore(verdict.outputs, self.blobs)
         if restored is None:
-            with contextlib.suppress(OSError):  # a read-only store keeps it
-                self._index.drop({verdict.digest})
-                os.unlink(self._records.path(verdict.digest, passed=True))
+            alike = (it for it in self.ls() if (it.session, it.outputs) == (verdict.session, verdict.outputs))
+            digests = {verdict.digest, *(it.digest for it in alike if it.passed)}
+            with contextlib.suppress(OSError):  # a read-only store keeps them
+                self._index.drop(digests)
+                for digest in digests:
+                    os.unlink(self._records.path(digest, passed=True))
         return restored
 
     def ls(self) -> list[Verdict]:
