@@ -53,9 +53,13 @@ def tell(number: int, seed: int, kind: str, found: Round) -> None:
 
 
 def table(rounds: list[tuple[str, Round]]) -> str:
-    """Return a table of the results of each kind of change."""
-    head = ("kind of change", "changes", "refused", "planned", "changed", "missed", "precision")
-    lines = ["{:<32} {:>7} {:>7} {:>7} {:>7} {:>6} {:>9}".format(*head)]
+    """Return a table of the results of each kind of change.
+
+    The ceiling is the precision of a plan that knows which sessions change, but not, before they have run, whether
+    their outputs do: those that need them wait.
+    """
+    head = ("kind of change", "changes", "refused", "planned", "changed", "missed", "precision", "ceiling")
+    lines = ["{:<32} {:>7} {:>7} {:>7} {:>7} {:>6} {:>9} {:>7}".format(*head)]
     for kind in [*ALL, "all"]:
         found = [it for its, it in rounds if kind in {its, "all"}]
         refused = sum(bool(it.refused) for it in found)
@@ -64,7 +68,9 @@ def table(rounds: list[tuple[str, Round]]) -> str:
         right = sum(len(it.planned & it.changed) for it in found)
         missed = sum(len(it.missed) for it in found)
         share = f"{right / planned:.0%}" if planned else "-"
-        lines += [f"{kind:<32} {len(found):>7} {refused:>7} {planned:>7} {changed:>7} {missed:>6} {share:>9}"]
+        ceiling = sum(len(it.open | (it.planned & it.changed)) for it in found)
+        most = f"{right / ceiling:.0%}" if ceiling else "-"
+        lines += [f"{kind:<32} {len(found):>7} {refused:>7} {planned:>7} {changed:>7} {missed:>6} {share:>9} {most:>7}"]
     return "\n".join(lines)
 
 

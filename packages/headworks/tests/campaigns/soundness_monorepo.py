@@ -27,6 +27,7 @@ LIBRARY = "deep"  # a package in another folder, which core needs
 OUTSIDE = {"core": ["../../VERSION", "../../shared"]}  # what goes into wheels from outside the package
 
 NOXFILE = f"""
+import os
 import pathlib
 import sys
 

@@ -163,11 +163,11 @@ class Mutator:
                 ("def nothing():", f"LEVEL = '{word}'\n\n\ndef nothing():"),
                 ("def nothing():", f"if sys:\n    STRICT = '{word}'\n\n\ndef nothing():"),
                 ("def nothing():", f"class Hidden:\n    global STRICT\n    STRICT = '{word}'\n\n\ndef nothing():"),
-                ("def nothing():", f"def nothing(x=pathlib.os.environ.update(HIDDEN='{word}')):"),
-                ("def nothing():", f"class Hidden:\n    pathlib.os.environ['HIDDEN'] = '{word}'\n\n\ndef nothing():"),
+                ("def nothing():", f"def nothing(x=os.environ.update(HIDDEN='{word}')):"),
+                ("def nothing():", f"class Hidden:\n    os.environ['HIDDEN'] = '{word}'\n\n\ndef nothing():"),
                 (
                     "def nothing():",
-                    f"DONE = list(map(pathlib.os.environ.update, [{{'HIDDEN': '{word}'}}]))\n\n\ndef nothing():",
+                    f"DONE = list(map(os.environ.update, [{{'HIDDEN': '{word}'}}]))\n\n\ndef nothing():",
                 ),
                 ('["app", "core", "solo"]', '["app", "core", "solo", "base"]'),
                 ("import helper\n", f"import helper\nhelper.values.FLAG = '{word}'\n"),
@@ -182,7 +182,7 @@ class Mutator:
         old = "nox.options.stop_on_first_error = False\n"
         lines = [
             "nox.options.error_on_external_run = True\n",
-            f"pathlib.os.environ['FROM_NOXFILE'] = '{self.fresh()}'\n",
+            f"os.environ['FROM_NOXFILE'] = '{self.fresh()}'\n",
             "nox.options.sessions = ['tests', 'check']\n",
             "nox.options.reuse_venv = 'yes'\n",
             f"sys.argv.append('{self.fresh()}')\n",

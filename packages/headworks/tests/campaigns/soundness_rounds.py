@@ -41,6 +41,7 @@ class Round:
         said: What was changed, in words.
         planned: The sessions in the plan.
         changed: The sessions that truly changed.
+        open: These, and those that need them: no plan can tell which of them change before others have run.
         missed: The sessions that changed and were not planned, each with what is different.
         refused: Why there is no plan; empty where there is one.
         recalled: How many answers were given again.
@@ -49,6 +50,7 @@ class Round:
     said: str
     planned: set[str] = dataclasses.field(default_factory=set)
     changed: set[str] = dataclasses.field(default_factory=set)
+    open: set[str] = dataclasses.field(default_factory=set)
     missed: dict[str, str] = dataclasses.field(default_factory=dict)
     refused: str = ""
     recalled: int = 0
@@ -99,6 +101,7 @@ class Campaign:
             raise SystemExit(message)
         self.compare({it.session.name: (it.state, it.digest) for it in plan.sessions}, environ)
         self.digests = {it.session.name: it.digest or "" for it in plan.sessions}
+        self.needs = {it.session.name: it.needs for it in plan.sessions}
         return {it.session.name: it.digest or "" for it in plan.sessions if it.state != "cached"}
 
     def compare(self, planned: dict[str, tuple[str, str | None]], environ: dict[str, str]) -> None:
@@ -127,7 +130,12 @@ class Campaign:
         found.changed = {name for name, text in now.items() if text != self.before.get(name)}
         if not found.refused:
             self.judge(found, now)
+            found.open = {name for name in now if self.is_open(name, found.changed)}
         return found
+
+    def is_open(self, name: str, changed: set[str]) -> bool:
+        """Tell whether a session changed, or one that it needs, directly or not."""
+        return name in changed or any(self.is_open(it, changed) for it in self.needs.get(name, ()))
 
     def judge(self, found: Round, now: dict[str, str]) -> None:
         """Note what was missed: by the plan, or by a digest that another change had already given."""
