@@ -525,6 +525,33 @@ def test_a_call_that_is_made_again_counts_where_it_leads_now(top: Path, monkeypa
     assert {Path(it).name for it in reads.by_others} == {"a", "b", "d"}
 
 
+def test_links_and_sources_count_where_nothing_else_does(top: Path) -> None:
+    """A call in an environment says nothing, whole or in halves, unless it goes through a link out of it."""
+    (top / "venv/disk").symlink_to(top / "a")
+    reads = replayed(
+        top,
+        'stat("{top}/venv/x", 0x7f) = 0',
+        'openat(AT_FDCWD<{top}>, "{top}/venv/y", O_RDONLY <unfinished ...>',
+        "<... openat resumed>) = 3<{top}/venv/y>",
+        "getdents64(3<{top}/venv/z>, 0x55 /* 3 entries */, 32768) = 72",
+        'newfstatat(3<{top}/a>, "", 0x7f, AT_EMPTY_PATH) = 0',
+        'stat("{top}/venv/disk", 0x7f) = 0',
+        'mkdir("{top}/.nox/v", 0777) = 0',
+        'mkdir("{top}/.nox/v/lib", 0777) = 0',
+        'linkat(AT_FDCWD<{top}>, "{top}/venv/x", AT_FDCWD<{top}>, "{top}/.nox/v/x", 0) = 0',
+        'symlink("{top}/sub", "{top}/.nox/v/made") = 0',
+        'stat("{top}/.nox/v/made", 0x7f) = 0',
+        'stat("{top}/.nox/v/made/c", 0x7f) = 0',
+        'stat("{top}/__pycache__/m.cpython-313.pyc", 0x7f) = 0',
+    )
+    assert relative(top, reads) == {"looked": {"a", "sub", "sub/c", "m.py"}}
+
+
+def test_a_process_without_an_end_is_a_doubt(top: Path) -> None:
+    """Also one of which every call said nothing."""
+    assert "it ends before the processes do" in replayed(top, "fork() = 2").unseen
+
+
 def test_a_program_that_is_gone_has_no_interpreter(top: Path) -> None:
     """Nor has one that is no script."""
     assert relative(top, replayed(top, 'execve("n", ["n"], 0x7ff /* 3 vars */) = 0')) == {"opened": {"n"}}

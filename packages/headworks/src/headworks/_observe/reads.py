@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from headworks._observe.places import GIT, OUTSIDE, PASSED
+from headworks._tree.patterns import is_at
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -32,12 +33,23 @@ _USED = {
     "wheel": "uv installed a local package that had been built before, from {}",
     "types": "mypy used the cache in {}, which an earlier run had filled (let mypy choose the folder)",
 }
+# A name of each kind that is judged by more than its folder.
+_PROBES = ("x", "x.meta.json", "x.y.pyc")
 
 
 def source_of(place: str) -> str:
     """Return the source of a compiled module of Python; any other place as it is."""
     found = _COMPILED.fullmatch(place)
     return f"{found[1]}/{found[2]}.py" if found else place
+
+
+def _links(folder: str) -> set[str]:
+    """Return the names of the links in a folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return {it.name for it in entries if it.is_symlink()}
+    except OSError:
+        return set()
 
 
 def _lies_in(path: str, places: Container[str]) -> bool:
@@ -106,10 +118,11 @@ class Notes:
         self.places = places
         self._real: dict[str, str] = {}
         self._made_links: dict[str, str] = {}
+        self._idle: dict[str, set[str] | None] = {}
         self._new: set[str] = set()  # what the session made in places that are passed over
 
     def doubt(self, why: str) -> None:
-        """Note that there may be reads that nobody saw; the first reason stays."""
+        """Note why there may be reads that nobody saw; the first reason stays, and an empty one says nothing."""
         self.reads.unseen = self.reads.unseen or why
 
     def resolve(self, path: str, *, follow: bool = True, hops: int = 0) -> str:
@@ -188,27 +201,49 @@ class Notes:
         elif kind == OUTSIDE and is_read and (into is self.reads.listed or not os.path.isdir(place)):
             self.reads.outside.add(place)
         elif kind == PASSED and is_read:
-            self._note_kept(place, is_tool=is_tool)
+            self.doubt(self._kept(place, is_tool=is_tool))
         elif not kind and not self.reads.is_own(place):
             into.add(place)
             if not is_digested:
                 self.reads.by_others.add(place)
 
-    def _note_kept(self, place: str, *, is_tool: bool) -> None:
-        """Note the use of a folder that an earlier run may have made, whose reads were not seen."""
+    def _kept(self, place: str, *, is_tool: bool) -> str:
+        """Return what is doubtful about the use of a folder that an earlier run may have made; empty for any other."""
         found = _KEPT.match(place)
-        if found is None or found.lastgroup is None or self._is_new(folder := found[found.lastgroup]):
-            return
+        if found is None or found.lastgroup is None or self.is_new(folder := found[found.lastgroup]):
+            return ""
         if found.lastgroup == "programs" and not os.path.isfile(os.path.join(os.path.dirname(folder), "pyvenv.cfg")):
-            return
+            return ""
         # Nox and uv may be installed in the repository; elsewhere, environments are passed over.
-        is_other = is_tool or not folder.startswith(self.places.top + "/")
-        if found.lastgroup not in {"packages", "programs"} or not is_other:
-            self.doubt(_USED[found.lastgroup].format(folder.removeprefix(self.places.top + "/")))
+        if found.lastgroup in {"packages", "programs"} and (is_tool or not folder.startswith(self.places.top + "/")):
+            return ""
+        return _USED[found.lastgroup].format(folder.removeprefix(self.places.top + "/"))
 
-    def _is_new(self, folder: str) -> bool:
+    def idle_folder(self, folder: str) -> set[str] | None:
+        """Return the names of the links in a folder, where to read anything else in it says nothing.
+
+        Returns:
+            None for a folder in which something counts.
+        """
+        if folder not in self._idle:
+            probes = [source_of(f"{folder}/{name}") for name in _PROBES]
+            if any(self.places.kind(it) != PASSED for it in probes):
+                self._idle[folder] = None
+            elif self.places.is_fixed(f"{folder}/"):
+                self._idle[folder] = set()
+            elif self.resolve(folder) != folder or any(self._kept(it, is_tool=False) for it in probes):
+                return None  # so far
+            else:
+                made = {os.path.basename(it) for it in self._made_links if os.path.dirname(it) == folder}
+                self._idle[folder] = made | _links(folder)
+        return self._idle[folder]
+
+    def is_new(self, folder: str) -> bool:
         """Return whether the session made a folder, or one that it lies in."""
-        return _lies_in(folder, self._new)
+        if not _lies_in(folder, self._new):
+            return False
+        self._new.add(folder)  # so that it is found at once the next time
+        return True
 
     def _note_git(self, place: str, how: str) -> None:
         """Note what a file of git's own stands for."""
@@ -237,6 +272,10 @@ class Notes:
         if target is not None:
             self._made_links[place] = target
             self._changed()
+            self._idle = {it: links for it, links in self._idle.items() if not is_at(it, place)}
+            links = self._idle.get(os.path.dirname(place))
+            if links is not None:
+                links.add(os.path.basename(place))
 
     def _changed(self) -> None:
         """Forget where paths led."""
@@ -247,7 +286,7 @@ class Notes:
         """Note that the session gave something another name."""
         if self.is_input(old):
             self.doubt(f"it moved {self.places.relative(old)}, which it had not made")
-        if self._is_new(old):
+        if self.is_new(old):
             self._new.add(new)
         self.own(old)
         self.own(new)

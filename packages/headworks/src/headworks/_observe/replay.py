@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from headworks._observe.git_calls import reads_history
 from headworks._observe.reads import Notes, source_of
-from headworks._observe.trace import Ended, TraceError, births, calls, match_arguments, unescape
+from headworks._observe.trace import CUT, Ended, TraceError, births, calls, match_arguments, unescape
 
 if TYPE_CHECKING:
     from headworks._observe.places import Places
@@ -34,6 +34,12 @@ _DIGESTED = {"nox": "noxfile.py", "uv": "pyproject.toml"}  # by tool, the file o
 _INSTALLERS = re.compile(r"(conda|mamba|micromamba|pip[0-9.]*|pipx|poetry|pdm|uv|uvx)(\.exe)?")
 _ABSENT = {"ENOENT", "ENOTDIR"}
 _UNRELATED = {"EBADF", "EFAULT", "EINTR", "ENAMETOOLONG", "ENOSYS"}  # errors that do not depend on what is there
+# A call that names one file, or two, from the root on or in the folder of a descriptor, and one that lists a folder.
+_NAMING = re.compile(
+    rb'(\d+) +(\w+)\((?:(?:AT_FDCWD|\d+)<(/[^<>\\]*)>(?:\(deleted\))?, )?"(?:(/[^"\\]*)/)?([^"\\/]*)"'
+    rb'(?:, (?:AT_FDCWD<[^<>\\]*>, )?"(/[^"\\]*)/([^"\\/]+)")?'
+)
+_LISTING = re.compile(rb"(\d+) +(getdents(?:64)?)\(\d+<()(/[^<>\\]*)/([^<>\\/]+)>()()")
 # Calls that say nothing new when they are made again with the same result, unless they make a file.
 _REPEATED = (b"access(", b"faccessat2(", b"lstat(", b"newfstatat(", b"openat(", b"readlink(", b"stat(", b"statx(")
 _CHANGING = re.compile(rb"O_CREAT|O_TRUNC|<unfinished ")
@@ -89,6 +95,7 @@ class _Replay:
         self._asked_ports: dict[bytes, int] = {}  # of this machine, by the sockets that reached them
         self._datagrams: set[bytes] = set()  # sockets without connections
         self._has_nox = False
+        self._idle: set[bytes] = set()  # processes in a call of which the first half said nothing
 
     def run(self) -> None:
         with open(self._trace, "rb") as lines:
@@ -96,6 +103,7 @@ class _Replay:
                 process = self._process(event.process)
                 self._leader = self._leader or event.process
                 if isinstance(event, Ended):
+                    self._idle.discard(b"%d" % event.process)
                     del self._processes[event.process]
                     if event.is_killed and self._leader not in self._processes:
                         self.notes.doubt("a process that it started still ran when nox had ended, and was killed")
@@ -113,12 +121,16 @@ class _Replay:
         if not self._leader:
             message = "it is empty, as where the system lets strace watch nothing"
             raise TraceError(message)
+        if self._processes:
+            raise TraceError(CUT)
 
     def _news(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the lines that can say anything new: most ask once more what an equal process has asked before."""
         said: set[tuple[bytes, str, str, str]] = set()
         generation = self.notes.generation
         for line in lines:
+            if self._is_idle(line):
+                continue
             number, _, rest = line.partition(b" ")
             process = self._processes.get(int(number)) if number.isdigit() else None
             is_repeatable = process is not None and rest.lstrip(b" ").startswith(_REPEATED)
@@ -131,6 +143,38 @@ class _Replay:
                     continue
                 said.add(key)
             yield line
+
+    def _is_idle(self, line: bytes) -> bool:
+        """Return whether a line says nothing, since what it names lies in folders where nothing counts.
+
+        Most lines are such, and to follow their calls takes ten times as long.
+        """
+        found = _NAMING.match(line) or _LISTING.match(line)
+        if found is None:
+            number, _, rest = line.partition(b" ")
+            is_end = number in self._idle and rest.lstrip(b" ").startswith(b"<... ")
+            self._idle -= {number} if is_end else set()
+            return is_end
+        number, call, place, folder, name, new_folder, new_name = found.groups()
+        follow = _NAMING_CALLS.get(call)
+        if follow is None or not line.endswith(b"\n"):
+            return False
+        if follow in {_R.copy, _R.move}:
+            is_idle = self._is_idle_at(folder or place, name) and self._is_idle_at(new_folder, new_name, is_made=True)
+        else:  # an empty name stands for a descriptor
+            is_made = follow is _R.make or b"O_CREAT" in line
+            is_idle = not (folder or name) or self._is_idle_at(folder or place, name, is_made=is_made)
+        if is_idle and line.endswith(b" <unfinished ...>\n"):
+            self._idle.add(number)
+        return is_idle
+
+    def _is_idle_at(self, folder: bytes | None, name: bytes, *, is_made: bool = False) -> bool:
+        """Return whether it says nothing that a process reads something by its name in a folder, or makes it there."""
+        if not folder or folder.startswith(b"/proc/") or b"/.." in folder or name in {b"", b".", b"..", b".git"}:
+            return False
+        place = os.fsdecode(folder)
+        links = self.notes.idle_folder(place)
+        return links is not None and os.fsdecode(name) not in links and (not is_made or self.notes.is_new(place))
 
     def _process(self, number: int) -> _Process:
         """Return the state of a process, which at first is that of its parent as it is now."""
@@ -429,6 +473,12 @@ _CALLS: dict[str, tuple[str, Callable[[_Replay, _Step], None]]] = {
         ),
         ("", _R.ignore),
     ),
+}
+
+_NAMING_CALLS = {
+    name.encode(): follow
+    for name, (form, follow) in _CALLS.items()
+    if follow in {_R.copy, _R.list, _R.look, _R.move, _R.open, _R.remove} or (follow is _R.make and "t" not in form)
 }
 
 

@@ -22,6 +22,7 @@ _BIRTH = re.compile(rb"(\d+) +(?:(?:clone3?|v?fork)(\(.*)|<\.\.\. (?:clone3?|v?f
 _NUMBER = re.compile(rb" = (\d+)$")
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
 _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"v": b"\v", b"f": b"\f"}
+CUT = "it ends before the processes do, so that strace was killed or one of them still runs"
 _SHOWN = 120  # bytes of a line, in a message
 
 # The forms of arguments: `d` is a descriptor with its path, `p` a path, `t` the text of a link. A text that strace cut
@@ -94,8 +95,7 @@ def calls(trace: Iterable[bytes]) -> Iterator[Call | Ended]:
         if event is not None:
             yield event
     if running or begun:
-        message = "it ends before the processes do, so that strace was killed or one of them still runs"
-        raise TraceError(message)
+        raise TraceError(CUT)
 
 
 def _joined(trace: Iterable[bytes], begun: dict[int, bytes]) -> Iterator[bytes]:
