@@ -62,7 +62,7 @@ def train(session):
 
 @nox.session(name="serve-check", requires=["train"], tags=["pipeline"])
 def serve_check(session):
-    assert (ARTIFACTS / "model").read_text()
+    assert all(path.read_text() for path in (ARTIFACTS / "model", Path("packages/serving/server.txt")))
 
 
 @nox.session(name="build-images", requires=["train"], tags=["images"])
@@ -108,6 +108,7 @@ build-images = { packages = [ "serving" ], needs = [ "train" ], outputs = [ "art
 test-images = { packages = [ "serving" ], needs = [ "train", "build-images" ] }
 """
 _PACKAGE: Final = '[project]\nname = "small-{name}"\nversion = "1"\n'
+_TEST: Final = 'import pathlib\n\nassert all(it.read_text() for it in pathlib.Path("packages/{name}").glob("*.txt"))\n'
 _FILES: Final = {
     ".gitignore": "artifacts/\n.nox/\n__pycache__/\n",
     "noxfile.py": _NOXFILE,
@@ -118,7 +119,7 @@ _FILES: Final = {
     "packages/model/model.txt": "model\n",
     "packages/serving/server.txt": "server\n",
     **{f"packages/{name}/pyproject.toml": _PACKAGE.format(name=name) for name in ("data", "model", "serving")},
-    **{f"packages/{name}/tests/test.py": "assert 1 + 1 == 2\n" for name in ("data", "model", "serving")},
+    **{f"packages/{name}/tests/test.py": _TEST.format(name=name) for name in ("data", "model", "serving")},
 }
 _KEPT: Final = ("PATH", "HOME", "TMPDIR", "LANG", "UV_CACHE_DIR", "XDG_CACHE_HOME", "VIRTUAL_ENV")
 
