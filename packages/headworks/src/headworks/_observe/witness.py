@@ -19,6 +19,7 @@ from headworks._tree.byte_ids import LARGE, stamp_of
 from headworks._tree.git import blob_id
 from headworks._tree.listing import EXECUTABLE, FILE
 from headworks._tree.patterns import is_at
+from headworks._tree.snapshot import LAG
 from headworks.errors import CannotDecideError
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ _STATES = {"file", "exec", "link", "folder", "missing", "other"}
 _UNNAMED = {"__pycache__"}  # Python writes it beside whatever it imports
 _RECORD = 100  # bytes in which a record of a listing has its object id
 _LARGE_FILES = "bytes"
-_LAG = 0.01  # seconds by which the time of a file may lag behind the clock: a tick of a slow kernel
 _MODES = {FILE: "file", EXECUTABLE: "exec"}
 _LOCKS = {"uv.lock", "pylock.toml", "poetry.lock", "pdm.lock", "conda-lock.yml"}
 
@@ -203,7 +203,7 @@ def make_witness(
     """
     if reads.unseen:
         raise NoWitnessError(reads.unseen)
-    lines = _Making(reads, before, now, since - _LAG, finer).lines(max_age)
+    lines = _Making(reads, before, now, since - LAG / 1e9, finer).lines(max_age)
     return Witness.of(it for it in lines if not any(is_at(it.path.partition("//")[0], place) for place in given))
 
 

@@ -28,7 +28,7 @@ Entry: TypeAlias = tuple[bytes, bytes]  # mode and object id
 
 _ATTEMPTS = 5
 _SECOND = 1_000_000_000  # nanoseconds
-_LAG = 10_000_000  # nanoseconds by which the time of a file may lag behind the clock: a tick of a slow kernel
+LAG = 10_000_000  # nanoseconds by which the time of a file may lag behind the clock: a tick of a slow kernel
 
 
 class Snapshot(ABC):
@@ -241,7 +241,7 @@ class WorkTreeSnapshot(Snapshot):
         both = {path: (now, earlier.inner[path]) for path, now in self.inner.items() if path in earlier.inner}
         found |= {path for path, (now, before) in both.items() if now.written_since(before)}
         if self._index != earlier._index or self._index[:1] >= (earlier._began - _SECOND,):
-            began, now = earlier._began - _LAG, time.time_ns() + _LAG
+            began, now = earlier._began - LAG, time.time_ns() + LAG
             others = set(self.listing.paths()) - same
             # A time in the future, as an archive may leave it, is not a change in between.
             found |= {path for path in others if any(began <= it <= now for it in _times(self._name(path)))}
