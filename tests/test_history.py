@@ -102,7 +102,7 @@ def test_a_replay_counts_planned_cached_and_waiting_sessions_and_those_of_a_filt
     (check,) = data["checks"]
     assert (check["session"], check["commit"], check["basis"]) == ("one", second["commit"], "declared")
     assert check["result"] == "passes"
-    assert check["planted"] == ["two/number.txt"]
+    assert check["planted"] == ["pyproject.toml", "two/number.txt"]  # its run was watched, and read neither
     assert subprocess.check_output(["git", "-C", root, "status", "--porcelain", "--ignored"]) == before
 
 
