@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from headworks._noxfile.mentions import Mentions, read_mentions
 from headworks._noxfile.module import Noxfile, SessionCode
 from headworks._noxfile.parts import read_module
+from headworks._noxfile.paths import HOLE, normal
 from headworks._quick.memory import Memory
 from headworks._tree.git import Repository
 from headworks._tree.snapshot import WorkTreeSnapshot
@@ -494,3 +495,8 @@ def test_names_in_imported_files_count(scratch: Scratch) -> None:
     source = "import nox\nimport helper\n\n@nox.session\ndef tests(session): helper.go(session)\n"
     scratch.commit({"noxfile.py": source, "helper.py": "def go(session): session.run('cat', 'a/b')\n"})
     assert "a/b" in noxfile(scratch).mentions("tests").paths
+
+
+def test_two_unknown_parts_side_by_side_are_one() -> None:
+    """A pattern has one hole there, wherever in the path it is."""
+    assert normal(f"a/{HOLE}{HOLE}/b") == f"a/{HOLE}/b"
