@@ -17,6 +17,7 @@ from headworks import __main__, _cli
 from headworks._machine.nox import ListedSession, Nox
 from headworks._plan.plan import plan
 from headworks._quick import answers
+from headworks._quick.answers import handed_look
 from headworks._store.store import Store
 from headworks._store.verdict import Verdict
 
@@ -234,6 +235,22 @@ def test_an_answer_is_made_anew_after_any_change(world: World, change: str) -> N
     assert [answers.recall(arguments) for arguments in commands] == [0] * len(commands)
     CHANGES[change](world)
     assert [answers.recall(arguments) for arguments in commands] == [None] * len(commands)
+
+
+def test_the_look_that_found_a_change_is_that_of_the_plan(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git is not asked again for it, and the new answer is remembered with what git said."""
+    world.learn("plan")
+    world.write("tracked")
+    looks = []
+
+    def handed(top: str) -> object:
+        looks.append(handed_look(top))
+        return looks[-1]
+
+    monkeypatch.setattr("headworks._tree.snapshot.handed_look", handed)
+    assert world.ask("plan") == 0
+    assert looks[0] is not None
+    assert answers.recall(["plan"]) == 0
 
 
 @pytest.mark.parametrize("doubt", ["a young file", "many files", "many questions", "a fetch", "a changed answer"])

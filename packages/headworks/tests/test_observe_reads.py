@@ -55,10 +55,10 @@ def replayed(top: Path, *lines: str) -> Reads:
 
 
 def places(top: Path) -> Places:
-    """Return the places of a repository in which git knows `kept/pyvenv.cfg`."""
+    """Return the places of a repository in which git knows `kept/pyvenv.cfg`, and whose noxfile imports a module."""
     environ = {"HOME": "/home/x", "UV_CACHE_DIR": "/uv", "https_proxy": "http://x:y@localhost:3128"}
     environ |= {"UV_DEFAULT_INDEX": "http://127.0.0.1:3129/simple", "DOCKER_HOST": "tcp://127.0.0.1:80"}
-    return Places(str(top), (str(top / ".git"),), environ, "kept".__eq__)
+    return Places(str(top), (str(top / ".git"),), environ, "kept".__eq__, ["helper.py"])
 
 
 def relative(top: Path, reads: Reads) -> dict[str, Any]:
@@ -434,6 +434,17 @@ def test_files_are_told_apart_by_who_reads_them(top: Path) -> None:
     assert {Path(it).name for it in reads.opened} == {"noxfile.py", "pyproject.toml", "a", "b"}
     assert {it.removeprefix(f"{top}/") for it in reads.by_others} == {"pyproject.toml", "sub/pyproject.toml", "a", "b"}
     assert reads.installs
+
+
+def test_what_nox_imports_for_the_noxfile_is_read_by_others_alone(top: Path) -> None:
+    """The digest holds what the session uses of it; its own program may use anything."""
+    start = 'execve("/x/bin/nox", ["nox"], 0x7ff /* 3 vars */) = 0'
+    read = 'open("{}", O_RDONLY) = 3<{{top}}/{}>'
+    compiled = "__pycache__/helper.cpython-313.pyc"
+    by_nox = [read.format(it, it) for it in ("helper.py", compiled)]
+    assert replayed(top, start, *by_nox).opened == set()
+    by_cat = ["vfork() = 2", '2 execve("/usr/bin/cat", ["cat"], 0x7ff /* 3 vars */) = 0', f"2 {by_nox[0]}"]
+    assert replayed(top, start, *by_nox, *by_cat).opened == {f"{top}/helper.py"}
 
 
 def test_a_nox_that_a_session_starts_is_another_reader_of_the_noxfile(top: Path) -> None:

@@ -216,7 +216,7 @@ class _Replay:
     def _note(self, process: _Process, place: str, into: set[str]) -> None:
         folder, name = os.path.split(source_of(place))
         if process.tool == "nox" and source_of(place) in self.notes.places.modules:
-            return  # pragma: no cover  # tests see it in commands that they fork, which are not measured
+            return
         is_digested = name == _DIGESTED.get(process.tool) and (folder == self._first or process.is_frozen)
         self.notes.note(
             place,

@@ -149,8 +149,7 @@ def handed_look(top: str) -> Look | None:
     """Return the latest look at a work tree, with the time and the stamp of the index before it; only once."""
     look = _looks.pop(top, None)
     for command, output in zip(LOOK, look[2] if look else (), strict=False):
-        # Tests see it in commands that they fork, which are not measured.
-        note_question(top, command, b"", (0, output))  # pragma: no cover
+        note_question(top, command, b"", (0, output))
     return look
 
 
