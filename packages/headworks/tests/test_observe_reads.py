@@ -136,6 +136,7 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
         ),
         ([f'access("none/x", R_OK) {NO}'], {"sought": {"none/x"}}),
         (["getdents64(3<{top}/sub>, 0x55 /* 3 entries */, 32768) = 72"], {"listed": {"sub"}}),
+        (["getdents64(3<{top}>, 0x55 /* 3 entries */, 32768) = 72"], {"listed": {""}}),
         (
             ['open("sub", O_RDONLY) = 3<{top}/sub>', "getdents64(3<{top}/sub>, 0x55 /* 3 entries */, 32768) = 72"],
             {"listed": {"sub"}},

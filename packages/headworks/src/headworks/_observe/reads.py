@@ -227,7 +227,8 @@ class Notes:
         """
         if folder not in self._idle:
             probes = [source_of(f"{folder}/{name}") for name in _PROBES]
-            if any(self.places.kind(it) != PASSED for it in probes):
+            is_above = folder == os.path.dirname(self.places.top)  # perhaps a temporary folder
+            if is_above or any(self.places.kind(it) != PASSED for it in probes):
                 self._idle[folder] = None
             elif self.places.is_fixed(f"{folder}/"):
                 self._idle[folder] = set()
