@@ -227,10 +227,8 @@ class _States:
         digests = {it.name: self._digester.digest(it, self._outputs).value for it in sessions}
         known = self._store.verdicts(digests[it.name] for it in sessions if it.cache)
         self._digests |= digests
-        lost = [it for it in sessions if it.cache and it.is_seen and digests[it.name] not in known]
-        failed = self._store.failed(digests[it.name] for it in lost)
-        watched = [it for it in lost if it.is_observed or digests[it.name] not in failed]
-        if watched:
+        lost = (it for it in sessions if it.cache and digests[it.name] not in known)
+        if watched := may_be_seen(lost, digests, self._store):
             self._witnesses = self._witnesses or observed(self._digester, self._store)
             self._seen |= seen_of(watched, self._outputs, self._digester, self._witnesses)
         for session in sessions:
@@ -344,6 +342,21 @@ def observed(digester: Digester, store: Witnessed) -> Observed:
     from headworks._plan.witnessed import Observed  # it takes 4 ms, and not where every session has a row
 
     return Observed(digester, store)
+
+
+def may_be_seen(sessions: Iterable[Session], digests: Mapping[str, str], store: Witnessed) -> list[Session]:
+    """Return those of some sessions without a verdict that a run that was watched may cover.
+
+    A failure under the digest of a row says more than a run elsewhere that read the same.
+
+    Args:
+        sessions: The sessions.
+        digests: Their digests, by name.
+        store: What has failed.
+    """
+    seen = [it for it in sessions if it.is_seen]
+    failed = store.failed(digests[it.name] for it in seen)
+    return [it for it in seen if it.is_observed or digests[it.name] not in failed]
 
 
 def seen_of(sessions: Iterable[Session], outputs: Outputs, digester: Digester, witnesses: Observed) -> dict[str, Seen]:

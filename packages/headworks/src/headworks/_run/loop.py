@@ -8,7 +8,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from headworks._observe.watch import StraceWatch, can_see_all
-from headworks._plan.plan import broken_promise, observed, seen_of
+from headworks._plan.plan import broken_promise, may_be_seen, observed, seen_of
 from headworks._run.attempt import Attempt
 from headworks._run.logs import log_name
 from headworks._run.outcome import Outcome
@@ -179,7 +179,7 @@ class Runner:
         """Return the verdict that covers a session now."""
         digester, store = self._shared.digester, self._shared.store
         verdict = store.verdict(digest.value)
-        if verdict is None and session.is_seen and (session.is_observed or not store.failed([digest.value])):
+        if verdict is None and may_be_seen([session], {session.name: digest.value}, store):
             return seen_of([session], needs, digester, observed(digester, store))[session.name].verdict
         return None if verdict is None or broken_promise(session, verdict, digester, store) else verdict
 
