@@ -11,7 +11,7 @@ from headworks._quick.git import environment, folder_of, index_stamp, shared_fol
 from headworks._quick.process import Process, complaint
 from headworks.errors import UsageError
 
-_MOST_PATHS = 100  # in one command line; Windows takes no more than 32,767 bytes in all
+_MAX_ARGUMENTS = 24_000  # bytes of paths in one command line; Windows takes no more than 32,767 in all
 _NOXFILE = "noxfile.py"
 _WORDS = 6  # of a command, in a message
 
@@ -132,12 +132,10 @@ class Repository:
         Raises:
             UsageError: a file cannot be read, or vanished meanwhile.
         """
-        waiting = list(paths)
         found: dict[bytes, bytes] = {}
-        while chunk := waiting[:_MOST_PATHS]:
+        for chunk in _chunks(list(paths)):
             output = self.run("hash-object", "--no-filters", "--", *map(os.fsdecode, chunk))
             found.update(zip(chunk, output.split(), strict=True))
-            waiting = waiting[_MOST_PATHS:]
         return found
 
     def contents(self, oids: list[bytes]) -> list[bytes]:
@@ -162,3 +160,17 @@ def _batch(output: bytes) -> Iterable[bytes]:
         size = int(size_text.rpartition(b" ")[2])
         yield output[end + 1 : end + 1 + size]
         position = end + size + 2
+
+
+def _chunks(paths: list[bytes]) -> Iterable[list[bytes]]:
+    """Yield the paths in runs that fit into a command line."""
+    chunk: list[bytes] = []
+    room = _MAX_ARGUMENTS
+    for path in paths:
+        room -= len(path) + 8
+        if room < 0:
+            yield chunk
+            chunk, room = [], _MAX_ARGUMENTS
+        chunk.append(path)
+    if chunk:
+        yield chunk
