@@ -325,12 +325,26 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
                 *[
                     'execve("/usr/bin/uv", ["uv"], 0x7ff /* 3 vars */) = 0',
                     'mkdir("/uv/sdists-v9/path/h/new", 0777) = 0',
+                    'mkdir("/uv/builds-v0/t", 0777) = 0',
+                    'rename("/uv/builds-v0/t/x.whl", "/uv/sdists-v9/path/h/new/x.whl") = 0',
+                    "getdents64(3</uv/sdists-v9/path/h/new>, 0x55 /* 3 entries */, 32768) = 72",
                 ],
                 'open("/uv/sdists-v9/path/h/revision.rev", O_RDONLY) = 3</uv/sdists-v9/path/h/revision.rev>',
                 'open("/uv/sdists-v9/path/h/new/x.whl", O_RDONLY) = 3</uv/sdists-v9/path/h/new/x.whl>',
                 'open("/uv/sdists-v9/pypi/six/1/x.whl", O_RDONLY) = 3</uv/sdists-v9/pypi/six/1/x.whl>',
             ],
             {"installs": True},
+        ),
+        (
+            [
+                'execve("/usr/bin/uv", ["uv"], 0x7ff /* 3 vars */) = 0',
+                'mkdir("/uv/sdists-v9/path/h/new", 0777) = 0',
+                'open("/uv/sdists-v9/path/h/new/other.whl", O_RDONLY) = 3</uv/sdists-v9/path/h/new/other.whl>',
+            ],
+            {
+                "installs": True,
+                "unseen": "uv installed a local package that had been built before, from /uv/sdists-v9/path/h/new",
+            },
         ),
         (
             [

@@ -23,7 +23,7 @@ _COMPILED = re.compile(r"(.*)/__pycache__/([^/.]+)\.[^/]*\.pyc", re.DOTALL)
 _KEPT = re.compile(
     r"(?P<packages>.*/lib(?:64)?/[^/]+/site-packages)/"
     r"|(?P<programs>.*/bin)/[^/]+$"
-    r"|(?P<wheel>.*/sdists-v\d+/(?:editable|path)/[^/]+/[^/.]+)(?:/|$)"
+    r"|(?P<wheel>.*/sdists-v\d+/(?:editable|path)/[^/]+/[^/.]+)(?:/?$|(?P<built>/[^/]+))"
     r"|(?P<types>.*/\d\.\d+)/(?:cache\.(?:\d+\.)?db$|.*\.meta\.(?:ff|json)$)",
     re.DOTALL,
 )
@@ -120,6 +120,7 @@ class Notes:
         self._made_links: dict[str, str] = {}
         self._idle: dict[str, set[str] | None] = {}
         self._new: set[str] = set()  # what the session made in places that are passed over
+        self._named: set[str] = set()  # the same, by nothing but its own name
 
     def doubt(self, why: str) -> None:
         """Note why there may be reads that nobody saw; the first reason stays, and an empty one says nothing."""
@@ -210,14 +211,19 @@ class Notes:
     def _kept(self, place: str, *, is_tool: bool) -> str:
         """Return what is doubtful about the use of a folder that an earlier run may have made; empty for any other."""
         found = _KEPT.match(place)
-        if found is None or found.lastgroup is None or self.is_new(folder := found[found.lastgroup]):
+        if found is None:
             return ""
-        if found.lastgroup == "programs" and not os.path.isfile(os.path.join(os.path.dirname(folder), "pyvenv.cfg")):
+        group = next(it for it in _USED if found[it] is not None)
+        folder = found[group]
+        # Another session that runs meanwhile may build the same package, in the folder that this one has made for it.
+        if self.is_new(folder) and (not found["built"] or folder + found["built"] in self._named):
+            return ""
+        if group == "programs" and not os.path.isfile(os.path.join(os.path.dirname(folder), "pyvenv.cfg")):
             return ""
         # Nox and uv may be installed in the repository; elsewhere, environments are passed over.
-        if found.lastgroup in {"packages", "programs"} and (is_tool or not folder.startswith(self.places.top + "/")):
+        if group in {"packages", "programs"} and (is_tool or not folder.startswith(self.places.top + "/")):
             return ""
-        return _USED[found.lastgroup].format(folder.removeprefix(self.places.top + "/"))
+        return _USED[group].format(folder.removeprefix(self.places.top + "/"))
 
     def idle_folder(self, folder: str) -> set[str] | None:
         """Return the names of the links in a folder, where to read anything else in it says nothing.
@@ -269,6 +275,7 @@ class Notes:
             self.reads.sought.add(place)
         if self.places.kind(place) == PASSED:
             self._new.add(place)
+            self._named.add(place)
         self.own(place)
         if target is not None:
             self._made_links[place] = target
@@ -289,5 +296,6 @@ class Notes:
             self.doubt(f"it moved {self.places.relative(old)}, which it had not made")
         if self.is_new(old):
             self._new.add(new)
+            self._named.add(new)
         self.own(old)
         self.own(new)
