@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -267,6 +268,23 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
                 'open(".git/HEAD", O_RDONLY) = 3<{top}/.git/HEAD>',
             ],
             {"history": {"`git describe --tags`"}},
+        ),
+        *(
+            (
+                [
+                    f'execve("/usr/bin/git", ["git", {", ".join(map(json.dumps, words))}], 0x7ff /* 3 vars */) = 0',
+                    'open(".git/HEAD", O_RDONLY) = 3<{top}/.git/HEAD>',
+                    'open(".git/refs/heads/other", O_RDONLY) = -1 ENOENT (No such file or directory)',
+                    'open(".git/refs/tags/other", O_RDONLY) = -1 ENOENT (No such file or directory)',
+                    'open(".git/packed-refs", O_RDONLY) = 3<{top}/.git/packed-refs>',
+                ],
+                {"history": {f"`git {' '.join(words)}`"}} | ({"refs": {"refs/heads/other"}} if is_counted else {}),
+            )
+            for words, is_counted in ((["describe"], False), (["describe", "--all"], True), (["log", "other"], True))
+        ),
+        (
+            ['open(".git/packed-refs", O_RDONLY) = 3<{top}/.git/packed-refs>'],
+            {"history": {".git/packed-refs"}, "refs": {"refs"}},
         ),
         (
             [

@@ -46,6 +46,7 @@ def demo(scratch: Scratch) -> Scratch:
     (scratch.root / "tool").chmod(0o755)
     (scratch.root / "link").symlink_to("src")
     scratch.commit()
+    scratch.git("branch", "other")
     scratch.write({"ignored/raw.csv": "raw", "ignored/sub/x": ""})
     return scratch
 
@@ -89,6 +90,7 @@ echo x > build/made/x
 echo y > ignored/own
 git ls-files
 git describe --all
+git log -1 other > /dev/null
 """
 
 
@@ -99,10 +101,16 @@ def test_a_run_has_a_line_for_each_thing_that_it_read(demo: Scratch, tmp_path: P
         *[("file", it) for it in ("a.txt", "src/one.py", "ignored/raw.csv")],
         *[("exec", "tool"), ("link", "link"), ("folder", "src/deep"), ("missing", "none")],
         *[("names", "src"), ("entries", "ignored//own"), ("made", "build")],
-        *[("index", ""), ("history", "")],
+        *[("index", ""), ("history", ""), ("refs", "refs/heads"), ("refs", "refs/heads/other")],
     }
     assert expected <= kinds(witness)
-    assert not {("folder", "src"), ("file", "src/two.py"), ("made", "ignored/own"), ("link", "src")} & kinds(witness)
+    assert not {
+        ("refs", "refs/heads/main"),
+        ("folder", "src"),
+        ("file", "src/two.py"),
+        ("made", "ignored/own"),
+        ("link", "src"),
+    } & kinds(witness)
     assert difference(demo, witness) == ""
     assert witness.digest == Witness.of(reversed(witness.lines)).digest
 
@@ -126,6 +134,7 @@ def test_a_run_has_a_line_for_each_thing_that_it_read(demo: Scratch, tmp_path: P
         (lambda it: it.git("add", "--force", "build/made/x"), "git's index has changed"),
         (lambda it: it.git("commit", "--allow-empty", "--message=x"), "HEAD or a tag has moved"),
         (lambda it: it.git("tag", "x"), "HEAD or a tag has moved"),
+        (lambda it: it.git("branch", "x"), "git's refs/heads changed"),
     ],
 )
 def test_a_witness_holds_until_something_in_it_changes(
@@ -332,6 +341,7 @@ def test_a_linked_work_tree_has_two_folders_of_git(demo: Scratch, tmp_path: Path
     ]
     assert parts == ["index", "history", "history"]
     assert places.kind(str(git / "refs/tags/x")) == "git"
+    assert places.ref(str(git / "refs/heads/x")) == "refs/heads/x"
 
 
 PATHS = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1, max_size=8)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["reads_history"]
+__all__ = ["reads_history", "reads_refs"]
 
 _WITH_VALUE = {"-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--config-env"}
 # They read git's settings, its index and the work tree, all of which are seen by themselves.
@@ -39,3 +39,15 @@ def reads_history(arguments: Sequence[str]) -> bool:
             {"--cached", "--staged", "--merge-base"} & {*options}
         )
     return command not in _HARMLESS
+
+
+def reads_refs(command: str, name: str) -> bool:
+    """Return whether an answer can depend on a ref that is no tag, or a folder of refs, which was looked for.
+
+    Args:
+        command: The command of git; empty for any other program.
+        name: The name of the ref.
+    """
+    # To describe a commit, git walks through all refs for the tags among them. It looks where many refs are packed
+    # whichever it wants.
+    return not (command and name == "refs") and (" describe" not in command or "--all" in command)

@@ -133,6 +133,19 @@ class Places:
             return "other"
         return "index" if first == "index" else "history"
 
+    def ref(self, path: str) -> str:
+        """Return the name of the ref that a path in git's own folder stands for, a folder of refs included.
+
+        It is `refs` for the file that holds many of them; empty for what is no ref, and for tags.
+        """
+        for folder in self._git_folders:
+            name = path[len(folder) + 1 :] if path.startswith(f"{folder}/") else ""
+            if name == "packed-refs":
+                return "refs"
+            if f"{name}/".startswith("refs/") and not f"{name}/".startswith("refs/tags/"):
+                return name
+        return ""
+
     def _folder(self, folder: str) -> str:
         """Return the kind of a folder."""
         kind = self._kinds.get(folder)

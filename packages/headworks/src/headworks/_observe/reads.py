@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from headworks._observe.git_calls import reads_refs
 from headworks._observe.places import GIT, OUTSIDE, PASSED
 from headworks._tree.patterns import is_at
 
@@ -80,6 +81,7 @@ class Reads:
         network: Whether any other program reached another machine.
         index: Whether git's index was read.
         history: The commands or files through which git's history was read.
+        refs: The branches and other refs that were looked for there, and folders of them, by their names.
         unseen: Why there may be reads that nobody saw; empty if there are none.
     """
 
@@ -95,6 +97,7 @@ class Reads:
     network: bool = False
     index: bool = False
     history: set[str] = field(default_factory=set)
+    refs: set[str] = field(default_factory=set)
     unseen: str = ""
 
     def is_own(self, path: str) -> bool:
@@ -195,10 +198,8 @@ class Notes:
                 self.doubt(f"it read {self.places.relative(compiled)}, whose source is gone (remove it)")
         kind = self.places.kind(place)
         is_read = into is self.reads.opened or into is self.reads.listed
-        if kind == GIT and is_read and not is_harmless:
-            self._note_git(place, f"`{git}`" if git else place)
-        elif kind == GIT and is_read and self.places.git_part(place) == "index":
-            self.reads.index = True
+        if kind == GIT and into is not self.reads.looked:
+            self._note_git(place, git, is_read=is_read, is_harmless=is_harmless)
         elif kind == OUTSIDE and is_read and (into is self.reads.listed or not os.path.isdir(place)):
             self.reads.outside.add(place)
         elif kind == PASSED and is_read:
@@ -252,14 +253,16 @@ class Notes:
         self._new.add(folder)  # so that it is found at once the next time
         return True
 
-    def _note_git(self, place: str, how: str) -> None:
-        """Note what a file of git's own stands for."""
-        part = self.places.git_part(place)
+    def _note_git(self, place: str, git: str, *, is_read: bool, is_harmless: bool) -> None:
+        """Note what a file of git's own stands for; a ref may have been looked for in vain."""
+        if not is_harmless and (name := self.places.ref(place)) and reads_refs(git, name):
+            self.reads.refs.add(name)
+        part, how = self.places.git_part(place) if is_read else "", f"`{git}`" if git else place
         if part == "index":
             self.reads.index = True
-        elif part == "history":
+        elif part == "history" and not is_harmless:
             self.reads.history.add(how)
-        elif part:
+        elif part and not is_harmless:
             self.doubt(f"it read the history of another repository inside this one, through {how}")
 
     def own(self, place: str) -> None:

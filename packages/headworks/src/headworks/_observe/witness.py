@@ -53,6 +53,7 @@ class Tree:
         self._listing = snapshot.listing
         self._memory = memory
         self._lines: dict[tuple[str, str], Line] = {}
+        self._refs: tuple[bytes, ...] = ()
 
     def is_known(self, path: str) -> bool:
         """Return whether git lists a file, or a file below a folder."""
@@ -75,7 +76,7 @@ class Tree:
         return self._lines[key, path]
 
     def note_git(self) -> None:
-        """Note git's index, HEAD and tags as they are now."""
+        """Note git's index, HEAD and refs as they are now."""
         for kind in ("index", "history"):
             self.line(kind, "")
 
@@ -146,8 +147,21 @@ class Tree:
             return "known" if self.is_known(path) else "-"
         if kind == "index":
             return sha256(self._repository.run("ls-files", "-s", "-z")).hexdigest()
-        questions = [("rev-parse", "HEAD"), ("symbolic-ref", "-q", "HEAD"), ("for-each-ref", "refs/tags")]
-        return sha256(b"\0".join(output for _, _, output in self._repository.ask_all(*questions))).hexdigest()
+        return sha256(b"\0".join(self._history(path or "refs/tags", is_head=not path))).hexdigest()
+
+    def _history(self, name: str, *, is_head: bool) -> list[bytes]:
+        """Return where a ref, or the refs below a name, lead, and if asked for HEAD, in git's own words."""
+        if not self._refs:
+            questions = [("rev-parse", "HEAD"), ("symbolic-ref", "-q", "HEAD"), ("for-each-ref",)]
+            self._refs = tuple(output for _, _, output in self._repository.ask_all(*questions))
+        head, refs = self._refs[:2], self._refs[2].splitlines()
+        exact, below = b"\t" + os.fsencode(name), b"\t" + os.fsencode(name) + b"/"
+        return [*(head if is_head else ()), *(it for it in refs if it.endswith(exact) or below in it)]
+
+    def is_head(self, name: str) -> bool:
+        """Return whether HEAD is a ref, which lines about HEAD stand for."""
+        self.line("history", "")
+        return self._refs[1].strip() == os.fsencode(name)
 
     def _names(self, folder: bytes) -> set[bytes]:
         """Return the names of what git lists in a folder."""
@@ -174,6 +188,7 @@ _DIFFERENCES = {
     "made": "git lists {} now, which the session makes",
     "index": "git's index has changed",
     "history": "HEAD or a tag has moved",
+    "refs": "git's {} changed",
 }
 
 
@@ -236,6 +251,7 @@ class _Making:
             yield self._same("index", "")
         if reads.history:
             yield self._same("history", "")
+            yield from (self._same("refs", it) for it in sorted(reads.refs) if not self._tree.is_head(it))
         if reads.network or (reads.installs and _LOCKS.isdisjoint(map(os.path.basename, reads.opened))):
             yield Line("until", (dt.datetime.now(dt.UTC).date() + dt.timedelta(days=max_age)).isoformat(), "")
 

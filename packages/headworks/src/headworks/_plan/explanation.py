@@ -28,6 +28,7 @@ _READS = {
     "made": "made by itself",
     "index": "git's index",
     "history": "HEAD and tags",
+    "refs": "branches",
     "until": "until",
 }
 _SHORT = 16  # hexadecimal digits of a hash

@@ -14,8 +14,8 @@ class Line(NamedTuple):
     """One thing that a session read.
 
     Attributes:
-        kind: What it is: `file`, `exec`, `link`, `folder`, `missing`, `names`, `entries`, `made`, `index` or `history`;
-            `until` for the day on which the witness ends.
+        kind: What it is: `file`, `exec`, `link`, `folder`, `missing`, `names`, `entries`, `made`, `index`, `history`
+            or `refs`; `until` for the day on which the witness ends.
         value: A hash of it, or a dash where the kind says it all.
         path: Where it is, relative to the top of the repository; absolute outside of it.
     """
