@@ -11,6 +11,7 @@ not was missed. Two sessions with the same digest must have the same notes, what
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import random
 import sys
@@ -20,34 +21,58 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from soundness_mutations import KINDS
-from soundness_rounds import Campaign, Round
+from soundness_planted import PLANTS
+from soundness_rounds import Campaign, Planting, Round
 
 SPECIAL = {"environment variable": Campaign.environment, "edited while its session runs": Campaign.edited}
-ALL = [*KINDS, *SPECIAL]
+LARGE, SMALL = [*KINDS, *SPECIAL], [*PLANTS]
+SHORT = 27  # changes, after which a campaign with the next seed goes on
 
-campaign: Campaign
+
+place: Path
 
 
 def prepare(folder: str) -> None:
-    """Make a monorepo for this process."""
-    global campaign  # noqa: PLW0603  # a process of a pool keeps what it prepared
-    campaign = Campaign(Path(tempfile.mkdtemp(dir=folder)).resolve())
+    """Have this process make its repositories in a folder."""
+    global place  # noqa: PLW0603  # a process of a pool keeps what it prepared
+    place = Path(folder).resolve()
 
 
-def play(number: int, seed: int) -> tuple[int, str, Round]:
-    """Make one change, which depends on nothing but its number and the seed; return its kind and its result."""
-    turn, place = divmod(number, len(ALL))
-    kind = ALL[place]
+@functools.cache
+def large() -> Campaign:
+    """Return the monorepo of this process."""
+    return Campaign(Path(tempfile.mkdtemp(dir=place)))
+
+
+def kind_of(number: int, seed: int) -> tuple[str, int]:
+    """Return the kind of a change, and how often it had its turn before.
+
+    Every third change is to a small repository. Short campaigns with other seeds go on with other kinds.
+    """
+    blocks, rest = divmod(number + (seed - 1) * SHORT, 3)
+    kinds, count = (SMALL, blocks) if rest == 2 else (LARGE, 2 * blocks + rest)
+    turn, index = divmod(count, len(kinds))
+    return kinds[index], turn
+
+
+def play(number: int, seed: int, only: str | None) -> tuple[int, str, Round]:
+    """Make one change, which depends on nothing but its number, the seed, and its kind; return its kind and result."""
+    kind, turn = (only, number) if only else kind_of(number, seed)
     chance = random.Random(f"{seed} {number}")  # noqa: S311  # no secret is made of it
+    if kind in PLANTS:
+        with tempfile.TemporaryDirectory(dir=place) as folder:
+            return number, kind, Planting(Path(folder), kind, chance, turn).judge()
+    campaign = large()
     found = SPECIAL[kind](campaign, chance, turn) if kind in SPECIAL else campaign.mutate(kind, chance, turn)
     campaign.reset()
     found.recalled, campaign.recalled = campaign.recalled, 0
     return number, kind, found
 
 
-def tell(number: int, seed: int, kind: str, found: Round) -> None:
+def tell(number: int, settings: argparse.Namespace, kind: str, found: Round) -> None:
     """Say what was missed, and how to see it again."""
-    again = f"python {Path(__file__).name} --seed {seed} --only {number}"
+    again = f"python {Path(__file__).name} --seed {settings.seed} --only {number}"
+    again += f" --kind {kind!r}" if settings.kind else ""  # whose changes have turns of their own
     for name, text in found.missed.items():
         sys.stdout.write(f"\nMISSED: {name} by change {number} ({kind}: {found.said})\n{text}\n  again: {again}\n")
 
@@ -60,7 +85,7 @@ def table(rounds: list[tuple[str, Round]]) -> str:
     """
     head = ("kind of change", "changes", "refused", "planned", "changed", "missed", "precision", "ceiling")
     lines = ["{:<32} {:>7} {:>7} {:>7} {:>7} {:>6} {:>9} {:>7}".format(*head)]
-    for kind in [*ALL, "all"]:
+    for kind in [*(it for it in (*LARGE, *SMALL) if it in dict(rounds)), "all"]:
         found = [it for its, it in rounds if kind in {its, "all"}]
         refused = sum(bool(it.refused) for it in found)
         planned = sum(len(it.planned) for it in found)
@@ -81,6 +106,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many monorepos to change at a time")
     parser.add_argument("--only", type=int, help="make one change, by its number")
+    parser.add_argument("--kind", choices=[*LARGE, *SMALL], help="make changes of one kind only")
     settings = parser.parse_args()
     begin, missed = time.monotonic(), 0
     rounds: list[tuple[str, Round]] = []
@@ -88,9 +114,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         workers = min(settings.jobs, len(numbers))
         with ProcessPoolExecutor(workers, initializer=prepare, initargs=(folder,)) as pool:
-            for number, kind, found in pool.map(play, numbers, [settings.seed] * len(numbers)):
+            for number, kind, found in pool.map(
+                play, numbers, [settings.seed] * len(numbers), [settings.kind] * len(numbers)
+            ):
                 rounds.append((kind, found))
-                tell(number, settings.seed, kind, found)
+                tell(number, settings, kind, found)
                 if found.refused and settings.only is not None:
                     sys.stdout.write(f"refused: {found.refused}\n")
                 missed = sum(len(it.missed) for _, it in rounds)

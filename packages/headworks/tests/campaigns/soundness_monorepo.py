@@ -250,18 +250,19 @@ LINKS = {
 SUBMODULE = "packages/testkit/vendored"
 
 
-class Monorepo:
-    """The repository, its store, and a place for what sessions note."""
+class Repository:
+    """A repository, its store, and a place for what sessions note."""
 
     def __init__(self, folder: Path) -> None:
-        """Write and commit everything."""
+        """Start one."""
         self.folder = folder
         self.root = folder / "repository"
-        self.environ = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "TMPDIR"}}
+        self.environ = {name: os.environ[name] for name in ("HOME", "TMPDIR") if name in os.environ}
         self.environ |= {
             "GIT_CONFIG_GLOBAL": str(folder / "gitconfig"),
             "HEADWORKS_STORE": str(folder / "store"),
             "LANG": "C.UTF-8",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "XDG_CACHE_HOME": str(folder / "cache"),
         }
         (folder / "gitconfig").write_text(
@@ -269,21 +270,8 @@ class Monorepo:
             "[core]\nexcludesFile =\n[gc]\nauto = 0\n",
             encoding="utf-8",
         )
-        outer = folder / "vendored"
-        outer.mkdir()
-        (outer / "tool.txt").write_text("1\n", encoding="utf-8")
-        for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "all"]):
-            self.git(*arguments, folder=outer)
         self.root.mkdir()
         self.git("init", "-q", "-b", "main")
-        for name, content in files().items():
-            self.write(name, content)
-        for name, target in LINKS.items():
-            (self.root / name).symlink_to(target)
-        self.git("submodule", "--quiet", "add", str(outer), SUBMODULE)
-        self.commit()
-        self.base = self.git("rev-parse", "HEAD")
-        self.config = self.read(".git/config")
 
     def git(self, *arguments: str, folder: Path | None = None) -> str:
         """Run git and return what it writes."""
@@ -293,6 +281,14 @@ class Monorepo:
             message = f"{' '.join(command)} failed:\n{done.stderr}"
             raise RuntimeError(message)
         return done.stdout.strip()
+
+    def shell(self, text: str) -> None:
+        """Run what is written for a shell."""
+        command = ["sh", "-ec", text]
+        done = subprocess.run(command, check=False, cwd=self.root, capture_output=True, text=True, env=self.environ)
+        if done.returncode:
+            message = f"{text} failed:\n{done.stdout}{done.stderr}"
+            raise RuntimeError(message)
 
     def write(self, name: str, content: str) -> None:
         """Write a file."""
@@ -308,18 +304,6 @@ class Monorepo:
         """Commit everything."""
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message=a change")
-
-    def reset(self) -> None:
-        """Make the work tree what it was at first."""
-        (self.root / ".git" / "config").write_text(self.config, encoding="utf-8")
-        for path in self.root.rglob(".gitattributes"):
-            path.unlink()  # git would heed it while it resets
-        (self.root / ".git" / "index").unlink()
-        self.git("reset", "--quiet", "--hard", self.base)
-        self.git("clean", "-qffdx")
-        if not (self.root / SUBMODULE / ".git").exists() or self.git("status", "--porcelain", "--ignored"):
-            self.git("submodule", "--quiet", "update", "--init", "--force")
-            self.git("clean", "-qffdx", folder=self.root / SUBMODULE)
 
     def headworks(self, *arguments: str, environ: dict[str, str] | None = None) -> subprocess.Popen[str]:
         """Start the command."""
@@ -362,3 +346,36 @@ class Monorepo:
             return None if done.returncode else {}
         sessions = json.loads(report.read_text(encoding="utf-8"))["sessions"]
         return {name: f"{it['result']}\n{self.notes(name)}" for it in sessions for name in it["signatures"][:1]}
+
+
+class Monorepo(Repository):
+    """The repository that changes of most kinds are made to."""
+
+    def __init__(self, folder: Path) -> None:
+        """Write and commit everything."""
+        super().__init__(folder)
+        outer = folder / "vendored"
+        outer.mkdir()
+        (outer / "tool.txt").write_text("1\n", encoding="utf-8")
+        for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "all"]):
+            self.git(*arguments, folder=outer)
+        for name, content in files().items():
+            self.write(name, content)
+        for name, target in LINKS.items():
+            (self.root / name).symlink_to(target)
+        self.git("submodule", "--quiet", "add", str(outer), SUBMODULE)
+        self.commit()
+        self.base = self.git("rev-parse", "HEAD")
+        self.config = self.read(".git/config")
+
+    def reset(self) -> None:
+        """Make the work tree what it was at first."""
+        (self.root / ".git" / "config").write_text(self.config, encoding="utf-8")
+        for path in self.root.rglob(".gitattributes"):
+            path.unlink()  # git would heed it while it resets
+        (self.root / ".git" / "index").unlink()
+        self.git("reset", "--quiet", "--hard", self.base)
+        self.git("clean", "-qffdx")
+        if not (self.root / SUBMODULE / ".git").exists() or self.git("status", "--porcelain", "--ignored"):
+            self.git("submodule", "--quiet", "update", "--init", "--force")
+            self.git("clean", "-qffdx", folder=self.root / SUBMODULE)

@@ -8,8 +8,9 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
-from soundness_monorepo import Monorepo
+from soundness_monorepo import Monorepo, Repository
 from soundness_mutations import Mutator
+from soundness_planted import PLANTS
 
 import headworks
 from headworks._store.store import Store
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 WATCHED = "tests(solo)"
 FILE = "packages/solo/tests/test_number.py"
 PATIENCE = 60.0  # seconds
+FORGETFUL, UNRELATED, COMMITTED = 0.25, 0.2, 0.3  # shares of the changes to planted repositories
 SETTLED = 2.5  # seconds after which a change to a file shows in its times
 PLAN = ("plan", "--format", "json")
 # Of these sessions, none of which takes long, the first declares SEED.
@@ -139,7 +141,9 @@ class Campaign:
 
     def judge(self, found: Round, now: dict[str, str]) -> None:
         """Note what was missed: by the plan, or by a digest that another change had already given."""
-        for name in found.changed - found.planned:
+        # Where the change removed the table, a plan is about the sessions that nox runs by default.
+        is_table = (self.monorepo.root / "pyproject.toml").exists()
+        for name in found.changed - found.planned - (set() if is_table else now.keys() - self.digests.keys()):
             found.missed[name] = difference(self.before.get(name, ""), now[name])
         for name, digest in self.digests.items():
             if digest and name in now:
@@ -191,6 +195,68 @@ class Campaign:
         if not found.planned:
             found.missed[WATCHED] = f"it never ran on what the file holds now:\n{output}"
         return found
+
+
+class Planting:
+    """A small repository in which two sessions read something in a way of their own."""
+
+    def __init__(self, folder: Path, kind: str, chance: random.Random, turn: int) -> None:
+        """Make it, and let its sessions pass."""
+        self.plant, self.chance, self.found = PLANTS[kind], chance, Round("")
+        command, self.change = self.plant.cases[turn % len(self.plant.cases)]
+        files, kept = self.plant.write(command), f"kept = {self.plant.row}\n"
+        is_forgetful = bool(self.plant.row) and self.plant.is_told and chance.random() < FORGETFUL
+        if is_forgetful:
+            files["pyproject.toml"] = files["pyproject.toml"].replace(kept, "kept = { packages = [] }\n")
+        self.repository = Repository(folder)
+        for name, content in files.items():
+            self.repository.write(name, content)
+        self.repository.shell(self.plant.setup)
+        self.repository.commit()
+        self.repository.shell(self.plant.later)
+        self.before = self.repository.truth() or {}
+        output = self.run()
+        late = {it for it in self.planned() if not (is_forgetful and it.startswith("kept"))}
+        if late or not all(text.startswith("success") for text in self.before.values()):
+            message = (
+                f"{kind}, {command}: {', '.join(late) or 'nothing'} would run before anything was changed:\n{output}"
+            )
+            raise SystemExit(message)
+        self.found.said = f"{command!r}, {'with a row that names nothing, ' if is_forgetful else ''}"
+
+    def run(self) -> str:
+        """Let `headworks run` go to its end, and return what it writes."""
+        return self.repository.headworks("run", "-j", "2").communicate()[0]
+
+    def planned(self) -> set[str]:
+        """Return the sessions in the plan."""
+        store = Store(self.repository.folder / "store")
+        plan = headworks.plan(self.repository.root, store=store, environ=self.repository.environ)
+        return {it.session.name for it in plan.sessions if it.state != "cached"}
+
+    def judge(self) -> Round:
+        """Make the change, and compare plans and verdicts with what the sessions then do."""
+        change = self.change if self.chance.random() > UNRELATED else "echo 1 > unrelated.txt"
+        self.repository.shell(change)
+        if is_committed := self.chance.random() < COMMITTED:
+            self.repository.commit()
+        self.found.said += f"{change}{', committed' if is_committed else ''}"
+        self.found.planned = self.planned()
+        noted: dict[str, str] = {}
+        if self.plant.leftovers:
+            shutil.rmtree(self.repository.folder / "notes")
+            self.run()
+            noted = {it: self.repository.notes(it) for it in self.before.keys() - self.planned()}
+            self.repository.shell(self.plant.leftovers)
+        now = self.repository.truth() or {}
+        self.found.changed = {name for name, text in now.items() if text != self.before.get(name)}
+        self.found.open = self.found.changed
+        for name in self.found.changed - self.found.planned:
+            self.found.missed[name] = difference(self.before.get(name, ""), now[name])
+        for name, text in noted.items():
+            if text and now.get(name) != f"success\n{text}":
+                self.found.missed[name] = f"a verdict that is not true was recorded:\n{text}\n{now.get(name)}"
+        return self.found
 
 
 def wait_for(path: Path) -> None:
