@@ -119,7 +119,7 @@ class Plant:
         sessions: The two sessions, where they are written in a way of their own.
         setup: What is done before the first commit.
         later: What is done after it.
-        is_told: Whether a run tells that a row which names nothing forgets what is read: not where that is names alone.
+        is_told: Whether a run tells that a row which names nothing forgets what is read: not what is only looked at.
         leftovers: What tools leave behind, which must go before plain nox can tell the truth.
     """
 
@@ -376,6 +376,7 @@ PLANTS = {
         cases=(("stat -c %s x.txt", "echo bad >> x.txt"), ("test -x x.txt || echo no", "chmod +x x.txt")),
         files={"x.txt": "ok\n"},
         row='{ packages = [], inputs = ["x.txt"] }',
+        is_told=False,
     ),
     "missing name": Plant(
         cases=(
