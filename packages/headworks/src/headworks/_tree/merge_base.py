@@ -154,7 +154,7 @@ def _merge_base(repository: Repository, head: str | None, name: str, commit: str
     for deeper in ("", *_DEEPER):
         if deeper and (not _is_shallow(repository) or repository.ask(*_FETCH, deeper, "origin") is None):
             break
-        if found := repository.ask("merge-base", head, commit):
+        if found := commit if commit == head else repository.ask("merge-base", head, commit):
             shown = f"where it parted from {name}" if found != commit else name
             return Base(commit=found, name=f"{found[:12]}, {shown}")
     if _is_shallow(repository):
