@@ -29,17 +29,17 @@ def ended(stage: Stage) -> Stage:
 
 
 def test_ls_shows_a_table(ended: Stage, capsys: pytest.CaptureFixture[str]) -> None:
-    """One line for each verdict, in the order in which they ended."""
+    """One line for each run, in the order in which they ended."""
     assert main(["store", "ls"]) == 0
     head, *rows, blank, total = capsys.readouterr().out.splitlines()
-    assert head.split() == ["session", "outcome", "took", "ended", "commit", "digest"]
+    assert head.split() == ["session", "outcome", "took", "ended", "commit", "digest", "of"]
     assert [row.split("  ")[0] for row in rows] == ["build", "lint", "tests-3.13(data)", "tests-3.13(data)"]
     assert "passed" in rows[0]
     assert "failed" in rows[1]
     assert "1 min 15 s" in rows[1]
     assert "passed, flaky" in rows[2]
     assert "failed, flaky" in rows[3]
-    assert (blank, total) == ("", f"4 verdicts in {ended.store.root}")
+    assert (blank, total) == ("", f"4 verdicts of 4 runs in {ended.store.root}")
 
 
 def test_ls_can_be_read_by_programs(ended: Stage, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ import pytest
 from headworks._cli import main
 from headworks._observe.watch import StraceWatch
 from headworks._plan.plan import plan
+from headworks._quantities import duration_text
 from headworks._store.bundle import RefusedBundleError
 from headworks._store.promises import Mark, Promises
 from headworks._store.store import Store
@@ -173,6 +174,25 @@ def test_what_uv_takes_from_the_workspace_is_in_the_digest(
     noxfile.write_text(noxfile.read_text().replace('"--frozen"', '"--locked"'))
     assert main(["run", "true"]) == 0
     assert "not recorded, since it read packages/b/pyproject.toml, which" in capsys.readouterr().out
+
+
+def test_a_watched_run_of_a_row_is_one_line_of_the_store(
+    repository: Scratch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the digests of both its verdicts; for programs, each verdict stays an entry of its own."""
+    assert main(["run", "true"]) == 0
+    capsys.readouterr()
+    files, reads = sorted(Store.default().ls(), key=lambda it: it.core)
+    took, ended, commit = duration_text(files.seconds), files.finished[:19], files.commit[:10]
+    assert main(["store", "ls"]) == 0
+    assert capsys.readouterr().out == (
+        f"session  outcome  {'took':{len(took)}}  {'ended':19}  {'commit':10}  digest of\n"
+        f"true     passed   {took}  {ended}  {commit}  files {files.digest[:12]}, reads {reads.digest[:12]}\n"
+        f"\n2 verdicts of 1 run in {Store.default().root}\n"
+    )
+    assert main(["store", "ls", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {it["digest"]: it["core"] for it in found} == {files.digest: "", reads.digest: reads.core}
 
 
 def test_what_nobody_could_see_is_checked_no_second_time(

@@ -76,18 +76,24 @@ def _ls(store: Store, arguments: argparse.Namespace) -> str:
     )
     if not verdicts:
         return text_of([f"There is no such verdict in {store.root}.", *more])
-    rows = [_row(it, is_flaky=it.digest in flaky) for it in verdicts]
-    rows.insert(0, ["session", "outcome", "took", "ended", "commit", "digest"])
+    runs: dict[tuple[object, ...], list[Verdict]] = {}
+    for it in verdicts:
+        runs.setdefault((it.session, it.passed, it.finished, it.seconds, it.commit), []).append(it)
+    rows = [_row(run, is_flaky=any(it.digest in flaky for it in run)) for run in runs.values()]
+    total = f"{count_text(len(verdicts), 'verdict')} of {count_text(len(rows), 'run')} in {store.root}"
+    rows.insert(0, ["session", "outcome", "took", "ended", "commit", "digest of"])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    return text_of([*lines, "", f"{count_text(len(verdicts), 'verdict')} in {store.root}", *more])
+    return text_of([*lines, "", total, *more])
 
 
-def _row(verdict: Verdict, *, is_flaky: bool) -> list[str]:
-    """Return the cells of a verdict."""
+def _row(run: list[Verdict], *, is_flaky: bool) -> list[str]:
+    """Return the cells of a run: one that was watched may leave a verdict of its row, and one of what it read."""
+    verdict = run[0]
     outcome = ("passed" if verdict.passed else "failed") + (", flaky" if is_flaky else "")
     took = duration_text(verdict.seconds)
-    return [shown(verdict.session), outcome, took, verdict.finished[:19], verdict.commit[:10], verdict.digest[:12]]
+    digests = ", ".join(sorted(f"{'reads' if it.core else 'files'} {it.digest[:12]}" for it in run))
+    return [shown(verdict.session), outcome, took, verdict.finished[:19], verdict.commit[:10], digests]
 
 
 def _fields(verdict: Verdict) -> dict[str, Any]:
