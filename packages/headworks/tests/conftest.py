@@ -26,7 +26,6 @@ from headworks._project.workspace import Workspace, find_workspace
 from headworks._quick.memory import Memory
 from headworks._quick.process import Process
 from headworks._run import process
-from headworks._store.promises import Promises
 from headworks._store.store import Store
 from headworks._store.verdict import Verdict
 from headworks._store.witness import Witness
@@ -582,14 +581,13 @@ def _locked(name: str, version: str, *dependencies: str, source: str = 'registry
     return f'\n[[package]]\nname = "{name}"\nversion = "{version}"\nsource = {{ {source} }}\ndependencies = [{needs}]\n'
 
 
-class Known:
+class Known(Store):
     """A store of verdicts that a test knows."""
 
     def __init__(self) -> None:
         """Start with none."""
+        super().__init__(os.devnull)
         self.all: dict[str, Verdict] = {}
-        self.flaky: set[str] = set()
-        self.promises = Promises(os.devnull, None)
 
     def verdicts(self, digests: Iterable[str]) -> dict[str, Verdict]:
         """Return the verdicts that there are."""
@@ -603,20 +601,9 @@ class Known:
         """Return what a session was seen to read."""
         return Witness.parse(self.all[digest].witness) if digest in self.all else None
 
-    def failed(self, digests: Iterable[str]) -> set[str]:
-        """Return those digests that have failed."""
-        return self.flaky.intersection(digests)
-
-    def fetch_observed(self, cores: Iterable[str]) -> None:
-        """Ask no other store."""
-
     def seconds(self, session: str) -> float | None:
         """Return how long a session took."""
         return next((it.seconds for it in self.all.values() if it.session == session), None)
-
-    def is_flaky(self, digest: str) -> bool:
-        """Whether a digest has both passed and failed."""
-        return digest in self.flaky
 
     def last(self, session: str) -> Verdict | None:
         """Return the last verdict of a session."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headworks._project.pyproject import Pyproject
+from headworks._project.project import Pyproject
 from headworks._project.table import Row, read_table
 from headworks._quick.memory import Memory
 from headworks._tree.git import Repository

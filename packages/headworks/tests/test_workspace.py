@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headworks._project.metadata import read_metadata
-from headworks._project.pyproject import _read
+from headworks._project.project import _read
 from headworks._tree.patterns import matcher
 from headworks.errors import ConfigurationError
 
@@ -183,7 +183,7 @@ def test_any_pyproject_is_read_or_refused(data: dict[str, Any]) -> None:
         assert all(
             fits("x") in {True, False} for patterns in metadata.workspace or () for fits in map(matcher, patterns)
         )
-        patch.setattr("headworks._project.pyproject.parse", lambda _content, _place: dict(data))
+        patch.setattr("headworks._project.project.parse", lambda _content, _place: dict(data))
         with contextlib.suppress(ConfigurationError):
             _, _, tables, groups = _read(b"")
             assert all(len(it) == 64 for it in (*tables.values(), *groups.values()))  # hexadecimal digits of SHA-256

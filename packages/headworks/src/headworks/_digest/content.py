@@ -28,8 +28,7 @@ class Content:
         raw, function = self._listing.raw, sha256()
         for start, end in self.kept(spans, ignore):
             function.update(raw[start:end])
-        text: str = function.hexdigest()
-        return text
+        return function.hexdigest()
 
     def kept(self, spans: Iterable[Span], ignore: tuple[str, ...]) -> list[Span]:
         """Return the slices without the files that some patterns match."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Self, cast
 
 from headworks._digest.content import Content
@@ -18,13 +20,9 @@ from headworks._tree.git import Repository
 from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
-
     from headworks._tree.snapshot import Snapshot
 
     Outputs = Mapping[str, Mapping[str, str]]
-
-__all__ = ["Components", "Digest", "Digester"]
 
 _FORM = "4"  # changes whenever digests have to, because something counts that did not before
 _SHORT = 16  # hexadecimal digits of a component; they are for comparing, verdicts are found by the whole digest
@@ -38,20 +36,15 @@ class Digest:
         value: SHA-256 in hexadecimal.
     """
 
-    __slots__ = ("_components", "_name", "value")
-
     def __init__(self, value: str, name: Callable[[], dict[str, str]]) -> None:
         """Take the value, and a function that returns its parts by name."""
         self.value = value
         self._name = name
-        self._components: dict[str, str] = {}
 
-    @property
+    @cached_property
     def components(self) -> Mapping[str, str]:
         """A short hash for each part, by a name for people."""
-        if not self._components:
-            self._components = self._name()
-        return self._components
+        return self._name()
 
 
 class Components:

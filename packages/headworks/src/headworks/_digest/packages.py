@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # What no backend takes into a wheel but by its name: folders of docs, and pages beside the modules.
 _DOCS = ("doc", "docs")
-_PROSE = (b".md\0", b".rst\0")
+_PROSE = (b".md", b".rst")
 
 
 class Packages:
@@ -82,8 +82,8 @@ class Packages:
     def _pages(self) -> dict[str, list[str]]:
         """The names of the files of prose in each folder."""
         found: dict[str, list[str]] = {}
-        for line in (it for ending in _PROSE for it in self._project.listing.lines(ending)):
-            folder, _, name = os.fsdecode(line[line.index(b"\t") + 1 : -1]).rpartition("/")
+        for path in (it for end in _PROSE for it in self._project.listing.ending(end)):
+            folder, _, name = os.fsdecode(path).rpartition("/")
             found.setdefault(folder, []).append(name)
         return found
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from headworks._digest.content import Content
     from headworks._project.project import Project
 
-_ATTRIBUTES = b"/.gitattributes\0"  # decides with which line ends and through which filters a file is checked out
+_ATTRIBUTES = b"/.gitattributes"  # decides with which line ends and through which filters a file is checked out
 
 
 class ParentFiles:
@@ -67,8 +67,5 @@ class ParentFiles:
     def _everywhere(self) -> list[str]:
         """Return the files by which git decides how it checks out others."""
         if self._attributes is None:
-            raw, position, self._attributes = self._project.listing.raw, -1, []
-            while (position := raw.find(_ATTRIBUTES, position + 1)) >= 0:
-                start = raw.index(b"\t", raw.rfind(b"\0", 0, position) + 1) + 1
-                self._attributes.append(os.fsdecode(raw[start : position + len(_ATTRIBUTES) - 1]))
+            self._attributes = [os.fsdecode(it) for it in self._project.listing.ending(_ATTRIBUTES)]
         return self._attributes

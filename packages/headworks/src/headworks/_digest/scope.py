@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING
 
 from headworks._hashes import digest_texts
@@ -10,8 +11,6 @@ from headworks._project.lock import INSTALLER_TABLES
 from headworks._project.metadata import normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
-
     from headworks._digest.content import Content
     from headworks._digest.packages import Packages
     from headworks._digest.parent_files import ParentFiles
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from headworks._project.session import Session
 
     Span = tuple[int, int]
-
-__all__ = ["Scope"]
 
 _PYPROJECT = "root: pyproject.toml"
 

@@ -74,10 +74,15 @@ def read_mentions(sources: Mapping[str, bytes], session: str) -> Mentions:
         is_moving |= any(isinstance(node, ast.Attribute) and node.attr in _MOVES for node in nodes)
         groups |= {group for node in nodes for group in _groups(node)}
     words = {word for text in texts for word in (*text.split(), text)}
+    parts = {part for word in words for part in (word, word.rpartition("=")[2])}
+    paths = frozenset(normal(it) for it in parts if it and not it.startswith(("-", "/", "~")))
+    programs = {word.rpartition("/")[2].lower().replace("_", "-") for word in words}
+    asking = {it for it in programs & _ASKING.keys() if not _ASKING[it] or _ASKING[it] & programs}
     return Mentions(
-        paths=frozenset(_paths(words)) - sources.keys(),  # code that asks where it lies itself names no input
+        # Code that asks where it lies itself names no input.
+        paths=frozenset(it for it in paths - sources.keys() if not it.startswith("..")),
         groups=None if None in groups else frozenset(filter(None, groups)),
-        asking=_asking(words) or min(modules, default=""),
+        asking=min(asking or modules, default=""),
         is_moving=is_moving,
     )
 
@@ -90,20 +95,6 @@ def _code(scan: Scan, session: str) -> Iterable[ast.AST]:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
             statement.decorator_list = []
         yield statement
-
-
-def _paths(words: Iterable[str]) -> Iterable[str]:
-    """Yield the texts that may be paths below the noxfile's folder."""
-    for text in (part for word in words for part in {word, word.rpartition("=")[2]}):
-        if text and not text.startswith(("-", "/", "~")) and not (path := normal(text)).startswith(".."):
-            yield path
-
-
-def _asking(words: Iterable[str]) -> str:
-    """Return the first program that asks other machines."""
-    programs = {word.rpartition("/")[2].lower().replace("_", "-") for word in words}
-    found = (it for it in sorted(programs & _ASKING.keys()) if not _ASKING[it] or _ASKING[it] & programs)
-    return next(found, "")
 
 
 def _groups(node: ast.AST) -> Iterable[str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Iterator, KeysView
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,10 @@ from headworks._hashes import digest, digest_texts
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, KeysView
-
     from headworks._noxfile.mentions import Mentions
     from headworks._noxfile.parts import ModuleFacts, PackedReads, SessionFacts
     from headworks._quick.memory import Memory
     from headworks._tree.snapshot import Snapshot
-
-__all__ = ["Noxfile", "SessionCode"]
 
 _FILE = "noxfile.py"
 
@@ -142,7 +139,7 @@ class Noxfile:
             parts = parts | {f"{path}: {part}": value for part, value in code["parts"].items()}
             all_reads.append(code["reads"])
             notifies = notifies or code["notifies"]
-            if any(map(_is_option, code["uses"])):
+            if any(use == "nox" or use.startswith("nox.options") for use in code["uses"]):
                 parts = parts | {f"{_FILE}: {part}": value for part, value in self._main["loaded"]["parts"].items()}
                 all_reads.append(self._main["load"])
         return _code(parts, all_reads, session, notifies=notifies)
@@ -232,20 +229,10 @@ class Noxfile:
                 if self._snapshot.listing.get(os.fsencode(folder + file)):
                     found.append(folder + file)
                 elif not level:
-                    found += self._anywhere(file)
+                    # A noxfile can put any folder on Python's path.
+                    found += map(os.fsdecode, self._snapshot.listing.ending(os.fsencode(f"/{file}")))
             self._found[folder, name] = found
         return self._found[folder, name]
-
-    def _anywhere(self, file: str) -> Iterator[str]:
-        """Yield the files of a name in any folder, since a noxfile can put folders on Python's path."""
-        raw, mark, position = self._snapshot.listing.raw, os.fsencode(f"/{file}\0"), -1
-        while (position := raw.find(mark, position + 1)) >= 0:
-            start = raw.rfind(b"\0", 0, position) + 1
-            yield os.fsdecode(raw[raw.index(b"\t", start) + 1 : position + len(mark) - 1])
-
-
-def _is_option(name: str) -> bool:
-    return name == "nox" or name.startswith("nox.options")
 
 
 def _code(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, TypedDict
 
 from headworks._hashes import digest
@@ -10,11 +11,7 @@ from headworks._noxfile.paths import HOLE
 from headworks._noxfile.scan import Scan, is_known, is_option
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
     from headworks._noxfile.calls import Reads
-
-__all__ = ["CodeFacts", "ModuleFacts", "PackedReads", "SessionFacts", "read_module"]
 
 PackedReads = tuple[list[str], list[str], str, str]
 _SETTINGS = "settings"  # the name of the part of the code that does more, on loading, than to define names

@@ -5,19 +5,16 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from headworks._noxfile.calls import is_plain, read_calls
 from headworks._noxfile.paths import HOLE, PathReader, dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from headworks._noxfile.calls import Reads
 
     Settings = dict[str | None, ast.expr]
-
-__all__ = ["Scan", "is_known", "is_option"]
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
@@ -234,7 +231,10 @@ class Scan:
             heads = (*statement.bases, *(it.value for it in statement.keywords))
             return all(map(self._is_known_base, heads)) and all(map(self._is_definition, statement.body))
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            return all(map(is_known, _modules(statement)))
+            names = [it.name for it in statement.names]
+            if isinstance(statement, ast.ImportFrom):
+                names = ["." * statement.level + (statement.module or "")]
+            return all(map(is_known, names))
         value = _value(statement)
         if value is None:
             is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
@@ -267,13 +267,6 @@ def _load_part(statement: ast.AST) -> list[ast.AST]:
     if isinstance(statement, _FUNCTIONS):
         return [*statement.decorator_list, *statement.args.defaults, *filter(None, statement.args.kw_defaults)]
     return [statement]
-
-
-def _modules(statement: ast.Import | ast.ImportFrom) -> list[str]:
-    """Return the modules that a statement imports, or imports something from."""
-    if isinstance(statement, ast.Import):
-        return [alias.name for alias in statement.names]
-    return ["." * statement.level + (statement.module or "")]
 
 
 def _value(statement: ast.stmt) -> ast.expr | None:

@@ -45,10 +45,12 @@ def as_github(plan: Plan, *, jobs: int, apart: Sequence[str] = ()) -> str:
     seconds = _expected(plan.sessions)
     matrices: dict[str, list[Entry]] = {}
     for name in ("matrix", *apart):
-        groups = _groups([it for it in plan.sessions if _matrix_of(it.session, apart) == name])
-        shared = _shares(groups, jobs)
+        own = [it for it in plan.sessions if next((tag for tag in apart if tag in it.session.tags), "matrix") == name]
+        groups = _groups(own)
+        # One job at least for each system, and for the first all that the others leave.
+        shares = [max(1, jobs - len(groups) + 1), *(1 for _ in groups[1:])]
         entries = [
-            it for group, most in zip(groups, shared, strict=True) for it in _entries(plan, group, most, seconds)
+            it for group, most in zip(groups, shares, strict=False) for it in _entries(plan, group, most, seconds)
         ]
         matrices[name] = sorted(entries, key=lambda it: -int(it["seconds"]))
     lines = [f"any={'true' if any(matrices.values()) else 'false'}"]
@@ -72,21 +74,11 @@ def _expected(sessions: Iterable[PlannedSession]) -> dict[str, float]:
     }
 
 
-def _matrix_of(session: Session, apart: Iterable[str]) -> str:
-    """Return the name of the matrix that a session is in."""
-    return next((tag for tag in apart if tag in session.tags), "matrix")
-
-
 def _groups(sessions: list[PlannedSession]) -> Groups:
     """Return the sessions that run on each system, the systems without any left out."""
     groups = [("linux", [it for it in sessions if it.state != "cached"])]
     groups += [(tag, [it for it in sessions if tag in it.session.tags]) for tag in RUNNERS if tag != "linux"]
     return [it for it in groups if it[1]]
-
-
-def _shares(groups: Groups, jobs: int) -> list[int]:
-    """Return how many jobs each system may have: one at least, and the first all that the others leave."""
-    return [max(1, jobs - len(groups) + 1), *(1 for _ in groups[1:])] if groups else []
 
 
 def _entries(
@@ -130,10 +122,4 @@ def _entry(system: str, seconds: float, words: list[str]) -> Entry:
     """Return the entry of a job. After the command, its name has a comment, as shells have."""
     sessions = shlex.join(words)
     name = f"nox -s {sessions}{'' if system == 'linux' else f'  # {system}'}"
-    return {
-        "name": name,
-        "sessions": sessions,
-        "runner": RUNNERS[system],
-        "system": system,
-        "seconds": round(seconds),
-    }
+    return {"name": name, "sessions": sessions, "runner": RUNNERS[system], "system": system, "seconds": round(seconds)}

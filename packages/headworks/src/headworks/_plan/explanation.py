@@ -14,9 +14,8 @@ from headworks._tree.git import Repository
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:
-    from headworks._plan.plan import Plan, PlannedSession, Verdicts
+    from headworks._plan.plan import Plan, PlannedSession
     from headworks._store.verdict import Verdict
-    from headworks._store.witness import Witness
 
 _UNKNOWN = "not known before it ran"
 _READS = {
@@ -60,7 +59,7 @@ def explain(
     session: str,
     *,
     base: str | None = None,
-    store: Verdicts | None = None,
+    store: Store | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Explanation:
     """Return everything that a session's digest is made of.
@@ -82,8 +81,8 @@ def explain(
     last = planned.verdict or store.last(planned.session.name)
     parts = _parts(found, planned, last)
     since = None if last is None else planned.reasons if last.core else _since(last, planned, parts)
-    if last is not None and last.core:
-        parts |= _reads(store.witness(last.digest))
+    if last is not None and last.core and (witness := store.witness(last.digest)):
+        parts |= {f"{_READS[it.kind]}: {it.path or '.'}": it.value[:_SHORT] for it in witness.lines}
     base_name = "" if found.base is None else found.base.name
     return Explanation(planned=planned, base=base_name, lost=found.lost, parts=parts, last=last, since=since)
 
@@ -91,17 +90,12 @@ def explain(
 def _chosen(found: Plan, name: str) -> PlannedSession:
     """Return the one session of a plan that a name means."""
     chosen = [it for it in found.sessions if it.session.name == name]
-    chosen = chosen or [it for it in found.sessions if name in {it.session.function, _on_python(it)}]
+    chosen = chosen or [it for it in found.sessions if name in it.session.selectors]
     if len(chosen) > 1:
         names = ", ".join(it.session.name for it in chosen)
         message = f"{name!r} means {len(chosen)} sessions. Name one of them: {names}."
         raise UsageError(message)
     return chosen[0]
-
-
-def _on_python(planned: PlannedSession) -> str:
-    """Return the name by which nox takes all instances of a function on one Python."""
-    return f"{planned.session.function}-{planned.session.python}"
 
 
 def _since(last: Verdict, planned: PlannedSession, parts: Mapping[str, str]) -> tuple[str, ...]:
@@ -127,9 +121,3 @@ def _parts(found: Plan, planned: PlannedSession, last: Verdict | None) -> dict[s
     }
     digest = found.digester.observed_core if last is not None and last.core else found.digester.digest
     return dict(digest(planned.session, outputs).components)
-
-
-def _reads(witness: Witness | None) -> dict[str, str]:
-    """Return what a session was seen to read, each thing with a short hash."""
-    lines = () if witness is None else witness.lines
-    return {f"{_READS[it.kind]}: {it.path or '.'}": it.value[:_SHORT] for it in lines}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from headworks._digest.digest import Digester
 from headworks._nearest import suggestion
@@ -18,33 +19,15 @@ from headworks.errors import HeadworksError, UsageError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping
 
     from headworks._digest.digest import Outputs
-    from headworks._plan.witnessed import Observed, Seen, Witnessed
+    from headworks._plan.witnessed import Observed, Seen
     from headworks._project.session import Session
-    from headworks._store.promises import Mark, Promises
+    from headworks._store.promises import Mark
     from headworks._store.verdict import Verdict
     from headworks._tree.merge_base import Base
 
     State = Literal["run", "cached", "waiting"]
-
-    class Verdicts(Witnessed, Protocol):
-        """The part of a store that a plan uses."""
-
-        promises: Promises
-
-        def last(self, session: str) -> Verdict | None:
-            """Return the newest passing verdict of a session."""
-            ...
-
-        def seconds(self, session: str) -> float | None:
-            """Return how long a session took when it last passed."""
-            ...
-
-
-__all__ = ["Plan", "PlannedSession", "basis_of", "broken_promise", "observed", "plan", "plan_of", "seen_of"]
-
 
 _NOTIFIES = (
     "where it has nox run other sessions, nothing is recorded of it; `requires=` of those says the same in advance"
@@ -118,7 +101,7 @@ def plan(
     repo: str | os.PathLike[str],
     *,
     base: str | None = None,
-    store: Verdicts | None = None,
+    store: Store | None = None,
     environ: Mapping[str, str] | None = None,
     sessions: Iterable[str] = (),
 ) -> Plan:
@@ -142,7 +125,7 @@ def plan(
     return plan_of(digester, base, store, sessions)
 
 
-def plan_of(digester: Digester, base: str | None, store: Verdicts, sessions: Iterable[str]) -> Plan:
+def plan_of(digester: Digester, base: str | None, store: Store, sessions: Iterable[str]) -> Plan:
     """Return the plan for a work tree that was read before; see `plan`."""
     repository = digester.snapshot.repository
     chosen = _select(digester.sessions(), sessions)
@@ -198,7 +181,7 @@ def _select(sessions: list[Session], names: Iterable[str]) -> list[Session]:
 class _States:
     """Decides the state of each session."""
 
-    def __init__(self, digester: Digester, store: Verdicts) -> None:
+    def __init__(self, digester: Digester, store: Store) -> None:
         """Take a digester and a store."""
         self._digester = digester
         self._store = store
@@ -236,9 +219,12 @@ class _States:
             if seen and seen.failed:
                 self._digests[session.name] = seen.failed
             verdict = (known.get(digests[session.name]) if session.cache else None) or (seen and seen.verdict)
-            if verdict is not None and (why := self._broken_since(session, verdict)):
+            if verdict is None:
+                continue
+            is_asked = session.is_declared and self._has_broken
+            if is_asked and (why := broken_promise(session, verdict, self._digester, self._store)):
                 self._broken[session.name] = why
-            elif verdict is not None and verdict.outputs.keys() == set(session.outputs):
+            elif verdict.outputs.keys() == set(session.outputs):
                 self._verdicts[session.name] = verdict
                 self._digests[session.name] = verdict.digest
                 self._outputs[session.name] = verdict.outputs
@@ -247,11 +233,6 @@ class _States:
     def _has_broken(self) -> bool:
         """Whether any row ever broke its promise; asked once, since that lists a folder."""
         return self._store.promises.has_broken()
-
-    def _broken_since(self, session: Session, verdict: Verdict) -> str:
-        """Return how a session broke the promise of its row after a verdict was given; empty where it has not."""
-        is_asked = session.is_declared and self._has_broken
-        return broken_promise(session, verdict, self._digester, self._store) if is_asked else ""
 
     def _force(self) -> None:
         """Run sessions that others need and whose effects cannot be restored, since no row declares their outputs."""
@@ -326,9 +307,10 @@ class _States:
             return self._forced[session.name]
         if session.name in self._broken:
             return self._broken[session.name]
-        is_asked = session.name in self._digests and session.is_declared and self._has_broken
-        if is_asked and (why := _unmended(session, self._digester, self._store)):
-            return why
+        if session.name in self._digests and session.is_declared and self._has_broken:
+            key, promises = self._digester.promise(session), self._store.promises
+            if (broken := promises.broken(key)) and not promises.kept(key):
+                return _told(broken)
         if self._state(session) == "waiting":
             running = [name for name in session.needs if name not in self._verdicts]
             more = f" and {len(running) - _SHOWN} more" if len(running) > _SHOWN else ""
@@ -337,14 +319,14 @@ class _States:
         return flaky_reason(session.name) if is_flaky or self._store.is_flaky(self._digests[session.name]) else ""
 
 
-def observed(digester: Digester, store: Witnessed) -> Observed:
+def observed(digester: Digester, store: Store) -> Observed:
     """Return what holds the witnesses of a store against the work tree."""
     from headworks._plan.witnessed import Observed  # it takes 4 ms, and not where every session has a row
 
     return Observed(digester, store)
 
 
-def may_be_seen(sessions: Iterable[Session], digests: Mapping[str, str], store: Witnessed) -> list[Session]:
+def may_be_seen(sessions: Iterable[Session], digests: Mapping[str, str], store: Store) -> list[Session]:
     """Return those of some sessions without a verdict that a run that was watched may cover.
 
     A failure under the digest of a row says more than a run elsewhere that read the same.
@@ -367,19 +349,12 @@ def seen_of(sessions: Iterable[Session], outputs: Outputs, digester: Digester, w
     return {name: found[core] for name, core in cores.items()}
 
 
-def broken_promise(session: Session, verdict: Verdict, digester: Digester, store: Verdicts) -> str:
+def broken_promise(session: Session, verdict: Verdict, digester: Digester, store: Store) -> str:
     """Return how a session broke the promise of its row after a verdict was given; empty where it has not."""
     if verdict.core or not session.is_declared:
         return ""
     broken = store.promises.broken(digester.promise(session))
     return _told(broken) if broken is not None and verdict.finished <= broken.when else ""
-
-
-def _unmended(session: Session, digester: Digester, store: Verdicts) -> str:
-    """Return how a session broke the promise that its row still makes; empty where it has not, or has kept it since."""
-    key = digester.promise(session)
-    broken = None if store.promises.kept(key) else store.promises.broken(key)
-    return _told(broken) if broken else ""
 
 
 def _told(broken: Mark) -> str:

@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from headworks._observe.witness import Tree
 from headworks._store.witness import Witnesses
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
     from headworks._digest.digest import Digester
+    from headworks._store.store import Store
     from headworks._store.verdict import Verdict
-    from headworks._store.witness import Witness
-
-    class Witnessed(Protocol):
-        """The part of a store that knows what sessions were seen to read."""
-
-        def verdicts(self, digests: Iterable[str]) -> dict[str, Verdict]:
-            """Return the passing verdicts that there are, by digest."""
-            ...
-
-        def observed(self, core: str) -> list[str]:
-            """Return the digests of the verdicts of a session that was watched, by its core, the newest first."""
-            ...
-
-        def witness(self, digest: str) -> Witness | None:
-            """Return what a session was seen to read; None if there is no such record."""
-            ...
-
-        def failed(self, digests: Iterable[str]) -> set[str]:
-            """Return those digests that have failed."""
-            ...
-
-        def is_flaky(self, digest: str) -> bool:
-            """Whether a digest has both passed and failed."""
-            ...
-
-        def fetch_observed(self, cores: Iterable[str]) -> None:
-            """Keep here what only the remote has of sessions that were watched, by their cores."""
-            ...
-
-
-__all__ = ["Observed", "Seen"]
 
 _TABLE = "witnesses"
 _SPARE = 1_000  # witnesses that are remembered although nobody asks for them
@@ -69,7 +38,7 @@ class Seen(NamedTuple):
 class Observed:
     """Holds the witnesses of a store against a work tree."""
 
-    def __init__(self, digester: Digester, store: Witnessed) -> None:
+    def __init__(self, digester: Digester, store: Store) -> None:
         """Take a digester of the work tree and the store."""
         self._store = store
         self._memory = digester.memory

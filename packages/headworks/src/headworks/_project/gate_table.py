@@ -41,6 +41,12 @@ class _Table:
         for name in predictions:
             if not _NAME.fullmatch(name):  # it becomes part of a file's name
                 refuse(PLACE, "predictions", name, "named by letters, digits, `_`, `-` and `.` alone")
+        rows = self._lists("rows", '{ crossfit = [ "artifacts/dataset/rows.parquet" ] }')
+        for name in rows:
+            self._check_named("rows", name, predictions)
+        bootstrap = self._get("bootstrap", str, "the id of a commit")
+        if not _COMMIT.fullmatch(bootstrap):
+            refuse(PLACE, "bootstrap", bootstrap, "the id of a commit, 7 to 64 hexadecimal digits")
         conditions = self._get("conditions", list, "a list of conditions")
         named = tuple(self._condition(condition, predictions) for condition in conditions)
         if not named or len({condition.name for condition in named}) < len(named):
@@ -57,14 +63,14 @@ class _Table:
             group=self._get("group", str, "the name of a column"),
             columns=self._texts("columns"),
             releases=self._get("releases", str, "a pattern of the names of tags"),
-            bootstrap=self._commit("bootstrap"),
+            bootstrap=bootstrap,
             budget=self._whole("budget", 1, 100_000),
             adaptive=self._get("adaptive", bool, "true or false"),
             tolerance=self._share("tolerance"),
             disagreement=self._share("disagreement"),
             promote=self._lists("promote", '{ production = [ "gate", "serve-check" ] }'),
             predict=self._commands("predict", predictions),
-            rows=self._rows(predictions),
+            rows=rows,
         )
 
     def _value(self, key: str) -> Any:  # noqa: ANN401 - any TOML
@@ -95,19 +101,6 @@ class _Table:
         if not all(isinstance(text, str) and text for text in value.values()):
             refuse(PLACE, key, value, expected)
         return value
-
-    def _commit(self, key: str) -> str:
-        value = self._get(key, str, "the id of a commit")
-        if not _COMMIT.fullmatch(value):
-            refuse(PLACE, key, value, "the id of a commit, 7 to 64 hexadecimal digits")
-        return value
-
-    def _rows(self, predictions: dict[str, str]) -> dict[str, tuple[str, ...]]:
-        """Return files with rows, by the names of predictions."""
-        rows = self._lists("rows", '{ crossfit = [ "artifacts/dataset/rows.parquet" ] }')
-        for name in rows:
-            self._check_named("rows", name, predictions)
-        return rows
 
     def _check_named(self, key: str, name: str, predictions: dict[str, str]) -> None:
         if name not in predictions:

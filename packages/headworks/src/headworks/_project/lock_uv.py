@@ -33,7 +33,9 @@ class UvLock:
         self._by_name: dict[str, list[int]] = {}
         for number, package in enumerate(self._packages):
             self._by_name.setdefault(str(package.get("name")), []).append(number)
-        self.general = digest(repr(_general(self._data)).encode())
+        manifest = {key: value for key, value in table(self._data, "manifest").items() if key not in _PARTS}
+        rest = {key: value for key, value in self._data.items() if key not in {"manifest", "package", "revision"}}
+        self.general = digest(repr(rest | {"manifest": manifest}).encode())
         self.labels = [(_label(package), digest(repr(package).encode())) for package in self._packages]
 
     def reaches(self) -> Iterator[tuple[str, str, set[int], set[str]]]:
@@ -79,12 +81,6 @@ class UvLock:
             yield number, ""
             for extra in extras if isinstance(extras, list) else []:
                 yield number, str(extra)
-
-
-def _general(data: dict[str, Any]) -> dict[str, Any]:
-    manifest = {key: value for key, value in table(data, "manifest").items() if key not in _PARTS}
-    others = {key: value for key, value in data.items() if key not in {"manifest", "package", "revision"}}
-    return others | {"manifest": manifest}
 
 
 def _tables(value: object) -> Iterator[dict[str, Any]]:

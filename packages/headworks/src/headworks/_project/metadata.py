@@ -89,14 +89,18 @@ def read_metadata(folder: str, files: Mapping[str, bytes]) -> Metadata | None:
     dynamic = project.get("dynamic", [])
     is_dynamic = isinstance(dynamic, list) and _DYNAMIC & set(strings(dynamic))
     groups, texts = table(data, "dependency-groups"), list(strings(data))
+    needed = [project.get("dependencies"), project.get("optional-dependencies"), poetry.get("dependencies")]
+    runtime = [*strings([*needed, table(data, "build-system")]), *(need for _, needs in setups for need in needs or ())]
+    # Any setting of a tool may be a requirement.
+    own = [*strings(groups), *filter(_REQUIREMENT.match, strings(table(data, "tool")))]
     workspace = table(data, "tool", "uv", "workspace")
     sources = {normalised(it): _options(value) for it, value in table(data, "tool", "uv", "sources").items()}
     return Metadata(
         name=None if named_by_code else normalised(next(iter(names), posixpath.basename(folder))),
         is_package=has_needs or bool(setups),
         is_static=not is_dynamic if has_needs else bool(setups) and all(needs is not None for _, needs in setups),
-        runtime=(*_runtime(data), *_required_names(need for _, needs in setups for need in needs or ())),
-        own=tuple(_own(data)),
+        runtime=tuple(_required_names(runtime)),
+        own=tuple(_required_names(own)),
         groups={it: tuple(_required_names(strings(list(resolved(groups, it).values())))) for it in groups},
         places=_places(folder, data, sources, texts),
         members=frozenset(
@@ -177,19 +181,6 @@ def _included(settings: object) -> object:
 def _options(source: object) -> list[dict[str, Any]]:
     """Return the tables of a source, of which there may be one for each marker."""
     return [it for it in (source if isinstance(source, list) else [source]) if isinstance(it, dict)]
-
-
-def _runtime(data: dict[str, Any]) -> list[str]:
-    """Return the names that dependencies, extras and the build need."""
-    project = table(data, "project")
-    places = [project.get("dependencies"), project.get("optional-dependencies"), table(data, "build-system")]
-    return _required_names(strings([*places, table(data, "tool", "poetry", "dependencies")]))
-
-
-def _own(data: dict[str, Any]) -> list[str]:
-    """Return the names in dependency groups, and in every setting of a tool that looks like a requirement."""
-    groups = strings(table(data, "dependency-groups"))
-    return _required_names([*groups, *filter(_REQUIREMENT.match, strings(table(data, "tool")))])
 
 
 def resolved(groups: dict[str, Any], name: str) -> dict[str, object]:

@@ -14,7 +14,6 @@ from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from headworks._machine.nox import ListedSession
-    from headworks._noxfile.module import SessionCode
     from headworks._project.project import Project
 
 
@@ -73,7 +72,10 @@ class _Maker:
         packages = self._packages(row, fill)
         ignore = filled.ignore if filled.ignore is not None else table.ignore if packages else ()
         has_unknown_needs = code.requires is None and row is None
-        is_observed, unseen = row is None or row.observe, self._unseen(code)
+        is_observed = row is None or row.observe
+        outside = sorted(path for path in code.content if self._project.reader.is_outside(path))
+        unseen = _untracked(code.unseen or (f"reads {outside[0]}" if outside else ""))
+        always = "" if filled.cache else "the table says cache = false"
         requires = (text.replace("{py}", python).replace("{python}", python) for text in code.requires or ())
         return Session(
             name=listed.name,
@@ -89,7 +91,7 @@ class _Maker:
             ignore=fill.paths("ignore", ignore),
             needs=tuple(dict.fromkeys((*fill.texts(filled.needs or ()), *requires))),
             outputs=fill.paths("outputs", filled.outputs or ()),
-            uncached=_uncached(code, filled, "" if is_observed else unseen),
+            uncached=always or _untracked(code.unstable) or ("" if is_observed else unseen),
             unseen=unseen,
             required=filled.required,
             has_unknown_needs=has_unknown_needs,
@@ -135,18 +137,10 @@ class _Maker:
                 raise ConfigurationError(message)
         return filled
 
-    def _unseen(self, code: SessionCode) -> str:
-        """Return why nobody can tell what a session depends on who does not watch it; empty where that can be told."""
-        outside = sorted(path for path in code.content if self._project.reader.is_outside(path))
-        what = code.unseen or (f"reads {outside[0]}" if outside else "")
-        return f"noxfile.py {what} while it is loaded, which git does not track" if what else ""
 
-
-def _uncached(code: SessionCode, row: Row, unseen: str) -> str:
-    """Return why a session always runs; empty where it does not."""
-    if not row.cache:
-        return "the table says cache = false"
-    return f"noxfile.py {code.unstable} while it is loaded, which git does not track" if code.unstable else unseen
+def _untracked(what: str) -> str:
+    """Return why nobody can tell what a session depends on, given what its code does; empty where it does nothing."""
+    return f"noxfile.py {what} while it is loaded, which git does not track" if what else ""
 
 
 class _Filler:

@@ -89,19 +89,16 @@ def read_table(data: object) -> Table:
             f"{_PLACE}.sessions] is not a table; write one row for each session, as in: tests = {{ packages = [...] }}"
         )
         raise ConfigurationError(message)
+    days = data.get("max-age", _MAX_AGE)
+    if type(days) is not int or days < 1:
+        refuse(f"{_PLACE}]", "max-age", days, "a whole number of days, 1 or more, as in max-age = 7")
     return Table(
         rows={name: _row(name, row) for name, row in sessions.items()},
         ignore=_texts(data, "ignore", f"{_PLACE}]") or (),
         env=_texts(data, "env", f"{_PLACE}]") or (),
         wheel_excludes=_texts(data, "wheel-excludes", f"{_PLACE}]") or ("tests",),
-        max_age=_days(data.get("max-age", _MAX_AGE)),
+        max_age=days,
     )
-
-
-def _days(value: object) -> int:
-    if type(value) is not int or value < 1:
-        refuse(f"{_PLACE}]", "max-age", value, "a whole number of days, 1 or more, as in max-age = 7")
-    return value
 
 
 def _check_others(data: dict[str, Any]) -> None:

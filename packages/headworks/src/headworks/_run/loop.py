@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
@@ -19,15 +20,11 @@ from headworks._run.verdict import TreeCheck, conclude
 from headworks.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from headworks._digest.digest import Digest, Outputs
     from headworks._plan.plan import PlannedSession
     from headworks._project.session import Session
     from headworks._run.task import SharedState
     from headworks._store.verdict import Verdict
-
-__all__ = ["Runner"]
 
 _PAUSE = 0.02  # seconds between two polls of the processes
 _REFRESH = 0.2  # seconds between two updates of the display

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from headworks._observe.places import Places
@@ -10,15 +11,11 @@ from headworks._observe.witness import Tree, make_witness
 from headworks._plan.promise import compare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from headworks._digest.digest import Digester
     from headworks._observe.watch import StraceWatch
     from headworks._plan.promise import Findings
     from headworks._run.task import SharedState, Task
     from headworks._store.witness import Witness
-
-__all__ = ["findings_of", "witness_of"]
 
 _DIGESTED = ("noxfile.py", "pyproject.toml")  # digests hold the parts of them that nox and uv take
 

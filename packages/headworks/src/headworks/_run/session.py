@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,14 +22,10 @@ from headworks._signals import interrupt_on_sigterm
 from headworks._store.output_hashes import OutputHashes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from headworks._plan.plan import Plan
     from headworks._run.display import Display
     from headworks._run.task import Settings
     from headworks._store.store import Store
-
-__all__ = ["covered", "run_plan"]
 
 
 def covered(planned: Plan, asked: frozenset[str]) -> dict[str, Outcome] | None:

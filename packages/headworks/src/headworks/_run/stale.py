@@ -28,7 +28,7 @@ def remove_stale_bytecode(snapshot: Snapshot) -> None:
         snapshot: The work tree. Modules beside its files count as well, though git ignores them.
     """
     top = os.fsencode(snapshot.repository.top)
-    folders = {os.path.dirname(line.partition(b"\t")[2]) for line in snapshot.listing.lines(b".py\0")}
+    folders = {os.path.dirname(path) for path in snapshot.listing.ending(b".py")}
     for module in [it for folder in folders for it in _stale(os.path.join(top, folder))]:
         os.unlink(module)
     for line in snapshot.listing.lines(b"H %b " % SUBMODULE):

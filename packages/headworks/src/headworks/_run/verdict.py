@@ -7,6 +7,7 @@ import datetime as dt
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
@@ -20,16 +21,12 @@ from headworks._store.verdict import Verdict, flaky_reason, observed_digest
 from headworks.errors import HeadworksError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from headworks._digest.digest import Digest, Digester
     from headworks._plan.promise import Findings
     from headworks._run.attempt import Result
     from headworks._run.task import SharedState, Task
     from headworks._store.witness import Witness
     from headworks._tree.snapshot import WorkTreeSnapshot
-
-__all__ = ["TreeCheck", "conclude"]
 
 _SECONDS = len("2026-01-31T12:34:56")
 

@@ -43,6 +43,11 @@ class Listing:
         while (position := raw.find(part, position + 1)) >= 0:
             yield raw[raw.rfind(b"\0", 0, position) + 1 : raw.index(b"\0", position) + 1]
 
+    def ending(self, end: bytes) -> Iterator[bytes]:
+        """Yield the paths that end with some bytes."""
+        for line in self.lines(end + b"\0"):
+            yield line[line.index(b"\t") + 1 : -1]
+
     def _locate(self, path: bytes) -> int:
         """Return where the record of a path starts, or would start."""
         raw, low, high = self.raw, 0, len(self.raw)
