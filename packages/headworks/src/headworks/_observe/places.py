@@ -102,9 +102,7 @@ class Places:
         """Return the kind of place that a path without links lies in: one of those of this module."""
         if path in self._passed:
             return PASSED
-        if path in self._git_folders or os.path.basename(path) == ".git":
-            return GIT
-        if os.path.basename(path) == _BYTECODE:  # itself a cache, which whoever imports first makes
+        if path in self._git_folders or os.path.basename(path) in {".git", _BYTECODE}:  # judged by their own names
             return self._folder(path)
         return "" if path == self.top else self._folder(os.path.dirname(path))
 
@@ -155,13 +153,15 @@ class Places:
 
     def _judged(self, folder: str) -> str:
         parent = os.path.dirname(folder)
-        if folder in self._git_folders or os.path.basename(folder) == ".git":
+        if folder in self._git_folders:
             return GIT
         if folder in self._passed:
             return PASSED
         above = OUTSIDE if parent == folder else self._folder(parent)
-        if above in {PASSED, GIT}:
+        if above in {PASSED, GIT}:  # also of a repository that a test makes in a temporary folder
             return above
+        if os.path.basename(folder) == ".git":
+            return GIT
         signs = (*_SIGNS, *_INTERPRETER) if above == OUTSIDE else _SIGNS
         is_marked = any(os.path.exists(os.path.join(folder, it)) for it in signs)
         if above == OUTSIDE:
