@@ -126,7 +126,7 @@ class _Replay:
 
     def _news(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the lines that can say anything new: most ask once more what an equal process has asked before."""
-        said: set[tuple[bytes, str, str, str]] = set()
+        said: set[tuple[bytes, str, str, bool, str]] = set()
         generation = self.notes.generation
         for line in lines:
             if self._is_idle(line):
@@ -138,7 +138,7 @@ class _Replay:
                 if generation != self.notes.generation or len(said) > _MOST_SAID:
                     said.clear()
                     generation = self.notes.generation
-                key = (rest, process.folder[0], process.tool, process.git)
+                key = (rest, process.folder[0], process.tool, process.is_frozen, process.git)
                 if key in said:
                     continue
                 said.add(key)
