@@ -207,6 +207,27 @@ def test_a_verdict_stands_for_all_files_where_nobody_could_tell_what_was_read(
     assert set(states(repository, "one", "two").values()) == {"docs/new is new"}
 
 
+def test_what_was_seen_counts_beside_all_files_where_more_may_have_been_read(
+    repository: Scratch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All files are not data that git ignores, which decide here."""
+    code = 'session.run("unshare", "-U", "grep", "ok", "raw/data.csv", external=True)'
+    repository.write({"noxfile.py": NOXFILE.replace('check(session, "one.txt")', code)})
+    commit(repository, "ok")
+    assert main(["run", "one"]) == 0
+    assert "recorded for all files, since it made a namespace" in capsys.readouterr().out
+    assert states(repository, "one") == {"one": "all files"}
+    assert main(["explain", "one"]) == 0
+    assert "raw/data.csv" in (said := capsys.readouterr().out)
+    assert "two.txt" in said
+    repository.write({"raw/data.csv": "bad"})
+    assert states(repository, "one") == {"one": "raw/data.csv changed"}
+    assert main(["run", "one"]) == 1
+    assert states(repository, "one") == {"one": "raw/data.csv changed"}
+    repository.write({"raw/data.csv": "ok"})
+    assert states(repository, "one") == {"one": "all files"}
+
+
 def test_a_noxfile_that_runs_programs_needs_to_be_watched(
     repository: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

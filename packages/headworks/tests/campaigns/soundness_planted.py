@@ -405,6 +405,8 @@ PLANTS = {
         row='{ packages = [], inputs = ["now"] }',
     ),
     "ignored data": named("raw/x.txt", row=OBSERVED, change="echo bad > {}; git status"),
+    "ignored data, written to": named("raw/x.txt", "cat {0}; touch {0}", row=OBSERVED),
+    "ignored data, with a doubt": named("raw/x.txt", "unshare -U cat {}", row=OBSERVED),
     # What tools leave behind.
     "compiled module": Plant(
         cases=(

@@ -40,7 +40,16 @@ _LOCKS = {"uv.lock", "pylock.toml", "poetry.lock", "pdm.lock", "conda-lock.yml"}
 
 
 class NoWitnessError(CannotDecideError):
-    """Of a session that was watched, no witness can be made; the message says why."""
+    """A session that was watched may have read more than is known; the message says why.
+
+    Attributes:
+        witness: The witness of what is known.
+    """
+
+    def __init__(self, message: str, witness: Witness) -> None:
+        """Take the reason and what is known."""
+        super().__init__(message)
+        self.witness = witness
 
 
 class Tree:
@@ -216,20 +225,23 @@ def make_witness(
     Raises:
         NoWitnessError: Somebody may have read what nobody saw, or what was read cannot be told any more.
     """
-    if reads.unseen:
-        raise NoWitnessError(reads.unseen)
-    lines = _Making(reads, before, now, since - LAG / 1e9, finer).lines(max_age)
-    return Witness.of(it for it in lines if not any(is_at(it.path.partition("//")[0], place) for place in given))
+    making = _Making(reads, before, now, since - LAG / 1e9, finer)
+    lines = making.lines(max_age)
+    witness = Witness.of(it for it in lines if not any(is_at(it.path.partition("//")[0], place) for place in given))
+    if making.doubt:
+        raise NoWitnessError(making.doubt, witness)
+    return witness
 
 
 class _Making:
-    """Makes the lines of one witness."""
+    """Makes the lines of one witness; what cannot be told any more has a line as it is now, and is a doubt."""
 
     def __init__(self, reads: Reads, before: Tree, now: Tree, since: float, finer: Collection[str]) -> None:
         self._reads = reads
         self._before = before
         self._tree = now
         self._since = since
+        self.doubt = reads.unseen
         self._finer = {os.path.join(now.top, it) for it in finer} - reads.by_others
 
     def lines(self, max_age: int) -> Iterator[Line]:
@@ -255,12 +267,14 @@ class _Making:
         if reads.network or (reads.installs and _LOCKS.isdisjoint(map(os.path.basename, reads.opened))):
             yield Line("until", (dt.datetime.now(dt.UTC).date() + dt.timedelta(days=max_age)).isoformat(), "")
 
+    def _doubt(self, why: str) -> None:
+        self.doubt = self.doubt or why
+
     def _same(self, kind: str, path: str) -> Line:
         """Return the line of what git knows, which has to be as it was before the session."""
         line = self._tree.line(kind, path)
         if self._before.line(kind, path) != line:
-            message = f"{_DIFFERENCES[kind].format(path or 'the root')} while it ran"
-            raise NoWitnessError(message)
+            self._doubt(f"{_DIFFERENCES[kind].format(path or 'the root')} while it ran")
         return line
 
     def _is_cleared(self, place: str, path: str) -> bool:
@@ -268,8 +282,8 @@ class _Making:
         if not self._reads.is_own(place):
             return False
         if place in self._reads.opened or self._before.is_known(path):
-            message = f"it wrote to {path} after it had read it"
-            raise NoWitnessError(message)
+            self._doubt(f"it wrote to {path} after it had read it")
+            return False
         return True
 
     def _present(self, place: str) -> Line | None:
@@ -281,11 +295,9 @@ class _Making:
             return self._tree.line("entries", path)
         line = self._tree.line("file", path)
         if line.kind in {"missing", "other"}:
-            message = f"{path} was there while it ran, and is {'gone' if line.kind == 'missing' else 'no file'}"
-            raise NoWitnessError(message)
-        if line.kind != "folder" and os.lstat(place).st_ctime >= self._since:
-            message = f"{path} was written to while it ran"
-            raise NoWitnessError(message)
+            self._doubt(f"{path} was there while it ran, and is {'gone' if line.kind == 'missing' else 'no file'}")
+        elif line.kind != "folder" and os.lstat(place).st_ctime >= self._since:
+            self._doubt(f"{path} was written to while it ran")
         return line
 
     def _absent(self, place: str) -> Line:
@@ -298,8 +310,7 @@ class _Making:
             place = os.path.dirname(place)
         line = self._tree.line("file", self._tree.relative(place))
         if line.kind != "missing":
-            message = f"{line.path} was missing while it ran, and is there now"
-            raise NoWitnessError(message)
+            self._doubt(f"{line.path} was missing while it ran, and is there now")
         return line
 
     def _listed(self, place: str) -> Line | None:
@@ -312,6 +323,5 @@ class _Making:
         own = sorted(os.path.basename(it) for it in self._reads.own if os.path.dirname(it) == place)
         line = self._tree.line("entries", "//".join([path, *(["/".join(own)] if own else [])]))
         if line.value == "missing":
-            message = f"{path} was there while it ran, and is gone"
-            raise NoWitnessError(message)
+            self._doubt(f"{path} was there while it ran, and is gone")
         return line

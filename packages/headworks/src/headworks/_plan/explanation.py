@@ -119,5 +119,6 @@ def _parts(found: Plan, planned: PlannedSession, last: Verdict | None) -> dict[s
         it.session.name: dict.fromkeys(it.outputs, _UNKNOWN) if it.verdict is None else it.verdict.outputs
         for it in found.sessions
     }
-    digest = found.digester.observed_core if last is not None and last.core else found.digester.digest
+    is_seen = last is not None and last.core and planned.basis in {"", "observed"}
+    digest = found.digester.observed_core if is_seen else found.digester.digest
     return dict(digest(planned.session, outputs).components)

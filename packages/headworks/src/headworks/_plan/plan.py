@@ -50,6 +50,7 @@ class PlannedSession:
         needs: the names of the sessions that have to pass before.
         outputs: what it leaves behind, relative to the project's root.
         seconds: how long it is expected to take; None where it never passed.
+        basis: the basis of its verdict: `observed` reads, the `declared` files of its row, or `all files`; else empty.
     """
 
     session: Session
@@ -60,11 +61,7 @@ class PlannedSession:
     needs: tuple[str, ...]
     outputs: tuple[str, ...]
     seconds: float | None
-
-    @property
-    def basis(self) -> str:
-        """The basis of its verdict: `observed` reads, the `declared` files of its row, or `all files`."""
-        return basis_of(self.session, self.verdict)
+    basis: str
 
     @property
     def basis_text(self) -> str:
@@ -283,9 +280,19 @@ class _States:
                 needs=it.needs,
                 outputs=it.outputs,
                 seconds=self._verdicts[it.name].seconds if it.name in self._verdicts else self._store.seconds(it.name),
+                basis=self._basis(it),
             )
             for it in self._sessions
         )
+
+    def _basis(self, session: Session) -> str:
+        """Return what the verdict of a session rests on; empty without a verdict."""
+        verdict = self._verdicts.get(session.name)
+        if verdict is None:
+            return ""
+        if verdict.core and verdict.core != self._digester.digest(session, self._outputs).value:
+            return "observed"
+        return "all files" if session.packages is None else "declared"
 
     def _reasons(self, session: Session, reasons: Reasons | None, base: Base | None) -> tuple[str, ...]:
         """Return why a session is not cached."""
@@ -342,11 +349,20 @@ def may_be_seen(sessions: Iterable[Session], digests: Mapping[str, str], store: 
 
 
 def seen_of(sessions: Iterable[Session], outputs: Outputs, digester: Digester, witnesses: Observed) -> dict[str, Seen]:
-    """Return the verdicts of runs that were watched, by the names of the sessions."""
-    cores = {it.name: digester.observed_core(it, outputs).value for it in sessions}
+    """Return the verdicts of runs that were watched, by the names of the sessions.
+
+    Where a read may have gone unseen, the core of a verdict is the digest with all files.
+    """
+    cores = {
+        it.name: (
+            digester.observed_core(it, outputs).value,
+            *([digester.digest(it, outputs).value] if it.is_observed else []),
+        )
+        for it in sessions
+    }
     # A remote is asked once for each core: for sessions with a row, of which few runs are watched, that is too much.
     found = witnesses.find(set(cores.values()), {cores[it.name] for it in sessions if it.is_observed})
-    return {name: found[core] for name, core in cores.items()}
+    return {name: found[own] for name, own in cores.items()}
 
 
 def broken_promise(session: Session, verdict: Verdict, digester: Digester, store: Store) -> str:
@@ -359,12 +375,3 @@ def broken_promise(session: Session, verdict: Verdict, digester: Digester, store
 
 def _told(broken: Mark) -> str:
     return f"on {broken.when[:10]}, {broken.why}"
-
-
-def basis_of(session: Session, verdict: Verdict | None) -> str:
-    """Return what a verdict of a session rests on: `observed`, `declared` or `all files`; empty without a verdict."""
-    if verdict is None:
-        return ""
-    if verdict.core:
-        return "observed"
-    return "all files" if session.packages is None else "declared"

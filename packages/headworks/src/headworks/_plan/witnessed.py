@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from headworks._store.store import Store
     from headworks._store.verdict import Verdict
 
+    Cores = tuple[str, ...]
+
 _TABLE = "witnesses"
 _SPARE = 1_000  # witnesses that are remembered although nobody asks for them
 _MOST = 100  # differences of a witness that are counted
@@ -45,22 +47,22 @@ class Observed:
         self._tree = Tree(digester.snapshot, digester.memory)
         self._read: Witnesses | None = None
 
-    def find(self, cores: Collection[str], elsewhere: Collection[str]) -> dict[str, Seen]:
+    def find(self, cores: Collection[Cores], elsewhere: Collection[Cores]) -> dict[Cores, Seen]:
         """Return the verdicts of sessions, by their cores; of some of these, a remote is asked as well."""
         found = self._look(cores)
-        if open_ones := [core for core in elsewhere if found[core].verdict is None and not found[core].is_flaky]:
-            self._store.fetch_observed(open_ones)
+        if open_ones := [it for it in elsewhere if found[it].verdict is None and not found[it].is_flaky]:
+            self._store.fetch_observed(core for own in open_ones for core in own)
             found |= self._look(open_ones)
         return found
 
-    def _look(self, cores: Collection[str]) -> dict[str, Seen]:
-        names = {core: self._store.observed(core) for core in cores}
+    def _look(self, cores: Collection[Cores]) -> dict[Cores, Seen]:
+        names = {own: [it for core in own for it in self._store.observed(core)] for own in cores}
         every = {it for its in names.values() for it in its}
         table = self._table(every)
         holding = table.holding(every, self._tree.holds)
         failed = self._store.failed(holding)
         verdicts = self._store.verdicts(sorted(holding - failed))
-        return {core: self._seen(own, table, holding, failed, verdicts) for core, own in names.items()}
+        return {cores: self._seen(own, table, holding, failed, verdicts) for cores, own in names.items()}
 
     def _seen(
         self, names: list[str], table: Witnesses, holding: set[str], failed: set[str], verdicts: dict[str, Verdict]

@@ -185,11 +185,11 @@ def _write(
     """Write a verdict, bound to what the session read where that is known; return why not or why that is not."""
     session = task.planned.session
     witness, doubt = _witness(task, shared, check)
-    core = task.core if witness is not None else None
-    if witness is None and session.unseen:
+    core = None if witness is None else task.core
+    if (doubt or witness is None) and session.unseen:
         return f"not recorded, since {doubt or session.unseen}"
     is_bound = core is not None and session.is_observed
-    changes = "" if is_bound else check.changes(task)
+    changes = "" if is_bound and not doubt else check.changes(task)
     if changes := changes or (core and check.core_changes(task, core)) or _changed_inputs(task, shared):
         return f"not recorded, since this changed while it ran: {changes}"
     verdict = Verdict(
@@ -205,11 +205,13 @@ def _write(
         checked=_checked(task, shared),
     )
     if core and witness and (passed or session.is_observed):
+        # Where a read may have gone unseen, all files count as well.
+        base = task.digest.value if doubt else core.value
         seen = replace(
             verdict,
-            digest=observed_digest(core.value, witness),
+            digest=observed_digest(base, witness),
             components=core.components,
-            core=core.value,
+            core=base,
             witness=witness.texts(),
             checked="",
             until=witness.until,
@@ -228,14 +230,14 @@ def _checked(task: Task, shared: SharedState) -> str:
 
 
 def _witness(task: Task, shared: SharedState, check: TreeCheck) -> tuple[Witness | None, str]:
-    """Return the witness to which a session's verdict is bound, or why there is none although it was watched."""
+    """Return the witness to which a session's verdict is bound, and why it may have read more than that."""
     if task.watch is None or task.core is None:
         return None, ""
     try:
         outputs = (path for contents in task.needs.values() for path in contents)
         return witness_of(task.watch, outputs, shared, check.now), ""
     except NoWitnessError as error:
-        return None, str(error)
+        return error.witness if task.planned.session.is_observed else None, str(error)
 
 
 def _changed_inputs(task: Task, shared: SharedState) -> str:
