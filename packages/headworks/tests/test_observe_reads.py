@@ -572,6 +572,18 @@ def test_a_call_that_is_made_again_counts_where_it_leads_now(top: Path, monkeypa
     assert {Path(it).name for it in reads.by_others} == {"a", "b", "d"}
 
 
+def test_names_that_look_like_addresses_are_names(top: Path) -> None:
+    """The same call with its answer in another place says nothing new; one with another name does."""
+    calls = [f'stat("{name}", 0x{it}f) = 0' for it in (7, 8) for name in ('a\\", 0x1', 'a\\", 0x2', "0x3", "0x4")]
+    calls += ['newfstatat(5<{top}/0x5>, "", 0x7f, AT_EMPTY_PATH) = 0', "newfstatat(5<{top}/0x6>, NULL, 0x7f, 0) = 0"]
+    calls += [
+        f'openat(AT_FDCWD<{{top}}>, "link", O_RDONLY) = 3<{{top}}/{it}>' for it in ("0x7", "0x8", '", 0x9', '", 0xa')
+    ]
+    reads = replayed(top, *calls)
+    assert relative(top, reads)["looked"] == {'a", 0x1', 'a", 0x2', "0x3", "0x4"}
+    assert relative(top, reads)["opened"] == {"0x7", "0x8", '", 0x9', '", 0xa'}
+
+
 def test_links_and_sources_count_where_nothing_else_does(top: Path) -> None:
     """A call in an environment says nothing, whole or in halves, unless it goes through a link out of it."""
     (top / "venv/disk").symlink_to(top / "a")

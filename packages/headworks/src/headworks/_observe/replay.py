@@ -43,6 +43,7 @@ _LISTING = re.compile(rb"(\d+) +(getdents(?:64)?)\(\d+<()(/[^<>\\]*)/([^<>\\/]+)
 # Calls that say nothing new when they are made again with the same result, unless they make a file.
 _REPEATED = (b"access(", b"faccessat2(", b"lstat(", b"newfstatat(", b"openat(", b"readlink(", b"stat(", b"statx(")
 _CHANGING = re.compile(rb"O_CREAT|O_TRUNC|<unfinished ")
+_ADDRESS = re.compile(rb'0x[0-9a-f]+(?=[^"<>]*$)')  # where a call puts its answer: no part of a name, which would end
 _MOST_SAID = 100_000  # lines that are remembered
 _HEAD = 256  # bytes in which a script names its interpreter
 
@@ -138,7 +139,7 @@ class _Replay:
                 if generation != self.notes.generation or len(said) > _MOST_SAID:
                     said.clear()
                     generation = self.notes.generation
-                key = (rest, process.folder[0], process.tool, process.is_frozen, process.git)
+                key = (_ADDRESS.sub(b"", rest), process.folder[0], process.tool, process.is_frozen, process.git)
                 if key in said:
                     continue
                 said.add(key)
