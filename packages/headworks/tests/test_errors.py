@@ -14,7 +14,6 @@ from headworks._cli import main
         ("UsageError", 2, Exception),
         ("ConfigurationError", 2, ValueError),
         ("StoreError", 2, OSError),
-        ("SessionFailedError", 1, Exception),
         ("CannotDecideError", 3, Exception),
     ],
 )

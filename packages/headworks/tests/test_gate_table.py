@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from headworks._project.gate_file import read_settings
-from headworks._project.gate_table import gate_settings
+from headworks._project.gate_table import gate_settings, read_settings
 from headworks.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:

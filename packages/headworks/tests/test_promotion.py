@@ -12,7 +12,7 @@ import pytest
 from headworks import _cli
 from headworks._gate.outcomes import terms
 from headworks._machine.nox import ListedSession, Nox
-from headworks._project.gate_file import project_settings
+from headworks._project.gate_table import project_settings
 from headworks._store.journal import Journal
 
 if TYPE_CHECKING:

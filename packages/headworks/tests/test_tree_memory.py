@@ -36,7 +36,7 @@ def known(monorepo: Monorepo) -> Mapping[str, str]:
 
 def is_read(digester: Digester) -> bool:
     """Whether anything of the tree was read."""
-    return digester._project is not None
+    return "project" in vars(digester)
 
 
 def test_a_tree_that_is_known_is_not_read(monorepo: Monorepo, known: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from headworks._cli import main
 from headworks._plan.verify import prove
-from headworks._run.outcome import STATUSES, Outcome, State, as_outcomes
+from headworks._run.outcome import STATUSES, Outcome, as_outcomes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -239,8 +239,7 @@ def test_outcomes_say_where_they_come_from(platform: str, system: str, monkeypat
     """In the words that tags have."""
     monkeypatch.setattr(sys, "platform", platform)
     outcome = Outcome(session="a", status="passed", seconds=1.23456, note="good", log="/a.log")
-    state = State(commit="c0ffee", trees={"a": "7"})
-    assert json.loads(as_outcomes([outcome], state, extra=["a"], is_forced=True)) == {
+    assert json.loads(as_outcomes([outcome], "c0ffee", {"a": "7"}, extra=["a"], is_forced=True)) == {
         "format": 2,
         "system": system,
         "commit": "c0ffee",

@@ -12,9 +12,8 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
 
 from headworks._lines import complain, say, shown
 from headworks._nearest import suggestion
@@ -22,13 +21,7 @@ from headworks._store.patience import has_abandoned
 from headworks.errors import Exit, HeadworksError, UsageError
 
 if TYPE_CHECKING:
-
-    class Command(Protocol):
-        """The module of a command."""
-
-        add_arguments: Callable[[argparse.ArgumentParser], None]
-        run: Callable[[argparse.Namespace], int]
-
+    from types import ModuleType
 
 _COMMANDS = "_commands"
 
@@ -39,18 +32,17 @@ def _names() -> list[str]:
     return sorted(it.removesuffix(".py").replace("_", "-") for it in modules if it.endswith(".py") and it[0] != "_")
 
 
-def _command(name: str) -> Command:
+def _command(name: str) -> ModuleType:
     """Import the module of a command."""
     module = f"{__package__}.{_COMMANDS}.{name.replace('-', '_')}"
     if not name.replace("-", "").isalpha():  # a dot would lead to another module
         raise _unknown(name)
     try:
-        command: Command = import_module(module)
+        return import_module(module)
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
         raise _unknown(name) from None
-    return command
 
 
 def _unknown(name: str) -> UsageError:
@@ -82,7 +74,7 @@ def _overview() -> str:
             *(f"  {it:3}  {it.meaning}" for it in Exit),
             "",
             "`headworks COMMAND --help` says more of one.",
-        ],
+        ]
     )
 
 
@@ -114,7 +106,7 @@ def _run(arguments: list[str]) -> int:
     values = parser.parse_args(rest)
     if extra is not None:
         values.extra = extra
-    return command.run(values)
+    return int(command.run(values))
 
 
 def main(arguments: list[str] | None = None) -> int:

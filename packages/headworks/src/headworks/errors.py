@@ -4,7 +4,6 @@ HeadworksError
 ├── UsageError              2  the command was asked for something that is not there
 ├── ConfigurationError      2  a file of the repository says something wrong (also a ValueError)
 ├── StoreError              2  the store cannot be read or written (also an OSError)
-├── SessionFailedError      1  a session ended with a failure
 └── CannotDecideError       3  there is not enough to decide; never a pass
 
 A message says what happened, where, and what to do next.
@@ -18,7 +17,6 @@ __all__ = [
     "ConfigurationError",
     "Exit",
     "HeadworksError",
-    "SessionFailedError",
     "StoreError",
     "UsageError",
 ]
@@ -64,12 +62,6 @@ class ConfigurationError(HeadworksError, ValueError):
 
 class StoreError(HeadworksError, OSError):
     """The store of verdicts cannot be read or written."""
-
-
-class SessionFailedError(HeadworksError):
-    """A session ended with a failure."""
-
-    exit_code = Exit.FAILED
 
 
 class CannotDecideError(HeadworksError):

@@ -55,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     findings = None if is_ended else outcomes[name].findings
     if findings is None:
         return _unfinished(outcomes, name, is_ended=is_ended)
-    say(_json(name, findings) if arguments.format == "json" else _text(name, findings))
+    found = {key: value for key, value in vars(findings).items() if key != "reads"}
+    is_json = arguments.format == "json"
+    say(json.dumps({"session": name} | found, indent=2) if is_json else _text(name, findings))
     if not findings.is_kept:
         return Exit.FAILED
     return Exit.UNDECIDED if findings.unseen else Exit.PASSED
@@ -79,12 +81,6 @@ def _unfinished(outcomes: dict[str, Outcome], name: str, *, is_ended: bool) -> i
         return Exit.INTERRUPTED
     complain(f"{shown(name)} did not pass, so that nothing is known about the files that it reads.")
     return exit_code(outcomes.values(), is_ci=False) or Exit.UNDECIDED
-
-
-def _json(name: str, findings: Findings) -> str:
-    """Return the findings for programs."""
-    found = {key: value for key, value in vars(findings).items() if key != "reads"}
-    return json.dumps({"session": name} | found, indent=2)
 
 
 def _text(name: str, findings: Findings) -> str:

@@ -17,8 +17,8 @@ from headworks._gate.as_text import as_text
 from headworks._gate.rows_needed import as_text as rows_as_text
 from headworks._gate.rows_needed import rows_at_hand, rows_needed
 from headworks._lines import complain, say
-from headworks._project.gate_file import project_settings, read_settings
 from headworks._project.gate_settings import GateSettings, NamedCondition, named_conditions
+from headworks._project.gate_table import project_settings, read_settings
 from headworks.errors import UsageError
 
 if TYPE_CHECKING:

@@ -56,7 +56,13 @@ def run(arguments: argparse.Namespace) -> int:
 def _observe(names: list[str], *, is_shown: bool) -> int:
     """Run sessions watched, write rows of what they read, and return the exit code."""
     require_strace("headworks init --observe")
-    planned, functions = _planned(names)
+    planned = plan(os.curdir, sessions=names)
+    wanted = set(names)
+    functions = {it.session.function for it in planned.sessions if not names or wanted & it.session.selectors}
+    if not functions:
+        message = "A bare nox runs no session here: name the sessions that are to get rows, as `nox --list` shows them."
+        raise UsageError(message)
+    planned = plan(os.curdir, sessions=sorted(functions))  # with all sessions of these functions
     store = Store.default(planned.root)
     watched = frozenset(
         it.session.name for it in planned.sessions if it.session.function in functions or not it.session.is_declared
@@ -73,17 +79,6 @@ def _observe(names: list[str], *, is_shown: bool) -> int:
         said = f"Wrote {number} of [tool.headworks.sessions] into {shown(place)}."
         _write(place, changed, said, is_shown=is_shown)
     return exit_code((it for it in outcomes.values() if it.findings is None), is_ci=False)
-
-
-def _planned(names: list[str]) -> tuple[Plan, set[str]]:
-    """Return a plan for all sessions of the functions that some names mean, and these functions."""
-    planned = plan(os.curdir, sessions=names)
-    wanted = set(names)
-    functions = {it.session.function for it in planned.sessions if not names or wanted & it.session.selectors}
-    if not functions:
-        message = "A bare nox runs no session here: name the sessions that are to get rows, as `nox --list` shows them."
-        raise UsageError(message)
-    return plan(os.curdir, sessions=sorted(functions)), functions
 
 
 def _rows(

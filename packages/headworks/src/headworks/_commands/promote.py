@@ -17,7 +17,7 @@ from headworks._digest.digest import Digester
 from headworks._gate.outcomes import terms
 from headworks._lines import say, text_of
 from headworks._nearest import suggestion
-from headworks._project.gate_file import project_settings
+from headworks._project.gate_table import project_settings
 from headworks._promote.alias import Move, current, move
 from headworks._promote.evidence import GATE, Evidence, evidence
 from headworks._store.files import hash_file

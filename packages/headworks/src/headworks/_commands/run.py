@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     store.mark_used(it.verdict.digest for it in outcomes.values() if it.verdict is not None)
     if state is not None:
         extra = asked if arguments.extra else ()
-        write_output(arguments.outcomes, as_outcomes(ordered, state, extra=extra, is_forced=arguments.force))
+        write_output(arguments.outcomes, as_outcomes(ordered, *state, extra=extra, is_forced=arguments.force))
     say(text)
     _warn(store, told)
     return Exit.INTERRUPTED if is_ended else exit_code(outcomes.values(), is_ci=_is_ci())

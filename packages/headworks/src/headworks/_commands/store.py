@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headworks._lines import complain, say, shown, text_of
 from headworks._nearest import suggestion
@@ -69,7 +69,7 @@ def _ls(store: Store, arguments: argparse.Namespace) -> str:
         verdicts = [it for it in verdicts if it.session in arguments.sessions]
     flaky = {it.digest for it in store.flaky()}
     if arguments.format == "json":
-        return _json([_fields(it) | {"flaky": it.digest in flaky} for it in verdicts])
+        return _json([it.as_data() | {"flaky": it.digest in flaky} for it in verdicts])
     unread = store.unreadable()
     more = [f"{count_text(unread, 'record')} cannot be read: damaged, or of another version of Headworks"] * bool(
         unread
@@ -94,11 +94,6 @@ def _row(run: list[Verdict], *, is_flaky: bool) -> list[str]:
     took = duration_text(verdict.seconds)
     digests = ", ".join(sorted(f"{'reads' if it.core else 'files'} {it.digest[:12]}" for it in run))
     return [shown(verdict.session), outcome, took, verdict.finished[:19], verdict.commit[:10], digests]
-
-
-def _fields(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict for JSON."""
-    return vars(verdict) | {"outputs": dict(verdict.outputs), "components": dict(verdict.components)}
 
 
 def _json(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ class Content:
         """Take the files, and their reader by patterns."""
         self._listing = listing
         self._reader = reader
-        self._holes: dict[tuple[str, ...], list[Span]] = {}
+        self._ignored = cache(self._holes)
 
     def hash(self, spans: Iterable[Span], ignore: tuple[str, ...]) -> str:
         """Return a hash of some slices, without the files that some patterns name."""
@@ -34,17 +35,15 @@ class Content:
         """Return the slices without the files that some patterns match."""
         return cut(spans, self._ignored(ignore)) if ignore else [it for it in spans if it[0] < it[1]]
 
-    def _ignored(self, ignore: tuple[str, ...]) -> list[Span]:
+    def _holes(self, ignore: tuple[str, ...]) -> list[Span]:
         """Return the slices that some patterns name, in order and without overlap."""
-        if ignore not in self._holes:
-            merged: list[Span] = []
-            for start, end in sorted(span for pattern in ignore for span in self._reader.named(pattern)):
-                if merged and start <= merged[-1][1]:
-                    merged[-1] = merged[-1][0], max(end, merged[-1][1])
-                else:
-                    merged.append((start, end))
-            self._holes[ignore] = merged
-        return self._holes[ignore]
+        merged: list[Span] = []
+        for start, end in sorted(span for pattern in ignore for span in self._reader.named(pattern)):
+            if merged and start <= merged[-1][1]:
+                merged[-1] = merged[-1][0], max(end, merged[-1][1])
+            else:
+                merged.append((start, end))
+        return merged
 
 
 def cut(spans: Iterable[Span], holes: list[Span]) -> list[Span]:

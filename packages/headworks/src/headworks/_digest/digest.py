@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Self, cast
 
 from headworks._digest.content import Content
@@ -57,7 +57,7 @@ class Components:
         self._content = Content(project.listing, project.reader)
         parent_files = ParentFiles(project, self._content)
         self.scope = Scope(project, self._content, Packages(project, self._content, parent_files), parent_files)
-        self._variables: dict[tuple[str, ...], str] = {}
+        self._variables = cache(lambda declared: repr(machine.variables(declared)))
 
     def core(self, session: Session) -> str:
         """Return a hash over everything that a session's verdict can depend on, except outputs of other sessions."""
@@ -65,10 +65,8 @@ class Components:
 
     def _facts(self, session: Session) -> list[str]:
         """Return the facts about this machine that a session's verdict can depend on."""
-        if session.env not in self._variables:
-            self._variables[session.env] = repr(self._machine.variables(session.env))
         machine = [self._machine.python(session.python), self._machine.platform, self._machine.nox.version]
-        return [*machine, self._variables[session.env]]
+        return [*machine, self._variables(session.env)]
 
     def observed(self, session: Session) -> str:
         """Return a hash over everything that a session's verdict can depend on, except what it was seen to read."""
@@ -109,55 +107,12 @@ class Components:
         return repr((*place, sorted(session.parameters.items()), session.outputs, *required))
 
 
-class TreeMemory:
-    """All sessions of a tree with the cores of their digests, remembered as a whole.
-
-    Both are functions of the tree and of the machine. Where neither changed since a plan found them, the next one reads
-    no file of the tree, however large that is. Which facts about the machine count is known only with the sessions, so
-    these stand beside them, and are compared before anything is believed.
-    """
-
-    def __init__(self, snapshot: Snapshot, machine: Machine, memory: Memory) -> None:
-        """Take the tree, and the machine that its sessions are to run on."""
-        self._machine = machine
-        self._memory = memory
-        environ = repr(sorted(machine.environment(()).items()))
-        self._key = digest(os.fsencode(snapshot.repository.prefix), environ.encode(), snapshot.listing.raw)
-
-    def recall(self) -> tuple[list[Session], dict[str, str]] | None:
-        """Return the sessions and the cores by their names, or None where they are unknown or may be others."""
-        remembered = self._memory.get(_TREE, self._key)
-        if remembered is None:
-            return None
-        (pythons, variables), facts, rows, cores = remembered
-        if facts != self._facts(pythons, variables):
-            return None
-        return [Session(**row) for row in rows], cores
-
-    def keep(self, sessions: Collection[Session], variables: Iterable[str], cores: dict[str, str]) -> None:
-        """Remember the sessions and their cores.
-
-        Args:
-            sessions: all sessions.
-            variables: the environment variables that the noxfile was loaded with.
-            cores: the cores that are known, by the names of their sessions.
-        """
-        rows = [vars(session) for session in sessions]
-        pythons = sorted({session.python for session in sessions})
-        names = sorted({*variables, *(name for session in sessions for name in session.env)})
-        self._memory.put(_TREE, self._key, ((pythons, names), self._facts(pythons, names), rows, cores))
-
-    def _facts(self, pythons: list[str], variables: list[str]) -> list[str]:
-        """Return the facts about the machine that sessions and cores depend on."""
-        machine, nox = self._machine, self._machine.nox
-        found = [machine.platform, nox.path, nox.version, nox.python, *map(machine.python, pythons)]
-        return [*found, *(f"{name}={value}" for name, value in machine.variables(variables).items())]
-
-
 class Digester:
     """Computes the digests of sessions from one tree.
 
-    Nothing of the tree is read before it is asked for: where a whole tree is remembered, nothing of it is read at all.
+    Nothing of the tree is read before it is asked for. All sessions with the cores of their digests are functions of
+    the tree and of the machine, and are remembered as a whole: where neither changed since a plan found them, the next
+    one reads no file of the tree, however large that is.
 
     Attributes:
         snapshot: the tree.
@@ -172,12 +127,9 @@ class Digester:
         self.machine = machine
         self.catalog = catalog
         self.memory = memory
-        self._project: Project | None = None
-        self._parts: Components | None = None
-        self._tree: TreeMemory | None = None
+        self._key = ""
         self._cores: dict[str, str] = {}
         self._trees: dict[str, str] = {}
-        self._portable: Components | None = None
         self._is_new = False
 
     @classmethod
@@ -205,36 +157,63 @@ class Digester:
         snapshot = WorkTreeSnapshot(self.snapshot.repository)
         return type(self)(snapshot, self.machine, self.memory, self.catalog)
 
-    @property
+    @cached_property
     def project(self) -> Project:
         """The project that the files of the tree describe.
 
         Raises:
             HeadworksError: it cannot be read, or says something that cannot be right.
         """
-        if self._project is None:
-            self._project = Project(self.snapshot, self.memory)
-        return self._project
+        return Project(self.snapshot, self.memory)
 
-    @property
+    @cached_property
     def parts(self) -> Components:
         """The parts of the tree's digests."""
-        if self._parts is None:
-            self._parts = Components(self.project, self.machine)
-        return self._parts
+        return Components(self.project, self.machine)
+
+    @cached_property
+    def _portable(self) -> Components:
+        """The parts without what differs between machines outside git."""
+        snapshot = self.snapshot.portable()
+        return self.parts if snapshot is self.snapshot else Components(Project(snapshot, self.memory), self.machine)
 
     def sessions(self) -> list[Session]:
         """Return all sessions of the tree, which has to be the work tree."""
         if not self.catalog:
-            self._tree = TreeMemory(self.snapshot, self.machine, self.memory)
-            sessions, self._cores = self._tree.recall() or (self.project.sessions(self.machine), {})
+            environ = repr(sorted(self.machine.environment(()).items()))
+            prefix = os.fsencode(self.snapshot.repository.prefix)
+            self._key = digest(prefix, environ.encode(), self.snapshot.listing.raw)
+            sessions, self._cores = self._recalled() or (self.project.sessions(self.machine), {})
             self.catalog.update((session.name, session) for session in sessions)
         return list(self.catalog.values())
 
     def remember(self) -> None:
         """Remember the sessions and the cores of their digests, so that the same tree need not be read again."""
-        if self._tree is not None and self._is_new and self.project.is_repeatable:
-            self._tree.keep(self.catalog.values(), self.project.pyproject.table.env, self._cores)
+        if self._key and self._is_new and self.project.is_repeatable:
+            sessions = self.catalog.values()
+            pythons = sorted({session.python for session in sessions})
+            loaded_with = self.project.pyproject.table.env
+            names = sorted({*loaded_with, *(name for session in sessions for name in session.env)})
+            facts, rows = self._facts(pythons, names), [vars(session) for session in sessions]
+            self.memory.put(_TREE, self._key, ((pythons, names), facts, rows, self._cores))
+
+    def _recalled(self) -> tuple[list[Session], dict[str, str]] | None:
+        """Return the sessions and the cores by their names, or None where they are unknown or may be others.
+
+        Which facts about the machine count is known only with the sessions, so these stand beside them, and are
+        compared before anything is believed.
+        """
+        remembered = self.memory.get(_TREE, self._key)
+        if remembered is None:
+            return None
+        (pythons, variables), facts, rows, cores = remembered
+        return ([Session(**row) for row in rows], cores) if facts == self._facts(pythons, variables) else None
+
+    def _facts(self, pythons: list[str], variables: list[str]) -> list[str]:
+        """Return the facts about the machine that sessions and cores depend on."""
+        machine, nox = self.machine, self.machine.nox
+        found = [machine.platform, nox.path, nox.version, nox.python, *map(machine.python, pythons)]
+        return [*found, *(f"{name}={value}" for name, value in machine.variables(variables).items())]
 
     def digest(self, session: Session, outputs: Outputs) -> Digest:
         """Return the digest of a session.
@@ -277,10 +256,6 @@ class Digester:
         It takes no outputs, which may differ between machines, and nothing that lies outside git.
         """
         if session.name not in self._trees:
-            if self._portable is None:
-                snapshot = self.snapshot.portable()
-                is_same = snapshot is self.snapshot
-                self._portable = self.parts if is_same else Components(Project(snapshot, self.memory), self.machine)
             needs = [f"{name}: {self.tree_digest(self.catalog[name])}" for name in session.needs]
             self._trees[session.name] = digest_texts([self._portable.tree(session), *needs])
         return self._trees[session.name]
@@ -292,7 +267,7 @@ class Digester:
             session: The session.
             kind: `core`; `observed` for that without files; `promise` for what its row promises, and to what code.
         """
-        if self._tree is None or self.catalog.get(session.name) is not session:
+        if not self._key or self.catalog.get(session.name) is not session:
             return self._computed(session, kind)
         key = f"{kind} {session.name}"
         if key not in self._cores:

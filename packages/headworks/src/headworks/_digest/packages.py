@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from headworks._digest.content import Content, cut
 from headworks._hashes import digest_texts
+from headworks._project.needs import with_all_needs
 from headworks._tree.patterns import is_plain, matcher
 
 if TYPE_CHECKING:
@@ -42,19 +43,19 @@ class Packages:
         spans[b""] = project.listing.below(b"")
         self._spans = {folder: spans[name] for folder, name in folders.items()}
         self._excludes = project.pyproject.table.wheel_excludes
-        self._wheels: dict[tuple[str, ...], dict[str, str]] = {}
-        self._excluded: dict[str, list[str]] = {}
+        self._wheels = cache(self._wheel_hashes)
+        self.excluded = cache(self._excluded)  # every session that needs a package asks
 
     def own(self, folder: str, ignore: tuple[str, ...]) -> str:
         """Return a hash of a session's own package and of all that it needs."""
-        wheels = self._wheel_hashes(ignore)
+        wheels = self._wheels(ignore)
         parts = [folder, self._content.hash(self.spans(folder), ignore), self._project.lock.hash("own", folder)]
         parts += [wheels[it] for it in self._workspace.package(folder).own]
         return digest_texts([*parts, self._outside(folder, ignore)])
 
     def grouped(self, groups: Iterable[str], ignore: tuple[str, ...]) -> str:
         """Return a hash of the packages that dependency groups of the root need, with all that those need."""
-        return digest_texts(self._wheel_hashes(ignore)[it] for it in self._workspace.grouped(groups))
+        return digest_texts(self._wheels(ignore)[it] for it in self._workspace.grouped(groups))
 
     def spans(self, folder: str, *, wheel: bool = False) -> list[Span]:
         """Return the slices with a package's files, or with those that its wheel contains."""
@@ -68,15 +69,13 @@ class Packages:
         holes = sorted(hole for name in names if (hole := listing.inner(span, name)))
         return cut([span], holes) if holes else [span]
 
-    def excluded(self, folder: str) -> list[str]:
+    def _excluded(self, folder: str) -> list[str]:
         """Return the files and folders of a package that its wheel is not built from."""
-        if folder not in self._excluded:  # every session that needs the package asks
-            names, named = list(self._excludes), self._workspace.package(folder).wheel
-            if named is not None:
-                pages = (*_DOCS, *self._pages.get(folder, ()))
-                names += [it for it in pages if it not in named and not any(_fits(pattern, it) for pattern in named)]
-            self._excluded[folder] = [f"{folder}/{name}".lstrip("/") for name in dict.fromkeys(names)]
-        return self._excluded[folder]
+        names, named = list(self._excludes), self._workspace.package(folder).wheel
+        if named is not None:
+            pages = (*_DOCS, *self._pages.get(folder, ()))
+            names += [it for it in pages if it not in named and not any(_fits(pattern, it) for pattern in named)]
+        return [f"{folder}/{name}".lstrip("/") for name in dict.fromkeys(names)]
 
     @cached_property
     def _pages(self) -> dict[str, list[str]]:
@@ -106,11 +105,9 @@ class Packages:
 
     def _wheel_hashes(self, ignore: tuple[str, ...]) -> Mapping[str, str]:
         """Return for each package a hash of its wheel with all dependencies of that."""
-        if ignore not in self._wheels:
-            alone = {folder: self._wheel(folder, ignore) for folder in self._workspace.packages}
-            needs = {folder: package.runtime for folder, package in self._workspace.packages.items()}
-            self._wheels[ignore] = _accumulated(alone, needs)
-        return self._wheels[ignore]
+        alone = {folder: self._wheel(folder, ignore) for folder in self._workspace.packages}
+        needs = {folder: package.runtime for folder, package in self._workspace.packages.items()}
+        return _accumulated(alone, needs)
 
     def _wheel(self, folder: str, ignore: tuple[str, ...]) -> str:
         """Return a hash of the files in a package's wheel, and of the part of the lock that it reaches."""
@@ -138,10 +135,5 @@ def _accumulated(alone: Mapping[str, str], needs: Mapping[str, Sequence[str]]) -
         for user in users[name]:
             missing[user] -= 1
             ready += [user] if not missing[user] else []
-    circular = {}
-    for name in needs.keys() - done:  # these are in a circle, or need one that is
-        reached = [name]
-        for it in reached:  # grows while it is read
-            reached += [need for need in needs[it] if need not in reached]
-        circular[name] = digest_texts(alone[it] for it in sorted(reached))
-    return done | circular
+    circular = needs.keys() - done  # these are in a circle, or need one that is
+    return done | {it: digest_texts(alone[other] for other in sorted(with_all_needs([it], needs))) for it in circular}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING
 
 from headworks._project.package import enclosing
@@ -28,9 +29,8 @@ class ParentFiles:
         self._content = content
         self.shared = {project.prefix + name for name in ("noxfile.py", "pyproject.toml", project.lock.file) if name}
         self._hashes: dict[tuple[frozenset[str], tuple[str, ...]], str] = {}
-        self._known: dict[frozenset[str], list[str]] = {}
-        self._shallow: dict[str, list[str]] = {}
-        self._attributes: list[str] | None = None
+        self._near = cache(self._find)  # most packages lie in one folder
+        self._files = cache(self._find_in)
 
     def hash(self, folders: Iterable[str], ignore: tuple[str, ...]) -> str:
         """Return a hash of the files above some packages."""
@@ -45,27 +45,18 @@ class ParentFiles:
         """Return the files above some packages that do not count by their parts."""
         return self._near(frozenset(it.rpartition("/")[0] for it in folders))
 
-    def _near(self, places: frozenset[str]) -> list[str]:
+    def _find(self, places: frozenset[str]) -> list[str]:
         """Return the files in some folders and in those above them, and those anywhere that git heeds."""
-        if places not in self._known:  # most packages lie in one folder
-            all_places = {above for it in (self._project.prefix.rstrip("/"), *places) for above in enclosing(it)}
-            others = self.shared | self._project.workspace.packages.keys()  # a package may be a link or a submodule
-            found = {path for place in all_places for path in self._files(place) if path not in others}
-            self._known[places] = sorted(found.union(self._everywhere()))
-        return self._known[places]
+        all_places = {above for it in (self._project.prefix.rstrip("/"), *places) for above in enclosing(it)}
+        others = self.shared | self._project.workspace.packages.keys()  # a package may be a link or a submodule
+        found = {path for place in all_places for path in self._files(place) if path not in others}
+        # By those anywhere, git decides how it checks out others.
+        return sorted(found.union(map(os.fsdecode, self._project.listing.ending(_ATTRIBUTES))))
 
-    def _files(self, folder: str) -> list[str]:
+    def _find_in(self, folder: str) -> list[str]:
         """Return the files that lie in a folder itself."""
-        if folder not in self._shallow:
-            depth = folder.count("/") + bool(folder)
-            beginning = os.fsencode(f"{folder}/" if folder else "")
-            lines = (line for line in self._project.listing.raw.split(b"\0") if line.count(b"/") == depth)
-            paths = (line.partition(b"\t")[2] for line in lines)
-            self._shallow[folder] = [os.fsdecode(path) for path in paths if path and path.startswith(beginning)]
-        return self._shallow[folder]
-
-    def _everywhere(self) -> list[str]:
-        """Return the files by which git decides how it checks out others."""
-        if self._attributes is None:
-            self._attributes = [os.fsdecode(it) for it in self._project.listing.ending(_ATTRIBUTES)]
-        return self._attributes
+        depth = folder.count("/") + bool(folder)
+        beginning = os.fsencode(f"{folder}/" if folder else "")
+        lines = (line for line in self._project.listing.raw.split(b"\0") if line.count(b"/") == depth)
+        paths = (line.partition(b"\t")[2] for line in lines)
+        return [os.fsdecode(path) for path in paths if path and path.startswith(beginning)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Iterable
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from headworks._hashes import digest_texts
@@ -32,37 +33,25 @@ class Scope:
         self.packages = packages
         self._parent_files = parent_files
         self.shared = parent_files.shared
-        self._cache: dict[tuple[object, ...], str] = {}
+        self._own, self._grouped = cache(packages.own), cache(packages.grouped)
+        self._whole = cache(partial(content.hash, [project.listing.below(b"")]))
+        self._further = cache(lambda pattern, ignore: content.hash(project.reader.named(pattern), ignore))
+        self._shared: dict[tuple[object, ...], str] = {}
 
     def hashes(self, session: Session) -> list[str]:
         """Return hashes that together change whenever anything changes that counts for a session."""
-        ignore, cache = session.ignore, self._cache
+        ignore = session.ignore
         if session.packages is None:
-            key: tuple[object, ...] = ("all", ignore)
-            if key not in cache:
-                cache[key] = self._content.hash([self._project.listing.below(b"")], ignore)
-            return [cache[key]]
-        key = ("shared", session.function, session.groups, session.tools)
-        if key not in cache:
-            settings = [f"{name}={it}" for name, it in self.settings(session).items()]
-            settings += [self._project.lock.hash("groups", normalised(it)) for it in self._project.groups(session)]
-            cache[key] = digest_texts(settings)
-        found = [cache[key], self._parent_files.hash(session.packages, ignore)]
+            return [self._whole(ignore)]
         groups = self._project.groups(session)
-        if (key := ("groups", groups, ignore)) not in cache:
-            cache[key] = self.packages.grouped(groups, ignore)
-        found.append(cache[key])
-        for pattern in session.inputs or ():
-            key = ("further", pattern, ignore)
-            if key not in cache:
-                cache[key] = self._content.hash(self._project.reader.named(pattern), ignore)
-            found.append(cache[key])
-        for folder in session.packages:
-            key = ("own", folder, ignore)
-            if key not in cache:
-                cache[key] = self.packages.own(folder, ignore)
-            found.append(cache[key])
-        return found
+        key = (session.function, session.groups, session.tools)
+        if key not in self._shared:
+            settings = [f"{name}={it}" for name, it in self.settings(session).items()]
+            settings += [self._project.lock.hash("groups", normalised(it)) for it in groups]
+            self._shared[key] = digest_texts(settings)
+        found = [self._shared[key], self._parent_files.hash(session.packages, ignore), self._grouped(groups, ignore)]
+        found += [self._further(pattern, ignore) for pattern in session.inputs or ()]
+        return found + [self._own(folder, ignore) for folder in session.packages]
 
     def named(self, session: Session) -> dict[str, str]:
         """Return a hash for each part that counts for a session, by name."""

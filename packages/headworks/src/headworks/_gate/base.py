@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from headworks._tree.merge_base import Base, find_base
+from headworks._tree.merge_base import Base, find_base, is_shallow
 from headworks.errors import CannotDecideError
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ def _earlier(repository: Repository, head: Base, releases: str) -> GateBase:
     So it is in runs for a release, in those by the clock or by hand, and on a main branch that nothing is ahead of.
     """
     ask = repository.ask
-    if not head.is_assumed and _is_shallow(repository):
+    if not head.is_assumed and is_shallow(repository):
         ask("fetch", "--quiet", "--tags", "--unshallow", "origin")
-        if _is_shallow(repository):
+        if is_shallow(repository):
             message = (
                 f"The base is this commit itself, {head.name}, and the history in {repository.top} does not reach"
                 " back to the last release. Run `git fetch --tags --unshallow`, or in GitHub Actions give"
@@ -91,7 +91,7 @@ def _earlier(repository: Repository, head: Base, releases: str) -> GateBase:
             )
             raise CannotDecideError(message)
     before = ask("rev-parse", "--verify", "--quiet", "HEAD^")
-    if before is None and not _is_shallow(repository):
+    if before is None and not is_shallow(repository):
         return GateBase(commit="", name=_FIRST_COMMIT)
     if before is None or head.is_assumed:
         return GateBase(commit="", name=_UNKNOWN)
@@ -100,7 +100,3 @@ def _earlier(repository: Repository, head: Base, releases: str) -> GateBase:
         commit = ask("rev-parse", "--verify", "--quiet", f"refs/tags/{tag}^{{commit}}") or before
         name = f"{commit[:12]}, the last release, {tag}"
     return GateBase(commit=commit, name=name, note=f"nothing is ahead of {head.name}, so that the base is {name}")
-
-
-def _is_shallow(repository: Repository) -> bool:
-    return repository.ask("rev-parse", "--is-shallow-repository") == "true"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from headworks._project.needs import in_order
+from headworks._project.needs import in_order, with_all_needs
 from headworks._quantities import duration_text
 from headworks._run.file_lock import INSIDE
 from headworks._tree.patterns import is_at
@@ -73,10 +73,8 @@ class StoredOutputs:
 
     def _chain(self, session: Session) -> list[str]:
         """Return all that a session needs, in an order in which it can run, and the session itself."""
-        names = [session.name]
-        for name in names:  # grows while it is read
-            names += [it for it in self._sessions[name].needs if it not in names]
-        return in_order({name: self._sessions[name].needs for name in names})
+        needs = {name: it.needs for name, it in self._sessions.items()}
+        return in_order({name: needs[name] for name in with_all_needs([session.name], needs)})
 
     def _verdict(self, session: Session, tree: Digester) -> Verdict | None:
         """Return the verdict that covers a session of a tree, after those of all that it needs."""

@@ -12,6 +12,7 @@ digest could be used to try guesses of a short secret: a session that reads one 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 _MACHINE = frozenset(
@@ -49,6 +50,7 @@ _SECRET = ("_CREDENTIALS", "_KEY", "_PASSWORD", "_SECRET", "_TOKEN", "_USERNAME"
 # What `uv run` and nox leave for themselves, and nox removes from the environment of every session.
 _DROPPED = frozenset({"UV", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "UV_RUN_RECURSION_DEPTH", "UV_SYSTEM_PYTHON"})
 _FIXED = {"LANG": "C.UTF-8"}
+_USER = re.compile(r"(?<=://)[^/?# \t\n]*@")  # and password, in a URL
 
 
 def session_environment(environ: Mapping[str, str], declared: Iterable[str]) -> dict[str, str]:
@@ -66,7 +68,7 @@ def session_environment(environ: Mapping[str, str], declared: Iterable[str]) -> 
 def covered_variables(environ: Mapping[str, str], declared: Iterable[str]) -> dict[str, str | None]:
     """Return the variables in a session's digest, with None for one that is declared and not set."""
     chosen = {
-        name: _without_user(value) for name, value in environ.items() if _is_passed_on(name) and not _is_machine(name)
+        name: _USER.sub("", value) for name, value in environ.items() if _is_passed_on(name) and not _is_machine(name)
     }
     return chosen | {name: environ.get(name) for name in declared}
 
@@ -81,17 +83,3 @@ def _is_machine(name: str) -> bool:
     name = name.upper()
     prefix, _, rest = name.partition("_")
     return name in _MACHINE or (f"{prefix}_" in _INSTALLERS and (rest.startswith(_FETCHING) or name.endswith(_SECRET)))
-
-
-def _without_user(value: str) -> str:
-    """Return a text without the user names and passwords in its URLs."""
-    start, *rest = value.split("://")
-    return "://".join([start, *map(_from_host_on, rest)])
-
-
-def _from_host_on(text: str) -> str:
-    """Return a URL without its scheme, from the name of the host on."""
-    authority = text
-    for end in "/?# \t\n":
-        authority = authority.partition(end)[0]
-    return authority.rpartition("@")[2] + text[len(authority) :]

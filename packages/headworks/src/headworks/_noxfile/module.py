@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, KeysView
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from headworks._hashes import digest, digest_texts
@@ -52,6 +53,7 @@ class Noxfile:
 
     Attributes:
         key: Changes with any of the files that make it up.
+        code: Returns the code that a session uses, by the name that nox knows its function by.
     """
 
     def __init__(self, snapshot: Snapshot, memory: Memory, in_digest: Iterable[str] = ()) -> None:
@@ -78,7 +80,7 @@ class Noxfile:
         self._is_imported = False
         self._ids: dict[str, str] = {}
         self._found: dict[tuple[str, str], list[str]] = {}
-        self._codes: dict[str, SessionCode] = {}
+        self.code = cache(self._code_of)
         self._main = self._read(self._prefix + _FILE)
         self._helpers = dict(self._imported())
         self.key = digest_texts(f"{path}\n{oid}" for path, oid in self._ids.items())
@@ -103,17 +105,13 @@ class Noxfile:
         """Return the code that decides about the list of sessions."""
         return _code({}, [self._main["load"], *(helper["all"] for helper in self._helpers.values())], None)
 
-    def code(self, name: str) -> SessionCode:
-        """Return the code that a session uses, by the name that nox knows its function by."""
-        if name not in self._codes:
-            session = self._main["sessions"].get(name)
-            if session is None or session["notifies"] or self._main["dynamic"] or self._is_imported:
-                whole = {_FILE: self._ids[self._prefix + _FILE]}
-                self._codes[name] = self._joined(session, whole, self._main["all"], notifies=self._main["notifies"])
-            else:
-                parts = {f"{_FILE}: {part}": value for part, value in session["parts"].items()}
-                self._codes[name] = self._joined(session, parts, session["reads"], uses=session["uses"])
-        return self._codes[name]
+    def _code_of(self, name: str) -> SessionCode:
+        session = self._main["sessions"].get(name)
+        if session is None or session["notifies"] or self._main["dynamic"] or self._is_imported:
+            whole = {_FILE: self._ids[self._prefix + _FILE]}
+            return self._joined(session, whole, self._main["all"], notifies=self._main["notifies"])
+        parts = {f"{_FILE}: {part}": value for part, value in session["parts"].items()}
+        return self._joined(session, parts, session["reads"], uses=session["uses"])
 
     def _joined(
         self,

@@ -11,7 +11,7 @@ from headworks._digest.digest import Digester
 from headworks._nearest import suggestion
 from headworks._plan.difference import difference
 from headworks._plan.reasons import Reasons
-from headworks._project.needs import in_order
+from headworks._project.needs import in_order, with_all_needs
 from headworks._store.store import Store
 from headworks._store.verdict import flaky_reason
 from headworks._tree.merge_base import reachable_base
@@ -154,7 +154,6 @@ def _select(sessions: list[Session], names: Iterable[str]) -> list[Session]:
     Raises:
         UsageError: there is no such session.
     """
-    catalog = {session.name: session for session in sessions}
     wanted = [session.name for session in sessions if session.is_planned]
     given = list(names)
     if given:
@@ -167,11 +166,7 @@ def _select(sessions: list[Session], names: Iterable[str]) -> list[Session]:
                 message = f"There is no session {name!r}.{suggestion(name, known)} `nox --list` shows all of them."
                 raise UsageError(message)
         wanted = [it for name in given for it in known[name]]
-    chosen = dict.fromkeys(wanted)
-    for name in wanted:  # grows while it is read
-        new = [it for it in catalog[name].needs if it not in chosen]
-        wanted += new
-        chosen |= dict.fromkeys(new)
+    chosen = {*with_all_needs(wanted, {session.name: session.needs for session in sessions})}
     return [session for session in sessions if session.name in chosen]
 
 

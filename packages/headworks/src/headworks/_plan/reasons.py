@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 from headworks._plan.difference import difference
@@ -36,9 +37,13 @@ class Reasons:
         self._changed: dict[str, str] = {}
         self._below: dict[str, list[str]] = {}
         for path in sorted(it for it in old.keys() | new.keys() if old.get(it) != new.get(it)):
-            self._note(os.fsdecode(path), "is new" if path not in old else "is gone" if path not in new else "changed")
+            name = os.fsdecode(path)
+            self._changed[name] = "is new" if path not in old else "is gone" if path not in new else "changed"
+            for folder in enclosing(name.rpartition("/")[0]):
+                self._below.setdefault(folder, []).append(name)
+        self._package = cache(self._changes_of)  # many sessions need the same package
         self._cache: dict[tuple[object, ...], list[str]] = {}
-        self._patterns: dict[str, list[str]] = {}
+        self._named = cache(self._find)
 
     def of(self, session: Session, outputs: Outputs) -> tuple[str, ...]:
         """Return why a session's digest differs from its digest at the base.
@@ -56,14 +61,6 @@ class Reasons:
         return tuple(dict.fromkeys(found)) or (
             f"has not passed yet as it is, though nothing differs from {self._name}",
         )
-
-    def _note(self, path: str, how: str) -> None:
-        """Note the change of a file, for all folders that it lies in."""
-        self._changed[path] = how
-        folder = path
-        while folder:
-            folder = folder.rpartition("/")[0]
-            self._below.setdefault(folder, []).append(path)
 
     def _said(self, session: Session) -> Iterator[str]:
         """Yield the changes of the noxfile and the table for a session as such."""
@@ -99,18 +96,15 @@ class Reasons:
         for folder in scope.needed(session):
             yield from self._package(folder, session.ignore, through=self._now.project.workspace.package(folder).name)
 
-    def _package(self, folder: str, ignore: tuple[str, ...], through: str | None = None) -> list[str]:
+    def _changes_of(self, folder: str, ignore: tuple[str, ...], through: str | None = None) -> list[str]:
         """Return the files of a package that changed, and those beyond its folder that it points at."""
-        key = ("package", folder, ignore, through)
-        if key not in self._cache:  # many sessions need the same package
-            packages = self._now.parts.scope.packages
-            excluded = () if through is None else packages.excluded(folder)
-            ignored = self._ignored(ignore).union(*map(self._named, excluded))
-            held = [it for it in enclosing(folder) if it in self._changed]  # a link, a submodule or an archive
-            places = [[*held, *self._below.get(folder, ())], *map(self._named, packages.outside(folder))]
-            reached = "" if through is None else f", reached through {through}"
-            self._cache[key] = [text for paths in places for text in self._listed(paths, ignored, reached)]
-        return self._cache[key]
+        packages = self._now.parts.scope.packages
+        excluded = () if through is None else packages.excluded(folder)
+        ignored = self._ignored(ignore).union(*map(self._named, excluded))
+        held = [it for it in enclosing(folder) if it in self._changed]  # a link, a submodule or an archive
+        places = [[*held, *self._below.get(folder, ())], *map(self._named, packages.outside(folder))]
+        reached = "" if through is None else f", reached through {through}"
+        return [text for paths in places for text in self._listed(paths, ignored, reached)]
 
     def _ignored(self, patterns: tuple[str, ...]) -> set[str]:
         """Return the changed files that patterns of the table name."""
@@ -135,15 +129,11 @@ class Reasons:
         """Return a pattern of the table relative to the top of the repository."""
         return self._now.project.prefix + pattern
 
-    def _named(self, pattern: str) -> list[str]:
+    def _find(self, pattern: str) -> list[str]:
         """Return the changed files that a pattern names."""
-        if pattern not in self._patterns:
-            if is_plain(pattern):
-                found = [pattern] if pattern in self._changed else self._below.get(pattern, [])
-            else:
-                found = list(filter(matcher(pattern), self._changed))
-            self._patterns[pattern] = found
-        return self._patterns[pattern]
+        if is_plain(pattern):
+            return [pattern] if pattern in self._changed else self._below.get(pattern, [])
+        return list(filter(matcher(pattern), self._changed))
 
     def _listed(self, paths: Iterable[str], ignored: set[str], through: str) -> list[str]:
         """Return the changes of some files, the first few by name."""

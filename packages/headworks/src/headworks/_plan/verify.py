@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from headworks._plan.as_github import RUNNERS
@@ -55,7 +55,9 @@ def prove(plan: dict[str, Any], reports: Iterable[tuple[str, dict[str, Any]]]) -
     """
     found: dict[tuple[str, str], Proof] = {}
     for it in plan["sessions"]:
-        found[it["name"], "linux"] = _planned(it)
+        is_covered = it["state"] == "cached" and it["verdict"]
+        covered = Proof(session=it["name"], system="linux", how="covered")
+        found[it["name"], "linux"] = covered if is_covered else _open(it["name"], "linux")
         for system in RUNNERS:
             if system != "linux" and system in it["tags"]:
                 found[it["name"], system] = _open(it["name"], system)
@@ -66,7 +68,7 @@ def prove(plan: dict[str, Any], reports: Iterable[tuple[str, dict[str, Any]]]) -
             if refusal := _refusal(plan["commit"], trees.get(key[0]), report["commit"], it):
                 if key in found:
                     refused = (*found[key].refused, f"{file} {refusal}")
-                    found[key] = Proof(**vars(found[key]) | {"refused": refused})
+                    found[key] = replace(found[key], refused=refused)
             elif key in found or it["status"] == "failed":
                 found[key] = _joined(found.get(key, _open(*key)), it)
     return list(found.values())
@@ -93,13 +95,6 @@ def _open(session: str, system: str) -> Proof:
     return Proof(session=session, system=system, problem="neither ran nor is covered by a verdict")
 
 
-def _planned(it: dict[str, Any]) -> Proof:
-    """Return the proof that a plan alone has for a session."""
-    if it["state"] == "cached" and it["verdict"]:
-        return Proof(session=it["name"], system="linux", how="covered")
-    return _open(it["name"], "linux")
-
-
 def _joined(proof: Proof, outcome: dict[str, Any]) -> Proof:
     """Return a proof with one job's outcome of the session: one failure is enough, whatever others say."""
     status, seconds = outcome["status"], proof.seconds + float(outcome["seconds"])
@@ -114,5 +109,4 @@ def _joined(proof: Proof, outcome: dict[str, Any]) -> Proof:
         problem = f"{status}{note}"
     if has_failed:
         how, problem = "", problem or proof.problem
-    found = {"how": how, "problem": problem, "seconds": seconds, "has_failed": has_failed}
-    return Proof(**vars(proof) | found)
+    return replace(proof, how=how, problem=problem, seconds=seconds, has_failed=has_failed)

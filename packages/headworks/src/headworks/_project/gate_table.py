@@ -1,7 +1,8 @@
-"""The table [tool.headworks.gate]."""
+"""The table [tool.headworks.gate], of the project that the working folder is in or of a file."""
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -9,8 +10,10 @@ from typing import Any, TypeVar
 from headworks._metrics.condition import parse_condition
 from headworks._nearest import suggestion
 from headworks._project.gate_settings import MOST_DRAWS, GateSettings, NamedCondition, Outcome
-from headworks._project.toml import check_keys, refuse
-from headworks.errors import ConfigurationError
+from headworks._project.table import KEYS
+from headworks._project.toml import check_keys, parse, refuse, table
+from headworks._tree.git import Repository
+from headworks.errors import ConfigurationError, UsageError
 
 T = TypeVar("T")
 
@@ -30,6 +33,54 @@ def gate_settings(data: dict[str, Any]) -> GateSettings:
     """
     check_keys(data, [field.name.replace("_", "-") for field in fields(GateSettings)], PLACE)
     return _Table({"conditions": [_DEFAULT]} | data).settings()
+
+
+def project_settings() -> GateSettings:
+    """Return the settings of the project that the working folder is in.
+
+    Raises:
+        UsageError: There is no repository.
+        ConfigurationError: A key or value cannot be right.
+    """
+    return read_settings(os.path.join(Repository(os.curdir).root, "pyproject.toml"))
+
+
+def read_settings(path: str, *, is_named: bool = False) -> GateSettings:
+    """Return the settings in a TOML file.
+
+    Args:
+        path: A file with the table [tool.headworks.gate], or with nothing but the keys of that table.
+        is_named: Whether somebody named the file, so that it has to exist and to have settings of the gate.
+
+    Raises:
+        UsageError: The file cannot be read.
+        ConfigurationError: A key or value cannot be right; the message has its place.
+    """
+    if not is_named and not os.path.isfile(path):
+        return gate_settings({})
+    try:
+        with open(path, "rb") as file:
+            data = parse(file.read(), path)
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror}. Name a TOML file with {PLACE} in --config."
+        raise UsageError(message) from None
+    is_project = os.path.basename(path) == "pyproject.toml" or "tool" in data
+    gate = _of_project(data, path) if is_project else data or None
+    if gate is None and is_named:
+        message = f"{path} says nothing about the gate. Write {PLACE} in it, or name another file in --config."
+        raise ConfigurationError(message)
+    return gate_settings(gate or {})
+
+
+def _of_project(data: dict[str, Any], path: str) -> dict[str, Any] | None:
+    """Return the table of the gate in a pyproject.toml; None where there is none."""
+    headworks = table(data, "tool", "headworks")
+    check_keys(headworks, KEYS, f"{path}: [tool.headworks]")
+    gate = headworks.get("gate")
+    if gate is not None and not isinstance(gate, dict):
+        message = f"{path}: {PLACE} is not a table but {gate!r}."
+        raise ConfigurationError(message)
+    return gate
 
 
 class _Table:

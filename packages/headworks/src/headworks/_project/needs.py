@@ -69,3 +69,14 @@ def in_order(needs: Mapping[str, Iterable[str]]) -> list[str]:
             else:
                 path[missing] = None
     return list(done)
+
+
+def with_all_needs(names: Iterable[str], needs: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return names, and behind them all that they need, directly or not, each once."""
+    reached = dict.fromkeys(names)
+    waiting = list(reached)
+    for name in waiting:  # grows while it is read
+        new = [it for it in dict.fromkeys(needs[name]) if it not in reached]
+        reached |= dict.fromkeys(new)
+        waiting += new
+    return waiting

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from headworks._hashes import digest
@@ -15,21 +16,20 @@ if TYPE_CHECKING:
 
 
 class TreeReader:
-    """Finds files in a listing; a hole in a path stands for anything."""
+    """Finds files in a listing; a hole in a path stands for anything.
+
+    Attributes:
+        slices: Returns the slices of the listing with the files of a path.
+        named: Returns the slices of the listing with the files of a pattern of the table.
+    """
 
     def __init__(self, listing: Listing, prefix: str) -> None:
         """Take the files, and the folder that paths are relative to, empty or with a slash at its end."""
         self._listing = listing
         self._prefix = prefix
-        self._patterns: dict[str, list[tuple[int, int]]] = {}
-        self._slices: dict[str, list[tuple[int, int]]] = {}
-        self._names: dict[str, list[bytes]] = {}  # of a path with a hole they can be as many as the packages
-
-    def slices(self, path: str) -> list[tuple[int, int]]:
-        """Return the slices of the listing with the files of a path."""
-        if path not in self._slices:
-            self._slices[path] = self._find(path)
-        return self._slices[path]
+        self.slices = cache(self._find)
+        self.named = cache(partial(slices, listing, prefix))
+        self._names = cache(self._find_names)  # of a path with a hole they can be as many as the packages
 
     def content(self, paths: Iterable[str]) -> str:
         """Return a hash of the files of some paths."""
@@ -38,20 +38,12 @@ class TreeReader:
 
     def names(self, paths: Iterable[str]) -> str:
         """Return a hash of the names of the files of some paths."""
-        return digest(*(name for path in sorted(paths) for name in self._names_of(path)))
+        return digest(*(name for path in sorted(paths) for name in self._names(path)))
 
-    def _names_of(self, path: str) -> list[bytes]:
-        if path not in self._names:
-            raw = self._listing.raw
-            lines = (line for start, end in self.slices(path) for line in raw[start:end].split(b"\0")[:-1])
-            self._names[path] = [line.partition(b"\t")[2] for line in lines]
-        return self._names[path]
-
-    def named(self, pattern: str) -> list[tuple[int, int]]:
-        """Return the slices of the listing with the files of a pattern of the table."""
-        if pattern not in self._patterns:
-            self._patterns[pattern] = slices(self._listing, self._prefix, pattern)
-        return self._patterns[pattern]
+    def _find_names(self, path: str) -> list[bytes]:
+        raw = self._listing.raw
+        lines = (line for start, end in self.slices(path) for line in raw[start:end].split(b"\0")[:-1])
+        return [line.partition(b"\t")[2] for line in lines]
 
     def is_outside(self, path: str) -> bool:
         """Tell whether a path leads out of the repository."""

@@ -144,10 +144,7 @@ def _tables(data: Mapping[str, Any]) -> list[Table]:
 
 def _effect(size: float | None, p_value: float | None) -> tuple[str, str]:
     """Return an effect size and its p-value."""
-    return (
-        "not defined" if size is None else f"{size:.3f}",
-        "not defined" if p_value is None else f"{p_value:.2g}",
-    )
+    return ("not defined" if size is None else f"{size:.3f}", "not defined" if p_value is None else f"{p_value:.2g}")
 
 
 def training_section(sources: Sources, path: str) -> Section:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple
 
 from headworks._gate.base_outputs import StoredOutputs
 from headworks._metrics.file import read_predictions
@@ -127,10 +127,10 @@ class _Facts:
                 self._plan = plan(root, base=asked, store=self._store)
             except HeadworksError as error:
                 self._problem = f"There is no plan: {error}"
-        find: Callable[[str], str] = _nowhere
+        stored = None
         if self._plan is not None and self._base is not None and self._base.commit:
-            find = StoredOutputs(self._plan.digester, self._store, self._base.commit, place).look_up
-        self._sources = Sources(root=root, base=find)
+            stored = StoredOutputs(self._plan.digester, self._store, self._base.commit, place)
+        self._sources = Sources(root=root, base=stored.look_up if stored else lambda _: "")
 
     def about(self) -> dict[str, str]:
         """Return commit, base and time of the page."""
@@ -204,7 +204,7 @@ class _Facts:
         for name, (path, (candidate, both, missing)) in predicted.items():
             title = f"Predictions of {name}" if name else "Predictions"
             if isinstance(candidate, Exception):
-                yield title, partial(guarded, title, partial(_raise, candidate), what=path)
+                yield title, partial(_unread, title, candidate, path)
                 continue
             mine, theirs = both or (candidate.present(), None)
             yield title, partial(model_section, name, mine, theirs, missing)
@@ -215,32 +215,21 @@ class _Facts:
         yield "Latency and size", lambda: measurements_section(sources, gate)
 
 
-def _nowhere(_: str) -> str:
-    """Return no place: there is no base."""
-    return ""
-
-
-def _raise(error: Exception) -> NoReturn:
-    raise error
-
-
-def guarded(title: str, make: Callable[[], Section], *, what: str = "") -> Section:
-    """Return a section, or one that says why its facts are not there; facts that cannot be read never pass.
-
-    Args:
-        title: Its title.
-        make: Makes it.
-        what: What cannot be read then; by default its title.
-    """
+def guarded(title: str, make: Callable[[], Section]) -> Section:
+    """Return a section, or one that says why its facts are not there; facts that cannot be read never pass."""
     try:
         return make()
-    except NotThereError as error:
+    except (HeadworksError, *ODD) as error:
+        return _unread(title, error, title.lower())
+
+
+def _unread(title: str, error: Exception, what: str) -> Section:
+    """Return a section that says why its facts are not there, and what cannot be read."""
+    if isinstance(error, NotThereError):
         return Section(title, [str(error)], error.outcome, [str(error)] if error.outcome else [])
-    except HeadworksError as error:
-        reason = str(error)
-    except ODD as error:
-        reason = f"The facts are not in the form that is expected here ({type(error).__name__}: {error})."
-    return Section(title, [reason], "cannot tell", [f"{what or title.lower()} cannot be read"])
+    form = f"The facts are not in the form that is expected here ({type(error).__name__}: {error})."
+    reason = str(error) if isinstance(error, HeadworksError) else form
+    return Section(title, [reason], "cannot tell", [f"{what} cannot be read"])
 
 
 def verdict(sections: Sequence[Section]) -> tuple[Outcome, str]:

@@ -61,7 +61,10 @@ def model_section(name: str, candidate: Predictions, base: Predictions | None, m
 def _confusion(sides: dict[str, Predictions]) -> Iterator[Block]:
     """Yield the confusion matrices, their difference, and the confusions as a list."""
     classes = list(dict.fromkeys(name for side in sides.values() for name in side.classes))
-    counts = {name: _counts(side) for name, side in sides.items()}
+    counts: dict[str, Confusions] = {}  # by label and prediction, of all seeds; only pairs that occur, of many classes
+    for name, side in sides.items():
+        labels = side.labels.tolist()
+        counts[name] = Counter(pair for row in side.predicted.tolist() for pair in zip(labels, row, strict=True))
 
     def matrix(caption: str, counts: Confusions, *, signed: bool = False) -> Matrix:
         rows = [[counts[label, predicted] for predicted in classes] for label in classes]
@@ -75,12 +78,6 @@ def _confusion(sides: dict[str, Predictions]) -> Iterator[Block]:
             less.subtract(counts["base"])
             yield matrix("Difference: candidate less base", less, signed=True)
     yield _pairs(counts)
-
-
-def _counts(predictions: Predictions) -> Confusions:
-    """Return rows by label and prediction, added up over seeds; only pairs that occur, since classes may be many."""
-    labels = predictions.labels.tolist()
-    return Counter(pair for row in predictions.predicted.tolist() for pair in zip(labels, row, strict=True))
 
 
 def _pairs(counts: dict[str, Confusions]) -> Table:

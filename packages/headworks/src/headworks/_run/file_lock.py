@@ -12,10 +12,12 @@ import os
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from headworks._project.needs import with_all_needs
 from headworks._run.logs import log_name
 from headworks._run.process import Watchdog
 from headworks._store.place import private_folder
@@ -186,8 +188,13 @@ class Claims:
         """Return the sessions that this run waits for and that wait for it in turn."""
         if not self.callers or not self._waits:  # nobody waits for a run that no session called
             return set()
-        waits = self._all_waits()
-        return {name for name in self._waits if not self._reached(name, waits).isdisjoint(self.callers)}
+        waits: defaultdict[str, set[str]] = defaultdict(set)
+        for path in self._folder.glob("waits-*"):
+            with contextlib.suppress(OSError, ValueError):  # half written: it is read again at the next look
+                callers, awaited = json.loads(path.read_text(encoding="utf-8"))
+                for caller in callers:
+                    waits[caller].update(awaited)
+        return {name for name in self._waits if not {*self.callers}.isdisjoint(with_all_needs([name], waits))}
 
     def _lock(self, session: str) -> bool:
         """Lock the file of a session; False if another run has."""
@@ -208,25 +215,6 @@ class Claims:
             with contextlib.suppress(OSError):
                 text = json.dumps([self.callers, sorted(sessions)])
                 (self._folder / f"waits-{os.getpid()}").write_text(text, encoding="utf-8")
-
-    def _all_waits(self) -> list[tuple[list[str], list[str]]]:
-        """Return for each run that waits its callers and the sessions that it waits for."""
-        waits = []
-        for path in self._folder.glob("waits-*"):
-            with contextlib.suppress(OSError, ValueError):  # half written: it is read again at the next look
-                callers, awaited = json.loads(path.read_text(encoding="utf-8"))
-                waits.append((callers, awaited))
-        return waits
-
-    @staticmethod
-    def _reached(session: str, waits: Iterable[tuple[list[str], list[str]]]) -> set[str]:
-        """Return a session and all that it waits for, directly or not."""
-        reached = [session]
-        for name in reached:  # grows while it is read
-            reached += {session for callers, sessions in waits if name in callers for session in sessions}.difference(
-                reached
-            )
-        return set(reached)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from headworks._observe.watch import StraceWatch, can_see_all
 from headworks._plan.plan import broken_promise, may_be_seen, observed, seen_of
+from headworks._project.needs import with_all_needs
 from headworks._run.attempt import Attempt
 from headworks._run.logs import log_name
 from headworks._run.outcome import Outcome
@@ -271,7 +272,11 @@ class Runner:
     def _settle(self, attempt: Attempt) -> None:
         """Take the results of a process that has ended."""
         check = TreeCheck(self._shared.digester)
-        others = attempt.others(self._needed_by(attempt.tasks)) if attempt.notifies else []
+        others = (
+            attempt.others(with_all_needs((need for it in attempt.tasks for need in self._needs[it.name]), self._needs))
+            if attempt.notifies
+            else []
+        )
         joined = self._queue.take_named(others)
         for result in attempt.results(others, joined):
             conclusion = conclude(result, self._shared, check)
@@ -281,13 +286,6 @@ class Runner:
                 self._queue.alone.add(conclusion.name)
                 self._queue.put(conclusion)
         self._running.remove(attempt)
-
-    def _needed_by(self, tasks: Sequence[Task]) -> set[str]:
-        """Return all sessions that some need, directly or not."""
-        needed = [need for task in tasks for need in self._needs[task.name]]
-        for name in needed:  # grows while it is read
-            needed += set(self._needs[name]).difference(needed)
-        return set(needed)
 
     def _show(self) -> None:
         """Show the sessions that run and the time left."""

@@ -74,41 +74,36 @@ def exit_code(outcomes: Iterable[Outcome], *, is_ci: bool) -> int:
     return Exit.FAILED if Exit.FAILED in codes else max(codes, default=Exit.PASSED)
 
 
-@dataclass(frozen=True, kw_only=True)
-class State:
-    """The state of the repository that outcomes are about.
+def state_of(plan: Plan) -> tuple[str, dict[str, str]]:
+    """Return the commit that is checked out, and the part of each session's digest that is the same on every machine.
 
-    Attributes:
-        commit: The commit that is checked out; empty before the first one.
-        trees: For each session, the part of its digest that is the same on every machine.
+    Call it before a session runs, which could change files.
     """
-
-    commit: str
-    trees: Mapping[str, str]
-
-
-def state_of(plan: Plan) -> State:
-    """Return the state that a plan was made for. Call it before a session runs, which could change files."""
-    digester = plan.digester
-    trees = {it.session.name: digester.tree_digest(it.session) for it in plan.sessions}
-    return State(commit=digester.snapshot.repository.head(), trees=trees)
+    trees = {it.session.name: plan.digester.tree_digest(it.session) for it in plan.sessions}
+    return plan.digester.snapshot.repository.head(), trees
 
 
 def as_outcomes(
-    outcomes: Iterable[Outcome], state: State, *, extra: Collection[str] = (), is_forced: bool = False
+    outcomes: Iterable[Outcome],
+    commit: str,
+    trees: Mapping[str, str],
+    *,
+    extra: Collection[str] = (),
+    is_forced: bool = False,
 ) -> str:
     """Return outcomes as JSON, with the state that they are about.
 
     Args:
         outcomes: The outcomes.
-        state: The state of the repository before the run.
+        commit: The commit that was checked out before the run; empty before the first one.
+        trees: See `state_of`.
         extra: The sessions that ran with arguments after `--`; `headworks verify` does not count those.
         is_forced: Whether sessions ran although a verdict covered them.
     """
     sessions = [
         {
             "name": outcome.session,
-            "tree": state.trees[outcome.session],
+            "tree": trees[outcome.session],
             "extra_arguments": outcome.session in extra,
             "status": outcome.status,
             "seconds": round(outcome.seconds, 3),
@@ -118,5 +113,5 @@ def as_outcomes(
         for outcome in outcomes
     ]
     system = SYSTEMS.get(sys.platform, "linux")
-    content = {"format": FORM, "system": system, "commit": state.commit, "forced": is_forced, "sessions": sessions}
+    content = {"format": FORM, "system": system, "commit": commit, "forced": is_forced, "sessions": sessions}
     return json.dumps(content, indent=2) + "\n"

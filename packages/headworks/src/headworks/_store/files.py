@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
@@ -159,7 +160,7 @@ def write_atomically(final: str | Path, data: bytes, *, temporary: str | Path) -
 def hash_file(path: Path) -> tuple[str, int]:
     """Return the SHA-256 and the size in bytes of a file."""
     with path.open("rb") as file:
-        return _pump(file, None)
+        return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
 
 
 def copy_hashed(old: IO[bytes], target: Path) -> tuple[str, int]:
@@ -169,7 +170,10 @@ def copy_hashed(old: IO[bytes], target: Path) -> tuple[str, int]:
         The SHA-256 and the size in bytes of the copy, even if the source changed meanwhile.
     """
     with target.open("xb+") as new:
-        return _pump(new, None) if _clone(old, new) else _pump(old, new)
+        if not _clone(old, new):
+            shutil.copyfileobj(old, new, _CHUNK)
+            new.seek(0)
+        return hashlib.file_digest(new, "sha256").hexdigest(), new.tell()
 
 
 def _clone(old: IO[bytes], new: IO[bytes]) -> bool:
@@ -183,15 +187,3 @@ def _clone(old: IO[bytes], new: IO[bytes]) -> bool:
     except (AttributeError, OSError):  # a member of an archive has no descriptor
         return False
     return True
-
-
-def _pump(source: IO[bytes], target: IO[bytes] | None) -> tuple[str, int]:
-    """Read a file to its end, copying it where a target is given; return SHA-256 and size in bytes."""
-    digest = hashlib.sha256()
-    size = 0
-    while chunk := source.read(_CHUNK):
-        digest.update(chunk)
-        size += len(chunk)
-        if target is not None:
-            target.write(chunk)
-    return digest.hexdigest(), size

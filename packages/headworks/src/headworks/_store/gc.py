@@ -92,7 +92,10 @@ def gc(folder: str, records: Records, index: Index, *, max_size: int | None, max
             held |= needed
     drop(dropped, records, index)
     removed = list(_remove_blobs(root, {*held, *kept_blobs(folder)}, now - _GRACE))
-    _remove_unfinished(root / "tmp", now - _GRACE)
+    for part in (root / "tmp").glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if is_unfinished(part) and part.is_file() and part.stat().st_mtime < now - _GRACE:
+                part.unlink()
     if max_age is not None:
         for path, day_end in _days(folder):
             if day_end < now - max_age:
@@ -159,10 +162,3 @@ def _remove_blobs(root: Path, held: set[str], before: float) -> Iterator[int]:
                 if info.st_mtime < before:
                     path.unlink()
                     yield info.st_size
-
-
-def _remove_unfinished(folder: Path, before: float) -> None:
-    for path in folder.glob("*"):
-        with contextlib.suppress(FileNotFoundError):
-            if is_unfinished(path) and path.is_file() and path.stat().st_mtime < before:
-                path.unlink()

@@ -1,14 +1,15 @@
 """All passed verdicts of a store in one file, so that thousands are looked up in one read.
 
 The file only saves time: it is made anew from the records if a byte of it is wrong, and a verdict that it lacks is
-looked up among the records. A line has tab-separated fields: the checksum of the rest, the digest, the place, the
-session, the seconds, when it ended, the commit, the platform, the core, when the row was checked, when the witness
-ends, then each output's path and content. A later line for a digest replaces an earlier one.
+looked up among the records. A line has tab-separated fields: the checksum of the rest, the digest, the place and the
+session, then the verdict as JSON, which is read only where it is asked for. A later line for a digest replaces an
+earlier one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _LIMIT = 1 << 30  # bytes, over a million verdicts
 _CHECKSUM = 9  # characters, the tab included
 _DIGEST = 64  # characters
-_FORM = 3  # of a line; each has checksums of its own, so that lines of another form look damaged
+_FORM = 4  # of a line; each has checksums of its own, so that lines of another form look damaged
 
 
 class Index:
@@ -47,13 +48,14 @@ class Index:
 
     def last(self, session: str, place: str) -> Verdict | None:
         """Return the newest verdict of a session in a repository, else in any."""
-        line = self._last(session, place)
+        self._refresh()
+        if not self._newest:
+            for each in self._lines.values():
+                _, place_, session_, _ = each.split(b"\t", 3)
+                self._newest[session_, place_] = self._newest[session_, b""] = each
+        name = json.dumps(session).encode()
+        line = self._newest.get((name, place.encode())) or self._newest.get((name, b""))
         return None if line is None else self._verdict(line)
-
-    def seconds(self, session: str, place: str) -> float | None:
-        """Return how long a session took when it last passed in a repository, else in any."""
-        line = self._last(session, place)
-        return None if line is None else float(line.split(b"\t", 4)[3])
 
     def add(self, records: Iterable[Record]) -> None:
         """Append records."""
@@ -69,16 +71,6 @@ class Index:
             if os.path.lexists(self._path):
                 os.unlink(self._path)
 
-    def _last(self, session: str, place: str) -> bytes | None:
-        """Return the newest line of a session in a repository, else in any."""
-        self._refresh()
-        if not self._newest:
-            for line in self._lines.values():
-                _, place_, session_, _ = line.split(b"\t", 3)
-                self._newest[session_, place_] = self._newest[session_, b""] = line
-        name = _escape(session)
-        return self._newest.get((name, place.encode())) or self._newest.get((name, b""))
-
     def _refresh(self) -> None:
         """Read the index if it has changed since it was last read; make it anew if it is damaged or missing."""
         if self._version is not None and self._version == self._stat():
@@ -87,7 +79,9 @@ class Index:
         data = read(self._path, _LIMIT)
         lines = None if data is None else _parse(data)
         if lines is None:
-            content = self._from_records()
+            read_ones = (self._records.read(digest, passed=True) for digest in self._records.passed())
+            ordered = sorted(filter(None, read_ones), key=lambda record: record.verdict.finished)
+            content = b"".join(map(_line, ordered))
             lines = _parse(content) or []
             if content or data is not None:
                 with contextlib.suppress(OSError):  # each process makes the index of a read-only store for itself
@@ -104,35 +98,13 @@ class Index:
             return None
         return info.st_mtime_ns, info.st_size, info.st_ino
 
-    def _from_records(self) -> bytes:
-        """Return the content of an index of all records, in the order in which the sessions ended."""
-        read = (self._records.read(digest, passed=True) for digest in self._records.passed())
-        ordered = sorted(filter(None, read), key=lambda record: record.verdict.finished)
-        return b"".join(map(_line, ordered))
-
     def _write(self, content: bytes) -> None:
         write_atomically(self._path, content, temporary=self._temporary)
 
     def _verdict(self, line: bytes) -> Verdict:
         """Return the verdict of a line, without its witness; its components are read when they are first used."""
-        fields = line.decode().split("\t")
-        if b"\\" in line:
-            fields = [field.encode().decode("unicode_escape") for field in fields]
-        digest, _place, session, seconds, finished, commit, platform, core, checked, until, *outputs = fields
-        return Verdict(
-            session=session,
-            digest=digest,
-            passed=True,
-            finished=finished,
-            seconds=float(seconds),
-            commit=commit,
-            platform=platform,
-            outputs=dict(zip(outputs[::2], outputs[1::2], strict=True)),
-            components=_Components(self._records, digest),
-            core=core,
-            checked=checked,
-            until=until,
-        )
+        fields = json.loads(line.split(b"\t", 3)[3])
+        return Verdict(**fields, components=_Components(self._records, fields["digest"]))
 
 
 class _Components(Mapping[str, str]):
@@ -163,15 +135,9 @@ class _Components(Mapping[str, str]):
 
 def _line(record: Record) -> bytes:
     verdict = record.verdict
-    texts = [verdict.digest, record.place, verdict.session, repr(float(verdict.seconds))]
-    texts += [verdict.finished, verdict.commit, verdict.platform, verdict.core, verdict.checked, verdict.until]
-    texts += [text for pair in verdict.outputs.items() for text in pair]
-    return _sum_up(b"\t".join(map(_escape, texts)))
-
-
-def _escape(text: str) -> bytes:
-    """Return a text without tabs and line ends."""
-    return text.encode("unicode_escape")
+    fields = {name: value for name, value in verdict.as_data().items() if name not in {"components", "witness"}}
+    texts = [verdict.digest, record.place, json.dumps(verdict.session), json.dumps(fields)]
+    return _sum_up("\t".join(texts).encode())
 
 
 def _sum_up(line: bytes) -> bytes:

@@ -10,7 +10,6 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from headworks._store.files import SEALED_LIMIT, append, names, read, seal_json, unseal_json, write_atomically
 from headworks._store.verdict import Verdict, is_digest, is_output_path, observed_digest
@@ -121,10 +120,7 @@ class Records:
 
 def write_record(record: Record) -> bytes:
     """Return the content of the file of a record."""
-    verdict = record.verdict
-    fields: dict[str, Any] = {name: getattr(verdict, name) for name in Verdict.__annotations__}
-    fields |= {"outputs": dict(verdict.outputs), "components": dict(verdict.components)}
-    return seal_json({"format": _FORMAT, "place": record.place, "verdict": fields})
+    return seal_json({"format": _FORMAT, "place": record.place, "verdict": record.verdict.as_data()})
 
 
 def read_record(sealed: bytes, digest: str, *, passed: bool) -> Record | None:

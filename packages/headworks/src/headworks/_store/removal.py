@@ -18,7 +18,10 @@ def remove(place: Path) -> None:
     if not _is_folder(place):
         place.unlink()
         return
-    _make_writable(place)
+    folders = [place]
+    for folder in folders:  # grows while it is read
+        _unlock(folder)
+        folders += [inner for inner in folder.iterdir() if _is_folder(inner)]
     try:
         shutil.rmtree(place)
     except OSError:
@@ -76,14 +79,6 @@ def files_of(place: Path) -> set[Path]:
 def _is_folder(place: Path) -> bool:
     """Whether a path is a folder, not a link to one."""
     return place.is_dir() and not place.is_symlink()
-
-
-def _make_writable(place: Path) -> None:
-    """Make a folder and all folders below it writable for their owner."""
-    folders = [place]
-    for folder in folders:  # grows while it is read
-        _unlock(folder)
-        folders += [inner for inner in folder.iterdir() if _is_folder(inner)]
 
 
 def _unlock(folder: Path) -> None:

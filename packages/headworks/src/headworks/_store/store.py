@@ -25,6 +25,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from headworks._quick.answers import doubt, note_file
@@ -84,9 +85,7 @@ class Store:
         self._records = Records(self.root)
         self._index = Index(self.root, self._records)
         self.promises = Promises(self.root, remote)
-        self._opened: Blobs | None = None
         self._outputs: dict[str, Outputs] = {}
-        self._known_place: str | None = None
         self._unwritten: list[str] = []
 
     @classmethod
@@ -117,13 +116,12 @@ class Store:
         """The problems with this store and its remote, in words, each once."""
         return [*self._unwritten, *([] if self.remote is None else self.remote.problems)]
 
-    @property
+    @cached_property
     def blobs(self) -> Blobs:
         """Contents by their SHA-256."""
         from headworks._store.blobs import Blobs
 
-        self._opened = self._opened or Blobs(self.root, self.remote)
-        return self._opened
+        return Blobs(self.root, self.remote)
 
     def verdict(self, digest: str) -> Verdict | None:
         """Return the passed verdict for a digest; None if there is none that can be relied on."""
@@ -141,7 +139,7 @@ class Store:
             return {}
         verdicts = self._index.find(wanted)
         lost = [digest for digest in wanted if digest not in verdicts and digest not in failed]
-        verdicts |= self._from_records(lost)
+        verdicts |= self._remember(self._records.read(digest, passed=True) for digest in lost)
         verdicts |= self._from_remote([digest for digest in lost if digest not in verdicts])
         return {digest: verdict for digest, verdict in verdicts.items() if digest not in failed}
 
@@ -168,10 +166,6 @@ class Store:
             read = self.remote.records(lost, passed=passed).items()
             self._remember((read_record(data, digest, passed=passed) for digest, data in read), write=True)
 
-    def _from_records(self, digests: list[str]) -> dict[str, Verdict]:
-        """Return verdicts that the index lacks, and add them to it."""
-        return self._remember(self._records.read(digest, passed=True) for digest in digests)
-
     def _from_remote(self, digests: list[str]) -> dict[str, Verdict]:
         """Return verdicts that only the remote has, and keep their records here."""
         if self.remote is None:
@@ -189,12 +183,10 @@ class Store:
                 self._index.add(passed)
         return {record.verdict.digest: record.verdict for record in records}
 
-    @property
+    @cached_property
     def _place(self) -> str:
         """The name of the repository; see `place_of`."""
-        if self._known_place is None:
-            self._known_place = "" if self._repository is None else place_of(os.fspath(self._repository))
-        return self._known_place
+        return "" if self._repository is None else place_of(os.fspath(self._repository))
 
     def last(self, session: str) -> Verdict | None:
         """Return the newest passed verdict of a session, by the name nox shows, or None."""
@@ -202,7 +194,8 @@ class Store:
 
     def seconds(self, session: str) -> float | None:
         """Return how many seconds a session took when it last passed, or None."""
-        return self._index.seconds(session, self._place)
+        last = self.last(session)
+        return None if last is None else last.seconds
 
     def mark_used(self, digests: Iterable[str]) -> None:
         """Note that verdicts were of use, for `gc`."""

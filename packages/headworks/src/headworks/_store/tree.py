@@ -102,7 +102,10 @@ def read_manifest(data: bytes) -> list[Row] | None:
     kinds: dict[str, str] = {}
     sound: list[Row] = []
     for row in rows:
-        if not _is_sound(row) or row[0] in kinds or not _hangs_together(row, kinds):
+        if not _is_sound(row) or row[0] in kinds:
+            return None
+        # A row is the output itself or lies in a folder of an earlier row: never behind a link.
+        if not (kinds.get(row[0].rpartition("/")[0]) == "folder" if row[0] else not kinds):
             return None
         kinds[row[0]] = row[1]
         sound.append(row)
@@ -119,13 +122,6 @@ def _is_sound(row: tuple[object, ...]) -> TypeGuard[Row]:
         case (str(name), "link", str(target)) if is_plain_path(name):
             return _stays_within(name, target)
     return False
-
-
-def _hangs_together(row: Row, kinds: dict[str, str]) -> bool:
-    """Whether a row is the output itself or lies in a folder of an earlier row: never behind a link."""
-    if not row[0]:
-        return not kinds
-    return kinds.get(row[0].rpartition("/")[0]) == "folder"
 
 
 def build(rows: list[Row], target: Path, blobs: Blobs) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from headworks._hashes import digest_texts
 
@@ -74,3 +74,7 @@ class Verdict:
     witness: Sequence[str] = ()
     checked: str = ""
     until: str = ""
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it in a form that JSON can hold."""
+        return vars(self) | {"outputs": dict(self.outputs), "components": dict(self.components)}

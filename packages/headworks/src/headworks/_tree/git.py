@@ -48,19 +48,15 @@ class Repository:
         if not self.top:
             message = f"{here} lies in no git repository, and Headworks reads what git tracks. Run `git init` there."
             raise UsageError(message)
-        self.root = self._project_folder(here)
-        below = os.path.relpath(self.root, self.top).replace(os.sep, "/")
-        self.prefix = "" if below == "." else below + "/"
-
-    def _project_folder(self, folder: str) -> str:
-        """Return the nearest folder, itself or above, with a noxfile; the top where there is none."""
-        while folder != self.top:
-            noxfile = os.path.join(folder, _NOXFILE)
+        while here != self.top:  # the nearest folder with a noxfile is the project's; the top where there is none
+            noxfile = os.path.join(here, _NOXFILE)
             note_file(noxfile, follow=False)
             if os.path.lexists(noxfile):
                 break
-            folder = os.path.dirname(folder)
-        return folder
+            here = os.path.dirname(here)
+        self.root = here
+        below = os.path.relpath(self.root, self.top).replace(os.sep, "/")
+        self.prefix = "" if below == "." else below + "/"
 
     def ask_all(self, *questions: tuple[str, ...], given: bytes = b"") -> list[tuple[Process, int, bytes]]:
         """Run some git commands at the same time in the top folder.

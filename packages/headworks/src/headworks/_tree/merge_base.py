@@ -102,8 +102,13 @@ def _from_event(repository: Repository, head: str) -> Base | None:
         repository.ask(*_FETCH, "--no-tags", "--depth=1", "origin", before)
         if repository.ask("cat-file", "-e", f"{before}^{{commit}}") is None:
             what = f"the commit before this {kind.replace('_', ' ')}, {before[:12]}"
-            is_cut_off = _is_shallow(repository) and event.get("forced") is not True
-            raise _unreachable(repository, what) if is_cut_off else _gone(repository, what)
+            if is_shallow(repository) and event.get("forced") is not True:
+                raise _unreachable(repository, what)
+            message = (
+                f"{repository.top} lacks {what}, and it cannot be fetched: a forced push leaves it behind. "
+                "Name another base with --base, such as origin/main."
+            )
+            raise CannotDecideError(message)
     return Base(commit=before, name=f"{before[:12]}, before this {kind.replace('_', ' ')}")
 
 
@@ -152,28 +157,19 @@ def _merge_base(repository: Repository, head: str | None, name: str, commit: str
     if head is None:
         return Base(commit=commit, name=f"{commit[:12]}, {name}")
     for deeper in ("", *_DEEPER):
-        if deeper and (not _is_shallow(repository) or repository.ask(*_FETCH, deeper, "origin") is None):
+        if deeper and (not is_shallow(repository) or repository.ask(*_FETCH, deeper, "origin") is None):
             break
         if found := commit if commit == head else repository.ask("merge-base", head, commit):
             shown = f"where it parted from {name}" if found != commit else name
             return Base(commit=found, name=f"{found[:12]}, {shown}")
-    if _is_shallow(repository):
+    if is_shallow(repository):
         raise _unreachable(repository, f"the merge base with {name}")
     return Base(commit=commit, name=f"{commit[:12]}, {name}, which shares no history")
 
 
-def _is_shallow(repository: Repository) -> bool:
+def is_shallow(repository: Repository) -> bool:
     """Tell whether the history is cut off somewhere."""
     return repository.ask("rev-parse", "--is-shallow-repository") == "true"
-
-
-def _gone(repository: Repository, what: str) -> CannotDecideError:
-    """Return the error for a base that a forced push has left without a name, and so perhaps without a copy."""
-    message = (
-        f"{repository.top} lacks {what}, and it cannot be fetched: a forced push leaves it behind. "
-        "Name another base with --base, such as origin/main."
-    )
-    return CannotDecideError(message)
 
 
 def _unreachable(repository: Repository, what: str) -> CannotDecideError:

@@ -127,8 +127,11 @@ class CommitSnapshot(Snapshot):
         self._stored = Listing(b"".join(record(*it) for it in stored))
         counted = self._stored
         if now and (known := now.filtered):
-            ids = [_as_read(oid, *known.get(path, (oid, oid))) for _, oid, path in stored]
-            counted = Listing(b"".join(record(it[0], oid, it[2]) for it, oid in zip(stored, ids, strict=True)))
+            records = []
+            for mode, oid, path in stored:
+                git, its = known.get(path, (oid, oid))
+                records.append(record(mode, its if oid == git else blob_id(b"filtered " + oid, oid), path))
+            counted = Listing(b"".join(records))
         self._follow(counted)
 
     def read(self, paths: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -218,7 +221,11 @@ class WorkTreeSnapshot(Snapshot):
             if entry := self.listing.get(path):
                 with open(os.path.join(os.fsencode(self.repository.top), path), "rb") as file:
                     found[path] = file.read()
-                self._verify(path, *entry, found[path])
+                mode, oid = entry
+                # Facts that are derived from a content are remembered under its id.
+                if mode != LINK and blob_id(found[path], oid) != oid:
+                    message = f"{os.fsdecode(path)} changed while it was read; try again when it is finished."
+                    raise CannotDecideError(message)
         return found
 
     def within(self, path: bytes) -> Snapshot | None:
@@ -250,12 +257,6 @@ class WorkTreeSnapshot(Snapshot):
     def _name(self, path: bytes) -> bytes:
         """Return the name of a file for the system."""
         return os.path.join(os.fsencode(self.repository.top), path)
-
-    def _verify(self, path: bytes, mode: bytes, oid: bytes, content: bytes) -> None:
-        """Make sure that a content is the listed one, since facts derived from it are remembered under its id."""
-        if mode != LINK and blob_id(content, oid) != oid:
-            message = f"{os.fsdecode(path)} changed while it was read; try again when it is finished."
-            raise CannotDecideError(message)
 
     def _listed(self, files: bytes, dirty: bytes) -> Listing:
         """Return the listing of the work tree from git's answers."""
@@ -370,8 +371,3 @@ def _times(name: bytes) -> tuple[int, ...]:
     except (FileNotFoundError, NotADirectoryError):
         return ()
     return found.st_mtime_ns, found.st_ctime_ns
-
-
-def _as_read(oid: bytes, stored: bytes, counted: bytes) -> bytes:
-    """Return the id with which a filtered file counts that git stores under another."""
-    return counted if oid == stored else blob_id(b"filtered " + oid, oid)
