@@ -42,7 +42,8 @@ class Reasons:
             for folder in enclosing(name.rpartition("/")[0]):
                 self._below.setdefault(folder, []).append(name)
         self._package = cache(self._changes_of)  # many sessions need the same package
-        self._cache: dict[tuple[object, ...], list[str]] = {}
+        self._settings: dict[tuple[object, ...], list[str]] = {}
+        self._locks = cache(lambda *start: difference(*(it.project.lock.entries(*start) for it in (then, now))))
         self._named = cache(self._find)
 
     def of(self, session: Session, outputs: Outputs) -> tuple[str, ...]:
@@ -74,11 +75,10 @@ class Reasons:
         """Return the changes of settings and of the noxfile."""
         if session.packages is None:
             return []
-        key = ("shared", session.function, session.groups, session.tools)
-        if key not in self._cache:
-            old, new = (it.parts.scope.settings(session) for it in (self._then, self._now))
-            self._cache[key] = difference(old, new)
-        return self._cache[key]
+        key = (session.function, session.groups, session.tools)
+        if key not in self._settings:
+            self._settings[key] = difference(*(it.parts.scope.settings(session) for it in (self._then, self._now)))
+        return self._settings[key]
 
     def _files(self, session: Session) -> Iterator[str]:
         """Yield the files that count for a session and changed."""
@@ -112,15 +112,11 @@ class Reasons:
 
     def _locked(self, session: Session) -> Iterator[str]:
         """Yield the locked packages that a session can reach and that changed."""
-        old, new = self._then.project.lock, self._now.project.lock
-        if old.whole == new.whole or session.packages is None:
+        if self._then.project.lock.whole == self._now.project.lock.whole or session.packages is None:
             return
         seen: set[str] = set()
         for kind, name, title in self._now.parts.scope.starts(session):
-            key = (kind, name)
-            if key not in self._cache:
-                self._cache[key] = difference(old.entries(kind, name), new.entries(kind, name))
-            for text in self._cache[key]:
+            for text in self._locks(kind, name):
                 if text not in seen:
                     seen.add(text)
                     yield f"{text}, reached through {title}"
