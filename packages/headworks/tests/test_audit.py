@@ -164,6 +164,16 @@ def test_an_audit_says_only_what_it_found(demo: Scratch) -> None:
     ]
 
 
+def test_the_history_of_another_repository_is_history_too(tmp_path: Path) -> None:
+    """No row can promise that it stays; settings and rules are no history."""
+    for name in ("HEAD", "config", "info/exclude"):
+        (place := tmp_path / "inner/.git" / name).parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+    git = {str(tmp_path / "inner/.git" / it) for it in ("HEAD", "config", "info/exclude", "packed-refs")}
+    found = compare(Reads(git=git), since=0, top=str(tmp_path), known=set(), declared=set(), covered=())
+    assert found.history == (str(tmp_path / "inner/.git/HEAD"),)
+
+
 def test_a_session_that_reads_the_history_fails(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
     """No digest covers commits and tags; a question about folders alone says nothing about them."""
     asked = (

@@ -243,7 +243,25 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
                 'open(".git/config", O_RDONLY) = 3<{top}/.git/config>',
                 'open(".git/info/exclude", O_RDONLY) = 3<{top}/.git/info/exclude>',
             ],
-            {},
+            {"git": {".git/config", ".git/info/exclude"}},
+        ),
+        (
+            [
+                'execve("/usr/bin/git", ["git", "ls-files"], 0x7ff /* 3 vars */) = 0',
+                'open(".git/config", O_RDONLY) = 3<{top}/.git/config>',
+                'open(".git/info/exclude", O_RDONLY) = 3<{top}/.git/info/exclude>',
+                'openat(AT_FDCWD<{top}>, ".git/MERGE_HEAD", O_RDONLY) = -1 ENOENT (No such file or directory)',
+            ],
+            {"git": {".git/info/exclude"}},
+        ),
+        (
+            [
+                'execve("/usr/bin/git", ["git", "remote", "-v"], 0x7ff /* 3 vars */) = 0',
+                'open(".git/config", O_RDONLY) = 3<{top}/.git/config>',
+                'open(".git/config.lock", O_RDONLY) = -1 ENOENT (No such file or directory)',
+                'stat(".git/MERGE_HEAD", 0x7ff) = -1 ENOENT (No such file or directory)',
+            ],
+            {"git": {".git/config", ".git/MERGE_HEAD"}},
         ),
         (
             [
@@ -256,12 +274,12 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
         (['open(".git/HEAD", O_RDONLY) = 3<{top}/.git/HEAD>'], {"history": {".git/HEAD"}}),
         (
             ['open("inner/.git/HEAD", O_RDONLY) = 3<{top}/inner/.git/HEAD>'],
-            {"unseen": "it read the history of another repository inside this one, through {top}/inner/.git/HEAD"},
+            {"git": {"inner/.git/HEAD"}},
         ),
         (['open("/tmp/r/.git/HEAD", O_RDONLY) = 3</tmp/r/.git/HEAD>'], {}),
         (
             ['open(".git/modules/m/HEAD", O_RDONLY) = 3<{top}/.git/modules/m/HEAD>'],
-            {"unseen": "it read the history of another repository inside this one, through {top}/.git/modules/m/HEAD"},
+            {"git": {".git/modules/m/HEAD"}},
         ),
         (
             [
@@ -521,6 +539,7 @@ def test_whoever_asks_another_machine_is_told(top: Path, program: str, address: 
         ('"/e/bin/python", ["python", "-m", "pip", "install", "x"]', True),
         ('"/e/bin/python", ["python", "x.py"]', False),
         ('"/e/bin/pipeline", ["pipeline"]', False),
+        ('"/e/bin/uv", ["uv", "self", "version", "--output-format", "json"]', False),
     ],
 )
 def test_installers_are_known_by_name(top: Path, start: str, *, installs: bool) -> None:

@@ -244,6 +244,24 @@ def test_what_git_knows_has_to_be_the_same_before_and_after(
         make_witness(found, before, tree(demo), since=time.time() + 60)
 
 
+def test_files_of_gits_own_are_the_same_in_every_work_tree(demo: Scratch, tmp_path: Path) -> None:
+    """Settings and rules are shared, and what a merge leaves behind is not; nobody may write to them meanwhile."""
+    places = {str(demo.root / ".git" / it) for it in ("info/exclude", "MERGE_HEAD", "config")}
+    demo.write({".git/info/exclude": "x"})
+    reads, now = Reads(git={*places, str(tmp_path / "r/.git/HEAD")}), tree(demo)
+    witness = make_witness(reads, now, now, since=time.time() + 60)
+    expected = {("file", ".git/info/exclude"), ("missing", ".git/MERGE_HEAD"), ("file", ".git/config")}
+    assert kinds(witness) == {*expected, ("missing", f"{tmp_path}/r/.git/HEAD")}
+    demo.git("worktree", "add", "--quiet", "../linked", "other")
+    linked = Tree(WorkTreeSnapshot(Repository(str(demo.root.parent / "linked"))))
+    assert next(linked.differences(witness), "") == ""
+    demo.write({".git/MERGE_HEAD": "x"})
+    assert difference(demo, witness) == ".git/MERGE_HEAD is new"
+    assert next(linked.differences(witness), "") == ""
+    with pytest.raises(NoWitnessError, match="was written to while it ran"):
+        make_witness(reads, now, tree(demo), since=0.0)
+
+
 def test_files_outside_the_repository_count_by_content(demo: Scratch, tmp_path: Path) -> None:
     """They were seen to be read, whoever keeps them; folders there count by names."""
     (tmp_path / "far").mkdir()

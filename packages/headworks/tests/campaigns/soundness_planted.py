@@ -361,6 +361,22 @@ PLANTS = {
         later="git switch -qc other; git commit -q --allow-empty -m other; git switch -q main; "
         "git commit -q --allow-empty -m second; git tag -a -m v1 v1",
     ),
+    "files of git's own": Plant(
+        cases=(
+            ("git config --get user.flag || echo none", "git config user.flag bad"),
+            ("git remote get-url origin", "git remote set-url origin bad"),
+            ("git rev-parse HEAD@{1}", "git commit -q --allow-empty -m bad; git reset -q --soft HEAD~1"),
+            ("git rev-parse -q --verify ORIG_HEAD || echo none", "git update-ref ORIG_HEAD HEAD"),
+            ("git rev-list --count HEAD", "git rev-parse HEAD > .git/shallow"),
+            ("git log -1 --format=%s", "git replace HEAD $(git commit-tree -m bad HEAD^{tree})"),
+            ("git check-attr -a noxfile.py", "echo 'noxfile.py bad' >> .git/info/attributes"),
+            ("git -C raw/inner log -1 --format=%s", "git -C raw/inner commit -q --allow-empty -m bad"),
+        ),
+        row=OBSERVED,
+        setup="git remote add origin ok; git init -q raw/inner; git -C raw/inner commit -q --allow-empty -m ok",
+        later="git commit -q --allow-empty -m second",
+        is_told=False,
+    ),
     "index": Plant(
         cases=(
             ("git ls-files", "touch new; git add new"),

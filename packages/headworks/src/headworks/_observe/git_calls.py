@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["reads_history", "reads_refs"]
+__all__ = ["reads_history", "reads_refs", "reads_settings"]
 
 _WITH_VALUE = {"-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--config-env"}
 # They read git's settings, its index and the work tree, all of which are seen by themselves.
@@ -51,3 +51,15 @@ def reads_refs(command: str, name: str) -> bool:
     # To describe a commit, git walks through all refs for the tags among them. It looks where many refs are packed
     # whichever it wants.
     return not (command and name == "refs") and (" describe" not in command or "--all" in command)
+
+
+def reads_settings(command: str) -> bool:
+    """Return whether an answer is made of settings of the repository.
+
+    Others depend on few of them, and CI keeps a password there that is another one in each run.
+
+    Args:
+        command: The command of git; empty for any other program.
+    """
+    words = command.split()
+    return not words or not {"config", "remote"}.isdisjoint(words) or "@{u" in command

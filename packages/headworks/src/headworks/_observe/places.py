@@ -41,7 +41,10 @@ _BYTECODE = "__pycache__"
 _CACHES = {".hypothesis", ".nox", _BYTECODE}  # those that have no such sign
 _FETCHES = re.compile(r"_PROXY$|^(?:PIP|UV)_", re.IGNORECASE)
 _HERE = re.compile(r"//(?:[^\s/@]*@)?(?:localhost|127\.[\d.]+|\[::1\]):(\d+)")
-_QUIET = ("headworks", "hooks", "info", "lfs")  # folders of git's own that hold no history
+# Places of git's own that decide no answer by their content, or do so by that of files that are seen as well.
+_QUIET = {"", "commondir", "gitdir", "headworks", "lfs"}
+_SETTINGS = {"config", "config.worktree"}
+_HISTORY = {"HEAD", "objects", "packed-refs", "refs"}
 
 
 class Places:
@@ -118,18 +121,22 @@ class Places:
         """Return what a file in a folder of git belongs to.
 
         Returns:
-            `index` or `history`; `other` for those of another repository inside this one; empty for settings, and for
+            `index` or `history`; `settings`; `rules` for what is ignored and which attributes files have; `other` for
+            a file that counts by its content, as all do of another repository; empty for what decides nothing, and for
             such a folder itself, in which tools that walk through all folders look.
         """
         folder = next((it for it in self._git_folders if f"{path}/".startswith(f"{it}/")), "")
         is_own = bool(folder)
         folder = folder or f"{path}/".rpartition("/.git/")[0] + "/.git"
         first, _, rest = path[len(folder) + 1 :].partition("/")
-        if first in (_QUIET if rest else {"", "config", "config.worktree", "commondir", "gitdir"}):
+        is_object = "objects" in {first, *rest.split("/")} and not (is_own and first == "objects")
+        if first in _QUIET or is_object or path.endswith(".lock"):
             return ""
-        if not is_own or first == "modules":
-            return "other"
-        return "index" if first == "index" else "history"
+        if first in _SETTINGS:
+            return "settings"
+        if is_own and (first == "index" or first in _HISTORY):
+            return "index" if first == "index" else "history"
+        return "rules" if first == "info" else "other"
 
     def ref(self, path: str) -> str:
         """Return the name of the ref that a path in git's own folder stands for, a folder of refs included.

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from headworks._observe.git_calls import reads_refs
+from headworks._observe.git_calls import reads_refs, reads_settings
 from headworks._observe.places import GIT, OUTSIDE, PASSED
 from headworks._tree.patterns import is_at
 
@@ -82,6 +82,7 @@ class Reads:
         index: Whether git's index was read.
         history: The commands or files through which git's history was read.
         refs: The branches and other refs that were looked for there, and folders of them, by their names.
+        git: The places in folders of git that count by what lies there.
         unseen: Why there may be reads that nobody saw; empty if there are none.
     """
 
@@ -98,6 +99,7 @@ class Reads:
     index: bool = False
     history: set[str] = field(default_factory=set)
     refs: set[str] = field(default_factory=set)
+    git: set[str] = field(default_factory=set)
     unseen: str = ""
 
     def is_own(self, path: str) -> bool:
@@ -198,7 +200,7 @@ class Notes:
                 self.doubt(f"it read {self.places.relative(compiled)}, whose source is gone (remove it)")
         kind = self.places.kind(place)
         is_read = into is self.reads.opened or into is self.reads.listed
-        if kind == GIT and into is not self.reads.looked:
+        if kind == GIT:
             self._note_git(place, git, is_read=is_read, is_harmless=is_harmless)
         elif kind == OUTSIDE and is_read and (into is self.reads.listed or not os.path.isdir(place)):
             self.reads.outside.add(place)
@@ -254,16 +256,16 @@ class Notes:
         return True
 
     def _note_git(self, place: str, git: str, *, is_read: bool, is_harmless: bool) -> None:
-        """Note what a file of git's own stands for; a ref may have been looked for in vain."""
+        """Note what a file of git's own stands for; it may have been looked for in vain."""
         if not is_harmless and (name := self.places.ref(place)) and reads_refs(git, name):
             self.reads.refs.add(name)
-        part, how = self.places.git_part(place) if is_read else "", f"`{git}`" if git else place
+        part = self.places.git_part(place)
         if part == "index":
-            self.reads.index = True
-        elif part == "history" and not is_harmless:
-            self.reads.history.add(how)
-        elif part and not is_harmless:
-            self.doubt(f"it read the history of another repository inside this one, through {how}")
+            self.reads.index |= is_read
+        elif part == "history" and is_read and not is_harmless:
+            self.reads.history.add(f"`{git}`" if git else place)
+        elif part == "rules" or (part == "other" and not is_harmless) or (part == "settings" and reads_settings(git)):
+            self.reads.git.add(place)
 
     def own(self, place: str) -> None:
         """Note that the session emptied, replaced or removed something."""

@@ -277,7 +277,8 @@ class _Replay:
         # A nox that the session starts runs code of other sessions, which is not in this one's digest.
         process.tool = program if program in _TOOLS and not (program == "nox" and self._has_nox) else ""
         self._has_nox |= program == "nox"
-        process.is_installer = bool(_INSTALLERS.fullmatch(program))
+        # Nox asks for the version of uv whenever it starts.
+        process.is_installer = bool(_INSTALLERS.fullmatch(program)) and not {"version", "--version"} & {*arguments[1:3]}
         process.is_frozen = "--frozen" in arguments
         self.notes.reads.installs |= process.is_installer
         process.git = " ".join(["git", *arguments[1:]]) if name == "git" else ""

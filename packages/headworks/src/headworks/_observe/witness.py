@@ -35,6 +35,9 @@ _STATES = {"file", "exec", "link", "folder", "missing", "other"}
 _UNNAMED = {"__pycache__"}  # Python writes it beside whatever it imports
 _RECORD = 100  # bytes in which a record of a listing has its object id
 _LARGE_FILES = "bytes"
+_GIT = ".git/"
+# What all work trees of a repository share; of the rest, each has its own.
+_SHARED = (".git/config", ".git/hooks/", ".git/info/", ".git/logs/refs/", ".git/shallow", ".git/worktrees")
 _MODES = {FILE: "file", EXECUTABLE: "exec"}
 _LOCKS = {"uv.lock", "pylock.toml", "poetry.lock", "pdm.lock", "conda-lock.yml"}
 
@@ -77,6 +80,21 @@ class Tree:
         """Return a place relative to the top; one outside as it is."""
         return place[len(self.top) + 1 :] if place == self.top or place.startswith(self.top + "/") else place
 
+    def git_name(self, place: str) -> str:
+        """Return the name of a place in a folder of git, the same in every work tree of the repository."""
+        for folder in (self._repository.git_folder(), self._repository.shared_folder()):
+            if place.startswith(folder := os.path.realpath(folder) + "/"):
+                return _GIT + place[len(folder) :]
+        return self.relative(place)
+
+    def _place(self, path: str) -> str:
+        """Return where the path of a line leads."""
+        if path.startswith(_GIT):
+            repository = self._repository
+            folder = repository.shared_folder() if path.startswith(_SHARED) else repository.git_folder()
+            return os.path.join(folder, path[len(_GIT) :])
+        return os.path.join(self.top, path)
+
     def line(self, kind: str, path: str) -> Line:
         """Return the line that stands for a path now; that of a state may be of another kind than asked for."""
         key = "state" if kind in _STATES else kind
@@ -116,7 +134,7 @@ class Tree:
         entry = self._listing.get(os.fsencode(path))
         if entry and entry[0] in _MODES:
             return Line(_MODES[entry[0]], entry[1].decode(), path)
-        name = os.path.join(self.top, path)
+        name = self._place(path)
         note_file(name, follow=False)
         try:
             found = os.lstat(name)
@@ -164,8 +182,12 @@ class Tree:
             questions = [("rev-parse", "HEAD"), ("symbolic-ref", "-q", "HEAD"), ("for-each-ref",)]
             self._refs = tuple(output for _, _, output in self._repository.ask_all(*questions))
         head, refs = self._refs[:2], self._refs[2].splitlines()
-        exact, below = b"\t" + os.fsencode(name), b"\t" + os.fsencode(name) + b"/"
-        return [*(head if is_head else ()), *(it for it in refs if it.endswith(exact) or below in it)]
+        exact = b"\t" + os.fsencode(name)
+        below = (exact + b"/", b"\trefs/replace/") if is_head else (exact + b"/",)
+        return [
+            *(head if is_head else ()),
+            *(it for it in refs if it.endswith(exact) or any(start in it for start in below)),
+        ]
 
     def is_head(self, name: str) -> bool:
         """Return whether HEAD is a ref, which lines about HEAD stand for."""
@@ -250,6 +272,7 @@ class _Making:
         files = (reads.opened | reads.looked | reads.links | reads.outside) - self._finer
         lines = [*filter(None, map(self._present, sorted(files))), *map(self._absent, sorted(reads.sought))]
         lines += filter(None, map(self._listed, sorted(reads.listed)))
+        lines += map(self._git, sorted(reads.git))
         above: set[str] = {""}
         for path in (line.path for line in lines if line.kind not in {"missing", "made"}):
             folder = os.path.dirname(path.partition("//")[0])
@@ -298,6 +321,13 @@ class _Making:
             self._doubt(f"{path} was there while it ran, and is {'gone' if line.kind == 'missing' else 'no file'}")
         elif line.kind != "folder" and os.lstat(place).st_ctime >= self._since:
             self._doubt(f"{path} was written to while it ran")
+        return line
+
+    def _git(self, place: str) -> Line:
+        """Return the line of a place in a folder of git."""
+        line = self._tree.line("file", self._tree.git_name(place))
+        if line.kind in _MODES.values() and os.lstat(place).st_ctime >= self._since and not self._reads.is_own(place):
+            self._doubt(f"{line.path} was written to while it ran")
         return line
 
     def _absent(self, place: str) -> Line:

@@ -87,12 +87,18 @@ def compare(
         undeclared=tuple(sorted(undeclared)),
         ignored=tuple(sorted(ignored)),
         unread=tuple(sorted(declared & known - read - looked)),
-        history=tuple(sorted(reads.history)),
+        history=tuple(sorted(reads.history | {*filter(_is_of_history, reads.git)})),
         looked=tuple(sorted(looked & known - read - declared)),
         outside=tuple(sorted(reads.outside)),
         unseen=reads.unseen,
         reads=reads,
     )
+
+
+def _is_of_history(path: str) -> bool:
+    """Return whether a place of git's is a file, as of another repository, and not one of settings, rules or hooks."""
+    folder, name = os.path.split(path)
+    return os.path.isfile(path) and name != "config" and os.path.basename(folder) not in {"info", "hooks"}
 
 
 def _is_within(path: str, places: tuple[str, ...]) -> bool:
