@@ -201,7 +201,7 @@ class Notes:
         kind = self.places.kind(place)
         is_read = into is self.reads.opened or into is self.reads.listed
         if kind == GIT:
-            self._note_git(place, git, is_read=is_read, is_harmless=is_harmless)
+            self._note_git(place, git, is_read=is_read, is_look=into is self.reads.looked, is_harmless=is_harmless)
         elif kind == OUTSIDE and is_read and (into is self.reads.listed or not os.path.isdir(place)):
             self.reads.outside.add(place)
         elif kind == PASSED and is_read:
@@ -255,9 +255,9 @@ class Notes:
         self._new.add(folder)  # so that it is found at once the next time
         return True
 
-    def _note_git(self, place: str, git: str, *, is_read: bool, is_harmless: bool) -> None:
+    def _note_git(self, place: str, git: str, *, is_read: bool, is_look: bool, is_harmless: bool) -> None:
         """Note what a file of git's own stands for; it may have been looked for in vain."""
-        if not is_harmless and (name := self.places.ref(place)) and reads_refs(git, name):
+        if not is_look and not is_harmless and (name := self.places.ref(place)) and reads_refs(git, name):
             self.reads.refs.add(name)
         part = self.places.git_part(place)
         if part == "index":
