@@ -504,14 +504,6 @@ def push_images(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def audit(session: nox.Session) -> None:
-    """See that the stages read no file of the repository that their digests overlook."""
-    install(session, "tools", package="headworks")
-    for stage in NEEDS["pipeline"]:
-        session.run("headworks", "audit", stage)
-
-
-@nox.session(default=False)
 def faults(session: nox.Session) -> None:
     """Plant faults in a copy of the repository, each of which has to turn exactly the named sessions red."""
     install(session, "tools", package="headworks")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 GREEN: Final = {"passed", "cached"}
 # `headworks verify`, the last step of CI, fails on each of these. A blocked session is not red: another one failed.
 RED: Final = {"failed", "unproven", "skipped"}
+# It has passed and read more than its row promises, on which a night fails.
+BROKEN: Final = "which its digest does not cover"
 # These say nothing about a fault: a session was stopped early, or failed and then passed.
 UNCLEAR: Final = {"stopped", "flaky"}
 _SHOWN: Final = 40  # lines of a log
@@ -91,7 +93,7 @@ class Campaign:
         """
         begin = time.monotonic()
         outcomes = self._run(sessions, shown=True)
-        if bad := {name: outcome for name, outcome in outcomes.items() if outcome["status"] not in GREEN}:
+        if bad := {name: outcome for name, outcome in outcomes.items() if not _is_green(outcome)}:
             logs = "\n".join(f"{name} {outcome['status']}:\n{_tail(outcome)}" for name, outcome in bad.items())
             message = f"Without any fault, {', '.join(bad)} ended badly. Mend that first.\n{logs}"
             raise FaultsError(message)
@@ -100,7 +102,7 @@ class Campaign:
     def warm_also(self, sessions: Sequence[str]) -> dict[str, str]:
         """Run sessions that may not pass everywhere, and return the status and log of each that is not green."""
         outcomes = self._run(sessions, shown=True) if sessions else {}
-        bad = {name: outcomes[name] for name in sessions if outcomes[name]["status"] not in GREEN}
+        bad = {name: outcomes[name] for name in sessions if not _is_green(outcomes[name])}
         return {
             name: f"without the fault, {name} {outcome['status']} already:\n{_tail(outcome)}"
             for name, outcome in bad.items()
@@ -122,7 +124,7 @@ class Campaign:
         finally:
             self._git("reset", "--quiet", "--hard")
             self._git("clean", "--quiet", "-d", "--force")
-        red = sorted(name for name, outcome in outcomes.items() if outcome["status"] in RED)
+        red = sorted(name for name, outcome in outcomes.items() if _is_red(outcome))
         seconds = time.monotonic() - begin
         return Finding(fault=fault, red=red, seconds=seconds, problems=problems_of(fault, outcomes))
 
@@ -164,7 +166,7 @@ class Campaign:
 
 def problems_of(fault: Fault, outcomes: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return each difference between the sessions that turned red and those that have to."""
-    red = {name: outcome for name, outcome in outcomes.items() if outcome["status"] in RED}
+    red = {name: outcome for name, outcome in outcomes.items() if _is_red(outcome)}
     problems = [f"NOT NOTICED by {name}" for name in fault.red if name not in red]
     unclear = {
         name: outcome for name, outcome in outcomes.items() if outcome["status"] in UNCLEAR and name not in fault.red
@@ -175,6 +177,14 @@ def problems_of(fault: Fault, outcomes: Mapping[str, Mapping[str, Any]]) -> list
         elif _plain(fault.red[name]) not in _plain(f"{outcome['note']}\n{_log(outcome)}"):
             problems.append(f"{name} {outcome['status']}, and did not say {fault.red[name]!r}:\n{_tail(outcome)}")
     return problems
+
+
+def _is_green(outcome: Mapping[str, Any]) -> bool:
+    return outcome["status"] in GREEN and BROKEN not in outcome["note"]
+
+
+def _is_red(outcome: Mapping[str, Any]) -> bool:
+    return outcome["status"] in RED or BROKEN in outcome["note"]
 
 
 def _plain(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,6 +105,17 @@ def test_a_session_that_is_skipped_is_red(campaign: Campaign) -> None:
     skip = Edit(file="noxfile.py", old='session.error("It is odd.")', new="pass\n    session.skip('No number.')")
     finding = campaign.judge(Fault(name="x", effect="x", edits=[skip], red={"even": "No number."}), campaign.sessions())
     assert (finding.red, finding.problems) == (["even"], [])
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace")
+def test_a_session_that_reads_more_than_its_row_promises_is_red(campaign: Campaign) -> None:
+    """It passes, and leaves no verdict; a night fails on that."""
+    row = Edit(file="pyproject.toml", old="small = {}", new='small = { inputs = ["noxfile.py"], ignore = ["*.txt"] }')
+    line = 'if int(Path("number.txt").read_text()) > 9'
+    cat = Edit(file="noxfile.py", old=line, new='if not session.run("cat", "number.txt", external=True)')
+    reads = Fault(name="x", effect="x", edits=[row, cat], red={"small": "it read number.txt, which its digest does"})
+    finding = campaign.judge(reads, campaign.sessions())
+    assert (finding.red, finding.problems) == (["small"], [])
 
 
 def test_what_is_red_without_a_fault_ends_the_campaign(campaign: Campaign) -> None:

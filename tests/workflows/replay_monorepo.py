@@ -129,8 +129,11 @@ class SmallMonorepo(Hosted):
 
     def __init__(self, folder: Path) -> None:
         """Write it into an empty folder and commit it to `main`."""
+        programs = folder / "programs"
+        programs.mkdir()
+        (programs / "sudo").symlink_to("/bin/true")  # what it would install is on PATH
         environ = {key: os.environ[key] for key in _KEPT if key in os.environ} | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]),
             # `uv run` uses the environment of these tests unchanged, which has Headworks and nox.
             "UV_PROJECT_ENVIRONMENT": sys.prefix,
             "UV_NO_SYNC": "1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -49,6 +50,19 @@ def test_a_damaged_cache_of_main_is_a_miss(monorepo: SmallMonorepo) -> None:
     assert run.is_mergeable, run.log
     assert len(ran(run)) == 10
     assert "headworks: warning: The bundle artifacts/proof/plan.tar was refused" in run.log
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace")
+def test_a_night_is_red_where_a_session_reads_more_than_its_row_promises(monorepo: SmallMonorepo) -> None:
+    """It has passed, but what it read is said with the line that mends the row."""
+    line = "session.run(sys.executable, f"
+    cat = f'session.run("cat", "docs/guide.md", external=True)\n    {line}'
+    case = Case(replaced={"noxfile.py": (line, cat)}, settings={"inputs": {"force": True}})
+    run = propose(monorepo, case)
+    assert run.log.count("tests(data): passed in ") == 1
+    assert "it read docs/guide.md, which its digest does not cover (name them in `inputs` of its row)" in run.log
+    assert run.results["session"] == "failure"
+    assert not run.is_mergeable
 
 
 def test_without_always_a_red_change_would_pass(monorepo: SmallMonorepo, tmp_path: Path) -> None:

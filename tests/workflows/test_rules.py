@@ -38,6 +38,13 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "  other:\n    name: other",
         "there is no job `required`",
     ),
+    "a night watches nothing": (CI, ' ${OBSERVE:+"$OBSERVE"}', "", "session: a night has to watch what runs"),
+    "a pull request is watched": (
+        CI,
+        "inputs.force && runner.os == 'Linux' && '--observe'",
+        "'--observe'",
+        "session: a n",
+    ),
     "the merge queue is left out": (CI, "  merge_group:\n", "", "does not run for merge_group"),
     "a filter leaves pull requests out": (
         CI,

@@ -75,6 +75,7 @@ def breaches(root: Path, sessions: set[str]) -> list[str]:
     problems += [f"release.yml: {problem}" for problem in _of_release(workflows["release.yml"]["jobs"])]
     problems += _of_caches(workflows)
     problems += [f"ci.yml: {problem}" for problem in _of_required(workflows["ci.yml"])]
+    problems += [f"ci.yml: {problem}" for problem in _of_nights(workflows["ci.yml"])]
     problems += [
         f"rulesets/main.json: {problem}"
         for problem in _of_ruleset(root / ".github/rulesets/main.json", workflows["ci.yml"])
@@ -272,6 +273,19 @@ def _of_required(ci: Workflow) -> Iterator[str]:
             yield f"required: it does not run for {trigger}, which waits for it without end"
         elif ci[True][trigger]:
             yield f"required: what a filter of {trigger} leaves out waits for it without end"
+
+
+def _of_nights(ci: Workflow) -> Iterator[str]:
+    """Yield the jobs that run sessions and do not watch them where everything is forced, or do in a pull request."""
+    for name, job in ci["jobs"].items():
+        for step in job["steps"]:
+            if "run --keep-going" in str(step.get("run", "")):
+                given = [
+                    filled(step["env"].get("OBSERVE", ""), {"inputs": {"force": force}, "runner": {"os": system}})
+                    for force, system in ((True, "Linux"), (True, "macOS"), (None, "Linux"))
+                ]
+                if given != ["--observe", "", ""] or '${OBSERVE:+"$OBSERVE"}' not in step["run"]:
+                    yield f"{name}: a night has to watch what runs, on Linux, and nothing else has to"
 
 
 def _of_release(jobs: Mapping[str, Any]) -> Iterator[str]:

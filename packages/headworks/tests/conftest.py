@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -43,6 +44,12 @@ if TYPE_CHECKING:
 # How long one example takes says more about the machine than about the code.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+def pytest_sessionstart() -> None:
+    """Start no test where strace can watch nothing, as in a session that is watched: many tests watch what they run."""
+    if shutil.which("strace") and subprocess.run(["strace", "-o", os.devnull, "true"], check=False).returncode:
+        pytest.exit("Strace can watch nothing here: the system does not let it, or watches these tests already.", 1)
 
 
 # Coverage among them: to begin measuring takes each of some hundred processes longer than all that it does.

@@ -104,6 +104,19 @@ Path("said").write_text(watch.reads(None, "").unseen)
     assert (folder / "said").read_text() == said
 
 
+def test_a_command_that_traces_a_program_is_watched_no_more(folder: Path, tmp_path: Path) -> None:
+    """Whether it did is asked once; where nothing was watched, there is nothing to give up."""
+    watch = StraceWatch(tmp_path)
+    assert not watch.gives_up()
+    assert watched(watch, folder, ["cat", "program"]) == {"program"}
+    assert not watch.gives_up()
+    watched(watch, folder, ["sh", "-c", "strace -o /dev/null true || true"])
+    assert watch.gives_up()
+    assert not watch.gives_up()
+    assert watch.wrap(["cat"]) == ["cat"]
+    assert "it traces programs itself" in unseen(watch, folder)
+
+
 def test_a_port_of_this_machine_is_told_apart_by_who_listens(folder: Path, tmp_path: Path) -> None:
     """A server of the session is watched, and where nobody listens nobody answers; any other may read for it."""
     watch = StraceWatch(tmp_path)

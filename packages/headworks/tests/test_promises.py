@@ -176,6 +176,39 @@ def test_what_uv_takes_from_the_workspace_is_in_the_digest(
     assert "not recorded, since it read packages/b/pyproject.toml, which" in capsys.readouterr().out
 
 
+def test_a_row_can_say_that_nothing_watches_its_session(
+    repository: Scratch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a daemon does its work; only an audit does, which somebody asks for by its name."""
+    repository.commit({"pyproject.toml": TABLE.replace("['a'] }", "['a'], observe = false }")})
+    assert not is_watched(capsys, monkeypatch, "true")
+    assert not is_watched(capsys, monkeypatch, "--force", "--observe", "true", "false")
+    assert (said(repository, "true"), said(repository, "false")) == ("declared", "declared")
+    assert main(["audit", "true"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "note", "basis"),
+    [
+        (TABLE, "whether it read more than its row promises is not known: {}", "declared"),
+        ("", "recorded for all files, since {}", "all files"),
+    ],
+)
+def test_a_session_that_traces_programs_runs_again_unwatched(
+    repository: Scratch, capsys: pytest.CaptureFixture[str], table: str, note: str, basis: str
+) -> None:
+    """It cannot do so while strace watches it, and would fail for that alone."""
+    traced = NOXFILE.replace('"cat", "packages/a/x.txt", external', '"strace", "-o", "/dev/null", "true", external')
+    repository.commit({"noxfile.py": traced, "pyproject.toml": table})
+    assert main(["run", "--observe", "true"]) == 0
+    shown = capsys.readouterr().out
+    assert "true: it traces programs itself; running it again, unwatched\n" in shown
+    why = "it traces programs itself, which nobody can under strace (a row with `observe = false` has it never watched)"
+    assert f"true  passed in {shown.rpartition('true  passed in ')[2].partition(':')[0]}: {note.format(why)}\n" in shown
+    assert said(repository, "true") == basis
+    assert [it.passed for it in Store.default().ls()] == [True]
+
+
 def test_a_watched_run_of_a_row_is_one_line_of_the_store(
     repository: Scratch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 import os
 import shutil
 import sys
@@ -29,19 +31,20 @@ _CALLS = (
 # Only the success of these calls counts; to fetch and write what they return takes 8 % of the time of strace or more.
 _UNDECODED = "%%stat,%%statfs,?getdents,getdents64"
 _LONGEST = 4096  # bytes of a path on Linux
+_NESTED = "it ran in a session that strace watched already, and strace cannot watch both"
+_TRACES = "it traces programs itself, which nobody can under strace (a row with `observe = false` has it never watched)"
 
 
 class StraceWatch:
     """Sees every file that the session's processes read, whatever they are written in.
 
     Attributes:
-        is_tracer: Whether it goes on until all processes of the session have ended; not within a watched session.
         since: When the command was started, in seconds since the epoch.
     """
 
     def __init__(self, folder: Path) -> None:
         """Keep its notes in a folder, which need not exist yet."""
-        self.is_tracer = not _is_watched()
+        self._unseen = _NESTED if _is_watched() else ""
         self._folder = folder
         self._notes = str(folder / "strace")
         self._reads: Reads | None = None
@@ -58,6 +61,18 @@ class StraceWatch:
         return ["strace", *traced, "-e", f"verbose=!{_UNDECODED}", "-o", self._notes, "--", *command]
 
     @property
+    def is_tracer(self) -> bool:
+        """Whether it goes on until all processes of the session have ended."""
+        return not self._unseen
+
+    def gives_up(self) -> bool:
+        """Return whether the command asked in vain to trace a program; it is to run again then, and is not watched."""
+        if self.is_tracer and _holds(self._notes, b" ptrace("):
+            self._unseen = _TRACES
+            return True
+        return False
+
+    @property
     def caches(self) -> dict[str, str]:
         """The variables that give tools an empty cache: with a full one, they look again for nothing that they miss."""
         return {"MYPY_CACHE_DIR": str(self._folder / "mypy")}
@@ -70,7 +85,7 @@ class StraceWatch:
             folder: The folder in which it started.
         """
         if not self.is_tracer:
-            return Reads(unseen="it ran in a session that strace watched already, and strace cannot watch both")
+            return Reads(unseen=self._unseen)
         # A promise and a witness are about the same reads, and to follow a trace takes long.
         self._reads = self._reads or replay(self._notes, places, os.path.realpath(folder))
         return self._reads
@@ -80,6 +95,17 @@ def _is_watched() -> bool:
     """Return whether strace watches this process, as in a session that runs Headworks itself."""
     status = Path("/proc/self/status")
     return status.exists() and b"\nTracerPid:\t0\n" not in status.read_bytes()
+
+
+def _holds(file: str, text: bytes) -> bool:
+    """Return whether a file holds a text; one that is empty or missing does not."""
+    with (
+        contextlib.suppress(OSError, ValueError),
+        open(file, "rb") as opened,
+        mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        return content.find(text) >= 0
+    return False
 
 
 def can_see_all() -> bool:

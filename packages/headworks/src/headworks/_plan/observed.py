@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _NEARLY_ALL = 0.9  # of the files of a repository; a row that covers as many says no more than one for all files
 _KEYS = ("packages", "inputs", "needs", "outputs", "groups", "tools", "env", "ignore", "cache", "observe", "required")
+_BARE = Row()
 
 
 def drafts(digester: Digester, findings: Mapping[str, Findings], functions: Collection[str]) -> list[Draft]:
@@ -121,7 +122,7 @@ class _Maker:
         settings: dict[str, tuple[str, ...] | bool] = {
             key: value
             for key in ("env", "groups", "tools", "observe", "required")
-            if (value := getattr(old, key)) not in {None, False}
+            if (value := getattr(old, key)) != getattr(_BARE, key)
         }
         for key, added in (("needs", self._written.needs), ("outputs", self._written.outputs)):
             value = tuple(dict.fromkeys((*(getattr(old, key) or ()), *added.get(name, ()))))

@@ -42,6 +42,7 @@ class Session:
         has_unknown_needs: Whether nox may run other sessions before it that are written out nowhere.
         is_declared: Whether the table has a row for it.
         is_observed: Whether its verdicts are bound to what it was seen to read, where that can be seen.
+        is_watchable: Whether a run of it may be watched, other than by an audit.
         is_planned: Whether `headworks plan` without names has it.
         is_exclusive: Whether nothing may run beside it.
         notifies: Whether it may have nox run other sessions after it.
@@ -66,6 +67,7 @@ class Session:
     has_unknown_needs: bool
     is_declared: bool
     is_observed: bool
+    is_watchable: bool
     is_planned: bool
     is_exclusive: bool
     notifies: bool

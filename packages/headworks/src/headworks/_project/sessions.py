@@ -72,7 +72,7 @@ class _Maker:
         packages = self._packages(row, fill)
         ignore = filled.ignore if filled.ignore is not None else table.ignore if packages else ()
         has_unknown_needs = code.requires is None and row is None
-        is_observed = row is None or row.observe
+        is_observed = row is None or row.observe is True
         outside = sorted(path for path in code.content if self._project.reader.is_outside(path))
         unseen = _untracked(code.unseen or (f"reads {outside[0]}" if outside else ""))
         always = "" if filled.cache else "the table says cache = false"
@@ -97,6 +97,7 @@ class _Maker:
             has_unknown_needs=has_unknown_needs,
             is_declared=row is not None,
             is_observed=is_observed,
+            is_watchable=filled.observe is not False,
             is_planned=listed.is_default or (row is not None and code.is_default),
             # The sessions that nox then runs are unknown before.
             is_exclusive=code.is_exclusive or code.notifies or has_unknown_needs,

@@ -32,7 +32,8 @@ class Row:
         ignore: Patterns of files that it does not depend on.
         tools: The tables below [tool] of the root's pyproject.toml that it depends on.
         cache: False where time or the network decide how it ends.
-        observe: Whether its verdicts are bound to what it was seen to read, and not to the files that the row names.
+        observe: True binds its verdicts to what it was seen to read, and not to the files that the row names; False has
+            no run of it watched.
         required: Whether it is unproven when nox or pytest skipped something in it.
     """
 
@@ -45,7 +46,7 @@ class Row:
     ignore: tuple[str, ...] | None = None
     tools: tuple[str, ...] | None = None
     cache: bool = True
-    observe: bool = False
+    observe: bool | None = None
     required: bool = False
 
 

@@ -31,7 +31,7 @@ ignore = []
 #   tools    = [ "..." ]  the [tool.*] tables that count for it; without it, all of them
 #   env      = [ "..." ]  environment variables that it reads; no others reach it, but those every program needs
 #   cache    = false      its outcome depends on time or the network
-#   observe  = true       its verdicts count what each run is seen to read, not what the row names
+#   observe  = true       its verdicts count what each run is seen to read, not what the row names; false: never watched
 """
 _SECTION = ("tool", "headworks", "sessions")
 _HEADER = f"[{'.'.join(_SECTION)}]\n"

@@ -146,7 +146,8 @@ class Runner:
         # Those that notify others share one start of nox, which then runs these once, so that no trace is of one alone.
         is_bound = session.is_observed and not session.notifies
         is_recorded = session.cache and not (session.name in self._asked and shared.settings.arguments)
-        is_watched = is_recorded and (is_bound or shared.settings.observe or self._is_unchecked(session))
+        is_asked = is_bound or shared.settings.observe or self._is_unchecked(session)
+        is_watched = is_recorded and session.is_watchable and is_asked
         return StraceWatch(shared.notes / log_name(session.name)) if is_watched and can_see_all() else None
 
     def _is_unchecked(self, session: Session) -> bool:

@@ -83,6 +83,9 @@ def conclude(result: Result, shared: SharedState, check: TreeCheck) -> Outcome |
     if not result.word:
         return task
     task = replace(task, seconds=task.seconds + result.seconds)
+    if task.watch is not None and task.watch.gives_up():
+        shared.display.say(f"{task.name}: it traces programs itself; running it again, unwatched")
+        return task
     required = task.planned.session.required
     if result.word == "skipped":
         return _outcome(task, result, "unproven" if required else "skipped", result.reason or "nox skipped it")
