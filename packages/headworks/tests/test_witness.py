@@ -16,7 +16,6 @@ from headworks._observe.places import Places
 from headworks._observe.reads import Reads
 from headworks._observe.watch import StraceWatch
 from headworks._observe.witness import NoWitnessError, Tree, make_witness
-from headworks._quick.memory import Memory
 from headworks._run.watchdog import remaining
 from headworks._store.witness import Line, Witness, Witnesses
 from headworks._tree.git import Repository
@@ -300,21 +299,20 @@ def test_what_installed_without_a_lock_counts_for_some_days(demo: Scratch, monke
     assert difference(demo, witness).startswith("it asked the network, or installed packages without a lock, which")
 
 
-def test_a_large_ignored_file_is_read_once(demo: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_ignored_file_is_read_once(demo: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its stamp tells that it is the same, once it is old enough to show any change."""
-    monkeypatch.setattr("headworks._observe.witness.LARGE", 3)
-    place, memory = demo.root / "ignored/raw.csv", Memory(str(tmp_path / "memory"))
-    snapshot = WorkTreeSnapshot(Repository(str(demo.root)))
-    value = Tree(snapshot, memory).line("file", "ignored/raw.csv").value
+    for module in ("_observe.witness", "_tree.byte_ids"):
+        monkeypatch.setattr(f"headworks.{module}.LARGE", 3)
+    snapshot, place = WorkTreeSnapshot(Repository(str(demo.root))), demo.root / "ignored/raw.csv"
+    value = Tree(snapshot).line("file", "ignored/raw.csv").value
     assert value == demo.git("hash-object", "--no-filters", "ignored/raw.csv")
-    monkeypatch.setattr("headworks._observe.witness.are_settled", lambda _times, _now: True)
-    assert Tree(snapshot, memory).line("file", "ignored/raw.csv").value == value
-    monkeypatch.setattr(Repository, "hashes", None)  # not asked again
-    assert Tree(snapshot, memory).line("file", "ignored/raw.csv").value == value
-    monkeypatch.undo()
+    monkeypatch.setattr("headworks._tree.byte_ids.are_settled", lambda _times, _now: True)
+    assert Tree(snapshot).line("file", "ignored/raw.csv").value == value
+    with monkeypatch.context() as patch:
+        patch.setattr(Repository, "hashes", lambda _repository, paths: dict.fromkeys(paths, b"asked"))
+        assert Tree(snapshot).line("file", "ignored/raw.csv").value == value
     place.write_text("new")
-    monkeypatch.setattr("headworks._observe.witness.LARGE", 3)
-    assert Tree(snapshot, memory).line("file", "ignored/raw.csv").value != value
+    assert Tree(snapshot).line("file", "ignored/raw.csv").value != value
 
 
 def test_a_repository_of_sha_256_has_such_ids_everywhere(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import time
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from headworks._quick.answers import are_settled, note_file
+from headworks._quick.answers import note_file
 from headworks._store.witness import Line, Witness
-from headworks._tree.byte_ids import LARGE, stamp_of
+from headworks._tree.byte_ids import LARGE, byte_ids, stamp_of
 from headworks._tree.git import blob_id
 from headworks._tree.listing import EXECUTABLE, FILE
 from headworks._tree.patterns import is_at
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from headworks._observe.reads import Reads
-    from headworks._quick.memory import Memory
     from headworks._tree.snapshot import Snapshot
 
 __all__ = ["NoWitnessError", "Tree", "make_witness"]
@@ -34,7 +33,6 @@ __all__ = ["NoWitnessError", "Tree", "make_witness"]
 _STATES = {"file", "exec", "link", "folder", "missing", "other"}
 _UNNAMED = {"__pycache__"}  # Python writes it beside whatever it imports
 _RECORD = 100  # bytes in which a record of a listing has its object id
-_LARGE_FILES = "bytes"
 _GIT = ".git/"
 # What all work trees of a repository share; of the rest, each has its own.
 _SHARED = (".git/config", ".git/hooks/", ".git/info/", ".git/logs/refs/", ".git/shallow", ".git/worktrees")
@@ -58,12 +56,11 @@ class NoWitnessError(CannotDecideError):
 class Tree:
     """The lines that witnesses have in the work tree as it is now; each is computed once."""
 
-    def __init__(self, snapshot: Snapshot, memory: Memory | None = None) -> None:
-        """Take the work tree, and what is remembered of its large files."""
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Take the work tree."""
         self.top = os.path.realpath(snapshot.repository.top)
         self._repository = snapshot.repository
         self._listing = snapshot.listing
-        self._memory = memory
         self._lines: dict[tuple[str, str], Line] = {}
         self._refs: tuple[bytes, ...] = ()
 
@@ -148,17 +145,11 @@ class Tree:
 
     def _content(self, name: str, found: os.stat_result) -> str:
         """Return the object id of a file's bytes."""
-        if found.st_size < LARGE or self._memory is None:
+        if found.st_size < LARGE:
             with open(name, "rb") as file:
                 return self._hash(file.read())
-        stamp = stamp_of(found)
-        known = self._memory.get(_LARGE_FILES, name)
-        if known is not None and known[0] == stamp:
-            return str(known[1])
-        [value] = self._repository.hashes([os.fsencode(name)]).values()
-        if are_settled(stamp[:2], time.time_ns()):
-            self._memory.put(_LARGE_FILES, name, (stamp, value.decode()))
-        return value.decode()
+        path, now = os.fsencode(name), time.time_ns()
+        return byte_ids(self._repository, {path: stamp_of(found)}, {}, now, key=name)[0][path].decode()
 
     def _hash(self, content: bytes) -> str:
         like = self._listing.raw[:_RECORD].split(b" ", 3)[2:3]  # the object id of the first file

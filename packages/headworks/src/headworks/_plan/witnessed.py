@@ -44,7 +44,7 @@ class Observed:
         """Take a digester of the work tree and the store."""
         self._store = store
         self._memory = digester.memory
-        self._tree = Tree(digester.snapshot, digester.memory)
+        self._tree = Tree(digester.snapshot)
         self._read: Witnesses | None = None
 
     def find(self, cores: Collection[Cores], elsewhere: Collection[Cores]) -> dict[Cores, Seen]:

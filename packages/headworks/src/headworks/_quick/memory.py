@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _KEPT = 16  # of a kind: those of the work tree, of a few bases, and of branches that are switched between
 # A noxfile and all that it imports need one module each, and large files of data one stamp each; an answer holds what
 # git lists of a whole tree.
-_KEPT_OF = {"module": 256, "bytes": 256, "answer": 8}
+_KEPT_OF = {"module": 256, "contents": 256, "answer": 8}
 _DIGITS = 32  # hexadecimal ones of a file's name
 
 

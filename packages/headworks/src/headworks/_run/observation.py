@@ -60,7 +60,7 @@ def witness_of(watch: StraceWatch, needs: Iterable[str], shared: SharedState, no
     snapshot = now.snapshot
     places = Places.of(snapshot, shared.environ, now.project.noxfile.modules())
     reads = watch.reads(places, os.path.realpath(shared.root))
-    tree = Tree(snapshot, now.memory)
+    tree = Tree(snapshot)
     finer = [snapshot.repository.prefix + name for name in _DIGESTED]
     max_age = now.project.pyproject.table.max_age
     given = [snapshot.repository.prefix + path for path in needs]

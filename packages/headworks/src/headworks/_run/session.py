@@ -99,7 +99,7 @@ def run_plan(
             outputs.remove_leftovers(owners)
         remove_stale_bytecode(digester.snapshot)
         forget_local_builds(os.environ, planned.root)
-        before = Tree(digester.snapshot, digester.memory)
+        before = Tree(digester.snapshot)
         before.note_git()
         _ = digester.parts  # read before anything runs and could edit it
         shared = SharedState(

@@ -58,7 +58,8 @@ def byte_ids(
     stored: Mapping[bytes, bytes],
     now: int,
     *,
-    keep_all: bool,
+    keep_all: bool = False,
+    key: str = "",
 ) -> tuple[dict[bytes, bytes], dict[bytes, tuple[bytes, bytes]]]:
     """Return the object ids of files' bytes, remembered by the files' stamps, so that not every plan reads them.
 
@@ -68,6 +69,7 @@ def byte_ids(
         stored: The object ids that git has of those that fit its index.
         now: A time before the stamps were taken, in nanoseconds since the epoch.
         keep_all: Whether to remember all of them, and not only large ones.
+        key: What they are remembered under: nothing for all files that git lists, or the name of any other.
 
     Returns:
         The ids; and the id that git has with that of the bytes, where these are known to differ.
@@ -77,7 +79,7 @@ def byte_ids(
     """
     kept = {path: stamp for path, stamp in stamps.items() if stamp and (keep_all or stamp[_SIZE] >= LARGE)}
     memory = Memory(os.path.join(repository.git_folder(), "headworks"))
-    known: dict[bytes, tuple[Stamp, bytes, bytes]] = (memory.get(_KIND, "") or {}) if kept else {}
+    known: dict[bytes, tuple[Stamp, bytes, bytes]] = (memory.get(_KIND, key) or {}) if kept else {}
     unknown = ((), b"", b"")
     found = {path: known[path][1] for path, stamp in kept.items() if known.get(path, unknown)[0] == stamp}
     found |= repository.hashes(stamps.keys() - found.keys())
@@ -90,5 +92,5 @@ def byte_ids(
         for path, stamp in kept.items()
     }
     if learnt != known:
-        memory.put(_KIND, "", learnt)
+        memory.put(_KIND, key, learnt)
     return found, filtered
