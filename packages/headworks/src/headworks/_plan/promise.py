@@ -48,17 +48,12 @@ class Findings:
     @property
     def broken(self) -> str:
         """How the session broke its promise, and the change that mends it; empty where it kept it."""
-        parts = []
-        if self.undeclared:
-            parts.append(
-                f"{few(self.undeclared, _SHOWN)}, which its digest does not cover (name them in `inputs` of its row)"
-            )
-        if self.ignored:
-            parts.append(
-                f"{few(self.ignored, _SHOWN)}, which git ignores (name a committed list of hashes in `inputs`)"
-            )
-        if self.history:
-            parts.append(f"git's history through {few(self.history, _SHOWN)} (give its row `cache = false`)")
+        told = (
+            ("", self.undeclared, ", which its digest does not cover (name them in `inputs` of its row)"),
+            ("", self.ignored, ", which git ignores (name a committed list of hashes in `inputs`)"),
+            ("git's history through ", self.history, " (give its row `cache = false`)"),
+        )
+        parts = [f"{what}{few(names, _SHOWN)}{advice}" for what, names, advice in told if names]
         return f"it read {'; and '.join(parts)}" if parts else ""
 
 

@@ -11,7 +11,7 @@ import json
 import re
 import signal
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headworks._machine.environ import session_environment
@@ -57,26 +57,20 @@ class NoxResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
-    """The result of one session.
+class Result(NoxResult):
+    """The result of one session; its word is empty if it has not run, because another one of the process ended nox.
 
     Attributes:
         task: The session.
-        word: As in `NoxResult`; empty if it has not run, because another one of the process ended nox.
-        reason: Nox's reason, which may be empty.
-        seconds: How long it ran.
         log: The file with its output.
         interruption: How the machine ended it; empty if the session itself is at fault.
         others: Further sessions that nox ran: nobody knows which session of the process had it run them.
     """
 
     task: Task
-    word: str
-    reason: str
-    seconds: float
     log: Path
     interruption: str
-    others: tuple[str, ...] = ()
+    others: tuple[str, ...]
 
 
 class Attempt:
@@ -91,8 +85,8 @@ class Attempt:
         """
         self.tasks = list(tasks)
         self._shared = shared
-        self._logs = [shared.logs / log_name(task.name) for task in tasks]
-        self._report = self._logs[0].with_suffix(".json")
+        self._log = shared.logs / log_name(tasks[0].name)
+        self._report = self._log.with_suffix(".json")
         self._outputs = shared.store.outputs(shared.root)
         paths = [path for task in tasks for path in task.planned.session.outputs]
         for path in paths if not tasks[0].arguments else ():
@@ -107,7 +101,7 @@ class Attempt:
             self._command(),
             folder=shared.root,
             environ=self._environ(),
-            log=self._logs[0],
+            log=self._log,
             watchdog=shared.watchdog,
             is_traced=self._is_traced,
         )
@@ -167,29 +161,21 @@ class Attempt:
         code = self.process.poll() or 0
         self.note()
         reported = self._results()
-        tasks, logs = (
-            [*self.tasks, *joined],
-            [*self._logs, *(self._shared.logs / log_name(task.name) for task in joined)],
-        )
+        tasks = [*self.tasks, *joined]
         if len(tasks) > 1:
-            split_log(self._logs[0], dict(zip((task.name for task in tasks), logs, strict=True)))
+            split_log(self._log, {task.name: self._shared.logs / log_name(task.name) for task in tasks})
         bad = [name for name in others if reported[name].word in _BAD]
         names = {task.name for task in joined}  # each of these has an outcome of its own
         blamed = [name for name in bad if name not in names]
         code = 0 if bad and not blamed else code
         own = [task.name for task in self.tasks]
-        return [
-            replace(
-                self._result(task, log, code, reported, blamed), others=tuple(own if task.name in others else others)
-            )
-            for task, log in zip(tasks, logs, strict=True)
-        ]
+        return [self._result(it, code, reported, blamed, own if it.name in others else others) for it in tasks]
 
     def _results(self) -> dict[str, NoxResult]:
         return nox_results(read(str(self._report), _REPORT_LIMIT))
 
     def _result(
-        self, task: Task, log: Path, code: int, reported: Mapping[str, NoxResult], blamed: Sequence[str]
+        self, task: Task, code: int, reported: Mapping[str, NoxResult], blamed: Sequence[str], others: Sequence[str]
     ) -> Result:
         """Return the result of one session, given nox's exit code, and the further sessions that failed with it."""
         result = reported.get(task.name, NoxResult(name=task.name, word="", reason="", seconds=self.process.seconds))
@@ -202,8 +188,10 @@ class Attempt:
             reason = reason or (f"nox ended with {code} and without a report" if not reported else "")
             if word == "success" and code:
                 word, reason = "failed", f"nox ended with {code}"
+        log = self._shared.logs / log_name(task.name)
         why = interruption(code, log, is_reported=task.name in reported) if word in _BAD else ""
-        return Result(task=task, word=word, reason=reason, seconds=seconds, log=log, interruption=why)
+        found = vars(result) | {"word": word, "reason": reason, "seconds": seconds}
+        return Result(**found, task=task, log=log, interruption=why, others=tuple(others))
 
 
 def without_environment(command: list[str], root: str, session: str) -> list[str]:

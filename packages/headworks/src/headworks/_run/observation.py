@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from headworks._observe.places import Places
-from headworks._observe.witness import Tree, make_witness
+from headworks._observe.witness import NoWitnessError, Tree, make_witness
 from headworks._plan.promise import compare
 
 if TYPE_CHECKING:
-    from headworks._digest.digest import Digester
-    from headworks._observe.watch import StraceWatch
     from headworks._plan.promise import Findings
     from headworks._run.task import SharedState, Task
+    from headworks._run.verdict import TreeCheck
     from headworks._store.witness import Witness
 
 _DIGESTED = ("noxfile.py", "pyproject.toml")  # digests hold the parts of them that nox and uv take
@@ -45,23 +43,19 @@ def findings_of(task: Task, shared: SharedState) -> Findings | None:
     )
 
 
-def witness_of(watch: StraceWatch, needs: Iterable[str], shared: SharedState, now: Digester) -> Witness:
-    """Return the witness of a session that has ended.
-
-    Args:
-        watch: What has watched it.
-        needs: The outputs of the sessions that it needs, which digests hold.
-        shared: The state that all sessions share.
-        now: A digester of the work tree after the session.
-
-    Raises:
-        NoWitnessError: Nobody can tell all that it has read.
-    """
-    snapshot = now.snapshot
+def witness_of(task: Task, shared: SharedState, check: TreeCheck) -> tuple[Witness | None, str]:
+    """Return the witness to which a session's verdict is bound, and why it may have read more than that."""
+    if task.watch is None or task.core is None:
+        return None, ""
+    now, snapshot = check.now, check.now.snapshot
+    prefix = snapshot.repository.prefix
     places = Places.of(snapshot, shared.environ, now.project.noxfile.modules())
-    reads = watch.reads(places, os.path.realpath(shared.root))
-    tree = Tree(snapshot)
-    finer = [snapshot.repository.prefix + name for name in _DIGESTED]
-    max_age = now.project.pyproject.table.max_age
-    given = [snapshot.repository.prefix + path for path in needs]
-    return make_witness(reads, shared.before, tree, since=watch.since, finer=finer, given=given, max_age=max_age)
+    reads = task.watch.reads(places, os.path.realpath(shared.root))
+    tree, max_age = Tree(snapshot), now.project.pyproject.table.max_age
+    finer = [prefix + name for name in _DIGESTED]
+    given = [prefix + path for contents in task.needs.values() for path in contents]  # which digests hold
+    try:
+        since = task.watch.since
+        return make_witness(reads, shared.before, tree, since=since, finer=finer, given=given, max_age=max_age), ""
+    except NoWitnessError as error:
+        return error.witness if task.planned.session.is_observed else None, str(error)

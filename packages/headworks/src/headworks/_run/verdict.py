@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from headworks._observe.witness import NoWitnessError
 from headworks._run.observation import findings_of, witness_of
 from headworks._run.outcome import Outcome
 from headworks._run.proof import unproven
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from headworks._plan.promise import Findings
     from headworks._run.attempt import Result
     from headworks._run.task import SharedState, Task
-    from headworks._store.witness import Witness
     from headworks._tree.snapshot import WorkTreeSnapshot
 
 _SECONDS = len("2026-01-31T12:34:56")
@@ -187,7 +185,7 @@ def _write(
 ) -> str:
     """Write a verdict, bound to what the session read where that is known; return why not or why that is not."""
     session = task.planned.session
-    witness, doubt = _witness(task, shared, check)
+    witness, doubt = witness_of(task, shared, check)
     core = None if witness is None else task.core
     if (doubt or witness is None) and session.unseen:
         return f"not recorded, since {doubt or session.unseen}"
@@ -230,17 +228,6 @@ def _checked(task: Task, shared: SharedState) -> str:
     session = task.planned.session
     kept = shared.store.promises.kept(shared.digester.promise(session)) if session.is_declared else None
     return "" if kept is None or kept.why else kept.when[:_SECONDS] + "+00:00"
-
-
-def _witness(task: Task, shared: SharedState, check: TreeCheck) -> tuple[Witness | None, str]:
-    """Return the witness to which a session's verdict is bound, and why it may have read more than that."""
-    if task.watch is None or task.core is None:
-        return None, ""
-    try:
-        outputs = (path for contents in task.needs.values() for path in contents)
-        return witness_of(task.watch, outputs, shared, check.now), ""
-    except NoWitnessError as error:
-        return error.witness if task.planned.session.is_observed else None, str(error)
 
 
 def _changed_inputs(task: Task, shared: SharedState) -> str:
