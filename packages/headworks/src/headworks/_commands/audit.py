@@ -16,7 +16,7 @@ from headworks._observe.watch import require_strace
 from headworks._plan.plan import Plan, plan
 from headworks._quantities import count_text
 from headworks._run.display import Display
-from headworks._run.outcome import Outcome, exit_code
+from headworks._run.outcome import exit_code
 from headworks._run.session import run_plan
 from headworks._run.task import Settings
 from headworks._store.store import Store
@@ -52,9 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
     name = _one(planned, arguments.sessions)
     settings = Settings(force=True, audit=True)
     outcomes, is_ended = run_plan(planned, lambda: planned, frozenset({name}), store, settings, Display(sys.stderr))
-    findings = None if is_ended else outcomes[name].findings
+    if is_ended:
+        return Exit.INTERRUPTED
+    findings = outcomes[name].findings
     if findings is None:
-        return _unfinished(outcomes, name, is_ended=is_ended)
+        complain(f"{shown(name)} did not pass, so that nothing is known about the files that it reads.")
+        return exit_code(outcomes.values(), is_ci=False) or Exit.UNDECIDED
     found = {key: value for key, value in vars(findings).items() if key != "reads"}
     is_json = arguments.format == "json"
     say(json.dumps({"session": name} | found, indent=2) if is_json else _text(name, findings))
@@ -73,14 +76,6 @@ def _one(planned: Plan, names: list[str]) -> str:
         message = f"An audit takes one session, not {len(found)}. Name {choice}."
         raise UsageError(message)
     return found[0]
-
-
-def _unfinished(outcomes: dict[str, Outcome], name: str, *, is_ended: bool) -> int:
-    """Say that there is nothing to tell, and return the exit code."""
-    if is_ended:
-        return Exit.INTERRUPTED
-    complain(f"{shown(name)} did not pass, so that nothing is known about the files that it reads.")
-    return exit_code(outcomes.values(), is_ci=False) or Exit.UNDECIDED
 
 
 def _text(name: str, findings: Findings) -> str:

@@ -69,7 +69,7 @@ def _ls(store: Store, arguments: argparse.Namespace) -> str:
         verdicts = [it for it in verdicts if it.session in arguments.sessions]
     flaky = {it.digest for it in store.flaky()}
     if arguments.format == "json":
-        return _json([it.as_data() | {"flaky": it.digest in flaky} for it in verdicts])
+        return json.dumps([it.as_data() | {"flaky": it.digest in flaky} for it in verdicts], indent=2)
     unread = store.unreadable()
     more = [f"{count_text(unread, 'record')} cannot be read: damaged, or of another version of Headworks"] * bool(
         unread
@@ -96,18 +96,13 @@ def _row(run: list[Verdict], *, is_flaky: bool) -> list[str]:
     return [shown(verdict.session), outcome, took, verdict.finished[:19], verdict.commit[:10], digests]
 
 
-def _json(value: object) -> str:
-    """Return a value as JSON."""
-    return json.dumps(value, indent=2)
-
-
 def _gc(store: Store, arguments: argparse.Namespace) -> str:
     """Clear the store and return the result in words."""
     size = option_value(size_of, arguments.max_size, "--max-size", "write it as in 5GB or 300MB")
     age = option_value(age_of, arguments.max_age, "--max-age", "write it as in 30d or 12h")
     cleared = store.gc(max_size=size, max_age=age)
     if arguments.format == "json":
-        return _json(vars(cleared))
+        return json.dumps(vars(cleared), indent=2)
     return (
         f"Removed {count_text(cleared.verdicts, 'verdict')} and {count_text(cleared.blobs, 'blob')}"
         f" ({size_text(cleared.freed)}); left in {store.root}: {count_text(cleared.kept, 'verdict')}"

@@ -195,7 +195,12 @@ class _States:
             names = {it.name for it in ready}
             left = [it for it in left if it.name not in names]
             self._look_up(ready)
-        self._force()
+        # Sessions that others need run where their effects cannot be restored, since no row declares their outputs.
+        for session in reversed(self._sessions):
+            for name in session.needs if session.name not in self._verdicts else ():
+                if name in self._verdicts and not self._digester.catalog[name].is_declared:
+                    del self._verdicts[name]
+                    self._forced[name] = f"{session.name} needs what it leaves behind, and no row says what that is"
 
     def _look_up(self, sessions: list[Session]) -> None:
         """Look up the verdicts of sessions whose needs are all cached."""
@@ -225,15 +230,6 @@ class _States:
     def _has_broken(self) -> bool:
         """Whether any row ever broke its promise; asked once, since that lists a folder."""
         return self._store.promises.has_broken()
-
-    def _force(self) -> None:
-        """Run sessions that others need and whose effects cannot be restored, since no row declares their outputs."""
-        for session in reversed(self._sessions):
-            for name in session.needs if session.name not in self._verdicts else ():
-                needed = self._digester.catalog[name]
-                if name in self._verdicts and not needed.is_declared:
-                    del self._verdicts[name]
-                    self._forced[name] = f"{session.name} needs what it leaves behind, and no row says what that is"
 
     def unexplained(self) -> bool:
         """Tell whether any session runs for a reason that only the base can tell."""

@@ -261,7 +261,9 @@ class WorkTreeSnapshot(Snapshot):
     def _listed(self, files: bytes, dirty: bytes) -> Listing:
         """Return the listing of the work tree from git's answers."""
         listing, untracked = _parted(files)
-        modes = _unlooked(listing) | dict.fromkeys(untracked, b"") | _dirty_modes(dirty)
+        parts = dirty.split(b"\0")  # a line of `git diff-files`, with the mode that a file has now, and its path
+        changed = {path: head.split(b" ")[1] for head, path in zip(parts[::2], parts[1::2], strict=False)}
+        modes = _unlooked(listing) | dict.fromkeys(untracked, b"") | changed
         records, contents = self._looked_at(modes, listing)
         stored: dict[bytes, bytes] = {}
         if is_filtered := may_filter(self.repository, files):
@@ -340,12 +342,6 @@ def _unlooked(listing: Listing) -> dict[bytes, bytes]:
         return {}
     lines = (line.partition(b"\t") for line in raw.split(b"\0"))
     return {path: b"" for head, _, path in lines if path and not head.startswith((b"H 100", b"H 120"))}
-
-
-def _dirty_modes(output: bytes) -> dict[bytes, bytes]:
-    """Return the paths that `git diff-files` lists, with the mode that each has now as far as git can tell."""
-    parts = output.split(b"\0")
-    return {path: head.split(b" ")[1] for head, path in zip(parts[::2], parts[1::2], strict=False)}
 
 
 def _mode(name: bytes) -> tuple[bytes, tuple[int, ...] | None]:
