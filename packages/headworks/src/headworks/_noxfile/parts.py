@@ -85,27 +85,20 @@ def read_module(source: bytes, path: str, in_digest: Iterable[str] = (), *, is_i
         in_digest: Files of which every session has its part in the digest.
         is_imported: Whether other modules use its names.
     """
-    everything: PackedReads = ([HOLE], [], "", "")
+    anything: PackedReads = ([HOLE], [], "", "")
     try:
         scan = Scan(source, path, in_digest)
     except (SyntaxError, ValueError, RecursionError) as error:
         why = f"it cannot be parsed: {error}"
-        loaded = CodeFacts(parts={}, reads=everything, uses=[], notifies=False)
+        loaded = CodeFacts(parts={}, reads=anything, uses=[], notifies=False)
         return ModuleFacts(
-            imports=[],
-            dynamic=why,
-            load=everything,
-            all=everything,
-            notifies=False,
-            sessions={},
-            names={},
-            loaded=loaded,
+            imports=[], dynamic=why, load=anything, all=anything, notifies=False, sessions={}, names={}, loaded=loaded
         )
     return ModuleFacts(
         imports=sorted(scan.imports),
         dynamic=scan.dynamic,
         load=_packed(scan.reads(scan.load_parts, scan.reach(scan.load_parts))),
-        all=everything if scan.is_loading else _packed(scan.reads(scan.load_parts, scan.definitions)),
+        all=anything if scan.is_loading else _packed(scan.reads(scan.load_parts, scan.definitions)),
         notifies=_notifies(statement for name in scan.definitions for statement in scan.definitions[name]),
         sessions={title: _session(scan, *session) for title, session in scan.sessions.items()},
         names={name: _code(scan, {name}, []) for name in scan.definitions if is_imported},
