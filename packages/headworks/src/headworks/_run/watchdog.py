@@ -7,10 +7,13 @@ works in the same place. Until then the script also keeps the inherited lock on 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def remaining(group: int) -> dict[int, int]:
@@ -21,21 +24,35 @@ def remaining(group: int) -> dict[int, int]:
     """
     found: dict[int, int] = {}
     for name in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
-        with contextlib.suppress(OSError):  # it has ended
-            with open(f"/proc/{name}/status", encoding="utf-8", errors="replace") as file:
-                fields = dict(line.partition(":")[::2] for line in file)
-            tracer = int(fields["TracerPid"])
+        try:
+            with open(f"/proc/{name}/status", "rb", buffering=0) as file:
+                status = file.read()
+            tracer = int(_field(status, b"TracerPid"))
             groups = {os.getpgid(it) for it in (int(name), tracer) if it}
-            if group in groups and fields["State"].split()[0] not in "ZX":
-                found[int(name)] = tracer
+        except OSError:  # it has ended
+            continue
+        if group in groups and _field(status, b"State") not in b"ZX":
+            found[int(name)] = tracer
     return found
+
+
+def _field(status: bytes, name: bytes) -> bytes:
+    """Return the first word of a field, without taking the other fifty apart: there is a status for each process."""
+    return status.partition(b"\n%s:" % name)[2].split(maxsplit=1)[0]
 
 
 def kill_traced(group: int) -> None:
     """Kill the processes that strace watches from a group, wherever they are: their calls would fail without it."""
     for process in [it for it, tracer in remaining(group).items() if tracer]:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(process, signal.SIGKILL)
+        _kill(os.kill, process)
+
+
+def _kill(kill: Callable[[int, int], None], number: int) -> None:
+    """Kill a process, or a group, that may have ended."""
+    try:  # noqa: SIM105 - to load `contextlib` takes as long again as all that this script does
+        kill(number, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
 
 
 def watch(lines: int) -> None:
@@ -50,8 +67,7 @@ def watch(lines: int) -> None:
             (groups.add if message.startswith("+") else groups.discard)(int(message[1:]))
     for group in groups:
         kill_traced(group)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
+        _kill(os.killpg, group)
 
 
 if __name__ == "__main__":  # pragma: no cover  # a process without coverage, which the tests kill and watch
