@@ -73,11 +73,10 @@ _YOUNG = 0.02  # seconds, above what a snapshot allows the clock of files to lag
 class Scratch:
     """A git repository to do things to."""
 
-    def __init__(self, root: Path) -> None:
-        """Make an empty repository in a folder."""
+    def __init__(self, root: Path, empty: Path) -> None:
+        """Make it in a folder, as a copy of an empty one: to start git takes longer."""
         self.root = root
-        root.mkdir(parents=True, exist_ok=True)
-        self.git("init", "--quiet", "--initial-branch=main", "--template=")
+        shutil.copytree(empty, root, dirs_exist_ok=True)
 
     def git(self, *arguments: str) -> str:
         """Run git in the repository and return what it writes."""
@@ -105,10 +104,18 @@ class Scratch:
         written = time.monotonic()
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message=a change")
-        commit = self.git("rev-parse", "HEAD")
+        commit = self._head()
         # Of a file this young, nobody can say whether it is still written to, and so nothing about it is remembered.
         time.sleep(max(0.0, written + _YOUNG - time.monotonic()))
         return commit
+
+    def _head(self) -> str:
+        """Return the id of the last commit, without git where it stands in a file."""
+        folder = self.root / ".git"
+        try:
+            return (folder / (folder / "HEAD").read_text().removeprefix("ref: ").strip()).read_text().strip()
+        except OSError:
+            return self.git("rev-parse", "HEAD")
 
     def record_pass(self, name: str) -> None:
         """Record that a session left what lies in its outputs now, as if it had run."""
@@ -430,16 +437,25 @@ def _bases_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("headworks._gate.base_outputs._run_to_end", run)
 
 
+@pytest.fixture(scope="session")
+def _empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an empty repository that git made."""
+    root = tmp_path_factory.mktemp("empty")
+    command = ["git", "init", "--quiet", "--initial-branch=main", "--template=", str(root)]
+    subprocess.run(command, check=True, env={"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull})
+    return root
+
+
 @pytest.fixture
-def scratch(tmp_path: Path) -> Scratch:
+def scratch(tmp_path: Path, _empty: Path) -> Scratch:
     """Return an empty repository."""
-    return Scratch(tmp_path / "scratch")
+    return Scratch(tmp_path / "scratch", _empty)
 
 
 @pytest.fixture
-def other(tmp_path: Path) -> Scratch:
+def other(tmp_path: Path, _empty: Path) -> Scratch:
     """Return a second empty repository."""
-    return Scratch(tmp_path / "other")
+    return Scratch(tmp_path / "other", _empty)
 
 
 class Stage:
