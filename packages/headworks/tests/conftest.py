@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import multiprocessing
 import os
@@ -21,6 +22,8 @@ from headworks._cli import main
 from headworks._digest.digest import Digester
 from headworks._machine.nox import ListedSession, Nox
 from headworks._machine.programs import Programs
+from headworks._noxfile import parts
+from headworks._noxfile.parts import read_module
 from headworks._project.lock import Lock
 from headworks._project.project import Project
 from headworks._project.workspace import Workspace, find_workspace
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from headworks._machine.machine import Machine
+    from headworks._noxfile.parts import ModuleFacts
 
 # How long one example takes says more about the machine than about the code.
 settings.register_profile("patient", deadline=None)
@@ -396,6 +400,22 @@ class Started:
 def started() -> Callable[..., Started]:
     """Return what starts the command in a process of its own, deaf to no signal, with sessions that nobody watches."""
     return Started
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _taken_apart_once() -> Iterator[None]:
+    """Take each noxfile apart once: most tests have the same one, each in a repository that remembers nothing."""
+
+    @functools.cache
+    def taken(source: bytes, path: str, in_digest: tuple[str, ...], *, is_imported: bool) -> ModuleFacts:
+        return read_module(source, path, in_digest, is_imported=is_imported)
+
+    def read(source: bytes, path: str, in_digest: Iterable[str], *, is_imported: bool) -> ModuleFacts:
+        return taken(source, path, tuple(in_digest), is_imported=is_imported)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(parts, "read_module", read)
+        yield
 
 
 @pytest.fixture(scope="session")
