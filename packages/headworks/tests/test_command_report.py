@@ -15,6 +15,8 @@ from headworks import _cli
 from headworks._gate.base_outputs import StoredOutputs
 from headworks._metrics.file import read_predictions
 from headworks._plan.plan import plan
+from headworks._report import as_html
+from headworks._report.charts import draw
 from headworks._report.page import Graph, Table
 from headworks._report.plan import plan_section, red_section, session_facts, time_section
 from headworks._run.logs import log_folder, log_name
@@ -22,10 +24,11 @@ from headworks._store.store import Store
 from headworks._store.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from conftest import Monorepo, Scratch
 
+    from headworks._report.charts import Chart
     from headworks._report.page import Section
 
 TABLES = """
@@ -44,6 +47,21 @@ def predictions(predicted: str) -> str:
     """Return a file of predictions of rows that are all `a`."""
     lines = [f"r{row},a,{letter},0.9" for row, letter in enumerate(predicted)]
     return "\n".join(["id,label,prediction,score", *lines]) + "\n"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _drawn_once() -> Iterator[None]:
+    """Draw each chart once: most pages have the same ones, and to draw them takes longer than all else."""
+    drawn: dict[str, str] = {}
+
+    def draw_once(chart: Chart) -> str:
+        if repr(chart) not in drawn:
+            drawn[repr(chart)] = draw(chart)
+        return drawn[repr(chart)]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(as_html, "draw", draw_once)
+        yield
 
 
 @pytest.fixture
