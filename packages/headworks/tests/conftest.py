@@ -77,10 +77,12 @@ _YOUNG = 0.02  # seconds, above what a snapshot allows the clock of files to lag
 class Scratch:
     """A git repository to do things to."""
 
-    def __init__(self, root: Path, empty: Path) -> None:
+    empty: ClassVar[Path]  # one that git made
+
+    def __init__(self, root: Path) -> None:
         """Make it in a folder, as a copy of an empty one: to start git takes longer."""
         self.root = root
-        shutil.copytree(empty, root, dirs_exist_ok=True)
+        shutil.copytree(self.empty, root, dirs_exist_ok=True)
 
     def git(self, *arguments: str) -> str:
         """Run git in the repository and return what it writes."""
@@ -457,25 +459,24 @@ def _bases_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("headworks._gate.base_outputs._run_to_end", run)
 
 
-@pytest.fixture(scope="session")
-def _empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an empty repository that git made."""
-    root = tmp_path_factory.mktemp("empty")
-    command = ["git", "init", "--quiet", "--initial-branch=main", "--template=", str(root)]
+@pytest.fixture(scope="session", autouse=True)
+def _empty(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Make the empty repository that others are copied from."""
+    Scratch.empty = tmp_path_factory.mktemp("empty")
+    command = ["git", "init", "--quiet", "--initial-branch=main", "--template=", str(Scratch.empty)]
     subprocess.run(command, check=True, env={"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull})
-    return root
 
 
 @pytest.fixture
-def scratch(tmp_path: Path, _empty: Path) -> Scratch:
+def scratch(tmp_path: Path) -> Scratch:
     """Return an empty repository."""
-    return Scratch(tmp_path / "scratch", _empty)
+    return Scratch(tmp_path / "scratch")
 
 
 @pytest.fixture
-def other(tmp_path: Path, _empty: Path) -> Scratch:
+def other(tmp_path: Path) -> Scratch:
     """Return a second empty repository."""
-    return Scratch(tmp_path / "other", _empty)
+    return Scratch(tmp_path / "other")
 
 
 class Stage:
