@@ -84,7 +84,7 @@ class World:
         """Have sessions covered by verdicts."""
         for it in plan(self.root, store=self.store).sessions:
             if it.session.name in names and it.digest:
-                found = {path: self.store.outputs(self.root).content(path) or "" for path in it.outputs}
+                found = {path: self.store.outputs(self.root).content(path) or "" for path in it.session.outputs}
                 self.store.record(verdict(it.session.name, it.digest, outputs=found), self.root)
 
     def ask(self, *arguments: str) -> int:

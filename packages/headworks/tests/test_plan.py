@@ -37,7 +37,7 @@ def passed(repo: Monorepo, *sessions: str, outputs: str = "0") -> None:
                 seconds=2.0,
                 commit="",
                 platform="linux",
-                outputs=dict.fromkeys(it.outputs, outputs),
+                outputs=dict.fromkeys(it.session.outputs, outputs),
                 components=planned(repo).digester.digest(it.session, {"data": {"artifacts/data": outputs}}).components,
             )
 

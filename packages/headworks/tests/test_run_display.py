@@ -156,9 +156,9 @@ def test_the_display_suits_the_stream(terminal: Terminal, monkeypatch: pytest.Mo
 
 def test_the_summary_says_on_what_each_outcome_rests(stage: Stage) -> None:
     """What ran, what was covered by which verdict, and the times."""
-    verdict = stage.verdict("dataset", commit="c0ffee1234567")
+    verdict = stage.verdict("dataset", commit="c0ffee1234567", seconds=73.5)
     outcomes = [
-        Outcome(session="dataset", status="cached", verdict=verdict, saved=75, note="restored out"),
+        Outcome(session="dataset", status="cached", verdict=verdict, note="restored out"),
         Outcome(session="base", status="cached", verdict=stage.verdict("base", commit="")),
         Outcome(session="lint", status="passed", seconds=3),
         Outcome(session="tests-3.13(data)", status="failed", seconds=2, note="exit code 1"),
@@ -180,6 +180,6 @@ def test_the_summary_counts_what_would_be_too_long(stage: Stage) -> None:
     assert summary(outcomes, 0.25).splitlines() == [
         "1,000 more are covered by earlier verdicts; `headworks explain SESSION` shows one",
         "",
-        "1,000 covered by earlier verdicts; took 0.2 s",
+        "1,000 covered by earlier verdicts; took 0.2 s, saved about 25 min 00 s",
     ]
     assert summary([], 0) == "no session; took 0.0 s\n"

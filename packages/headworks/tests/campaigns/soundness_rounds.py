@@ -103,7 +103,7 @@ class Campaign:
             raise SystemExit(message)
         self.compare({it.session.name: (it.state, it.digest) for it in plan.sessions}, environ)
         self.digests = {it.session.name: it.digest or "" for it in plan.sessions}
-        self.needs = {it.session.name: it.needs for it in plan.sessions}
+        self.needs = {it.session.name: it.session.needs for it in plan.sessions}
         return {it.session.name: it.digest or "" for it in plan.sessions if it.state != "cached"}
 
     def compare(self, planned: dict[str, tuple[str, str | None]], environ: dict[str, str]) -> None:

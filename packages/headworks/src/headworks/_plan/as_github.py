@@ -102,7 +102,7 @@ def _parts(sessions: list[PlannedSession]) -> list[list[PlannedSession]]:
     names = {it.session.name for it in sessions}
     groups: list[set[str]] = []
     for it in sessions:
-        group = {it.session.name, *(name for name in it.needs if name in names)}
+        group = {it.session.name, *(name for name in it.session.needs if name in names)}
         joined = [other for other in groups if other & group]
         groups = [other for other in groups if not other & group] + [group.union(*joined)]
     return [[it for it in sessions if it.session.name in group] for group in groups]

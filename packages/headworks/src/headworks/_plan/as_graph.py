@@ -19,7 +19,7 @@ def as_mermaid(plan: Plan) -> str:
     for it in plan.sessions:
         name = shown(it.session.name).replace('"', "#quot;")
         lines.append(f'  s{numbers[it.session.name]}["{name}"]:::{it.state}')
-        lines += [f"  s{numbers[need]} --> s{numbers[it.session.name]}" for need in it.needs]
+        lines += [f"  s{numbers[need]} --> s{numbers[it.session.name]}" for need in it.session.needs]
     lines += [f"  classDef {state} fill:{colour},stroke:#333,color:#000" for state, colour in _COLOURS.items()]
     return text_of(lines)
 
@@ -34,5 +34,5 @@ def as_dot(plan: Plan) -> str:
     for it in plan.sessions:
         name = quoted(it.session.name)
         lines.append(f'  {name} [fillcolor="{_COLOURS[it.state]}", tooltip="{it.state}"];')
-        lines += [f"  {quoted(need)} -> {name};" for need in it.needs]
+        lines += [f"  {quoted(need)} -> {name};" for need in it.session.needs]
     return text_of([*lines, "}"])

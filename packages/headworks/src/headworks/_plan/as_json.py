@@ -40,8 +40,8 @@ def _session(planned: PlannedSession, tree: str) -> dict[str, Any]:
         "digest": planned.digest,
         "tree": tree,
         "reasons": list(planned.reasons),
-        "needs": list(planned.needs),
-        "outputs": list(planned.outputs),
+        "needs": list(session.needs),
+        "outputs": list(session.outputs),
         "seconds": planned.seconds,
         "verdict": verdict
         and {

@@ -116,7 +116,7 @@ def _parts(found: Plan, planned: PlannedSession, last: Verdict | None) -> dict[s
     Where its last verdict rests on what it was seen to read, files are no parts of it.
     """
     outputs: dict[str, Mapping[str, str]] = {
-        it.session.name: dict.fromkeys(it.outputs, _UNKNOWN) if it.verdict is None else it.verdict.outputs
+        it.session.name: dict.fromkeys(it.session.outputs, _UNKNOWN) if it.verdict is None else it.verdict.outputs
         for it in found.sessions
     }
     is_seen = last is not None and last.core and planned.basis in {"", "observed"}

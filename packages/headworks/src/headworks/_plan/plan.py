@@ -47,8 +47,6 @@ class PlannedSession:
             over all files that may count; None while it waits.
         verdict: the verdict that covers it, where it is cached.
         reasons: why it is not cached.
-        needs: the names of the sessions that have to pass before.
-        outputs: what it leaves behind, relative to the project's root.
         seconds: how long it is expected to take; None where it never passed.
         basis: the basis of its verdict: `observed` reads, the `declared` files of its row, or `all files`; else empty.
     """
@@ -58,8 +56,6 @@ class PlannedSession:
     digest: str | None
     verdict: Verdict | None
     reasons: tuple[str, ...]
-    needs: tuple[str, ...]
-    outputs: tuple[str, ...]
     seconds: float | None
     basis: str
 
@@ -268,8 +264,6 @@ class _States:
                 digest=self._digests.get(it.name),
                 verdict=self._verdicts.get(it.name),
                 reasons=self._reasons(it, reasons, base),
-                needs=it.needs,
-                outputs=it.outputs,
                 seconds=self._verdicts[it.name].seconds if it.name in self._verdicts else self._store.seconds(it.name),
                 basis=self._basis(it),
             )

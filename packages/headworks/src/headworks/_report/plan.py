@@ -154,7 +154,12 @@ def _graph(sessions: Sequence[SessionFacts]) -> Graph:
     for session in sessions:
         groups.setdefault(session.planned.session.function, []).append(session)
     functions = {it.name: it.planned.session.function for it in sessions}
-    pairs = {(functions[need], functions[it.name]) for it in sessions for need in it.planned.needs if need in functions}
+    pairs = {
+        (functions[need], functions[it.name])
+        for it in sessions
+        for need in it.planned.session.needs
+        if need in functions
+    }
     pairs = {it for it in pairs if it[0] != it[1]}
     joined = [name for name in groups if any(name in it for it in pairs)][:_MOST_NODES]
     places = {name: number for number, name in enumerate(joined)}

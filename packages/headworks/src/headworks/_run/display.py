@@ -120,7 +120,7 @@ def summary(outcomes: Sequence[Outcome], seconds: float) -> str:
         lines.append(f"{len(covered):,} more are covered by earlier verdicts; `headworks explain SESSION` shows one")
     statuses = [outcome.status for outcome in outcomes]
     counts = ", ".join(f"{number:,} {word}" for status, word in _WORDS.items() if (number := statuses.count(status)))
-    saved = sum(outcome.saved for outcome in outcomes)
+    saved = sum(outcome.verdict.seconds for outcome in covered if outcome.verdict)
     times = f"took {duration_text(seconds)}" + (f", saved about {duration_text(saved)}" if saved >= 1 else "")
     return text_of([*lines, *([""] if lines else []), f"{counts or 'no session'}; {times}"])
 

@@ -52,7 +52,7 @@ class Runner:
         self._planned = {it.session.name: it for it in planned}
         self._asked = asked
         self._shared = shared
-        self._needs = {name: list(it.needs) for name, it in self._planned.items()}
+        self._needs = {name: list(it.session.needs) for name, it in self._planned.items()}
         self._needed_here = {need for name, needs in self._needs.items() if self._may_run(name) for need in needs}
         self._sorter = TopologicalSorter(self._needs)
         self._loads = expected({name: it.seconds for name, it in self._planned.items()})
@@ -113,13 +113,13 @@ class Runner:
     def _arrive(self, name: str) -> None:
         """Queue a session whose needs all have an outcome, unless it is covered or cannot run."""
         planned = self._planned[name]
-        missing = [need for need in planned.needs if not self.outcomes[need].is_proven]
+        missing = [need for need in planned.session.needs if not self.outcomes[need].is_proven]
         if missing:
             is_stopped = all(self.outcomes[need].status == "stopped" for need in missing)
             note = f"it needs {', '.join(missing)}"
             self._end(Outcome(session=name, status="stopped" if is_stopped else "blocked", note=note))
             return
-        needs = {need: self.outcomes[need].outputs or {} for need in planned.needs}
+        needs = {need: self.outcomes[need].outputs or {} for need in planned.session.needs}
         digest = self._shared.digester.digest(planned.session, needs)
         covered = self._covered(planned, digest, needs)
         if covered is None:
@@ -166,9 +166,7 @@ class Runner:
         verdict = self._find(planned.session, digest, needs) if is_looked_up and is_whole else None
         if verdict is None or verdict.outputs.keys() != set(planned.session.outputs):
             return None
-        outcome = Outcome(
-            session=name, status="cached", saved=verdict.seconds, verdict=verdict, outputs=verdict.outputs
-        )
+        outcome = Outcome(session=name, status="cached", verdict=verdict, outputs=verdict.outputs)
         if name not in self._asked and name not in self._needed_here:
             return outcome
         restored = self._restore(outcome)
@@ -228,7 +226,7 @@ class Runner:
 
     def _is_ready(self, task: Task) -> bool:
         """Whether the outputs of all needed sessions lie in place; if one cannot be restored, the session fails."""
-        lost = [need for need in task.planned.needs if self._restore(self.outcomes[need]) is None]
+        lost = [need for need in task.planned.session.needs if self._restore(self.outcomes[need]) is None]
         if lost:
             note = f"the outputs of {', '.join(lost)} could not be put in place; run again to make them anew"
             self._end(Outcome(session=task.name, status="failed", note=note))

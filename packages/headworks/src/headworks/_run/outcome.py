@@ -38,7 +38,6 @@ class Outcome:
         session: Its name as nox shows it.
         status: One of `STATUSES`.
         seconds: How long it ran in this run.
-        saved: How long it would have run without the verdict that covers it.
         verdict: The verdict that covers it.
         outputs: Each declared output path with the SHA-256 of its content; None if the session is not proven.
         note: A remark for the user.
@@ -49,7 +48,6 @@ class Outcome:
     session: str
     status: str
     seconds: float = 0.0
-    saved: float = 0.0
     verdict: Verdict | None = None
     outputs: Mapping[str, str] | None = None
     note: str = ""

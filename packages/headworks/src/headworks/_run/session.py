@@ -44,9 +44,7 @@ def covered(planned: Plan, asked: frozenset[str]) -> dict[str, Outcome] | None:
                 return None
             if name in asked and not all(hashes.is_in_place(*output) for output in verdict.outputs.items()):
                 return None
-            outcomes[name] = Outcome(
-                session=name, status="cached", saved=verdict.seconds, verdict=verdict, outputs=verdict.outputs
-            )
+            outcomes[name] = Outcome(session=name, status="cached", verdict=verdict, outputs=verdict.outputs)
         return outcomes
     finally:
         hashes.save()  # the run that follows need not read the same outputs again
