@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import threading
 import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -324,6 +326,54 @@ def test_everything_that_was_read_is_explained(repository: Scratch, capsys: pyte
     found = json.loads(capsys.readouterr().out)
     assert (found["state"], found["basis"], found["since"]) == ("run", None, ["one.txt changed"])
     assert {"read: one.txt", "noxfile.py: check", "python"} <= found["parts"].keys()
+
+
+def write_wheel(folder: Path, version: str) -> None:
+    """Write a package without modules."""
+    with zipfile.ZipFile(folder / f"small_package-{version}-py3-none-any.whl", "w") as wheel:
+        info = f"small_package-{version}.dist-info"
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: small-package\nVersion: {version}\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+def test_a_verdict_without_a_lock_tells_the_versions_that_were_installed(
+    repository: Scratch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They only tell: another release runs nothing before the verdict ends."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    install = f'session.install("--no-index", "--find-links", {str(wheels)!r}, "small-package")'
+    code = f'import nox\n\n@nox.session(venv_backend="uv")\ndef one(session):\n    {install}\n'
+    repository.commit({"noxfile.py": code})
+    for version in ("1.0", "2.0+local.of.this.machine"):
+        write_wheel(wheels, version)
+        assert main(["run", "--force", "one"]) == 0
+        capsys.readouterr()
+        assert main(["explain", "one", "--format", "json"]) == 0
+        parts = json.loads(capsys.readouterr().out)["parts"]
+        assert {name: value for name, value in parts.items() if name.startswith("installed")} == {
+            "installed: small_package": version
+        }
+        assert parts["until: ."] > time.strftime("%Y-%m-%d")
+    write_wheel(wheels, "3.0")
+    assert states(repository) == {"one": "observed"}
+    told = {line for it in Store.default().ls() for line in it.witness if line.startswith("installed")}
+    assert told == {"installed 1.0 small_package", f"installed {version} small_package"}
+
+
+def test_a_verdict_tells_no_versions_where_a_lock_or_nobody_does(repository: Scratch) -> None:
+    """Whoever has the lock can read them there; without an environment of its own, a session has none."""
+    code = NOXFILE
+    for name, arguments in (("one", '"export", "--frozen", "--quiet"'), ("two", '"cache", "dir"')):
+        code = code.replace(f'check(session, "{name}.txt")', f'session.run("uv", {arguments}, external=True)')
+    repository.write({"pyproject.toml": "[project]\nname = 'x'\nversion = '0'\nrequires-python = '>=3.11'\n"})
+    subprocess.run(["uv", "lock", "--quiet", "--offline"], check=True, cwd=repository.root)
+    repository.commit({"noxfile.py": code})
+    assert main(["run", "one", "two"]) == 0
+    verdicts = {it.session: it for it in Store.default().ls()}
+    assert {name: bool(it.until) for name, it in verdicts.items()} == {"one": False, "two": True}
+    assert not [line for it in verdicts.values() for line in it.witness if line.startswith("installed")]
 
 
 def test_what_a_needed_session_leaves_behind_may_lie_anywhere(repository: Scratch) -> None:

@@ -23,7 +23,7 @@ from headworks._tree.snapshot import LAG
 from headworks.errors import CannotDecideError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from headworks._observe.reads import Reads
     from headworks._tree.snapshot import Snapshot
@@ -105,7 +105,9 @@ class Tree:
             self.line(kind, "")
 
     def holds(self, line: Line) -> bool:
-        """Return whether a line of a witness is still true."""
+        """Return whether a line of a witness is still true; those of installed packages only tell."""
+        if line.kind == "installed":
+            return True
         if line.kind == "until":
             return dt.datetime.now(dt.UTC).date().isoformat() < line.value
         return self.line(line.kind, line.path) == line
@@ -222,6 +224,7 @@ def make_witness(
     since: float,
     finer: Collection[str] = (),
     given: Collection[str] = (),
+    installed: Iterable[tuple[str, str]] = (),
     max_age: int = 7,
 ) -> Witness:
     """Return the witness of a session that has ended.
@@ -233,13 +236,14 @@ def make_witness(
         since: When the session started, in seconds since the epoch.
         finer: Files that do not count where only nox and uv read them, since digests hold their parts.
         given: Files and folders that do not count, since digests hold all of them, relative to the top.
+        installed: Names and versions of the packages in its environment, to be told where no lock tells them.
         max_age: The days for which it holds where the network was asked, or packages installed and no lock read.
 
     Raises:
         NoWitnessError: Somebody may have read what nobody saw, or what was read cannot be told any more.
     """
     making = _Making(reads, before, now, since - LAG / 1e9, finer)
-    lines = making.lines(max_age)
+    lines = making.lines(max_age, installed)
     witness = Witness.of(it for it in lines if not any(is_at(it.path.partition("//")[0], place) for place in given))
     if making.doubt:
         raise NoWitnessError(making.doubt, witness)
@@ -257,7 +261,7 @@ class _Making:
         self.doubt = reads.unseen
         self._finer = {os.path.join(now.top, it) for it in finer} - reads.by_others
 
-    def lines(self, max_age: int) -> Iterator[Line]:
+    def lines(self, max_age: int, installed: Iterable[tuple[str, str]]) -> Iterator[Line]:
         """Yield all lines."""
         reads = self._reads
         files = (reads.opened | reads.looked | reads.links | reads.outside) - self._finer
@@ -280,6 +284,7 @@ class _Making:
             yield from (self._same("refs", it) for it in sorted(reads.refs) if not self._tree.is_head(it))
         if reads.network or (reads.installs and _LOCKS.isdisjoint(map(os.path.basename, reads.opened))):
             yield Line("until", (dt.datetime.now(dt.UTC).date() + dt.timedelta(days=max_age)).isoformat(), "")
+            yield from (Line("installed", version, name) for name, version in installed)
 
     def _doubt(self, why: str) -> None:
         self.doubt = self.doubt or why

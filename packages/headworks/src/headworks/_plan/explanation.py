@@ -29,6 +29,7 @@ _READS = {
     "history": "HEAD and tags",
     "refs": "branches",
     "until": "until",
+    "installed": "installed",
 }
 _SHORT = 16  # hexadecimal digits of a hash
 
@@ -82,7 +83,8 @@ def explain(
     parts = _parts(found, planned, last)
     since = None if last is None else planned.reasons if last.core else _since(last, planned, parts)
     if last is not None and last.core and (witness := store.witness(last.digest)):
-        parts |= {f"{_READS[it.kind]}: {it.path or '.'}": it.value[:_SHORT] for it in witness.lines}
+        short = {it: it.value if it.kind == "installed" else it.value[:_SHORT] for it in witness.lines}
+        parts |= {f"{_READS[it.kind]}: {it.path or '.'}": value for it, value in short.items()}
     base_name = "" if found.base is None else found.base.name
     return Explanation(planned=planned, base=base_name, lost=found.lost, parts=parts, last=last, since=since)
 

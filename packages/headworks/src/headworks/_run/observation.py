@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from headworks._observe.places import Places
@@ -10,12 +13,17 @@ from headworks._observe.witness import NoWitnessError, Tree, make_witness
 from headworks._plan.promise import compare
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from headworks._plan.promise import Findings
     from headworks._run.task import SharedState, Task
     from headworks._run.verdict import TreeCheck
     from headworks._store.witness import Witness
 
 _DIGESTED = ("noxfile.py", "pyproject.toml")  # digests hold the parts of them that nox and uv take
+_MADE = re.compile(r"nox > Creating .* in (.+?)(?: with python\S*)?$")  # virtual environments, and those of conda
+_FIRST = 100  # lines of a log, in which nox says where it makes the environment
 
 
 def findings_of(task: Task, shared: SharedState) -> Findings | None:
@@ -43,7 +51,7 @@ def findings_of(task: Task, shared: SharedState) -> Findings | None:
     )
 
 
-def witness_of(task: Task, shared: SharedState, check: TreeCheck) -> tuple[Witness | None, str]:
+def witness_of(task: Task, log: Path, shared: SharedState, check: TreeCheck) -> tuple[Witness | None, str]:
     """Return the witness to which a session's verdict is bound, and why it may have read more than that."""
     if task.watch is None or task.core is None:
         return None, ""
@@ -55,7 +63,26 @@ def witness_of(task: Task, shared: SharedState, check: TreeCheck) -> tuple[Witne
     finer = [prefix + name for name in _DIGESTED]
     given = [prefix + path for contents in task.needs.values() for path in contents]  # which digests hold
     try:
-        since = task.watch.since
-        return make_witness(reads, shared.before, tree, since=since, finer=finer, given=given, max_age=max_age), ""
+        return make_witness(
+            reads,
+            shared.before,
+            tree,
+            since=task.watch.since,
+            finer=finer,
+            given=given,
+            installed=_installed(log, shared.root),
+            max_age=max_age,
+        ), ""
     except NoWitnessError as error:
         return error.witness if task.planned.session.is_observed else None, str(error)
+
+
+def _installed(log: Path, root: str) -> Iterator[tuple[str, str]]:
+    """Yield name and version of each package in the environment that nox made for a session."""
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        made = next(filter(None, map(_MADE.match, islice(lines, _FIRST))), None)
+    if made is not None:
+        place = glob.escape(os.path.join(root, made[1]))
+        for found in glob.iglob(f"{place}/lib/python*/site-packages/*.dist-info"):
+            name, _, version = os.path.basename(found).removesuffix(".dist-info").partition("-")
+            yield name, version

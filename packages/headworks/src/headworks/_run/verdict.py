@@ -185,7 +185,7 @@ def _write(
 ) -> str:
     """Write a verdict, bound to what the session read where that is known; return why not or why that is not."""
     session = task.planned.session
-    witness, doubt = witness_of(task, shared, check)
+    witness, doubt = witness_of(task, result.log, shared, check)
     core = None if witness is None else task.core
     if (doubt or witness is None) and session.unseen:
         return f"not recorded, since {doubt or session.unseen}"

@@ -15,7 +15,8 @@ class Line(NamedTuple):
 
     Attributes:
         kind: What it is: `file`, `exec`, `link`, `folder`, `missing`, `names`, `entries`, `made`, `index`, `history`
-            or `refs`; `until` for the day on which the witness ends.
+            or `refs`; `until` for the day on which the witness ends; `installed` for a package in the session's
+            environment, which only tells: its version, and its name as the path.
         value: A hash of it, or a dash where the kind says it all.
         path: Where it is, relative to the top of the repository; absolute outside of it.
     """
