@@ -120,7 +120,7 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
         ([f'open("__pycache__/m.cpython-313.pyc", O_RDONLY) {NO}'], {}),
         ([f'stat("__pycache__", 0x7f) {NO}', 'mkdir("__pycache__", 0777) = 0'], {}),
         (["getdents64(3<{top}/__pycache__>, 0x55 /* 3 entries */, 32768) = 72"], {}),
-        (['mkdir("/elsewhere/__pycache__", 0777) = 0'], {}),
+        (['mkdir("/elsewhere/__pycache__", 0777) = 0'], {"own": {"elsewhere/__pycache__"}}),
         (
             ['open("__pycache__/n.cpython-313.pyc", O_RDONLY) = 3<{top}/__pycache__/n.cpython-313.pyc>'],
             {
@@ -230,7 +230,15 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
         (['open("/etc/passwd", O_RDONLY) = 3</etc/passwd>'], {}),
         (
             ['open("/srv/data", O_RDONLY) = 3</srv/data>', 'stat("/srv/other", {{}}) = 0'],
-            {"outside": {"/srv/data"[1:]}},
+            {"outside": {"srv/data"}, "looked": {"srv/other"}},
+        ),
+        (
+            [
+                f'stat("/srv/none", 0x7f) {NO}',
+                'mkdir("/srv/own", 0777) = 0',
+                'open("/srv/own/x", O_RDONLY) = 3</srv/own/x>',
+            ],
+            {"sought": {"srv/none"}, "own": {"srv/own"}},
         ),
         (["getdents64(3</srv>, 0x55 /* 3 entries */, 32768) = 72"], {"outside": {"srv"}}),
         (['open("/", O_RDONLY) = 3</>'], {}),
@@ -322,6 +330,15 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
         (["unshare(CLONE_NEWNS) = 0"], {"unseen": "it made a namespace, in which paths may lead elsewhere"}),
         (["unshare(CLONE_FILES) = 0", "clone(flags=CLONE_NEWNS|SIGCHLD) = -1 EPERM (Operation not permitted)"], {}),
         (['stat("/proc/self/cwd/a", {{}}) = 0'], {"unseen": "it went through /proc/self/cwd/a"}),
+        (['stat("/dev/fd/3/a", {{}}) = 0'], {"unseen": "it went through /dev/fd/3/a"}),
+        (
+            ['symlink("/proc/self/cwd", "new") = 0', 'stat("new/a", {{}}) = 0'],
+            {"unseen": "it went through /proc/self/cwd", "sought": {"new"}, "own": {"new"}},
+        ),
+        (
+            ['symlink("sub", "new") = 0', 'rename("new", "other") = 0', 'stat("other/c", {{}}) = 0'],
+            {"sought": {"new"}, "own": {"new", "other"}, "looked": {"sub/c"}},
+        ),
         (['bpf("a") = 0'], {"unseen": "the trace of strace cannot be relied on: it has a call that is not known: bpf"}),
         (
             ["broken"],
@@ -342,7 +359,19 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
         # Folders that an earlier run made
         (
             ['open(".nox/t/lib/p3/site-packages/m.py", O_RDONLY) = 3<{top}/.nox/t/lib/p3/site-packages/m.py>'],
-            {"unseen": "it used .nox/t/lib/p3/site-packages, " + NOT_MADE},
+            {
+                "unseen": "it used .nox/t/lib/p3/site-packages, " + NOT_MADE,
+                "listed": {".nox/t/lib/p3/site-packages"},
+            },
+        ),
+        (
+            [
+                'open(".nox/.cache/x", O_RDONLY) = 3<{top}/.nox/.cache/x>',
+                'open(".nox/t/tmp/x", O_RDONLY) = 3<{top}/.nox/t/tmp/x>',
+                'mkdir(".nox/t/tmp/new", 0777) = 0',
+                'open(".nox/t/tmp/new/x", O_RDONLY) = 3<{top}/.nox/t/tmp/new/x>',
+            ],
+            {"opened": {".nox/.cache/x", ".nox/t/tmp/x"}, "sought": {".nox/t/tmp/new"}, "own": {".nox/t/tmp/new"}},
         ),
         (
             [
@@ -353,7 +382,10 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
             ],
             {},
         ),
-        (['execve("venv/bin/x", ["x"], 0x7ff /* 3 vars */) = 0'], {"unseen": "it used venv/bin, " + NOT_MADE}),
+        (
+            ['execve("venv/bin/x", ["x"], 0x7ff /* 3 vars */) = 0'],
+            {"unseen": "it used venv/bin, " + NOT_MADE, "looked": {"venv/bin/x"}},
+        ),
         (['execve(".nox/bin/x", ["x"], 0x7ff /* 3 vars */) = 0'], {}),
         (['execve("venv/bin/nox", ["nox"], 0x7ff /* 3 vars */) = 0'], {}),
         (['open("/opt/x/lib/python3/site-packages/m.py", O_RDONLY) = 3</usr/lib/python3/site-packages/m.py>'], {}),
@@ -499,6 +531,15 @@ def test_what_nox_imports_for_the_noxfile_is_read_by_others_alone(top: Path) -> 
     assert replayed(top, start, *by_nox).opened == set()
     by_cat = ["vfork() = 2", '2 execve("/usr/bin/cat", ["cat"], 0x7ff /* 3 vars */) = 0', f"2 {by_nox[0]}"]
     assert replayed(top, start, *by_nox, *by_cat).opened == {f"{top}/helper.py"}
+
+
+def test_the_code_of_a_session_may_read_the_noxfile_itself(top: Path) -> None:
+    """Nox enters its folder once more to run that code, of which no digest holds what it makes of the bytes."""
+    names = ("noxfile.py", "helper.py")
+    lines = ['chdir("{top}") = 0', *(f'open("{it}", O_RDONLY) = 3<{{top}}/{it}>' for it in names)]
+    start = 'execve("/x/bin/nox", ["nox"], 0x7ff /* 3 vars */) = 0'
+    assert replayed(top, start, *lines).by_others == {str(top)}
+    assert replayed(top, start, *lines, *lines).by_others == {str(top), *(f"{top}/{it}" for it in names)}
 
 
 def test_a_nox_that_a_session_starts_is_another_reader_of_the_noxfile(top: Path) -> None:

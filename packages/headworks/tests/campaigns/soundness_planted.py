@@ -235,6 +235,15 @@ PLANTS = {
         noxfile=LOADS.replace("LOADED = str(eval(COMMAND))\n\n\n", "").replace("LOADED", "str(eval(COMMAND))"),
         row='{ packages = ["{package}"], inputs = ["ci"] }',
     ),
+    "noxfile that reads itself": Plant(
+        cases=(
+            ("Path(__file__).read_text()", "echo '# bad' >> noxfile.py"),
+            ("sorted(it.read_text() for it in Path().glob('*.py'))", "echo '# bad' >> noxfile.py"),
+        ),
+        noxfile=LOADS.replace("LOADED = str(eval(COMMAND))\n\n\n", "").replace("LOADED", "str(eval(COMMAND))"),
+        row='{ packages = ["{package}"], inputs = ["noxfile.py"], observe = true }',
+        is_told=False,
+    ),
     "settings by keywords": named(
         "x.txt", sessions=TWINS.replace("@nox.session\n", '@nox.session(**{"venv_backend": "none"})\n')
     ),
@@ -424,6 +433,22 @@ PLANTS = {
     "ignored data, written to": named("raw/x.txt", "cat {0}; touch {0}", row=OBSERVED),
     "ignored data, with a doubt": named("raw/x.txt", "unshare -U cat {}", row=OBSERVED),
     # What tools leave behind.
+    "kept beside environments": Plant(
+        cases=(
+            ("cat .nox/.cache/x.txt", "echo bad > .nox/.cache/x.txt"),
+            ("cat .nox/other/tmp/x.txt", "echo bad > .nox/other/tmp/x.txt"),
+        ),
+        row=OBSERVED,
+        later="mkdir -p .nox/.cache .nox/other/tmp; echo ok | tee .nox/.cache/x.txt > .nox/other/tmp/x.txt",
+    ),
+    "environment of another": named(
+        "venv/lib/m/site-packages/x.py",
+        row=OBSERVED,
+        change="rm {}",
+        files={"venv/.gitignore": "*\n", "venv/pyvenv.cfg": ""},
+        is_told=False,
+        command="cat {} || echo none",
+    ),
     "compiled module": Plant(
         cases=(
             ("PYTHONPATH=lib python -c 'import m; print(m.X)'", "echo X = 2 > lib/m.py"),

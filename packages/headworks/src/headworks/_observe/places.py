@@ -38,7 +38,8 @@ _VARIABLES = ("PIP_CACHE_DIR", "PYENV_ROOT", "TMPDIR", "UV_CACHE_DIR", "UV_PYTHO
 _SIGNS = ("CACHEDIR.TAG", "pyvenv.cfg")
 _INTERPRETER = ("conda-meta", "os.py")  # of an environment of conda, and of the library that comes with any Python
 _BYTECODE = "__pycache__"
-_CACHES = {".hypothesis", ".nox", _BYTECODE}  # those that have no such sign
+_NOX = ".nox"
+_CACHES = {".hypothesis", _NOX, _BYTECODE}  # those that have no such sign
 _FETCHES = re.compile(r"_PROXY$|^(?:PIP|UV)_", re.IGNORECASE)
 _HERE = re.compile(r"//(?:[^\s/@]*@)?(?:localhost|127\.[\d.]+|\[::1\]):(\d+)")
 # Places of git's own that decide no answer by their content, or do so by that of files that are seen as well.
@@ -158,6 +159,11 @@ class Places:
             kind = self._kinds[folder] = self._judged(folder)
         return kind
 
+    def _is_left_by_nox(self, folder: str) -> bool:
+        """Return whether it is a folder in which nox has sessions keep files: all of them, or one of them."""
+        parts = folder.split("/")
+        return folder.startswith(self.top + "/") and (parts[-2:] == [_NOX, ".cache"] or parts[-3::2] == [_NOX, "tmp"])
+
     def _judged(self, folder: str) -> str:
         parent = os.path.dirname(folder)
         if folder in self._git_folders:
@@ -166,7 +172,7 @@ class Places:
             return PASSED
         above = OUTSIDE if parent == folder else self._folder(parent)
         if above in {PASSED, GIT}:  # also of a repository that a test makes in a temporary folder
-            return above
+            return "" if above == PASSED and self._is_left_by_nox(folder) else above
         if os.path.basename(folder) == ".git":
             return GIT
         signs = (*_SIGNS, *_INTERPRETER) if above == OUTSIDE else _SIGNS

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Notes", "Reads", "source_of"]
 
+# Whatever a process has open at the time, or its own folder, which are others than those of this process.
+_BYPASS = re.compile(
+    r"/proc/(?:self|thread-self|\d+)/(?:task/\d+/)?(?:(?:cwd|root)(?:/|$)|fd/\d+/)|/dev/(?:fd/\d+|std[a-z]+)/"
+)
 _MAX_LINKS = 40  # as Linux follows links
 _COMPILED = re.compile(r"(.*)/__pycache__/([^/.]+)\.[^/]*\.pyc", re.DOTALL)
 # Folders whose content stands for files that were read when it was made, and what it means to use such a one.
@@ -140,6 +144,8 @@ class Notes:
             hops: How many links led here.
         """
         if self.places.is_fixed(path):
+            if _BYPASS.match(path):
+                self.doubt(f"it went through {path}")
             return path
         parent, name = os.path.split(path if follow else path.rstrip("/"))
         if not follow and name not in {"", ".", ".."}:
@@ -202,10 +208,11 @@ class Notes:
         is_read = into is self.reads.opened or into is self.reads.listed
         if kind == GIT:
             self._note_git(place, git, is_read=is_read, is_look=into is self.reads.looked, is_harmless=is_harmless)
-        elif kind == OUTSIDE and is_read and (into is self.reads.listed or not os.path.isdir(place)):
-            self.reads.outside.add(place)
-        elif kind == PASSED and is_read:
-            self.doubt(self._kept(place, is_tool=is_tool))
+        elif kind == OUTSIDE:
+            self._note_outside(place, into, is_read=is_read)
+        elif kind == PASSED and is_read and (why := self._kept(place, is_tool=is_tool)):
+            self.doubt(why)
+            self._note_kept(place)
         elif not kind and not self.reads.is_own(place):
             into.add(place)
             if not is_digested:
@@ -227,6 +234,18 @@ class Notes:
         if group in {"packages", "programs"} and (is_tool or not folder.startswith(self.places.top + "/")):
             return ""
         return _USED[group].format(folder.removeprefix(self.places.top + "/"))
+
+    def _note_outside(self, place: str, into: set[str], *, is_read: bool) -> None:
+        """Note a read outside the repository, but for a folder that is only there."""
+        is_named = into is self.reads.sought or into is self.reads.listed or not os.path.isdir(place)
+        if is_named and not self.reads.is_own(place):
+            (self.reads.outside if is_read else into).add(place)
+
+    def _note_kept(self, place: str) -> None:
+        """Note what an earlier run left in an environment: the names of its packages, or a program."""
+        found = _KEPT.match(place)
+        self.reads.listed |= {found["packages"]} if found and found["packages"] else set()
+        self.reads.looked |= {place} if found and found["programs"] else set()
 
     def idle_folder(self, folder: str) -> set[str] | None:
         """Return the names of the links in a folder, where to read anything else in it says nothing.
@@ -269,7 +288,7 @@ class Notes:
 
     def own(self, place: str) -> None:
         """Note that the session emptied, replaced or removed something."""
-        if not self.places.kind(place):
+        if self.places.kind(place) in {"", OUTSIDE}:
             self.reads.own.add(place)
         if self._made_links.pop(place, None) is not None:
             self._changed()
@@ -282,6 +301,9 @@ class Notes:
             self._new.add(place)
             self._named.add(place)
         self.own(place)
+        self._made_link(place, target)
+
+    def _made_link(self, place: str, target: str | None) -> None:
         if target is not None:
             self._made_links[place] = target
             self._changed()
@@ -302,5 +324,7 @@ class Notes:
         if self.is_new(old):
             self._new.add(new)
             self._named.add(new)
+        target = self._made_links.get(old)
         self.own(old)
         self.own(new)
+        self._made_link(new, target)

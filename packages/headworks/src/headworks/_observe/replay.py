@@ -27,11 +27,11 @@ _SERVICES = (
 _PORT = re.compile(rb"sin6?_port=htons\((\d+)\)")
 _HERE = re.compile(rb'"(?:127\.[\d.]+|0\.0\.0\.0|::|::1|::ffff:127\.[\d.]+)"')
 _HANDLE = re.compile(rb"<([^>]*)>")
-_BYPASS = re.compile(r"/proc/(?:self|thread-self|\d+)/(?:task/\d+/)?(?:cwd|root)(?:/|$)")
 _NAMESPACES = re.compile(rb"CLONE_NEW(?:NS|PID|USER)")
 _TOOLS = {"nox", "uv", "virtualenv"}
 _DIGESTED = {"nox": "noxfile.py", "uv": "pyproject.toml"}  # by tool, the file of which digests hold what it takes
 _INSTALLERS = re.compile(r"(conda|mamba|micromamba|pip[0-9.]*|pipx|poetry|pdm|uv|uvx)(\.exe)?")
+_LOADED = 2  # nox enters the noxfile's folder to load it, and again to run the code of the session
 _ABSENT = {"ENOENT", "ENOTDIR"}
 _UNRELATED = {"EBADF", "EFAULT", "EINTR", "ENAMETOOLONG", "ENOSYS"}  # errors that do not depend on what is there
 # A call that names one file, or two, from the root on or in the folder of a descriptor, and one that lists a folder.
@@ -96,6 +96,7 @@ class _Replay:
         self._asked_ports: dict[bytes, int] = {}  # of this machine, by the sockets that reached them
         self._datagrams: set[bytes] = set()  # sockets without connections
         self._has_nox = False
+        self._entered = 0  # how often nox has changed its working folder
         self._idle: set[bytes] = set()  # processes in a call of which the first half said nothing
 
     def run(self) -> None:
@@ -127,7 +128,7 @@ class _Replay:
 
     def _news(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the lines that can say anything new: most ask once more what an equal process has asked before."""
-        said: set[tuple[bytes, str, str, bool, str]] = set()
+        said: set[tuple[bytes, str, str, bool, str, int]] = set()
         generation = self.notes.generation
         for line in lines:
             if self._is_idle(line):
@@ -139,7 +140,8 @@ class _Replay:
                 if generation != self.notes.generation or len(said) > _MOST_SAID:
                     said.clear()
                     generation = self.notes.generation
-                key = (_ADDRESS.sub(b"", rest), process.folder[0], process.tool, process.is_frozen, process.git)
+                asker = (process.folder[0], process.tool, process.is_frozen, process.git, self._entered)
+                key = (_ADDRESS.sub(b"", rest), *asker)
                 if key in said:
                     continue
                 said.add(key)
@@ -171,7 +173,12 @@ class _Replay:
 
     def _is_idle_at(self, folder: bytes | None, name: bytes, *, is_made: bool = False) -> bool:
         """Return whether it says nothing that a process reads something by its name in a folder, or makes it there."""
-        if not folder or folder.startswith(b"/proc/") or b"/.." in folder or name in {b"", b".", b"..", b".git"}:
+        if (
+            not folder
+            or folder.startswith((b"/proc/", b"/dev/fd/"))
+            or b"/.." in folder
+            or name in {b"", b".", b"..", b".git"}
+        ):
             return False
         place = os.fsdecode(folder)
         links = self.notes.idle_folder(place)
@@ -210,15 +217,15 @@ class _Replay:
         if not text:
             return ""
         path = os.path.join(os.fsdecode(folder) if folder else process.folder[0], os.fsdecode(text))
-        if _BYPASS.match(path):
-            self.notes.doubt(f"it went through {path}")
         return path if path.startswith("/") else ""
 
     def _note(self, process: _Process, place: str, into: set[str]) -> None:
         folder, name = os.path.split(source_of(place))
-        if process.tool == "nox" and source_of(place) in self.notes.places.modules:
+        is_loading = process.tool == "nox" and self._entered < _LOADED
+        if is_loading and source_of(place) in self.notes.places.modules:
             return
-        is_digested = name == _DIGESTED.get(process.tool) and (folder == self._first or process.is_frozen)
+        tool = "" if process.tool == "nox" and not is_loading else process.tool
+        is_digested = name == _DIGESTED.get(tool) and (folder == self._first or process.is_frozen)
         self.notes.note(
             place,
             into,
@@ -263,6 +270,7 @@ class _Replay:
         """Follow a change of the working folder."""
         self.look(step)
         if not step.call.error:
+            self._entered += step.process.tool == "nox"
             step.process.folder[0] = self.notes.resolve(step.paths[0])
 
     def execute(self, step: _Step) -> None:
