@@ -13,17 +13,13 @@ FORM = 1
 
 def as_json(plan: Plan) -> str:
     """Return a plan as JSON."""
-    return json.dumps(as_data(plan), indent=2) + "\n"
-
-
-def as_data(plan: Plan) -> dict[str, Any]:
-    """Return a plan as it is written in JSON."""
-    return {
+    data = {
         "format": FORM,
         "commit": plan.digester.snapshot.repository.head(),
         "base": None if plan.base is None else {"commit": plan.base.commit, "name": plan.base.name},
         "sessions": [_session(it, plan.digester.tree_digest(it.session)) for it in plan.sessions],
     }
+    return json.dumps(data, indent=2) + "\n"
 
 
 def _session(planned: PlannedSession, tree: str) -> dict[str, Any]:
@@ -33,15 +29,15 @@ def _session(planned: PlannedSession, tree: str) -> dict[str, Any]:
         "name": session.name,
         "function": session.function,
         "python": session.python or None,
-        "parameters": dict(session.parameters),
-        "tags": list(session.tags),
-        "packages": None if session.packages is None else list(session.packages),
+        "parameters": session.parameters,
+        "tags": session.tags,
+        "packages": session.packages,
         "state": planned.state,
         "digest": planned.digest,
         "tree": tree,
-        "reasons": list(planned.reasons),
-        "needs": list(session.needs),
-        "outputs": list(session.outputs),
+        "reasons": planned.reasons,
+        "needs": session.needs,
+        "outputs": session.outputs,
         "seconds": planned.seconds,
         "verdict": verdict
         and {
