@@ -123,7 +123,7 @@ def _code(scan: Scan, names: Collection[str], load: list[ast.stmt]) -> CodeFacts
     """Return the facts about some names, and about code that is executed when the module is loaded."""
     reached = scan.reach([*(it for name in names for it in scan.definitions[name]), *load]).union(names)
     defined = [it for name in reached for it in scan.definitions[name]]
-    uses = {*scan.uses([*defined, *load]), *(it for name in names for it in scan.origins(name))}
+    uses = {*scan.uses([*defined, *load]), *(it for name in names for it in scan.imported.get(name, ()))}
     named = scan.definitions.get(_SETTINGS, ()) if _SETTINGS in reached else ()
     return CodeFacts(
         parts={it: _hash(scan.definitions[it]) for it in sorted(reached)} | {_SETTINGS: _hash([*named, *load])},

@@ -51,6 +51,7 @@ class Scan:
 
     Attributes:
         imports: The modules that it imports, with a dot in front for each level of a relative import.
+        imported: The full names that each of its names is imported by.
         dynamic: Why its code may reach any name; empty where it may not.
         has_open_options: Whether its code does more with options of nox than to set them while it is loaded.
         is_loading: Whether it may run code from any file.
@@ -78,7 +79,7 @@ class Scan:
         body = ast.parse(source).body
         self._in_digest = frozenset(in_digest)
         self._origins: dict[str, str] = {}
-        self._imported: dict[str, set[str]] = {}  # every module that a name comes from, should there be several
+        self.imported: dict[str, set[str]] = {}
         self.imports: set[str] = set()
         self.dynamic = ""
         self.is_loading = False
@@ -121,13 +122,9 @@ class Scan:
             name = dotted(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
             first, dot, rest = name.partition(".")
             if first:
-                yield from (origin + dot + rest for origin in self._imported.get(first, ()))
+                yield from (origin + dot + rest for origin in self.imported.get(first, ()))
             else:
                 waiting += ast.iter_child_nodes(node)
-
-    def origins(self, name: str) -> set[str]:
-        """Return the full names that a name of this module is imported by."""
-        return self._imported.get(name, set())
 
     def option(self, statement: ast.stmt) -> str:
         """Return the option of nox that a statement sets, to a value without a side effect; else an empty text."""
@@ -201,7 +198,7 @@ class Scan:
 
     def _note_origin(self, name: str, origin: str) -> None:
         self._origins[name] = origin
-        self._imported.setdefault(name, set()).add(origin)
+        self.imported.setdefault(name, set()).add(origin)
 
     def _sessions(self, statement: ast.stmt) -> Iterator[tuple[str, tuple[str, Settings]]]:
         """Yield a session by its name, and remove the settings of `_ORDER` from the decorator.
@@ -244,7 +241,7 @@ class Scan:
     def _is_known_base(self, node: ast.expr) -> bool:
         """Tell whether a base of a class is one of Python, of nox or of the standard library."""
         first = dotted(node.value if isinstance(node, ast.Subscript) else node).partition(".")[0]
-        if origins := self._imported.get(first):
+        if origins := self.imported.get(first):
             return all(map(is_known, origins))
         return isinstance(node, ast.Constant) or (hasattr(builtins, first) and first not in self.definitions)
 

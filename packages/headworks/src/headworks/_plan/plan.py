@@ -85,10 +85,6 @@ class Plan:
     digester: Digester
     lost: str = ""
 
-    def of(self, state: State) -> list[PlannedSession]:
-        """Return the sessions in a state, in order."""
-        return [it for it in self.sessions if it.state == state]
-
 
 def plan(
     repo: str | os.PathLike[str],
