@@ -173,12 +173,18 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Liste
 
 
 @pytest.fixture
-def bench(stage: Stage, prepared: tuple[Path, list[ListedSession]], monkeypatch: pytest.MonkeyPatch) -> Bench:
+def watched(stage: Stage, prepared: tuple[Path, list[ListedSession]], monkeypatch: pytest.MonkeyPatch) -> Bench:
     """Return a bench without sessions, for which nox need not be started."""
     root, listed = prepared
     shutil.copytree(root, stage.root, dirs_exist_ok=True)
     monkeypatch.setattr(Nox, "list_sessions", lambda *_: listed)
     return Bench(stage)
+
+
+@pytest.fixture
+def bench(unwatched: None, watched: Bench) -> Bench:
+    """Return one whose sessions nobody watches: what comes of that is tested elsewhere, and takes as long again."""
+    return watched
 
 
 def stages(bench: Bench, data: str = "one") -> None:
@@ -189,19 +195,19 @@ def stages(bench: Bench, data: str = "one") -> None:
     bench.add("check", "echo check >> ran; grep . out/model", "train")
 
 
-def test_an_observed_session_that_reads_more_leaves_no_verdict(bench: Bench) -> None:
+def test_an_observed_session_that_reads_more_leaves_no_verdict(watched: Bench) -> None:
     """Short ones do not share a process then, and one about which nothing is recorded is not watched."""
-    stages(bench)
-    bench.add("odd", "true", seconds=0.1)
-    bench.add("short", "cat scripts/odd", seconds=0.1)
-    bench.add("links", "cat scripts/odd", cache=False)
-    bench.add("flaky", "test -e out/failed || { mkdir -p out; touch out/failed; exit 1; }; cat scripts/odd")
-    outcomes = bench.run(observe=True, retries=1)
+    stages(watched)
+    watched.add("odd", "true", seconds=0.1)
+    watched.add("short", "cat scripts/odd", seconds=0.1)
+    watched.add("links", "cat scripts/odd", cache=False)
+    watched.add("flaky", "test -e out/failed || { mkdir -p out; touch out/failed; exit 1; }; cat scripts/odd")
+    outcomes = watched.run(observe=True, retries=1)
     more = "not recorded, since it read scripts/odd, which its digest does not cover (name them in `inputs` of its row)"
     notes = {name: it.note for name, it in outcomes.items() if it.note}
     assert notes == {"short": more, "flaky": f"it failed before; {more}"}
     assert outcomes["links"].findings is None
-    assert {it.session for it in bench.recorded() if it.passed} == {"data", "train", "check", "odd"}
+    assert {it.session for it in watched.recorded() if it.passed} == {"data", "train", "check", "odd"}
     assert exit_code(outcomes.values(), is_ci=False) == 1
 
 
@@ -484,17 +490,17 @@ def test_what_is_recorded_never_reuses_an_environment(bench: Bench) -> None:
         assert ("anew\n" in bench.log(name)) == is_anew
 
 
-def test_the_environment_of_a_watched_session_is_removed_before_strace_starts(bench: Bench) -> None:
+def test_the_environment_of_a_watched_session_is_removed_before_strace_starts(watched: Bench) -> None:
     """Strace would stop at each of its files; a folder of that name that is no environment stays."""
-    old = bench.root / ".nox/tests"
+    old = watched.root / ".nox/tests"
     for name in ("tests", "others"):
-        (bench.root / ".nox" / name).mkdir(parents=True)
-        (bench.root / ".nox" / name / "file").touch()
-        bench.add(name, "true")
+        (watched.root / ".nox" / name).mkdir(parents=True)
+        (watched.root / ".nox" / name / "file").touch()
+        watched.add(name, "true")
     (old / "pyvenv.cfg").touch()
-    with (bench.root / ".git/info/exclude").open("a") as file:
+    with (watched.root / ".git/info/exclude").open("a") as file:
         file.write(".nox\n")
-    bench.run("tests", "others", observe=True)
+    watched.run("tests", "others", observe=True)
     assert [it.name for it in old.parent.iterdir()] == ["others"]
 
 
@@ -697,7 +703,6 @@ def test_nothing_runs_beside_a_session_that_must_be_alone(bench: Bench) -> None:
     assert ran.index("-alone") == ran.index("+alone") + 1
 
 
-@pytest.mark.usefixtures("unwatched")  # who is watched shares nothing
 def test_short_sessions_share_a_process(bench: Bench) -> None:
     """Where it is known that they are, where nothing waits for them, and where they are alike."""
     for name in "abcd":
@@ -716,7 +721,6 @@ def test_short_sessions_share_a_process(bench: Bench) -> None:
     assert set(bench.statuses().values()) == {"cached"}
 
 
-@pytest.mark.usefixtures("unwatched")  # who is watched shares nothing
 def test_short_sessions_are_spread_over_the_processes(bench: Bench) -> None:
     """Nobody waits for one long row of them while there is room."""
     for name in "abcd":
@@ -725,7 +729,6 @@ def test_short_sessions_are_spread_over_the_processes(bench: Bench) -> None:
     assert len(set(bench.ran())) == 2
 
 
-@pytest.mark.usefixtures("unwatched")  # who is watched shares nothing
 def test_one_of_several_in_a_process_may_fail(bench: Bench) -> None:
     """The others have their own outcome."""
     for name in "abc":
@@ -734,7 +737,6 @@ def test_one_of_several_in_a_process_may_fail(bench: Bench) -> None:
     assert {(it.session, it.passed) for it in bench.recorded()} == {("a", True), ("b", False), ("c", True)}
 
 
-@pytest.mark.usefixtures("unwatched")  # who is watched shares nothing
 def test_one_that_brings_nox_down_does_not_take_others_along(bench: Bench) -> None:
     """Each then runs in a process of its own, and only the one at fault has failed."""
     for name in "abc":
