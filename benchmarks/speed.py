@@ -86,7 +86,7 @@ def seed(root: Path) -> None:
     subprocess.run([program(HERE), "run", *_STAGES], cwd=root, check=True, stdout=subprocess.DEVNULL)
     verdicts = Store.default(root)
     plan = headworks.plan(root, store=verdicts)
-    for planned in (it for it in plan.sessions if it.state == "run"):
+    for planned in plan.of("run"):
         digest = plan.digester.digest(planned.session, {})
         verdict = Verdict(
             session=planned.session.name,

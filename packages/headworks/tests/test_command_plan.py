@@ -36,8 +36,8 @@ def inside(monorepo: Monorepo, monkeypatch: pytest.MonkeyPatch) -> Monorepo:
             paths[path] = store.outputs(monorepo.root).content(path) or ""
     for _ in range(2):
         found = plan(monorepo.root, store=store)
-        for it in found.sessions:
-            if it.state == "run" and it.session.name != "lint":
+        for it in found.of("run"):
+            if it.session.name != "lint":
                 verdict = Verdict(
                     session=it.session.name,
                     digest=it.digest or "",

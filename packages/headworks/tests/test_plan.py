@@ -37,7 +37,7 @@ def passed(repo: Monorepo, *sessions: str, outputs: str = "0") -> None:
                 seconds=2.0,
                 commit="",
                 platform="linux",
-                outputs=dict.fromkeys(it.session.outputs, outputs),
+                outputs=dict.fromkeys(it.outputs, outputs),
                 components=planned(repo).digester.digest(it.session, {"data": {"artifacts/data": outputs}}).components,
             )
 
@@ -74,8 +74,7 @@ def test_what_passed_is_cached_until_something_changes(monorepo: Monorepo) -> No
     assert all(it.verdict and it.verdict.digest == it.digest and not it.reasons for it in found.sessions)
     monorepo.edit("packages/solo/src/solo/core.py", "solo", "x")
     assert states(monorepo) == {"cached": {"base", "app", "data", "model"}, "run": {"solo", "lint"}}
-    running = [it.session.name for it in planned(monorepo).sessions if it.state == "run"]
-    assert running == ["tests-3.11(solo)", "tests-3.13(solo)", "lint"]
+    assert [it.session.name for it in planned(monorepo).of("run")] == ["tests-3.11(solo)", "tests-3.13(solo)", "lint"]
 
 
 def test_needs_come_first(monorepo: Monorepo) -> None:
@@ -84,7 +83,9 @@ def test_needs_come_first(monorepo: Monorepo) -> None:
         "noxfile.py", "@nox.session(requires=", "@nox.session\ndef late(session): pass\n\n\n@nox.session(requires="
     )
     monorepo.edit("pyproject.toml", "lint = {}", 'lint = { needs = ["late"] }\nlate = {}')
-    names = [it.session.name for it in planned(monorepo).sessions]
+    needs = {it.session.name: it.needs for it in planned(monorepo).sessions}
+    assert needs["lint"] == ("late",)
+    names = [*needs]
     assert names.index("late") < names.index("lint") < names.index("data")
 
 
@@ -310,10 +311,9 @@ def test_a_base_that_cannot_be_read_stops_nothing(monorepo: Monorepo, files: dic
         assert found.lost.startswith("Nothing says why sessions run: the base ")
         assert message in found.lost
         assert found.base is None
-        assert {it.reasons for it in found.sessions if it.state == "run"} == {("has not passed yet as it is",)}
+        assert {it.reasons for it in found.of("run")} == {("has not passed yet as it is",)}
     passed(monorepo)
-    found = planned(monorepo)
-    assert (found.lost, {it.state for it in found.sessions}) == ("", {"cached"})
+    assert (planned(monorepo).lost, planned(monorepo).of("run")) == ("", [])
 
 
 def test_a_base_of_which_git_lacks_something_stops_nothing(monorepo: Monorepo) -> None:

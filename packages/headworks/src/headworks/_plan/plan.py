@@ -60,6 +60,16 @@ class PlannedSession:
     basis: str
 
     @property
+    def needs(self) -> tuple[str, ...]:
+        """The names of the sessions that have to pass before."""
+        return self.session.needs
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What it leaves behind, relative to the project's root."""
+        return self.session.outputs
+
+    @property
     def basis_text(self) -> str:
         """The same with the day on which the promise of its row was last checked, or on which its witness ends."""
         checked, until = (self.verdict.checked, self.verdict.until) if self.verdict else ("", "")
@@ -84,6 +94,10 @@ class Plan:
     base: Base | None
     digester: Digester
     lost: str = ""
+
+    def of(self, state: State) -> list[PlannedSession]:
+        """Return the sessions in a state, in order."""
+        return [it for it in self.sessions if it.state == state]
 
 
 def plan(
