@@ -12,6 +12,7 @@ import pytest
 
 from headworks._observe.git_calls import reads_history
 from headworks._observe.places import GIT, OUTSIDE, PASSED, Places
+from headworks._observe.reads import Notes
 from headworks._observe.replay import replay
 
 if TYPE_CHECKING:
@@ -457,7 +458,10 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
             ],
             {"own": {"s"}, "sought": {"s"}},
         ),
-        ([at_port(80)], {"unseen": f"it asked the process that listens at port 80 of this machine, {UNWATCHED}"}),
+        (
+            [at_port(80)],
+            {"unseen": f"it asked the process that listens at port 80 of this machine, {UNWATCHED}"},
+        ),
         (
             [at_port(80, result="-1 EINPROGRESS (Operation now in progress)")],
             {"unseen": f"it asked the process that listens at port 80 of this machine, {UNWATCHED}"},
@@ -531,6 +535,14 @@ def test_what_nox_imports_for_the_noxfile_is_read_by_others_alone(top: Path) -> 
     assert replayed(top, start, *by_nox).opened == set()
     by_cat = ["vfork() = 2", '2 execve("/usr/bin/cat", ["cat"], 0x7ff /* 3 vars */) = 0', f"2 {by_nox[0]}"]
     assert replayed(top, start, *by_nox, *by_cat).opened == {f"{top}/helper.py"}
+
+
+def test_links_elsewhere_count_where_they_lead_elsewhere(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not those on the way to the repository itself, which lies at another place on every machine."""
+    links = {"/srv/now": "data", "/srv/here": str(top.parent)}
+    monkeypatch.setattr(Notes, "_target", lambda _, place: links.get(place))
+    lines = ['stat("/srv/now/x", {}) = 0', 'stat("/srv/here/top/a", {}) = 0', 'stat("/srv/here/x", {}) = 0']
+    assert replayed(top, *lines).links == {"/srv/now"}
 
 
 def test_the_code_of_a_session_may_read_the_noxfile_itself(top: Path) -> None:

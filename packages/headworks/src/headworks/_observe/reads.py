@@ -159,11 +159,17 @@ class Notes:
             place = os.path.join(place, name)
             target = self._target(place)
             if target is not None and hops < _MAX_LINKS:
-                if self.is_input(place):
-                    self.reads.links.add(place)
-                place = self.resolve(os.path.join(os.path.dirname(place), target), hops=hops + 1)
+                link = place
+                place = self.resolve(os.path.join(os.path.dirname(link), target), hops=hops + 1)
+                if self.is_input(link) or self._is_far(link, place):
+                    self.reads.links.add(link)
         self._real[path] = place
         return place
+
+    def _is_far(self, link: str, place: str) -> bool:
+        """Return whether a link elsewhere leads to a place elsewhere, and not to a folder around the repository."""
+        is_elsewhere = self.places.kind(link) == OUTSIDE == self.places.kind(place) and not self.reads.is_own(link)
+        return is_elsewhere and link != "/var/run" and not f"{self.places.top}/".startswith(f"{place}/")
 
     def _target(self, place: str) -> str | None:
         """Return where a link leads, one of the session's own or on the disk; None for anything else."""
