@@ -106,6 +106,7 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
             ['stat("loop", 0x7f) = -1 ELOOP (Too many levels of symbolic links)'],
             {"looked": {"loop"}, "links": {"loop"}},
         ),
+        (['lstat("/", {{st_mode=S_IFDIR}}) = 0', 'stat("{top}/a", 0x7f) = 0'], {"looked": {"a"}}),
         (['open("a", O_RDONLY|O_PATH) = 3<{top}/a>'], {"looked": {"a"}}),
         (['open("a", O_RDONLY) = -1 EACCES (Permission denied)'], {"looked": {"a"}}),
         (['newfstatat(3<{top}/a>, "", {{st_mode=S_IFREG}}, AT_EMPTY_PATH) = 0'], {}),

@@ -147,7 +147,7 @@ class Notes:
             if _BYPASS.match(path):
                 self.doubt(f"it went through {path}")
             return path
-        parent, name = os.path.split(path if follow else path.rstrip("/"))
+        parent, name = os.path.split(path if follow else path.rstrip("/") or "/")
         if not follow and name not in {"", ".", ".."}:
             return os.path.join(self.resolve(parent), name)
         if path in self._real or path == parent:
