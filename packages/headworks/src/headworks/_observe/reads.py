@@ -126,7 +126,7 @@ class Notes:
         self.generation = 0
         self.places = places
         self._real: dict[str, str] = {}
-        self._made_links: dict[str, str] = {}
+        self._made_links: dict[str, dict[str, str]] = {}  # by folder and name
         self._idle: dict[str, set[str] | None] = {}
         self._new: set[str] = set()  # what the session made in places that are passed over
         self._named: set[str] = set()  # the same, by nothing but its own name
@@ -173,8 +173,9 @@ class Notes:
 
     def _target(self, place: str) -> str | None:
         """Return where a link leads, one of the session's own or on the disk; None for anything else."""
-        if place in self._made_links:
-            return self._made_links[place]
+        folder, name = os.path.split(place)
+        if name in self._made_links.get(folder, {}):
+            return self._made_links[folder][name]
         try:
             return os.readlink(place)
         except (OSError, ValueError):
@@ -269,8 +270,7 @@ class Notes:
             elif self.resolve(folder) != folder or any(self._kept(it, is_tool=False) for it in probes):
                 return None  # so far
             else:
-                made = {os.path.basename(it) for it in self._made_links if os.path.dirname(it) == folder}
-                self._idle[folder] = made | _links(folder)
+                self._idle[folder] = {*self._made_links.get(folder, {})} | _links(folder)
         return self._idle[folder]
 
     def is_new(self, folder: str) -> bool:
@@ -296,7 +296,8 @@ class Notes:
         """Note that the session emptied, replaced or removed something."""
         if self.places.kind(place) in {"", OUTSIDE}:
             self.reads.own.add(place)
-        if self._made_links.pop(place, None) is not None:
+        folder, name = os.path.split(place)
+        if self._made_links.get(folder, {}).pop(name, None) is not None:
             self._changed()
 
     def made(self, place: str, target: str | None = None) -> None:
@@ -311,12 +312,13 @@ class Notes:
 
     def _made_link(self, place: str, target: str | None) -> None:
         if target is not None:
-            self._made_links[place] = target
+            folder, name = os.path.split(place)
+            self._made_links.setdefault(folder, {})[name] = target
             self._changed()
             self._idle = {it: links for it, links in self._idle.items() if not is_at(it, place)}
-            links = self._idle.get(os.path.dirname(place))
+            links = self._idle.get(folder)
             if links is not None:
-                links.add(os.path.basename(place))
+                links.add(name)
 
     def _changed(self) -> None:
         """Forget where paths led."""
@@ -330,7 +332,8 @@ class Notes:
         if self.is_new(old):
             self._new.add(new)
             self._named.add(new)
-        target = self._made_links.get(old)
+        folder, name = os.path.split(old)
+        target = self._made_links.get(folder, {}).get(name)
         self.own(old)
         self.own(new)
         self._made_link(new, target)
