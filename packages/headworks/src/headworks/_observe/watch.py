@@ -28,7 +28,7 @@ _CALLS = (
     *("socket", "bind", "connect", "getsockname", "getsockopt", "ptrace", "?io_uring_setup", "?open_by_handle_at"),
     *("?fsmount", "?move_mount", "?open_tree"),
 )
-# Only the success of these calls counts; to fetch and write what they return takes 8 % of the time of strace or more.
+# Only the success of these calls counts; to fetch and write what they return is 8 % of what strace adds to a call.
 _UNDECODED = "%%stat,%%statfs,?getdents,getdents64"
 _LONGEST = 4096  # bytes of a path on Linux
 _NESTED = "it ran in a session that strace watched already, and strace cannot watch both"
