@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from hypothesis import settings
+from nox import virtualenv
 
 from headworks._cli import main
 from headworks._digest.digest import Digester
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerProcess
     from typing import IO
+
+    from packaging.version import Version
 
     from headworks._machine.machine import Machine
     from headworks._noxfile.parts import ModuleFacts
@@ -215,6 +218,9 @@ if any(name.startswith("COVERAGE_PROCESS") for name in environ):
     import coverage
     measured = coverage.process_startup(force=True)
 sys.argv[:] = command
+if uv:
+    from nox import virtualenv
+    virtualenv.find_uv = lambda: uv
 exec(before)
 try:
     runpy.run_module(module, run_name="__main__", alter_sys=True)
@@ -227,6 +233,12 @@ _START = process._start
 _NOX = str(Path(sys.executable).with_name("nox"))
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(["ctypes", "nox", "pytest", "headworks._commands.run"])
+
+
+@functools.cache
+def _uv(*_place: str | None) -> tuple[bool, str, Version]:
+    """Return which uv nox finds: each nox asks uv for its version, which takes longer than most that it does."""
+    return virtualenv.find_uv.__wrapped__()
 
 
 def _fork(
@@ -252,6 +264,8 @@ def _fork(
     """
     given: dict[str, object] = {"module": module, "command": command, "folder": folder, "environ": dict(environ)}
     given |= {"output": output, "errors": errors or output, "before": before, "become": _BECOME, "nox": _NOX}
+    is_same = all(environ.get(name) == os.environ.get(name) for name in ("PATH", "UV"))
+    given["uv"] = _uv(os.environ.get("PATH"), os.environ.get("UV")) if is_same else None
     made = _SERVER.Process(target=exec, args=(_BECOME, given))
     made.start()
     return made
@@ -358,7 +372,7 @@ def forked(command, folder, environ, output):
     if command[0] != nox:
         return start(command, folder, environ, output)
     given = {"module": "nox", "command": command, "folder": folder, "environ": dict(environ)}
-    given |= {"output": output.name, "errors": output.name, "before": "os.closerange(3, 1024)"}
+    given |= {"output": output.name, "errors": output.name, "before": "os.closerange(3, 1024)", "uv": uv}
     made = multiprocessing.get_context("fork").Process(target=exec, args=(become, given))
     made.stdin, made.poll, made.wait = None, lambda: made.exitcode, made.join
     made.start()
