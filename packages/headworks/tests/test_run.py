@@ -183,7 +183,7 @@ def watched(stage: Stage, prepared: tuple[Path, list[ListedSession]], monkeypatc
 
 @pytest.fixture
 def bench(unwatched: None, watched: Bench) -> Bench:
-    """Return one whose sessions nobody watches: what comes of that is tested elsewhere, and takes as long again."""
+    """Return one whose sessions nobody watches: that is tested elsewhere, and takes as long again."""
     return watched
 
 
