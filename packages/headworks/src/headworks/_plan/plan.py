@@ -66,7 +66,7 @@ class PlannedSession:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What it leaves behind, relative to the project's root."""
+        """Its outputs, relative to the project's root."""
         return self.session.outputs
 
     @property
