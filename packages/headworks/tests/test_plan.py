@@ -117,6 +117,8 @@ def test_sessions_are_asked_for_by_name(monorepo: Monorepo) -> None:
     assert len(planned(monorepo, "tests-3.13(app)", "tests-3.13").sessions) == 3
     with pytest.raises(UsageError, match=r"There is no session 'tets'. Did you mean 'tests'"):
         planned(monorepo, "tets")
+    with pytest.raises(UsageError, match=r"There is no session 'lint-'. Did you mean 'lint'"):
+        planned(monorepo, "lint-")
 
 
 def test_a_session_that_is_never_cached_always_runs(monorepo: Monorepo) -> None:

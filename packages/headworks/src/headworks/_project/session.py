@@ -93,4 +93,4 @@ class Session:
     @property
     def selectors(self) -> set[str]:
         """The names that nox selects it by: its own, and those that it shares with others."""
-        return {self.name, self.function, f"{self.function}-{self.python}"}
+        return {self.name, self.function, f"{self.function}-{self.python}".rstrip("-")}
