@@ -430,7 +430,7 @@ PLANTS = {
         row='{ packages = [], inputs = ["now"] }',
     ),
     "ignored data": named("raw/x.txt", row=OBSERVED, change="echo bad > {}; git status"),
-    # A row is not told of it: by its times, the session may have made it.
+    # No run reports it for a row: by its times, the session may have made it.
     "ignored data, written to": named("raw/x.txt", "cat {0}; touch {0}", row=OBSERVED, is_told=False),
     "ignored data, with a doubt": named("raw/x.txt", "unshare -U cat {}", row=OBSERVED),
     # What tools leave behind.
