@@ -173,13 +173,17 @@ class Notes:
 
     def _target(self, place: str) -> str | None:
         """Return where a link leads, one of the session's own or on the disk; None for anything else."""
-        folder, name = os.path.split(place)
-        if name in self._made_links.get(folder, {}):
-            return self._made_links[folder][name]
+        if (made := self._made_target(place)) is not None:
+            return made
         try:
             return os.readlink(place)
         except (OSError, ValueError):
             return None
+
+    def _made_target(self, place: str) -> str | None:
+        """Return where a link of the session's own leads; None for anything else."""
+        folder, name = os.path.split(place)
+        return self._made_links.get(folder, {}).get(name)
 
     def is_input(self, place: str) -> bool:
         """Return whether a place in the repository counts, and does so as the session found it."""
@@ -332,8 +336,7 @@ class Notes:
         if self.is_new(old):
             self._new.add(new)
             self._named.add(new)
-        folder, name = os.path.split(old)
-        target = self._made_links.get(folder, {}).get(name)
+        target = self._made_target(old)
         self.own(old)
         self.own(new)
         self._made_link(new, target)

@@ -10,6 +10,7 @@ import datetime as dt
 import os
 import stat
 import time
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,6 @@ class Tree:
         self._repository = snapshot.repository
         self._listing = snapshot.listing
         self._lines: dict[tuple[str, str], Line] = {}
-        self._refs: tuple[bytes, ...] = ()
 
     def is_known(self, path: str) -> bool:
         """Return whether git lists a file, or a file below a folder."""
@@ -169,12 +169,16 @@ class Tree:
             return sha256(self._repository.run("ls-files", "-s", "-z")).hexdigest()
         return sha256(b"\0".join(self._history(path or "refs/tags", is_head=not path))).hexdigest()
 
+    @cached_property
+    def _refs(self) -> tuple[list[bytes], list[bytes]]:
+        """The answers of git about HEAD, and all refs."""
+        questions = [("rev-parse", "HEAD"), ("symbolic-ref", "-q", "HEAD"), ("for-each-ref",)]
+        *head, refs = (output for _, _, output in self._repository.ask_all(*questions))
+        return head, refs.splitlines()
+
     def _history(self, name: str, *, is_head: bool) -> list[bytes]:
         """Return where a ref, or the refs below a name, lead, and if asked for HEAD, in git's own words."""
-        if not self._refs:
-            questions = [("rev-parse", "HEAD"), ("symbolic-ref", "-q", "HEAD"), ("for-each-ref",)]
-            self._refs = tuple(output for _, _, output in self._repository.ask_all(*questions))
-        head, refs = self._refs[:2], self._refs[2].splitlines()
+        head, refs = self._refs
         exact = b"\t" + os.fsencode(name)
         below = (exact + b"/", b"\trefs/replace/") if is_head else (exact + b"/",)
         return [
@@ -184,8 +188,7 @@ class Tree:
 
     def is_head(self, name: str) -> bool:
         """Return whether HEAD is a ref, which lines about HEAD stand for."""
-        self.line("history", "")
-        return self._refs[1].strip() == os.fsencode(name)
+        return self._refs[0][1].strip() == os.fsencode(name)
 
     def _names(self, folder: bytes) -> set[bytes]:
         """Return the names of what git lists in a folder."""
