@@ -85,6 +85,12 @@ def commit(scratch: Scratch, message: str) -> None:
     time.sleep(0.02)  # a session that starts now would find files too young to say that nobody writes to them
 
 
+def check_by(repository: Scratch, code: str) -> None:
+    """Have the session `one` run other code, and commit that with good files."""
+    repository.write({"noxfile.py": NOXFILE.replace('check(session, "one.txt")', code)})
+    commit(repository, "ok")
+
+
 def states(scratch: Scratch, *sessions: str) -> dict[str, str]:
     """Return the basis of each session that is covered, and the reasons of the others."""
     found = plan(scratch.root, sessions=sessions)
@@ -139,9 +145,7 @@ def test_what_nox_and_uv_take_from_their_files_counts_by_its_parts(
 def test_a_session_that_failed_with_what_it_read_is_not_covered(repository: Scratch) -> None:
     """Nor where it has read less on that day than on the day when it passed."""
     code = 'session.run("sh", "-c", "test -e ../fails && exit 1; cat one.txt", external=True)'
-    noxfile = NOXFILE.replace('check(session, "one.txt")', code)
-    repository.write({"noxfile.py": noxfile})
-    commit(repository, "ok")
+    check_by(repository, code)
     assert main(["run", "one"]) == 0
     fails = repository.root.parent / "fails"
     fails.touch()
@@ -198,8 +202,7 @@ def test_a_verdict_stands_for_all_files_where_nobody_could_tell_what_was_read(
 ) -> None:
     """The session changed what it had read, or nothing can watch it here."""
     code = 'session.run("sh", "-c", "cat raw/data.csv; echo ok > raw/data.csv", external=True)'
-    repository.write({"noxfile.py": NOXFILE.replace('check(session, "one.txt")', code)})
-    commit(repository, "ok")
+    check_by(repository, code)
     assert main(["run", "one"]) == 0
     assert "recorded for all files, since it wrote to raw/data.csv after it had read it" in capsys.readouterr().out
     monkeypatch.setattr("headworks._run.loop.can_see_all", lambda: False)
@@ -214,8 +217,7 @@ def test_what_was_seen_counts_beside_all_files_where_more_may_have_been_read(
 ) -> None:
     """All files are not data that git ignores, which decide here."""
     code = 'session.run("unshare", "-U", "grep", "ok", "raw/data.csv", external=True)'
-    repository.write({"noxfile.py": NOXFILE.replace('check(session, "one.txt")', code)})
-    commit(repository, "ok")
+    check_by(repository, code)
     assert main(["run", "one"]) == 0
     assert "recorded for all files, since it made a namespace" in capsys.readouterr().out
     assert states(repository, "one") == {"one": "all files"}
@@ -254,8 +256,7 @@ def test_what_changes_while_a_session_runs_is_not_recorded(
     """Neither its own code, which nobody but nox has read, nor what it has read itself."""
     folder = repository.root.parent
     code = """session.run("sh", "-c", "touch ../begun; until test -e ../go; do sleep 0.05; done", external=True)"""
-    repository.write({"noxfile.py": NOXFILE.replace('check(session, "one.txt")', code)})
-    commit(repository, "ok")
+    check_by(repository, code)
 
     def edit() -> None:
         while not (folder / "begun").exists():
@@ -270,8 +271,7 @@ def test_what_changes_while_a_session_runs_is_not_recorded(
     said = capsys.readouterr().out
     assert "not recorded, since this changed while it ran: noxfile.py: check, noxfile.py: one" in said
     code = """session.run("sh", "-c", "cat one.txt; echo ok > one.txt", external=True)"""
-    repository.write({"noxfile.py": NOXFILE.replace('check(session, "one.txt")', code)})
-    commit(repository, "ok")
+    check_by(repository, code)
     assert main(["run", "one"]) == 0
     assert "not recorded, since this changed while it ran: one.txt (written to" in capsys.readouterr().out
 
