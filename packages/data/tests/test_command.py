@@ -44,6 +44,18 @@ def test_an_error_is_one_line_and_an_exit_code(
     assert len(shown.splitlines()) == bool(line)
 
 
+def test_a_crash_never_has_the_exit_code_of_a_failed_check(capsys: pytest.CaptureFixture[str]) -> None:
+    """The traceback is shown, and the last line says what to do."""
+
+    def fail() -> int:
+        return 1 // 0
+
+    assert run_command("mine", fail, errors=(ValueError,), interrupted=str) == 2
+    shown = capsys.readouterr().err
+    assert "ZeroDivisionError" in shown
+    assert shown.endswith("\nmine: an unexpected error; please report it with the lines above\n")
+
+
 @pytest.fixture
 def check(tmp_path: Path, small: Dataset) -> list[str]:
     """Return a command that finds a dataset unlike its contract; of all that print, it imports least."""

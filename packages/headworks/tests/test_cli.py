@@ -111,15 +111,20 @@ def test_a_suggestion_is_near_or_complete_or_none() -> None:
     assert suggestion("zzz", map(str, range(20))) == suggestion("zzz", []) == ""
 
 
-def test_a_module_that_a_command_misses_is_not_taken_for_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_that_a_command_misses_is_not_taken_for_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A broken installation is shown as what it is."""
 
     def missing(_name: str) -> SimpleNamespace:
-        raise ModuleNotFoundError(name="elsewhere")
+        message = "No module named 'elsewhere'"
+        raise ModuleNotFoundError(message, name="elsewhere")
 
     monkeypatch.setattr(_cli, "import_module", missing)
-    with pytest.raises(ModuleNotFoundError):
-        _cli.main(["probe"])
+    assert _cli.main(["probe"]) == 3
+    shown = capsys.readouterr().err
+    assert "ModuleNotFoundError: No module named 'elsewhere'" in shown
+    assert "no command" not in shown
 
 
 @pytest.mark.parametrize(
@@ -132,6 +137,24 @@ def test_an_error_becomes_a_message_and_an_exit_code(
     probe.error = error
     assert _cli.main(["probe"]) == code
     assert capsys.readouterr().err == "headworks: no such session\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (MemoryError(), "there is too little memory, so that nothing can be decided."),
+        (MemoryError("malloc of size 7"), "there is too little memory (malloc of size 7), so that nothing can"),
+        (RecursionError("too deep"), "an unexpected error, so that nothing is decided. Please report it.\n  Traceback"),
+        (ZeroDivisionError("by\na mistake"), "an unexpected error, so that nothing is decided."),
+    ],
+)
+def test_a_crash_never_has_the_exit_code_of_a_failure(
+    error: Exception, line: str, probe: Probe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """1 would say that a session or a gate fails."""
+    probe.error = error
+    assert _cli.main(["probe"]) == 3
+    assert capsys.readouterr().err.startswith(f"headworks: {line}")
 
 
 def test_an_interrupted_command_ends_as_a_shell_expects(probe: Probe) -> None:
@@ -225,6 +248,20 @@ def test_a_program_that_is_interrupted_while_it_looks_for_an_answer_says_so(monk
 
     monkeypatch.setattr(__main__, "recall", interrupted)
     assert __main__.program() == errors.Exit.INTERRUPTED
+
+
+def test_an_answer_that_cannot_be_recalled_is_made_anew(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is wrong with what was remembered."""
+    monkeypatch.setattr(gc, "set_threshold", lambda _number: None)
+    monkeypatch.setattr(sys, "argv", ["headworks", "probe"])
+
+    def broken(_arguments: list[str]) -> None:
+        message = "what was remembered"
+        raise LookupError(message)
+
+    monkeypatch.setattr(__main__, "recall", broken)
+    assert __main__.program() == 0
+    assert probe.given == {"base": None}
 
 
 def test_a_program_returns_its_code(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def run_command(
         interrupted: Describes the state that Ctrl-C leaves.
 
     Returns:
-        The exit code: that of the command or the error, 2 for other errors of the system, 130 after Ctrl-C, 141 if
+        The exit code: that of the command or the error, 2 for all other errors, 130 after Ctrl-C, 141 if
         nobody reads the output.
     """
     for name in ("stdout", "stderr"):
@@ -52,6 +53,9 @@ def run_command(
         _discard_output()
         place = f"{error.filename}: " if error.filename else ""
         message, code = f"{place}{error.strerror or error}: {advice(error)}", FAULT
+    except Exception:  # noqa: BLE001 - left to Python, it would be exit code 1, which means that a check failed
+        traceback.print_exc()
+        message, code = "an unexpected error; please report it with the lines above", FAULT
     else:
         return code
     sys.stderr.write(f"{program}: {shown(message)}\n")

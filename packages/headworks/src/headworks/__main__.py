@@ -19,6 +19,8 @@ def program() -> int:
         code = recall(sys.argv[1:])
     except KeyboardInterrupt:
         return _INTERRUPTED
+    except Exception:  # noqa: BLE001  # whatever it is: an answer that cannot be recalled is made anew
+        code = None
     if code is None:
         from headworks._cli import program as run  # the rest of the engine, which takes 40 ms to import
 

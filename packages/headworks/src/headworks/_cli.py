@@ -137,8 +137,15 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         _discard_output()
         complain(f"the system refused: {error}. Until that is mended, nothing counts as passed.")
-        return Exit.UNDECIDED
-    return code
+    except MemoryError as error:
+        complain(f"there is too little memory{f' ({error})' if str(error) else ''}, so that nothing can be decided.")
+    except Exception:  # noqa: BLE001  # left to Python, it would be exit code 1, which means that something fails
+        import traceback  # which takes 8 ms to import
+
+        complain(f"an unexpected error, so that nothing is decided. Please report it.\n{traceback.format_exc()}")
+    else:
+        return code
+    return Exit.UNDECIDED
 
 
 def _discard_output() -> None:

@@ -34,7 +34,10 @@ class Exit(IntEnum):
     PASSED = 0, "all passed"
     FAILED = 1, "a session or gate failed, or an audit found something"
     USAGE = 2, "a mistake in the command or the configuration, which the message names"
-    UNDECIDED = 3, "it cannot be decided: the gate has no base, or something required was skipped; never a pass"
+    UNDECIDED = (
+        3,
+        "no decision: the gate has no base, something required was skipped, an unexpected error; never a pass",
+    )
     INTERRUPTED = 130, "somebody interrupted it"  # as in shells, 128 and the number of SIGINT
     BROKEN_PIPE = 141, "nobody reads what it writes"  # 128 and the number of SIGPIPE
 
