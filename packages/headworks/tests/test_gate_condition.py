@@ -15,6 +15,7 @@ from headworks.errors import ConfigurationError
     ("text", "subject", "is_floor", "factor", "offset"),
     [
         ("accuracy >= base.accuracy - 0.01", Subject(metric="accuracy"), True, 1, -0.01),
+        ("accuracy >= anchor.accuracy * 0.9 - 0.01", Subject(metric="accuracy"), True, 0.9, -0.01),
         ('recall["7"] >= 0.95', Subject(metric="recall", label="7"), True, 0, 0.95),
         ("log_loss<=base.log_loss+.5", Subject(metric="log_loss"), False, 1, 0.5),
         ("ece <= 5e-2", Subject(metric="ece"), False, 0, 0.05),
@@ -43,7 +44,9 @@ from headworks.errors import ConfigurationError
 def test_a_condition_is_read(text: str, subject: Subject, *, is_floor: bool, factor: float, offset: float) -> None:
     """Metrics with classes and slices, bounds with and without the base, in any spacing."""
     condition = parse_condition(text)
-    assert condition == Condition(text=text, subject=subject, is_floor=is_floor, factor=factor, offset=offset)
+    rival = "anchor" if "anchor" in text else "base" if factor else ""
+    expected = Condition(text=text, subject=subject, is_floor=is_floor, factor=factor, offset=offset, rival=rival)
+    assert condition == expected
     assert condition.is_relative is bool(factor)
     assert str(condition.subject) in text
 
@@ -54,8 +57,8 @@ def test_a_condition_is_read(text: str, subject: Subject, *, is_floor: bool, fac
         ("accuracyx >= 0.9", 0, "there is no metric 'accuracyx'. Did you mean 'accuracy'?"),
         ("accuracy == 0.9", 9, "'=' means nothing here"),
         ("accuracy", 8, "`>=` or `<=` should be here"),
-        ("accuracy >= ", 12, "a number or `base.` should be here"),
-        ("accuracy >= bsae.accuracy", 12, "a number or `base.` should be here. Did you mean 'base'?"),
+        ("accuracy >= ", 12, "a number, `base.` or `anchor.` should be here"),
+        ("accuracy >= bsae.accuracy", 12, "a number, `base.` or `anchor.` should be here. Did you mean 'base'?"),
         ("accuracy >= base", 16, "`.` and a metric should be here"),
         ("accuracy >= base.recall", 23, "`[` and a class"),
         ("accuracy >= base.macro_f1 - 0.1", 17, "only be judged by the same as the candidate, accuracy"),
@@ -67,7 +70,7 @@ def test_a_condition_is_read(text: str, subject: Subject, *, is_floor: bool, fac
         ('slice["=x"].accuracy >= 0.9', 6, "the text is empty"),
         ('recall["7" >= 0.9', 11, "`]` should be here"),
         ("accuracy >= 0.9 0.8", 16, "the condition should end here"),
-        ("accuracy >= base.accuracy * 0", 28, "a base that counts 0 times"),
+        ("accuracy >= base.accuracy * 0", 28, "a model that counts 0 times"),
         ("accuracy >= base.accuracy - x", 28, "a number should be here"),
         (
             "accuracy >= 95",
@@ -84,8 +87,8 @@ def test_a_condition_is_read(text: str, subject: Subject, *, is_floor: bool, fac
         ("accuracy >= base.accuracy - 1", 12, "a bound of -1 decides nothing"),
         ("accuracy <= base.accuracy + 1", 12, "a bound of 1 decides nothing"),
         ("accuracy >= base.accuracy * 0.5 - 0.5", 12, "a bound of -0.5 decides nothing"),
-        ("macro_f1 >= base.macro_f1 * -1", 28, "a base that counts -1 times"),
-        ("accuracy >= base.accuracy * -0.97", 28, "a base that counts -0.97 times"),
+        ("macro_f1 >= base.macro_f1 * -1", 28, "a model that counts -1 times"),
+        ("accuracy >= base.accuracy * -0.97", 28, "a model that counts -0.97 times"),
         ("requests_per_second >= 0", 23, "requests_per_second is never below 0"),
         ("model_bytes <= 1e999", 15, "the number is too large; it may be 1e+30 at most"),
         ("mae <= base.mae * 1e999", 18, "the number is too large"),

@@ -3,11 +3,12 @@ r"""Conditions: the bounds that a candidate model has to reach, as people write 
     condition := subject (">=" | "<=") bound
     subject   := [ "slice" "[" text "]" "." ] metric
     metric    := name [ "[" text "]" ]                      a class, as in recall["7"]
-    bound     := number | "base" "." subject [ "*" number ] [ ("+" | "-") number ]
+    bound     := number | rival "." subject [ "*" number ] [ ("+" | "-") number ]
+    rival     := "base" | "anchor"
 
 A text stands in double quotes, with `\"` for a quote in it and `\\` for a backslash.
 `slice["stroke=thin"]` is one value of a slice column; `slice["stroke"]` is every value, each judged for itself. After
-`base.` the slice may be left out: the base is always judged on the same rows.
+`base.` the slice may be left out: a rival is always judged on the same rows.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from headworks._metrics.metrics import METRICS, Metric
 from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError
 
+BASE, ANCHOR = "base", "anchor"
+RIVALS = (BASE, ANCHOR)  # the models that a bound can name
 LARGEST = 1e30  # of all numbers in conditions and files, so that their squares and products are finite
 _TOKEN = re.compile(
     r'\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<name>[A-Za-z_]\w*)|"(?P<text>(?:[^"\\]|\\["\\])*)"'
@@ -64,14 +67,15 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """A bound for the candidate: subject >= factor * base + offset, or <=.
+    """A bound for the candidate: subject >= factor * rival + offset, or <=.
 
     Attributes:
         text: the condition as it was written.
         subject: the metric and its rows.
         is_floor: whether the subject must be at least the bound; else at most.
-        factor: how often the base's value counts; 0 for a bound that does not depend on the base.
+        factor: how often the rival's value counts; 0 without one.
         offset: the number that is added to it.
+        rival: the model that the candidate is compared with, one of `RIVALS`; empty for a bound that is a number.
     """
 
     text: str
@@ -79,11 +83,12 @@ class Condition:
     is_floor: bool
     factor: float
     offset: float
+    rival: str = ""
 
     @property
     def is_relative(self) -> bool:
-        """Whether the bound depends on the base."""
-        return self.factor != 0
+        """Whether the bound depends on another model."""
+        return bool(self.rival)
 
 
 def _quoted(text: str) -> str:
@@ -122,11 +127,11 @@ class _Parser:
         subject = self._subject()
         is_floor = self._take("sign", {">=", "<="}, "`>=` or `<=`") == ">="
         place = self._place
-        factor, offset = self._bound(subject)
+        rival, factor, offset = self._bound(subject)
         self._check_bound(subject, place, factor, offset, is_floor=is_floor)
         if self._next < len(self._tokens):
             self._refuse("the condition should end here", self._place)
-        return Condition(text=self._text, subject=subject, is_floor=is_floor, factor=factor, offset=offset)
+        return Condition(text=self._text, subject=subject, is_floor=is_floor, factor=factor, offset=offset, rival=rival)
 
     def _check_bound(self, subject: Subject, place: int, factor: float, offset: float, *, is_floor: bool) -> None:
         """Refuse a bound that every model reaches, or no model, whatever it predicts."""
@@ -164,25 +169,26 @@ class _Parser:
         self._take("sign", {"]"}, "`]`")
         return text
 
-    def _bound(self, subject: Subject) -> tuple[float, float]:
-        """Read a bound, as the factor of the base and an offset."""
+    def _bound(self, subject: Subject) -> tuple[str, float, float]:
+        """Read a bound, as the rival, the factor of its value and an offset."""
+        expected = f"a number, `{'.` or `'.join(RIVALS)}.`"
         if not self._peek("name", None):
-            return 0.0, self._number("a number or `base.`")
-        self._take("name", {"base"}, "a number or `base.`", {"base"})
+            return "", 0.0, self._number(expected)
+        rival = self._take("name", RIVALS, expected, RIVALS)
         self._take("sign", {"."}, "`.` and a metric")
         place = self._place
         if self._subject() not in {subject, replace(subject, column="", value=None)}:
-            self._refuse(f"the base can only be judged by the same as the candidate, {subject}", place)
+            self._refuse(f"the {rival} can only be judged by the same as the candidate, {subject}", place)
         factor, offset = 1.0, 0.0
         if self._peek("sign", {"*"}):
             self._next += 1
             place = self._place
             factor = self._number("a number")
             if factor <= 0:
-                self._refuse(f"a base that counts {factor:g} times does not count; write the number alone", place)
+                self._refuse(f"a model that counts {factor:g} times does not count; write the number alone", place)
         if self._peek("sign", {"+", "-"}):
             offset = self._number("a number")
-        return factor, offset
+        return rival, factor, offset
 
     def _number(self, what: str) -> float:
         """Read a number that may have a sign."""
