@@ -101,14 +101,19 @@ def _draws(error: float, count: int) -> int:
 
 
 def decided(findings: list[Finding], error: float) -> list[Finding]:
-    """Return findings with their outcomes, after Holm's adjustment over all of them."""
-    passes = holm([it.p_passes for it in findings])
-    fails = holm([it.p_fails for it in findings])
+    """Return findings with their outcomes.
+
+    All have to pass, so that a pass needs no adjustment; each may fail, so that fails are adjusted by Holm's procedure.
+
+    Source:
+        Berger, "Multiparameter hypothesis testing and acceptance sampling", Technometrics 24 (1982) 295-300: a test
+        that rejects where each of several does (intersection-union) errs no more often than the one of a false one.
+    """
     judged = []
-    for finding, p_passes, p_fails in zip(findings, passes, fails, strict=True):
-        outcome: Outcome = "passes" if p_passes <= error else "fails" if p_fails <= error else "cannot tell"
+    for finding, p_fails in zip(findings, holm([it.p_fails for it in findings]), strict=True):
+        outcome: Outcome = "passes" if finding.p_passes <= error else "fails" if p_fails <= error else "cannot tell"
         needed = finding.rows_needed if outcome == "cannot tell" else None
-        judged.append(replace(finding, outcome=outcome, p_passes=p_passes, p_fails=p_fails, rows_needed=needed))
+        judged.append(replace(finding, outcome=outcome, p_fails=p_fails, rows_needed=needed))
     return judged
 
 
@@ -152,6 +157,7 @@ def _share(
         wins, losses, value = int((mine & ~theirs).sum()), int((theirs & ~mine).sum()), float(theirs.mean())
         above, below = p_above(wins, losses, rows, bound), p_above(losses, wins, rows, -bound)
         interval, distance = score_interval(wins, losses, rows, error), score(wins, losses, rows, bound)
+    needed = 1 if (distance > 0) == condition.is_floor else count  # only fails are adjusted
     return Finding(
         subject=str(condition.subject),
         method="exact" if wins is None else "score",
@@ -166,7 +172,7 @@ def _share(
         wins=wins,
         losses=losses,
         mcnemar=None if wins is None or losses is None else mcnemar(wins, losses),
-        rows_needed=_rows_needed(rows, float(special.ndtri(1 - error / count)), abs(distance)),
+        rows_needed=_rows_needed(rows, float(-special.ndtri(error / needed)), abs(distance)),
     )
 
 

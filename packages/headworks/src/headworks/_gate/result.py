@@ -35,7 +35,7 @@ class Finding:
         estimate: candidate - factor * base, which has to lie above or below the bound.
         bound: the condition's offset.
         interval: where the true value of the estimate lies, each end with the stated reliability; None without any.
-        p_passes: the p-value of the test that the condition is violated, adjusted over slices.
+        p_passes: the p-value of the test that the condition is violated.
         p_fails: the p-value of the test that it is met, adjusted over slices.
         rows: how many rows were judged; 0 for a measurement.
         wins: rows that only the candidate has right; None where no rows are right or wrong.

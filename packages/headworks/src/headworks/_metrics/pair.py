@@ -82,14 +82,12 @@ def pair(candidate: Predictions, base: Predictions, *, least: float, subjects: C
         )
         raise CannotDecideError(message)
     mine = whole.take(np.flatnonzero(is_of_base))
-    _check_asked(subjects, mine, base, lost)
+    _check_asked(subjects, mine, base)
     return Pair(candidate=mine, base=base, whole=whole, only_candidate=only_candidate, lost=lost)
 
 
-def _check_asked(
-    subjects: Collection[Subject], candidate: Predictions, base: Predictions, lost: tuple[str, ...]
-) -> None:
-    """Refuse labels, groups or slices that differ, and rows that the candidate lost of slices that nobody knows."""
+def _check_asked(subjects: Collection[Subject], candidate: Predictions, base: Predictions) -> None:
+    """Refuse labels, groups or slices that differ, and slices that the base does not have."""
     if (candidate.errors is None) != (base.errors is None):
         message = f"Only one of {candidate.source} and {base.source} is a regression. Compare models of one kind."
         raise CannotDecideError(message)
@@ -98,20 +96,24 @@ def _check_asked(
             names = f"{len(wrong):,} rows: {few(wrong)}"
             message = f"{candidate.source} and {base.source} have different {what} for {names}. {advice}"
             raise CannotDecideError(message)
-    for column in {subject.column for subject in subjects} & candidate.slices.keys() - base.slices.keys():
-        if lost:
-            message = (
-                f"{candidate.source} has no prediction for {len(lost):,} rows of {base.source}: {few(lost)}. Only the"
-                f" former has the column {column!r}, which would say where they belong. Predict them as well."
-            )
-            raise CannotDecideError(message)
+    if unknown := _only_mine(subjects, candidate, base):
+        message = (
+            f"{candidate.source} has the slice column {unknown[0]!r} and {base.source} has not, so that only the"
+            f" candidate says which rows a condition is about. {_SOURCE}: add the column in one change, and the"
+            " condition in a later one."
+        )
+        raise CannotDecideError(message)
+
+
+def _only_mine(subjects: Collection[Subject], candidate: Predictions, base: Predictions) -> list[str]:
+    """Return the columns of subjects that the candidate has and the base has not."""
+    return sorted({subject.column for subject in subjects} & candidate.slices.keys() - base.slices.keys())
 
 
 def is_asked_the_same(subjects: Collection[Subject], candidate: Predictions, base: Predictions) -> bool:
     """Whether all rows are the same, with their labels and groups and in every slice that is judged."""
-    return candidate.rows_digest == base.rows_digest and all(
-        np.array_equal(mine, theirs) for _, _, mine, theirs in _asked(subjects, candidate, base)
-    )
+    is_known = candidate.rows_digest == base.rows_digest and not _only_mine(subjects, candidate, base)
+    return is_known and all(np.array_equal(mine, theirs) for _, _, mine, theirs in _asked(subjects, candidate, base))
 
 
 def _asked(
@@ -124,6 +126,6 @@ def _asked(
         yield "values in the group column", f"{_SOURCE}.", candidate.groups, base.groups
     for column in dict.fromkeys(subject.column for subject in subjects):
         if column in candidate.slices and column in base.slices:
-            advice = f"{_SOURCE}; where it is meant to change, give it another name."
+            advice = f"{_SOURCE}; where it is meant to change, add it under another name first."
             what = f"values in the slice column {column!r}"
             yield what, advice, candidate.slices[column], base.slices[column]
