@@ -228,6 +228,7 @@ def compared(top: Path, *opened: str, **settings: Any) -> Findings:  # noqa: ANN
     """Compare files below a folder with `known` and `declared`."""
     fields: dict[str, Any] = {"known": {"a", "b", "m.py"}, "declared": {"a", "gone"}, "covered": []}
     notes = Notes(Places(str(top), (str(top / ".git"),), {}, fields["known"].__contains__))
+    notes.reads.perhaps_own |= {str(top / it) for it in settings.pop("perhaps_own", ())}
     for it in opened:
         notes.note(str(top / it), notes.reads.opened)
     return compare(notes.reads, top=str(top), **fields | {"since": time.time() + 60} | settings)
@@ -251,7 +252,7 @@ def test_files_elsewhere_do_not_count(tmp_path: Path) -> None:
 def test_a_compiled_module_stands_for_its_source(tmp_path: Path) -> None:
     """Python reads the compiled one where it can."""
     found = compared(tmp_path, "__pycache__/m.cpython-313.pyc", "__pycache__/n.cpython-313.pyc", "__pycache__/m.txt")
-    assert found.read == ("m.py",)
+    assert (found.read, found.ignored) == (("m.py", "n.py"), ("n.py",))
 
 
 def plain(folder: Path) -> None:
@@ -276,19 +277,26 @@ def environment(folder: Path) -> None:
         ("data", environment, {}, False),
         (".nox", plain, {}, False),
         (".hypothesis", plain, {}, False),
-        ("data", plain, {"since": 0.0}, False),
+        ("data", plain, {"since": 0.0}, True),
+        ("data", plain, {"perhaps_own": ["data/deep/file"]}, True),
+        ("data", plain, {"perhaps_own": ["data/deep/file"], "since": 0.0}, False),
     ],
 )
 def test_an_ignored_file_is_an_input_unless_it_was_made(
-    tmp_path: Path, folder: str, make: Callable[[Path], None], settings: dict[str, float], *, is_input: bool
+    tmp_path: Path, folder: str, make: Callable[[Path], None], settings: dict[str, Any], *, is_input: bool
 ) -> None:
     """By a tool as its cache, as an environment, or by the session itself."""
     (tmp_path / folder / "deep").mkdir(parents=True)
     make(tmp_path / folder)
     name = f"{folder}/deep/file"
     (tmp_path / name).write_text("")
-    assert (compared(tmp_path, name, f"{folder}/none", **settings).ignored == (name,)) == is_input
+    assert (compared(tmp_path, name, **settings).ignored == (name,)) == is_input
     assert compared(tmp_path, name, covered=[str(tmp_path / folder)]).ignored == ()
+
+
+def test_an_ignored_file_that_is_gone_was_an_input_unless_it_may_have_been_made(tmp_path: Path) -> None:
+    """A session may remove its data, or a log of its own."""
+    assert compared(tmp_path, "data", "log", perhaps_own=["log"]).ignored == ("data",)
 
 
 def test_an_observed_run_records_only_what_keeps_its_promise(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -301,6 +309,27 @@ def test_an_observed_run_records_only_what_keeps_its_promise(demo: Scratch, caps
         " its row); and other/ignored.bin, which git ignores (name a committed list of hashes in `inputs`)" in said
     )
     assert {it.session for it in Store.default().ls()} == {"data", "clean"}
+
+
+@pytest.mark.parametrize(
+    ("script", "is_kept"),
+    [
+        ("cat other/ignored.bin; touch other/ignored.bin", False),
+        ("cat other/ignored.bin; echo more >> other/ignored.bin", False),
+        ("cat other/ignored.bin; rm other/ignored.bin", False),
+        ("echo new > other/ignored.bin; cat other/ignored.bin", True),
+        ("echo line >> other/own.bin; cat other/own.bin", True),
+        ("echo line >> other/own.bin; cat other/own.bin; rm other/own.bin", True),
+        ("mkdir other/own.bin; echo line > other/own.bin/x; cat other/own.bin/x", True),
+    ],
+)
+def test_ignored_data_is_told_from_what_the_session_makes(
+    demo: Scratch, capsys: pytest.CaptureFixture[str], script: str, *, is_kept: bool
+) -> None:
+    """Whatever it does to the data once it has read them: their times say nothing."""
+    demo.write({"inputs/tool.sh": script})
+    assert main(["run", "--observe", "dirty"]) == (0 if is_kept else 1)
+    assert ("other/ignored.bin, which git ignores" in capsys.readouterr().out) != is_kept
 
 
 def test_what_a_run_could_not_see_is_said(

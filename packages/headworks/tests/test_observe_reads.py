@@ -114,7 +114,11 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
         (["open(NULL, O_RDONLY) = -1 EFAULT (Bad address)"], {}),
         (['openat(4<pipe:[5]>, "a", O_RDONLY) = -1 ENOTDIR (Not a directory)'], {}),
         (['open("a", O_RDONLY) = ?'], {}),
-        (['open("a", O_WRONLY|O_CREAT|O_APPEND, 0666) = 3<{top}/a>'], {}),
+        (['open("a", O_WRONLY|O_CREAT|O_APPEND, 0666) = 3<{top}/a>'], {"perhaps_own": {"a"}}),
+        (
+            ['open("a", O_RDONLY) = 3<{top}/a>', 'open("a", O_WRONLY|O_CREAT|O_APPEND, 0666) = 3<{top}/a>'],
+            {"opened": {"a"}},
+        ),
         (
             ['open("__pycache__/m.cpython-313.pyc", O_RDONLY) = 3<{top}/__pycache__/m.cpython-313.pyc>'],
             {"opened": {"m.py"}},
@@ -192,7 +196,7 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
             {"own": {"n"}, "sought": {"n"}},
         ),
         ([f'stat("n", 0x7f) {NO}', 'open("n", O_RDWR|O_CREAT, 0666) = 3<{top}/n>'], {"own": {"n"}, "sought": {"n"}}),
-        (['open("n", O_RDWR|O_CREAT, 0666) = 3<{top}/n>'], {"opened": {"n"}}),
+        (['open("n", O_RDWR|O_CREAT, 0666) = 3<{top}/n>'], {"opened": {"n"}, "perhaps_own": {"n"}}),
         (['open(".", O_RDWR|O_TMPFILE, 0666) = 3<{top}/#5>(deleted)'], {}),
         (
             ['mkdir("n", 0777) = 0', f'stat("n/x", 0x7f) {NO}', 'creat("n/y", 0666) = 3<{top}/n/y>'],

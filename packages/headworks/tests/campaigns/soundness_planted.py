@@ -431,7 +431,7 @@ PLANTS = {
     ),
     "ignored data": named("raw/x.txt", row=OBSERVED, change="echo bad > {}; git status"),
     # No run reports it for a row: by its times, the session may have made it.
-    "ignored data, written to": named("raw/x.txt", "cat {0}; touch {0}", row=OBSERVED, is_told=False),
+    "ignored data, written to": named("raw/x.txt", "cat {0}; touch {0}", row=OBSERVED),
     "ignored data, with a doubt": named("raw/x.txt", "unshare -U cat {}", row=OBSERVED),
     # What tools leave behind.
     "kept beside environments": Plant(

@@ -77,6 +77,7 @@ class Reads:
         listed: The folders whose names were read.
         links: The links on the way to anything.
         own: The places that the session itself made, emptied or removed.
+        perhaps_own: The places that it would have made where nothing was: no call says whether something was there.
         by_others: The places that a program opened or looked at of which digests do not hold what it takes from there:
             they hold what nox takes from the noxfile, uv from the root's pyproject.toml, and `uv --frozen`, which takes
             the lock as it is, from any.
@@ -96,6 +97,7 @@ class Reads:
     listed: set[str] = field(default_factory=set)
     links: set[str] = field(default_factory=set)
     own: set[str] = field(default_factory=set)
+    perhaps_own: set[str] = field(default_factory=set)
     by_others: set[str] = field(default_factory=set)
     outside: set[str] = field(default_factory=set)
     installs: bool = False

@@ -256,8 +256,11 @@ class _Replay:
             self.notes.made(place)
         elif step.call.name == "creat" or b"O_TRUNC" in rest or (b"O_CREAT" in rest and place in reads.sought):
             self.notes.own(place)
-        elif b"O_WRONLY" not in rest and place.startswith("/"):
-            self._note(step.process, place, reads.looked if b"O_PATH" in rest else reads.opened)
+        elif place.startswith("/"):
+            if b"O_CREAT" in rest and place not in reads.opened:
+                reads.perhaps_own.add(place)
+            if b"O_WRONLY" not in rest:
+                self._note(step.process, place, reads.looked if b"O_PATH" in rest else reads.opened)
 
     def look(self, step: _Step) -> None:
         """Follow a call that asks about a file."""

@@ -64,7 +64,7 @@ def compare(
 
     Args:
         reads: All that the session read.
-        since: When it started; what is younger and not listed by git is its own.
+        since: When it started; what it would have made where nothing was is its own if it is younger.
         top: The top of the repository, without links in its path.
         known: All files that git lists, relative to it.
         declared: Those that the session's digest covers.
@@ -73,7 +73,7 @@ def compare(
     read = {it[len(top) + 1 :] for it in reads.opened | reads.links}
     looked = {it[len(top) + 1 :] for it in reads.looked}
     places = tuple(covered)
-    ignored = {it for it in read - known if _is_hidden_input(os.path.join(top, it), places, since)}
+    ignored = {it for it in read - known if _is_hidden_input(os.path.join(top, it), reads, places, since)}
     # Of these, digests hold what nox and uv take from them.
     by_tools = {it[len(top) + 1 :] for it in reads.opened - reads.by_others if os.path.basename(it) == "pyproject.toml"}
     undeclared = {it for it in read & known - declared - by_tools if not _is_within(os.path.join(top, it), places)}
@@ -100,11 +100,13 @@ def _is_within(path: str, places: tuple[str, ...]) -> bool:
     return any(is_at(path, it) for it in places)
 
 
-def _is_hidden_input(path: str, covered: tuple[str, ...], since: float) -> bool:
+def _is_hidden_input(path: str, reads: Reads, covered: tuple[str, ...], since: float) -> bool:
     """Return whether a file that git does not list was there before the session, and is no output."""
+    is_perhaps_own = path in reads.perhaps_own
     try:
         found = os.lstat(path)
     except OSError:
-        return False
-    is_older = stat.S_ISREG(found.st_mode) and found.st_ctime < since
-    return is_older and not _is_within(path, covered)
+        is_input = not is_perhaps_own  # the session has removed it
+    else:
+        is_input = stat.S_ISREG(found.st_mode) and (not is_perhaps_own or found.st_ctime < since)
+    return is_input and not _is_within(path, covered)
