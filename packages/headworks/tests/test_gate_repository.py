@@ -420,6 +420,9 @@ def test_slices_that_changed_are_another_dataset(demo: Demo) -> None:
     assert "different values in the slice column 'part' for 800 rows" in demo.gate(code=3)
     demo.replace("budget = 2", f"budget = 2{PREDICT}")
     demo.scratch.write({"predict.py": PREDICT_PY})
+    assert "predicted anew has not, so that only the candidate says" in demo.gate(code=3)
+    sliced = PREDICT_PY.replace("label,prediction", "label,prediction,part").replace("'yes'}\"", "'yes'},new\"")
+    demo.scratch.write({"predict.py": sliced})
     assert "the base's model predicted the rows of evaluate anew" in demo.gate()
 
 
