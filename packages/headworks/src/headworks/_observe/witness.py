@@ -21,7 +21,6 @@ from headworks._tree.git import blob_id
 from headworks._tree.listing import EXECUTABLE, FILE
 from headworks._tree.patterns import is_at
 from headworks._tree.snapshot import LAG
-from headworks.errors import CannotDecideError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from headworks._observe.reads import Reads
     from headworks._tree.snapshot import Snapshot
 
-__all__ = ["NoWitnessError", "Tree", "make_witness"]
+__all__ = ["Tree", "make_witness"]
 
 _STATES = {"file", "exec", "link", "folder", "missing", "other"}
 _UNNAMED = {"__pycache__"}  # Python writes it beside whatever it imports
@@ -39,19 +38,6 @@ _GIT = ".git/"
 _SHARED = (".git/config", ".git/hooks/", ".git/info/", ".git/logs/refs/", ".git/shallow", ".git/worktrees")
 _MODES = {FILE: "file", EXECUTABLE: "exec"}
 _LOCKS = {"uv.lock", "pylock.toml", "poetry.lock", "pdm.lock", "conda-lock.yml"}
-
-
-class NoWitnessError(CannotDecideError):
-    """A session that was watched may have read more than is known; the message says why.
-
-    Attributes:
-        witness: The witness of what is known.
-    """
-
-    def __init__(self, message: str, witness: Witness) -> None:
-        """Take the reason and what is known."""
-        super().__init__(message)
-        self.witness = witness
 
 
 class Tree:
@@ -229,8 +215,8 @@ def make_witness(
     given: Collection[str] = (),
     installed: Iterable[tuple[str, str]] = (),
     max_age: int = 7,
-) -> Witness:
-    """Return the witness of a session that has ended.
+) -> tuple[Witness, str]:
+    """Return the witness of a session that has ended, and why it may have read more than that; empty if it did not.
 
     Args:
         reads: All that it read.
@@ -241,16 +227,11 @@ def make_witness(
         given: Files and folders that do not count, since digests hold all of them, relative to the top.
         installed: Names and versions of the packages in its environment, to be told where no lock tells them.
         max_age: The days for which it holds where the network was asked, or packages installed and no lock read.
-
-    Raises:
-        NoWitnessError: Somebody may have read what nobody saw, or what was read cannot be told any more.
     """
     making = _Making(reads, before, now, since - LAG / 1e9, finer)
     lines = making.lines(max_age, installed)
     witness = Witness.of(it for it in lines if not any(is_at(it.path.partition("//")[0], place) for place in given))
-    if making.doubt:
-        raise NoWitnessError(making.doubt, witness)
-    return witness
+    return witness, making.doubt
 
 
 class _Making:

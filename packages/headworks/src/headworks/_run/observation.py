@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from headworks._observe.places import Places
-from headworks._observe.witness import NoWitnessError, Tree, make_witness
+from headworks._observe.witness import Tree, make_witness
 from headworks._plan.promise import compare
 
 if TYPE_CHECKING:
@@ -62,19 +62,17 @@ def witness_of(task: Task, log: Path, shared: SharedState, check: TreeCheck) -> 
     tree, max_age = Tree(snapshot), now.project.pyproject.table.max_age
     finer = [prefix + name for name in _DIGESTED]
     given = [prefix + path for contents in task.needs.values() for path in contents]  # which digests hold
-    try:
-        return make_witness(
-            reads,
-            shared.before,
-            tree,
-            since=task.watch.since,
-            finer=finer,
-            given=given,
-            installed=_installed(log, shared.root),
-            max_age=max_age,
-        ), ""
-    except NoWitnessError as error:
-        return error.witness if task.planned.session.is_observed else None, str(error)
+    witness, doubt = make_witness(
+        reads,
+        shared.before,
+        tree,
+        since=task.watch.since,
+        finer=finer,
+        given=given,
+        installed=_installed(log, shared.root),
+        max_age=max_age,
+    )
+    return (None if doubt and not task.planned.session.is_observed else witness), doubt
 
 
 def _installed(log: Path, root: str) -> Iterator[tuple[str, str]]:
