@@ -37,10 +37,6 @@ BREACHES = {
     "spelling": ("breach.txt", "rec" + "ieve the message\n"),
     "hadolint": ("docker/breach.Dockerfile", "FROM python:latest\nRUN cd /tmp\n"),
     "compose": ("docker/compose.yaml", "services: {serving: {image: x, prots: [80]}}\n"),
-    "kubernetes": (
-        "docker/kubernetes/serving.yaml",
-        "apiVersion: v1\nkind: Service\nmetadata: {name: serving}\nspec: {prots: [{port: 80}]}\n",
-    ),
     "shellcheck": ("breach.sh", "#!/bin/sh\necho $1 | grep -r *\n"),
     "workflows": (".github/workflows/breach.yml", "name: Breach\non: push\njobs: {}\nunknown: 1\n"),
     "dependabot": (".github/dependabot.yml", "version: 3\n"),

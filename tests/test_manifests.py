@@ -44,7 +44,8 @@ def test_the_deployment_has_all_that_keeps_it_available() -> None:
     assert scaled["scaleTargetRef"]["name"] == kinds["Deployment"]["metadata"]["name"]
     assert scaled["minReplicas"] > kinds["PodDisruptionBudget"]["spec"]["minAvailable"]
     assert "replicas" not in kinds["Deployment"]["spec"], "would be set back at each apply"
-    kubernetes_validate.validate(kinds["Deployment"], "1.37", strict=True)
+    for document in kinds.values():
+        kubernetes_validate.validate(document, "1.37", strict=True)
 
 
 def test_the_inference_service_is_one_of_kserve() -> None:
