@@ -457,7 +457,39 @@ def test_a_broken_limit_is_shown_below_what_differs(
     assert ["dog", "3", "9", "1", "2", "2", "2"] in [line.split() for line in shown]
     assert "near-duplicates across splits, by pixels, at most 8 apart: 0 -> 1, 1 new" in shown
     assert any(line.startswith("rows-added: all: 7 x rows were added (train: 6, validation: 1)") for line in shown)
-    assert shown[-1] == f"{tmp_path / 'new'} breaks the limits of {contract} in 3 ways"
+    assert shown[-3] == f"{tmp_path / 'new'} breaks the limits of {contract} in 3 ways"
+
+
+def test_a_change_that_is_meant_is_accepted_by_its_digest_and_the_next_one_is_not(
+    tmp_path: Path, base: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A failure ends with the line to add; the file that is saved has what was found, and never an earlier result."""
+    contract, saved = tmp_path / "contract.toml", tmp_path / "out" / "diff.json"
+    contract.write_text(CONTRACT)
+    write(tmp_path / "base", base)
+    write(tmp_path / "new", make(noise(13), [*LABELS, 0], [*PLACES, 0], sizes=["big"] * 13))
+    folders = [str(tmp_path / name) for name in ("base", "new")]
+    command = ["diff", *folders, "--contract", str(contract), "--save", str(saved)]
+
+    def compared() -> tuple[int, list[str], dict[str, Any]]:
+        code = main(command)
+        found = json.loads(saved.read_text())
+        jsonschema.validate(found, schema())
+        return code, capsys.readouterr().out.splitlines(), found
+
+    code, shown, found = compared()
+    assert (code, found["passed"], found["accepted"]) == (1, False, False)
+    assert shown[-1] == f'accepts = "{found["new"]["digest"]}"'
+    assert shown[1].startswith(f"new   {found['new']['digest']}: 7 train, 3 validation, 3 test rows")
+    contract.write_text(f"{CONTRACT}{shown[-1]}\n")
+    accepted, shown, found = compared()
+    assert (accepted, found["passed"], found["accepted"], len(found["violations"])) == (0, True, True, 1)
+    assert shown[-1].startswith("its table `diff` accepts this dataset, and no other: accepts = ")
+    write(tmp_path / "new", make(noise(14), [*LABELS, 0, 0], [*PLACES, 0, 0], sizes=["big"] * 14))
+    assert compared()[0] == 1
+    (tmp_path / "new" / "dataset.json").unlink()
+    assert main(command) == 2
+    assert not saved.exists()
 
 
 def test_the_digits_keep_the_limits_of_their_contract(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -489,6 +521,7 @@ def test_a_dataset_that_is_not_there_is_bad_input(
         ({"max_pixel_drift": 1.0}, "'max_pixel_drift' must be at least 0 and below 1, not 1.0"),
         ({"max_label_drift": float("nan")}, "'max_label_drift' must be a finite number, not nan"),
         ({"significance": 0.0}, "'significance' must be above 0 and at most 1, not 0.0"),
+        ({"accepts": "all"}, "'accepts' must be a digest of 64 hexadecimal digits, not 'all'"),
     ],
 )
 def test_limits_that_nothing_could_break_are_refused(limits: dict[str, Any], message: str) -> None:

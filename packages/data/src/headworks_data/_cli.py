@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headworks_data._build import BuildSettings, build
@@ -14,6 +16,7 @@ from headworks_data._diff import diff
 from headworks_data._diff_text import text
 from headworks_data._progress import say, say_json
 from headworks_data._settings import read_settings
+from headworks_data._staging import replace_files
 from headworks_data.errors import DataError
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     comparing.add_argument("base", help="folder of the dataset before")
     comparing.add_argument("new", help="folder of the dataset now")
     comparing.add_argument("--contract", help="a TOML file with limits in its table `diff`")
+    comparing.add_argument("--save", metavar="FILE", type=Path, help="write the comparison there as JSON, too")
     comparing.set_defaults(run=_run_diff)
     for command in (checking, comparing):
         command.add_argument("--format", choices=("text", "json"), default="text", help="form of the outcome")
@@ -69,7 +73,11 @@ def _run_check(args: argparse.Namespace) -> int:
 
 
 def _run_diff(args: argparse.Namespace) -> int:
+    if args.save:
+        args.save.unlink(missing_ok=True)  # an earlier one is not about these datasets
     compared = diff(args.base, args.new, read_settings(args.contract, Contract) if args.contract else None)
+    if args.save:
+        replace_files(args.save.parent, {args.save.name: f"{json.dumps(compared.as_dict(), indent=2)}\n".encode()})
     if args.format == "json":
         say_json(compared.as_dict())
         return int(not compared.passed)
@@ -77,10 +85,16 @@ def _run_diff(args: argparse.Namespace) -> int:
         say(line)
     if not compared.limits:
         say(f"nothing was judged: {args.contract or 'a file given with --contract'} may set limits in a table `diff`")
-    elif compared.passed:
+    elif not compared.violations:
         say(f"{args.new} keeps the limits of {args.contract}")
     else:
         say(f"{args.new} breaks the limits of {args.contract} in {len(compared.violations)} ways")
+        accepts = f'accepts = "{compared.new.digest}"'
+        if compared.accepted:
+            say(f"its table `diff` accepts this dataset, and no other: {accepts}")
+        else:
+            say("to accept this dataset, and no other, add this line to the table `diff` there:")
+            say(accepts)
     return int(not compared.passed)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from headworks_data._settings import Range, validate
+from headworks_data._settings import Range, expect, validate
 from headworks_data._violation import Violation
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from headworks_data._diff import DatasetDiff
 
 _ROWS = ("added", "removed", "relabelled", "moved", "resliced")
-_REMEDY = "look at them, or change the limit if this is meant"
+_REMEDY = "look at them, and accept the dataset if they are meant"
+_DIGEST = re.compile(r"([0-9a-f]{64})?")
 _Count = Annotated[int | None, Range(least=0)]
 _Drift = Annotated[float | None, Range(least=0, below=1)]
 
@@ -37,6 +39,7 @@ class DiffLimits:
         significance: A drift beyond its limit counts where its p-value, times the number of such tests (Bonferroni), is
             at most this: few rows differ widely by chance.
         same_schema: Whether classes and columns must be the same.
+        accepts: Digest of the one dataset that may break these limits; empty for none.
     """
 
     max_added: _Count = None
@@ -49,10 +52,13 @@ class DiffLimits:
     max_pixel_drift: _Drift = None
     significance: Annotated[float, Range(above=0, most=1)] = 0.01
     same_schema: bool = False
+    accepts: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse limits that nothing could break."""
+        """Refuse limits that nothing could break, and a digest that no dataset could have."""
         validate(self)
+        is_digest = _DIGEST.fullmatch(self.accepts)
+        expect(bool(is_digest), f"'accepts' must be a digest of 64 hexadecimal digits, not {self.accepts!r}")
 
     def stated(self) -> dict[str, float]:
         """Return the limits that are judged."""

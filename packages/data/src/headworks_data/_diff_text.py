@@ -31,7 +31,7 @@ def text(diff: DatasetDiff) -> Iterator[str]:
 
 def _side(side: Side) -> str:
     rows = ", ".join(f"{count:,} {name}" for name, count in side.rows.items())
-    return f"{side.digest[:12]}: {rows} rows from {side.source} with salt {side.salt!r}"
+    return f"{side.digest}: {rows} rows from {side.source} with salt {side.salt!r}"
 
 
 def _rows(diff: DatasetDiff) -> Iterator[str]:
