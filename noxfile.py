@@ -385,6 +385,17 @@ def gate(session: nox.Session) -> None:
     session.run("headworks", "gate", *(["--save=artifacts/gate"] if judges_here else []), *session.posargs)
 
 
+@nox.session(name="data-diff", requires=NEEDS["data-diff"], tags=["pipeline"])
+def data_diff(session: nox.Session) -> None:
+    """Compare the dataset with that of the merge base, and hold the difference against the limits of the contract."""
+    install(session, "tools", package="headworks", extra="live")
+    install(session, package="data")
+    limits = ["--contract=packages/data/contract.toml", "--save=artifacts/data-diff/diff.json"]
+    Path("artifacts/data-diff").mkdir(parents=True, exist_ok=True)  # empty at the first commit, which has no base
+    compare = ["python", "-m", MODULES["data"], "diff", "{base}", "artifacts/dataset", *limits]
+    session.run("headworks", "base", "artifacts/dataset", "--", *compare, *session.posargs)
+
+
 @nox.session(default=False)
 def report(session: nox.Session) -> None:
     """Write one page that a reviewer reads instead of logs, from what the other sessions left behind."""

@@ -35,7 +35,7 @@ TABLES = """
 [tool.headworks.report]
 dataset = "artifacts/data/set"
 training = "artifacts/model/log.jsonl"
-data-diff = ["cat", "{base}/diff.json"]
+data-diff = "artifacts/diff.json"
 
 [tool.headworks.gate]
 predictions = { test = "artifacts/model/predictions.csv", gone = "artifacts/model/gone.csv" }
@@ -130,6 +130,7 @@ def test_a_page_is_written_from_what_is_there(inside: Monorepo, capsys: pytest.C
     prove(inside, "data", "model")
     Path("artifacts/model/predictions.csv").write_text(predictions("aaab"))
     Path("artifacts/model/gone.csv").write_text("id,label\n")
+    Path("artifacts/diff.json").write_text("{}")
     said = report(capsys)
     assert said.splitlines() == [
         "Cannot tell: data diff cannot be read; artifacts/model/gone.csv cannot be read",
@@ -199,6 +200,7 @@ def test_whatever_is_in_its_files_there_is_a_page(inside: Monorepo, capsys: pyte
     assert said.startswith("Cannot tell: gate cannot be read; training cannot be read\n")
     Path("artifacts/gate/gate.json").unlink()
     Path("artifacts/gate/gate.json").mkdir()
+    Path("artifacts/diff.json").write_text("{}")
     assert report(capsys) == said.replace(
         "gate cannot be read; training", "gate cannot be read; data diff cannot be read; training"
     )

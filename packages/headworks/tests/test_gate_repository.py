@@ -587,3 +587,45 @@ def test_the_result_is_saved_for_a_report(demo: Demo) -> None:
     Path("artifacts/evaluate/predictions.csv").unlink()
     demo.gate("--save", str(folder), code=3)
     assert [it.name for it in folder.iterdir()] == ["base-evaluate.csv"]
+
+
+def compared(capfd: pytest.CaptureFixture[str], *words: str, path: str = "artifacts/evaluate", code: int = 0) -> str:
+    """Run a command of this Python with an output of the base, and return what both write."""
+    capfd.readouterr()
+    exit_code = _cli.main(["base", path, "--", *([sys.executable, "-c", *words] if words else [])])
+    output = capfd.readouterr()
+    assert exit_code == code, output
+    return output.out + output.err
+
+
+def test_a_command_runs_with_an_output_of_the_base(demo: Demo, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of a folder or a file, as it was there; the exit code is that of the command, and nothing is left behind."""
+    demo.train()
+    demo.branch()
+    demo.train(5)
+    show = "import pathlib, sys; path = pathlib.Path(sys.argv[1]); print(path.read_text(), path)"
+    output = compared(capfd, show, "{base}/model.bin")
+    assert output.startswith("model 4xxxx ")
+    assert "the base is what evaluate gave at" in output
+    assert not Path(output.split("\n")[0].split()[-1]).exists()
+    assert compared(capfd, show, "{base}", path="artifacts/evaluate/model.bin").startswith("model 4xxxx ")
+    compared(capfd, "raise SystemExit(7)", code=7)
+    compared(capfd, "import os; os.kill(os.getpid(), 9)", code=3)
+    assert "There is no command to run" in compared(capfd, code=2)
+    assert "which 0 sessions write" in compared(capfd, show, path="inputs/model.txt", code=2)
+    assert "does not write artifacts/evaluate/none" in compared(capfd, show, path="artifacts/evaluate/none", code=3)
+
+
+def test_a_base_that_has_no_such_output_is_named_or_excused(demo: Demo, capfd: pytest.CaptureFixture[str]) -> None:
+    """At the first commit, and at one that the table names, nothing is compared; elsewhere that is no pass."""
+    demo.scratch.commit({"inputs/model.txt": "-1 800"})
+    demo.branch()
+    fail = "raise SystemExit(7)"
+    assert "or this one as `bootstrap` of the gate" in compared(capfd, fail, code=3)
+    base = demo.scratch.git("rev-parse", "main")
+    demo.replace("budget = 2", f'budget = 2\nbootstrap = "{base[:12]}"')
+    assert "nothing is compared: evaluate does not pass at the base" in compared(capfd, fail)
+    demo.scratch.git("checkout", "--quiet", "--orphan", "first")
+    demo.scratch.commit({"inputs/model.txt": "4 800"})
+    demo.scratch.git("branch", "--force", "main")
+    assert "nothing is compared: There is no commit to compare with: this is the first commit" in compared(capfd, fail)

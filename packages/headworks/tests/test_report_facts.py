@@ -182,13 +182,15 @@ def test_a_diff_of_another_dataset_does_not_count(sources: Sources) -> None:
         assert compared(sources, odd).reasons == ["data diff cannot be read"]
 
 
-def test_a_diff_that_is_made_needs_the_dataset_of_the_base(sources: Sources) -> None:
-    """Which is what `{base}` stands for."""
-    command = (sys.executable, "-c", "import sys; print(open(sys.argv[1] + '/diff.json').read())", "{base}")
-    settings = ReportSettings(data_diff=command)
-    assert "has no artifacts/dataset of the base" in said(diff_section(sources, settings))
-    write(sources, "artifacts/dataset/diff.json", diff(), side="base")
-    assert table(diff_section(sources, settings), "Rows that differ")
+def test_a_diff_that_the_contract_accepts_passes_and_is_shown(sources: Sources) -> None:
+    """With all that it breaks; one that is accepted and fails contradicts itself."""
+    write(sources, "artifacts/dataset/dataset.json", {"digest": "b" * 64})
+    broken = diff(limits={"max_added": 0}, accepted=True, violations=[VIOLATION])
+    section = compared(sources, broken)
+    assert section.outcome == "passed"
+    assert "The contract accepts this very dataset." in said(section)
+    assert table(section, "What is broken")
+    assert compared(sources, broken | {"passed": False}).reasons == ["data diff cannot be read"]
 
 
 def finding(**changes: object) -> dict[str, Any]:
@@ -596,7 +598,7 @@ def test_measurements_are_shown(sources: Sources) -> None:
 
 def test_the_table_is_checked() -> None:
     """A key that is misspelt or a value of another kind is told."""
-    assert report_settings({"data-diff": ["a", "b"], "gate": "x"}).data_diff == ("a", "b")
+    assert report_settings({"contract": ["a", "b"], "gate": "x"}).contract == ("a", "b")
     with pytest.raises(ConfigurationError, match="Did you mean 'data-diff'"):
         report_settings({"data-dif": "x"})
     with pytest.raises(ConfigurationError, match=r"gate is .*; it has to be a text"):

@@ -104,7 +104,7 @@ def diff(base: str | os.PathLike[str], new: str | os.PathLike[str], contract: Co
         pixels={name: pixel_drift(one, other, name) for name in SPLITS},
         near_duplicates=near_changes(one, other, settings),
         limits=contract.diff.stated() if contract else {},
-        accepted=bool(contract) and contract.diff.accepts == other.digest,
+        accepted=bool(contract and contract.diff.accepts == other.digest),
         violations=(),
     )
     return replace(compared, violations=tuple(judge(compared, contract.diff))) if contract else compared

@@ -143,7 +143,7 @@ class BaseOutputs(StoredOutputs):
         return now is not None and then is not None and now.digest == then.digest
 
     def find(self, path: str) -> str:
-        """Return the place of a file that a session of the base wrote, by its path in the work tree.
+        """Return the place of a file or folder that a session of the base wrote, by its path in the work tree.
 
         Raises:
             ConfigurationError: No session declares that it writes it.
@@ -159,7 +159,7 @@ class BaseOutputs(StoredOutputs):
             self._places[session.name] = place or self._made(session)
             self.notes.append(f"the base is what {session.name} gave at {base.name}, {how}")
         place = os.path.join(self._places[session.name], path)
-        if not os.path.isfile(place):
+        if not os.path.exists(place):
             message = (
                 f"{session.name} of the base, {base.name}, does not write {path}, so that there is nothing to"
                 f" compare with."
@@ -172,8 +172,8 @@ class BaseOutputs(StoredOutputs):
         writers = self.writers(path)
         if len(writers) != 1:
             message = (
-                f"[tool.headworks.gate] reads {path}, which {len(writers)} sessions write. Name its folder in the"
-                " `outputs` of one session in [tool.headworks.sessions]."
+                f"The base is asked for {path}, which {len(writers)} sessions write. Name its folder in the `outputs`"
+                " of one session in [tool.headworks.sessions]."
             )
             raise ConfigurationError(message)
         return writers[0]

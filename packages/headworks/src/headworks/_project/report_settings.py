@@ -18,8 +18,8 @@ class ReportSettings:
     Attributes:
         gate: The output of `headworks gate --format json`.
         contract: The JSON of a check of the dataset, or a command that writes it to its standard output.
-        data_diff: The JSON of a comparison of two datasets, or such a command.
-        dataset: The folder of the dataset. `{new}` in a command stands for it, and `{base}` for that of the base.
+        data_diff: The JSON of a comparison of two datasets.
+        dataset: The folder of the dataset. `{new}` in a command stands for it.
         pictures: A pattern of Parquet files with the images of rows, by `id`.
         training: The log of a training, one JSON object for each epoch.
         images: A pattern of records of container images.
@@ -27,14 +27,14 @@ class ReportSettings:
 
     gate: str = "artifacts/gate/gate.json"
     contract: str | tuple[str, ...] = ""
-    data_diff: str | tuple[str, ...] = "artifacts/data-diff/diff.json"
+    data_diff: str = "artifacts/data-diff/diff.json"
     dataset: str = "artifacts/dataset"
     pictures: str = "artifacts/dataset/*.parquet"
     training: str = "artifacts/train/log.jsonl"
     images: str = "artifacts/build-images/*/image.json"
 
 
-_COMMANDS = {"contract", "data-diff"}
+_COMMAND = "contract"
 
 
 def report_settings(data: Mapping[str, Any]) -> ReportSettings:
@@ -47,8 +47,8 @@ def report_settings(data: Mapping[str, Any]) -> ReportSettings:
     values: dict[str, Any] = {}
     for key, value in data.items():
         is_command = isinstance(value, list) and bool(value) and all(isinstance(word, str) for word in value)
-        if not isinstance(value, str) and not (key in _COMMANDS and is_command):
-            expected = "a file, or a command as a list of texts" if key in _COMMANDS else "a text"
+        if not isinstance(value, str) and not (key == _COMMAND and is_command):
+            expected = "a file, or a command as a list of texts" if key == _COMMAND else "a text"
             refuse(_PLACE, key, value, expected)
         values[key.replace("-", "_")] = value if isinstance(value, str) else tuple(value)
     return ReportSettings(**values)

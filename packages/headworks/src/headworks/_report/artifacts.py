@@ -33,7 +33,7 @@ def contract_section(sources: Sources, settings: ReportSettings) -> Section:
 def _checked(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """Refuse a form that is newer than this reader, and a result that contradicts itself."""
     check_form(data)
-    if bool(data["passed"]) == bool(data["violations"]):
+    if bool(data["passed"]) != bool(not data["violations"] or data.get("accepted")):
         message = "it says both that every limit is kept and that one is broken"
         raise ValueError(message)
     return data
@@ -52,24 +52,21 @@ def _violations(violations: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def diff_section(sources: Sources, settings: ReportSettings) -> Section:
-    """Return the section with the differences between the base's dataset and this one."""
-    base = sources.base(settings.dataset)
-    if not isinstance(settings.data_diff, str) and not base:
-        text = f"The store has no {settings.dataset} of the base, so that there is nothing to compare with."
-        return Section("Data diff", [text])
-    data = _checked(sources.json(settings.data_diff, {"base": base, "new": settings.dataset}))
+    """Return the section with the differences between the base's dataset and this one, as a session found them."""
+    data = _checked(sources.json(settings.data_diff))
     doubt = _doubt(data, sources, settings)
     outcome: Outcome | None = None
     reasons: list[str] = []
     if doubt:
         outcome, reasons = "cannot tell", ["the data diff is about another dataset"]
-    elif data["violations"]:
+    elif not data["passed"]:
         outcome, reasons = "failed", ["the data differ too much"]
     elif data["limits"]:
         outcome, reasons = "passed", ["the data diff"]
     blocks: list[Block] = [doubt] if doubt else []
     blocks.append(_summary(data))
     if data["violations"]:
+        blocks += ["The contract accepts this very dataset."] if data["passed"] else []
         blocks.append(_violations(data["violations"]))
     blocks += _tables(data)
     near = data["near_duplicates"]
@@ -80,9 +77,7 @@ def diff_section(sources: Sources, settings: ReportSettings) -> Section:
 
 
 def _doubt(data: Mapping[str, Any], sources: Sources, settings: ReportSettings) -> str:
-    """Return why a file may be about another dataset; a command compares those that it was given."""
-    if not isinstance(settings.data_diff, str):
-        return ""
+    """Return why a comparison may be about another dataset."""
     summary = f"{settings.dataset}/dataset.json"
     try:
         here = sources.json(summary)["digest"]
