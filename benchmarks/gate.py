@@ -12,6 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
+from gate_measured import timings
 from gate_worlds import lost_units, worlds
 from headworks._gate.judge import judge
 from headworks._metrics.bootstrap import bootstrap
@@ -156,6 +157,24 @@ def count_drawn(count: Count, generator: np.random.Generator, draws: int) -> Non
             sys.stdout.flush()
 
 
+def count_measured(count: Count, generator: np.random.Generator) -> None:
+    """Print how often latencies of runs that take turns decide, and how often those by Welch's t-test are wrong."""
+    head("metric", "runs", "slow runs", "rounded", "allowed", "slower", *OUTCOMES, "wrong", "wrong, Welch's t")
+    for timing in timings():
+        found = []
+        for _ in range(count.pairs):
+            sides = timing.sample(generator)
+            found.append((timing.decision(*sides, count.error), timing.by_t(*sides, count.error)))
+        decided, by_t = zip(*found, strict=True)
+        # At the bound it is as wrong to pass as to fail.
+        over = round(timing.mean_ratio - timing.bound, 9)
+        is_wrong = [it for it, far in (("passes", over >= 0), ("fails", over <= 0)) if far]
+        wrong, wrong_t = (max(map(it.count, is_wrong)) for it in (decided, by_t))
+        slow, unit = " and ".join(f"{it:.0%}" for it in timing.slow), "to 1 ms" if timing.is_rounded else "no"
+        first = (timing.metric, str(timing.runs), slow, unit, f"{timing.bound:g}", f"{timing.mean_ratio:g}")
+        sys.stdout.write(cells(*first, *count.shares(decided, wrong), wrong_t / count.pairs))
+
+
 def main() -> int:
     """Print how often the gate and the normal approximation decide, and how often wrongly.
 
@@ -171,6 +190,7 @@ def main() -> int:
     count_shares(count, generator)
     count_labels(count, np.random.default_rng(1))
     count_slices(count, generator)
+    count_measured(count, np.random.default_rng(2))
     count_drawn(count, generator, arguments.draws)
     decided = "more wrong decisions than stated" if count.is_too_often else "no more wrong decisions than stated"
     sys.stdout.write(f"\n{decided}\n")

@@ -219,13 +219,20 @@ def test_an_option_that_would_be_ignored_is_refused(
 
 def test_measurements_are_compared_without_predictions(capsys: pytest.CaptureFixture[str]) -> None:
     """As latencies that were measured on one machine; a condition about predictions asks for its file."""
-    Path("new.json").write_text('{"latency_p99_ms": [3.0, 3.1, 2.9]}')
-    Path("old.json").write_text('{"latency_p99_ms": [3.0, 3.1, 2.8]}')
+    Path("new.json").write_text('{"latency_p99_ms": [3.0, 3.1, 2.9, 3.0, 3.1, 2.9, 3.0]}')
+    Path("old.json").write_text('{"latency_p99_ms": [3.0, 3.1, 2.8, 3.0, 3.1, 2.9, 3.0]}')
     measured = ["--candidate-measurements", "new.json", "--base-measurements", "old.json"]
     asked = [*measured, "--condition", "latency_p99_ms <= base.latency_p99_ms + 1"]
     output = shown(capsys, *asked, code=0)
     assert output.startswith("gate passes: 1 condition, each at 0.99\n")
-    assert output.endswith("bound +1.0000\n")
+    assert output.endswith("each end at 0.99); bound +1.0000\n  7 runs\n")
+    Path("new.json").write_text('{"latency_p99_ms": 3}')
+    Path("old.json").write_text('{"latency_p99_ms": 9}')
+    assert "  1 run, measure it in more runs: 7 tell something at 0.99\n" in shown(capsys, *asked, code=3)
+    runs = [{"model": it, "latencies_ms": [3.25] * 100} for it in ("candidate", "base")] * 7
+    Path("new.json").write_text(json.dumps({"format": 2, "runs": runs}))
+    output = shown(capsys, *measured[:2], *asked[4:], code=0)
+    assert "(median of the runs -0.0100 to +0.0100, each end at 0.99); bound +1.0000\n  7 runs\n" in output
     assert "give one file, --candidate FILE." in shown(capsys, *measured, "--condition", ACCURACY, code=2)
 
 

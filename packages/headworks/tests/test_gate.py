@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import pytest
 from pyarrow import parquet
 
 import headworks
-from headworks._gate.measurements import measurements_of
+from headworks._gate.measurements import base_measurements_of, measurements_of
 from headworks._metrics.condition import parse_condition
 from headworks._metrics.file import read_predictions
 from headworks._metrics.metrics import METRICS, Metric
@@ -22,6 +23,8 @@ from headworks._project.gate_table import gate_settings
 from headworks.errors import CannotDecideError, ConfigurationError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from headworks._gate.result import Finding, GateResult
 
 CLASSES = 10
@@ -417,33 +420,95 @@ def test_more_values_than_draws_can_tell_apart_are_refused() -> None:
         headworks.gate(file, file, conditions=["macro_f1 >= 0.5"], settings=settings)
 
 
+def judged_by_runs(condition: str, mine: Sequence[float], theirs: Sequence[float] = ()) -> Finding:
+    """Return the finding about measurements."""
+    name = condition.split()[0]
+    result = headworks.gate(
+        {},
+        {},
+        conditions=[condition],
+        measurements={name: tuple(mine)},
+        base_measurements={name: tuple(theirs)} if theirs else None,
+    )
+    return result.conditions[0].findings[0]
+
+
 def test_measurements_are_compared() -> None:
-    """Numbers that were measured once are taken at their word; several are judged by their spread."""
-    conditions = ["model_bytes <= base.model_bytes * 1.1", "latency_p99_ms <= base.latency_p99_ms + 1"]
-    once, near, far = {"model_bytes": (100.0,)}, (3.0, 3.1, 2.9), (5.0, 5.1, 4.9)
-
-    def outcomes(mine: tuple[float, ...], theirs: tuple[float, ...], size: float = 105) -> list[str]:
-        result = headworks.gate(
-            {},
-            {},
-            conditions=conditions,
-            measurements={"model_bytes": (size,), "latency_p99_ms": mine},
-            base_measurements=once | {"latency_p99_ms": theirs},
-        )
-        return [it.outcome for it in result.conditions]
-
-    assert outcomes(near, near) == ["passes", "passes"]
-    assert outcomes(far, near, 120) == ["fails", "fails"]
-    assert outcomes((3.0, 5.0), (2.5, 4.0)) == ["passes", "cannot tell"]
-    floor = headworks.gate("", conditions=["requests_per_second >= 9"], measurements={"requests_per_second": (9.0,)})
-    assert floor.outcome == "passes"
-    for value in ((float("nan"),), ()):
+    """Seven pairs of runs tell something at 0.99, if all of them lie on one side of the bound; a size is exact."""
+    p99 = "latency_p99_ms <= base.latency_p99_ms + 1"
+    near, far = [3.0, 3.1, 2.9, 3.2, 2.8, 3.3, 2.7], [5.0, 5.1, 4.9, 5.2, 4.8, 5.3, 4.7]
+    found = judged_by_runs(p99, near, near)
+    assert (found.outcome, found.method, found.estimate, found.runs) == ("passes", "runs", 0, 7)
+    assert found.interval == pytest.approx((-0.1, 0.1))
+    assert judged_by_runs(p99, far, near).outcome == "fails"
+    assert judged_by_runs(p99, near[:6], near[:6]).outcome == "cannot tell"
+    assert judged_by_runs(p99, near[:6], near[:6]).interval is None
+    assert judged_by_runs(p99, [*near[:6], 5], near).outcome == "cannot tell"
+    assert judged_by_runs(p99, [*near, *near[:3], 9.0], [*near, *near[:4]]).outcome == "passes"  # ten of eleven
+    for size, theirs, outcome in ((105, 100, "passes"), (120, 100, "fails"), (110, 100, "passes")):
+        found = judged_by_runs("model_bytes <= base.model_bytes + 10", [size], [theirs])
+        assert (found.outcome, found.method, found.interval) == (outcome, "measured", None)
+    assert judged_by_runs("requests_per_second >= 9", [10.0]).outcome == "cannot tell"
+    assert judged_by_runs("requests_per_second >= 9", [10.5] * 7).outcome == "passes"
+    for value in ([float("nan")], []):
         with pytest.raises(ConfigurationError, match="The measurements of the candidate: latency_p99_ms is"):
-            headworks.gate("", conditions=["latency_p99_ms <= 9"], measurements={"latency_p99_ms": value})
-    assert outcomes((1e30, 2e29), (1e-99, 3e-99)) == ["passes", "cannot tell"]
-    assert outcomes((1e-99, 2e-99), (1e-99, 3e-99)) == ["passes", "passes"]
-    with pytest.raises(ConfigurationError, match="latency_p99_ms was not measured of the base"):
-        headworks.gate("", conditions=conditions[1:], measurements={"latency_p99_ms": near})
+            judged_by_runs("latency_p99_ms <= 9", value)
+    assert judged_by_runs(p99, [1e30, 2e29] * 4, [1e-99, 3e-99] * 4).outcome == "cannot tell"
+    assert judged_by_runs(p99, [1.5e-99, 2.5e-99] * 4, [1.5e-99, 3.5e-99] * 4).outcome == "passes"
+    with pytest.raises(ConfigurationError, match="latency_p99_ms was not measured of the base in runs of 100 requests"):
+        judged_by_runs(p99, near)
+    with pytest.raises(ConfigurationError, match="measured 7 times of the candidate and 2 times of the base"):
+        judged_by_runs(p99, near, near[:2])
+
+
+def test_one_measurement_of_a_noisy_quantity_tells_nothing() -> None:
+    """Half of all runs are above their median, whichever of two equal models has the better one."""
+    for mine, theirs in ((3.0, 9.0), (9.0, 3.0)):
+        assert judged_by_runs("latency_p99_ms <= base.latency_p99_ms", [mine], [theirs]).outcome == "cannot tell"
+    assert judged_by_runs("latency_p99_ms <= 500", [3.25]).outcome == "cannot tell"
+
+
+def test_a_rounded_measurement_may_be_any_that_rounds_to_it() -> None:
+    """So 5 ms against 5 ms, however often, is no proof of less than 20% more: it may be 5.4 against 4.6."""
+    rounded, finer = [5.0] * 9, [5.01, 4.99, 5.02] * 3
+    condition = "latency_p99_ms <= base.latency_p99_ms * 1.2"
+    assert judged_by_runs(condition, rounded, rounded).outcome == "cannot tell"
+    assert judged_by_runs(condition, finer, finer).outcome == "passes"
+    assert judged_by_runs("latency_p99_ms <= base.latency_p99_ms * 1.5", rounded, rounded).outcome == "passes"
+    assert judged_by_runs("latency_p99_ms >= 0.1", [0.0] * 9).outcome == "cannot tell"
+
+
+RUN = {"latencies_ms": [it / 8 for it in range(1, 101)], "requests_per_second": 80.5}
+
+
+def runs_file(name: str, *runs: object) -> str:
+    """Write the requests of runs and return the file's name."""
+    Path(name).write_text(json.dumps({"format": 2, "runs": runs}))
+    return name
+
+
+def test_the_requests_of_runs_are_read() -> None:
+    """Percentiles by nearest rank, one for each run, where a run has a request above it."""
+    mine, theirs = {**RUN, "model": "candidate"}, {"model": "base", "latencies_ms": [2.5] * 20}
+    file = runs_file("runs.json", mine, theirs, theirs, mine)
+    assert measurements_of(file, "") == {
+        "latency_p50_ms": (6.25, 6.25),
+        "latency_p95_ms": (11.875, 11.875),
+        "latency_p99_ms": (12.375, 12.375),
+        "requests_per_second": (80.5, 80.5),
+    }
+    assert base_measurements_of("", file) == {"latency_p50_ms": (2.5, 2.5), "latency_p95_ms": (2.5, 2.5)}
+    assert base_measurements_of("", "") == base_measurements_of("", runs_file("mine.json", mine)) == {}
+    with pytest.raises(ConfigurationError, match="say nothing beside runs of another time"):
+        base_measurements_of(file, "mine.json")
+    for runs in ([mine, mine, theirs, theirs], [mine, theirs, mine], [theirs], [{}], [7], [{**mine, "model": "x"}]):
+        with pytest.raises(ConfigurationError, match="each two in a row are one of each"):
+            measurements_of(runs_file("odd.json", *runs), "")
+    Path("odd.json").write_text('{"runs": 7}')
+    with pytest.raises(ConfigurationError, match="each two in a row are one of each"):
+        measurements_of("odd.json", "")
+    with pytest.raises(ConfigurationError, match="latencies_ms is None"):
+        measurements_of(runs_file("odd.json", {"model": "candidate"}), "")
 
 
 def test_measurements_are_read_from_json() -> None:

@@ -34,7 +34,7 @@ def export(session):
 def evaluate(session):
     out = left(session, "predictions.csv")
     session.run("python", "predict.py", "artifacts/export/model.txt", str(out), external=True, silent=True)
-    left(session, "bench.json").write_text('{"latency_p99_ms": 3}')
+    left(session, "bench.json").write_text('{"latency_p99_ms": [3, 3, 3, 3, 3, 3, 3]}')
 
 @nox.session(name="serve-check", venv_backend="none")
 def serve_check(session):
@@ -99,7 +99,7 @@ class Release:
         wrong = set(model.split())
         rows = "".join(f"\nr{row},yes,{'no' if str(row) in wrong else 'yes'}" for row in range(1800))
         predictions = f"id,label,prediction{rows}"
-        outputs = {"predictions.csv": predictions, "bench.json": '{"latency_p99_ms": 3}'}
+        outputs = {"predictions.csv": predictions, "bench.json": '{"latency_p99_ms": [3, 3, 3, 3, 3, 3, 3]}'}
         self.scratch.write({f"artifacts/evaluate/{name}": content for name, content in outputs.items()})
         self.scratch.record_pass("evaluate")
         self.scratch.record_pass("serve-check")

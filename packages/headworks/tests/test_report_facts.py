@@ -590,7 +590,7 @@ def test_measurements_are_shown(sources: Sources) -> None:
     write(sources, "m.json", {"latency_p99_ms": [3, 4], "other": 1})
     write(sources, "m.onnx", "x" * 12_345)
     write(sources, "m.json", {"latency_p99_ms": 3}, side="base")
-    assert table(measurements_section(sources, settings), "Means") == [
+    assert table(measurements_section(sources, settings), "Medians") == [
         {"measured": "latency_p99_ms", "candidate": "3.5", "base": "3"},
         {"measured": "model_bytes", "candidate": "12,345", "base": ""},
     ]

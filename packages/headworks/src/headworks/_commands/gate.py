@@ -84,15 +84,15 @@ def _judge_files(arguments: argparse.Namespace, settings: GateSettings) -> int:
     """Judge the files that are named, without git, nox or a store."""
     with _extra():
         from headworks._gate.compare import gate
-        from headworks._gate.measurements import measurements_of
-    base = arguments.base_measurements
+        from headworks._gate.measurements import base_measurements_of, measurements_of
+    mine = arguments.candidate_measurements or ""
     result = gate(
         _files(arguments.candidate) if arguments.candidate else {},
         _files(arguments.baseline) if arguments.baseline else None,
         conditions=arguments.condition,
         settings=settings,
-        measurements=measurements_of(arguments.candidate_measurements or "", ""),
-        base_measurements=measurements_of(base, "") if base else None,
+        measurements=measurements_of(mine, ""),
+        base_measurements=base_measurements_of(arguments.base_measurements or "", mine),
     )
     return _write(result, arguments.format)
 

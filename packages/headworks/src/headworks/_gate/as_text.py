@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from headworks._lines import text_of
+from headworks._metrics.sizes import least_runs
+from headworks._quantities import count_text
 
 if TYPE_CHECKING:
     from headworks._gate.result import ConditionResult, Finding, GateResult
@@ -14,9 +16,9 @@ _METHODS = {
     "bootstrap": "paired bootstrap",
     "exact": "exact interval",
     "identical": "identical predictions",
-    "measured": "measured once",
+    "measured": "measured",
+    "runs": "median of the runs",
     "score": "score interval",
-    "t": "Student's t",
 }
 _LEAST = 1e-4  # below which a p-value is not written out
 
@@ -68,7 +70,7 @@ def _condition(judged: ConditionResult, reliability: float) -> Iterator[str]:
 
 def _finding(finding: Finding, factor: float, reliability: float) -> Iterator[str]:
     yield _values(finding, factor, reliability)
-    if counts := ", ".join(_counts(finding)):
+    if counts := ", ".join(_counts(finding, reliability)):
         yield counts
     for whose, seeds in (("candidate", finding.seeds), ("base", finding.base_seeds)):
         if seeds:
@@ -90,10 +92,12 @@ def _values(finding: Finding, factor: float, reliability: float) -> str:
     return f"{values} ({how}); bound {number_text(finding.bound, '+')}"
 
 
-def _counts(finding: Finding) -> Iterator[str]:
-    """Yield counts of rows, and the rows that would settle it."""
+def _counts(finding: Finding, reliability: float) -> Iterator[str]:
+    """Yield counts of rows or runs, and those that would settle it."""
     if finding.rows:
         yield f"{finding.rows:,} rows"
+    if finding.runs:
+        yield count_text(finding.runs, "run")
     if finding.wins is not None and finding.losses is not None:
         yield f"right only in the candidate {finding.wins:,}"
         yield f"only in the base {finding.losses:,}"
@@ -107,7 +111,7 @@ def _counts(finding: Finding) -> Iterator[str]:
         elif finding.rows:
             yield "no number of rows settles a difference so close to the bound"
         else:
-            yield "measure it more often"
+            yield f"measure it in more runs: {least_runs(1 - reliability)} tell something at {reliability:.4g}"
 
 
 def number_text(value: float, sign: str = "") -> str:

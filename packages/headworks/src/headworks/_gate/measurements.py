@@ -1,4 +1,4 @@
-"""Measurements of a model: a JSON object of names with a number each, or a list of numbers measured anew."""
+"""Measurements of a model: numbers, or the requests of several runs, as a JSON file has them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 import math
 import os
 import reprlib
-from collections.abc import Mapping
-from statistics import fmean, variance
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from statistics import median
+from typing import TYPE_CHECKING, Any
 
 from scipy import special
 
@@ -17,11 +19,18 @@ from headworks._metrics.metrics import METRICS
 from headworks._metrics.proportions import Interval
 from headworks.errors import ConfigurationError, UsageError
 
+if TYPE_CHECKING:
+    from headworks._gate.result import Method
+
 SIZE = "model_bytes"  # which is measured here, of the model's file
+CANDIDATE, BASE = "candidate", "base"
+_PERCENTILES = {f"latency_p{percent}_ms": percent for percent in (50, 95, 99)}
+_RATE = "requests_per_second"
+_RUNS = "runs"
 
 
 def measurements_of(path: str, model: str) -> dict[str, tuple[float, ...]]:
-    """Return the measurements in a file that conditions can name, and the size of a model.
+    """Return the measurements in a file that conditions can name, one for each run, and the size of a model.
 
     Args:
         path: The file; empty for none.
@@ -29,13 +38,35 @@ def measurements_of(path: str, model: str) -> dict[str, tuple[float, ...]]:
 
     Raises:
         UsageError: There is no such file.
-        ConfigurationError: It is no JSON, or a measurement is no number from 0 to 1e30.
+        ConfigurationError: It is no JSON, a measurement is no number from 0 to 1e30, or runs of two models do not take
+            turns.
     """
     data = _read(path) if path else {}
-    measured = {name: _numbers(path, name, data[name]) for name, it in METRICS.items() if not it.sums and name in data}
+    measured = _numbers_of(path, data) | _of_runs(path, data, CANDIDATE)
     if model and os.path.isfile(model):
         measured[SIZE] = (float(os.path.getsize(model)),)
     return measured
+
+
+def base_measurements_of(path: str, candidate: str) -> dict[str, tuple[float, ...]]:
+    """Return the measurements of the base: in a file of its own, or in runs that took turns with the candidate's.
+
+    Args:
+        path: The file of the base; empty for none.
+        candidate: The file of the candidate, with the runs of both; empty for none.
+
+    Raises:
+        UsageError: There is no such file.
+        ConfigurationError: As for the candidate, or the base's own file has runs.
+    """
+    data = _read(path) if path else {}
+    if _RUNS in data:
+        message = (
+            f"{path} has runs, which say nothing beside runs of another time. Give one file in which the runs of both"
+            " models take turns, in --candidate-measurements alone."
+        )
+        raise ConfigurationError(message)
+    return _numbers_of(path, data) | (_of_runs(candidate, _read(candidate), BASE) if candidate else {})
 
 
 def _read(path: str) -> dict[str, object]:
@@ -54,6 +85,10 @@ def _read(path: str) -> dict[str, object]:
     return data
 
 
+def _numbers_of(path: str, data: Mapping[str, object]) -> dict[str, tuple[float, ...]]:
+    return {name: _numbers(path, name, data[name]) for name, it in METRICS.items() if not it.sums and name in data}
+
+
 def _numbers(source: str, name: str, value: object) -> tuple[float, ...]:
     """Return one measurement or several, each checked."""
     values = value if isinstance(value, (list, tuple)) else [value]
@@ -65,56 +100,112 @@ def _numbers(source: str, name: str, value: object) -> tuple[float, ...]:
     return tuple(map(float, numbers))
 
 
+def _of_runs(path: str, data: Mapping[str, object], whose: str) -> dict[str, tuple[float, ...]]:
+    """Return what the runs of one side give: percentiles by nearest rank, and throughput.
+
+    A percentile that takes more requests than the shortest run has is left out.
+    """
+    runs = data.get(_RUNS, [])
+    listed: list[Any] = runs if isinstance(runs, list) else [None]
+    models = [it.get("model") if isinstance(it, dict) else None for it in listed]
+    pairs = [set(models[start : start + 2]) for start in range(0, len(models), 2)]
+    if set(models) - {CANDIDATE, BASE} or (BASE in models and any(it != {CANDIDATE, BASE} for it in pairs)):
+        message = (
+            f"{path}: the runs have to be in the order of time, each with `model`, which is {CANDIDATE!r} or {BASE!r}."
+            " Where there are both, they have to take turns, so that each two in a row are one of each."
+        )
+        raise ConfigurationError(message)
+    mine = [it for it in listed if it["model"] == whose]
+    times = [sorted(_numbers(path, "latencies_ms", it.get("latencies_ms"))) for it in mine]
+    measured = {
+        name: tuple(it[math.ceil(percent / 100 * len(it)) - 1] for it in times)
+        for name, percent in _PERCENTILES.items()
+        if times and min(map(len, times)) * (100 - percent) >= 100  # noqa: PLR2004  # a request above the percentile
+    }
+    if mine and all(_RATE in it for it in mine):
+        measured[_RATE] = tuple(_numbers(path, _RATE, it[_RATE])[0] for it in mine)
+    return measured
+
+
 def judge_measurement(
     condition: Condition,
     candidate: Mapping[str, tuple[float, ...]],
     base: Mapping[str, tuple[float, ...]] | None,
     *,
     error: float,
+    is_same: bool = False,
 ) -> Finding:
     """Return the finding about a measurement, its outcome still open.
 
-    One that was measured once on each side is taken at its word, as a file's size may be.
+    The size of a file is what it is. Everything else is different in each run, and a condition is about the median over
+    all runs of that machine, as they could be: of the runs that were measured, enough have to reach the bound. The runs
+    of two models are paired, the first with the first. Each may lie anywhere that is rounded to the number.
+
+    Args:
+        condition: The condition.
+        candidate: Measurements of the candidate by name.
+        base: Those of the base; needed where the condition is relative.
+        error: How often the finding may be wrong.
+        is_same: Whether both are the same model, so that no relative condition is left to chance.
 
     Raises:
-        ConfigurationError: It was not measured, or is no number from 0 to 1e30.
+        ConfigurationError: It was not measured, not as often of both models, or is no number from 0 to 1e30.
 
     Source:
-        Welch, "The generalization of 'Student's' problem when several different population variances are involved",
-        Biometrika 34 (1947) 28-35.
+        Dixon and Mood, "The statistical sign test", Journal of the American Statistical Association 41 (1946) 557-566.
+        It asks nothing of how runs are distributed but that one pair does not depend on another.
     """
     name = condition.subject.metric
-    sides = [(1.0, _measured(name, candidate, "candidate"))]
-    if condition.is_relative:
-        sides.append((-condition.factor, _measured(name, base or {}, "base")))
-    estimate = sum(factor * fmean(values) for factor, values in sides)
-    gap = (estimate - condition.offset) * (1 if condition.is_floor else -1)
-    squares = [(factor**2 * variance(it) / len(it), len(it) - 1) for factor, it in sides if len(it) > 1]
-    total, half = sum(square for square, _ in squares), 0.0
-    spread = math.sqrt(total)
-    p_fails = 0.0 if gap < 0 else 1.0
-    p_passes = 1 - p_fails
-    if spread:
-        freedom = 1 / sum((square / total) ** 2 / number for square, number in squares)
-        p_fails = float(special.stdtr(freedom, gap / spread))
-        p_passes = float(special.stdtr(freedom, -gap / spread))
-        half = float(special.stdtrit(freedom, 1 - error)) * spread
+    mine = _measured(name, candidate, CANDIDATE)
+    theirs = mine if is_same else _measured(name, base or {}, BASE) if condition.is_relative else (0.0,) * len(mine)
+    if len(mine) != len(theirs):
+        message = (
+            f"{name} was measured {len(mine):,} times of the candidate and {len(theirs):,} times of the base. Measure"
+            " both in turns on the same machine, one as often as the other."
+        )
+        raise ConfigurationError(message)
+    gaps = sorted(one - condition.factor * other for one, other in zip(mine, theirs, strict=True))
+    number, bound, estimate = len(gaps), condition.offset, median(gaps)
+    is_identical = is_same and condition.is_relative
+    interval = None
+    if is_identical or (name == SIZE and number == 1):
+        method: Method = "identical" if is_identical else "measured"
+        above, below = float(estimate < bound), float(estimate > bound)
+        if estimate == bound:  # which meets the condition
+            above, below = (0.0, 1.0) if condition.is_floor else (1.0, 0.0)
+    else:
+        method, slack = "runs", _resolution([*mine, *theirs]) * (1 + condition.factor) / 2
+        above, below = (
+            float(special.bdtr(number - sum(sign * (it - bound) > slack for it in gaps), number, 0.5))
+            for sign in (1, -1)
+        )
+        beyond = sum(float(special.bdtr(it, number, 0.5)) <= error for it in range(number))
+        if beyond:  # so many runs may lie at the other side of the median
+            interval = Interval(low=gaps[beyond - 1] - slack, high=gaps[-beyond] + slack)
     return Finding(
         subject=str(condition.subject),
-        method="t" if spread else "measured",
-        candidate=fmean(sides[0][1]),
-        base=fmean(sides[1][1]) if condition.is_relative else None,
+        method=method,
+        candidate=median(mine),
+        base=median(theirs) if condition.is_relative else None,
         estimate=estimate,
-        bound=condition.offset,
-        interval=Interval(low=estimate - half, high=estimate + half) if spread else None,
-        p_passes=p_passes,
-        p_fails=p_fails,
+        bound=bound,
+        interval=interval,
+        p_passes=above if condition.is_floor else below,
+        p_fails=below if condition.is_floor else above,
         rows=0,
+        runs=number if method == "runs" else 0,
     )
+
+
+def _resolution(values: Sequence[float]) -> float:
+    """Return the unit of the last decimal that any of some numbers has, to which all of them may be rounded."""
+    exponents = (int(Decimal(repr(it)).normalize().as_tuple().exponent) for it in values if it)
+    return 10.0 ** min(exponents, default=0)
 
 
 def _measured(name: str, values: Mapping[str, tuple[float, ...]], whose: str) -> tuple[float, ...]:
     if name not in values:
-        message = f"{name} was not measured of the {whose}. Name a file with it in --{whose}-measurements."
+        needed = f" in runs of {100 // (100 - _PERCENTILES[name])} requests or more" if name in _PERCENTILES else ""
+        message = f"{name} was not measured of the {whose}{needed}. Name a file with it in --{whose}-measurements."
         raise ConfigurationError(message)
     return _numbers(f"The measurements of the {whose}", name, values[name])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from headworks._metrics.proportions import Interval
     from headworks._project.gate_settings import Outcome
 
-    Method = Literal["identical", "score", "exact", "bootstrap", "measured", "t"]
+    Method = Literal["identical", "score", "exact", "bootstrap", "measured", "runs"]
 
 _FORM = 1
 _EXIT_CODES = {"passes": Exit.PASSED, "fails": Exit.FAILED, "cannot tell": Exit.UNDECIDED}
@@ -28,11 +28,10 @@ class Finding:
         subject: the metric, as a condition names it.
         outcome: whether it reaches its bound, does not, or cannot be told; open until all findings are there.
         method: how it was judged: `identical` predictions; the `score` test of paired proportions; the `exact` test
-            of one proportion; a paired `bootstrap`; a number that was `measured` once; or Student's `t` for one
-            measured several times.
-        candidate: the metric of the candidate, the mean over its seeds.
+            of one proportion; a paired `bootstrap`; an exact number that was `measured`; or the sign test over `runs`.
+        candidate: the metric of the candidate, the mean over its seeds or the median over its runs.
         base: the metric of the base; None where the condition does not need it.
-        estimate: candidate - factor * base, which has to lie above or below the bound.
+        estimate: candidate - factor * base, which has to lie above or below the bound; the median over runs.
         bound: the condition's offset.
         interval: where the true value of the estimate lies, each end with the stated reliability; None without any.
         p_passes: the p-value of the test that the condition is violated.
@@ -45,6 +44,7 @@ class Finding:
         seeds: the metric of each of the candidate's seeds, where it declares several.
         base_seeds: the metric of each of the base's.
         seed_error: the standard error that the choice of seeds adds to the estimate.
+        runs: how many runs were measured, of each model; 0 for what is not measured in runs.
     """
 
     subject: str
@@ -65,6 +65,7 @@ class Finding:
     seeds: tuple[float, ...] = ()
     base_seeds: tuple[float, ...] = ()
     seed_error: float = 0.0
+    runs: int = 0
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,11 @@ def bennett(tolerance: float, error: float, *, disagreement: float, budget: int 
     return math.ceil(terms / (disagreement * ((1 + ratio) * math.log1p(ratio) - ratio)))
 
 
+def least_runs(error: float) -> int:
+    """Return the fewest runs that tell anything about their median, on one side of which half of all runs lie."""
+    return math.ceil(math.log2(1 / error))
+
+
 def score_rows(margin: float, error: float, *, disagreement: float) -> int:
     """Return the rows at which the score test passes a candidate that is as good as the base, nine times in ten.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from statistics import fmean
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from headworks._gate.measurements import measurements_of
@@ -249,14 +249,14 @@ def measurements_section(sources: Sources, settings: GateSettings) -> Section:
         )
         raise NotThereError(message)
     base = measurements_of(sources.base(settings.measurements), sources.base(settings.model))
-    rows = [(name, _mean(values), _mean(base.get(name, ()))) for name, values in measured.items()]
+    rows = [(name, _middle(values), _middle(base.get(name, ()))) for name, values in measured.items()]
     columns: dict[str, Kind] = {"measured": "code", "candidate": "number", "base": "number"}
-    return Section("Latency and size", [Table("Means of what was measured", columns, rows)])
+    return Section("Latency and size", [Table("Medians of what was measured", columns, rows)])
 
 
-def _mean(values: tuple[float, ...]) -> str:
-    """Return the mean of measurements; empty for none."""
+def _middle(values: tuple[float, ...]) -> str:
+    """Return the median of measurements; empty for none."""
     if not values:
         return ""
-    mean = fmean(values)
-    return f"{mean:,.4g}" if mean < 1e4 else f"{mean:,.0f}"  # noqa: PLR2004  # as many digits as shown
+    middle = median(values)
+    return f"{middle:,.4g}" if middle < 1e4 else f"{middle:,.0f}"  # noqa: PLR2004  # as many digits as shown

@@ -6,7 +6,7 @@ A result counts only if it agrees with itself, and is about the files and condit
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from statistics import fmean
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from headworks._gate.as_text import number_text
@@ -116,7 +116,7 @@ def _other_measurements(data: Mapping[str, Any], here: Mapping[str, tuple[float,
     """Return the measurements that differ from those that are here."""
     judged = [it for condition in data["conditions"] if condition["on"] is None for it in condition["findings"]]
     return [
-        it["subject"] for it in judged if it["subject"] not in here or it["candidate"] != fmean(here[it["subject"]])
+        it["subject"] for it in judged if it["subject"] not in here or it["candidate"] != median(here[it["subject"]])
     ]
 
 
