@@ -99,8 +99,8 @@ def test_what_cannot_be_told_names_what_would_settle_it(capsys: pytest.CaptureFi
     measured = ["--candidate-measurements", "a.json", "--base-measurements", "b.json"]
     condition = "latency_p99_ms <= base.latency_p99_ms + 10"
     output = shown(capsys, "--candidate", new, *measured, "--condition", condition, code=3)
-    assert "measure it more often" in output
-    assert "candidate 600, base 450, difference +150 (Student's t " in output
+    assert "2 runs, measure it in more runs: 7 tell something at 0.99" in output
+    assert "candidate 600, base 450, difference +150 (median of the runs); bound" in output
 
 
 def test_the_table_of_the_project_is_used(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ _METHODS = {
     "bootstrap": "paired bootstrap",
     "exact": "exact interval",
     "identical": "identical predictions",
-    "measured": "measured",
+    "measured": "measured once",
     "runs": "median of the runs",
     "score": "score interval",
 }
