@@ -27,7 +27,7 @@ from headworks._machine.environ import session_environment
 from headworks._observe.places import Places
 from headworks._observe.watch import StraceWatch
 from headworks._run.attempt import without_environment
-from headworks._run.stale import forget_local_builds
+from headworks._run.stale import caches_without_local_builds
 from headworks._tree.git import Repository
 from headworks._tree.snapshot import WorkTreeSnapshot
 
@@ -58,9 +58,9 @@ def watched(session: str, environ: dict[str, str]) -> float:
     root = str(Path.cwd())
     with tempfile.TemporaryDirectory() as folder:
         watch = StraceWatch(Path(folder, "notes"))
-        forget_local_builds(environ, root)
         command = without_environment(watch.wrap([*NOX, ANEW, "-s", session]), root, session)
-        seconds = spent(command, watch.caches | environ)
+        with caches_without_local_builds(environ, root) as make_cache:
+            seconds = spent(command, environ | watch.caches | make_cache())
         start = time.process_time()
         reads = watch.reads(Places.of(WorkTreeSnapshot(Repository(root)), environ), root)
         seconds += time.process_time() - start

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from headworks._cli import main
-from headworks._run.stale import forget_local_builds, remove_stale_bytecode
+from headworks._run.stale import caches_without_local_builds, forget_local_builds, remove_stale_bytecode
+from headworks._store.store import Store
 from headworks._tree.git import Repository
 from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import Scratch
 
 SECOND = 10**9
@@ -144,11 +144,9 @@ def test_builds_of_folders_are_forgotten_wherever_the_cache_is(tmp_path: Path, v
     assert not any(os.path.lexists(path) for path in gone)
 
 
-@pytest.mark.parametrize("arguments", [["run"], ["run", "--observe"]])
-def test_a_package_that_another_one_needs_is_built_anew(
-    scratch: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
-) -> None:
-    """Uv itself would install the wheel that it built before, since the times of `pyproject.toml` are the same."""
+@pytest.fixture
+def needing(scratch: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scratch:
+    """Return a repository with a package that needs another one, in whose folder this process is."""
     files = {"noxfile.py": NOXFILE, ".gitignore": ".nox\n__pycache__\n", "second/second.py": "X = 1"}
     second = f"second @ file://{scratch.root}/second"
     for name, needs, required in (("first", f"Requires-Dist: {second}\\n", f'"{second}"'), ("second", "", "")):
@@ -157,6 +155,55 @@ def test_a_package_that_another_one_needs_is_built_anew(
     scratch.commit(files | {"first/first.py": ""})
     monkeypatch.chdir(scratch.root)
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    return scratch
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["run", "--observe"]])
+def test_a_package_that_another_one_needs_is_built_anew(needing: Scratch, arguments: list[str]) -> None:
+    """Uv itself would install the wheel that it built before, since the times of `pyproject.toml` are the same."""
     assert main(arguments) == 0
-    scratch.commit({"second/second.py": "X = 2"})
+    needing.commit({"second/second.py": "X = 2"})
     assert main(arguments) == 1
+
+
+def test_sessions_side_by_side_each_see_what_their_packages_are_built_of(
+    needing: Scratch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither installs what the other has built, of which it would have read nothing."""
+    (tmp_path / "uv").mkdir()
+    twice = NOXFILE.replace("tests(session)", "tests(session, number)")
+    needing.commit({"noxfile.py": twice.replace("@nox", "@nox.parametrize('number', [1, 2])\n@nox")})
+    assert main(["run", "--jobs", "2"]) == 0
+    assert "all files" not in capsys.readouterr().out
+    witnesses = [it.witness for it in Store.default().ls()]
+    assert ["second/second.py" in str(it) for it in witnesses] == [True, True]
+
+
+def test_a_cache_of_a_session_shares_all_but_local_builds(tmp_path: Path) -> None:
+    """What uv makes in it goes to its own cache at the end, but for what it builds of local folders."""
+    cache = tmp_path / "uv"
+    shared, local = ("wheels-v1/a", "sdists-v1/pypi/a"), ("sdists-v1/path/a", "environments-v1/a")
+    for it in (*shared, *local):
+        (cache / it).mkdir(parents=True)
+    with caches_without_local_builds({"UV_CACHE_DIR": "uv"}, str(tmp_path)) as make:
+        places = [Path(make()["UV_CACHE_DIR"]) for _ in range(2)]
+        for place in places:
+            assert [(place / it).exists() for it in (*shared, *local)] == [True, True, False, False]
+            for it in ("sdists-v1/path/b", "environments-v1/b", "sdists-v1/git/b", "sdists-v2/index/b", "simple-v1/b"):
+                (place / it).mkdir(parents=True)
+            (place / "wheels-v1/b").mkdir(exist_ok=True)
+    made = sorted(
+        it.relative_to(cache).as_posix() for it in (*cache.glob("*-v*/[ab]"), *cache.glob("sdists-v*/*/[ab]"))
+    )
+    new = ["sdists-v1/git/b", "sdists-v2/index/b", "simple-v1/b", "wheels-v1/b"]
+    assert made == sorted([*shared, *local, *new])
+    assert not [*cache.glob("headworks-*")]
+
+
+@pytest.mark.parametrize(("mode", "has_cache"), [("", False), ("symlink", True)])
+def test_where_no_cache_can_be_made_there_is_none(tmp_path: Path, mode: str, *, has_cache: bool) -> None:
+    """Uv has none so far, in which nothing is built yet, or environments would have links into it."""
+    (tmp_path / "r" / ("uv" if has_cache else "")).mkdir(parents=True)
+    with caches_without_local_builds({"UV_CACHE_DIR": "uv", "UV_LINK_MODE": mode}, str(tmp_path / "r")) as make:
+        assert make() == {}
+    assert [it.name for it in (tmp_path / "r").rglob("*")] == ["uv"] * has_cache

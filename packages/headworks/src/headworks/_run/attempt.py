@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from headworks._machine.environ import session_environment
 from headworks._run.logs import log_name, log_tail
 from headworks._run.process import SessionProcess
-from headworks._run.stale import forget_local_builds
 from headworks._store.files import read
 
 if TYPE_CHECKING:
@@ -95,8 +94,6 @@ class Attempt:
             paths += [path for task in tasks for contents in task.needs.values() for path in contents]
         self._own = self._outputs.not_foreign(paths)
         self._report.unlink(missing_ok=True)
-        if self.tasks[0].watch is not None:  # else the reads of a build by another session would not be seen
-            forget_local_builds(shared.environ, shared.root)
         self.process = SessionProcess(
             self._command(),
             folder=shared.root,
@@ -138,8 +135,9 @@ class Attempt:
         declared = session_environment(environ, self.tasks[0].planned.session.env)
         called = self._shared.claims.environ(task.name for task in self.tasks)
         watch = self.tasks[0].watch
-        caches = {} if watch is None else watch.caches
-        return caches | declared | passed_on | called | {"PYTHONUNBUFFERED": "1"}
+        # With those of others, the reads of a build by another session would not be seen.
+        caches = {} if watch is None else watch.caches | self._shared.make_cache()
+        return declared | passed_on | caches | called | {"PYTHONUNBUFFERED": "1"}
 
     def note(self) -> None:
         """Note that the outputs are now as these sessions left them, once the process has ended."""

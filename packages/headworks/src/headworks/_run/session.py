@@ -16,7 +16,7 @@ from headworks._run.file_lock import hold, is_inside, share
 from headworks._run.logs import make_log_folder
 from headworks._run.loop import Runner
 from headworks._run.outcome import Outcome
-from headworks._run.stale import forget_local_builds, remove_stale_bytecode
+from headworks._run.stale import caches_without_local_builds, forget_local_builds, remove_stale_bytecode
 from headworks._run.task import SharedState
 from headworks._signals import interrupt_on_sigterm
 from headworks._store.output_hashes import OutputHashes
@@ -114,6 +114,7 @@ def run_plan(
             claims=claims,
             before=before,
             notes=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="headworks-"))),
+            make_cache=stack.enter_context(caches_without_local_builds(os.environ, planned.root)),
             is_hasty=is_hasty,
         )
         runner = Runner(planned.sessions, asked, shared)

@@ -62,6 +62,7 @@ class SharedState:
         claims: Tells other runs within this one, and those that it is within, which sessions run.
         before: The work tree as it was when the run began, for the witnesses of sessions that are watched.
         notes: The folder for the notes of those that watch sessions.
+        make_cache: Makes a cache for uv without local builds, and returns the variable that names it.
         is_hasty: Returns whether sessions that are to be ended shall end at once.
     """
 
@@ -78,6 +79,7 @@ class SharedState:
     claims: Claims
     before: Tree
     notes: Path
+    make_cache: Callable[[], dict[str, str]]
     is_hasty: Callable[[], bool]
 
 
