@@ -21,12 +21,14 @@ from headworks._metrics.proportions import (
     score_interval,
     share_p_above,
 )
-from headworks._metrics.rows import rows_of, subjects_of
+from headworks._metrics.rows import parts_of
 from headworks._project.gate_settings import MOST_DRAWS, Outcome
 from headworks._quantities import few
 from headworks.errors import CannotDecideError, ConfigurationError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from headworks._metrics.condition import Condition
     from headworks._metrics.predictions import Predictions
 
@@ -58,33 +60,35 @@ def judge(
         ConfigurationError: The predictions lack a class, a slice or a column that the condition names.
         CannotDecideError: The candidate has no prediction for a row, and the metric is not known without it.
     """
-    subjects = subjects_of(condition.subject, candidate)
+    if not condition.is_relative:
+        base = None
+    missing = candidate.missing
+    # A share of independent rows, trained once, needs no draws.
+    sides = [side for side in (candidate, base) if side is not None]
+    is_exact = condition.factor in {0, 1} and condition.subject.definition.is_share and candidate.errors is None
+    is_exact &= all(side.groups is None and len(side.seeds) == 1 for side in sides)
+    right = [side.predicted[0] == side.labels for side in sides] if is_exact else []
     findings = []
-    for subject in subjects:
+    parts = parts_of(condition.subject, candidate)
+    for subject, rows in parts:
         part = replace(condition, subject=subject)
-        rows = rows_of(subject, candidate)
-        mine = candidate.take(rows)
-        theirs = base.take(rows) if base is not None and condition.is_relative else None
-        _check_missing(part, mine)
-        # A share of independent rows, trained once, needs no draws.
-        is_exact = condition.factor in {0, 1} and subject.definition.is_share and mine.errors is None
-        is_exact &= all(side.groups is None and len(side.seeds) == 1 for side in (mine, theirs) if side is not None)
+        _check_missing(part, candidate, rows[missing[rows]])
         if is_same and condition.is_relative:
-            findings.append(_identical(part, mine))
+            findings.append(_identical(part, candidate.take(rows)))
         elif is_exact:
-            findings.append(_share(part, mine, theirs, error=error, count=len(subjects)))
+            findings.append(_share(part, *(side[rows] for side in right), error=error, count=len(parts)))
         else:
-            findings.append(_drawn(part, mine, theirs, error=error, draws=max(draws, _draws(error, len(subjects)))))
+            drawn = [side.take(rows) for side in sides]
+            findings.append(_drawn(part, *drawn, error=error, draws=max(draws, _draws(error, len(parts)))))
     return decided(findings, error)
 
 
-def _check_missing(condition: Condition, candidate: Predictions) -> None:
+def _check_missing(condition: Condition, candidate: Predictions, missing: NDArray[np.intp]) -> None:
     """Refuse rows without a prediction, unless they are mistakes that speak against the candidate."""
-    missing = candidate.ids[candidate.missing].tolist()
-    if missing and not (condition.subject.definition.is_worst_if_lost and condition.is_floor):
+    if missing.size and not (condition.subject.definition.is_worst_if_lost and condition.is_floor):
         message = (
-            f"{candidate.source} has no prediction for {len(missing):,} rows: {few(missing)}. What they do to"
-            f" {condition.subject} is not known. Let the candidate predict these rows as well."
+            f"{candidate.source} has no prediction for {len(missing):,} rows: {few(candidate.ids[missing].tolist())}."
+            f" What they do to {condition.subject} is not known. Let the candidate predict these rows as well."
         )
         raise CannotDecideError(message)
 
@@ -140,20 +144,18 @@ def _identical(condition: Condition, candidate: Predictions) -> Finding:
 
 
 def _share(
-    condition: Condition, candidate: Predictions, base: Predictions | None, *, error: float, count: int
+    condition: Condition, mine: NDArray[np.bool_], theirs: NDArray[np.bool_] | None = None, *, error: float, count: int
 ) -> Finding:
-    """Judge a share of rows, by the score test, or the exact one where there is no base."""
-    rows, bound = len(candidate.ids), condition.offset
-    mine = candidate.predicted[0] == candidate.labels
+    """Judge a share of rows by which of them are right, by the score test, or the exact one where there is no base."""
+    rows, bound = len(mine), condition.offset
     wins = losses = None
-    if base is None:
+    if theirs is None:
         right = int(mine.sum())
         above, below = share_p_above(right, rows, bound), share_p_above(rows - right, rows, 1 - bound)
         interval, value = exact_interval(right, rows, error), None
         deviation = math.sqrt(rows * max(0.0, bound * (1 - bound)))
         distance = (right - rows * bound) / deviation if deviation else 0.0
     else:
-        theirs = base.predicted[0] == base.labels
         wins, losses, value = int((mine & ~theirs).sum()), int((theirs & ~mine).sum()), float(theirs.mean())
         above, below = p_above(wins, losses, rows, bound), p_above(losses, wins, rows, -bound)
         interval, distance = score_interval(wins, losses, rows, error), score(wins, losses, rows, bound)
@@ -184,7 +186,7 @@ def _rows_needed(rows: int, wanted: float, distance: float) -> int | None:
 
 
 def _drawn(
-    condition: Condition, candidate: Predictions, base: Predictions | None, *, error: float, draws: int
+    condition: Condition, candidate: Predictions, base: Predictions | None = None, *, error: float, draws: int
 ) -> Finding:
     """Judge by drawing rows; in vain where so few of them cannot stand for others."""
     rows = len(candidate.ids)

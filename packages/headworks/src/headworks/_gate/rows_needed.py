@@ -79,15 +79,14 @@ def rows_at_hand(
     """
     # Imported here, since --rows reads no file and so needs neither NumPy nor Arrow.
     from headworks._metrics.file import read_predictions
-    from headworks._metrics.rows import rows_of, subjects_of
+    from headworks._metrics.rows import parts_of
 
     counts = {}
     for named in conditions:
         path = files if isinstance(files, str) else files.get(settings.reads(named), "")
         if not named.condition.subject.is_measurement and os.path.isfile(path):
             predictions = read_predictions(path, columns=settings.columns, group=settings.group)
-            subjects = subjects_of(named.condition.subject, predictions)
-            counts[named.name] = min(len(rows_of(subject, predictions)) for subject in subjects)
+            counts[named.name] = min(len(rows) for _, rows in parts_of(named.condition.subject, predictions))
     return counts
 
 

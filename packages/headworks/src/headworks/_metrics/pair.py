@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headworks._metrics.predictions import is_among
 from headworks._quantities import few
 from headworks.errors import CannotDecideError
 
@@ -70,7 +71,7 @@ def pair(candidate: Predictions, base: Predictions, *, least: float, subjects: C
     """
     base = base.present()
     whole = candidate.with_rows_of(base)
-    is_of_base, is_missing = np.isin(whole.ids, base.ids), whole.missing
+    is_of_base, is_missing = is_among(whole.ids, base.ids), whole.missing
     lost = tuple(whole.ids[is_of_base & is_missing].tolist())
     only_candidate = int((~is_of_base & ~is_missing).sum())
     shared = len(base.ids) - len(lost)

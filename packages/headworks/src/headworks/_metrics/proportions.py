@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -56,6 +57,7 @@ def _scores(
         return np.where(np.abs(excess) < 1e-12 * rows, 0.0, excess / np.sqrt(np.maximum(variance, 0)))
 
 
+@cache
 def score_interval(wins: float, losses: float, rows: float, error: float) -> Interval:
     """Return the score interval of a difference of paired proportions.
 
@@ -83,11 +85,13 @@ def _crossing(holds: Callable[[float], bool], low: float, high: float) -> float:
     return (low + high) / 2
 
 
+@cache
 def p_above(wins: int, losses: int, rows: int, difference: float) -> float:
     """Return the chance of a score as high as this one if the true difference were no more than a supposed one.
 
-    It is the larger of two: that of the normal distribution, which the interval goes by, and the exact one, at the
-    chance of a loss for which that is largest. The latter alone holds at few rows, where scores take few values.
+    It is 1 for a score that is not above 0, which decides nothing. Else it is the larger of two: that of the normal
+    distribution, which the interval goes by, and the exact one, at the chance of a loss for which that is largest. The
+    latter alone holds at few rows, where scores take few values.
 
     Args:
         wins: Rows that only the candidate has right.
@@ -101,6 +105,8 @@ def p_above(wins: int, losses: int, rows: int, difference: float) -> float:
         chance is found where the true difference equals the supposed one.
     """
     seen = score(wins, losses, rows, difference)
+    if seen <= 0:
+        return 1.0
     least, most = max(0.0, -difference), (1 - difference) / 2
     chances = least + (most - least) * np.linspace(0, 1, _NUISANCE) ** 3
     possible = np.arange(_ends(rows, min(1.0, most + difference))[1] + 1)
@@ -128,7 +134,10 @@ def _tail(limits: NDArray[np.int64], rows: int, difference: float, loss: float) 
 
 def _most_losses(least: float, wins: NDArray[np.int64], rows: int, difference: float) -> NDArray[np.int64]:
     """Return the most losses with which the score is still at least `least`, for each number of wins; -1 for none."""
-    low, high = np.full_like(wins, -1), rows - wins
+    # The variance of a row is no more than 1, which keeps the limit near the number of wins.
+    middle, reach = wins - rows * difference, abs(least) * math.sqrt(rows) + 1
+    low = np.clip(np.floor(middle - reach), -1, rows - wins).astype(int)
+    high = np.clip(np.ceil(middle + reach), -1, rows - wins).astype(int)
     while (low < high).any():
         middle = -((-low - high) // 2)
         is_high = _scores(wins.astype(float), middle.astype(float), rows, difference) >= least - 1e-9

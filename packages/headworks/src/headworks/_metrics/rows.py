@@ -226,40 +226,33 @@ class Rows:
         )
 
 
-def subjects_of(subject: Subject, predictions: Predictions) -> list[Subject]:
-    """Return a subject for each value of its slice column, or the subject itself where it has no column or a value.
-
-    Where it is about the rows of one class, values without any are left out, unless no value has one.
-    """
-    if not subject.column or subject.value is not None:
-        return [subject]
-    values = _slice_of(subject.column, predictions)
-    is_of_class = subject.definition.is_of_class and predictions.labels.size  # a regression may have no labels
-    of_class = values[predictions.labels == subject.label] if is_of_class else values
-    return [replace(subject, value=str(value)) for value in np.unique(of_class if of_class.size else values)]
-
-
-def rows_of(subject: Subject, predictions: Predictions) -> NDArray[np.intp]:
-    """Return the places of the rows that a subject with one slice at most is about.
+def parts_of(subject: Subject, predictions: Predictions) -> list[tuple[Subject, NDArray[np.intp]]]:
+    """Return a subject with the places of its rows, or one for each value of its slice column that has any.
 
     Raises:
-        ConfigurationError: There is no such class, slice column or value.
+        ConfigurationError: There is no such class, slice column or value, or no row of them.
     """
-    chosen = np.ones(len(predictions.ids), bool)
-    if subject.column:
-        chosen &= _slice_of(subject.column, predictions) == subject.value
-        if not chosen.any():
-            known = np.unique(predictions.slices[subject.column]).tolist()
-            _refuse(predictions, f"no row with {subject.column}={subject.value}", str(subject.value), known)
-    if subject.label:
-        if subject.label not in predictions.classes:
-            _refuse(predictions, f"no class {subject.label!r}", subject.label, predictions.classes)
-        if subject.definition.is_of_class:
-            chosen &= predictions.labels == subject.label
-    if not chosen.any():
-        where = f" with {subject.column}={subject.value}" if subject.column else ""
-        _refuse(predictions, f"no row of class {subject.label!r}{where}", "", ())
-    return np.flatnonzero(chosen)
+    label, of_class = subject.label, ""
+    rows = np.arange(len(predictions.ids))
+    if label and label not in predictions.classes:
+        _refuse(predictions, f"no class {label!r}", label, predictions.classes)
+    if subject.definition.is_of_class:
+        rows, of_class = np.flatnonzero(predictions.labels == label), f" of class {label!r}"
+    if not subject.column:
+        if not rows.size:
+            _refuse(predictions, f"no row{of_class}", "", ())
+        return [(subject, rows)]
+    values = _slice_of(subject.column, predictions)
+    order = np.argsort(values[rows], kind="stable")
+    names, first = np.unique(values[rows][order], return_index=True)
+    parts = dict(zip(names.tolist(), np.split(rows[order], first[1:]), strict=False))  # without rows, one empty part
+    if subject.value is not None:
+        parts = {it: rows for it, rows in parts.items() if it == subject.value}
+    if not parts:
+        known = [] if subject.value is None or subject.value in values else np.unique(values).tolist()
+        where = "" if subject.value is None else f" with {subject.column}={subject.value}"
+        _refuse(predictions, f"no row{'' if known else of_class}{where}", subject.value or "", known)
+    return [(replace(subject, value=value), rows) for value, rows in parts.items()]
 
 
 def _slice_of(column: str, predictions: Predictions) -> NDArray[np.str_]:
