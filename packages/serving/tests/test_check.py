@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import runpy
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from headworks_serving import load_model
 from headworks_serving.check import _client, _process
-from headworks_serving.check._cli import main, summarise
+from headworks_serving.check._cli import main
 from headworks_serving.check._compare import Difference, Served, compare
 from headworks_serving.check._tables import Predictions, Split
 from headworks_serving.errors import ServerFaultError
@@ -87,35 +88,50 @@ def test_latencies_of_single_rows_are_measured(
 ) -> None:
     """As many requests as asked for reach the server, a few uncounted ones before them; the file is whole and new."""
     file = tmp_path / "new" / "latency.json"
-    sent = ["--url", server.url.removeprefix("http://"), "--latency", str(file), "--requests", "120"]
+    measured = ["--latency", str(file), "--runs", "2", "--requests", "120"]
+    sent = ["--url", server.url.removeprefix("http://"), *measured]
     before = answers(client)
     assert check(evaluated, *sent) == 0
     found = json.loads(file.read_text("utf-8"))
-    assert (found.pop("format"), found.pop("requests")) == (1, 120)
-    assert 0 < found["latency_p50_ms"] <= found["latency_p95_ms"] <= found["latency_p99_ms"] < 10_000
-    assert len(found) == 3
-    assert answers(client) == before + 10 + 120
+    assert (found["format"], found["models"]) == (2, {})
+    assert [it["model"] for it in found["runs"]] == ["candidate"] * 2
+    for run in found["runs"]:
+        assert len(run["latencies_ms"]) == 120
+        assert 0 < min(run["latencies_ms"]) <= max(run["latencies_ms"]) < 10_000
+        assert run["requests_per_second"] > 1
+    assert answers(client) == before + 2 * (10 + 120 + 120)
     change(evaluated[1], prediction=None)
     assert check(evaluated, *sent) == 2
     assert not file.exists()
 
 
-def test_latencies_are_written_after_a_server_was_started_for_them(
-    evaluated: Evaluated, model_path: Path, tmp_path: Path, capsys: Captured
+def test_two_models_take_turns(
+    evaluated: Evaluated, model_path: Path, make_model: MakeModel, tmp_path: Path, capsys: Captured
 ) -> None:
-    """One line more says what they are."""
-    file = tmp_path / "latency.json"
-    assert check(evaluated, f"--model={model_path}", f"--latency={file}", "--requests=20") == 0
+    """The second pair of runs the other way round, each run by a new server; the same model is measured once."""
+    file, base = tmp_path / "latency.json", make_model(tmp_path / "other.onnx", seed=8)
+    measured = [f"--model={model_path}", f"--latency={file}", "--runs=2", "--requests=20"]
+    assert check(evaluated, *measured, f"--base-model={base}") == 0
     shown = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"serve-check: 20 requests of one row took \S+ ms \(median\), .* ms \(99%\)", shown[1])
-    assert json.loads(file.read_text("utf-8"))["requests"] == 20
+    for line, role in zip(shown[1:], ("candidate", "base"), strict=True):
+        assert re.fullmatch(rf"serve-check: {role}: 2 runs of 20 requests .* \(medians over the runs\)", line)
+    found = json.loads(file.read_text("utf-8"))
+    assert [it["model"] for it in found["runs"]] == ["candidate", "base", "base", "candidate"]
+    files = {"candidate": model_path, "base": base}
+    assert found["models"] == {role: hashlib.sha256(it.read_bytes()).hexdigest() for role, it in files.items()}
+    measured[2] = "--runs=1"
+    base.write_bytes(model_path.read_bytes())
+    assert check(evaluated, *measured, f"--base-model={base}") == 0
+    assert [it["model"] for it in json.loads(file.read_text("utf-8"))["runs"]] == ["candidate"]
 
 
-def test_percentiles_are_times_that_occurred() -> None:
-    """By nearest rank: of a hundred times the 99th in order; of one, that one."""
-    found = summarise([it / 1000 for it in range(100, 0, -1)])
-    assert found == {"format": 1, "requests": 100, "latency_p50_ms": 50, "latency_p95_ms": 95, "latency_p99_ms": 99}
-    assert summarise([0.002])["latency_p50_ms"] == 2
+def test_a_base_is_measured_beside_a_model_only(evaluated: Evaluated, model_path: Path, capsys: Captured) -> None:
+    """And it has to be there."""
+    for more in (["--url=127.0.0.1:1", "--latency=x"], [f"--model={model_path}"]):
+        assert check(evaluated, *more, "--base-model=missing.onnx") == 2
+        assert "--base-model is measured beside --model" in capsys.readouterr().err
+    assert check(evaluated, f"--model={model_path}", "--latency=x", "--base-model=missing.onnx") == 2
+    assert "there is no missing.onnx; restore the base's model" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", ["0", "10001", "few"])
@@ -145,10 +161,10 @@ def test_a_server_that_goes_away_while_it_is_measured_fails(
     """It answered the comparison, and then went away."""
     real = _client.time_requests
 
-    def late(_: str, name: str, images: NDArray[np.uint8], *, number: int) -> list[float]:
+    def late(_: str, name: str, images: NDArray[np.uint8], *, number: int) -> tuple[list[float], float]:
         return real("127.0.0.1:1", name, images, number=number)
 
-    monkeypatch.setattr("headworks_serving.check._cli.time_requests", late)
+    monkeypatch.setattr("headworks_serving.check._latency.time_requests", late)
     sent = ["--url", server.url.removeprefix("http://"), "--latency", str(tmp_path / "x.json")]
     assert check(evaluated, *sent) == 1
     assert 'the server ceased to predict with the model "model"' in capsys.readouterr().err

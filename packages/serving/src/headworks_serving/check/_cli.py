@@ -1,8 +1,6 @@
 """The command line of the check."""
 
 import argparse
-import json
-import math
 import os
 import re
 import signal
@@ -12,8 +10,9 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from headworks_serving.check._client import predict, time_requests, wait_until_ready
+from headworks_serving.check._client import predict, wait_until_ready
 from headworks_serving.check._compare import Comparison, compare
+from headworks_serving.check._latency import Side, describe, forget_latency, measure, write_latency
 from headworks_serving.check._process import started_server
 from headworks_serving.check._tables import read_predictions, read_split
 from headworks_serving.errors import CheckError, CheckInputError
@@ -21,8 +20,6 @@ from headworks_serving.errors import CheckError, CheckInputError
 _MODES = {True: "raw bytes", False: "JSON"}
 _SHOWN = 5
 _MOST_PORT, _MOST_REQUESTS = 65_535, 10_000
-_FORMAT = 1  # of the file of latencies
-_PERCENTILES = (50, 95, 99)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,8 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--split", default="test", help="the split to send (default: test)")
     add("--name", help="the name of the model (default: the stem of --model, or else model)")
     add("--timeout", type=_seconds, default=30.0, help="seconds until the server must be ready (default: 30)")
-    add("--latency", type=Path, metavar="FILE", help="measure the latency of single rows, and write it as JSON")
-    add("--requests", type=_count, default=200, help="number of requests to measure (default: 200)")
+    add("--latency", type=Path, metavar="FILE", help="measure requests of single rows, and write them as JSON")
+    add("--base-model", type=Path, metavar="ONNX", help="measure this model too, in turns; not if it is the same")
+    add("--runs", type=_count, default=11, help="number of runs of each model, each with a new server (default: 11)")
+    add("--requests", type=_count, default=100, help="number of requests of a run (default: 100)")
     server = parser.add_mutually_exclusive_group(required=True)
     server.add_argument("--model", type=Path, help="an ONNX file; a server for it is started and stopped")
     server.add_argument("--url", type=_address, metavar="HOST:PORT", help="a running server")
@@ -90,6 +89,12 @@ def _count(text: str) -> int:
 def _check(options: argparse.Namespace) -> tuple[int, str]:
     """Return the exit code and the report."""
     start = time.monotonic()
+    if options.base_model and not (options.model and options.latency):
+        message = "--base-model is measured beside --model: give that as well, and --latency"
+        raise CheckInputError(message)
+    if options.base_model and not options.base_model.is_file():
+        message = f"there is no {options.base_model}; restore the base's model, or leave it out"
+        raise CheckInputError(message)
     if options.latency:
         forget_latency(options.latency)
     split = read_split(options.dataset, options.split)
@@ -106,19 +111,19 @@ def _check(options: argparse.Namespace) -> tuple[int, str]:
             if outcome.differences:
                 return 1, _describe_failure(outcome, words)
             largest = max(largest, outcome.largest)
-        times = time_requests(address, name, split.images, number=options.requests) if options.latency else []
     report = (
         f'serve-check: passed: {outcome.num_rows} rows of the split {options.split}, sent to model "{name}" at '
         f"{address} as {' and as '.join(_MODES.values())}, are all predicted as in {options.predictions}; the largest "
         f"difference of a probability is {largest:.1e} ({time.monotonic() - start:.1f} s)\n"
     )
-    if times:
-        measured = summarise(times)
+    if options.latency:
+        sides = [Side("candidate", name, options.model, options.url)]
+        if options.base_model and options.base_model.read_bytes() != options.model.read_bytes():
+            sides.append(Side("base", options.base_model.stem, options.base_model))
+        counts = {"runs": options.runs, "requests": options.requests}
+        measured = measure(sides, split.images, **counts, seconds=options.timeout)
         write_latency(options.latency, measured)
-        report += (
-            f"serve-check: {len(times)} requests of one row took {measured['latency_p50_ms']:g} ms (median), "
-            f"{measured['latency_p95_ms']:g} ms (95%) and {measured['latency_p99_ms']:g} ms (99%)\n"
-        )
+        report += describe(measured)
     return 0, report
 
 
@@ -131,55 +136,3 @@ def _describe_failure(outcome: Comparison, words: str) -> str:
     rows = [f"  {row.id}: evaluation: {row.expected}; server: {row.served}" for row in shown]
     tail = "Does the server run the model that was evaluated, on this dataset? If so, it changes images or labels."
     return "".join(f"{line}\n" for line in (head, *rows, tail))
-
-
-def summarise(seconds: Sequence[float]) -> dict[str, float]:
-    """Return the file of latencies: `latency_p50_ms`, `latency_p95_ms`, `latency_p99_ms`.
-
-    Args:
-        seconds: The time of each request, at least one.
-
-    Returns:
-        The format, the number of requests, and the percentiles in milliseconds by nearest rank: the smallest time that
-        so many per cent of the requests did not exceed.
-    """
-    times = sorted(seconds)
-    latencies: dict[str, float] = {"format": _FORMAT, "requests": len(times)}
-    for percent in _PERCENTILES:
-        rank = math.ceil(percent / 100 * len(times))
-        latencies[f"latency_p{percent}_ms"] = round(times[rank - 1] * 1000, 3)
-    return latencies
-
-
-def forget_latency(path: Path) -> None:
-    """Remove the file of an earlier check, which does not describe this one.
-
-    Raises:
-        CheckInputError: The file cannot be removed.
-    """
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise _refused(path, error) from error
-
-
-def write_latency(path: Path, measured: dict[str, float]) -> None:
-    """Write the latencies as JSON, whole or not at all.
-
-    Raises:
-        CheckInputError: The file cannot be written.
-    """
-    part = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_text(json.dumps(measured, indent=2) + "\n", "utf-8")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise _refused(path, error) from error
-
-
-def _refused(path: Path, error: OSError) -> CheckInputError:
-    return CheckInputError(f"the latencies cannot be written to {path}: {error.strerror}; name another file")

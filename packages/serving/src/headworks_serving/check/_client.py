@@ -15,6 +15,7 @@ from tritonclient import http
 _MAX_BATCH: Final = 64
 _MAX_PIXELS: Final = 2_000_000  # A batch takes 8 MB as JSON then, half of what the server takes by default.
 _WARM: Final = 10  # The first requests open a connection and fill caches, which later ones do not.
+_CLIENTS: Final = 4  # that ask at a time where throughput is measured
 _TICK: Final = 0.05
 _Result = TypeVar("_Result")
 
@@ -72,14 +73,14 @@ def predict(address: str, name: str, images: NDArray[np.uint8], *, binary: bool)
         raise ServerFaultError(message) from error
 
 
-def time_requests(address: str, name: str, images: NDArray[np.uint8], *, number: int) -> list[float]:
-    """Return the seconds that each request of one image took, sent one after the other as raw bytes.
+def time_requests(address: str, name: str, images: NDArray[np.uint8], *, number: int) -> tuple[list[float], float]:
+    """Return the seconds that each request of one image took, and how many a second are answered of several at a time.
 
     Args:
         address: HOST:PORT.
         name: The name of the model.
-        images: Pixels, shape (N, H, W, C) with N of at least 1; they are sent in turn.
-        number: Number of requests; a few before them are not counted.
+        images: Pixels, shape (N, H, W, C) with N of at least 1; they are sent in turn as raw bytes.
+        number: Number of requests, one after the other and then several at a time; a few before them do not count.
 
     Raises:
         ServerFaultError: The server refuses a request, or its answer is not of the form of the protocol.
@@ -91,15 +92,20 @@ def time_requests(address: str, name: str, images: NDArray[np.uint8], *, number:
         raise ServerFaultError(message) from error
 
 
-def _time_requests(address: str, name: str, images: NDArray[np.uint8], *, number: int) -> list[float]:
+def _time_requests(address: str, name: str, images: NDArray[np.uint8], *, number: int) -> tuple[list[float], float]:
+    rows = [images[index % len(images)][None] for index in range(-_WARM, number)]
     times = []
-    with http.InferenceServerClient(address) as client:
-        for index in range(-_WARM, number):
-            start = index % len(images)
+    with http.InferenceServerClient(address, concurrency=_CLIENTS) as client:
+        for row in rows:
             begin = time.perf_counter()
-            _infer(client, name, images[start : start + 1], binary=True)
+            _infer(client, name, row, binary=True)
             times.append(time.perf_counter() - begin)
-    return times[_WARM:]
+        begin = time.perf_counter()
+        asked = [_tensors(row, binary=True) for row in rows[_WARM:]]
+        for answer in [client.async_infer(name, inputs, outputs=outputs) for inputs, outputs in asked]:
+            answer.get_result()
+        rate = number / (time.perf_counter() - begin)
+    return times[_WARM:], rate
 
 
 def _run_apart(function: Callable[[], _Result]) -> _Result:
@@ -121,12 +127,17 @@ def _predict(address: str, name: str, images: NDArray[np.uint8], *, binary: bool
 
 
 def _infer(client: Any, name: str, batch: NDArray[np.uint8], *, binary: bool) -> Served:  # noqa: ANN401 - untyped
-    image = http.InferInput("image", list(batch.shape), "UINT8")
-    image.set_data_from_numpy(batch, binary_data=binary)
-    wanted = [http.InferRequestedOutput(output, binary_data=binary) for output in ("probabilities", "label")]
-    result = client.infer(name, [image], outputs=wanted)
+    inputs, outputs = _tensors(batch, binary=binary)
+    result = client.infer(name, inputs, outputs=outputs)
     labels = result.as_numpy("label").reshape(len(batch)).tolist()
     return Served(
         labels=[label.decode() if isinstance(label, bytes) else label for label in labels],
         probabilities=result.as_numpy("probabilities").reshape(len(batch), -1),
     )
+
+
+def _tensors(batch: NDArray[np.uint8], *, binary: bool) -> tuple[list[Any], list[Any]]:
+    """Return what a request sends, and what it asks for."""
+    image = http.InferInput("image", list(batch.shape), "UINT8")
+    image.set_data_from_numpy(batch, binary_data=binary)
+    return [image], [http.InferRequestedOutput(output, binary_data=binary) for output in ("probabilities", "label")]
