@@ -150,8 +150,9 @@ def test_a_page_is_written_from_what_is_there(inside: Monorepo, capsys: pytest.C
 def test_the_base_that_the_gate_judged_by_goes_first(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
     """Since it may have been made without the store; but not that of another candidate."""
     candidate = read_predictions("artifacts/model/predictions.csv")
-    comparison = {"on": "test", "base": "x", "model": candidate.digest, "test_set": candidate.rows_digest}
+    comparison = {"on": "test", "rival": "base", "model": candidate.digest, "test_set": candidate.rows_digest}
     gate: dict[str, Any] = {"format": 1, "outcome": "passes", "reliability": 0.99, "conditions": [], "notes": []}
+    gate["unjudged"] = ["accuracy >= anchor.accuracy - 0.05"]  # before the first release there is no anchor
     inside.scratch.write(
         {
             "artifacts/gate/gate.json": json.dumps(gate | {"comparisons": [comparison]}),
@@ -174,8 +175,9 @@ def test_rows_without_a_prediction_are_not_shown(inside: Monorepo, capsys: pytes
     report(capsys)
     assert "3 rows were predicted, from" in markdown()
     read = read_predictions("artifacts/model/predictions.csv")
-    comparison = {"on": "test", "base": "x", "model": read.digest, "test_set": read.rows_digest}
+    comparison = {"on": "test", "rival": "base", "model": read.digest, "test_set": read.rows_digest}
     gate: dict[str, Any] = {"format": 1, "outcome": "passes", "reliability": 0.99, "conditions": [], "notes": []}
+    gate["unjudged"] = []
     saved = {"artifacts/gate/gate.json": json.dumps(gate | {"comparisons": [comparison]})}
     settings = (inside.scratch.root / "pyproject.toml").read_text()
     settings = settings.replace("[tool.headworks.gate]\n", "[tool.headworks.gate]\nmin-shared = 0.5\n")
@@ -232,7 +234,14 @@ def test_a_name_turns_no_terminal_around(inside: Monorepo, capsys: pytest.Captur
     findings = [judged(subject=f"part=x\u202e{number}\n\x1b[31m") for number in range(2)]
     condition = {"name": "parts", "condition": "accuracy >= base.accuracy - 0.03", "on": "test", "findings": findings}
     comparison = {"on": "test", "base": "", "model": candidate.digest, "test_set": candidate.rows_digest}
-    gate = {"format": 1, "outcome": "fails", "reliability": 0.99, "notes": [], "comparisons": [comparison]}
+    gate = {
+        "format": 1,
+        "outcome": "fails",
+        "reliability": 0.99,
+        "notes": [],
+        "comparisons": [comparison],
+        "unjudged": [],
+    }
     gate["conditions"] = [condition | {"found": "fails", "outcome": "fails"}]
     inside.scratch.write({"artifacts/gate/gate.json": json.dumps(gate)})
     said = report(capsys, "--data-diff", "none.json")

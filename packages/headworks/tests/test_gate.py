@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -635,7 +636,7 @@ def test_rows_that_only_the_candidate_has_are_left_out() -> None:
     """Which is noted: of them nobody knows what the base says."""
     base = Model()
     columns = {name: values[:1790] for name, values in base.columns().items()}
-    result = headworks.gate(saved("a.parquet", base.columns()), saved("b.parquet", columns))
+    result = headworks.gate(saved("a.parquet", base.columns()), saved("b.parquet", columns), conditions=[ACCURACY])
     assert (result.outcome, result.notes) == ("passes", ("7 rows that only the candidate predicted were left out",))
     assert (result.comparisons[0].rows, result.comparisons[0].is_same) == (1790, False)
 
@@ -780,3 +781,40 @@ def test_models_at_the_bound_hardly_ever_pass_by_their_labels(units: int, size: 
         result = compared([f"accuracy >= base.accuracy - {margin}"], one, other, "patient" if groups else "")
         chance += chances * (result.outcome == "passes")
     assert chance <= 0.01
+
+
+def test_small_losses_add_up_to_one_that_the_anchor_stops(tmp_path: Path) -> None:
+    """Each of ten changes loses 0.018, within the margin of its base; the sum is beyond that of the anchor."""
+    conditions = (ACCURACY, "accuracy >= anchor.accuracy - 0.05")
+    files, outcomes = [], []
+    for step in range(11):
+        model = Model(2000)
+        model.is_wrong = np.arange(2000) < 40 + 36 * step
+        files.append(saved(f"{step}.parquet", model.columns()))
+    for new, base in zip(files[1:], files, strict=False):
+        result = headworks.gate(new, base, anchor=files[0], conditions=conditions)
+        outcomes.append([it.outcome for it in result.conditions])
+    assert [base for base, _ in outcomes] == ["passes"] * 10
+    assert [anchor for _, anchor in outcomes] == ["passes"] * 2 + ["cannot tell"] + ["fails"] * 7
+    shown = json.loads(result.as_json())
+    assert [(it["on"], it["rival"], it["base"]) for it in shown["comparisons"]] == [
+        ("", "base", "9.parquet"),
+        ("", "anchor", "0.parquet"),
+    ]
+
+
+def test_without_an_anchor_its_conditions_are_left_out() -> None:
+    """Which is said; for one that lacks just what a condition names, that is an error."""
+    file = saved("a.parquet", Model().columns())
+    conditions = [ACCURACY, "accuracy >= anchor.accuracy - 0.05", "model_bytes <= anchor.model_bytes"]
+    result = headworks.gate(file, file, conditions=conditions)
+    assert (result.outcome, len(result.conditions), list(result.unjudged)) == ("passes", 1, conditions[1:])
+    assert "is not judged, since there is no anchor: name its predictions in --anchor" in result.notes[0]
+    large, small = {"model_bytes": (2.0,)}, {"model_bytes": (1.0,)}
+    anchored = partial(headworks.gate, file, file, conditions=conditions, measurements=large)
+    result = anchored(anchor=file, anchor_measurements=small)
+    assert [it.outcome for it in result.conditions] == ["passes", "passes", "fails"]
+    with pytest.raises(CannotDecideError, match="no anchor to compare with, which 'accuracy >= anchor"):
+        anchored(anchor_measurements=small)
+    with pytest.raises(ConfigurationError, match=r"was not measured of the anchor\. Name a file with it in --anchor-m"):
+        anchored(anchor=file)

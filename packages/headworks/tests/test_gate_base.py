@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from headworks._gate.base import GateBase, choose_base
+from headworks._gate.base import GateBase, choose_anchor, choose_base
+from headworks._project.gate_table import gate_settings
+from headworks._store.store import Store
 from headworks._tree.git import Repository
 from headworks.errors import CannotDecideError
 
@@ -91,3 +93,23 @@ def test_a_commit_of_which_nothing_says_what_it_is_for_has_no_base(scratch: Scra
             subprocess.run(["git", "-C", str(root), "remote", "remove", "origin"], check=True)
         base = base_of(root)
         assert (base.commit, base.name.partition(", and")[0]) == ("", "the last one")
+
+
+def test_the_last_release_before_the_base_is_the_anchor(scratch: Scratch, tmp_path: Path) -> None:
+    """Also where the history is cut off after it; before the first release nothing can be compared."""
+    scratch.commit({"a": "1"})
+    base = GateBase(commit=scratch.commit({"a": "2"}), name="main")
+    store, settings = Store(tmp_path / "store"), gate_settings({})
+    found = choose_anchor(Repository(str(scratch.root)), store, base, settings)
+    assert (found.rival, found.commit, found.is_missing, found.is_excused("")) == ("anchor", "", True, True)
+    clone = cloned(scratch, tmp_path / "clone", "--depth=1")
+    scratch.git("tag", "v1.0", "HEAD^")
+    release = scratch.git("rev-parse", "v1.0")
+    scratch.git("tag", "v9.0", scratch.commit({"a": "3"}))
+    for root in (scratch.root, clone):
+        found = choose_anchor(Repository(str(root)), store, base, settings)
+        assert (found.commit, found.name) == (release, f"{release[:12]}, the last release, v1.0")
+    cut = cloned(scratch, tmp_path / "cut", "--depth=1", "--no-tags")
+    subprocess.run(["git", "-C", str(cut), "remote", "remove", "origin"], check=True)
+    with pytest.raises(CannotDecideError, match="no release here that could be the anchor, and the history in"):
+        choose_anchor(Repository(str(cut)), store, GateBase(commit="HEAD", name="main"), settings)

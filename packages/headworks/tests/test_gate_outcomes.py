@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from headworks import _cli
+from headworks._promote.alias import anchor_of
+from headworks._store.store import Store
 
 if TYPE_CHECKING:
     from conftest import Scratch
@@ -257,7 +259,7 @@ def test_the_first_model_is_listed_as_judged_by_nothing(release: Release) -> Non
     release.stages()
     assert "gate was judged by other conditions" in release.promote()
     release.run("gate", "--bootstrap")
-    assert "gate passed (no base yet for fast)" in release.promote(0)
+    assert "gate passed (nothing to compare with yet for fast)" in release.promote(0)
     release.replace(', { name = "fast", condition = "latency_p99_ms <= base.latency_p99_ms" }', "")
     release.replace("- 0.03", "- 0.02")
     release.scratch.git("commit", "--quiet", "--amend", "--all", "--no-edit")
@@ -270,6 +272,108 @@ def test_the_first_model_is_listed_as_judged_by_nothing(release: Release) -> Non
     entries = json.loads(release.run("promotions", "--format", "json"))["promotions"]
     assert [it["evidence"][0]["note"] for it in entries] == [
         "the first model, judged by nothing",
-        "no base yet for fast",
+        "nothing to compare with yet for fast",
         "base: the first predictions of evaluate",
     ]
+
+
+SUM = "accuracy >= anchor.accuracy - 0.05"
+STEPS = [" ".join(map(str, range(36 + 32 * step))) for step in range(5)]  # each loses 0.018
+
+
+@pytest.fixture
+def anchored(release: Release) -> Release:
+    """Return a repository whose table holds the sum of many changes to the anchor."""
+    release.replace("conditions = [", f'conditions = [\n  {{ name = "sum", condition = "{SUM}" }},')
+    release.commit(STEPS[0])
+    return release
+
+
+def judged(release: Release, code: int) -> dict[str, str]:
+    """Judge the last commit by the one before; return the outcome of each condition."""
+    assert release.run("gate", "--base", "HEAD^", "--save", "artifacts/gate", code=code)
+    data = json.loads(Path("artifacts/gate/gate.json").read_text())
+    return {it["name"]: it["outcome"] for it in data["conditions"]}
+
+
+def test_small_losses_since_the_release_add_up(anchored: Release) -> None:
+    """Each is within the margin of its base; where the sum is beyond that of the release, the gate turns red."""
+    anchored.scratch.git("tag", "v1.0")
+    codes = [0, 0, 3, 1]
+    found = []
+    for text, code in zip(STEPS[1:], codes, strict=True):
+        anchored.commit(text)
+        found.append(judged(anchored, code))
+    assert [it["accuracy >= base.accuracy - 0.03"] for it in found] == ["passes"] * 4
+    assert [it["sum"] for it in found] == ["passes", "passes", "cannot tell", "fails"]
+    said = anchored.run("gate", "--base", "HEAD^", code=1)
+    assert said.startswith("gate fails: sum\n")
+    assert "anchor 0.9800, difference -0.0711" in said
+    assert "note: the anchor is what evaluate gave at " in said
+    assert "the last release, v1.0, restored from the store\n" in said
+
+
+def test_a_release_that_is_the_base_is_the_anchor_as_well(anchored: Release) -> None:
+    """It is found once."""
+    anchored.scratch.git("tag", "v1.0")
+    anchored.commit(STEPS[1])
+    said = anchored.run("gate", "--base", "HEAD^")
+    assert said.count("restored from the store") == 1
+
+
+def test_a_promoted_model_is_the_anchor_and_is_replaced_by_one_that_was_compared_with_it(anchored: Release) -> None:
+    """Whatever is released; a model that was judged before the promotion is judged again."""
+    anchored.scratch.git("tag", "v1.0", "HEAD^")
+    assert judged(anchored, 0)["sum"] == "passes"
+    assert "gate passed" in anchored.promote(0, "production")
+    first = Path(FILE).read_bytes()
+    anchored.commit(STEPS[1])
+    assert judged(anchored, 0)["sum"] == "passes"
+    anchored.promote(0, "production")
+    anchored.scratch.git("checkout", "--quiet", "HEAD^", "--", "inputs")
+    anchored.stages()
+    assert Path(FILE).read_bytes() == first
+    refused = anchored.promote()
+    assert "gate was not compared with the model that is the anchor now for exactly this file." in refused
+    assert "Run `headworks gate`." in refused
+    anchored.commit(STEPS[2])
+    anchored.commit(STEPS[3])
+    assert judged(anchored, 0)["sum"] == "passes"
+    said = anchored.run("gate", "--base", "HEAD^")
+    assert "anchor 0.9622, difference -0.0356" in said
+    assert "note: the anchor is production, " in said
+    assert "gate passed" in anchored.promote(0, "production")
+    anchored.run("rollback", "production")
+    assert "anchor 0.9622" in anchored.run("gate", "--base", "HEAD^")
+
+
+def test_an_anchor_that_the_store_lost_is_named(anchored: Release) -> None:
+    """It is no pass; what the anchor was judged by outlives all else in the store."""
+    anchored.run("gate", "--base", "HEAD^")
+    anchored.promote(0, "production")
+    anchored.run("store", "gc", "--max-size", "0B")
+    anchored.commit(STEPS[1])
+    assert judged(anchored, 0)["sum"] == "passes"
+    store = Store.default()
+    move = anchor_of(store, "production")
+    assert move is not None
+    store.blobs.path(move.files["artifacts/evaluate/predictions.csv"]).unlink()
+    said = anchored.run("gate", "--base", "HEAD^", code=3)
+    assert "The store lacks artifacts/evaluate/predictions.csv of production, " in said
+    assert "Promote another model, or go back by `headworks rollback`." in said
+    said = anchored.run("gate", "--base", "HEAD^", "--bootstrap")
+    assert "note: 'sum' is not judged, since there is no anchor yet: The store lacks " in said
+
+
+def test_only_rows_that_are_asked_as_they_were_count_for_the_anchor(anchored: Release) -> None:
+    """What was relabelled or taken out in between was accepted then."""
+    anchored.scratch.git("tag", "v1.0")
+    path = Path("artifacts/evaluate/predictions.csv")
+    for number in range(2):
+        anchored.commit(STEPS[1] + " " * number)
+        rows = [it for it in path.read_text().splitlines() if not it.startswith("r17")]
+        path.write_text("\n".join(rows).replace("r100,yes,yes", "r100,no,no"))
+        anchored.scratch.record_pass("evaluate")
+    said = anchored.run("gate", "--base", "HEAD^")
+    assert "112 rows of evaluate that the anchor had are not asked any more, or not as they were: r100, r17, " in said
+    assert "with artifacts/evaluate/predictions.csv of the anchor on 1,688 rows" in said

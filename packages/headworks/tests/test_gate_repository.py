@@ -142,7 +142,8 @@ def test_what_did_not_change_passes_and_costs_nothing(demo: Demo) -> None:
     demo.train()
     demo.branch()
     output = demo.gate()
-    assert output.startswith("gate passes: 1 condition, each at 0.99\n")
+    left = "nothing to compare with yet for accuracy >= anchor.accuracy - 0.05"
+    assert output.startswith(f"gate passes: 1 condition, each at 0.99; {left}\n")
     assert "restored from the store" in output
     assert "note: not one prediction of evaluate differs, which costs no budget\n" in output
     file = "artifacts/evaluate/predictions.csv"
@@ -297,7 +298,7 @@ def test_equal_labels_are_told_apart_by_the_model(demo: Demo) -> None:
     assert "(identical predictions)" in demo.gate()
     demo.train(other="  ", model=b"another one that predicts the same")
     output = demo.gate()
-    assert "not one label of artifacts/evaluate/predictions.csv differs, which many models have in common" in output
+    assert "not one label of artifacts/evaluate/predictions.csv differs from those of the base, which many" in output
     assert "(score interval" in output
     assert "model 1 of 2 asks the test set of evaluate\n" in output
 
@@ -552,11 +553,16 @@ def test_the_outcome_for_a_model_is_kept(demo: Demo) -> None:
     (entry,) = entries("gates", model.name)
     assert entry.pop("when").startswith("20")
     assert entry.pop("terms")["reliability"] == 0.99
+    files = entry.pop("files")
+    for path, content in files.items():
+        assert Store.default().blobs.get_bytes(content, 100_000) == (demo.scratch.root / path).read_bytes()
+    assert sorted(files) == ["artifacts/evaluate/bench.json", "artifacts/evaluate/predictions.csv"]
     assert entry == {
         "outcome": "passes",
         "base": demo.scratch.git("rev-parse", "main"),
         "conditions": [{"condition": "accuracy >= base.accuracy - 0.03", "on": "evaluate", "outcome": "passes"}],
-        "unjudged": [],
+        "anchor": "",
+        "unjudged": ["accuracy >= anchor.accuracy - 0.05"],
     }
 
 
@@ -582,7 +588,7 @@ def test_the_result_is_saved_for_a_report(demo: Demo) -> None:
     folder = Path("artifacts/gate")
     demo.gate("--save", str(folder), code=1)
     saved = json.loads((folder / "gate.json").read_text())
-    assert (saved["outcome"], len(saved["notes"])) == ("fails", 2)
+    assert (saved["outcome"], len(saved["notes"])) == ("fails", 3)
     assert (folder / "base-evaluate.csv").read_text().count("yes,no") == 4
     Path("artifacts/evaluate/predictions.csv").unlink()
     demo.gate("--save", str(folder), code=3)

@@ -38,7 +38,10 @@ def test_a_table_is_read(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
     default = read_settings(str(tmp_path / "pyproject.toml"))
     assert default == gate_settings({})
-    assert [it.name for it in default.conditions] == ["accuracy >= base.accuracy - 0.03"]
+    assert [it.name for it in default.conditions] == [
+        "accuracy >= base.accuracy - 0.03",
+        "accuracy >= anchor.accuracy - 0.05",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("--candidate", action="append", metavar="[NAME=]FILE", help="its predictions, for a name")
     parser.add_argument("--baseline", action="append", metavar="[NAME=]FILE", help="those of the base")
+    parser.add_argument("--anchor", action="append", metavar="[NAME=]FILE", help="those of the anchor")
     parser.add_argument("--candidate-measurements", metavar="FILE", help="JSON with latencies and sizes")
     parser.add_argument("--base-measurements", metavar="FILE", help="the same of the base")
+    parser.add_argument("--anchor-measurements", metavar="FILE", help="the same of the anchor")
     parser.add_argument("--condition", action="append", metavar="TEXT", help="in place of those of the table")
     parser.add_argument("--config", metavar="FILE", help="TOML with [tool.headworks.gate]; by default pyproject.toml")
     parser.add_argument("--base", metavar="REF", help="compare with where HEAD parted from this revision")
@@ -85,14 +87,16 @@ def _judge_files(arguments: argparse.Namespace, settings: GateSettings) -> int:
     with _extra():
         from headworks._gate.compare import gate
         from headworks._gate.measurements import base_measurements_of, measurements_of
-    mine = arguments.candidate_measurements or ""
+    mine, anchor = arguments.candidate_measurements or "", arguments.anchor_measurements
     result = gate(
         _files(arguments.candidate) if arguments.candidate else {},
         _files(arguments.baseline) if arguments.baseline else None,
+        anchor=_files(arguments.anchor) if arguments.anchor else None,
         conditions=arguments.condition,
         settings=settings,
         measurements=measurements_of(mine, ""),
         base_measurements=base_measurements_of(arguments.base_measurements or "", mine),
+        anchor_measurements=base_measurements_of(anchor, "") if anchor else None,
     )
     return _write(result, arguments.format)
 
@@ -115,11 +119,11 @@ def _judge_work_tree(arguments: argparse.Namespace, settings: GateSettings) -> i
     return _write(result, arguments.format)
 
 
-_MEASUREMENTS = ("candidate_measurements", "base_measurements")
+_MEASUREMENTS = ("candidate_measurements", "base_measurements", "anchor_measurements")
 _PLAN, _FILES, _MEASURED = "with --plan", "with --candidate", "with --candidate-measurements"
 _WORK_TREE = "where the work tree is judged, without --candidate and --plan"
 _WAYS: dict[str, tuple[str, ...]] = {  # to ask the gate, and the options that mean something there and not everywhere
-    _FILES: ("candidate", "baseline", *_MEASUREMENTS),
+    _FILES: ("candidate", "baseline", "anchor", *_MEASUREMENTS),
     _MEASURED: _MEASUREMENTS,
     _PLAN: ("rows", "candidate"),
     _WORK_TREE: ("base", "bootstrap", "save", "remote", "write_remote"),

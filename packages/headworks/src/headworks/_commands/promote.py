@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from headworks._digest.digest import Digester
 from headworks._gate.outcomes import terms
 from headworks._lines import say, text_of
+from headworks._metrics.condition import ANCHOR
 from headworks._nearest import suggestion
 from headworks._project.gate_table import project_settings
-from headworks._promote.alias import Move, current, move
+from headworks._promote.alias import Move, anchor_of, current, move
 from headworks._promote.evidence import GATE, Evidence, evidence
 from headworks._store.files import hash_file
 from headworks._store.store import Store
@@ -28,8 +29,11 @@ from headworks.errors import CannotDecideError, ConfigurationError, UsageError
 if TYPE_CHECKING:
     import argparse
 
-
-_LACKING = {"missing": "has not run", "outdated": "was judged by other conditions than the table has now"}
+_LACKING = {
+    "missing": "has not run",
+    "outdated": "was judged by other conditions than the table has now",
+    "replaced": "was not compared with the model that is the anchor now",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(message)
     store = Store.default()
     content, file = _model(store, arguments.model)
-    proven = evidence(store, content, _instances(alias, settings.promote[alias]), terms(settings))
+    is_anchored = any(it.condition.rival == ANCHOR for it in settings.conditions)
+    anchor = anchor_of(store, settings.anchor) if is_anchored else None
+    checks = _instances(alias, settings.promote[alias])
+    proven = evidence(store, content, checks, terms(settings), anchor.content if anchor else "")
     _refuse_lacking(proven, f"The model {content[:12]} is not promoted to {alias}")
     rows = tuple(vars(check) for check in proven)
     to = Move(alias=alias, content=content, file=file, action="promote", by=who(), when=now(), evidence=rows)

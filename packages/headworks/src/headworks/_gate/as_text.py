@@ -11,6 +11,7 @@ from headworks._quantities import count_text
 
 if TYPE_CHECKING:
     from headworks._gate.result import ConditionResult, Finding, GateResult
+    from headworks._metrics.condition import Condition
 
 _METHODS = {
     "bootstrap": "paired bootstrap",
@@ -45,7 +46,7 @@ def _headline(result: GateResult) -> str:
     if not count:
         return "gate passes: there is no base yet, so that nothing was compared, and nothing else is asked"
     if result.outcome == "passes":
-        left = f"; nothing was compared for {', '.join(result.unjudged)}: there is no base yet"
+        left = f"; nothing to compare with yet for {', '.join(result.unjudged)}"
         number = f"{count} {'condition' if count == 1 else 'conditions'}, each at {result.reliability:.4g}"
         return f"gate passes: {number}{left if result.unjudged else ''}"
     due = []
@@ -65,26 +66,27 @@ def _condition(judged: ConditionResult, reliability: float) -> Iterator[str]:
         if len(judged.findings) > 1:
             yield f"  {finding.subject}: {finding.outcome}"
             indent = "    "
-        yield from (indent + line for line in _finding(finding, judged.condition.factor, reliability))
+        yield from (indent + line for line in _finding(finding, judged.condition, reliability))
 
 
-def _finding(finding: Finding, factor: float, reliability: float) -> Iterator[str]:
-    yield _values(finding, factor, reliability)
+def _finding(finding: Finding, condition: Condition, reliability: float) -> Iterator[str]:
+    yield _values(finding, condition, reliability)
     if counts := ", ".join(_counts(finding, reliability)):
         yield counts
-    for whose, seeds in (("candidate", finding.seeds), ("base", finding.base_seeds)):
+    for whose, seeds in (("candidate", finding.seeds), (condition.rival, finding.base_seeds)):
         if seeds:
             yield f"seeds of the {whose}: {' '.join(map(number_text, seeds))}"
     if finding.seed_error:
         yield f"seeds add a standard error of {finding.seed_error:.2g}"
 
 
-def _values(finding: Finding, factor: float, reliability: float) -> str:
+def _values(finding: Finding, condition: Condition, reliability: float) -> str:
     """Return estimates, with interval and bound."""
     values = f"candidate {number_text(finding.candidate)}"
     if finding.base is not None:
-        difference = "difference" if factor == 1 else f"candidate - {factor:g} * base"
-        values += f", base {number_text(finding.base)}, {difference} {number_text(finding.estimate, '+')}"
+        factor, rival = condition.factor, condition.rival
+        difference = "difference" if factor == 1 else f"candidate - {factor:g} * {rival}"
+        values += f", {rival} {number_text(finding.base)}, {difference} {number_text(finding.estimate, '+')}"
     how = _METHODS[finding.method]
     if finding.interval is not None and finding.method != "identical":
         ends = f"{number_text(finding.interval.low, '+')} to {number_text(finding.interval.high, '+')}"

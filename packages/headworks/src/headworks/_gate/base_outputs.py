@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headworks._project.needs import in_order, with_all_needs
@@ -36,9 +37,9 @@ class NoBaseError(CannotDecideError):
         reason: why, without advice.
     """
 
-    def __init__(self, reason: str) -> None:
-        """Add to the reason the way to a first base."""
-        super().__init__(f"{reason} {_FIRST}")
+    def __init__(self, reason: str, advice: str = _FIRST) -> None:
+        """Add to the reason the way to a first base, or other advice."""
+        super().__init__(f"{reason} {advice}")
         self.reason = reason
 
 
@@ -128,10 +129,11 @@ class BaseOutputs(StoredOutputs):
     """
 
     def __init__(self, now: Digester, store: Store, folder: str, base: GateBase, say: Callable[[str], None]) -> None:
-        """Find and make nothing yet; `say` takes a message for the person who waits."""
+        """Make the folder, and nothing else yet; `say` takes a message for the person who waits."""
         super().__init__(now, store, base.commit, folder)
         self.base = base
         self.notes = [base.note] if base.note else []
+        os.makedirs(folder, exist_ok=True)
         self.unproven: list[str] = []
         self._say = say
         self._places: dict[str, str] = {}
@@ -157,11 +159,11 @@ class BaseOutputs(StoredOutputs):
             place = self._restore(session)
             how = "restored from the store" if place else "run in a work tree of its own"
             self._places[session.name] = place or self._made(session)
-            self.notes.append(f"the base is what {session.name} gave at {base.name}, {how}")
+            self.notes.append(f"the {base.rival} is what {session.name} gave at {base.name}, {how}")
         place = os.path.join(self._places[session.name], path)
         if not os.path.exists(place):
             message = (
-                f"{session.name} of the base, {base.name}, does not write {path}, so that there is nothing to"
+                f"{session.name} of the {base.rival}, {base.name}, does not write {path}, so that there is nothing to"
                 f" compare with."
             )
             raise NoBaseError(message)
@@ -225,7 +227,7 @@ class BaseOutputs(StoredOutputs):
         code = _run_to_end([sys.executable, "-m", "headworks", "run", session.name], root, environ)
         if code:
             message = (
-                f"{session.name} does not pass at the base, {self.base.name} (exit code {code}), so that"
+                f"{session.name} does not pass at the {self.base.rival}, {self.base.name} (exit code {code}), so that"
                 f" there is nothing to compare with. Name another base with --base."
             )
             raise NoBaseError(message)
@@ -237,6 +239,28 @@ class BaseOutputs(StoredOutputs):
         if self._tree and ask("worktree", "remove", "--force", self._tree) is None:
             shutil.rmtree(self._tree, ignore_errors=True)
             ask("worktree", "prune")
+
+
+class PromotedOutputs(BaseOutputs):
+    """Files of a promoted model, and those of the work tree."""
+
+    def is_unchanged(self, path: str) -> bool:
+        """Tell that a file may have changed: no session of the work tree is compared."""
+        del path
+        return False
+
+    def find(self, path: str) -> str:
+        """Return the place of a file of the promoted model, by its path in the work tree.
+
+        Raises:
+            NoBaseError: The store lacks it.
+        """
+        content = self.base.files.get(path)
+        place = os.path.join(self.folder, f"{content}{os.path.splitext(path)[1]}")
+        if content is None or not (os.path.isfile(place) or self.store.blobs.copy_out(content, Path(place))):
+            reason = f"The store lacks {path} of {self.base.name}."
+            raise NoBaseError(reason, "Promote another model, or go back by `headworks rollback`.")
+        return place
 
 
 def _run_to_end(command: list[str], folder: str, environ: Mapping[str, str]) -> int:

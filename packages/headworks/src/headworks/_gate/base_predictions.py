@@ -25,9 +25,11 @@ def model_digest(root: str, settings: GateSettings) -> str:
 
 
 class BasePredictions:
-    """Files of the base's predictions, by the names that conditions use.
+    """Files of the base's predictions, or the anchor's, by the names that conditions use.
 
     Attributes:
+        base: the base, or the anchor.
+        find: returns the place of another file of it, by its path in the work tree.
         firsts: the SHA-256 of the model, empty where that is not known, by the name of each recorded first predictions.
     """
 
@@ -38,6 +40,7 @@ class BasePredictions:
         self._outputs = outputs
         self._journal = Journal(outputs.store.root, "baselines", place_of(outputs.root))
         self._files: dict[str, str | NoBaseError] = {}
+        self.find, self.base = outputs.find, outputs.base
 
     def file(self, name: str) -> str:
         """Return the predictions of the merge base, or the first ones that were recorded in its place.
@@ -57,14 +60,16 @@ class BasePredictions:
 
     def _first(self, name: str) -> str:
         """Return the first predictions that were recorded in place of the base; empty where there are none."""
-        key = {"on": name, "base": self._outputs.base.key}
+        key = {"on": name, "base": self.base.key}
         entry = next((it for it in self._journal.entries() if it is not None and key.items() <= it.items()), None)
         ending = os.path.splitext(self._settings.predictions[name])[1]
         place = Path(self._outputs.folder, f"first-{name}{ending}")
         if entry is None or not self._outputs.store.blobs.copy_out(entry["content"], place):
             return ""
         self.firsts[name] = str(entry.get("model", ""))
-        self._outputs.notes.append(f"the base of {name} is the first one, recorded on {entry['when'][:10]}")
+        self._outputs.notes.append(
+            f"the {self.base.rival} of {name} is the first one, recorded on {entry['when'][:10]}"
+        )
         return str(place)
 
     def record_first(self, name: str, when: str) -> None:
@@ -75,9 +80,7 @@ class BasePredictions:
         """
         content = self._outputs.store.blobs.put_file(Path(self._outputs.root, self._settings.predictions[name]))
         model = model_digest(self._outputs.root, self._settings)
-        self._journal.note(
-            {"on": name, "content": content, "when": when, "model": model, "base": self._outputs.base.key}
-        )
+        self._journal.note({"on": name, "content": content, "when": when, "model": model, "base": self.base.key})
         self._outputs.notes.append(f"recorded the predictions of {name} as the first base")
 
     def is_same_model(self, name: str) -> bool:
@@ -110,7 +113,8 @@ class BasePredictions:
         if isinstance(how, str) and outputs.writers(how):
             outputs.check_current(how)  # rows that are missing there would be missing of the base
         model = outputs.find(self._settings.model)
-        outputs.notes.append(f"the dataset has changed: the base's model predicted the rows of {name} anew")
+        whose = f"the {self.base.rival}'s model"
+        outputs.notes.append(f"the dataset has changed: {whose} predicted the rows of {name} anew")
         if isinstance(how, str):
             from headworks._metrics.exported import predict_rows
 

@@ -1,13 +1,16 @@
-"""Compares a candidate's predictions with those of its base, by all conditions."""
+"""Compares a candidate's predictions with those of its rivals, as its base, by all conditions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from headworks._gate.judge import decided, judge
 from headworks._gate.measurements import judge_measurement
 from headworks._gate.result import Comparison, ConditionResult, Finding, GateResult, together
+from headworks._metrics.condition import ANCHOR, BASE
 from headworks._metrics.file import read_predictions
 from headworks._metrics.pair import Pair
 from headworks._metrics.pair import pair as paired
@@ -20,11 +23,12 @@ if TYPE_CHECKING:
     from headworks._metrics.condition import Condition
     from headworks._metrics.predictions import Predictions
 
+    Key = tuple[str, str]  # a rival, and the name of predictions
     Measurements = Mapping[str, tuple[float, ...]]
 
 
 class Compared(NamedTuple):
-    """All predictions of a candidate, and those of both models for the rows of the base where there is one."""
+    """All predictions of a candidate, and those of both models for the rows of a rival where there is one."""
 
     candidate: Predictions
     pair: Pair | None
@@ -39,20 +43,25 @@ def gate(
     candidate: str | Mapping[str, str],
     baseline: str | Mapping[str, str] | None = None,
     *,
+    anchor: str | Mapping[str, str] | None = None,
     conditions: Iterable[str] | None = None,
     settings: GateSettings | None = None,
     measurements: Measurements | None = None,
     base_measurements: Measurements | None = None,
+    anchor_measurements: Measurements | None = None,
 ) -> GateResult:
     """Judge a candidate model by its conditions.
 
     Args:
         candidate: A file of its predictions, or several by the names that conditions use.
         baseline: The same of the model that it is compared with.
+        anchor: The same of the model that the sum of many changes is held to. Without any, conditions about it are left
+            out, with a note.
         conditions: The bounds that it has to reach, in place of those of the settings.
         settings: All else, as a table would state it.
         measurements: Measurements of the candidate.
         base_measurements: Measurements of the base.
+        anchor_measurements: Measurements of the anchor.
 
     Raises:
         UsageError: A file is missing.
@@ -61,24 +70,38 @@ def gate(
             lacks rows that a metric has to know.
     """
     settings = settings or gate_settings({})
-    asked = settings.conditions if conditions is None else named_conditions(conditions)
-    compared: dict[str, Compared] = {}
-    for name in names_needed(asked, settings):
-        mine = read_predictions(_file(candidate, name, "candidate"), columns=settings.columns, group=settings.group)
-        shared = None
-        if baseline is not None:
-            file = _file(baseline, name, "baseline")
-            theirs = read_predictions(file, columns=settings.columns, group=settings.group)
+    wanted = settings.conditions if conditions is None else named_conditions(conditions)
+    measured = {BASE: base_measurements, ANCHOR: anchor_measurements}
+    has_anchor = anchor is not None or anchor_measurements is not None
+    asked = [it for it in wanted if has_anchor or it.condition.rival != ANCHOR]
+    unjudged = tuple(it.name for it in wanted if it not in asked)
+    notes = [f"{name!r} is not judged, since there is no anchor: name its predictions in --anchor" for name in unjudged]
+    read = partial(read_predictions, columns=settings.columns, group=settings.group)
+    compared: dict[Key, Compared] = {}
+    for rival, name in keys_of(asked, settings):
+        mine, shared = read(_file(candidate, name, "candidate")), None
+        option, files = ("baseline", baseline) if rival == BASE else ("anchor", anchor)
+        if files is not None:
             subjects = [it.subject for it in conditions_on(name, asked, settings)]
+            theirs = read(_file(files, name, option))
             shared = paired(mine, theirs, least=settings.min_shared, subjects=subjects)
-        compared[name] = Compared(candidate=mine, pair=shared)
-    return judge_all(asked, compared, settings, measurements or {}, base_measurements)
+        compared[rival, name] = Compared(candidate=mine, pair=shared)
+    result = judge_all(asked, compared, settings, measurements or {}, measured, notes)
+    return replace(result, unjudged=unjudged)
+
+
+def keys_of(conditions: Iterable[NamedCondition], settings: GateSettings) -> list[Key]:
+    """Return the rival and the name of the predictions of each comparison that conditions read, in their order.
+
+    A bound that is a number reads the comparison with the base, which says what rows the candidate lost.
+    """
+    reading = [it for it in conditions if not it.condition.subject.is_measurement]
+    return list(dict.fromkeys((it.condition.rival or BASE, settings.reads(it)) for it in reading))
 
 
 def names_needed(conditions: Iterable[NamedCondition], settings: GateSettings) -> list[str]:
     """Return the names of all predictions that conditions read, in their order."""
-    reading = [settings.reads(named) for named in conditions if not named.condition.subject.is_measurement]
-    return list(dict.fromkeys(reading))
+    return list(dict.fromkeys(name for _, name in keys_of(conditions, settings)))
 
 
 def conditions_on(name: str, conditions: Iterable[NamedCondition], settings: GateSettings) -> list[Condition]:
@@ -100,31 +123,32 @@ def _file(files: str | Mapping[str, str], name: str, option: str) -> str:
 
 def judge_all(
     conditions: Sequence[NamedCondition],
-    compared: Mapping[str, Compared],
+    compared: Mapping[Key, Compared],
     settings: GateSettings,
     measurements: Measurements,
-    base_measurements: Measurements | None,
+    rival_measurements: Mapping[str, Measurements | None],
     notes: Sequence[str] = (),
 ) -> GateResult:
     """Judge all conditions.
 
     Args:
         conditions: The bounds that the candidate has to reach.
-        compared: Predictions by name.
+        compared: Predictions by rival and name.
         settings: The settings.
         measurements: Measurements of the candidate.
-        base_measurements: Measurements of the base.
+        rival_measurements: Measurements of its rivals.
         notes: Notes for a reader that come before those of this comparison.
     """
     judged = []
     for named in conditions:
         condition, on = named.condition, ""
         if condition.subject.is_measurement:
-            finding = judge_measurement(condition, measurements, base_measurements, error=settings.error)
+            theirs = rival_measurements.get(condition.rival)
+            finding = judge_measurement(condition, measurements, theirs, error=settings.error)
             findings = decided([finding], settings.error)
         else:
             on = settings.reads(named)
-            findings = _judged_on(compared[on], condition, settings)
+            findings = _judged_on(compared[condition.rival or BASE, on], condition, settings)
         found = together([finding.outcome for finding in findings])
         outcome = named.cannot_tell if found == "cannot tell" else found
         judged.append(ConditionResult(named.name, condition, on, tuple(findings), found, outcome))
@@ -132,8 +156,8 @@ def judge_all(
         outcome=together([it.outcome for it in judged]),
         reliability=settings.reliability,
         conditions=tuple(judged),
-        comparisons=tuple(_comparison(name, it) for name, it in compared.items()),
-        notes=(*notes, *(note for it in compared.values() for note in _notes(it))),
+        comparisons=tuple(_comparison(*key, it) for key, it in compared.items()),
+        notes=tuple(dict.fromkeys([*notes, *(note for key, it in compared.items() for note in _notes(key[0], it))])),
     )
 
 
@@ -143,17 +167,20 @@ def _judged_on(compared: Compared, condition: Condition, settings: GateSettings)
     if not condition.is_relative:
         return judge(condition, compared.whole, None, error=error, draws=draws)
     if pair is None:
+        option = "--baseline" if condition.rival == BASE else "--anchor"
         message = (
-            f"There is no base to compare with, which {condition.text!r} needs. Name its predictions in --baseline."
+            f"There is no {condition.rival} to compare with, which {condition.text!r} needs. Name its predictions in"
+            f" {option}."
         )
         raise CannotDecideError(message)
     return judge(condition, pair.candidate, pair.base, error=error, draws=draws, is_same=pair.is_same)
 
 
-def _comparison(name: str, compared: Compared) -> Comparison:
+def _comparison(rival: str, name: str, compared: Compared) -> Comparison:
     candidate, pair = compared.candidate, compared.pair
     return Comparison(
         on=name,
+        rival=rival if pair else "",
         candidate=candidate.source,
         base=pair.base.source if pair else "",
         rows=len(pair.candidate.ids if pair else candidate.ids),
@@ -166,7 +193,7 @@ def _comparison(name: str, compared: Compared) -> Comparison:
     )
 
 
-def _notes(compared: Compared) -> Iterator[str]:
+def _notes(rival: str, compared: Compared) -> Iterator[str]:
     """Yield notes about rows that could not be compared, and about models that are level and may not be the same."""
     pair, source = compared.pair, compared.candidate.source
     if pair is not None and pair.only_candidate:
@@ -175,6 +202,6 @@ def _notes(compared: Compared) -> Iterator[str]:
         yield f"{source} has no prediction for {len(lost):,} rows, which count as mistakes: {few(lost)}"
     if pair is not None and pair.is_level and not pair.is_same:
         yield (
-            f"not one label of {source} differs, which many models have in common: only equal probabilities or equal"
-            " files of the model say that it is the same"
+            f"not one label of {source} differs from those of the {rival}, which many models have in common: only equal"
+            " probabilities or equal files of the model say that it is the same"
         )

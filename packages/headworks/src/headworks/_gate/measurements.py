@@ -157,10 +157,16 @@ def judge_measurement(
     """
     name = condition.subject.metric
     mine = _measured(name, candidate, CANDIDATE)
-    theirs = mine if is_same else _measured(name, base or {}, BASE) if condition.is_relative else (0.0,) * len(mine)
+    theirs = (
+        mine
+        if is_same
+        else _measured(name, base or {}, condition.rival)
+        if condition.is_relative
+        else (0.0,) * len(mine)
+    )
     if len(mine) != len(theirs):
         message = (
-            f"{name} was measured {len(mine):,} times of the candidate and {len(theirs):,} times of the base. Measure"
+            f"{name} was measured {len(mine):,} times of the candidate and {len(theirs):,} times of the {condition.rival}. Measure"
             " both in turns on the same machine, one as often as the other."
         )
         raise ConfigurationError(message)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from headworks._gate.base_outputs import BaseOutputs, NoBaseError
 from headworks._gate.base_predictions import model_digest
+from headworks._metrics.condition import BASE
 from headworks._promote.evidence import GATE, evidence
 from headworks._store.files import hash_file
 from headworks._store.journal import Journal
@@ -38,7 +39,7 @@ def terms(settings: GateSettings) -> dict[str, Any]:
 
 
 def record_outcome(
-    result: GateResult, settings: GateSettings, outputs: BaseOutputs, firsts: Collection[str], when: str
+    result: GateResult, settings: GateSettings, outputs: BaseOutputs, firsts: Collection[str], *, anchor: str, when: str
 ) -> str:
     """Record a result by all conditions of the table for a project's exported model, if it says something about it.
 
@@ -47,6 +48,7 @@ def record_outcome(
         settings: The table.
         outputs: The outputs of the base.
         firsts: The names whose base are recorded first predictions.
+        anchor: The SHA-256 of the promoted model that it was judged by; empty for none.
         when: The time, ISO 8601 in UTC.
 
     Returns:
@@ -56,7 +58,13 @@ def record_outcome(
     if not model:
         return ""
     doubt = _doubt(settings.model, outputs)
-    if not doubt and result.outcome == "passes" and not result.unjudged and _is_base(result, settings, outputs, firsts):
+    unjudged = {it.condition.rival for it in settings.conditions if it.name in result.unjudged}
+    if (
+        not doubt
+        and result.outcome == "passes"
+        and BASE not in unjudged
+        and _is_base(result, settings, outputs, firsts)
+    ):
         (known,) = evidence(outputs.store, model, {GATE: ()}, terms(settings))
         if known.state == "passed":
             return ""
@@ -69,7 +77,8 @@ def record_outcome(
         return f"nothing is recorded for a promotion: {doubt}"
     entry = {
         "outcome": result.outcome,
-        "base": outputs.base.commit if result.is_relative else "",
+        "base": outputs.base.commit if result.is_judged_by(BASE) else "",
+        "anchor": anchor,
         "conditions": [
             {"condition": judged.condition.text, "on": judged.on, "outcome": judged.outcome}
             for judged in result.conditions
@@ -77,9 +86,17 @@ def record_outcome(
         "unjudged": list(result.unjudged),
         "when": when,
         "terms": terms(settings),
+        "files": _files(settings, outputs) if result.outcome == "passes" else {},
     }
     Journal(outputs.store.root, "gates", model).note(entry | ({"first": list(firsts)} if firsts else {}))
     return ""
+
+
+def _files(settings: GateSettings, outputs: BaseOutputs) -> dict[str, str]:
+    """Keep what the model was judged by, for candidates that replace it once it is promoted."""
+    paths = [it for it in (*settings.predictions.values(), settings.measurements) if it]
+    places = {path: Path(outputs.root, path) for path in paths}
+    return {path: outputs.store.blobs.put_file(place) for path, place in places.items() if place.is_file()}
 
 
 def _doubt(path: str, outputs: BaseOutputs) -> str:
@@ -96,10 +113,10 @@ def _doubt(path: str, outputs: BaseOutputs) -> str:
 
 def _is_base(result: GateResult, settings: GateSettings, outputs: BaseOutputs, firsts: Collection[str]) -> bool:
     """Tell whether a model was compared with nothing but itself."""
-    if not result.is_relative:
+    if not result.is_judged_by(BASE):
         return False
     if not firsts:  # which may be its own, whatever model the base has
         with contextlib.suppress(NoBaseError):
             mine = model_digest(outputs.root, settings)
             return hash_file(Path(outputs.find(settings.model)))[0] == mine
-    return all(comparison.is_same for comparison in result.comparisons if comparison.base)
+    return all(comparison.is_same for comparison in result.comparisons if comparison.rival == BASE)

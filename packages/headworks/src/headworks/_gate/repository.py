@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headworks._digest.digest import Digester
-from headworks._gate.base import choose_base
-from headworks._gate.base_outputs import BaseOutputs, NoBaseError
+from headworks._gate.base import choose_anchor, choose_base
+from headworks._gate.base_outputs import BaseOutputs, NoBaseError, PromotedOutputs
 from headworks._gate.base_predictions import BasePredictions
-from headworks._gate.compare import Compared, conditions_on, judge_all, names_needed
+from headworks._gate.compare import Compared, conditions_on, judge_all, keys_of, names_needed
 from headworks._gate.ledger import charge
 from headworks._gate.measurements import SIZE, measurements_of
 from headworks._gate.outcomes import record_outcome
+from headworks._metrics.condition import ANCHOR, BASE
 from headworks._metrics.file import read_ids, read_predictions
-from headworks._metrics.pair import is_asked_the_same, pair
+from headworks._metrics.pair import asked_alike, is_asked_the_same, pair
 from headworks._output_file import replace_file
 from headworks._quantities import few
 from headworks._signals import interrupt_on_sigterm
@@ -32,9 +33,10 @@ from headworks.errors import CannotDecideError, ConfigurationError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from headworks._gate.compare import Measurements
+    from headworks._gate.compare import Key, Measurements
     from headworks._gate.result import GateResult
     from headworks._metrics.condition import Condition
+    from headworks._metrics.pair import Pair
     from headworks._metrics.predictions import Predictions
     from headworks._project.gate_settings import GateSettings, NamedCondition
 
@@ -75,14 +77,20 @@ def gate_repository(
     now = Digester.for_worktree(os.curdir)
     repository = now.snapshot.repository
     store = Store.default(repository.root, remote=remote, write_remote=write_remote)
-    chosen = choose_base(repository, base, settings.releases)
+    found = choose_base(repository, base, settings.releases)
     with interrupt_on_sigterm(), tempfile.TemporaryDirectory(prefix="headworks-") as folder:
-        outputs = BaseOutputs(now, store, folder, chosen, say)
+        outputs = {BASE: BaseOutputs(now, store, f"{folder}/{BASE}", found, say)}
+        if any(it.condition.rival == ANCHOR for it in conditions):
+            anchor = choose_anchor(repository, store, found, settings)
+            kind = PromotedOutputs if anchor.files else BaseOutputs
+            is_base = bool(anchor.commit) and anchor.commit == found.commit
+            mine = outputs[BASE] if is_base else kind(now, store, f"{folder}/{ANCHOR}", anchor, say)
+            outputs[ANCHOR] = mine
         try:
             gating = _Gating(settings, outputs)
             if save:
                 Path(save, RESULT).unlink(missing_ok=True)  # an older one is not about this work tree
-            result = gating.result(conditions, bootstrap=bootstrap or chosen.is_excused(settings.bootstrap))
+            result = gating.result(conditions, bootstrap=bootstrap)
             if is_table and (note := gating.record(result)):
                 result = replace(result, notes=(*result.notes, note))
             if save:
@@ -91,46 +99,59 @@ def gate_repository(
             say("stopped before anything was judged")
             raise
         finally:
-            outputs.close()
+            for it in set(outputs.values()):
+                it.close()
     return result
 
 
 class _Gating:
     """One run of the gate in a repository."""
 
-    def __init__(self, settings: GateSettings, outputs: BaseOutputs) -> None:
+    def __init__(self, settings: GateSettings, outputs: Mapping[str, BaseOutputs]) -> None:
         self._settings = settings
-        self._outputs = outputs
-        self._base = BasePredictions(settings, outputs)
+        self._outputs = outputs[BASE]
+        known = {it: BasePredictions(settings, it) for it in outputs.values()}  # the anchor may be the base
+        self._rivals = {rival: known[it] for rival, it in outputs.items()}
+        self._all_outputs = [*known]
         self._when = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         self._base_files: dict[str, str] = {}
 
     def result(self, conditions: Sequence[NamedCondition], *, bootstrap: bool) -> GateResult:
         """Judge the work tree by conditions."""
-        notes = self._outputs.notes
-        candidates = {name: self._candidate(name) for name in names_needed(conditions, self._settings)}
-        asked = self._with_base(conditions) if bootstrap else conditions
-        relative = [named for named in asked if named.condition.is_relative]
-        on = {name: conditions_on(name, asked, self._settings) for name in candidates}
-        compared = {name: self._compared(name, it, on[name]) for name, it in candidates.items()}
-        for name in names_needed(asked, self._settings):
-            self._charge(name, compared[name], on[name])
-        pairs = [it.pair for it in compared.values() if it.pair is not None]
+        settings = self._settings
+        candidates = {name: self._candidate(name) for name in names_needed(conditions, settings)}
+        asked = self._with_rivals(conditions, bootstrap=bootstrap)
+        on = {name: conditions_on(name, asked, settings) for name in candidates}
+        compared: dict[Key, Compared] = {}
+        # The base comes first, since it says which rows are asked.
+        for rival, name in dict.fromkeys([*((BASE, name) for name in candidates), *keys_of(asked, settings)]):
+            known = compared[BASE, name].pair if rival != BASE else None
+            compared[rival, name] = self._compared(rival, name, candidates[name], on[name], known)
+        for name in names_needed(asked, settings):
+            self._charge(name, [it for (_, other), it in compared.items() if other == name], on[name])
+        pairs = [it.pair for (rival, _), it in compared.items() if rival == BASE and it.pair is not None]
         if self._outputs.base.is_head and pairs and all(one.is_same for one in pairs):
-            notes.append(
+            self._outputs.notes.append(
                 "the base is the last commit, and what was changed since leaves its model as it is, so that a pass says"
                 " nothing: name an older one, as by `--base HEAD^`"
             )
         measured = self._measured(self._current, asked) or {}
-        base_measured = self._measured(self._outputs.find, relative)
-        if base_measured and base_measured.keys() - {SIZE}:
-            notes.append("what was measured of the base was measured when it was made, perhaps elsewhere")
-        result = judge_all(asked, compared, self._settings, measured, base_measured, notes)
+        theirs = {
+            rival: self._measured(it.find, [named for named in asked if named.condition.rival == rival])
+            for rival, it in self._rivals.items()
+        }
+        for rival in (rival for rival, values in theirs.items() if values and values.keys() - {SIZE}):
+            note = f"what was measured of the {rival} was measured when it was made, perhaps elsewhere"
+            self._outputs.notes.append(note)
+        notes = [note for it in self._all_outputs for note in it.notes]
+        result = judge_all(asked, compared, settings, measured, theirs, notes)
         return replace(result, unjudged=tuple(it.name for it in conditions if it not in asked))
 
     def record(self, result: GateResult) -> str:
         """Record a result for the exported model; return why it was not recorded, or nothing."""
-        return record_outcome(result, self._settings, self._outputs, self._base.firsts, self._when)
+        anchor = self._rivals[ANCHOR].base.files.get(self._settings.model, "") if result.is_judged_by(ANCHOR) else ""
+        firsts = self._rivals[BASE].firsts
+        return record_outcome(result, self._settings, self._outputs, firsts, anchor=anchor, when=self._when)
 
     def save(self, result: GateResult, folder: Path) -> None:
         """Write the result, after the predictions that the base was judged by, as `base-NAME`."""
@@ -167,29 +188,43 @@ class _Gating:
         """Return the predictions in a file, which has a name for people."""
         return read_predictions(path, columns=self._settings.columns, group=self._settings.group, source=source)
 
-    def _compared(self, name: str, mine: Predictions, conditions: Sequence[Condition]) -> Compared:
-        """Return a candidate's predictions, paired with those of the base where a condition needs that."""
+    def _compared(
+        self, rival: str, name: str, mine: Predictions, conditions: Sequence[Condition], known: Pair | None
+    ) -> Compared:
+        """Return a candidate's predictions, paired with those of a rival where a condition needs that.
+
+        Args:
+            rival: The base or the anchor.
+            name: The name of the predictions.
+            mine: Those of the candidate.
+            conditions: All conditions on them.
+            known: For the anchor, the comparison with the base: what was changed before it was accepted then.
+        """
         files = self._settings.rows.get(name, ())
         ids = np.concatenate([mine.ids[:0], *(read_ids(self._current(it)) for it in files)])
         subjects = [it.subject for it in conditions]
-        if not any(it.is_relative for it in conditions):
+        if not any(it.rival == rival for it in conditions):
             self._check_predicted(name, ids, mine.ids)
             return Compared(candidate=mine, pair=None)
-        source = f"{self._settings.predictions[name]} of the base"
-        file = self._base.file(name)
+        source, base = f"{self._settings.predictions[name]} of the {rival}", self._rivals[rival]
+        file = base.file(name)
         theirs = before = self._read(file, source)
         if name in self._settings.predict and not is_asked_the_same(subjects, mine, theirs):
-            file = self._base.anew(name)
+            file = base.anew(name)
             theirs = self._read(file, f"{source}, predicted anew")
+        elif known is not None:
+            theirs = asked_alike(subjects, known.whole, theirs)
         elif files:
             self._check_predicted(name, ids, np.concatenate([mine.ids, theirs.ids]))
             theirs = theirs.take(np.flatnonzero(np.isin(theirs.ids, ids)))
         if gone := before.ids[~np.isin(before.ids, theirs.ids)].tolist():
-            note = f"{len(gone):,} rows of {name} that the base had are asked no more: {few(gone)}"
-            self._outputs.notes.append(note)
-        self._base_files[name] = file
-        shared = pair(mine, theirs, least=self._settings.min_shared, subjects=subjects)
-        if shared.is_level and not shared.is_same and self._base.is_same_model(name):
+            how = "are asked no more" if known is None else "are not asked any more, or not as they were"
+            self._outputs.notes.append(f"{len(gone):,} rows of {name} that the {rival} had {how}: {few(gone)}")
+        if rival == BASE:
+            self._base_files[name] = file
+        least = self._settings.min_shared if known is None else 0
+        shared = pair(mine, theirs, least=least, subjects=subjects)
+        if shared.is_level and not shared.is_same and base.is_same_model(name):
             shared = replace(shared, is_same_model=True)
         return Compared(candidate=mine, pair=shared)
 
@@ -202,33 +237,38 @@ class _Gating:
             )
             raise CannotDecideError(message)
 
-    def _with_base(self, conditions: Sequence[NamedCondition]) -> list[NamedCondition]:
-        """Return the conditions that can be judged with the base there is; record a first base for the others."""
+    def _with_rivals(self, conditions: Sequence[NamedCondition], *, bootstrap: bool) -> list[NamedCondition]:
+        """Return the conditions that can be judged with the rivals there are; record a first base for the others."""
         asked = []
         for named in conditions:
+            rival = self._rivals.get(named.condition.rival)
             try:
-                if named.condition.is_relative:
+                if rival is not None:
                     for name in names_needed([named], self._settings):
-                        self._base.file(name)
+                        rival.file(name)
                     for path in self._measured_files([named]):
-                        self._outputs.find(path)
+                        rival.find(path)
                 asked.append(named)
             except NoBaseError as error:
-                note = f"{named.name!r} is not judged, since there is no base yet: {error.reason}"
+                if rival is None or not (bootstrap or rival.base.is_excused(self._settings.bootstrap)):
+                    raise
+                note = f"{named.name!r} is not judged, since there is no {rival.base.rival} yet: {error.reason}"
                 self._outputs.notes.append(note)
-        for name in names_needed([it for it in conditions if it not in asked], self._settings):
-            self._base.record_first(name, self._when)
+        first = [it for it in conditions if it not in asked and it.condition.rival == BASE]
+        for name in names_needed(first, self._settings):
+            self._rivals[BASE].record_first(name, self._when)
         return asked
 
-    def _charge(self, name: str, compared: Compared, conditions: Sequence[Condition]) -> None:
-        """Note that a test set is asked, unless the answer is known: that of the base."""
-        if compared.pair is not None and compared.pair.is_same:
+    def _charge(self, name: str, compared: Sequence[Compared], conditions: Sequence[Condition]) -> None:
+        """Note that a test set is asked, unless the answer is known: that of the same model."""
+        pairs = [it.pair for it in compared if it.pair is not None]
+        if pairs and all(it.is_same for it in pairs):
             self._outputs.notes.append(f"not one prediction of {name} differs, which costs no budget")
             return
         cost = charge(
             self._outputs.store.root,
-            compared.whole.rows_digest,
-            compared.candidate.digest,
+            compared[0].whole.rows_digest,
+            compared[0].candidate.digest,
             conditions=[it.text for it in conditions],
             budget=self._settings.budget,
             when=self._when,

@@ -30,7 +30,7 @@ class Finding:
         method: how it was judged: `identical` predictions; the `score` test of paired proportions; the `exact` test
             of one proportion; a paired `bootstrap`; an exact number that was `measured`; or the sign test over `runs`.
         candidate: the metric of the candidate, the mean over its seeds or the median over its runs.
-        base: the metric of the base; None where the condition does not need it.
+        base: the metric of the rival, the base or the anchor; None where the condition does not need it.
         estimate: candidate - factor * base, which has to lie above or below the bound; the median over runs.
         bound: the condition's offset.
         interval: where the true value of the estimate lies, each end with the stated reliability; None without any.
@@ -96,7 +96,8 @@ class Comparison:
     Attributes:
         on: their name.
         candidate: the candidate's file.
-        base: the base's file, or the one that stands in for it; empty where there is none.
+        rival: the model that it was compared with, `base` or `anchor`; empty where there is none.
+        base: that model's file, or the one that stands in for it; empty where there is none.
         rows: how many rows the base has; without a base, the candidate.
         only_candidate: how many only the candidate has.
         only_base: how many only the base has, so that the candidate lost them.
@@ -108,6 +109,7 @@ class Comparison:
 
     on: str
     candidate: str
+    rival: str
     base: str
     rows: int
     only_candidate: int
@@ -138,10 +140,9 @@ class GateResult:
     notes: tuple[str, ...]
     unjudged: tuple[str, ...] = ()
 
-    @property
-    def is_relative(self) -> bool:
-        """Whether any condition was judged by the base."""
-        return any(judged.condition.is_relative for judged in self.conditions)
+    def is_judged_by(self, rival: str) -> bool:
+        """Tell whether any condition was judged by a model, the base or the anchor."""
+        return any(judged.condition.rival == rival for judged in self.conditions)
 
     @property
     def exit_code(self) -> int:

@@ -117,6 +117,14 @@ def is_asked_the_same(subjects: Collection[Subject], candidate: Predictions, bas
     return is_known and all(np.array_equal(mine, theirs) for _, _, mine, theirs in _asked(subjects, candidate, base))
 
 
+def asked_alike(subjects: Collection[Subject], candidate: Predictions, base: Predictions) -> Predictions:
+    """Return the base's rows that the candidate is asked as well, with the same labels, groups and judged slices."""
+    base = base.take(np.flatnonzero(np.isin(base.ids, candidate.ids)))
+    mine = candidate.take(np.flatnonzero(np.isin(candidate.ids, base.ids)))
+    differ = [one != other for _, _, one, other in _asked(subjects, mine, base)]
+    return base.take(np.flatnonzero(~np.any([np.zeros(len(base.ids), bool), *differ], axis=0)))
+
+
 def _asked(
     subjects: Collection[Subject], candidate: Predictions, base: Predictions
 ) -> Iterator[tuple[str, str, NDArray[np.str_], NDArray[np.str_]]]:

@@ -45,6 +45,7 @@ class GateSettings:
         group: The column whose equal values say that rows are not independent; empty for none.
         columns: The files' own names of columns.
         releases: A pattern of the names of tags; the last one is the base where there is no other.
+        anchor: The alias whose model is the anchor; where nothing was promoted to it, the last release is.
         bootstrap: The id of a commit that has nothing to compare with, or how it begins; empty for none.
         budget: How many models one test set may judge.
         adaptive: Whether the outcome for one model may decide about the next.
@@ -66,6 +67,7 @@ class GateSettings:
     group: str = ""
     columns: dict[str, str]
     releases: str = "v*"
+    anchor: str = "production"
     bootstrap: str = ""
     budget: int = 32
     adaptive: bool = True

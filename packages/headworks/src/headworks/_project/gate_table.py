@@ -18,7 +18,7 @@ from headworks.errors import ConfigurationError, UsageError
 T = TypeVar("T")
 
 PLACE = "[tool.headworks.gate]"
-_DEFAULT = "accuracy >= base.accuracy - 0.03"
+_DEFAULT = ["accuracy >= base.accuracy - 0.03", "accuracy >= anchor.accuracy - 0.05"]
 _MAPPED: dict[str, Outcome] = {"fail": "fails", "pass": "passes"}
 _LEAST_DRAWS = 2_000
 _NAME = re.compile(r"[\w.-]+")
@@ -32,7 +32,7 @@ def gate_settings(data: dict[str, Any]) -> GateSettings:
         ConfigurationError: A key or value cannot be right; the message has its place.
     """
     check_keys(data, [field.name.replace("_", "-") for field in fields(GateSettings)], PLACE)
-    return _Table({"conditions": [_DEFAULT]} | data).settings()
+    return _Table({"conditions": _DEFAULT} | data).settings()
 
 
 def project_settings() -> GateSettings:
@@ -114,6 +114,7 @@ class _Table:
             group=self._get("group", str, "the name of a column"),
             columns=self._texts("columns"),
             releases=self._get("releases", str, "a pattern of the names of tags"),
+            anchor=self._get("anchor", str, "the name of an alias"),
             bootstrap=bootstrap,
             budget=self._whole("budget", 1, 100_000),
             adaptive=self._get("adaptive", bool, "true or false"),

@@ -49,6 +49,11 @@ class Move:
     when: str
     evidence: tuple[dict[str, Any], ...]
 
+    @property
+    def files(self) -> dict[str, str]:
+        """The SHA-256 of the files that the gate judged the model by, by their paths; empty without the gate."""
+        return {path: content for check in self.evidence for path, content in check.get("files", {}).items()}
+
 
 def aliases(store: Store) -> list[str]:
     """Return the names of all aliases."""
@@ -79,6 +84,7 @@ def _read(alias: str, entries: Entries) -> list[Move | None]:
         is_whole = all(isinstance(value, str) for value in values.values()) and is_digest(values["content"])
         is_whole = is_whole and isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
         is_whole = is_whole and all(isinstance(row.get(it), str) for row in rows for it in ("check", "state", "when"))
+        is_whole = is_whole and all(isinstance(row.get("files", {}), dict) for row in rows)
         read.append(Move(**values, evidence=tuple(rows)) if is_whole else None)
     return read
 
@@ -104,6 +110,16 @@ def current(store: Store, alias: str) -> Move:
         )
         raise StoreError(message)
     return listed[-1]
+
+
+def anchor_of(store: Store, alias: str) -> Move | None:
+    """Return the last move of an alias that can be read, if the files that its model was judged by are known.
+
+    Raises:
+        UsageError: It can be no name.
+    """
+    whole = [it for it in moves(store, alias) if it is not None]
+    return whole[-1] if whole and whole[-1].files else None
 
 
 def _stack(listed: Sequence[Move | None]) -> list[Move | None]:

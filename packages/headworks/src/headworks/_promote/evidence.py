@@ -8,7 +8,7 @@ that tested it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from headworks._store.journal import Journal
@@ -30,10 +30,11 @@ class Evidence:
     Attributes:
         check: the name of a session, or `gate`.
         state: `passed`, `failed`, `missing`, `not run` where it counts only if it ran, or `outdated` where the gate's
-            conditions have changed since.
+            conditions have changed since, and `replaced` where it did not judge by the model that the anchor is now.
         when: when it ended, ISO 8601 in UTC; empty where it did not run.
         digest: the digest of its verdict; empty for the gate, whose outcomes are kept under the model's own.
         note: the base of a pass of the gate, or the conditions that had none.
+        files: the SHA-256 of the files that the gate read, by their paths, for a candidate that replaces the model.
     """
 
     check: str
@@ -41,6 +42,7 @@ class Evidence:
     when: str = ""
     digest: str = ""
     note: str = ""
+    files: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_enough(self) -> bool:
@@ -48,7 +50,9 @@ class Evidence:
         return self.state in {"passed", "not run"}
 
 
-def evidence(store: Store, model: str, checks: Mapping[str, Collection[str]], terms: dict[str, Any]) -> list[Evidence]:
+def evidence(
+    store: Store, model: str, checks: Mapping[str, Collection[str]], terms: dict[str, Any], anchor: str = ""
+) -> list[Evidence]:
     """Return the evidence for each check of a model.
 
     Args:
@@ -57,13 +61,14 @@ def evidence(store: Store, model: str, checks: Mapping[str, Collection[str]], te
         checks: `gate`, and each session with the names of its instances, of which every one counts; with `?` those
             that ran.
         terms: The settings that the gate has to have judged by; see `headworks._gate.outcomes.terms`.
+        anchor: The SHA-256 of the model that the gate has to have compared with; empty for any.
     """
     flaky = {it.digest for it in store.flaky()}
     last = {it.session: it for it in _linked(store, model, store.ls())}
     listed: list[Evidence] = []
     for name, instances in checks.items():
         check = name.removesuffix(_WHEN_PRESENT)
-        known = _of_gate(store, model, terms) if check == GATE else []
+        known = _of_gate(store, model, terms, anchor) if check == GATE else []
         for it in (last[session] for session in last if session in instances):
             state = "passed" if it.passed and it.digest not in flaky else "failed"
             known.append(Evidence(check=it.session, state=state, when=it.finished, digest=it.digest))
@@ -76,7 +81,7 @@ def evidence(store: Store, model: str, checks: Mapping[str, Collection[str]], te
     return listed
 
 
-def _of_gate(store: Store, model: str, terms: dict[str, Any]) -> list[Evidence]:
+def _of_gate(store: Store, model: str, terms: dict[str, Any], anchor: str) -> list[Evidence]:
     """Return the gate's last outcome for a model by these terms; a damaged entry may have been that."""
     entries = Journal(store.root, "gates", model).entries()
     same = [entry or {} for entry in entries if entry is None or entry.get("terms") == terms]
@@ -84,14 +89,21 @@ def _of_gate(store: Store, model: str, terms: dict[str, Any]) -> list[Evidence]:
         return [Evidence(check=GATE, state="outdated")] if entries else []
     last = same[-1]
     state = "passed" if last.get("outcome") == "passes" else "failed"
-    return [Evidence(check=GATE, state=state, when=str(last.get("when", "")), note=_rests_on(last))]
+    if state == "passed" and anchor not in {"", last.get("anchor")}:
+        state = "replaced"
+    when, files = str(last.get("when", "")), last.get("files", {})
+    return [Evidence(check=GATE, state=state, when=when, note=_rests_on(last), files=files)]
 
 
 def _rests_on(entry: dict[str, Any]) -> str:
     """Return the base of an outcome of the gate."""
     if unjudged := entry.get("unjudged"):
         is_first = not entry.get("conditions")
-        return "the first model, judged by nothing" if is_first else f"no base yet for {', '.join(unjudged)}"
+        return (
+            "the first model, judged by nothing"
+            if is_first
+            else f"nothing to compare with yet for {', '.join(unjudged)}"
+        )
     if first := entry.get("first"):
         return f"base: the first predictions of {', '.join(first)}"
     base = str(entry.get("base", ""))

@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from headworks._gate.base_outputs import StoredOutputs
+from headworks._metrics.condition import BASE
 from headworks._metrics.file import read_predictions
 from headworks._metrics.pair import pair
 from headworks._plan.plan import Plan, plan
@@ -171,7 +172,7 @@ class _Facts:
         gate = self._tables.report.gate
         try:
             is_judged = any(
-                (it["on"], it["model"]) == (name, candidate.digest) and it["base"]
+                (it["on"], it["model"]) == (name, candidate.digest) and it["rival"] == BASE
                 for it in self._sources.json(gate)["comparisons"]
             )
         except (NotThereError, *ODD):  # the section of the gate says what is wrong with it

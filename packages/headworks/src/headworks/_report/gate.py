@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from headworks._gate.as_text import number_text
 from headworks._gate.result import together
+from headworks._metrics.condition import ANCHOR
 from headworks._quantities import count_text
 from headworks._report.page import Block, Kind, Outcome, Section, Table
 from headworks._report.source import NotThereError, Sources, check_form
@@ -58,7 +59,13 @@ def gate_section(
     left: list[str] = []
     if settings:
         judged, asked = data["conditions"], settings.conditions
-        left = [named.name for named in asked if not any(_is_of(it, named, settings) for it in judged)]
+        left = [
+            named.name
+            for named in asked
+            if not any(_is_of(it, named, settings) for it in judged)
+            # Before the first release there is no anchor, which nobody can mend.
+            and (named.condition.rival != ANCHOR or named.name not in data["unjudged"])
+        ]
         is_sure = data["reliability"] == settings.reliability
         others["conditions"] = [
             it["condition"]

@@ -19,7 +19,7 @@ from headworks._store.files import SEALED_LIMIT, names, read, seal_json, storing
 Entry: TypeAlias = dict[str, Any]
 
 _DIGITS = 6
-_KEEPERS = ("aliases", "baselines")  # whose entries name a blob in `content`, which is needed as long as they are
+_KEEPERS = ("aliases", "baselines")  # whose entries name blobs, which are needed as long as they are
 
 
 class Journal:
@@ -108,6 +108,8 @@ def _unless_known(entry: Entry, key: str, present: list[Entry | None]) -> Entry 
 
 
 def kept_blobs(root: str) -> set[str]:
-    """Return the blobs that entries of a store name: promoted models and first baselines."""
+    """Return the blobs that entries of a store name: promoted models, what they were judged by, first baselines."""
     journals = [Journal(root, kind, name) for kind in _KEEPERS for name in names(os.path.join(root, kind))]
-    return {str(it["content"]) for journal in journals for it in journal.entries() if it is not None}
+    entries = [it for journal in journals for it in journal.entries() if it is not None]
+    files = (check.get("files", {}) for it in entries for check in it.get("evidence", ()))
+    return {str(it["content"]) for it in entries} | {str(content) for it in files for content in it.values()}
