@@ -206,7 +206,7 @@ def test_a_file_that_made_no_predictions_gets_no_pass(release: Release) -> None:
     assert f"nothing is recorded for a promotion: {FILE} is not what its session gives as it is now." in output
     assert "gate has not run" in release.promote()
     release.replace(f'model = "{FILE}"', 'model = "inputs/model.txt"')
-    assert "reads inputs/model.txt, which 0 sessions write." in release.run("gate")
+    assert "is asked for inputs/model.txt, which 0 sessions write." in release.run("gate")
     release.replace('model = "inputs/model.txt"', 'model = "missing.txt"')
     assert "nothing is recorded" not in release.run("gate")
 

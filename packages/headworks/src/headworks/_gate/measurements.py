@@ -166,8 +166,8 @@ def judge_measurement(
     )
     if len(mine) != len(theirs):
         message = (
-            f"{name} was measured {len(mine):,} times of the candidate and {len(theirs):,} times of the {condition.rival}. Measure"
-            " both in turns on the same machine, one as often as the other."
+            f"{name} was measured {len(mine):,} times of the candidate and {len(theirs):,} times of the"
+            f" {condition.rival}. Measure both in turns on the same machine, one as often as the other."
         )
         raise ConfigurationError(message)
     gaps = sorted(one - condition.factor * other for one, other in zip(mine, theirs, strict=True))
