@@ -502,8 +502,9 @@ def test_the_requests_of_runs_are_read() -> None:
     assert base_measurements_of("", "") == base_measurements_of("", runs_file("mine.json", mine)) == {}
     with pytest.raises(ConfigurationError, match="say nothing beside runs of another time"):
         base_measurements_of(file, "mine.json")
-    odd: list[list[object]] = [[mine, mine, theirs, theirs], [mine, theirs, mine], [theirs], [{}], [7]]
-    for runs in (*odd, [{**mine, "model": "x"}]):
+    stranger = {**mine, "model": "x"}
+    odd: list[list[object]] = [[mine, mine, theirs, theirs], [mine, theirs, mine], [theirs], [{}], [7], [stranger]]
+    for runs in odd:
         with pytest.raises(ConfigurationError, match="each two in a row are one of each"):
             measurements_of(runs_file("odd.json", *runs), "")
     Path("odd.json").write_text('{"runs": 7}')
