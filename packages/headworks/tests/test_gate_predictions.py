@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pyarrow import parquet
 
+from headworks._metrics import columns
+from headworks._metrics.condition import parse_condition
 from headworks._metrics.file import read_predictions
 from headworks._metrics.pair import pair
 from headworks._metrics.predictions import Predictions
@@ -24,7 +29,7 @@ ROWS: dict[str, list[Any]] = {
     "prediction": [0, 1, 0],
     "probabilities": [[0.75, 0.25], [0.125, 0.875], [0.5, 0.5]],
     "stroke": ["thin", "thick", "thin"],
-    "weight": [0.5, 0.25, 1.0],
+    "height": [0.5, 0.25, 1.0],
     "is_new": [True, False, False],
 }
 
@@ -105,13 +110,18 @@ def test_texts_of_a_csv_file_stay_texts(tmp_path: Path) -> None:
     assert read.ids.tolist() == ["007", "7", "8"]
 
 
-def test_whole_numbers_that_were_written_as_floats_are_the_same_in_a_csv_file(tmp_path: Path) -> None:
-    """Labels 1.0 beside predictions 1 are right, and not all wrong; where one is no whole number, all stay texts."""
-    read = read_predictions(written(tmp_path, "x.csv", label=[0.0, 1.0, 1.0], probabilities=None))
-    assert read.labels.tolist() == ["1", "1", "0"]
-    assert read.predicted.tolist() == [["1", "0", "0"]]
-    read = read_predictions(written(tmp_path, "x.csv", label=["1.0", "1.5", "0"], probabilities=None))
-    assert read.labels.tolist() == ["1.5", "0", "1.0"]
+@pytest.mark.parametrize("name", ["x.parquet", "x.jsonl", "x.csv"])
+def test_whole_numbers_that_were_written_with_a_point_are_the_same_classes(tmp_path: Path, name: str) -> None:
+    """Labels 1.0 beside predictions 1 are right, and not all wrong; a class that is no whole number is refused."""
+    labels: list[Any]
+    for labels in ([0.0, 1.0, 1.0], ["0.0", "1.0", "1"], ["0", "1.", "1.00"]):
+        read = read_predictions(written(tmp_path, name, label=labels, probabilities=None))
+        assert read.labels.tolist() == ["1", "1", "0"]
+        assert read.predicted.tolist() == [["1", "0", "0"]]
+    each = {"probabilities": None, "probabilities.0.0": [0.75, 0.125, 0.5], "probabilities.1": [0.25, 0.875, 0.5]}
+    assert read_predictions(written(tmp_path, name, **each)).classes == ("0", "1")
+    with pytest.raises(ConfigurationError, match=r"the label '1\.5' is a decimal number, and no class"):
+        read_predictions(written(tmp_path, name, label=["1.0", "1.5", "0"], probabilities=None))
 
 
 def test_a_slice_may_have_no_value(tmp_path: Path) -> None:
@@ -239,6 +249,16 @@ SEEDS = {name: values * 2 for name, values in ROWS.items()} | {"seed": [0, 0, 0,
             {"probabilities": None, "label": ["cat", "dog", "cat"], "prediction": [3, 5, 3]},
             "no prediction is the label of any row (labels as 'cat', predictions as '3'); write both in the same words",
         ),
+        ({"label": pa.array(["0", "", "1"], pa.large_string())}, "the column 'label' has no value in row 2"),
+        ({"label": pa.array(["0", "", "1"]).dictionary_encode()}, "the column 'label' has no value in row 2"),
+        ({"label": [["0"], ["1"], ["1"]]}, "the column 'label' is of type list<element: string>"),
+        ({"weight": [1, 2, 3]}, "the column 'weight' is not used, since every row counts once"),
+        ({"sample_weight": [1.0, 0.5, 1.0]}, "the column 'sample_weight' is not used"),
+        ({"prediction": [1, 0, 0], "probabilities": [[0.75, 0.25], [0.125, 0.875], [0.25, 0.75]]}, "in no row the"),
+        ({"probabilities": None, "probabilities.": [1.0] * 3, "probabilities.1": [0.0] * 3}, "or one of none: prob"),
+        ({"probabilities": None, "probabilities.1": [1.0] * 3, "probabilities.1.0": [0.0] * 3}, "are of one class"),
+        ({"caf\u00e9": [1, 2, 3], "cafe\u0301": [1, 2, 3]}, "the column 'caf\u00e9' is there twice"),
+        ({"id": ["\u00e9", "e\u0301", "b"]}, "the id '\u00e9' is there twice"),
         (SEEDS | {"id": ["a", "b", "c", "a", "b", "d"]}, "not every seed has the same ids"),
         (SEEDS | {"label": [0, 1, 1, 1, 1, 1]}, "an id has another label for another seed"),
     ],
@@ -290,7 +310,7 @@ def test_models_that_were_not_asked_the_same_are_not_compared(tmp_path: Path) ->
     with pytest.raises(CannotDecideError, match="different labels for 2 rows: b, c"):
         pair(mine, other, least=0.5)
     ids = [f"{it}" for it in range(5)]
-    many = {"id": ids, "prediction": ids, **dict.fromkeys(("probabilities", "stroke", "weight", "is_new"))}
+    many = {"id": ids, "prediction": ids, **dict.fromkeys(("probabilities", "stroke", "height", "is_new"))}
     sides = [read_predictions(written(tmp_path, "z.jsonl", label=labels, **many)) for labels in ([0] * 5, [1] * 5)]
     with pytest.raises(CannotDecideError, match="different labels for 5 rows: 0, 1, 2 and 2 more"):
         pair(*sides, least=0.5)
@@ -309,10 +329,79 @@ def test_models_that_were_not_asked_the_same_are_not_compared(tmp_path: Path) ->
 def test_equal_scores_tell_a_model_only_where_they_say_more_than_its_labels(tmp_path: Path) -> None:
     """One confidence for each class, or for all rows, is what many models have."""
     rows = {"label": [0, 0, 1, 1], "prediction": [0, 0, 1, 1], "id": list("abcd"), "stroke": None}
-    rows |= {"probabilities": None, "weight": None, "is_new": None}
+    rows |= {"probabilities": None, "height": None, "is_new": None}
     for scores, is_telling in (([0.9] * 4, False), ([0.9, 0.9, 0.8, 0.8], False), ([0.9, 0.7, 0.8, 0.8], True)):
         assert read_predictions(written(tmp_path, "x.csv", **rows, score=scores)).is_telling == is_telling
     for errors, is_telling in (([1.0, 2.0], False), ([0.5, 2.0], True)):
         path = tmp_path / "regression.csv"
         path.write_text(f"id,error\na,{errors[0]}\nb,{errors[1]}\n")
         assert read_predictions(str(path)).is_telling == is_telling
+
+
+# Letters with marks, which Unicode knows in two forms, and others.
+NAMES = st.text("aé\u00e5ñ\u1e69\ud55cz 7", min_size=1, max_size=5)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(names=st.lists(NAMES, min_size=2, max_size=4, unique_by=lambda it: unicodedata.normalize("NFC", it)))
+def test_a_letter_and_its_mark_are_the_letter_with_the_mark(tmp_path: Path, names: list[str]) -> None:
+    """In ids, classes, slices and their columns, and in conditions: one system writes them so, and another so."""
+    sides, named = [], []
+    for form in ("NFC", "NFD"):
+        formed, column = [unicodedata.normalize(form, it) for it in names], unicodedata.normalize(form, "s\u00e9")
+        rows = {"id": formed, "label": formed, "prediction": [formed[0]] * len(names), column: formed}
+        path = written(tmp_path, "x.parquet", **dict.fromkeys(ROWS.keys() - rows.keys()), **rows)
+        named.append(parse_condition(f'slice["{column}"].accuracy >= 0.5').subject.column)
+        sides.append(read_predictions(path, slices=named[-1:]))
+    assert named[0] == named[1]
+    assert sides[0].is_same(sides[1])
+    assert sides[0].rows_digest == sides[1].rows_digest
+    assert {it: values.tolist() for it, values in sides[0].slices.items()} == {
+        it: values.tolist() for it, values in sides[1].slices.items()
+    }
+
+
+def bomb(folder: Path, **columns: object) -> str:
+    """Return a Parquet file of 130 kB, one of whose columns has a text of 70,000 letters in each of 100,000 rows."""
+    rows = 100_000
+    text = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), ["x" * 70_000])
+    ids = pa.array(np.arange(rows))
+    labels = pa.array(np.arange(rows) % 2)
+    table = pa.table({"id": ids, "label": labels, "prediction": labels, "notes": text, **columns})
+    parquet.write_table(table, folder / "bomb.parquet", store_schema=False, compression="zstd")
+    return str(folder / "bomb.parquet")
+
+
+def test_a_column_that_nothing_needs_is_not_read(tmp_path: Path) -> None:
+    """7 GB of texts, which are one text in the file, take no memory, whether slices are named or not."""
+    path = bomb(tmp_path)
+    assert read_predictions(path, slices=[]).slices == read_predictions(path).slices == {}
+    assert pa.default_memory_pool().max_memory() < 2**30
+
+
+def test_a_column_that_takes_too_much_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is needed, by what its own index says, and texts by their longest one, before either is made."""
+    path = bomb(tmp_path)
+    with pytest.raises(
+        ConfigurationError, match=r"bomb\.parquet takes 28\.0 GB in memory, and at most 2\.1 GB are read"
+    ):
+        read_predictions(path, group="notes")
+    assert pa.default_memory_pool().max_memory() < 2**30
+    monkeypatch.setattr(columns, "MOST_BYTES", 30)
+    for name in ("x.parquet", "x.csv", "x.jsonl"):
+        with pytest.raises(ConfigurationError, match=r"takes \d+ B in memory, and at most 30 B are read. Shorten"):
+            read_predictions(written(tmp_path, name, probabilities=None, is_new=None))
+
+
+def test_texts_that_are_numbers_are_read_as_such(tmp_path: Path) -> None:
+    """Also where one is repeated, and the file keeps it once."""
+    read = read_predictions(written(tmp_path, "x.parquet", probabilities=None, score=["0.5", "0.5", "0.75"]))
+    assert read.confidence is not None
+    assert read.confidence.tolist() == [[0.5, 0.75, 0.5]]
+
+
+def test_only_the_slices_that_are_named_are_read(tmp_path: Path) -> None:
+    """Where one of them is not there, all are, so that a message can name the nearest."""
+    path = written(tmp_path, "x.parquet", weight=["light", "light", "heavy"])
+    assert read_predictions(path, slices=["stroke"]).slices.keys() == {"stroke"}
+    assert read_predictions(path, slices=["strke"]).slices.keys() == {"stroke", "weight", "is_new"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from headworks._gate.judge import decided, judge
@@ -76,15 +75,14 @@ def gate(
     asked = [it for it in wanted if has_anchor or it.condition.rival != ANCHOR]
     unjudged = tuple(it.name for it in wanted if it not in asked)
     notes = [f"{name!r} is not judged, since there is no anchor: name its predictions in --anchor" for name in unjudged]
-    read = partial(read_predictions, columns=settings.columns, group=settings.group)
     compared: dict[Key, Compared] = {}
     for rival, name in keys_of(asked, settings):
-        mine, shared = read(_file(candidate, name, "candidate")), None
+        on, shared = conditions_on(name, asked, settings), None
+        mine = read_needed(_file(candidate, name, "candidate"), on, settings)
         option, files = ("baseline", baseline) if rival == BASE else ("anchor", anchor)
         if files is not None:
-            subjects = [it.subject for it in conditions_on(name, asked, settings)]
-            theirs = read(_file(files, name, option))
-            shared = paired(mine, theirs, least=settings.min_shared, subjects=subjects)
+            theirs = read_needed(_file(files, name, option), on, settings)
+            shared = paired(mine, theirs, least=settings.min_shared, subjects=[it.subject for it in on])
         compared[rival, name] = Compared(candidate=mine, pair=shared)
     result = judge_all(asked, compared, settings, measurements or {}, measured, notes)
     return replace(result, unjudged=unjudged)
@@ -107,6 +105,19 @@ def names_needed(conditions: Iterable[NamedCondition], settings: GateSettings) -
 def conditions_on(name: str, conditions: Iterable[NamedCondition], settings: GateSettings) -> list[Condition]:
     """Return the conditions that are judged on the predictions of a name."""
     return [named.condition for named in conditions if name in names_needed([named], settings)]
+
+
+def read_needed(path: str, conditions: Iterable[Condition], settings: GateSettings, *, source: str = "") -> Predictions:
+    """Return the predictions in a file, of its slices those that conditions name.
+
+    Args:
+        path: The file.
+        conditions: The conditions that are judged on it.
+        settings: How files are read.
+        source: A name of the file for people; its path unless given.
+    """
+    slices = {it.subject.column for it in conditions} - {""}
+    return read_predictions(path, columns=settings.columns, group=settings.group, slices=slices, source=source)
 
 
 def _file(files: str | Mapping[str, str], name: str, option: str) -> str:

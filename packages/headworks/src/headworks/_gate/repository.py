@@ -17,12 +17,12 @@ from headworks._digest.digest import Digester
 from headworks._gate.base import choose_anchor, choose_base
 from headworks._gate.base_outputs import BaseOutputs, NoBaseError, PromotedOutputs
 from headworks._gate.base_predictions import BasePredictions
-from headworks._gate.compare import Compared, conditions_on, judge_all, keys_of, names_needed
+from headworks._gate.compare import Compared, conditions_on, judge_all, keys_of, names_needed, read_needed
 from headworks._gate.ledger import charge
 from headworks._gate.measurements import SIZE, measurements_of
 from headworks._gate.outcomes import record_outcome
 from headworks._metrics.condition import ANCHOR, BASE
-from headworks._metrics.file import read_ids, read_predictions
+from headworks._metrics.file import read_ids
 from headworks._metrics.pair import asked_alike, is_asked_the_same, pair
 from headworks._output_file import replace_file
 from headworks._quantities import few
@@ -119,7 +119,7 @@ class _Gating:
     def result(self, conditions: Sequence[NamedCondition], *, bootstrap: bool) -> GateResult:
         """Judge the work tree by conditions."""
         settings = self._settings
-        candidates = {name: self._candidate(name) for name in names_needed(conditions, settings)}
+        candidates = {name: self._candidate(name, conditions) for name in names_needed(conditions, settings)}
         asked = self._with_rivals(conditions, bootstrap=bootstrap)
         on = {name: conditions_on(name, asked, settings) for name in candidates}
         compared: dict[Key, Compared] = {}
@@ -160,7 +160,7 @@ class _Gating:
             shutil.copyfile(file, folder / f"base-{name}{os.path.splitext(file)[1]}")
         replace_file(str(folder / RESULT), result.as_json().encode())
 
-    def _candidate(self, name: str) -> Predictions:
+    def _candidate(self, name: str, conditions: Sequence[NamedCondition]) -> Predictions:
         """Return the predictions of the work tree's model."""
         path = self._settings.predictions.get(name)
         if path is None:
@@ -169,7 +169,8 @@ class _Gating:
                 ' evaluate = "artifacts/evaluate/predictions.parquet" }, or give --candidate and --baseline.'
             )
             raise ConfigurationError(message)
-        return self._read(self._current(path), path)
+        place, on = self._current(path), conditions_on(name, conditions, self._settings)
+        return read_needed(place, on, self._settings, source=path)
 
     def _current(self, path: str) -> str:
         """Return the place of a file of the work tree, which its session as it is now has to have written.
@@ -183,10 +184,6 @@ class _Gating:
             raise CannotDecideError(message)
         self._outputs.check_current(path)
         return place
-
-    def _read(self, path: str, source: str) -> Predictions:
-        """Return the predictions in a file, which has a name for people."""
-        return read_predictions(path, columns=self._settings.columns, group=self._settings.group, source=source)
 
     def _compared(
         self, rival: str, name: str, mine: Predictions, conditions: Sequence[Condition], known: Pair | None
@@ -208,10 +205,10 @@ class _Gating:
             return Compared(candidate=mine, pair=None)
         source, base = f"{self._settings.predictions[name]} of the {rival}", self._rivals[rival]
         file = base.file(name)
-        theirs = before = self._read(file, source)
+        theirs = before = read_needed(file, conditions, self._settings, source=source)
         if name in self._settings.predict and not is_asked_the_same(subjects, mine, theirs):
             file = base.anew(name)
-            theirs = self._read(file, f"{source}, predicted anew")
+            theirs = read_needed(file, conditions, self._settings, source=f"{source}, predicted anew")
         elif known is not None:
             theirs = asked_alike(subjects, known.whole, theirs)
         elif files:

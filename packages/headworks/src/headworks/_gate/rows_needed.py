@@ -78,14 +78,14 @@ def rows_at_hand(
         settings: How files are read.
     """
     # Imported here, since --rows reads no file and so needs neither NumPy nor Arrow.
-    from headworks._metrics.file import read_predictions
+    from headworks._gate.compare import read_needed
     from headworks._metrics.rows import parts_of
 
     counts = {}
     for named in conditions:
         path = files if isinstance(files, str) else files.get(settings.reads(named), "")
         if not named.condition.subject.is_measurement and os.path.isfile(path):
-            predictions = read_predictions(path, columns=settings.columns, group=settings.group)
+            predictions = read_needed(path, [named.condition], settings)
             counts[named.name] = min(len(rows) for _, rows in parts_of(named.condition.subject, predictions))
     return counts
 

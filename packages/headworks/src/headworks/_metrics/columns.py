@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
@@ -9,12 +10,18 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, types
 
-from headworks._metrics.condition import LARGEST
+from headworks._metrics.condition import LARGEST, one_form
 from headworks._nearest import suggestion
+from headworks._quantities import size_text
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+MOST_BYTES = 2**31  # of memory, for all columns that are read or for the texts of one
+_LONGEST = 250  # letters of a value of a slice: what is longer is a text, and no group
+_CLASSES = ("label", "prediction")
+_WHOLE, _DECIMAL = re.compile(r"-?[0-9]+\.0*"), re.compile(r"-?[0-9]*\.[0-9]*")
 
 
 class Columns:
@@ -25,14 +32,14 @@ class Columns:
         names: the names of all columns.
     """
 
-    def __init__(self, path: str, table: pa.Table) -> None:
-        """Take the table.
+    def __init__(self, path: str, table: pa.Table, names: list[str]) -> None:
+        """Take the table, which need not have all columns.
 
         Raises:
             ConfigurationError: It has no rows.
         """
         self.path = path
-        self.names: list[str] = table.column_names
+        self.names = names
         self._table = table
         self._texts: dict[str, NDArray[np.str_]] = {}
         if not table.num_rows:
@@ -54,8 +61,7 @@ class Columns:
             if name not in self.names:
                 self.refuse(f"there is no column {name!r}.{suggestion(name, self.names)}")
         for name in whole:
-            if types.is_string(self._table[name].type):
-                self._refuse_missing(name, self.texts(name) == "")
+            self._refuse_missing(name, self.texts(name) == "")
 
     def is_missing(self, name: str) -> NDArray[np.bool_]:
         """Return which rows have no value, or one that is no number, (rows,)."""
@@ -75,21 +81,36 @@ class Columns:
             missing: A text in place of missing values; without it, the file is refused for one.
         """
         if name not in self._texts:
-            column = self._table[name].combine_chunks()
-            if types.is_floating(column.type) and missing is not None:
-                column = compute.if_else(compute.is_nan(column), None, column)
+            values, places = self._distinct(name)
             if missing is None:
-                self._refuse_missing(name, column.is_null().to_numpy(zero_copy_only=False))
-            if types.is_floating(column.type):
-                try:
-                    column = column.cast(pa.int64())
-                except pa.ArrowInvalid:
-                    self.refuse(f"the column {name!r} has numbers that are not whole; it has to have texts")
-            if types.is_dictionary(column.type):
-                column = column.dictionary_decode()
-            texts = self._cast(name, column, pa.string())
-            self._texts[name] = np.array((texts if missing is None else texts.fill_null(missing)).to_pylist(), np.str_)
+                self._refuse_missing(name, np.array([it is None for it in values])[places])
+            texts = [missing or "" if it is None else self._formed(name, it) for it in values]
+            check_size(self.path, max(map(len, texts)) * len(places) * np.dtype("U1").itemsize)
+            self._texts[name] = np.array(texts, np.str_)[places]
         return self._texts[name]
+
+    def _distinct(self, name: str) -> tuple[list[str | None], NDArray[np.intp]]:
+        """Return the different texts in a column, None last, and the place of each row's among them, (rows,)."""
+        column = self._table[name]
+        if types.is_floating(column.type):
+            column = compute.if_else(compute.is_nan(column), None, column)
+            try:
+                column = column.cast(pa.int64())
+            except pa.ArrowInvalid:
+                self.refuse(f"the column {name!r} has numbers that are not whole; it has to have texts")
+        encoded = column if types.is_dictionary(column.type) else column.dictionary_encode()
+        column = encoded.unify_dictionaries().combine_chunks()
+        values = [*self._cast(name, column.dictionary, pa.string()).to_pylist(), None]
+        return values, column.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False)
+
+    def _formed(self, name: str, text: str) -> str:
+        """Return a text in its one form, a class without a decimal point."""
+        text = one_form(text)
+        if name not in _CLASSES:
+            return text
+        if _DECIMAL.fullmatch(text) and class_name(text) == text:
+            self.refuse(f"the {name} {text!r} is a decimal number, and no class; write a name, or an `error` column")
+        return class_name(text)
 
     def numbers(
         self, name: str, *, missing: NDArray[np.bool_] | None = None, is_share: bool = False
@@ -101,7 +122,9 @@ class Columns:
             missing: The rows that may have none, and are NaN, (rows,).
             is_share: Whether they have to be from 0 to 1.
         """
-        column = self._table[name].combine_chunks()
+        column = self._table[name].unify_dictionaries().combine_chunks()
+        if types.is_dictionary(column.type):  # texts, which may be numbers
+            column = self._cast(name, column.dictionary, pa.float64()).take(column.indices)
         if missing is None:
             self._refuse_missing(name, column.is_null().to_numpy(zero_copy_only=False))
         values: NDArray[np.float64] = self._cast(name, column, pa.float64()).to_numpy(zero_copy_only=False)
@@ -120,8 +143,6 @@ class Columns:
     def lists(self, name: str, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return a column of lists of one length, (rows, length); NaN in the rows that may have none, (rows,)."""
         column = self._table[name].combine_chunks()
-        if not any(check(column.type) for check in (types.is_list, types.is_large_list, types.is_fixed_size_list)):
-            self.refuse(f"the column {name!r} has {column.type}; it has to have lists of numbers")
         column = column.filter(pa.array(~missing))
         lengths = set(compute.list_value_length(column).to_pylist())
         if len(lengths) > 1 or not lengths - {None, 0}:
@@ -132,13 +153,17 @@ class Columns:
         return values
 
     def slices(self, others: Iterable[str], prefix: str) -> list[str]:
-        """Return the columns that group rows: all others of texts, whole numbers or truths."""
+        """Return the columns that group rows: all others of short texts, whole numbers or truths."""
         known = set(others)
         return [
             name
-            for name in self.names
-            if name not in known and not name.startswith(prefix) and _is_slice(self._table[name].type)
+            for name in self._table.column_names
+            if name not in known and not name.startswith(prefix) and self._is_slice(name)
         ]
+
+    def _is_slice(self, name: str) -> bool:
+        """Tell whether the values of a column can name groups of rows."""
+        return is_slice(self._table[name].type) and max(len(it or "") for it in self._distinct(name)[0]) <= _LONGEST
 
     def _cast(self, name: str, column: pa.Array, kind: pa.DataType) -> pa.Array:
         """Return a column in another type."""
@@ -152,8 +177,44 @@ class Columns:
         self.refuse_where(is_missing, lambda row: f"the column {name!r} has no value in row {row + 1}")
 
 
-def _is_slice(kind: pa.DataType) -> bool:
-    """Tell whether values of a type can name a group of rows."""
+def check_size(path: str, size: int) -> None:
+    """Refuse a file whose columns take too many bytes of memory.
+
+    Raises:
+        ConfigurationError: They do.
+    """
+    if size > MOST_BYTES:
+        message = (
+            f"{path} takes {size_text(size)} in memory, and at most {size_text(MOST_BYTES)} are read. Shorten its"
+            " texts, or leave out columns and rows that nothing needs."
+        )
+        raise ConfigurationError(message)
+
+
+def class_name(text: str) -> str:
+    """Return the name of a class, a whole number without a decimal point: some programs write one column as floats."""
+    return text.partition(".")[0] if _WHOLE.fullmatch(text) else text
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Tell whether values of a type are texts, or bytes that may be."""
+    return any(
+        check(kind) for check in (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
+    )
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Tell whether values of a type are numbers, or would be if there were any."""
+    return any(check(kind) for check in (types.is_integer, types.is_floating, types.is_decimal, types.is_null))
+
+
+def is_list(kind: pa.DataType) -> bool:
+    """Tell whether values of a type are lists."""
+    return any(check(kind) for check in (types.is_list, types.is_large_list, types.is_fixed_size_list))
+
+
+def is_slice(kind: pa.DataType) -> bool:
+    """Tell whether values of a type can name groups of rows."""
     kind = kind.value_type if types.is_dictionary(kind) else kind
     checks = (types.is_string, types.is_large_string, types.is_integer, types.is_boolean)
     return any(check(kind) for check in checks)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import NoReturn
@@ -101,7 +102,12 @@ def parse_condition(text: str) -> Condition:
     Raises:
         ConfigurationError: It states none; the message shows the place, and the nearest name.
     """
-    return _Parser(text).condition()
+    return _Parser(one_form(text)).condition()
+
+
+def one_form(text: str) -> str:
+    """Return a text in Unicode's composed form, NFC: one letter may be written in two ways that look the same."""
+    return unicodedata.normalize("NFC", text)
 
 
 class _Parser:

@@ -2,22 +2,24 @@
 
 Columns: `id`; for a classification `label` and `prediction`, optionally `probabilities` (a list, one for each class
 0 to K - 1) or one `probabilities.CLASS` for each class, and `score`, the confidence in the prediction; for a regression
-`error`. `seed` names the training that a row is of, and `fold` what it was left out of. Any other column of texts,
-whole numbers or truths is a slice; where it has no value, that is one of its own. A row may have no prediction, or no
-error.
+`error`. `seed` names the training that a row is of, and `fold` what it was left out of. Any other column of short
+texts, whole numbers or truths is a slice; where it has no value, that is one of its own. A row may have no prediction,
+or no error. Only the columns that are needed are read: of 130 kB of Parquet, a text that repeats may be 7 GB in memory.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import compute, csv, json, parquet
+from pyarrow import csv, json, parquet, types
 
-from headworks._metrics.columns import Columns
+from headworks._metrics.columns import Columns, check_size, class_name, is_list, is_number, is_slice, is_text
+from headworks._metrics.condition import one_form
 from headworks._metrics.predictions import Predictions
 from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError, UsageError
@@ -29,11 +31,17 @@ _FORMATS = (".parquet", ".csv", ".jsonl", ".ndjson")
 _KNOWN = ("id", "label", "prediction", "probabilities", "score", "error", "seed", "fold")
 _EACH = "probabilities."
 _TEXTS = ("id", "label", "prediction", "seed", "fold")  # in a CSV file, whose 007 is not 7
+_WEIGHTS = ("weight", "sample_weight")
 _SLACK = 1e-3  # by which rounded probabilities may miss 1
 
 
 def read_predictions(
-    path: str, *, columns: Mapping[str, str] | None = None, group: str = "", source: str = ""
+    path: str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    group: str = "",
+    slices: Collection[str] | None = None,
+    source: str = "",
 ) -> Predictions:
     """Return the predictions in a file.
 
@@ -41,25 +49,29 @@ def read_predictions(
         path: The file; its ending tells the format.
         columns: The file's own names of columns, by the names above.
         group: The column whose equal values say that rows are not independent; empty for none.
+        slices: The slice columns that are needed; None for all.
         source: A name of the file for people; its path unless given.
 
     Raises:
         UsageError: There is no such file, or it has another ending.
-        ConfigurationError: Its content cannot be right.
+        ConfigurationError: Its content cannot be right, or takes too much memory.
     """
-    names = dict(columns or {})
-    table = _read(path, [names.get(it, it) for it in _TEXTS] + ([group] if group else []))
-    if repeated := [name for name in set(table.column_names) if table.column_names.count(name) > 1]:
-        message = f"{path}: the column {repeated[0]!r} is there twice."
-        raise ConfigurationError(message)
-    # A column whose name the table gives to another one is not read.
-    table = table.drop_columns([it for it in names if it in table.column_names and it not in names.values()])
-    for name in (it for it in [*names.values(), group] if it and it not in table.column_names):
-        message = f"{path}: there is no column {name!r}.{suggestion(name, table.column_names)}"
-        raise ConfigurationError(message)
+    names, group = {known: one_form(name) for known, name in (columns or {}).items()}, one_form(group)
+    content = _Content(path, [names.get(it, it) for it in _TEXTS] + ([group] if group else []))
     own = {name: known for known, name in names.items()}
-    file = Columns(source or path, table.rename_columns([own.get(name, name) for name in table.column_names]))
-    return _predictions(file, own.get(group, group))
+    # A column whose name the table gives to another one is not read.
+    formed = {raw: one_form(raw) for raw in content.schema.names}
+    formed = {raw: name for raw, name in formed.items() if name not in names or name in own}
+    for name in (it for it in [*own, group] if it and it not in formed.values()):
+        message = f"{path}: there is no column {name!r}.{suggestion(name, formed.values())}"
+        raise ConfigurationError(message)
+    known = {raw: own.get(name, name) for raw, name in formed.items()}
+    group = own.get(group, group)
+    kinds = {known[raw]: content.schema.field(raw).type for raw in known}
+    needed = _needed(path, kinds, group, slices)
+    table = content.read([raw for raw in known if known[raw] in needed])
+    table = table.rename_columns([known[raw] for raw in table.column_names])
+    return _predictions(Columns(source or path, table, list(kinds)), group)
 
 
 def read_ids(path: str) -> NDArray[np.str_]:
@@ -69,46 +81,99 @@ def read_ids(path: str) -> NDArray[np.str_]:
         UsageError: There is no such file, or it has another ending.
         ConfigurationError: It has no such column.
     """
-    file = Columns(path, _read(path, ["id"]))
+    content = _Content(path, ["id"])
+    file = Columns(path, content.read([it for it in content.schema.names if it == "id"]), content.schema.names)
     file.require(["id"], [])
     return file.texts("id")
 
 
-def _read(path: str, texts: list[str]) -> pa.Table:
-    """Return the table in a file; some columns of a CSV file are texts, even if they look like numbers."""
-    ending = os.path.splitext(path)[1].lower()
-    if ending not in _FORMATS:
-        message = f"{path} has no ending that tells its format: {', '.join(_FORMATS)}."
-        raise UsageError(message)
-    try:
-        if ending == ".parquet":
-            return parquet.ParquetFile(path).read()
-        if ending == ".csv":
-            options = csv.ConvertOptions(column_types=dict.fromkeys(texts, pa.string()))
-            return _without_points(csv.read_csv(path, convert_options=options), texts[1:3])
-        return json.read_json(path)
-    except FileNotFoundError:
-        message = f"There is no file {path}. Run the session that writes it, or name another."
-        raise UsageError(message) from None
-    except (pa.ArrowException, OSError) as error:
-        message = f"{path} cannot be read as {ending.lstrip('.')}: {str(error).splitlines()[0]}"
-        raise ConfigurationError(message) from None
+def _needed(path: str, kinds: Mapping[str, pa.DataType], group: str, slices: Collection[str] | None) -> set[str]:
+    """Return the columns that are needed, by the types of all; refuse what would be read and mean something else."""
+    for name, kind in kinds.items():
+        wrong = ""
+        if name in _WEIGHTS and is_number(kind):
+            wrong = "is not used, since every row counts once. Leave it out, or give it another name if it is a slice"
+        elif name == "probabilities" and not (types.is_null(kind) or (is_list(kind) and is_number(kind.value_type))):
+            wrong = f"has {kind}; it has to have lists of numbers"
+        elif name != "probabilities" and _is_known(name, group) and types.is_nested(kind):
+            wrong = f"is of type {kind}; it has to be of type string"
+        if wrong:
+            message = f"{path}: the column {name!r} {wrong}."
+            raise ConfigurationError(message)
+    others = {name for name, kind in kinds.items() if is_slice(kind)}
+    # A slice that is not there is named with those that are.
+    wanted = others if slices is None or not others.issuperset(slices) else set(slices)
+    return {name for name in kinds if name != "fold" and _is_known(name, group)} | wanted
 
 
-def _without_points(table: pa.Table, names: list[str]) -> pa.Table:
-    """Return a table with 1.0 as 1 where all labels and predictions are whole numbers, as in every other format.
+def _is_known(name: str, group: str) -> bool:
+    """Tell whether a column has a meaning of its own."""
+    return name in (*_KNOWN, group) or name.startswith(_EACH)
 
-    A program that writes only one of the two columns as floats would otherwise have no row right, and be level with
-    any other.
+
+class _Content:
+    """The content of a file: its schema, and as many of its columns as are asked for.
+
+    Attributes:
+        schema: the names and types of all columns.
     """
-    places = [table.column_names.index(name) for name in names if name in table.column_names]
-    columns = [table.column(place) for place in places]
-    if not all(compute.all(compute.match_substring_regex(it, r"^(-?[0-9]+(\.0*)?)?$")).as_py() for it in columns):
-        return table
-    for place, column in zip(places, columns, strict=True):
-        whole = compute.replace_substring_regex(column, r"\.0*$", "")
-        table = table.set_column(place, table.column_names[place], whole)
-    return table
+
+    def __init__(self, path: str, texts: list[str]) -> None:
+        """Open a file; some columns of a CSV file are texts, even if they look like numbers."""
+        self._path = path
+        self._ending = os.path.splitext(path)[1].lower()
+        self._table: pa.Table | None = None
+        if self._ending not in _FORMATS:
+            message = f"{path} has no ending that tells its format: {', '.join(_FORMATS)}."
+            raise UsageError(message)
+        with self._reading():
+            if self._ending == ".parquet":
+                self.schema = parquet.read_schema(path)
+            else:
+                check_size(path, os.path.getsize(path))
+                options = csv.ConvertOptions(column_types=dict.fromkeys(texts, pa.string()))
+                is_csv = self._ending == ".csv"
+                self._table = csv.read_csv(path, convert_options=options) if is_csv else json.read_json(path)
+                self.schema = self._table.schema
+        names = [one_form(name) for name in self.schema.names]
+        if repeated := [name for name in names if names.count(name) > 1]:
+            message = f"{path}: the column {repeated[0]!r} is there twice."
+            raise ConfigurationError(message)
+
+    def read(self, names: list[str]) -> pa.Table:
+        """Return some columns; texts of Parquet that repeat are kept once, as they are in the file.
+
+        Raises:
+            ConfigurationError: They cannot be read, or take too much memory.
+        """
+        if self._table is not None:
+            return self._table.select(names)
+        with self._reading():
+            file = parquet.ParquetFile(
+                self._path, read_dictionary=[it for it in names if is_text(self.schema.field(it).type)]
+            )
+            size = 0
+            for number in range(file.metadata.num_row_groups):
+                row_group = file.metadata.row_group(number)
+                for place in range(row_group.num_columns):
+                    chunk = row_group.column(place)
+                    if any(f"{chunk.path_in_schema}.".startswith(f"{name}.") for name in names):
+                        width = max(file.schema.column(place).length, np.dtype(float).itemsize)
+                        size += chunk.num_values * width + chunk.total_uncompressed_size
+            check_size(self._path, size)
+            return file.read(columns=names).select(names)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Say why the file cannot be read."""
+        try:
+            yield
+        except FileNotFoundError:
+            message = f"There is no file {self._path}. Run the session that writes it, or name another."
+            raise UsageError(message) from None
+        except (pa.ArrowException, OSError) as error:
+            message = f"{self._path} cannot be read as {self._ending.lstrip('.')}: {str(error).splitlines()[0]}"
+            raise ConfigurationError(message) from None
 
 
 def _predictions(file: Columns, group: str) -> Predictions:
@@ -146,6 +211,11 @@ def _classification(file: Columns, order: NDArray[np.intp], labels: NDArray[np.s
         index = {name: number for number, name in enumerate(("", *classes), -1)}  # of a row without one, all are NaN
         chosen = np.array([index[it] for it in predicted.reshape(-1).tolist()]).reshape(order.shape)
         confidence = np.take_along_axis(probabilities, chosen[..., None], axis=2)[..., 0]
+        if (confidence < probabilities.max(axis=2))[predicted != ""].all():
+            file.refuse(
+                "in no row the prediction is the class with the highest probability; let the probabilities be in the"
+                " order of the classes"
+            )
     return {"classes": classes, "predicted": predicted, "probabilities": probabilities, "confidence": confidence}
 
 
@@ -185,8 +255,11 @@ def _probabilities(file: Columns, missing: NDArray[np.bool_]) -> tuple[NDArray[n
         values = file.lists("probabilities", missing)
         names = tuple(map(str, range(values.shape[1])))
     elif each:
-        names = _sorted({name[len(_EACH) :] for name in each})  # so that the order of the columns says nothing
-        values = np.stack([file.numbers(_EACH + name, missing=missing) for name in names], axis=1)
+        columns = {class_name(name[len(_EACH) :]): name for name in each}
+        if len(columns) < len(each) or not all(columns):
+            file.refuse(f"two columns of probabilities are of one class, or one of none: {', '.join(each)}")
+        names = _sorted(set(columns))  # so that the order of the columns says nothing
+        values = np.stack([file.numbers(columns[name], missing=missing) for name in names], axis=1)
     else:
         return None, ()
     is_wrong = ~np.isfinite(values).all(axis=1) & ~missing
