@@ -20,7 +20,17 @@ INDEX = f"https://pypi.org/project/{ENGINE}/"
 OWN = [
     *(
         Path("benchmarks", f"{name}.py")
-        for name in ("edges", "gate", "gate_measured", "gate_scale", "gate_worlds", "history", "history_clone", "peers")
+        for name in (
+            "edges",
+            "gate",
+            "gate_measured",
+            "gate_peers",
+            "gate_scale",
+            "gate_worlds",
+            "history",
+            "history_clone",
+            "peers",
+        )
     ),
     *(Path("benchmarks", f"{name}.py") for name in ("scheduling", "speed", "workspaces")),
     *(Path("benchmarks/history", f"{name}.toml") for name in ("check-sdist", "headworks", "hepunits")),

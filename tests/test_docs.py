@@ -62,6 +62,55 @@ def test_every_option_of_headworks_that_a_page_names_exists() -> None:
     assert {it for it in used if it[2] not in helps[it[1]]} == set()
 
 
+def sampled(folder: Path, wrong: int, key: str = "") -> Path:
+    """Write per-sample files of lm-evaluation-harness for two tasks, in one of which some answers are wrong."""
+    for task, number in (("arc_easy", wrong), ("hellaswag", 0)):
+        lines = []
+        for at in range(400):
+            hashes = {"doc_hash": f"{at:064}", "prompt_hash": "p", "target_hash": f"{at % 4}{key}"}
+            sample = {"doc_id": at, "doc": {"question": f"{at}?"}, "target": str(at % 4), "resps": [[["A"]]]}
+            for name, score in (("strict-match", at % 2), ("none", float(at >= number))):
+                metrics = {"filtered_resps": ["A"], "filter": name, "metrics": ["acc"], "acc": score}
+                lines.append(json.dumps(sample | hashes | metrics))
+        path = folder / f"ours__model/samples_{task}_2026-05-01T12-00-00.123456.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+def test_the_guide_to_language_models_does_what_it_says(tmp_path: Path) -> None:
+    """Its script reads per-sample files, and the gate tells models, tasks and answer keys apart."""
+    page = (ROOT / "docs/guides/language-models.md").read_text(encoding="utf-8")
+    script = tmp_path / "predictions.py"
+    script.write_text(page.split("```python\n")[1].split("```")[0], encoding="utf-8")
+
+    def convert(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+        out = tmp_path / f"{folder.name}.csv"
+        command = [sys.executable, str(script), str(folder), str(out), *more]
+        return subprocess.run(command, check=False, capture_output=True, text=True)
+
+    def gate(candidate: str) -> subprocess.CompletedProcess[str]:
+        conditions = re.findall(r"--condition '([^']+)'", page)
+        assert len(conditions) == 2
+        command = [sys.executable, "-m", "headworks", "gate", "--candidate", candidate, "--baseline", "old.csv"]
+        command += [word for it in conditions for word in ("--condition", it)]
+        return subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+
+    for name, wrong, key in (("old", 5, ""), ("same", 5, ""), ("worse", 100, ""), ("rekeyed", 5, "x")):
+        assert convert(sampled(tmp_path / name, wrong, key)).returncode == 0
+    as_good = gate("same.csv")
+    assert (as_good.returncode, "800 rows" in as_good.stdout) == (0, True)
+    failed = gate("worse.csv")
+    assert (failed.returncode, "arc_easy" in failed.stdout) == (1, True)
+    changed = gate("rekeyed.csv")
+    assert (changed.returncode, "different labels" in changed.stderr) == (3, True)
+    assert convert(tmp_path / "old", "acc", "strict-match").returncode == 0
+    assert (tmp_path / "old.csv").read_text(encoding="utf-8").count(",wrong") == 400
+    sample = next((tmp_path / "same").rglob("*.jsonl"))
+    sample.write_text(sample.read_text(encoding="utf-8").replace('"acc": 1.0', '"acc": 0.5'), encoding="utf-8")
+    assert "is 0.5, neither right nor wrong" in convert(tmp_path / "same").stderr
+
+
 @pytest.mark.parametrize(
     ("link", "broken"),
     [
