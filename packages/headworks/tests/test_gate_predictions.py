@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
+import decimal
 import json
 import unicodedata
 from typing import TYPE_CHECKING, Any
@@ -391,6 +394,46 @@ def test_a_column_that_takes_too_much_memory_is_refused(tmp_path: Path, monkeypa
     for name in ("x.parquet", "x.csv", "x.jsonl"):
         with pytest.raises(ConfigurationError, match=r"takes \d+ B in memory, and at most 30 B are read. Shorten"):
             read_predictions(written(tmp_path, name, probabilities=None, is_new=None))
+
+
+ODD: list[Any] = [
+    [1, None, 3],
+    [0.5, float("nan"), 1e300],
+    pa.array([1.5, 2, 3], pa.float16()),
+    pa.array([2**63] * 3, pa.uint64()),
+    [decimal.Decimal("1.0"), decimal.Decimal("0.5"), None],
+    ["a", None, ""],
+    ["\0", "\ud7ff", "1.0"],
+    pa.array(["a", "b", "c"], pa.large_string()),
+    pa.array(["a", None, "a"]).dictionary_encode(),
+    pa.DictionaryArray.from_arrays(pa.array([0, 1, 1]), pa.array([1, 2])),
+    [b"\xff", b"a", None],
+    pa.array([b"abcd"] * 3, pa.binary(4)),
+    [True, False, None],
+    [None] * 3,
+    [dt.datetime(2026, 1, 1, tzinfo=dt.UTC)] * 3,
+    [dt.timedelta(1)] * 3,
+    [[1.0], [0.5], [1]],
+    [[0.5, 0.5], None, [0.5, 0.5]],
+    [["a"], None, []],
+    [[[1.0]]] * 3,
+    pa.array([[1.0, 0]] * 3, pa.list_(pa.float64(), 2)),
+    [{"a": 1}] * 3,
+    pa.array([[(1, 2)]] * 3, pa.map_(pa.int64(), pa.int64())),
+]
+
+
+@pytest.mark.parametrize(
+    "name", [*ROWS, "score", "error", "seed", "fold", "group", "weight", "probabilities.", "probabilities.0"]
+)
+def test_whatever_a_column_holds_is_read_or_refused(tmp_path: Path, name: str) -> None:
+    """Each type that Parquet knows ends in predictions or in a message."""
+    for values in ODD:
+        path = written(tmp_path, "x.parquet", **{"probabilities": None, name: values})
+        with contextlib.suppress(ConfigurationError):
+            read = read_predictions(path, group="group" if name == "group" else "")
+            assert read.ids.tolist() == sorted(read.ids.tolist())
+            assert len(read.digest) == 64
 
 
 def test_texts_that_are_numbers_are_read_as_such(tmp_path: Path) -> None:

@@ -143,6 +143,8 @@ class Columns:
     def lists(self, name: str, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return a column of lists of one length, (rows, length); NaN in the rows that may have none, (rows,)."""
         column = self._table[name].combine_chunks()
+        if types.is_null(column.type):
+            self.refuse(f"the column {name!r} has no value")
         column = column.filter(pa.array(~missing))
         lengths = set(compute.list_value_length(column).to_pylist())
         if len(lengths) > 1 or not lengths - {None, 0}:
