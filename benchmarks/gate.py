@@ -15,7 +15,6 @@ import numpy as np
 from gate_measured import timings
 from gate_worlds import lost_units, worlds
 from headworks._gate.judge import judge
-from headworks._metrics.bootstrap import bootstrap
 from headworks._metrics.condition import parse_condition
 from headworks._metrics.pair import pair
 from headworks._metrics.proportions import holm, p_above
@@ -148,7 +147,9 @@ def count_drawn(count: Count, generator: np.random.Generator, draws: int) -> Non
         intervals = []
         for _ in range(count.pairs):
             candidate, base = world.sample(generator)
-            intervals.append(bootstrap(condition, candidate, base, error=count.error, draws=draws).interval)
+            is_same = candidate.is_same(base) and candidate.is_telling
+            (found,) = judge(condition, candidate, base, error=world.error, draws=draws, is_same=is_same)
+            intervals.append(found.interval or (-np.inf, np.inf))
         for factor, wrong in ((0.5, ("passes",)), (1.0, ("passes", "fails")), (2.0, ("fails",))):
             decided = [by_interval(it, factor * condition.offset, is_floor=condition.is_floor) for it in intervals]
             worse, margin = (f"{abs(it * condition.offset):.4f}" for it in (1, factor))

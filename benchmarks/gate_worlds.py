@@ -12,6 +12,7 @@ import numpy as np
 from headworks._metrics.condition import parse_condition
 from headworks._metrics.predictions import Predictions
 from headworks._metrics.rows import row_sums
+from headworks._project.gate_table import gate_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,8 @@ ROWS = 180_000  # that all samples of a world are drawn from, so that its differ
 CLASSES = 10
 WRONG = 0.02  # the share of rows that both models have wrong
 EVEN = np.full(CLASSES, 1 / CLASSES)
+CLIP = 10  # nats, of a log loss
+RARE = np.append(np.full(CLASSES - 1, 0.99 / (CLASSES - 1)), 0.01)
 SKEWED = 0.75 ** np.arange(CLASSES) / (0.75 ** np.arange(CLASSES)).sum()
 
 
@@ -40,12 +43,14 @@ class World:
         rows: Rows of a sample.
         condition: With the metric; its offset is the true difference.
         sample: Draws a sample.
+        error: The chance of a wrong decision that is allowed.
     """
 
     name: str
     rows: int
     condition: Condition
     sample: Sample
+    error: float = 0.01
 
 
 def predictions(seeds: int = 1, **columns: Any) -> Predictions:  # noqa: ANN401  # as many kinds as there are columns
@@ -57,21 +62,35 @@ def predictions(seeds: int = 1, **columns: Any) -> Predictions:  # noqa: ANN401 
     return Predictions(**nothing | names | columns)
 
 
-def drawn(name: str, rows: int, metric_name: str, pair: Pair, size: int = 1) -> World:
-    """Return a world whose samples are rows, or whole groups of some size, of two models' predictions."""
+def drawn(
+    name: str, rows: int, metric_name: str, pair: Pair, size: int = 1, *, error: float = 0.01, bound: float = 20.0
+) -> World:
+    """Return a world whose samples are rows, or whole groups of some size, of two models' predictions.
+
+    Args:
+        name: Its name.
+        rows: Rows of a sample.
+        metric_name: The metric.
+        pair: The predictions that samples are drawn from.
+        size: Rows of a group.
+        error: The chance of a wrong decision that is allowed.
+        bound: The declared bound of errors.
+    """
     candidate, base = pair
-    condition = parse_condition(f"{metric_name} >= base.{metric_name}")
+    settings = gate_settings({"log-loss-clip": CLIP, "error-bound": bound, "classes": list(pair[0].classes)})
+    condition = settings.declared(parse_condition(f"{metric_name} >= base.{metric_name}"))
     value = [float(row_sums(condition.subject, it, 0)(np.ones((1, len(it.ids))))[0]) for it in pair]
     fields = dict(vars(condition)) | {"offset": value[0] - value[1], "is_floor": value[0] < value[1]}
     groups = None if size == 1 else np.repeat(np.arange(rows // size), size).astype(np.str_)
+    names = {"groups": groups, "ids": np.arange(rows).astype(np.str_)}
 
     def sample(generator: np.random.Generator) -> Pair:
         first = generator.integers(ROWS // size, size=rows // size)[:, None] * size
         places = (first + np.arange(size)).reshape(-1)
-        one, other = (Predictions(**vars(it.take(places)) | {"groups": groups}) for it in (candidate, base))
+        one, other = (Predictions(**vars(it.take(places)) | names) for it in (candidate, base))
         return one, other
 
-    return World(name=name, rows=rows, condition=type(condition)(**fields), sample=sample)
+    return World(name=name, rows=rows, condition=type(condition)(**fields), sample=sample, error=error)
 
 
 def classified(generator: np.random.Generator, shares: NDArray[np.float64], wins: float, losses: float) -> Pair:
@@ -113,6 +132,35 @@ def unsure(generator: np.random.Generator, losses: float, noise: float, scale: f
     return confident(labels, np.where(is_wrong, wrong, labels), candidate), base
 
 
+def half_lost(generator: np.random.Generator, *, is_bare: bool) -> Pair:
+    """Return two models that differ in a class of 1% of the rows, of which the candidate loses every other one.
+
+    Args:
+        generator: The source of chance.
+        is_bare: Whether the models give labels alone.
+    """
+    labels = generator.choice(CLASSES, size=ROWS, p=RARE)
+    lost = (labels == CLASSES - 1) & (generator.integers(2, size=ROWS) == 0)
+    logits = generator.normal(4, 1, ROWS)
+    sides = [confident(labels, it, logits) for it in (np.where(lost, 0, labels), labels)]
+    labels_alone: dict[str, Any] = {"probabilities": None, "confidence": None} if is_bare else {}
+    one, other = (dataclasses.replace(it, **labels_alone) for it in sides)
+    return one, other
+
+
+def blundering(generator: np.random.Generator, share: float) -> Pair:
+    """Return two models that are right with the same probabilities, of which the candidate is sure of a wrong class.
+
+    Args:
+        generator: The source of chance.
+        share: How often it is.
+    """
+    labels, logits = generator.integers(CLASSES, size=ROWS), generator.normal(5, 1, ROWS)
+    is_wrong = generator.random(ROWS) < share
+    wrong = np.where(is_wrong, (labels + 1) % CLASSES, labels)
+    return confident(labels, wrong, np.where(is_wrong, np.inf, logits)), confident(labels, labels, logits)
+
+
 def grouped(generator: np.random.Generator, size: int, spread: float) -> Pair:
     """Return two models that have rows of a group wrong together, the candidate 3% more.
 
@@ -139,11 +187,13 @@ def lost_units(units: int, size: int, wrong: int) -> Pair:
     return one, other
 
 
-def regressed(generator: np.random.Generator, factor: float, noise: float, blunders: float) -> Pair:
+def regressed(
+    generator: np.random.Generator, factor: float, noise: float, blunders: float, blunder: float = 0.0
+) -> Pair:
     """Return the heavy-tailed errors of two regressions, of which the candidate's are larger, or sometimes large."""
-    base = generator.standard_t(5, ROWS)
-    candidate = base * factor + noise * generator.standard_t(5, ROWS)
-    candidate = np.where(generator.random(ROWS) < blunders, generator.normal(0, 3, ROWS), candidate)
+    base, other = (np.clip(generator.standard_t(5, ROWS), -12, 12) for _ in range(2))
+    candidate = base * factor + noise * other
+    candidate = np.where(generator.random(ROWS) < blunders, generator.normal(blunder, 3, ROWS), candidate)
     return predictions(errors=candidate[None]), predictions(errors=base[None])
 
 
@@ -165,6 +215,10 @@ def seeded(rows: int, seeds: int, spread: float) -> World:
 def worlds() -> list[Callable[[], World]]:
     """Return a function for each world, since all of them at once would not fit in memory."""
     new = np.random.default_rng
+
+    def lost(name: str, rows: int, error: float, *, is_bare: bool) -> World:
+        return drawn(name, rows, "macro_f1", half_lost(new(5), is_bare=is_bare), error=error)
+
     return [
         lambda: drawn("wins 0.5%", 360, "macro_f1", classified(new(1), EVEN, 0.005, 0.035)),
         lambda: drawn("no wins", 360, "macro_f1", classified(new(1), EVEN, 0.0, 0.03)),
@@ -178,6 +232,16 @@ def worlds() -> list[Callable[[], World]]:
         lambda: drawn("10% larger", 360, "mae", regressed(new(3), 1.1, 0.3, 0.0)),
         lambda: drawn("1% of the rows", 360, "mae", regressed(new(3), 1.0, 0.0, 0.01)),
         lambda: drawn("10% larger", 1797, "rmse", regressed(new(3), 1.1, 0.3, 0.0)),
+        *(
+            functools.partial(lost, name, rows, error, is_bare=is_bare)
+            for name, is_bare in (("half of a class of 1%", False), ("the same, labels alone", True))
+            for rows, error in ((100, 0.05), (360, 0.01))
+        ),
+        lambda: drawn("0.3% cost all", 360, "log_loss", blundering(new(5), 0.003)),
+        lambda: drawn("0.05% cost all", 1797, "log_loss", blundering(new(5), 0.0005)),
+        lambda: drawn("2% cost all", 100, "brier", blundering(new(5), 0.02)),
+        lambda: drawn("0.5% cost all", 360, "brier", blundering(new(5), 0.005)),
+        lambda: drawn("0.5% by 200", 360, "mae", regressed(new(5), 1.0, 0.0, 0.005, 200), bound=220),
         lambda: drawn("60 groups", 360, "accuracy", grouped(new(4), 6, 2.0), 6),
         lambda: drawn("100 groups", 1800, "accuracy", grouped(new(4), 18, 0.5), 18),
         functools.partial(seeded, 360, 3, 0.01),

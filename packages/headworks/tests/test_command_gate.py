@@ -104,7 +104,7 @@ def test_what_cannot_be_told_names_what_would_settle_it(capsys: pytest.CaptureFi
 
 
 def test_the_table_of_the_project_is_used(capsys: pytest.CaptureFixture[str]) -> None:
-    """With its names, its mapping, and what identical predictions mean."""
+    """With its names, its mapping, and what equal predictions mean."""
     Path("pyproject.toml").write_text(
         '[tool.headworks.gate]\npredictions = { test = "x.csv", all = "y.csv" }\nconditions = ['
         f'{{ name = "overall", condition = "{ACCURACY}", cannot-tell = "pass" }},'
@@ -117,8 +117,8 @@ def test_the_table_of_the_project_is_used(capsys: pytest.CaptureFixture[str]) ->
         in output
     )
     output = shown(capsys, "--candidate", "base.csv", code=1)
-    assert "(identical predictions)" in output
-    assert "and not one prediction differs" in output
+    assert "(score interval" in output
+    assert "note: not one prediction of base.csv differs from those of the base on these rows" in output
     named = ["--candidate", "test=base.csv", "--candidate", "all=base.csv"]
     measured = ["--candidate-measurements", "a.json", "--condition", "model_bytes <= 9"]
     Path("a.json").write_text('{"model_bytes": 9}')
@@ -141,7 +141,8 @@ def test_json_is_as_its_schema_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["conditions"][3]["on"] is None
     same = json.loads(shown(capsys, "--candidate", "base.csv", "--format", "json", code=0))
     jsonschema.validate(same, schema)
-    assert same["conditions"][0]["findings"][0]["method"] == "identical"
+    assert same["conditions"][0]["findings"][0]["method"] == "score"
+    assert not same["comparisons"][0]["is_same"]
 
 
 def test_the_name_of_a_file_may_have_an_equals_sign(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from pyarrow import parquet
 
 import headworks
+from headworks._gate.judge import judge
 from headworks._gate.measurements import base_measurements_of, measurements_of
 from headworks._metrics.condition import parse_condition
 from headworks._metrics.file import read_predictions
@@ -102,12 +103,12 @@ def test_a_model_that_is_no_worse_passes() -> None:
 
 def test_a_row_of_the_table_is_all_that_a_metric_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Conditions name it, models are judged by it, and a bound that every model reaches is a mistake."""
-    error_rate = Metric(sums=lambda rows: rows.mean(1 - rows.is_right.astype(float), mistake=1), most=1)
+    error_rate = Metric(sums=lambda rows: rows.mean(1 - rows.is_right.astype(float)), most=1, is_mean=True)
     monkeypatch.setitem(METRICS, "error_rate", error_rate)
     base = Model()
     assert judged(base.worse(0.004), base, "error_rate <= base.error_rate + 0.05").outcome == "passes"
     failed = judged(base.worse(0.1), base, 'slice["stroke=thin"].error_rate <= base.error_rate + 0.01')
-    assert (failed.outcome, only(failed).method) == ("fails", "bootstrap")
+    assert (failed.outcome, only(failed).method) == ("fails", "bounds")
     with pytest.raises(ConfigurationError, match="error_rate lies between 0 and 1"):
         judged(base, base, "error_rate <= 1")
 
@@ -182,23 +183,16 @@ def test_a_difference_at_the_bound_is_settled_by_no_number_of_rows() -> None:
     assert (finding.outcome, finding.rows_needed) == ("cannot tell", None)
 
 
-def test_identical_predictions_pass_outright() -> None:
-    """However few they are; what is asked beyond the base still has to be there, and absolute bounds to be reached."""
+def test_the_same_model_passes_outright() -> None:
+    """However few rows there are; what is asked beyond the base still has to be there, and absolute bounds reached."""
+    read = read_predictions(saved("a.parquet", Model(40).columns()))
+    asked = (ACCURACY, EACH, "ece <= base.ece", "accuracy >= base.accuracy + 0.01")
+    findings = [judge(parse_condition(it), read, read, error=0.01, draws=2000, is_same=True) for it in asked]
+    assert [{it.outcome for it in found} for found in findings] == [{"passes"}, {"passes"}, {"passes"}, {"fails"}]
+    assert {it.method for found in findings for it in found} == {"identical"}
     base = Model(40)
-    result = judged(base, base, ACCURACY, EACH, "ece <= base.ece", "accuracy >= base.accuracy + 0.01")
-    assert [it.outcome for it in result.conditions] == ["passes", "passes", "passes", "fails"]
-    assert {it.method for row in result.conditions for it in row.findings} == {"identical"}
-    assert result.comparisons[0].is_same
     assert judged(base, base, "accuracy >= 0.5").outcome == "passes"
     assert judged(base, base, "accuracy >= 0.99").outcome == "cannot tell"
-
-
-def test_one_probability_that_differs_is_no_identity() -> None:
-    """The bits are compared, not the classes."""
-    base = Model(40)
-    other = base.worse(0)
-    other.confidence[3] -= 0.01
-    assert only(judged(other, base)).method == "score"
 
 
 def test_absolute_bounds_are_judged_by_the_exact_interval() -> None:
@@ -215,22 +209,24 @@ def test_absolute_bounds_are_judged_by_the_exact_interval() -> None:
 
 
 def test_what_is_no_share_of_rows_is_drawn() -> None:
-    """Precision, F1 of a class, log loss, Brier's score and calibration by the paired bootstrap."""
+    """Precision, F1 and calibration by the paired bootstrap; log loss and Brier's score by bounds of the mean."""
     base = Model(600)
     better = [
         *('precision["3"] >= base.precision["3"] - 0.2', 'f1["3"] >= base.f1["3"] - 0.2', "macro_f1 >= 0.9"),
-        *("log_loss <= base.log_loss + 0.1", "brier <= base.brier * 1.5", "ece <= base.ece + 0.05"),
+        *("log_loss <= base.log_loss + 0.2", "brier <= base.brier * 1.5", "ece <= base.ece + 0.05"),
     ]
-    result = judged(base.worse(0.005), base, *better, "log_loss <= 0.1", "macro_f1 >= base.macro_f1 - 0.009")
+    better += ["log_loss <= 0.1", "macro_f1 >= base.macro_f1 - 0.009"]
+    files = [saved(f"{it}.parquet", rows.columns()) for it, rows in enumerate((base.worse(0.005), base))]
+    settings = gate_settings({"log-loss-clip": 10, "resamples": 2000})
+    result = headworks.gate(*files, conditions=better, settings=settings)
     assert [it.outcome for it in result.conditions] == ["passes"] * 6 + ["fails", "cannot tell"]
     for it in result.conditions:
         (finding,) = it.findings
-        assert finding.method == "bootstrap"
+        assert finding.method == ("bounds" if finding.subject in {"log_loss", "brier"} else "bootstrap")
         assert finding.interval is not None
         assert finding.interval.low <= finding.estimate <= finding.interval.high
     assert (result.conditions[-1].findings[0].rows_needed or 0) > 600
-    again = judged(base.worse(0.005), base, *better, "log_loss <= 0.1", "macro_f1 >= base.macro_f1 - 0.009")
-    assert again == result
+    assert headworks.gate(*files, conditions=better, settings=settings) == result
 
 
 def test_rows_of_a_group_are_drawn_together() -> None:
@@ -240,7 +236,7 @@ def test_rows_of_a_group_are_drawn_together() -> None:
     candidate.is_wrong[:] = np.arange(600) // 20 == 3
     columns = [it.columns() | {"patient": [str(row // 20) for row in range(600)]} for it in (candidate, base)]
     files = [saved(f"{number}.parquet", it) for number, it in enumerate(columns)]
-    for group, method, outcome in (("", "score", "passes"), ("patient", "bootstrap", "cannot tell")):
+    for group, method, outcome in (("", "score", "passes"), ("patient", "bounds", "cannot tell")):
         settings = gate_settings({"group": group})
         result = headworks.gate(*files, conditions=["accuracy >= base.accuracy - 0.06"], settings=settings)
         assert (only(result).method, result.outcome) == (method, outcome)
@@ -258,12 +254,18 @@ def test_the_spread_over_seeds_counts() -> None:
     near = [base.worse(0.002, seed=seed) for seed in range(4)]
     far = [base.worse(share, seed=seed) for seed, share in enumerate((0, 0.02, 0.04))]
     alike = headworks.gate(with_seeds("a.parquet", *near), with_seeds("b.parquet", *near[::-1]), settings=quick)
-    assert (alike.outcome, only(alike).method, alike.comparisons[0].seeds) == ("passes", "bootstrap", 4)
-    assert len(only(alike).seeds) == len(only(alike).base_seeds) == 4
-    assert 0 < only(alike).seed_error < 0.002
+    drawn, recipe = alike.conditions[0].findings
+    assert (alike.outcome, recipe.method, alike.comparisons[0].seeds) == ("passes", "bounds", 4)
+    assert len(drawn.seeds) == len(recipe.base_seeds) == 4
+    assert (drawn.subject, recipe.subject) == ("accuracy", "accuracy for any seeds")
+    assert drawn.interval is not None
+    assert recipe.interval is not None
+    assert recipe.interval.low < drawn.interval.low < drawn.interval.high < recipe.interval.high
+    assert drawn.seed_error < recipe.seed_error < 0.002
     apart = headworks.gate(with_seeds("a.parquet", *far), saved("b.parquet", base.columns()), settings=quick)
-    assert (apart.outcome, only(apart).rows_needed, only(apart).base_seeds) == ("cannot tell", None, ())
-    assert only(apart).seed_error > 0.01
+    drawn, recipe = apart.conditions[0].findings
+    assert (drawn.outcome, apart.outcome, recipe.rows_needed, recipe.base_seeds) == ("passes", "cannot tell", None, ())
+    assert recipe.seed_error > 0.01
     absolute = headworks.gate(with_seeds("a.parquet", *far), conditions=["accuracy >= 0.5"])
     assert absolute.outcome == "passes"
 
@@ -275,9 +277,12 @@ def test_regressions_are_judged_by_their_errors() -> None:
     base = saved("base.parquet", {"id": ids, "error": errors, "site": ["x", "y"] * 200})
     worse = saved("worse.parquet", {"id": ids, "error": errors * 1.5, "site": ["x", "y"] * 200})
     conditions = ["mae <= base.mae * 1.1", 'slice["site"].rmse <= base.rmse * 1.1']
-    assert headworks.gate(worse, base, conditions=conditions).outcome == "fails"
-    assert headworks.gate(base, worse, conditions=conditions).outcome == "passes"
-    assert headworks.gate(base, base, conditions=conditions).outcome == "passes"
+    settings = gate_settings({"error-bound": 6})
+    assert headworks.gate(worse, base, conditions=conditions, settings=settings).outcome == "fails"
+    assert headworks.gate(base, worse, conditions=conditions, settings=settings).outcome == "passes"
+    assert headworks.gate(base, base, conditions=conditions[:1], settings=settings).outcome == "passes"
+    with pytest.raises(ConfigurationError, match=r"worse.parquet has an error of .* the declared error-bound of 4"):
+        headworks.gate(worse, base, conditions=conditions, settings=gate_settings({"error-bound": 4}))
     with pytest.raises(ConfigurationError, match="accuracy is computed from classes, which base"):
         headworks.gate(base, base, conditions=[ACCURACY])
     with pytest.raises(ConfigurationError, match="no class '1'"):
@@ -345,38 +350,51 @@ def test_a_class_without_rows_has_no_recall() -> None:
 
 
 def test_an_interval_stays_where_its_metric_can_be() -> None:
-    """F1 of a class that was never predicted right lies from 0 to 1; an error has no largest value."""
+    """F1 of a class that was never predicted right lies from 0 to 1; without a bound, an error has no largest value."""
     rows = {"id": list("abcd"), "label": [0, 0, 1, 1], "prediction": [0, 0, 0, 0]}
     interval = only(headworks.gate(saved("x.parquet", rows), conditions=['f1["1"] >= 0.5'])).interval
     assert interval is not None
     assert interval.low == 0
     assert 0.99 < interval.high <= 1
     errors = {"id": [str(it) for it in range(60)], "error": [0.5] * 59 + [30.0]}
-    interval = only(headworks.gate(saved("e.parquet", errors), conditions=["mae <= 3"])).interval
+    file = saved("e.parquet", errors)
+    open_ended = only(headworks.gate(file, conditions=["mae <= 3"]))
+    assert (open_ended.outcome, open_ended.interval) == ("cannot tell", None)
+    assert only(headworks.gate(file, conditions=["mae <= 0.01"])).outcome == "fails"
+    interval = only(headworks.gate(file, conditions=["mae <= 3"], settings=gate_settings({"error-bound": 30}))).interval
     assert interval is not None
-    assert interval.high > 3
+    assert 3 < interval.high < 30
 
 
-@pytest.mark.parametrize("name", ["mae", "rmse", "log_loss", "brier"])
-def test_few_rows_prove_nothing_about_a_metric_without_an_upper_end(name: str) -> None:
-    """What the worst row is like has not been seen; 44 rows that are alike stand for nine in ten, at 0.99."""
+@pytest.mark.parametrize(
+    ("name", "setting", "most"),
+    [("mae", "error-bound", 9), ("rmse", "error-bound", 2), ("log_loss", "log-loss-clip", 9), ("brier", "", 2)],
+)
+def test_what_a_row_can_cost_has_to_be_declared(name: str, setting: str, most: float) -> None:
+    """Rows that are alike say only that a dear one is rare: as rare as their number, and its cost, allow."""
 
-    def found(rows: int, bound: str, group: str = "") -> Finding:
+    def found(rows: int, bound: str, declared: dict[str, Any], group: str = "") -> Finding:
         ids = [f"{it:03}" for it in range(rows)]
         sides = []
-        for share, error in ((0.95, 0.01), (0.96, 0.02)):
+        for number, (share, error) in enumerate(((0.95, 0.01), (0.95, 0.01))):
             columns: dict[str, Any] = {"id": ids, "patient": [it[:2] for it in ids]}
             classes = {"label": [0] * rows, "prediction": [0] * rows, "probabilities": [[share, 1 - share]] * rows}
-            sides.append(columns | ({"error": [error] * rows} if name in {"mae", "rmse"} else classes))
-        return only(compared([f"{name} {bound}"], sides[0], sides[1], group=group))
+            columns |= {"error": [error] * rows} if name in {"mae", "rmse"} else classes
+            sides.append(saved(f"{number}.parquet", columns))
+        settings = gate_settings(declared | ({"group": "patient"} if group else {}))
+        return only(headworks.gate(*sides, conditions=[f"{name} {bound}"], settings=settings))
 
-    for bound in ("<= 0.9", f"<= base.{name} + 0.9", "<= 0.000001"):
-        for rows in (1, 43):
-            few = found(rows, bound)
-            assert (few.outcome, few.interval, few.rows_needed) == ("cannot tell", None, 44)
-    grouped = found(400, "<= 0.9", "patient")
-    assert (grouped.outcome, grouped.rows_needed) == ("cannot tell", 440)
-    assert found(44, "<= 0.9").outcome == "passes"
+    declared = {setting: most} if setting else {}
+    bound = f"<= base.{name} + {0.3 if name == 'brier' else 0.5}"
+    if setting:
+        unknown = found(180, bound, {})
+        assert (unknown.outcome, unknown.interval, unknown.p_passes) == ("cannot tell", None, 1)
+        assert f"declare the most in `{setting}`" in unknown.reason
+    passed = found(180, bound, declared)
+    assert (passed.outcome, passed.reason) == ("passes", "")
+    few = found(12, bound, declared)
+    assert (few.outcome, few.reason) == ("cannot tell", "")
+    assert found(180, bound, declared, "patient").outcome == "cannot tell"
 
 
 def test_labels_alone_have_no_probabilities() -> None:
@@ -623,7 +641,7 @@ def test_groups_have_to_be_the_same() -> None:
     """A candidate that takes every row for a group of its own would seem surer than it is."""
     rows = Model(400).columns()
     together, apart = rows | {"patient": [it[:4] for it in rows["id"]]}, rows | {"patient": rows["id"]}
-    assert compared([ACCURACY], together, together, group="patient").outcome == "passes"
+    assert compared([ACCURACY], together, together, group="patient").outcome == "cannot tell"
     with pytest.raises(CannotDecideError, match="different values in the group column for 400 rows"):
         compared([ACCURACY], apart, together, group="patient")
     read = [
@@ -721,7 +739,9 @@ def test_what_the_base_did_not_predict_is_not_compared() -> None:
     assert result.notes == ("7 rows that only the candidate predicted were left out",)
     both = compared([ACCURACY], without(columns, np.arange(3), is_null=True), base)
     assert both.comparisons[0].rows == 393
-    assert compared([ACCURACY], base, base).comparisons[0].is_same
+    same = compared([ACCURACY], base, base)
+    assert same.comparisons[0].rows == 393
+    assert same.notes[-1].startswith("not one prediction of candidate.parquet differs from those of the base")
 
 
 def test_a_class_of_which_a_candidate_lost_all_rows_is_still_one() -> None:
@@ -738,27 +758,17 @@ def test_a_class_of_which_a_candidate_lost_all_rows_is_still_one() -> None:
         assert (finding.candidate, finding.rows) == (0.0, 5)
 
 
-def test_equal_labels_are_not_the_same_model() -> None:
-    """Only probabilities are, and errors, and such as say more than labels do."""
+def test_equal_predictions_are_not_the_same_model() -> None:
+    """Not even to the last bit: a tree of which one leaf differs has them, and a rule for rows that nobody asked."""
     base = Model(40).columns()
     bare = {name: base[name] for name in ("id", "label", "prediction")}
-    right = [0.95 if it else 0.9 for it in np.array(base["label"]) == base["prediction"]]
-    whole = {"id": bare["id"], "error": np.arange(40) % 3}
-    for columns, is_same in (
-        (bare, False),
-        (base, True),
-        (bare | {"probabilities": np.eye(10)[base["prediction"]].tolist()}, False),
-        (bare | {"score": np.ones(40)}, False),
-        (bare | {"score": right}, False),
-        (bare | {"score": np.linspace(0.5, 0.9, 40)}, True),
-        (whole, False),
-        (whole | {"error": np.arange(40) / 3}, True),
-    ):
+    errors = {"id": bare["id"], "error": np.arange(40) / 3}
+    for columns in (bare, base, bare | {"score": np.linspace(0.5, 0.9, 40)}, errors):
         condition = "mae <= base.mae + 0.001" if "error" in columns else "accuracy >= base.accuracy - 0.001"
         result = compared([condition], columns, columns)
-        assert result.comparisons[0].is_same is is_same
-        assert result.outcome == ("passes" if is_same else "cannot tell")
-        assert any("many models have in common" in it for it in result.notes) is not is_same
+        assert not result.comparisons[0].is_same
+        assert result.outcome == "cannot tell"
+        assert result.notes[0].startswith("not one prediction of candidate.parquet differs from those of the base")
 
 
 @pytest.mark.parametrize(

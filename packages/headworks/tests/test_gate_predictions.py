@@ -329,18 +329,6 @@ def test_models_that_were_not_asked_the_same_are_not_compared(tmp_path: Path) ->
         pair(regression, mine, least=0.5)
 
 
-def test_equal_scores_tell_a_model_only_where_they_say_more_than_its_labels(tmp_path: Path) -> None:
-    """One confidence for each class, or for all rows, is what many models have."""
-    rows = {"label": [0, 0, 1, 1], "prediction": [0, 0, 1, 1], "id": list("abcd"), "stroke": None}
-    rows |= {"probabilities": None, "height": None, "is_new": None}
-    for scores, is_telling in (([0.9] * 4, False), ([0.9, 0.9, 0.8, 0.8], False), ([0.9, 0.7, 0.8, 0.8], True)):
-        assert read_predictions(written(tmp_path, "x.csv", **rows, score=scores)).is_telling == is_telling
-    for errors, is_telling in (([1.0, 2.0], False), ([0.5, 2.0], True)):
-        path = tmp_path / "regression.csv"
-        path.write_text(f"id,error\na,{errors[0]}\nb,{errors[1]}\n")
-        assert read_predictions(str(path)).is_telling == is_telling
-
-
 # Letters with marks, which Unicode knows in two forms, and others.
 NAMES = st.text("aé\u00e5ñ\u1e69\ud55cz 7", min_size=1, max_size=5)
 

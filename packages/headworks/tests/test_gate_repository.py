@@ -298,9 +298,9 @@ def test_equal_labels_are_told_apart_by_the_model(demo: Demo) -> None:
     assert "(identical predictions)" in demo.gate()
     demo.train(other="  ", model=b"another one that predicts the same")
     output = demo.gate()
-    assert "not one label of artifacts/evaluate/predictions.csv differs from those of the base, which many" in output
+    assert "not one prediction of artifacts/evaluate/predictions.csv differs from those of the base on these" in output
     assert "(score interval" in output
-    assert "model 1 of 2 asks the test set of evaluate\n" in output
+    assert "not one prediction of evaluate differs, which costs no budget\n" in output
 
 
 @pytest.mark.parametrize("model", ["artifacts/evaluate/later.csv", "inputs/model.txt"])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _METHODS = {
     "bootstrap": "paired bootstrap",
+    "bounds": "bounds of the mean",
     "exact": "exact interval",
     "identical": "identical predictions",
     "measured": "measured once",
@@ -106,7 +107,9 @@ def _counts(finding: Finding, reliability: float) -> Iterator[str]:
     if finding.mcnemar is not None:
         yield f"McNemar p {f'{finding.mcnemar:.2g}' if finding.mcnemar >= _LEAST else '< 0.0001'}"
     if finding.outcome == "cannot tell":
-        if finding.rows_needed is not None:
+        if finding.reason:
+            yield finding.reason
+        elif finding.rows_needed is not None:
             yield f"about {finding.rows_needed:,} rows like these would settle it"
         elif finding.seed_error:
             yield "more seeds or more rows would settle it"

@@ -176,7 +176,7 @@ def _judged_on(compared: Compared, condition: Condition, settings: GateSettings)
     """Judge a condition by predictions."""
     pair, error, draws = compared.pair, settings.error, settings.resamples
     if not condition.is_relative:
-        return judge(condition, compared.whole, None, error=error, draws=draws)
+        return judge(settings.declared(condition), compared.whole, None, error=error, draws=draws)
     if pair is None:
         option = "--baseline" if condition.rival == BASE else "--anchor"
         message = (
@@ -184,7 +184,9 @@ def _judged_on(compared: Compared, condition: Condition, settings: GateSettings)
             f" {option}."
         )
         raise CannotDecideError(message)
-    return judge(condition, pair.candidate, pair.base, error=error, draws=draws, is_same=pair.is_same)
+    return judge(
+        settings.declared(condition), pair.candidate, pair.base, error=error, draws=draws, is_same=pair.is_same
+    )
 
 
 def _comparison(rival: str, name: str, compared: Compared) -> Comparison:
@@ -213,6 +215,6 @@ def _notes(rival: str, compared: Compared) -> Iterator[str]:
         yield f"{source} has no prediction for {len(lost):,} rows, which count as mistakes: {few(lost)}"
     if pair is not None and pair.is_level and not pair.is_same:
         yield (
-            f"not one label of {source} differs from those of the {rival}, which many models have in common: only equal"
-            " probabilities or equal files of the model say that it is the same"
+            f"not one prediction of {source} differs from those of the {rival} on these rows, which says nothing about"
+            " others: only equal files of the model, or a session that has not changed, say that it is the same"
         )

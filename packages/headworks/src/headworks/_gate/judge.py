@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special
 
 from headworks._gate.result import Finding
-from headworks._metrics.bootstrap import bootstrap, seed_values
+from headworks._metrics.bootstrap import Drawn, located, seed_values
 from headworks._metrics.proportions import (
     Interval,
     exact_interval,
@@ -29,12 +29,11 @@ from headworks.errors import CannotDecideError, ConfigurationError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from headworks._metrics.condition import Condition
+    from headworks._metrics.condition import Condition, Subject
     from headworks._metrics.predictions import Predictions
 
 _TAIL = 100  # draws that shall lie beyond the end of an interval
 _MANY = 10**9  # rows that nobody has
-_UNLIKE = 0.1  # share of the units that may be unlike all that were seen
 
 
 def judge(
@@ -79,7 +78,7 @@ def judge(
             findings.append(_share(part, *(side[rows] for side in right), error=error, count=len(parts)))
         else:
             drawn = [side.take(rows) for side in sides]
-            findings.append(_drawn(part, *drawn, error=error, draws=max(draws, _draws(error, len(parts)))))
+            findings.extend(_drawn(part, *drawn, error=error, draws=max(draws, _draws(error, len(parts)))))
     return decided(findings, error)
 
 
@@ -117,7 +116,8 @@ def decided(findings: list[Finding], error: float) -> list[Finding]:
     for finding, p_fails in zip(findings, holm([it.p_fails for it in findings]), strict=True):
         outcome: Outcome = "passes" if finding.p_passes <= error else "fails" if p_fails <= error else "cannot tell"
         needed = finding.rows_needed if outcome == "cannot tell" else None
-        judged.append(replace(finding, outcome=outcome, p_fails=p_fails, rows_needed=needed))
+        reason = finding.reason if outcome == "cannot tell" else ""
+        judged.append(replace(finding, outcome=outcome, p_fails=p_fails, rows_needed=needed, reason=reason))
     return judged
 
 
@@ -178,6 +178,19 @@ def _share(
     )
 
 
+def _unknown(subject: Subject, candidate: Predictions) -> str:
+    """Return what a metric needs that neither the rows nor the table say; empty where nothing is missing."""
+    setting = subject.definition.limit
+    if setting == "classes":
+        named = subject.classes or (candidate.classes if candidate.probabilities is not None else ())
+        if lacking := sorted({*named} - {*candidate.labels.tolist()}):
+            return f"no row is of class {few(lacking)}; `classes` in the table names those that count"
+        return "" if named else "a class may have no row yet: name all that there are in `classes` of the table"
+    if setting and math.isinf(subject.limit):
+        return f"a row that was not seen yet may cost more: declare the most in `{setting}` of the table"
+    return ""
+
+
 def _rows_needed(rows: int, wanted: float, distance: float) -> int | None:
     """Return the rows that settle it, if the distance from the bound grows, in standard errors, as their root does."""
     if not distance or not wanted / distance < math.sqrt(_MANY / rows):  # nor where one of them is no number
@@ -187,33 +200,43 @@ def _rows_needed(rows: int, wanted: float, distance: float) -> int | None:
 
 def _drawn(
     condition: Condition, candidate: Predictions, base: Predictions | None = None, *, error: float, draws: int
-) -> Finding:
-    """Judge by drawing rows; in vain where so few of them cannot stand for others."""
-    rows = len(candidate.ids)
-    units = rows if candidate.groups is None else len(np.unique(candidate.groups))
-    least = math.ceil(math.log(error) / math.log(1 - _UNLIKE)) if condition.subject.definition.is_worst_seen else 0
-    is_few = units < least
-    drawn = bootstrap(condition, candidate, base, error=error, draws=draws)
-    mine = seed_values(condition.subject, candidate)
-    theirs = [] if base is None else seed_values(condition.subject, base)
+) -> list[Finding]:
+    """Judge what is no share of independent rows; where several seeds are declared, these and all that there could be.
+
+    Where something is unknown that a declaration would bound, no outcome is certain.
+    """
+    subject, rows = condition.subject, len(candidate.ids)
+    reason = _unknown(subject, candidate)
+    if reason and not subject.definition.is_mean:
+        places = [Drawn(interval=Interval(low=-math.inf, high=math.inf), p_above=1.0, p_below=1.0)]
+    else:
+        places = located(condition, candidate, base, error=error, draws=draws)
+    mine = seed_values(subject, candidate)
+    theirs = [] if base is None else seed_values(subject, base)
     value = float(np.mean(theirs)) if theirs else None
     estimate = float(np.mean(mine)) - condition.factor * (value or 0.0)
-    end = drawn.interval.low if estimate > condition.offset else drawn.interval.high
-    needed = None if drawn.seed_error else _rows_needed(rows, abs(estimate - end), abs(estimate - condition.offset))
-    passes, fails = (drawn.p_above, drawn.p_below) if condition.is_floor else (drawn.p_below, drawn.p_above)
-    return Finding(
-        subject=str(condition.subject),
-        method="bootstrap",
-        candidate=float(np.mean(mine)),
-        base=value,
-        estimate=estimate,
-        bound=condition.offset,
-        interval=None if is_few else drawn.interval,
-        p_passes=1.0 if is_few else passes,
-        p_fails=1.0 if is_few else fails,
-        rows=rows,
-        rows_needed=math.ceil(rows * least / units) if is_few else needed,
-        seeds=tuple(mine) if len(mine) > 1 else (),
-        base_seeds=tuple(theirs) if len(theirs) > 1 else (),
-        seed_error=drawn.seed_error,
-    )
+    findings = []
+    for drawn, what in zip(places, ("", " for any seeds"), strict=False):
+        end = drawn.interval.low if estimate > condition.offset else drawn.interval.high
+        needed = None if drawn.seed_error else _rows_needed(rows, abs(estimate - end), abs(estimate - condition.offset))
+        passes, fails = (drawn.p_above, drawn.p_below) if condition.is_floor else (drawn.p_below, drawn.p_above)
+        findings.append(
+            Finding(
+                subject=f"{subject}{what}",
+                method="bounds" if subject.definition.is_mean else "bootstrap",
+                candidate=float(np.mean(mine)),
+                base=value,
+                estimate=estimate,
+                bound=condition.offset,
+                interval=drawn.interval if math.isfinite(drawn.interval.high - drawn.interval.low) else None,
+                p_passes=passes,
+                p_fails=fails,
+                rows=rows,
+                rows_needed=needed,
+                seeds=tuple(mine) if len(mine) > 1 else (),
+                base_seeds=tuple(theirs) if len(theirs) > 1 else (),
+                seed_error=drawn.seed_error,
+                reason=reason,
+            )
+        )
+    return findings

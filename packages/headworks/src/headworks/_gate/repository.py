@@ -257,9 +257,9 @@ class _Gating:
         return asked
 
     def _charge(self, name: str, compared: Sequence[Compared], conditions: Sequence[Condition]) -> None:
-        """Note that a test set is asked, unless the answer is known: that of the same model."""
+        """Note that a test set is asked, unless the answer is known: that of the same predictions."""
         pairs = [it.pair for it in compared if it.pair is not None]
-        if pairs and all(it.is_same for it in pairs):
+        if pairs and all(it.is_level for it in pairs):
             self._outputs.notes.append(f"not one prediction of {name} differs, which costs no budget")
             return
         cost = charge(

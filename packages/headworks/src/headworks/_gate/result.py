@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from headworks._metrics.proportions import Interval
     from headworks._project.gate_settings import Outcome
 
-    Method = Literal["identical", "score", "exact", "bootstrap", "measured", "runs"]
+    Method = Literal["identical", "score", "exact", "bounds", "bootstrap", "measured", "runs"]
 
 _FORM = 1
 _EXIT_CODES = {"passes": Exit.PASSED, "fails": Exit.FAILED, "cannot tell": Exit.UNDECIDED}
@@ -27,8 +27,9 @@ class Finding:
     Attributes:
         subject: the metric, as a condition names it.
         outcome: whether it reaches its bound, does not, or cannot be told; open until all findings are there.
-        method: how it was judged: `identical` predictions; the `score` test of paired proportions; the `exact` test
-            of one proportion; a paired `bootstrap`; an exact number that was `measured`; or the sign test over `runs`.
+        method: how it was judged: `identical` models; the `score` test of paired proportions; the `exact` test of one
+            proportion; `bounds` of the mean of a bounded number; a paired `bootstrap`; an exact number that was
+            `measured`; or the sign test over `runs`.
         candidate: the metric of the candidate, the mean over its seeds or the median over its runs.
         base: the metric of the rival, the base or the anchor; None where the condition does not need it.
         estimate: candidate - factor * base, which has to lie above or below the bound; the median over runs.
@@ -43,8 +44,9 @@ class Finding:
         rows_needed: about how many rows like these would settle it; None where that cannot be said.
         seeds: the metric of each of the candidate's seeds, where it declares several.
         base_seeds: the metric of each of the base's.
-        seed_error: the standard error that the choice of seeds adds to the estimate.
+        seed_error: the standard error that the choice of seeds adds to the estimate; 0 where it is about these alone.
         runs: how many runs were measured, of each model; 0 for what is not measured in runs.
+        reason: what is not known, so that it cannot be told; empty where more rows would settle it.
     """
 
     subject: str
@@ -66,6 +68,7 @@ class Finding:
     base_seeds: tuple[float, ...] = ()
     seed_error: float = 0.0
     runs: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
-"""A paired bootstrap: both models are judged on the same rows, which count more in one draw and less in another."""
+"""Where the difference of a metric of two models lies, who are judged on the same rows."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import sparse
 
+from headworks._metrics.means import Mean
 from headworks._metrics.proportions import Interval
 from headworks._metrics.rows import RowSums, row_sums
 
@@ -25,29 +25,25 @@ _AT_ONCE = 4_000_000  # weights held at a time, 32 MB
 
 @dataclass(frozen=True, kw_only=True)
 class Drawn:
-    """The draws of candidate - factor * base.
+    """The place of candidate - factor * base.
 
     Attributes:
         interval: where it lies.
-        p_above: how often it is not above the bound's offset.
-        p_below: how often it is not below.
-        seed_error: the standard error that the choice of seeds adds; 0 where none is declared.
+        p_above: the chance of such data if it were not above the bound's offset.
+        p_below: the same if it were not below.
+        seed_error: the standard error that the choice of seeds adds; 0 where it is about these trainings alone.
     """
 
     interval: Interval
     p_above: float
     p_below: float
-    seed_error: float
+    seed_error: float = 0.0
 
 
-def bootstrap(
+def located(
     condition: Condition, candidate: Predictions, base: Predictions | None, *, error: float, draws: int
-) -> Drawn:
-    """Weigh rows, or whole groups of rows, at random, and see where the difference of a metric lies.
-
-    For each end of the interval there is one row more than in the file: one that the candidate has as wrong as a row
-    can be, or was seen to be, and the base as right; for the other end the other way round. So a difference that shows
-    in few rows, or in none yet, is not taken for certain.
+) -> list[Drawn]:
+    """Return where the difference of a metric lies for these trainings; and for all seeds, where several are declared.
 
     Args:
         condition: Gives metric, factor and offset; its subject must be about all rows of the predictions.
@@ -57,56 +53,103 @@ def bootstrap(
         draws: The number of draws.
 
     Source:
-        Rubin, "The Bayesian bootstrap", Annals of Statistics 9 (1981) 130-134, for the weights, which are
-        exponential; Gaffke, "Three test statistics for a nonparametric one-sided hypothesis on the mean of a
-        nonnegative variable", Mathematical Methods of Statistics 14 (2005) 451-467, for the row more: the bound that
-        it gives for the mean of a bounded variable is that of Clopper and Pearson where there are two values.
-        Where several seeds are declared, each draw also moves by what other seeds could have given: Student's t times
-        the standard error of the difference of the means, with one variance for both sides.
+        The mean of a bounded number for each row by `Mean`; any other metric by `_Bootstrap`. For all seeds, each draw
+        also moves by what other seeds could have given: Student's t times the standard error of the difference of the
+        means, with one variance for both sides.
     """
-    difference = _Difference(condition, candidate, base)
+    offset = condition.offset
     seed_error, freedom = _seed_error(condition, candidate, base)
-    moved = seed_error * np.random.default_rng(1).standard_t(max(freedom, 1), draws)
-    low, high = (end + moved for end in difference.draws(draws))
-    estimate = difference.estimate
+    if condition.subject.definition.is_mean:
+        mean = _mean(condition, candidate, base)
+        ends = mean.draws(draws) if freedom else None
+        places = [Drawn(interval=mean.interval(error), p_above=mean.p_above(offset), p_below=mean.p_below(offset))]
+    else:
+        ends = _Bootstrap(condition, candidate, base).draws(draws)
+        places = [_drawn(ends, offset, error)]
+    if freedom and ends is not None:
+        moved = seed_error * np.random.default_rng(1).standard_t(freedom, draws)
+        low, high = (end + moved for end in ends)
+        places.append(replace(_drawn((low, high), offset, error), seed_error=seed_error))
+    return places
+
+
+def _drawn(ends: tuple[Floats, Floats], offset: float, error: float) -> Drawn:
+    """Return the place that draws for both ends of an interval give."""
+    low, high = ends
     return Drawn(
-        interval=Interval(
-            low=min(float(np.quantile(low, error)), estimate), high=max(float(np.quantile(high, 1 - error)), estimate)
-        ),
-        p_above=float(((low <= condition.offset).sum() + 1) / (draws + 1)),
-        p_below=float(((high >= condition.offset).sum() + 1) / (draws + 1)),
-        seed_error=seed_error,
+        interval=Interval(low=float(np.quantile(low, error)), high=float(np.quantile(high, 1 - error))),
+        p_above=float(((low <= offset).sum() + 1) / (len(low) + 1)),
+        p_below=float(((high >= offset).sum() + 1) / (len(high) + 1)),
     )
 
 
-class _Difference:
-    """A metric of the candidate, less a multiple of that of the base, as a function of the weight of each unit.
+def _mean(condition: Condition, candidate: Predictions, base: Predictions | None) -> Mean:
+    """Return the mean over the rows of candidate - factor * base."""
+    most, factor = condition.subject.most, condition.factor if base is not None else 0.0
+    values = _row_means(condition.subject, candidate)
+    if base is not None:
+        values = values - factor * _row_means(condition.subject, base)
+    return Mean(values, low=-factor * most if factor else 0.0, high=most, groups=candidate.groups)
 
-    A unit is a row, or a group of rows.
+
+def _row_means(subject: Subject, predictions: Predictions) -> Floats:
+    """Return the number of each row, the mean over the seeds, (N,)."""
+    values = [row_sums(subject, predictions, seed).columns[:, 0] for seed in range(len(predictions.seeds))]
+    means: Floats = np.mean(values, axis=0)
+    return means
+
+
+class _Bootstrap:
+    """A metric of the candidate, less a multiple of that of the base, where rows, or groups of rows, weigh by chance.
+
+    For each end of the interval there are more rows than in the files, as many as the metric asks for: rows that the
+    candidate has as wrong as can be, and the base as right; for the other end the other way round. So a difference that
+    shows in few rows, or in none yet, is not taken for certain. With groups each is a group of the largest size.
+
+    Source:
+        Rubin, "The Bayesian bootstrap", Annals of Statistics 9 (1981) 130-134, for the weights, which are exponential;
+        the rows more are those of `Mean`.
     """
 
     def __init__(self, condition: Condition, candidate: Predictions, base: Predictions | None) -> None:
         sides = [(1.0, candidate)]
         if base is not None:
             sides.append((-condition.factor, base))
-        units: NDArray[np.intp] = np.arange(len(candidate.ids))
-        if candidate.groups is not None:
-            units = np.unique(candidate.groups, return_inverse=True)[1]
-        self._number = int(units.max()) + 1
         trainings = [
             (factor / len(side.seeds), row_sums(condition.subject, side, seed))
             for factor, side in sides
             for seed in range(len(side.seeds))
         ]
-        more = _unit_more([sums for _, sums in trainings], units, self._number)
-        most = condition.subject.definition.most
-        self._parts = [(factor, _Training(sums, units, self._number, more, most)) for factor, sums in trainings]
-        self.estimate = sum(factor * part.estimate for factor, part in self._parts)
+        groups = candidate.groups
+        size = 1
+        if groups is None:
+            kinds = np.stack([sums.kinds for _, sums in trainings])
+            first, counts = np.unique(kinds, axis=1, return_index=True, return_counts=True)[1:]
+            self._counts = counts.astype(float)
+            columns = [sums.columns[sums.kinds[first]] for _, sums in trainings]
+        else:
+            units, counts = np.unique(groups, return_inverse=True, return_counts=True)[1:]
+            self._counts, size = np.ones(len(counts)), int(counts.max())
+            columns = [_summed(sums.columns[sums.kinds], units, len(counts)) for _, sums in trainings]
+        most = condition.subject.most
+        self._parts = [
+            (factor, _Training(sums, it, self._counts, size, most))
+            for (factor, sums), it in zip(trainings, columns, strict=True)
+        ]
 
     def draws(self, number: int) -> tuple[Floats, Floats]:
         """Return draws for the lower end of the interval, and for the upper one."""
-        columns = np.concatenate([part.sums for _, part in self._parts], axis=1)
-        blocks = [(weights[:, :1].copy(), weights[:, 1:] @ columns) for weights in _weights(self._number + 1, number)]
+        more = self._parts[0][1].more
+        columns = sparse.csc_array(np.concatenate([part.sums for _, part in self._parts], axis=1).T)
+        shapes = np.concatenate([np.ones(more), self._counts])
+        is_many = bool((self._counts > 1).any())
+        step = max(1, _AT_ONCE // len(shapes))
+        blocks = []
+        for count, start in enumerate(range(0, number, step)):
+            generator, size = np.random.default_rng([0, count]), (min(step, number - start), len(shapes))
+            # Where each kind is one unit, the same in a quarter of the time.
+            weights = generator.standard_gamma(shapes, size) if is_many else generator.standard_exponential(size)
+            blocks.append((weights[:, :more].copy(), (columns @ weights[:, more:].T).T))
         first, sums = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
         low, high, place = np.zeros(number), np.zeros(number), 0
         for factor, part in self._parts:
@@ -118,56 +161,36 @@ class _Difference:
         return low, high
 
 
-def _unit_more(trainings: Sequence[RowSums], units: NDArray[np.intp], number: int) -> tuple[Floats, Floats]:
-    """Return the numbers of one unit more that is predicted badly, and of one that is predicted well, (C,) each.
-
-    Without groups it is a row. With groups it has as many bad rows as the worst one that was seen, and no fewer than a
-    usual group has rows, if rows are only right or wrong.
-    """
-    value = trainings[0].value
-    worst, best = max(
-        ((training.worst, training.best) for training in trainings),
-        key=lambda ends: abs(float(np.diff(value(np.stack(ends)))[0])),
-    )
-    usual = len(units) / number if trainings[0].is_count else 1.0
-    rows = max(usual, *(float(_summed(it.badness, units, number).max()) for it in trainings))
-    return rows * worst, rows * best
-
-
 class _Training:
     """A metric of one training.
 
     Attributes:
         sums: the sums over the rows of each unit, (units, C).
-        estimate: the metric where every row counts as much.
+        more: how many rows there are more.
     """
 
-    def __init__(
-        self, rows: RowSums, units: NDArray[np.intp], number: int, more: tuple[Floats, Floats], most: float
-    ) -> None:
-        """Take a metric with its largest value, the unit of each row, and one unit more, predicted badly or well."""
+    def __init__(self, rows: RowSums, sums: Floats, counts: Floats, size: int, most: float) -> None:
+        """Take a metric, its sums, the number of units of each kind, the rows of one more, and the largest value."""
         self._rows = rows
         self._most = most
-        self._more = sorted(more, key=lambda unit: float(rows.value(unit[None])[0]))
-        self.sums = _summed(rows.columns, units, number)
-        self.estimate = self._with(np.zeros(self.sums.shape[1]))
-
-    def _with(self, more: Floats) -> float:
-        """Return the metric where every unit counts as much, and something is added."""
-        return float(self._rows.value((self.sums.sum(axis=0) + more)[None])[0])
+        self._more = sorted((size * rows.worst, size * rows.best), key=lambda it: float(rows.value(it.sum(0)[None])[0]))
+        self.sums = sums
+        self._whole = counts @ sums
+        self.more = len(rows.worst)
 
     def ends(self, first: Floats, sums: Floats) -> tuple[Floats, Floats]:
-        """Return draws with one unit more that makes the metric small, and with one that makes it large.
+        """Return draws with the rows more that make the metric small, and with those that make it large.
 
         Where draws lie off on average, the metric of the sample may lie off by as much, or by the known part of it.
 
         Args:
-            first: The weight of that unit, (draws, 1).
+            first: The weights of the rows more, (draws, M).
             sums: The sums over all others, (draws, C).
         """
-        low, high = (self._rows.value(sums + first * unit) for unit in self._more)
+        low, high = (self._rows.value(sums + first @ units) for units in self._more)
         off_low, off_high = (
-            draws.mean() - self._with(unit) for draws, unit in zip((low, high), self._more, strict=True)
+            draws.mean() - float(self._rows.value((self._whole + units.sum(0))[None])[0])
+            for draws, units in zip((low, high), self._more, strict=True)
         )
         low = low - max(0.0, 2 * off_low, off_low + self._rows.excess(sums))
         return np.maximum(low, 0.0), np.minimum(high + max(0.0, -2 * off_high), self._most)
@@ -178,19 +201,6 @@ def _summed(values: Floats, units: NDArray[np.intp], number: int) -> Floats:
     summed = np.zeros((number, *values.shape[1:]))
     np.add.at(summed, units, values)
     return summed
-
-
-def _weights(units: int, draws: int) -> Iterator[Floats]:
-    """Yield the weights of units, (some draws, units), until there are enough draws; always the same ones."""
-    step = max(1, _AT_ONCE // units)
-    for number, first in enumerate(range(0, draws, step)):
-        yield _exponential(number, min(step, draws - first), units)
-
-
-@functools.lru_cache(maxsize=4)
-def _exponential(number: int, draws: int, units: int) -> Floats:
-    """Return one block of weights; several conditions about the same rows share it."""
-    return np.random.default_rng([0, number]).standard_exponential((draws, units))
 
 
 def seed_values(subject: Subject, predictions: Predictions) -> list[float]:

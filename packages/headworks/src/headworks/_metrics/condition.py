@@ -42,17 +42,26 @@ class Subject:
         label: the class that it is about; empty for one about all classes.
         column: the slice column; empty for all rows.
         value: the value of that column; None for each of them.
+        limit: the most that a row can cost, as the table declares it; infinite where it declares nothing.
+        classes: all classes that there are, as the table declares them; empty where it declares none.
     """
 
     metric: str
     label: str = ""
     column: str = ""
     value: str | None = None
+    limit: float = math.inf
+    classes: tuple[str, ...] = ()
 
     @property
     def definition(self) -> Metric:
         """The properties of the metric."""
         return METRICS[self.metric]
+
+    @property
+    def most(self) -> float:
+        """The most that a row can cost or count, infinite where that is unknown."""
+        return min(self.definition.most, self.limit)
 
     @property
     def is_measurement(self) -> bool:

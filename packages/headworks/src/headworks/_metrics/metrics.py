@@ -26,7 +26,8 @@ class Metric:
         is_of_class: whether only rows of that class count.
         is_share: whether it is the share of rows that are predicted right, so that exact tests hold.
         is_worst_if_lost: whether no prediction at all is the worst that a model can say of a row.
-        is_worst_seen: whether the worst that a model can say of a row is known only from the rows that there are.
+        is_mean: whether it is the mean of a number for each row.
+        limit: the setting that declares the most that a row can cost, where nothing else bounds it; empty for none.
     """
 
     sums: Callable[[Rows], RowSums] | None = None
@@ -35,24 +36,25 @@ class Metric:
     is_of_class: bool = False
     is_share: bool = False
     is_worst_if_lost: bool = False
-    is_worst_seen: bool = False
+    is_mean: bool = False
+    limit: str = ""
 
 
 _share = partial(Metric, most=1, is_worst_if_lost=True)
 
 METRICS: Final[dict[str, Metric]] = {
-    "accuracy": _share(sums=lambda rows: rows.share_right(), is_share=True),
-    "brier": Metric(sums=lambda rows: rows.mean(rows.squares, mistake=0.5), most=2, is_worst_seen=True),
+    "accuracy": _share(sums=lambda rows: rows.share_right(), is_share=True, is_mean=True),
+    "brier": Metric(sums=lambda rows: rows.mean(rows.squares), most=2, is_mean=True),
     "ece": Metric(sums=lambda rows: rows.calibration_error(), most=1),
     "f1": _share(sums=lambda rows: rows.over_classes([rows.label], label_weight=0.5), takes_class=True),
-    # A mistake costs at least as much as two equally likely classes.
-    "log_loss": Metric(sums=lambda rows: rows.mean(rows.surprises, mistake=math.log(2)), is_worst_seen=True),
-    # The mean is over the classes that have rows, so that both models are judged by the same classes.
-    "macro_f1": _share(sums=lambda rows: rows.over_classes(sorted(set(rows.labels.tolist())), label_weight=0.5)),
-    "mae": Metric(sums=lambda rows: rows.mean(abs(rows.errors)), is_worst_seen=True),
+    "log_loss": Metric(sums=lambda rows: rows.mean(rows.surprises), is_mean=True, limit="log-loss-clip"),
+    "macro_f1": _share(sums=lambda rows: rows.over_classes(rows.classes, label_weight=0.5), limit="classes"),
+    "mae": Metric(sums=lambda rows: rows.mean(abs(rows.errors)), is_mean=True, limit="error-bound"),
     "precision": _share(sums=lambda rows: rows.over_classes([rows.label], label_weight=0), takes_class=True),
-    "recall": _share(sums=lambda rows: rows.share_right(), takes_class=True, is_of_class=True, is_share=True),
-    "rmse": Metric(sums=lambda rows: rows.mean(rows.errors**2, is_root=True), is_worst_seen=True),
+    "recall": _share(
+        sums=lambda rows: rows.share_right(), takes_class=True, is_of_class=True, is_share=True, is_mean=True
+    ),
+    "rmse": Metric(sums=lambda rows: rows.mean(rows.errors**2, is_root=True), limit="error-bound"),
     "latency_p50_ms": Metric(),
     "latency_p95_ms": Metric(),
     "latency_p99_ms": Metric(),

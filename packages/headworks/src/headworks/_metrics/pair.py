@@ -49,7 +49,7 @@ class Pair:
     @property
     def is_same(self) -> bool:
         """Whether the two models are the same."""
-        return self.is_level and (self.is_same_model or self.candidate.is_telling)
+        return self.is_level and self.is_same_model
 
     def both(self) -> tuple[Predictions, Predictions]:
         """Return the predictions of both for the rows that both have."""

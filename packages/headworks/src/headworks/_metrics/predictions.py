@@ -110,16 +110,6 @@ class Predictions:
         )
         return whole.take(np.argsort(ids, kind="stable"))
 
-    @property
-    def is_telling(self) -> bool:
-        """Whether another model would hardly say the same to the last bit.
-
-        Labels, and probabilities that say no more than labels do, as one for each class, are the same for many models.
-        """
-        numbers = self.confidence if self.errors is None else self.errors
-        broken = np.empty(0) if numbers is None else np.unique(numbers[numbers % 1 != 0])
-        return len(broken) > len(np.unique(self.predicted))
-
     def is_same(self, other: Predictions) -> bool:
         """Whether not one prediction differs, down to the last bit of every probability."""
         numbers = [(getattr(self, name), getattr(other, name)) for name in ("probabilities", "confidence", "errors")]

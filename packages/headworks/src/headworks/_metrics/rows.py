@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Floats: TypeAlias = NDArray[np.float64]
 
 _BINS = 15
+_FEW = 10  # rows of a class
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,26 +31,25 @@ class RowSums:
     """A metric of one training, as a function of sums over the rows.
 
     Attributes:
-        columns: the numbers of each row that are summed, (N, C).
+        columns: the numbers that are summed, of each kind of rows, (U, C).
+        kinds: the kind of each row, (N,).
         value: gives the metric for each of B sums, (B, C) -> (B,).
-        badness: how badly each row is predicted, from 0 to 1 for the worst that was seen, (N,).
-        is_count: whether a row is only right or wrong.
-        worst: the numbers of a row that is predicted as badly as any could be, or as any was seen to be, (C,).
-        best: the numbers of one that is predicted as well, (C,).
+        worst: the numbers of rows that are predicted as badly as any could be, (M, C).
+        best: the numbers of the same rows, predicted as well as they could be, (M, C).
         excess: by how much the metric of a sample may exceed the true one on average, given draws, (B, C).
     """
 
     columns: Floats
     value: Callable[[Floats], Floats]
-    badness: Floats
-    is_count: bool = True
+    kinds: NDArray[np.intp]
     worst: Floats
     best: Floats
     excess: Callable[[Floats], float] = lambda _: 0.0
 
     def __call__(self, weights: Floats) -> Floats:
         """Return the metric for each of B weightings of the rows, (B, N) -> (B,)."""
-        return self.value(weights @ self.columns)
+        sums = [np.bincount(self.kinds, it, len(self.columns)) @ self.columns for it in weights]
+        return self.value(np.stack(sums))
 
 
 def row_sums(subject: Subject, predictions: Predictions, seed: int) -> RowSums:
@@ -79,21 +79,29 @@ class Rows:
 
     def __init__(self, subject: Subject, predictions: Predictions, seed: int) -> None:
         self.label = subject.label
-        self._metric = subject.metric
+        self._subject = subject
         self._predictions = predictions
         self._seed = seed
 
     def _of_seed(self, values: NDArray[np.generic] | None, what: str) -> Floats:
         """Return the values of the training."""
         if values is None:
-            message = f"{self._metric} is computed from {what}, which {self._predictions.source} does not have."
+            message = f"{self._subject.metric} is computed from {what}, which {self._predictions.source} does not have."
             raise ConfigurationError(message)
         return values[self._seed]  # type: ignore[no-any-return]  # a column of numbers
 
     @property
     def errors(self) -> Floats:
         """The errors of a regression, (N,)."""
-        return self._of_seed(self._predictions.errors, "an `error` column")
+        errors = self._of_seed(self._predictions.errors, "an `error` column")
+        if (beyond := np.abs(errors) > self._subject.limit).any():
+            row = int(beyond.argmax())
+            message = (
+                f"{self._predictions.source} has an error of {errors[row]:g} in row {self._predictions.ids[row]},"
+                f" beyond the declared error-bound of {self._subject.limit:g}. Declare the largest that there can be."
+            )
+            raise ConfigurationError(message)
+        return errors
 
     @property
     def labels(self) -> NDArray[np.str_]:
@@ -108,6 +116,11 @@ class Rows:
             self._predictions.predicted if is_classification else None, "classes"
         )
         return classes  # type: ignore[return-value]  # a column of texts
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes that are asked about: the declared ones, or those that have rows, in order."""
+        return sorted(self._subject.classes) or np.unique(self.labels).tolist()
 
     @property
     def is_right(self) -> NDArray[np.bool_]:
@@ -132,8 +145,10 @@ class Rows:
     def surprises(self) -> Floats:
         """The negative logarithm of the true class's probability in nats, (N,)."""
         probabilities, truth = self._probabilities
-        # At least the smallest step of a double: a class that the model held impossible costs much, and not infinity.
-        logarithms: Floats = np.log(np.maximum(probabilities[truth], np.finfo(float).eps))
+        limit = self._subject.limit
+        # Without a clip the smallest step of a double, so that a class held impossible costs much, and not infinity.
+        least = np.exp(-limit) if np.isfinite(limit) else np.finfo(float).eps
+        logarithms: Floats = np.log(np.maximum(probabilities[truth], least))
         return -logarithms
 
     def share_right(self) -> RowSums:
@@ -142,20 +157,19 @@ class Rows:
         return RowSums(
             columns=np.stack([right, np.ones(len(right))], axis=1),
             value=lambda sums: sums[:, 0] / sums[:, 1],
-            badness=1 - right,
-            worst=np.array([0.0, 1.0]),
-            best=np.array([1.0, 1.0]),
+            kinds=np.arange(len(right)),
+            worst=np.array([[0.0, 1.0]]),
+            best=np.array([[1.0, 1.0]]),
         )
 
-    def mean(self, costs: Floats, mistake: float = 0.0, *, is_root: bool = False) -> RowSums:
+    def mean(self, costs: Floats, *, is_root: bool = False) -> RowSums:
         """Return the mean of costs.
 
         Args:
             costs: A number for each row, (N,), the smaller the better.
-            mistake: The least that a mistake costs.
-            is_root: Whether the metric is the square root of the mean.
+            is_root: Whether the metric is the square root of the mean, as that of squares.
         """
-        low, worst = float(costs.min()), max(mistake, float(costs.max()))
+        worst = self._subject.most**2 if is_root else self._subject.most
 
         def value(sums: Floats) -> Floats:
             means: Floats = sums[:, 0] / sums[:, 1]
@@ -164,26 +178,36 @@ class Rows:
         return RowSums(
             columns=np.stack([costs, np.ones(len(costs))], axis=1),
             value=value,
-            badness=(costs - low) / (worst - low) if worst != low else np.zeros(len(costs)),
-            is_count=False,
-            worst=np.array([worst, 1.0]),
-            best=np.array([low, 1.0]),
+            kinds=np.arange(len(costs)),
+            worst=np.array([[worst, 1.0]]),
+            best=np.array([[0.0, 1.0]]),
         )
 
     def over_classes(self, classes: Sequence[str], *, label_weight: float) -> RowSums:
         """Return the mean over classes of hits by a mean of predictions and labels, 0 for a class without either.
 
         Args:
-            classes: K classes.
+            classes: K classes, in order.
             label_weight: How much the labels of a class count in that mean: 0 for precision, a half for F1.
         """
-        is_label, is_predicted = (side[:, None] == np.array(classes) for side in (self.labels, self.predicted))
-        is_predicted |= (self.predicted == "")[:, None] & ~is_label  # a lost row is taken for another class, the worst
-        both, label, predicted = (it.astype(float) for it in (is_label & is_predicted, is_label, is_predicted))
         number = len(classes)
-        order = label.sum(axis=0).argsort(kind="stable")  # a row counts most where there are fewest
-        rarest, missed = np.zeros(number), np.zeros(number)
-        rarest[order[:1]], missed[order[:2]] = 1.0, 1 - label_weight
+        label, predicted = (self._places(it, classes) for it in (self.labels, self.predicted))
+        predicted = np.where(self.predicted == "", number + 1, predicted)
+        known, kinds = np.unique(label * (number + 2) + predicted, return_inverse=True)
+        is_label, is_predicted = (it[:, None] == np.arange(number) for it in np.divmod(known, number + 2))
+        # A lost row is taken for every other class, the worst.
+        is_predicted |= (known % (number + 2) == number + 1)[:, None] & ~is_label
+        total = (1 - label_weight) * is_predicted + label_weight * is_label
+        # The rows more are of the rarest class, where one counts most, and of every other one of few rows, since each
+        # of these may lose much by itself. The rarest other class is taken for it.
+        counts = np.bincount(label, minlength=number)[:number]
+        order = counts.argsort(kind="stable")
+        rare = order[: max(1, int((counts < _FEW).sum()))]
+        hits = np.eye(number)[rare]
+        taken = np.eye(number)[np.where(rare == order[0], order[min(1, number - 1)], order[0])]
+        if number == 1:  # a row of the class is taken for another one, and the other way round
+            hits, taken = np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]])
+        missed = label_weight * hits + (1 - label_weight) * taken
 
         def value(sums: Floats) -> Floats:
             total = sums[:, number:]
@@ -191,12 +215,19 @@ class Rows:
             return shares.mean(axis=1)
 
         return RowSums(
-            columns=np.concatenate([both, (1 - label_weight) * predicted + label_weight * label], axis=1),
+            columns=np.concatenate([(is_label & is_predicted).astype(float), total], axis=1),
+            kinds=kinds,
             value=value,
-            badness=1 - self.is_right.astype(float),
-            worst=np.concatenate([np.zeros(number), missed]),
-            best=np.concatenate([rarest, rarest]),
+            worst=np.concatenate([np.zeros_like(hits), missed], axis=1),
+            best=np.concatenate([hits, hits], axis=1),
         )
+
+    @staticmethod
+    def _places(texts: NDArray[np.str_], classes: Sequence[str]) -> NDArray[np.intp]:
+        """Return the place of each text among sorted classes; their number for another one."""
+        places = np.searchsorted(np.array(classes), texts)
+        is_known = np.array([*classes, ""])[places] == texts
+        return np.where(is_known & (texts != ""), places, len(classes))
 
     def calibration_error(self) -> RowSums:
         """Return the expected calibration error over 15 bins of equal width.
@@ -210,7 +241,7 @@ class Rows:
         gaps = np.zeros((len(confidence), _BINS + 1))
         gaps[np.arange(len(confidence)), bins] = is_right - confidence
         gaps[:, _BINS] = 1
-        last, one = np.arange(_BINS + 1) == bins.max(), np.arange(_BINS + 1) == _BINS
+        last, one = np.eye(_BINS + 1)[-2:]
 
         def excess(sums: Floats) -> float:
             # A gap whose true value is 0 has a mean size of sqrt(2 / pi) times its standard deviation.
@@ -219,9 +250,9 @@ class Rows:
         return RowSums(
             columns=gaps,
             value=lambda sums: np.abs(sums[:, :_BINS]).sum(axis=1) / sums[:, _BINS],
-            badness=1 - is_right.astype(float),
-            worst=one - last * confidence.max(),
-            best=one.astype(float),
+            kinds=np.arange(len(gaps)),
+            worst=one - last[None],  # wrong, and as sure as can be
+            best=one[None],
             excess=excess,
         )
 

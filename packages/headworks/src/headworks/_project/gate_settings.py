@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from headworks._metrics.condition import Condition, parse_condition
@@ -48,6 +49,9 @@ class GateSettings:
         anchor: The alias whose model is the anchor; where nothing was promoted to it, the last release is.
         bootstrap: The id of a commit that has nothing to compare with, or how it begins; empty for none.
         budget: How many models one test set may judge.
+        log_loss_clip: The most that a row adds to the log loss, in nats; infinite where nothing is declared.
+        error_bound: The largest error that a regression can make; infinite where nothing is declared.
+        classes: All classes that there are; empty where the files name them.
         adaptive: Whether the outcome for one model may decide about the next.
         tolerance: The margin that `--plan` assumes for a condition without one.
         disagreement: The share of rows on which `--plan` assumes that two models disagree.
@@ -70,6 +74,9 @@ class GateSettings:
     anchor: str = "production"
     bootstrap: str = ""
     budget: int = 32
+    log_loss_clip: float = math.inf
+    error_bound: float = math.inf
+    classes: tuple[str, ...] = ()
     adaptive: bool = True
     tolerance: float = 0.03
     disagreement: float = 0.02
@@ -80,6 +87,13 @@ class GateSettings:
     def reads(self, condition: NamedCondition) -> str:
         """Return the name of the predictions that a condition reads."""
         return condition.on or next(iter(self.predictions), "")
+
+    def declared(self, condition: Condition) -> Condition:
+        """Return a condition with what is declared of its metric."""
+        limits = {"log-loss-clip": self.log_loss_clip, "error-bound": self.error_bound}
+        subject = condition.subject
+        limit = limits.get(subject.definition.limit, math.inf)
+        return replace(condition, subject=replace(subject, limit=limit, classes=self.classes))
 
     @property
     def error(self) -> float:

@@ -7,7 +7,7 @@ import re
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from headworks._metrics.condition import parse_condition
+from headworks._metrics.condition import LARGEST, parse_condition
 from headworks._nearest import suggestion
 from headworks._project.gate_settings import MOST_DRAWS, GateSettings, NamedCondition, Outcome
 from headworks._project.table import KEYS
@@ -117,6 +117,9 @@ class _Table:
             anchor=self._get("anchor", str, "the name of an alias"),
             bootstrap=bootstrap,
             budget=self._whole("budget", 1, 100_000),
+            log_loss_clip=self._positive("log-loss-clip"),
+            error_bound=self._positive("error-bound"),
+            classes=self._classes(),
             adaptive=self._get("adaptive", bool, "true or false"),
             tolerance=self._share("tolerance"),
             disagreement=self._share("disagreement"),
@@ -140,6 +143,18 @@ class _Table:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not least < value < 1:
             refuse(PLACE, key, value, f"a number above {least:g} and below 1")
         return float(value)
+
+    def _positive(self, key: str) -> float:
+        value = self._value(key)
+        if key in self._data and (type(value) not in {int, float} or not 0 < value <= LARGEST):
+            refuse(PLACE, key, value, f"a number above 0, and {LARGEST:g} at most")
+        return float(value)
+
+    def _classes(self) -> tuple[str, ...]:
+        value = self._data.get("classes", [])
+        if not _is_texts(value) or len({*value}) < len(value) or "" in value:
+            refuse(PLACE, "classes", value, 'a list of texts, each once, as in [ "cat", "dog" ]')
+        return tuple(value)
 
     def _whole(self, key: str, least: int, most: int) -> int:
         value = self._get(key, int, "a whole number")
