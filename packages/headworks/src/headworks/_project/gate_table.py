@@ -7,7 +7,7 @@ import re
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from headworks._metrics.condition import LARGEST, parse_condition
+from headworks._metrics.condition import LARGEST, one_form, parse_condition
 from headworks._nearest import suggestion
 from headworks._project.gate_settings import MOST_DRAWS, GateSettings, NamedCondition, Outcome
 from headworks._project.table import KEYS
@@ -154,7 +154,7 @@ class _Table:
         value = self._data.get("classes", [])
         if not _is_texts(value) or len({*value}) < len(value) or "" in value:
             refuse(PLACE, "classes", value, 'a list of texts, each once, as in [ "cat", "dog" ]')
-        return tuple(value)
+        return tuple(map(one_form, value))
 
     def _whole(self, key: str, least: int, most: int) -> int:
         value = self._get(key, int, "a whole number")
