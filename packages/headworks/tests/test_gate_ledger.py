@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +16,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headworks._gate.ledger import Charge, charge
+from headworks._cli import main
+from headworks._gate.ledger import AskedRows, Charge, all_asked, as_json, charge, take
 from headworks._store.journal import Journal
 from headworks._store.remote import Remote
-from headworks.errors import CannotDecideError, StoreError
+from headworks.errors import CannotDecideError, ConfigurationError, StoreError
 
-TEST_SET = "5" * 64
+ROWS = AskedRows.of(f"{number:016x}" for number in range(100))
+TEST_SET = ROWS.digest
 
 CHARGE = """
 import sys
-from headworks._gate.ledger import charge
+from headworks._gate.ledger import AskedRows, charge
+rows = AskedRows.of(f"{number:016x}" for number in range(100))
 for number in range(12):
     try:
-        charge(sys.argv[1], "5" * 64, f"{number % int(sys.argv[2])}", conditions=[], budget=6, when="now")
+        charge(sys.argv[1], rows, f"{number % int(sys.argv[2])}", budget=6, when="now")
     except Exception as error:
         print(type(error).__name__)
 """
@@ -47,12 +52,12 @@ def test_the_ledger_counts_every_model_once_however_many_ask_at_a_time(tmp_path:
 def test_a_damaged_entry_of_the_ledger_still_counts(tmp_path: Path) -> None:
     """Nobody gains a step by breaking a file."""
     for model in ("a", "b"):
-        charge(str(tmp_path), TEST_SET, model, conditions=["x"], budget=2, when="now")
+        charge(str(tmp_path), ROWS, model, budget=2, when="now")
     path = tmp_path / "ledger" / TEST_SET / "000001"
     path.write_bytes(path.read_bytes().replace(b"when", b"Xhen"))
-    assert charge(str(tmp_path), TEST_SET, "b", conditions=["x"], budget=2, when="now").step == 2
+    assert charge(str(tmp_path), ROWS, "b", budget=2, when="now").step == 2
     with pytest.raises(CannotDecideError):
-        charge(str(tmp_path), TEST_SET, "a", conditions=["x"], budget=2, when="now")
+        charge(str(tmp_path), ROWS, "a", budget=2, when="now")
     path.write_bytes(b"headworks 1 4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945\n[]")
     assert Journal(str(tmp_path), "ledger", TEST_SET).entries()[0] is None
 
@@ -60,11 +65,11 @@ def test_a_damaged_entry_of_the_ledger_still_counts(tmp_path: Path) -> None:
 def test_a_deleted_entry_of_the_ledger_still_counts(tmp_path: Path) -> None:
     """As long as a later one is there; and the next one is written after that."""
     for model in ("a", "b"):
-        charge(str(tmp_path), TEST_SET, model, conditions=["x"], budget=3, when="now")
+        charge(str(tmp_path), ROWS, model, budget=3, when="now")
     (tmp_path / "ledger" / TEST_SET / "000001").unlink()
-    assert charge(str(tmp_path), TEST_SET, "c", conditions=["x"], budget=3, when="now").step == 3
+    assert charge(str(tmp_path), ROWS, "c", budget=3, when="now").step == 3
     with pytest.raises(CannotDecideError):
-        charge(str(tmp_path), TEST_SET, "d", conditions=["x"], budget=3, when="now")
+        charge(str(tmp_path), ROWS, "d", budget=3, when="now")
 
 
 def test_an_entry_takes_the_next_number_where_another_process_was_faster(tmp_path: Path) -> None:
@@ -87,13 +92,13 @@ def test_a_ledger_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     """And no outcome."""
     (tmp_path / "ledger").write_text("in the way")
     with pytest.raises(StoreError, match="could not be written to the store"):
-        charge(str(tmp_path), TEST_SET, "a", conditions=["x"], budget=2, when="now")
+        charge(str(tmp_path), ROWS, "a", budget=2, when="now")
 
 
 def asked(root: Path, model: str, url: str, *, write: bool = True, budget: int = 3, when: str = "now") -> Charge:
     """Ask on one of several machines."""
     remote = Remote(url, write=write)
-    return charge(str(root), TEST_SET, model * 64, conditions=["x"], budget=budget, when=when, remote=remote)
+    return charge(str(root), ROWS, model * 64, budget=budget, when=when, remote=remote)
 
 
 def test_the_budget_is_shared_through_a_remote(tmp_path: Path) -> None:
@@ -193,3 +198,84 @@ def test_ledgers_merge_to_the_union_whoever_asks_when(steps: list[tuple[int, int
             known = Journal(str(Path(folder, str(machine))), "ledger", TEST_SET).entries()
             assert {it["model"][0] for it in known if it is not None} >= told[machine]
             assert len(known) == len({it["model"] for it in known if it is not None})
+
+
+def rows(first: int, number: int) -> AskedRows:
+    """Return a test set of numbered rows."""
+    return AskedRows.of(blake2b(b"%d" % it, digest_size=8).hexdigest() for it in range(first, first + number))
+
+
+def steps(root: Path, *test_sets: AskedRows) -> list[int]:
+    """Return the steps of as many models, each asking a test set."""
+    return [charge(str(root), it, f"{number}", budget=9, when=f"{number}").step for number, it in enumerate(test_sets)]
+
+
+@pytest.mark.parametrize("number", [40, 2_000, 50_000])
+def test_a_test_set_is_the_same_while_half_of_all_rows_are_in_both(tmp_path: Path, number: int) -> None:
+    """One row more or less is no other test set, and neither is a third of them; new rows are."""
+    third, most = number // 3, 9 * number // 10
+    assert steps(tmp_path / "a", rows(0, number), rows(0, number + 1), rows(1, number), rows(third // 2, number)) == [
+        *(1, 2, 3, 4),
+    ]
+    assert steps(tmp_path / "b", rows(0, number), rows(most, number), rows(0, number // 4)) == [1, 1, 1]
+    assert steps(tmp_path / "c", rows(0, number), rows(number, number), rows(0, number)) == [1, 1, 2]
+
+
+def test_models_that_parallel_jobs_asked_add_up(tmp_path: Path) -> None:
+    """Each job began with the same ledger; a model that two of them asked counts once."""
+    seen = rows(0, 500)
+    for job, models in (("1", "ab"), ("2", "bc"), ("3", "d")):
+        for model in models:
+            charge(str(tmp_path / job), seen, model * 64, budget=9, when=f"2026-11-28T00:00:0{job}+00:00")
+        assert take(str(tmp_path / "all"), as_json(all_asked(str(tmp_path / job))).encode(), job) == len(models)
+    assert charge(str(tmp_path / "all"), rows(0, 501), "e" * 64, budget=5, when="2027").step == 5
+    with pytest.raises(CannotDecideError):
+        charge(str(tmp_path / "all"), seen, "f" * 64, budget=5, when="2027")
+
+
+def test_a_folder_of_damaged_entries_counts_for_every_test_set(tmp_path: Path) -> None:
+    """What it was about, nobody can tell; an entry of another form is about nothing."""
+    steps(tmp_path, rows(0, 500))
+    (path,) = tmp_path.glob("ledger/*/000001")
+    path.write_bytes(b"broken")
+    Journal(str(tmp_path), "ledger", "0" * 64).note({"test_set": "0" * 64, "model": "x", "when": "now"})
+    assert charge(str(tmp_path), rows(700, 500), "9", budget=9, when="now").step == 2
+
+
+ENTRY = {"number": 1, "sketch": ["0" * 16], "model": "a" * 64, "when": "2026-11-28T00:00:00+00:00"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *(ENTRY | it for it in ({"number": 0}, {"number": 2}, {"number": "1"}, {"sketch": "0"}, {"sketch": [7]})),
+        *(ENTRY | it for it in ({"sketch": ["../../../../x"]}, {"model": "../x"}, {"when": "now"}, {"model": None})),
+        7,
+    ],
+)
+def test_nothing_but_digests_numbers_and_times_is_taken_from_another_run(tmp_path: Path, asked: object) -> None:
+    """An entry that is anything else is refused, and the others with it."""
+    with pytest.raises(ConfigurationError, match=r"asked.json is no ledger as `headworks ledger --output` writes it"):
+        take(str(tmp_path / "store"), json.dumps({"asked": [ENTRY, asked]}).encode(), "asked.json")
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"[" * 100_000, b" " * (4 << 20) + b"{}"])
+def test_what_is_no_ledger_is_refused(tmp_path: Path, data: bytes) -> None:
+    """Whatever it is, and however long."""
+    with pytest.raises(ConfigurationError, match="of 4,194,304 bytes at most"):
+        take(str(tmp_path), data, "asked.json")
+
+
+def test_the_ledger_is_listed_and_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Other keys of an entry are left behind."""
+    assert main(["ledger"]) == 0
+    assert capsys.readouterr().out.startswith("No test set was asked in ")
+    source = tmp_path / "asked.json"
+    source.write_text(json.dumps({"asked": [ENTRY | {"conditions": ["\x1b[2J"]}]}))
+    assert main(["ledger", "--take", str(source), "--output", str(tmp_path / "all.json")]) == 0
+    assert "Took 1 question from " in (said := capsys.readouterr().out)
+    assert "\n2026-11-28T00:00:00+00:00  model aaaaaaaaaaaa asked 1 rows\n" in said
+    assert json.loads((tmp_path / "all.json").read_text()) == {"format": 1, "asked": [ENTRY]}
+    assert main(["ledger", "--take", str(tmp_path / "none")]) == 2
+    assert "cannot be read: No such file or directory. Name what `headworks" in capsys.readouterr().err

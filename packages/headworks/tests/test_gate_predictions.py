@@ -18,6 +18,7 @@ from pyarrow import parquet
 
 from headworks._metrics import columns
 from headworks._metrics.condition import parse_condition
+from headworks._metrics.content import row_hashes
 from headworks._metrics.file import read_predictions
 from headworks._metrics.pair import pair
 from headworks._metrics.predictions import Predictions
@@ -436,3 +437,48 @@ def test_only_the_slices_that_are_named_are_read(tmp_path: Path) -> None:
     path = written(tmp_path, "x.parquet", weight=["light", "light", "heavy"])
     assert read_predictions(path, slices=["stroke"]).slices.keys() == {"stroke"}
     assert read_predictions(path, slices=["strke"]).slices.keys() == {"stroke", "weight", "is_new"}
+
+
+def hashes(folder: Path, labels: list[str], stem: str = "r", **columns: object) -> list[str]:
+    """Return the hashes of the rows of a dataset with some labels, and other columns."""
+    ids = [f"{stem}{number}" for number in range(len(labels))]
+    parquet.write_table(pa.table({"id": ids, **columns}), folder / "rows.parquet")
+    lines = [f"{name},{label},a" for name, label in zip(ids, labels, strict=True)]
+    (folder / "p.csv").write_text("\n".join(["id,label,prediction", *lines]))
+    files = [str(folder / name) for name in ("rows.parquet", "rows.csv")]
+    return list(row_hashes(read_predictions(str(folder / "p.csv")), files))
+
+
+def images(*pixels: int, kind: pa.DataType) -> pa.Array:
+    """Return images of two pixels."""
+    return pa.array([[[it, 7]] for it in pixels], pa.list_(pa.list_(kind, 2), 1))
+
+
+def test_rows_are_known_by_their_content(tmp_path: Path) -> None:
+    """Another id, width of a number or column beside an image makes no other row; another label or pixel does."""
+    labels = ["a", "b", "a"]
+    known = hashes(tmp_path, labels, image=images(1, 2, 3, kind=pa.uint8()))
+    assert len(set(known)) == 3
+    assert known == hashes(tmp_path, labels, "s", image=images(1, 2, 3, kind=pa.int64()), light=["x", "y", "z"])
+    pixels = images(1, 2, 3, kind=pa.uint8()).flatten()
+    tensor = pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.uint8(), [2]), pixels)
+    assert hashes(tmp_path, labels, image=tensor) == known
+    assert {*hashes(tmp_path, ["a", "a", "a"], image=tensor)} & {*known} == {known[0], known[2]}
+    assert {*hashes(tmp_path, labels, image=images(1, 2, 4, kind=pa.uint8()))} & {*known} == {*known[:2]}
+
+
+def test_rows_of_texts_and_numbers_are_known_by_all_columns(tmp_path: Path) -> None:
+    """Also where some are empty; beside bytes, no other column counts; without any column, the id does."""
+    labels, size = ["a", "b", "a"], [1, None, 3]
+    known = hashes(tmp_path, labels, text=["one", "two", None], size=size)
+    assert hashes(tmp_path, labels, "s", text=["one", "two", None], size=size) == known
+    assert {*hashes(tmp_path, labels, text=["one", "two", ""], size=size)} & {*known} == {*known[:2]}
+    data = [b"1", b"2", b"3"]
+    assert hashes(tmp_path, labels, data=data, size=size) == hashes(tmp_path, labels, "s", data=data)
+    assert not {*hashes(tmp_path, labels)} & {*hashes(tmp_path, labels, "s")}
+    (tmp_path / "p.csv").write_text("id,error\nr0,1\n")
+    errors = read_predictions(str(tmp_path / "p.csv"))
+    assert len(list(row_hashes(errors, []))) == 1
+    (tmp_path / "broken.parquet").write_text("none")
+    with pytest.raises(ConfigurationError, match=r"broken\.parquet cannot be read: "):
+        list(row_hashes(errors, [str(tmp_path / "broken.parquet")]))

@@ -3,21 +3,37 @@
 A test set that has judged many models, each made after the outcome of the last, is no proof any more that a model is
 good for rows that it has not seen. So the number of models is limited by `budget`. The same model asks for free.
 
-Source:
+A test set is known by the content of its rows. Two are the same where half of the rows that either has are in both, so
+that another id or one row more starts nothing anew. For that, each entry has a sketch: the smallest hashes of its rows.
+
+Sources:
     Renggli et al., "Continuous integration of machine learning models with ease.ml/ci", MLSys 2019, section 2.2.
+    Broder, "On the resemblance and containment of documents", SEQUENCES 1997: the sketch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+import json
+import re
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from headworks._store.files import seal_json
+from headworks._store.files import names, seal_json
 from headworks._store.journal import Entry, Journal, read_entry
-from headworks.errors import CannotDecideError
+from headworks._store.verdict import is_digest
+from headworks.errors import CannotDecideError, ConfigurationError
 
 if TYPE_CHECKING:
     from headworks._store.remote import Remote
+
+_LEDGER = "ledger"
+_SKETCH = 256  # hashes, which tell a share of a half to within 0.06 nineteen times in twenty
+_HASH = re.compile(r"[0-9a-f]{16}")
+_WHEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
+_MOST_ROWS = 10**12
+_FORM = 1
+LARGEST_FILE = 4 << 20  # bytes of a ledger of another run; an entry has 5,000
 
 
 class Charge(NamedTuple):
@@ -28,16 +44,31 @@ class Charge(NamedTuple):
     is_new: bool
 
 
-def charge(
-    root: str,
-    test_set: str,
-    model: str,
-    *,
-    conditions: Sequence[str],
-    budget: int,
-    when: str,
-    remote: Remote | None = None,
-) -> Charge:
+class AskedRows(NamedTuple):
+    """A test set: how many different rows it has, and the smallest of their hashes in order."""
+
+    number: int
+    sketch: tuple[str, ...]
+
+    @classmethod
+    def of(cls, hashes: Iterable[str]) -> AskedRows:
+        """Return the test set of rows with these hashes."""
+        rows = sorted(set(hashes))
+        return cls(len(rows), tuple(rows[:_SKETCH]))
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of all this."""
+        return sha256(f"{self.number} {' '.join(self.sketch)}".encode()).hexdigest()
+
+    def is_same(self, other: AskedRows) -> bool:
+        """Tell whether about half of the rows that either has are in both, or more."""
+        mine, theirs = set(self.sketch), set(other.sketch)
+        smallest = sorted(mine | theirs)[:_SKETCH]
+        return 2 * len(mine & theirs & set(smallest)) >= len(smallest)
+
+
+def charge(root: str, rows: AskedRows, model: str, *, budget: int, when: str, remote: Remote | None = None) -> Charge:
     """Record that a model asks a test set, before it is told anything.
 
     Entries in a remote store count as well. Where this run may write there, its entry is written before what others
@@ -46,9 +77,8 @@ def charge(
 
     Args:
         root: The store's folder.
-        test_set: The SHA-256 of the rows that are asked.
+        rows: The rows that are asked.
         model: The SHA-256 of the model's predictions.
-        conditions: The conditions that it is judged by.
         budget: How many models may.
         when: The time, ISO 8601 in UTC.
         remote: A store that others read too, if any.
@@ -57,56 +87,126 @@ def charge(
         CannotDecideError: The budget is spent, or the remote's ledger cannot be read.
         StoreError: The ledger cannot be written.
     """
-    journal = Journal(root, "ledger", test_set)
-    _take(journal, remote, test_set)
+    journal = Journal(root, _LEDGER, rows.digest)
+    _take_remote(root, remote)
     known: list[bool] = []
 
-    def entry(entries: list[Entry | None]) -> Entry | None:
-        known[:] = [any(entry is not None and entry.get("model") == model for entry in entries)]
+    def entry(_: list[Entry | None]) -> Entry | None:
+        models, lost = _asked(root, rows)
+        known[:] = [model in models]
         if known[0]:
             return None
-        if len(entries) >= budget:
-            raise CannotDecideError(_spent(test_set, budget))
-        return {
-            "test_set": test_set,
-            "model": model,
-            "conditions": list(conditions),
-            "step": len(entries) + 1,
-            "when": when,
-        }
+        if len(models) + lost >= budget:
+            raise CannotDecideError(_spent(rows, budget))
+        return {"number": rows.number, "sketch": list(rows.sketch), "model": model, "when": when}
 
     added = journal.append(entry)
     if added is not None and remote is not None and remote.writes:
         # By the name of its model, so that two runs never write the same entry.
-        remote.write(f"ledger/{test_set}/{model}", seal_json(added), what="The ledger")
-        _take(journal, remote, test_set)
-    entries = journal.entries()
-    if len(entries) > budget:  # whatever their times say, since clocks differ
-        raise CannotDecideError(_spent(test_set, budget))
-    times = sorted((str(it.get("when")), str(it.get("model"))) for it in entries if it is not None)
-    step = 1 + entries.count(None) + [name for _, name in times].index(model)  # damaged entries come first
-    return Charge(step=step, budget=budget, is_new=not known[0])
+        remote.write(f"{_LEDGER}/{rows.digest}/{model}", seal_json(added), what="The ledger")
+        _take_remote(root, remote)
+    models, lost = _asked(root, rows)
+    if len(models) + lost > budget:  # whatever their times say, since clocks differ
+        raise CannotDecideError(_spent(rows, budget))
+    order = sorted(models, key=lambda name: (models[name], name))
+    return Charge(step=1 + lost + order.index(model), budget=budget, is_new=not known[0])  # damaged entries come first
 
 
-def _take(journal: Journal, remote: Remote | None, test_set: str) -> None:
-    """Add the entries of a remote store to a ledger; one that is damaged there counts by its name."""
-    if remote is None:
-        return
-    entries = remote.read_folder(f"ledger/{test_set}")
-    if entries is None:
+def _asked(root: str, rows: AskedRows) -> tuple[dict[str, str], int]:
+    """Return the models that asked a test set, each with the time when it did first, and how many entries are lost."""
+    models: dict[str, str] = {}
+    lost = 0
+    for name in names(f"{root}/{_LEDGER}"):
+        entries = Journal(root, _LEDGER, name).entries()
+        whole = [it for it in entries if it is not None]
+        others = [it for it in map(_rows_of, whole) if it is not None]
+        # Whether a folder with nothing but damaged entries is about these rows, nobody can tell.
+        if name == rows.digest or not whole or any(rows.is_same(it) for it in others):
+            lost += entries.count(None)
+            for it in whole:
+                model, when = str(it.get("model")), str(it.get("when"))
+                models[model] = min(when, models.get(model, when))
+    return models, lost
+
+
+def _rows_of(entry: Entry) -> AskedRows | None:
+    """Return the rows that an entry is about; None where it does not say them rightly."""
+    number, sketch = entry.get("number"), entry.get("sketch")
+    if not isinstance(number, int) or not 0 < number <= _MOST_ROWS or not isinstance(sketch, list):
+        return None
+    is_right = len(sketch) == min(number, _SKETCH) and all(isinstance(it, str) and _HASH.fullmatch(it) for it in sketch)
+    return AskedRows(number, tuple(sketch)) if is_right else None
+
+
+def _take_remote(root: str, remote: Remote | None) -> None:
+    """Add the entries of a remote store to the ledger; one that is damaged there counts by its name."""
+    for test_set in sorted(remote.names(_LEDGER)) if remote is not None else ():
+        entries = remote.read_folder(f"{_LEDGER}/{test_set}") if remote is not None and is_digest(test_set) else {}
+        nothing: Entry = {"when": ""}
+        taken = [(read_entry(data) or nothing) | {"model": name} for name, data in sorted((entries or {}).items())]
+        Journal(root, _LEDGER, test_set).merge(taken, "model")
+    if remote is not None and remote.problems:
         message = (
             f"How often the test set was asked is not known: {' '.join(remote.problems)} Ask again when it can be"
             " reached, or without HEADWORKS_REMOTE, to count what this machine alone knows."
         )
         raise CannotDecideError(message)
-    nothing: Entry = {"test_set": test_set, "conditions": [], "when": ""}
-    taken = [(read_entry(data) or nothing) | {"model": name} for name, data in sorted(entries.items())]
-    journal.merge(taken, "model")
 
 
-def _spent(test_set: str, budget: int) -> str:
+def _spent(rows: AskedRows, budget: int) -> str:
     return (
-        f"The test set {test_set[:12]} has judged {budget} models, which is its whole budget: another outcome would say"
-        " little about rows that no model has seen. Refresh it with rows that were never used, as with another salt of"
-        " the splits; or raise `budget` in [tool.headworks.gate], and `headworks gate --plan` says what that needs."
+        f"The test set {rows.digest[:12]} has judged {budget} models, which is its whole budget: another outcome would"
+        " say little about rows that no model has seen. Refresh it with rows that were never used, as with another salt"
+        " of the splits; or raise `budget` in [tool.headworks.gate], and `headworks gate --plan` says what that needs."
     )
+
+
+def all_asked(root: str) -> list[Entry]:
+    """Return every entry of the ledger that can be read, in the order of time."""
+    journals = [Journal(root, _LEDGER, name) for name in names(f"{root}/{_LEDGER}")]
+    entries = [it for journal in journals for it in journal.entries() if it is not None and _rows_of(it) is not None]
+    return sorted(entries, key=lambda it: (str(it.get("when")), str(it.get("model"))))
+
+
+def as_json(entries: Iterable[Entry]) -> str:
+    """Return entries in the form that `take` reads."""
+    return json.dumps({"format": _FORM, "asked": list(entries)}, indent=1) + "\n"
+
+
+def take(root: str, data: bytes, source: str) -> int:
+    """Add the entries of another run, which nobody needs to trust: nothing but digests, numbers and times is taken.
+
+    Args:
+        root: The store's folder.
+        data: What `as_json` gave there.
+        source: Its name for people.
+
+    Returns:
+        How many entries are in it.
+
+    Raises:
+        ConfigurationError: It is too large, or holds anything else; then nothing is taken.
+        StoreError: The ledger cannot be written.
+    """
+    try:
+        listed = json.loads(data) if len(data) <= LARGEST_FILE else None
+    except (RecursionError, ValueError):
+        listed = None
+    asked = listed.get("asked") if isinstance(listed, dict) else None
+    entries = [_checked(it) for it in asked] if isinstance(asked, list) else [None]
+    taken = [it for it in entries if it is not None]
+    if len(taken) < len(entries):
+        message = f"{source} is no ledger as `headworks ledger --output` writes it, of {LARGEST_FILE:,} bytes at most."
+        raise ConfigurationError(message)
+    for rows, entry in taken:
+        Journal(root, _LEDGER, rows.digest).merge([entry], "model")
+    return len(taken)
+
+
+def _checked(entry: Any) -> tuple[AskedRows, Entry] | None:  # noqa: ANN401  # any JSON
+    """Return an entry made anew from what is right in it; None where something is not."""
+    rows = _rows_of(entry) if isinstance(entry, dict) else None
+    if rows is None or not is_digest(entry.get("model")) or not _WHEN.fullmatch(str(entry.get("when"))):
+        return None
+    known = {"number": rows.number, "sketch": list(rows.sketch), "model": entry["model"], "when": entry["when"]}
+    return rows, known

@@ -18,10 +18,11 @@ from headworks._gate.base import choose_anchor, choose_base
 from headworks._gate.base_outputs import BaseOutputs, NoBaseError, PromotedOutputs
 from headworks._gate.base_predictions import BasePredictions
 from headworks._gate.compare import Compared, conditions_on, judge_all, keys_of, names_needed, read_needed
-from headworks._gate.ledger import charge
+from headworks._gate.ledger import AskedRows, charge
 from headworks._gate.measurements import SIZE, measurements_of
 from headworks._gate.outcomes import record_outcome
 from headworks._metrics.condition import ANCHOR, BASE
+from headworks._metrics.content import row_hashes
 from headworks._metrics.file import read_ids
 from headworks._metrics.pair import asked_alike, is_asked_the_same, pair
 from headworks._output_file import replace_file
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from headworks._gate.compare import Key, Measurements
+    from headworks._gate.ledger import Charge
     from headworks._gate.result import GateResult
     from headworks._metrics.condition import Condition
     from headworks._metrics.pair import Pair
@@ -114,6 +116,7 @@ class _Gating:
         self._rivals = {rival: known[it] for rival, it in outputs.items()}
         self._all_outputs = [*known]
         self._when = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        self.charges: dict[str, Charge | None] = {}  # by the names of predictions; None where the answer is known
         self._base_files: dict[str, str] = {}
 
     def result(self, conditions: Sequence[NamedCondition], *, bootstrap: bool) -> GateResult:
@@ -128,7 +131,7 @@ class _Gating:
             known = compared[BASE, name].pair if rival != BASE else None
             compared[rival, name] = self._compared(rival, name, candidates[name], on[name], known)
         for name in names_needed(asked, settings):
-            self._charge(name, [it for (_, other), it in compared.items() if other == name], on[name])
+            self.charges[name] = self._charge(name, [it for (_, other), it in compared.items() if other == name])
         pairs = [it.pair for (rival, _), it in compared.items() if rival == BASE and it.pair is not None]
         if self._outputs.base.is_head and pairs and all(one.is_same for one in pairs):
             self._outputs.notes.append(
@@ -256,23 +259,22 @@ class _Gating:
             self._rivals[BASE].record_first(name, self._when)
         return asked
 
-    def _charge(self, name: str, compared: Sequence[Compared], conditions: Sequence[Condition]) -> None:
+    def _charge(self, name: str, compared: Sequence[Compared]) -> Charge | None:
         """Note that a test set is asked, unless the answer is known: that of the same predictions."""
         pairs = [it.pair for it in compared if it.pair is not None]
         if pairs and all(it.is_level for it in pairs):
             self._outputs.notes.append(f"not one prediction of {name} differs, which costs no budget")
-            return
-        cost = charge(
-            self._outputs.store.root,
-            compared[0].whole.rows_digest,
-            compared[0].candidate.digest,
-            conditions=[it.text for it in conditions],
-            budget=self._settings.budget,
-            when=self._when,
-            remote=self._outputs.store.remote,
-        )
+            return None
+        settings, store = self._settings, self._outputs.store
+        predicted = settings.predict.get(name)
+        files = [*settings.rows.get(name, ()), *([predicted] if isinstance(predicted, str) else [])]
+        places = [os.path.join(self._outputs.root, it) for it in files]
+        rows = AskedRows.of(row_hashes(compared[0].whole, filter(os.path.isfile, places)))
+        model = compared[0].candidate.digest
+        cost = charge(store.root, rows, model, budget=settings.budget, when=self._when, remote=store.remote)
         before = "" if cost.is_new else ", as it did before"
         self._outputs.notes.append(f"model {cost.step} of {cost.budget} asks the test set of {name}{before}")
+        return cost
 
     def _measured(self, find: Callable[[str], str], conditions: Iterable[NamedCondition]) -> Measurements | None:
         """Return the measurements that conditions need of a model; None where they need none."""
