@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from gate_measured import timings
-from gate_worlds import lost_units, worlds
+from gate_worlds import equals, lost_units, worlds
 from headworks._gate.judge import judge
 from headworks._metrics.condition import parse_condition
 from headworks._metrics.pair import pair
-from headworks._metrics.proportions import holm, p_above
+from headworks._metrics.proportions import Interval, holm, p_above
 from scipy import stats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from headworks._metrics.proportions import Interval
 
 CHANCE = 1e-4  # of a false alarm in one of the lines
 OUTCOMES = ("passes", "fails", "cannot tell")
@@ -81,9 +79,9 @@ class Count:
     error: float
     is_too_often: bool = False
 
-    def shares(self, decided: Sequence[str], wrong: int) -> list[float]:
+    def shares(self, decided: Sequence[str], wrong: int, error: float | None = None) -> list[float]:
         """Return the shares of outcomes and of wrong ones, and record whether these are too many."""
-        test = stats.binomtest(wrong, self.pairs, self.error, alternative="greater")
+        test = stats.binomtest(wrong, self.pairs, error or self.error, alternative="greater")
         self.is_too_often |= test.pvalue < CHANCE
         return [it / self.pairs for it in (*(list(decided).count(it) for it in OUTCOMES), wrong)]
 
@@ -139,7 +137,7 @@ def count_slices(count: Count, generator: np.random.Generator) -> None:
 
 
 def count_drawn(count: Count, generator: np.random.Generator, draws: int) -> None:
-    """Print how often the bootstrap decides about models that are at the margin, beyond it, or within."""
+    """Print how often models are decided, by bounds or a bootstrap, that are at the margin, beyond it, or within."""
     head("metric", "how the candidate is worse", "rows", "worse by", "margin", *OUTCOMES, "wrong")
     for make in worlds():
         world = make()
@@ -147,15 +145,29 @@ def count_drawn(count: Count, generator: np.random.Generator, draws: int) -> Non
         intervals = []
         for _ in range(count.pairs):
             candidate, base = world.sample(generator)
-            is_same = candidate.is_same(base) and candidate.is_telling
-            (found,) = judge(condition, candidate, base, error=world.error, draws=draws, is_same=is_same)
-            intervals.append(found.interval or (-np.inf, np.inf))
+            found = judge(condition, candidate, base, error=world.error, draws=draws)[-1]
+            intervals.append(found.interval or Interval(-np.inf, np.inf))
         for factor, wrong in ((0.5, ("passes",)), (1.0, ("passes", "fails")), (2.0, ("fails",))):
             decided = [by_interval(it, factor * condition.offset, is_floor=condition.is_floor) for it in intervals]
             worse, margin = (f"{abs(it * condition.offset):.4f}" for it in (1, factor))
             first = (str(condition.subject), world.name, f"{world.rows:,}", worse, margin)
-            sys.stdout.write(cells(*first, *count.shares(decided, max(map(decided.count, wrong)))))
+            sys.stdout.write(cells(*first, *count.shares(decided, max(map(decided.count, wrong)), world.error)))
             sys.stdout.flush()
+
+
+def count_equal(count: Count, generator: np.random.Generator, draws: int) -> None:
+    """Print how often a model that is as good as its base passes."""
+    head("metric", "rows", "margin", *OUTCOMES)
+    for make in equals():
+        world = make()
+        found = []
+        for _ in range(count.pairs):
+            candidate, base = world.sample(generator)
+            found.append(judge(world.condition, candidate, base, error=count.error, draws=draws)[-1].outcome)
+        condition = world.condition
+        first = (str(condition.subject), f"{world.rows:,}", f"{abs(condition.offset):g}")
+        sys.stdout.write(cells(*first, *count.shares(found, found.count("fails"))[:-1]))
+        sys.stdout.flush()
 
 
 def count_measured(count: Count, generator: np.random.Generator) -> None:
@@ -193,6 +205,7 @@ def main() -> int:
     count_slices(count, generator)
     count_measured(count, np.random.default_rng(2))
     count_drawn(count, generator, arguments.draws)
+    count_equal(count, generator, arguments.draws)
     decided = "more wrong decisions than stated" if count.is_too_often else "no more wrong decisions than stated"
     sys.stdout.write(f"\n{decided}\n")
     return int(count.is_too_often)

@@ -54,7 +54,7 @@ CASES = (
 def write(path: Path, case: Case, wrong: NDArray[np.bool_]) -> None:
     """Write the predictions of a model that has some rows wrong, (rows,)."""
     generator = np.random.default_rng(0)
-    labels = generator.integers(case.classes, size=case.rows)
+    labels = generator.permutation(np.arange(case.rows) % case.classes)
     columns = {
         "id": pa.array([f"row-{it:07}" for it in range(case.rows)]),
         "label": labels,
@@ -72,7 +72,10 @@ def measure(folder: Path, case: Case) -> tuple[float, float, float]:
     files = folder / "candidate.parquet", folder / "base.parquet"
     for file, wrong in zip(files, (candidate, base), strict=True):
         write(file, case, wrong)
+    config = folder / "gate.toml"
+    config.write_text(f"classes = {list(map(str, range(case.classes)))}\n")
     command = [sys.executable, "-m", "headworks", "gate", "--candidate", files[0], "--baseline", files[1]]
+    command += ["--config", config]
     for condition in case.conditions:
         command += ["--condition", condition]
     started = time.perf_counter()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Pair = tuple[Predictions, Predictions]
     Sample = Callable[[np.random.Generator], Pair]
 
-__all__ = ["World", "lost_units", "worlds"]
+__all__ = ["World", "equals", "lost_units", "worlds"]
 
 ROWS = 180_000  # that all samples of a world are drawn from, so that its difference is known
 CLASSES = 10
@@ -247,3 +247,56 @@ def worlds() -> list[Callable[[], World]]:
         functools.partial(seeded, 360, 3, 0.01),
         functools.partial(seeded, 360, 10, 0.01),
     ]
+
+
+def equals() -> list[Callable[[], World]]:
+    """Return a function for each world of a model that is as good as its base, with a margin that a team may choose."""
+
+    def equal(rows: int, text: str, make: Callable[[np.random.Generator], Pair], size: int = 1) -> World:
+        world = drawn("as good", rows, text.split(maxsplit=1)[0], make(np.random.default_rng(6)), size, bound=12)
+        asked = parse_condition(text)
+        return dataclasses.replace(world, condition=dataclasses.replace(asked, subject=world.condition.subject))
+
+    return [
+        functools.partial(equal, rows, text, make, size)
+        for rows in (360, 1797)
+        for text, make, size in (
+            ("macro_f1 >= base.macro_f1 - 0.03", retrained, 1),
+            *((f"{it} >= base.{it} - 0.05", retrained, 1) for it in ('f1["3"]', 'precision["3"]')),
+            ("log_loss <= base.log_loss + 0.1", retrained, 1),
+            ("brier <= base.brier + 0.03", retrained, 1),
+            ("ece <= base.ece + 0.03", retrained, 1),
+            ("mae <= base.mae + 0.1", scattered, 1),
+            ("rmse <= base.rmse + 0.3", scattered, 1),
+            ("accuracy >= base.accuracy - 0.03", patients, 3),
+        )
+    ]
+
+
+def retrained(generator: np.random.Generator) -> Pair:
+    """Return two models that have 2% of the rows wrong together and 0.5% each by itself, and differ in how sure."""
+    labels, place = generator.integers(CLASSES, size=ROWS), generator.random(ROWS)
+    wrong = (labels + generator.integers(1, CLASSES, ROWS)) % CLASSES
+    sides = []
+    for first in (WRONG, WRONG + 0.005):
+        is_wrong = (place < WRONG) | ((place >= first) & (place < first + 0.005))
+        logits = np.where(is_wrong, generator.normal(1.5, 1, ROWS), generator.normal(5, 2, ROWS))
+        sides.append(confident(labels, np.where(is_wrong, wrong, labels), logits))
+    return sides[0], sides[1]
+
+
+def scattered(generator: np.random.Generator) -> Pair:
+    """Return the heavy-tailed errors of two regressions that are as good, and differ by a tenth."""
+    common = np.clip(generator.standard_t(5, ROWS), -10, 10)
+    one, other = (predictions(errors=(common + 0.1 * generator.normal(size=ROWS))[None]) for _ in range(2))
+    return one, other
+
+
+def patients(generator: np.random.Generator) -> Pair:
+    """Return two models that are wrong about groups of three rows, the same ones but for 0.5% each."""
+    place, labels = np.repeat(generator.random(ROWS // 3), 3), np.full(ROWS, "0")
+    sides = []
+    for first in (WRONG, WRONG + 0.005):
+        is_wrong = (place < WRONG) | ((place >= first) & (place < first + 0.005))
+        sides.append(predictions(labels=labels, predicted=np.where(is_wrong, "1", "0")[None], classes=("0", "1")))
+    return sides[0], sides[1]

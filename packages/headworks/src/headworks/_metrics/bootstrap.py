@@ -120,79 +120,71 @@ class _Bootstrap:
             for factor, side in sides
             for seed in range(len(side.seeds))
         ]
-        groups = candidate.groups
-        size = 1
-        if groups is None:
-            kinds = np.stack([sums.kinds for _, sums in trainings])
-            first, counts = np.unique(kinds, axis=1, return_index=True, return_counts=True)[1:]
-            self._counts = counts.astype(float)
+        size, units = 1, np.zeros(len(candidate.ids), np.intp)
+        if candidate.groups is None:
+            for _, sums in trainings:  # rows that are alike in all trainings are of one kind
+                units = np.unique(units * len(sums.columns) + sums.kinds, return_inverse=True)[1]
+            first, counts = np.unique(units, return_index=True, return_counts=True)[1:]
             columns = [sums.columns[sums.kinds[first]] for _, sums in trainings]
         else:
-            units, counts = np.unique(groups, return_inverse=True, return_counts=True)[1:]
-            self._counts, size = np.ones(len(counts)), int(counts.max())
-            columns = [_summed(sums.columns[sums.kinds], units, len(counts)) for _, sums in trainings]
-        most = condition.subject.most
+            units, sizes = np.unique(candidate.groups, return_inverse=True, return_counts=True)[1:]
+            size, counts = int(sizes.max()), np.ones(len(sizes), np.intp)
+            columns = [_summed(sums.columns[sums.kinds], units, len(sizes)) for _, sums in trainings]
+        self._shapes = np.concatenate([np.ones(len(trainings[0][1].worst)), counts])
         self._parts = [
-            (factor, _Training(sums, it, self._counts, size, most))
+            (factor, _Training(sums, it, counts, size, condition.subject.most))
             for (factor, sums), it in zip(trainings, columns, strict=True)
         ]
 
     def draws(self, number: int) -> tuple[Floats, Floats]:
         """Return draws for the lower end of the interval, and for the upper one."""
-        more = self._parts[0][1].more
-        columns = sparse.csc_array(np.concatenate([part.sums for _, part in self._parts], axis=1).T)
-        shapes = np.concatenate([np.ones(more), self._counts])
-        is_many = bool((self._counts > 1).any())
-        step = max(1, _AT_ONCE // len(shapes))
-        blocks = []
+        is_many = bool((self._shapes > 1).any())
+        units = len(self._shapes)
+        step = max(1, _AT_ONCE // units)
         for count, start in enumerate(range(0, number, step)):
-            generator, size = np.random.default_rng([0, count]), (min(step, number - start), len(shapes))
+            generator, size = np.random.default_rng([0, count]), (units, min(step, number - start))
             # Where each kind is one unit, the same in a quarter of the time.
-            weights = generator.standard_gamma(shapes, size) if is_many else generator.standard_exponential(size)
-            blocks.append((weights[:, :more].copy(), (columns @ weights[:, more:].T).T))
-        first, sums = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-        low, high, place = np.zeros(number), np.zeros(number), 0
+            exponential = generator.standard_exponential
+            weights = generator.standard_gamma(self._shapes[:, None], size) if is_many else exponential(size)
+            for _, part in self._parts:
+                part.draw(weights)
+        low, high = np.zeros(number), np.zeros(number)
         for factor, part in self._parts:
-            until = place + part.sums.shape[1]
-            ends = part.ends(first, sums[:, place:until])
+            ends = part.ends()
             low += factor * ends[0 if factor > 0 else 1]
             high += factor * ends[1 if factor > 0 else 0]
-            place = until
         return low, high
 
 
 class _Training:
-    """A metric of one training.
+    """A metric of one training, drawn with the rows more that make it small, and with those that make it large."""
 
-    Attributes:
-        sums: the sums over the rows of each unit, (units, C).
-        more: how many rows there are more.
-    """
-
-    def __init__(self, rows: RowSums, sums: Floats, counts: Floats, size: int, most: float) -> None:
+    def __init__(self, rows: RowSums, sums: Floats, counts: NDArray[np.intp], size: int, most: float) -> None:
         """Take a metric, its sums, the number of units of each kind, the rows of one more, and the largest value."""
         self._rows = rows
         self._most = most
-        self._more = sorted((size * rows.worst, size * rows.best), key=lambda it: float(rows.value(it.sum(0)[None])[0]))
-        self.sums = sums
-        self._whole = counts @ sums
-        self.more = len(rows.worst)
+        more = sorted((size * rows.worst, size * rows.best), key=lambda it: float(rows.value(it.sum(0)[None])[0]))
+        self._columns = [sparse.csr_array(np.concatenate([units, sums]).T) for units in (*more, 0 * rows.worst)]
+        self._drawn: tuple[list[Floats], ...] = ([], [], [])
+        self._values = [float(rows.value((counts @ sums + units.sum(0))[None])[0]) for units in more]
 
-    def ends(self, first: Floats, sums: Floats) -> tuple[Floats, Floats]:
-        """Return draws with the rows more that make the metric small, and with those that make it large.
+    def draw(self, weights: Floats) -> None:
+        """Note the metric for each of B weightings of the rows more and the units, (M + U, B)."""
+        low, high, whole = self._drawn
+        for drawn, columns in zip((low, high), self._columns[:2], strict=True):
+            drawn.append(self._rows.value((columns @ weights).T))
+        if self._rows.excess is not None:
+            whole.append((self._columns[2] @ weights).T)
+
+    def ends(self) -> tuple[Floats, Floats]:
+        """Return draws of the metric for the lower end of the interval, and for the upper one.
 
         Where draws lie off on average, the metric of the sample may lie off by as much, or by the known part of it.
-
-        Args:
-            first: The weights of the rows more, (draws, M).
-            sums: The sums over all others, (draws, C).
         """
-        low, high = (self._rows.value(sums + first @ units) for units in self._more)
-        off_low, off_high = (
-            draws.mean() - float(self._rows.value((self._whole + units.sum(0))[None])[0])
-            for draws, units in zip((low, high), self._more, strict=True)
-        )
-        low = low - max(0.0, 2 * off_low, off_low + self._rows.excess(sums))
+        low, high = (np.concatenate(drawn) for drawn in self._drawn[:2])
+        off_low, off_high = (float(drawn.mean()) - it for drawn, it in zip((low, high), self._values, strict=True))
+        excess = 0.0 if self._rows.excess is None else self._rows.excess(np.concatenate(self._drawn[2]))
+        low = low - max(0.0, 2 * off_low, off_low + excess)
         return np.maximum(low, 0.0), np.minimum(high + max(0.0, -2 * off_high), self._most)
 
 

@@ -36,7 +36,7 @@ class RowSums:
         value: gives the metric for each of B sums, (B, C) -> (B,).
         worst: the numbers of rows that are predicted as badly as any could be, (M, C).
         best: the numbers of the same rows, predicted as well as they could be, (M, C).
-        excess: by how much the metric of a sample may exceed the true one on average, given draws, (B, C).
+        excess: by how much the metric of a sample may exceed the true one on average, given sums, (B, C); None for 0.
     """
 
     columns: Floats
@@ -44,7 +44,7 @@ class RowSums:
     kinds: NDArray[np.intp]
     worst: Floats
     best: Floats
-    excess: Callable[[Floats], float] = lambda _: 0.0
+    excess: Callable[[Floats], float] | None = None
 
     def __call__(self, weights: Floats) -> Floats:
         """Return the metric for each of B weightings of the rows, (B, N) -> (B,)."""
