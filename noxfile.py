@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -304,6 +305,9 @@ def coverage(session: nox.Session) -> None:
 # --- Stages ---
 
 TRAINING = "--config packages/model/train.toml"
+MODEL = "artifacts/export/model.onnx"
+SERVE_CHECK = ["python", "-m", "headworks_serving.check", f"--model={MODEL}", "--dataset=artifacts/dataset"]
+SERVE_CHECK += ["--predictions=artifacts/evaluate/predictions.parquet"]
 
 
 def run_stage(session: nox.Session, package: str, *commands: str) -> None:
@@ -358,9 +362,7 @@ def export(session: nox.Session) -> None:
 def serve_check(session: nox.Session) -> None:
     """Serve the exported model and compare every prediction with the evaluation's."""
     install(session, package="serving", extra="check")
-    served = ["--model=artifacts/export/model.onnx", "--predictions=artifacts/evaluate/predictions.parquet"]
-    measured = ["--dataset=artifacts/dataset", "--latency=artifacts/serve-check/latency.json"]
-    session.run("python", "-m", "headworks_serving.check", *served, *measured, *session.posargs)
+    session.run(*SERVE_CHECK, *session.posargs)
 
 
 @nox.session(tags=["pipeline"])
@@ -375,14 +377,30 @@ def pipeline(session: nox.Session) -> None:
 
 # --- Gate and report ---
 
+GATE = "artifacts/gate"
+
+
+def option(name: str, arguments: list[str]) -> list[str]:
+    """Return an option with its value, as it stands among arguments; nothing where it does not."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(name, dest="value")
+    value = parser.parse_known_args(arguments)[0].value
+    return [] if value is None else [f"{name}={value}"]
+
 
 @nox.session(tags=["pipeline"])
 def gate(session: nox.Session) -> None:
     """Judge whether the model is worse than that of the merge base, on what, and how sure that is."""
     install(session, "tools", package="headworks", extra="gate,live,onnx")
+    install(session, package="serving", extra="check")
     session.run("headworks", "run", *NEEDS["gate"])
-    judges_here = not any(it.startswith(("--plan", "--candidate")) for it in session.posargs)
-    session.run("headworks", "gate", *(["--save=artifacts/gate"] if judges_here else []), *session.posargs)
+    if any(it.startswith(("--plan", "--candidate")) for it in session.posargs):
+        session.run("headworks", "gate", *session.posargs)
+        return
+    if "--bootstrap" not in session.posargs:  # which says that there is no base
+        measured = ["--base-model={base}", f"--latency={GATE}/latency.json"]
+        session.run("headworks", "base", MODEL, *option("--base", session.posargs), "--", *SERVE_CHECK, *measured)
+    session.run("headworks", "gate", f"--save={GATE}", *session.posargs)
 
 
 @nox.session(name="data-diff", requires=NEEDS["data-diff"], tags=["pipeline"])

@@ -147,7 +147,7 @@ def judge_all(
         compared: Predictions by rival and name.
         settings: The settings.
         measurements: Measurements of the candidate.
-        rival_measurements: Measurements of its rivals.
+        rival_measurements: Measurements of its rivals; the very same for one that is the same model.
         notes: Notes for a reader that come before those of this comparison.
     """
     judged = []
@@ -155,7 +155,8 @@ def judge_all(
         condition, on = named.condition, ""
         if condition.subject.is_measurement:
             theirs = rival_measurements.get(condition.rival)
-            finding = judge_measurement(condition, measurements, theirs, error=settings.error)
+            same = theirs is measurements
+            finding = judge_measurement(condition, measurements, theirs, error=settings.error, is_same=same)
             findings = decided([finding], settings.error)
         else:
             on = settings.reads(named)

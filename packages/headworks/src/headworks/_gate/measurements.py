@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from scipy import special
 
 from headworks._gate.result import Finding
-from headworks._metrics.condition import LARGEST, Condition
+from headworks._metrics.condition import BASE, LARGEST, Condition
 from headworks._metrics.metrics import METRICS
 from headworks._metrics.proportions import Interval
 from headworks.errors import ConfigurationError, UsageError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from headworks._gate.result import Method
 
 SIZE = "model_bytes"  # which is measured here, of the model's file
-CANDIDATE, BASE = "candidate", "base"
+CANDIDATE = "candidate"
 _PERCENTILES = {f"latency_p{percent}_ms": percent for percent in (50, 95, 99)}
 _RATE = "requests_per_second"
 _RUNS = "runs"
@@ -67,6 +67,12 @@ def base_measurements_of(path: str, candidate: str) -> dict[str, tuple[float, ..
         )
         raise ConfigurationError(message)
     return _numbers_of(path, data) | (_of_runs(candidate, _read(candidate), BASE) if candidate else {})
+
+
+def is_measured_of(path: str, digests: Mapping[str, str]) -> bool:
+    """Tell whether the models of the runs in a file, as far as it names them, have these SHA-256 digests."""
+    models = _read(path).get("models") if path else {}
+    return not isinstance(models, dict) or all(models.get(role) in {digest, None} for role, digest in digests.items())
 
 
 def _read(path: str) -> dict[str, object]:
@@ -212,6 +218,7 @@ def _resolution(values: Sequence[float]) -> float:
 def _measured(name: str, values: Mapping[str, tuple[float, ...]], whose: str) -> tuple[float, ...]:
     if name not in values:
         needed = f" in runs of {100 // (100 - _PERCENTILES[name])} requests or more" if name in _PERCENTILES else ""
-        message = f"{name} was not measured of the {whose}{needed}. Name a file with it in --{whose}-measurements."
+        message = f"{name} was not measured of the {whose}{needed}. Name a file with it in --{whose}-measurements, or"
+        message += " as `measurements` in the table one with runs, in which both models take turns."
         raise ConfigurationError(message)
     return _numbers(f"The measurements of the {whose}", name, values[name])

@@ -16,10 +16,16 @@ import numpy as np
 from headworks._digest.digest import Digester
 from headworks._gate.base import choose_anchor, choose_base
 from headworks._gate.base_outputs import BaseOutputs, NoBaseError, PromotedOutputs
-from headworks._gate.base_predictions import BasePredictions
+from headworks._gate.base_predictions import BasePredictions, model_digest
 from headworks._gate.compare import Compared, conditions_on, judge_all, keys_of, names_needed, read_needed
 from headworks._gate.ledger import AskedRows, charge
-from headworks._gate.measurements import SIZE, measurements_of
+from headworks._gate.measurements import (
+    CANDIDATE,
+    SIZE,
+    base_measurements_of,
+    is_measured_of,
+    measurements_of,
+)
 from headworks._gate.outcomes import record_outcome
 from headworks._metrics.condition import ANCHOR, BASE
 from headworks._metrics.content import row_hashes
@@ -28,6 +34,7 @@ from headworks._metrics.pair import asked_alike, is_asked_the_same, pair
 from headworks._output_file import replace_file
 from headworks._quantities import few
 from headworks._signals import interrupt_on_sigterm
+from headworks._store.files import hash_file
 from headworks._store.store import Store
 from headworks.errors import CannotDecideError, ConfigurationError
 
@@ -138,14 +145,8 @@ class _Gating:
                 "the base is the last commit, and what was changed since leaves its model as it is, so that a pass says"
                 " nothing: name an older one, as by `--base HEAD^`"
             )
-        measured = self._measured(self._current, asked) or {}
-        theirs = {
-            rival: self._measured(it.find, [named for named in asked if named.condition.rival == rival])
-            for rival, it in self._rivals.items()
-        }
-        for rival in (rival for rival, values in theirs.items() if values and values.keys() - {SIZE}):
-            note = f"what was measured of the {rival} was measured when it was made, perhaps elsewhere"
-            self._outputs.notes.append(note)
+        measured = self._measured(asked)
+        theirs = {rival: self._rival_measured(rival, asked, measured) for rival in self._rivals}
         notes = [note for it in self._all_outputs for note in it.notes]
         result = judge_all(asked, compared, settings, measured, theirs, notes)
         return replace(result, unjudged=tuple(it.name for it in conditions if it not in asked))
@@ -246,8 +247,7 @@ class _Gating:
                 if rival is not None:
                     for name in names_needed([named], self._settings):
                         rival.file(name)
-                    for path in self._measured_files([named]):
-                        rival.find(path)
+                    self._rival_measured(named.condition.rival, [named], {})
                 asked.append(named)
             except NoBaseError as error:
                 if rival is None or not (bootstrap or rival.base.is_excused(self._settings.bootstrap)):
@@ -276,18 +276,38 @@ class _Gating:
         self._outputs.notes.append(f"model {cost.step} of {cost.budget} asks the test set of {name}{before}")
         return cost
 
-    def _measured(self, find: Callable[[str], str], conditions: Iterable[NamedCondition]) -> Measurements | None:
-        """Return the measurements that conditions need of a model; None where they need none."""
-        files = self._measured_files(conditions)
-        if not files:
-            return None
-        paths = [find(it) if it in files else "" for it in (self._settings.measurements, self._settings.model)]
-        return measurements_of(paths[0], paths[1])
-
-    def _measured_files(self, conditions: Iterable[NamedCondition]) -> set[str]:
-        """Return the files of the work tree that conditions about measurements read."""
-        settings = self._settings
-        names = {named.condition.subject.metric for named in conditions if named.condition.subject.is_measurement}
+    def _measured(self, conditions: Iterable[NamedCondition]) -> Measurements:
+        """Return the measurements of the work tree's model that conditions need."""
+        settings, names = self._settings, _measured_names(conditions)
         # The size of a model that the table names is measured here; everything else is in the file.
-        files = {settings.model if name == SIZE and settings.model else settings.measurements for name in names}
-        return files - {""}
+        is_read = bool(names - {SIZE} or (names and not settings.model))
+        path = self._current(settings.measurements) if is_read and settings.measurements else ""
+        return measurements_of(path, self._current(settings.model) if SIZE in names and settings.model else "")
+
+    def _rival_measured(
+        self, rival: str, conditions: Iterable[NamedCondition], mine: Measurements
+    ) -> Measurements | None:
+        """Return the measurements of a rival's model that conditions need: `mine` if it is the work tree's model.
+
+        Raises:
+            CannotDecideError: There is no such model, or the runs are of other models.
+        """
+        settings = self._settings
+        names = _measured_names(it for it in conditions if it.condition.rival == rival)
+        if not names or not settings.model:
+            return None
+        model = self._rivals[rival].find(settings.model)
+        digests = {CANDIDATE: model_digest(self._outputs.root, settings), BASE: hash_file(Path(model))[0]}
+        if digests[CANDIDATE] == digests[BASE]:
+            return mine
+        is_timed = rival == BASE and names - {SIZE} and settings.measurements  # the anchor does not take turns
+        runs = self._current(settings.measurements) if is_timed else ""
+        if not is_measured_of(runs, digests):
+            message = f"{settings.measurements} was measured of other models than these two. Measure both, in turns."
+            raise CannotDecideError(message)
+        return measurements_of("", model) | base_measurements_of("", runs)
+
+
+def _measured_names(conditions: Iterable[NamedCondition]) -> set[str]:
+    """Return the measurements that conditions are about."""
+    return {named.condition.subject.metric for named in conditions if named.condition.subject.is_measurement}

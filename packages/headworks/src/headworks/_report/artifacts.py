@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from headworks._gate.measurements import measurements_of
+from headworks._gate.measurements import base_measurements_of, measurements_of
 from headworks._quantities import count_text, size_text
 from headworks._report.charts import Lines, Series
 from headworks._report.page import Block, Kind, Outcome, Section, Table
@@ -248,7 +248,9 @@ def measurements_section(sources: Sources, settings: GateSettings) -> Section:
             f"Nothing was measured: there is no {' and no '.join(files)}." if files else "No measurements are declared."
         )
         raise NotThereError(message)
-    base = measurements_of(sources.base(settings.measurements), sources.base(settings.model))
+    base = measurements_of("", sources.base(settings.model)) | base_measurements_of(
+        "", sources.here(settings.measurements)
+    )
     rows = [(name, _middle(values), _middle(base.get(name, ()))) for name, values in measured.items()]
     columns: dict[str, Kind] = {"measured": "code", "candidate": "number", "base": "number"}
     return Section("Latency and size", [Table("Medians of what was measured", columns, rows)])
