@@ -99,7 +99,7 @@ def test_what_cannot_be_told_names_what_would_settle_it(capsys: pytest.CaptureFi
     measured = ["--candidate-measurements", "a.json", "--base-measurements", "b.json"]
     condition = "latency_p99_ms <= base.latency_p99_ms + 10"
     output = shown(capsys, "--candidate", new, *measured, "--condition", condition, code=3)
-    assert "2 runs, measure it in more runs: 7 tell something at 0.99" in output
+    assert "2 runs, 7 runs are the fewest that tell anything at 0.99" in output
     assert "candidate 600, base 450, difference +150 (median of the runs); bound" in output
 
 
@@ -229,7 +229,10 @@ def test_measurements_are_compared_without_predictions(capsys: pytest.CaptureFix
     assert output.endswith("each end at 0.99); bound +1.0000\n  7 runs\n")
     Path("new.json").write_text('{"latency_p99_ms": 3}')
     Path("old.json").write_text('{"latency_p99_ms": 9}')
-    assert "  1 run, measure it in more runs: 7 tell something at 0.99\n" in shown(capsys, *asked, code=3)
+    assert "  1 run, 7 runs are the fewest that tell anything at 0.99\n" in shown(capsys, *asked, code=3)
+    Path("new.json").write_text('{"latency_p99_ms": [3, 9, 3, 9, 3, 9, 3]}')
+    Path("old.json").write_text('{"latency_p99_ms": [3, 3, 3, 3, 3, 3, 3]}')
+    assert "  7 runs, more runs settle it, unless it lies at the bound\n" in shown(capsys, *asked, code=3)
     runs = [{"model": it, "latencies_ms": [3.25] * 100} for it in ("candidate", "base")] * 7
     Path("new.json").write_text(json.dumps({"format": 2, "runs": runs}))
     output = shown(capsys, *measured[:2], *asked[4:], code=0)

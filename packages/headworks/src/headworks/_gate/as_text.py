@@ -115,8 +115,10 @@ def _counts(finding: Finding, reliability: float) -> Iterator[str]:
             yield "more seeds or more rows would settle it"
         elif finding.rows:
             yield "no number of rows settles a difference so close to the bound"
+        elif finding.runs < (least := least_runs(1 - reliability)):
+            yield f"{least} runs are the fewest that tell anything at {reliability:.4g}"
         else:
-            yield f"measure it in more runs: {least_runs(1 - reliability)} tell something at {reliability:.4g}"
+            yield "more runs settle it, unless it lies at the bound"
 
 
 def number_text(value: float, sign: str = "") -> str:
