@@ -587,11 +587,14 @@ def test_measurements_are_shown(sources: Sources) -> None:
     write(sources, "m.json", {"latency_p99_ms": "fast"})
     odd = guarded("Latency and size", lambda: measurements_section(sources, settings))
     assert (odd.outcome, odd.reasons) == ("cannot tell", ["latency and size cannot be read"])
-    write(sources, "m.json", {"latency_p99_ms": [3, 4], "other": 1})
+    runs = [{"model": it, "requests_per_second": rate} for it, rate in (("candidate", 7), ("base", 9))]
+    runs = [it | {"latencies_ms": [3]} for it in runs]
+    write(sources, "m.json", {"latency_p99_ms": [3, 4], "other": 1, "runs": runs})
     write(sources, "m.onnx", "x" * 12_345)
-    write(sources, "m.json", {"latency_p99_ms": 3}, side="base")
+    write(sources, "m.json", {"latency_p99_ms": 3}, side="base")  # which was measured at another time
     assert table(measurements_section(sources, settings), "Medians") == [
-        {"measured": "latency_p99_ms", "candidate": "3.5", "base": "3"},
+        {"measured": "latency_p99_ms", "candidate": "3.5", "base": ""},
+        {"measured": "requests_per_second", "candidate": "7", "base": "9"},
         {"measured": "model_bytes", "candidate": "12,345", "base": ""},
     ]
 
