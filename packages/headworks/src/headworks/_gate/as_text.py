@@ -107,18 +107,20 @@ def _counts(finding: Finding, reliability: float) -> Iterator[str]:
     if finding.mcnemar is not None:
         yield f"McNemar p {f'{finding.mcnemar:.2g}' if finding.mcnemar >= _LEAST else '< 0.0001'}"
     if finding.outcome == "cannot tell":
-        if finding.reason:
-            yield finding.reason
-        elif finding.rows_needed is not None:
-            yield f"about {finding.rows_needed:,} rows like these would settle it"
-        elif finding.seed_error:
-            yield "more seeds or more rows would settle it"
-        elif finding.rows:
-            yield "no number of rows settles a difference so close to the bound"
-        elif finding.runs < (least := least_runs(1 - reliability)):
-            yield f"{least} runs are the fewest that tell anything at {reliability:.4g}"
-        else:
-            yield "more runs settle it, unless it lies at the bound"
+        yield finding.reason or _remedy(finding, reliability)
+
+
+def _remedy(finding: Finding, reliability: float) -> str:
+    """Return what would settle it."""
+    if finding.rows_needed is not None:
+        return f"about {finding.rows_needed:,} rows like these would settle it"
+    if finding.seed_error:
+        return "more seeds or more rows would settle it"
+    if finding.rows:
+        return "no number of rows settles a difference so close to the bound"
+    if finding.runs < (least := least_runs(1 - reliability)):
+        return f"{least} runs are the fewest that tell anything at {reliability:.4g}"
+    return "more runs settle it, unless it lies at the bound"
 
 
 def number_text(value: float, sign: str = "") -> str:
