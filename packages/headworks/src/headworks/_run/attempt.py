@@ -135,9 +135,10 @@ class Attempt:
         declared = session_environment(environ, self.tasks[0].planned.session.env)
         called = self._shared.claims.environ(task.name for task in self.tasks)
         watch = self.tasks[0].watch
-        # With those of others, the reads of a build by another session would not be seen.
-        caches = {} if watch is None else watch.caches | self._shared.make_cache()
-        return declared | passed_on | caches | called | {"PYTHONUNBUFFERED": "1"}
+        caches = {} if watch is None else watch.caches
+        # In that of uv itself, the reads of a build by another session would not be seen.
+        own = {} if watch is None else self._shared.make_cache()
+        return caches | declared | passed_on | called | own | {"PYTHONUNBUFFERED": "1"}
 
     def note(self) -> None:
         """Note that the outputs are now as these sessions left them, once the process has ended."""
