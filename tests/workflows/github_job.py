@@ -67,7 +67,8 @@ class Job:
             is_good = _ACTIONS[action](self, filled(step.get("with", {}), self.contexts), outputs)
         self.has_failed |= not is_good and not step.get("continue-on-error", False)
         if "id" in step:
-            self.contexts["steps"][step["id"]] = {"outputs": outputs}
+            outcome = "success" if is_good else "failure"
+            self.contexts["steps"][step["id"]] = {"outputs": outputs, "outcome": outcome}
 
     def _script(self, step: Mapping[str, Any], outputs: dict[str, str]) -> bool:
         """Run the script of a step with the variables and files that GitHub gives it."""

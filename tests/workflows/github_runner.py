@@ -34,6 +34,7 @@ class Run:
         ref: The ref that it runs for.
         environ: Variables that every step sees.
         inputs: The inputs that a calling workflow gives.
+        payload: What GitHub says about the event.
         unset: Variables that no step sees, even if the workflow sets them.
         is_shallow: Whether checkouts get the commit alone, even if they ask for more.
         is_cut_off: The same, and nothing can be fetched after a checkout.
@@ -57,6 +58,7 @@ class Run:
     ref: str
     environ: Mapping[str, str]
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    payload: Mapping[str, Any] = field(default_factory=dict)
     unset: frozenset[str] = frozenset()
     is_shallow: bool = False
     is_cut_off: bool = False
@@ -90,7 +92,7 @@ class Run:
     def contexts(self) -> dict[str, Any]:
         """Return the contexts of expressions that are the same in the whole workflow."""
         github = {"event_name": self.event, "ref": self.ref, "run_id": self.place.name, "run_attempt": "1"}
-        github |= {"workflow": self.content["name"], "sha": self.commit}
+        github |= {"workflow": self.content["name"], "sha": self.commit, "event": dict(self.payload), "token": ""}
         return {"github": github, "inputs": dict(self.inputs), "runner": {"os": "Linux"}}
 
     def _needs(self, job: Mapping[str, Any]) -> set[str]:

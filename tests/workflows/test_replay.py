@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from github_job import Job
 from github_runner import Run
 from replay import counted, propose, ran, unexpected, with_rows
@@ -42,7 +43,7 @@ def test_a_change_passes_if_it_is_proven(change: str, monorepo: SmallMonorepo) -
 
 def test_a_damaged_cache_of_main_is_a_miss(monorepo: SmallMonorepo) -> None:
     """It holds up no pull request: every session runs, and a warning says why."""
-    (folder,) = (monorepo.folder / "caches").iterdir()
+    (folder,) = (it for it in (monorepo.folder / "caches").iterdir() if "plan" in it.name)
     newest = folder / "verdicts-damaged"
     newest.write_bytes(b"not a bundle")
     run = monorepo.propose({})
@@ -50,6 +51,47 @@ def test_a_damaged_cache_of_main_is_a_miss(monorepo: SmallMonorepo) -> None:
     assert run.is_mergeable, run.log
     assert len(ran(run)) == 10
     assert "headworks: warning: The bundle artifacts/proof/plan.tar was refused" in run.log
+
+
+def reported(monorepo: SmallMonorepo, tmp_path: Path, asked: object) -> Run:
+    """Run the ledger's job of `report.yml` for a pull request that left a file as its questions."""
+    content = yaml.safe_load(CI.with_name("report.yml").read_text(encoding="utf-8"))
+    del content["jobs"]["comment"]
+    workflow = tmp_path / "report.yml"
+    workflow.write_text(yaml.safe_dump(content), encoding="utf-8")
+    place = tmp_path / f"report-{len(list(tmp_path.iterdir()))}"
+    file = place / "artifacts/asked/asked.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(asked), encoding="utf-8")
+    if not (tmp_path / "caches").exists():
+        (tmp_path / "caches").symlink_to(monorepo.folder / "caches")
+    run = Run(
+        workflow=workflow,
+        origin=monorepo.origin,
+        place=place,
+        commit=monorepo.git("rev-parse", "main"),
+        event="workflow_run",
+        ref="refs/heads/main",
+        environ=monorepo.environ,
+        payload={"workflow_run": {"id": 1, "event": "pull_request"}},
+    )
+    run.execute()
+    return run
+
+
+def test_every_run_knows_what_pull_requests_asked_before(monorepo: SmallMonorepo, tmp_path: Path) -> None:
+    """Their own runs save nothing: a trusted one adds what was asked, and nothing that is not checked."""
+    rows = {"number": 1, "sketch": ["0" * 16], "when": "2026-11-28T00:00:00+00:00"}
+    for letter in "abc":
+        run = reported(monorepo, tmp_path, {"asked": [rows | {"model": letter * 64}]})
+        assert run.results == {"ledger": "success"}, run.log
+    wrong = reported(monorepo, tmp_path, {"asked": [rows | {"model": "../../../etc/passwd"}]})
+    assert wrong.results == {"ledger": "failure"}
+    assert "asked.json is no ledger as `headworks ledger --output` writes it" in wrong.log
+    run = monorepo.propose({})
+    assert run.is_mergeable, run.log
+    for letter in "abc":
+        assert f"  model {letter * 12} asked 1 rows" in run.log
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace")

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 CI = ".github/workflows/ci.yml"
 NIGHTLY = ".github/workflows/nightly.yml"
 RELEASE = ".github/workflows/release.yml"
+REPORT = ".github/workflows/report.yml"
 UPDATE = ".github/workflows/update.yml"
 RULESET = ".github/rulesets/main.json"
 
@@ -145,6 +146,30 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "      - if: github.event_name == 'push' && github.ref == 'refs/heads/main'\n        uses: actions/cache/save",
         "      - uses: actions/cache/save",
         "other runs than those of main",
+    ),
+    "a pull request asks without being counted": (
+        REPORT,
+        "headworks -- ledger --take artifacts/asked/asked.json",
+        "headworks -- ledger",
+        "report.yml: nothing adds the questions of pull requests",
+    ),
+    "a run tells nobody what it asked": (
+        CI,
+        "headworks -- ledger --output artifacts/proof/asked.json",
+        "headworks -- ledger",
+        "report.yml: nothing adds the questions of pull requests",
+    ),
+    "a pull request knows nothing of the others": (
+        CI,
+        "restore-keys: ledger-\n",
+        "restore-keys: verdicts-\n",
+        "plan: it does not know the questions of other pull requests",
+    ),
+    "the ledger believes a bundle of a pull request": (
+        REPORT,
+        "headworks -- ledger --take artifacts/asked/asked.json",
+        "headworks -- store import artifacts/asked",
+        "ledger: a bundle of a pull request can say that anything passed",
     ),
     "a pull request saves on its way": (CI, "actions/cache/restore@", "actions/cache@", "saves in every run"),
     "the night restores by another path": (

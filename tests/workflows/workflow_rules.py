@@ -42,7 +42,7 @@ WRITERS: Final = {
     ("update.yml", "propose"): {"contents", "pull-requests"},
 }
 # The only jobs with a step that may fail; a later step reports it.
-TOLERANT: Final = {("ci.yml", "report"), ("report.yml", "comment")}
+TOLERANT: Final = {("ci.yml", "report"), ("report.yml", "comment"), ("report.yml", "ledger")}
 _SWALLOWED: Final = re.compile(r"\|\|\s*(?:true|:|exit 0)\b|\bset \+e\b")
 _ENGINE: Final = re.compile(r"\bnox( -R)? -s headworks -- ")
 
@@ -74,6 +74,7 @@ def breaches(root: Path, sessions: set[str]) -> list[str]:
     ]
     problems += [f"release.yml: {problem}" for problem in _of_release(workflows["release.yml"]["jobs"])]
     problems += _of_caches(workflows)
+    problems += _of_ledger(workflows)
     problems += [f"ci.yml: {problem}" for problem in _of_required(workflows["ci.yml"])]
     problems += [f"ci.yml: {problem}" for problem in _of_nights(workflows["ci.yml"])]
     problems += [
@@ -249,6 +250,27 @@ def _of_pythons(workflow: Workflow, root: Path) -> Iterator[str]:
                     yield f"{name}: it installs Python {', '.join(versions)}; {', '.join(supported)} are supported"
                 if versions[-1] != running:
                     yield f"{name}: the last Python is the one that runs nox, and should be {running}"
+
+
+def _of_ledger(workflows: Mapping[str, Workflow]) -> Iterator[str]:
+    """Yield the reasons for which questions of pull requests would not be counted, or would be believed unchecked."""
+    plan, report, ledger = (
+        " ".join(json.dumps(workflows[name]["jobs"].get(job, {}).get("steps", [])).split())
+        for name, job in (("ci.yml", "plan"), ("ci.yml", "report"), ("report.yml", "ledger"))
+    )
+    asked = "headworks -- ledger --output artifacts/proof/asked.json" in report and '"name": "asked"' in report
+    if not asked or "headworks -- ledger --take artifacts/asked/asked.json" not in ledger:
+        yield "report.yml: nothing adds the questions of pull requests to the ledger"
+    if (
+        "actions/cache/restore@" not in plan
+        or '"restore-keys": "ledger-"' not in plan
+        or "actions/cache/save@" not in ledger
+    ):
+        yield "ci.yml: plan: it does not know the questions of other pull requests"
+    for name, job in workflows["report.yml"]["jobs"].items():
+        for script in (str(step.get("run", "")) for step in job["steps"]):
+            if "store import" in script and not script.endswith("store import artifacts/proof"):
+                yield f"report.yml: {name}: a bundle of a pull request can say that anything passed"
 
 
 def _of_required(ci: Workflow) -> Iterator[str]:
