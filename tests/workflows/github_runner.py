@@ -91,7 +91,12 @@ class Run:
 
     def contexts(self) -> dict[str, Any]:
         """Return the contexts of expressions that are the same in the whole workflow."""
-        github = {"event_name": self.event, "ref": self.ref, "run_id": self.place.name, "run_attempt": "1"}
+        github: dict[str, Any] = {
+            "event_name": self.event,
+            "ref": self.ref,
+            "run_id": self.place.name,
+            "run_attempt": "1",
+        }
         github |= {"workflow": self.content["name"], "sha": self.commit, "event": dict(self.payload), "token": ""}
         return {"github": github, "inputs": dict(self.inputs), "runner": {"os": "Linux"}}
 
