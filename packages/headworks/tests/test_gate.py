@@ -289,6 +289,16 @@ def test_regressions_are_judged_by_their_errors() -> None:
         headworks.gate(base, conditions=['slice["site"].recall["1"] >= 0.5'])
 
 
+def test_seeds_do_not_tell_what_a_row_can_cost() -> None:
+    """What is not declared is unknown of these trainings, and of any others."""
+    errors = np.random.default_rng(0).normal(size=(2, 400))
+    rows = [{"id": [str(it) for it in range(400)], "error": side, "seed": [at] * 400} for at, side in enumerate(errors)]
+    result = headworks.gate(saved("a.parquet", *rows), saved("b.parquet", *rows), conditions=["mae <= base.mae + 9"])
+    found = result.conditions[0].findings
+    assert [(it.outcome, it.interval, it.p_passes) for it in found] == [("cannot tell", None, 1)] * 2
+    assert all("declare the most in `error-bound`" in it.reason for it in found)
+
+
 def test_metrics_are_those_of_the_books() -> None:
     """Counted by hand on four rows."""
     rows = {"id": list("abcd"), "label": [0, 0, 1, 1], "prediction": [0, 1, 1, 1]}

@@ -77,7 +77,10 @@ def _drawn(ends: tuple[Floats, Floats], offset: float, error: float) -> Drawn:
     """Return the place that draws for both ends of an interval give."""
     low, high = ends
     return Drawn(
-        interval=Interval(low=float(np.quantile(low, error)), high=float(np.quantile(high, 1 - error))),
+        interval=Interval(
+            low=float(np.quantile(low, error, method="lower")),
+            high=float(np.quantile(high, 1 - error, method="higher")),
+        ),
         p_above=float(((low <= offset).sum() + 1) / (len(low) + 1)),
         p_below=float(((high >= offset).sum() + 1) / (len(high) + 1)),
     )

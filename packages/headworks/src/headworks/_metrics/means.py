@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_STEPS = 100  # of a search, of which about ten are taken
+_FLAT = 1e-9  # of the spread: a slope that is as good as none
 _CLOSE = 1e-7  # of the range, to which the end of an interval is searched
 _POINTS = 65  # at which a distribution is tabulated
 _SURE = 1e-9  # the chance beyond either end of the table
@@ -68,18 +68,15 @@ class Mean:
         return Interval(low=self._end(self.p_above, error, self._low), high=self._end(self.p_below, error, self._high))
 
     def draws(self, number: int) -> tuple[Floats, Floats]:
-        """Return as many equally likely means, in order, for the lower end of an interval and for the upper one."""
-        chances = (np.arange(number) + 0.5) / number
-        low, high = self._table(self.p_above, self._low), self._table(self.p_below, self._high)
-        return np.interp(chances, *low), -np.interp(chances, high[0], -high[1])[::-1]
+        """Return as many equally likely means for the lower end of an interval, and for the upper one."""
+        return self._quantiles(self.p_above, self._low, number), self._quantiles(self.p_below, self._high, number)
 
-    def _table(self, chance: Callable[[float], float], limit: float) -> tuple[Floats, Floats]:
-        """Return the chances of means no further from the limit, in order, and the means."""
+    def _quantiles(self, chance: Callable[[float], float], limit: float, number: int) -> Floats:
+        """Return equally likely means by their chance, interpolated; the one of the least chance is next to a limit."""
         if math.isinf(limit):
-            return np.array([0.0, 1.0]), np.array([limit, limit])
-        ends = (self._end(chance, _SURE, limit), self._end(chance, 1 - _SURE, limit))
-        means = np.linspace(*ends, _POINTS)
-        return np.array([chance(it) for it in means]), means
+            return np.full(number, limit)
+        means = np.linspace(self._end(chance, _SURE, limit), self._end(chance, 1 - _SURE, limit), _POINTS)
+        return np.interp((np.arange(number) + 0.5) / number, [chance(it) for it in means], means)
 
     def _tail(self, offset: float, limit: float, sign: float) -> float:
         """Return the chance that the weighted mean, with the row more, lies on the limit's side of an offset."""
@@ -123,15 +120,13 @@ def tail(parts: Floats) -> float:
         return float(least >= 0)
     parts = parts / max(most, -least)
     below, above = 1 / float(parts.min()), 1 / float(parts.max())
-    tilt = 0.0
-    for _ in range(_STEPS):
-        tilted = parts / (1 - tilt * parts)
-        slope, spread = float(tilted.sum()), float(np.square(tilted).sum())
-        if abs(slope) <= 1e-9 * math.sqrt(spread):
-            break
+    tilt, slope, spread = 0.0, float(parts.sum()), float(np.square(parts).sum())
+    while abs(slope) > _FLAT * math.sqrt(spread) and below < tilt < above:
         below, above = (below, tilt) if slope > 0 else (tilt, above)
         newton = tilt - slope / spread
         tilt = newton if below < newton < above else (below + above) / 2
+        tilted = parts / (1 - tilt * parts)
+        slope, spread = float(tilted.sum()), float(np.square(tilted).sum())
     scaled = tilt * math.sqrt(spread)
     root = math.copysign(math.sqrt(max(0.0, 2 * float(np.log1p(-tilt * parts).sum()))), tilt)
     if abs(root) < 1e-4:  # noqa: PLR2004  # where the next terms cancel each other
