@@ -26,6 +26,7 @@ RED: Final = {"failed", "unproven", "skipped"}
 BROKEN: Final = "which its digest does not cover"
 # These say nothing about a fault: a session was stopped early, or failed and then passed.
 UNCLEAR: Final = {"stopped", "flaky"}
+_RELEASE: Final = "v0.1.0"
 _SHOWN: Final = 40  # lines of a log
 
 
@@ -117,16 +118,28 @@ class Campaign:
         """
         begin = time.monotonic()
         try:
+            if fault.before:
+                self._merge(fault.before)
             self._edit(fault.edits)
             outcomes = self._run([*sessions, *fault.also])
         except FaultsError as error:
             return Finding(fault=fault, red=(), seconds=time.monotonic() - begin, problems=[str(error)])
         finally:
-            self._git("reset", "--quiet", "--hard")
+            self._git("reset", "--quiet", "--hard", *([_RELEASE] if fault.before else []))
             self._git("clean", "--quiet", "-d", "--force")
+            if fault.before:
+                self._git("branch", "--quiet", "--force", "main")
+                self._git("tag", "--delete", _RELEASE)
         red = sorted(name for name, outcome in outcomes.items() if _is_red(outcome))
         seconds = time.monotonic() - begin
         return Finding(fault=fault, red=red, seconds=seconds, problems=problems_of(fault, outcomes))
+
+    def _merge(self, edits: Sequence[Edit]) -> None:
+        """Release the copy as it is, and merge edits, so that the fault is compared with what they made."""
+        self._git("tag", _RELEASE)
+        self._edit(edits)
+        self._git("commit", "--quiet", "--all", "--message=Changes since the release")
+        self._git("branch", "--quiet", "--force", "main")
 
     def _edit(self, edits: Sequence[Edit]) -> None:
         """Apply edits to the copy."""

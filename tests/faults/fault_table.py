@@ -58,6 +58,7 @@ class Fault:
         effect: One sentence that says what goes wrong.
         red: Each session that has to turn red, with a text that its output then contains.
         edits: The edits that make the fault.
+        before: The edits of changes that were merged since the last release, in which everything has passed.
         also: Sessions to run in addition to those that judge every fault.
     """
 
@@ -65,6 +66,7 @@ class Fault:
     effect: str
     red: Mapping[str, str]
     edits: Sequence[Edit]
+    before: Sequence[Edit] = ()
     also: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -131,5 +133,5 @@ def _fault(name: str, row: Mapping[str, Any]) -> Fault:
     if not isinstance(row.get("also", []), list):
         message = f"`also` of {name!r} is {row['also']!r}; give a list of sessions."
         raise FaultsError(message)
-    edits = [Edit(**edit) for edit in row.get("edits", ())]
-    return Fault(**{**row, "name": name, "edits": edits})
+    edits = {key: [Edit(**edit) for edit in row.get(key, ())] for key in ("edits", "before")}
+    return Fault(**{**row, **edits, "name": name})

@@ -100,6 +100,21 @@ def test_exactly_the_named_sessions_have_to_turn_red(
     assert (campaign.root / "number.txt").read_text() == "2\n"
 
 
+def test_a_fault_may_follow_changes_that_were_merged_since_the_release(campaign: Campaign) -> None:
+    """It is judged on top of them; afterwards the copy is as it was, without the release."""
+
+    def refs() -> str:
+        command = ["git", "for-each-ref", "--format=%(refname) %(objectname)"]
+        return subprocess.run(command, cwd=campaign.root, check=True, capture_output=True, text=True).stdout
+
+    before = refs()
+    red = {"even": EVEN, "small": SMALL}
+    merged = Fault(name="x", effect="x", before=[edit("4")], edits=[edit("13", old="4")], red=red)
+    assert campaign.judge(merged, campaign.sessions()).problems == []
+    assert (campaign.root / "number.txt").read_text() == "2\n"
+    assert refs() == before
+
+
 def test_a_session_that_is_skipped_is_red(campaign: Campaign) -> None:
     """CI does not let it pass, since it proves nothing."""
     skip = Edit(file="noxfile.py", old='session.error("It is odd.")', new="pass\n    session.skip('No number.')")

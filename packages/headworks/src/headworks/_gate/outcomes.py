@@ -94,8 +94,7 @@ def record_outcome(
 
 def _files(settings: GateSettings, outputs: BaseOutputs) -> dict[str, str]:
     """Keep what the model was judged by, for candidates that replace it once it is promoted."""
-    paths = [it for it in (*settings.predictions.values(), settings.measurements) if it]
-    places = {path: Path(outputs.root, path) for path in paths}
+    places = {path: Path(outputs.root, path) for path in settings.predictions.values()}
     return {path: outputs.store.blobs.put_file(place) for path, place in places.items() if place.is_file()}
 
 
