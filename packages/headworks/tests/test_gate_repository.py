@@ -361,6 +361,32 @@ def test_rows_that_the_dataset_has_no_more_are_not_lost(demo: Demo) -> None:
     assert "none.csv: there is no column 'id'" in demo.gate(*condition, code=2)
 
 
+def test_both_models_are_judged_by_the_labels_that_the_dataset_has_now(demo: Demo) -> None:
+    """Where the candidate's are those: a label that only its own file has is refused, as is a class unknown before."""
+    demo.replace("budget = 2", 'budget = 9\nrows = { evaluate = ["artifacts/evaluate/dataset.csv"] }')
+    demo.scratch.commit()
+
+    def train(labels: list[str], dataset: list[str], other: str, column: str = "label") -> None:
+        rows = "".join(f"\nrow{number},{label},yes" for number, label in enumerate(labels))
+        lines = "".join(f"\nrow{number},{label}" for number, label in enumerate(dataset))
+        demo.train(predictions=f"id,label,prediction{rows}", dataset=f"id,{column}{lines}", other=other)
+
+    before, now = ["yes"] * 790 + ["no"] * 10, ["yes"] * 780 + ["no"] * 20
+    train(before, before, "")
+    demo.branch()
+    train(now, now, " ")
+    output = demo.gate()
+    assert "the dataset has another label for 10 rows of evaluate, by which both models are judged: row780" in output
+    assert "candidate 0.9750, base 0.9750" in output
+    for labels, dataset, column in (
+        (now, before, "label"),
+        (["yes"] * 780 + ["odd"] * 20, ["yes"] * 780 + ["odd"] * 20, "label"),
+        (now, now, "other"),
+    ):
+        train(labels, dataset, f"{column}{labels[-1]}{dataset[780]}", column)
+        assert "have different labels for" in demo.gate(code=3)
+
+
 def test_a_repository_without_a_commit_has_no_base(tmp_path: Path, demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 3, unless the first one is asked for."""
     empty = type(demo.scratch)(tmp_path / "empty")

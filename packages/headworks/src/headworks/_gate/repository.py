@@ -29,8 +29,8 @@ from headworks._gate.measurements import (
 from headworks._gate.outcomes import record_outcome
 from headworks._metrics.condition import ANCHOR, BASE
 from headworks._metrics.content import row_hashes
-from headworks._metrics.file import read_ids
-from headworks._metrics.pair import asked_alike, is_asked_the_same, pair
+from headworks._metrics.file import read_texts
+from headworks._metrics.pair import asked_alike, is_asked_the_same, pair, relabelled
 from headworks._output_file import replace_file
 from headworks._quantities import few
 from headworks._signals import interrupt_on_sigterm
@@ -202,7 +202,7 @@ class _Gating:
             known: For the anchor, the comparison with the base: what was changed before it was accepted then.
         """
         files = self._settings.rows.get(name, ())
-        ids = np.concatenate([mine.ids[:0], *(read_ids(self._current(it)) for it in files)])
+        ids = np.concatenate([mine.ids[:0], *(read_texts(self._current(it), "id") for it in files)])
         subjects = [it.subject for it in conditions]
         if not any(it.rival == rival for it in conditions):
             self._check_predicted(name, ids, mine.ids)
@@ -218,6 +218,7 @@ class _Gating:
         elif files:
             self._check_predicted(name, ids, np.concatenate([mine.ids, theirs.ids]))
             theirs = theirs.take(np.flatnonzero(np.isin(theirs.ids, ids)))
+            theirs = self._relabelled(name, mine, theirs, ids)
         if gone := before.ids[~np.isin(before.ids, theirs.ids)].tolist():
             how = "are asked no more" if known is None else "are not asked any more, or not as they were"
             self._outputs.notes.append(f"{len(gone):,} rows of {name} that the {rival} had {how}: {few(gone)}")
@@ -228,6 +229,24 @@ class _Gating:
         if shared.is_level and not shared.is_same and base.is_same_model(name):
             shared = replace(shared, is_same_model=True)
         return Compared(candidate=mine, pair=shared)
+
+    def _relabelled(self, name: str, mine: Predictions, theirs: Predictions, ids: NDArray[np.str_]) -> Predictions:
+        """Return the base's predictions with the dataset's labels, where these differ and the candidate has them too.
+
+        That data may change so is for the session to say that compares datasets.
+        """
+        is_shared = np.isin(theirs.ids, mine.ids)
+        if np.array_equal(theirs.labels[is_shared], mine.labels[np.isin(mine.ids, theirs.ids)]):
+            return theirs
+        try:
+            labels = np.concatenate([read_texts(self._current(it), "label") for it in self._settings.rows[name]])
+        except ConfigurationError:  # no labels, or none of classes
+            return theirs
+        anew = relabelled(mine, theirs, ids, labels)
+        if changed := theirs.ids[theirs.labels != anew.labels].tolist():
+            note = f"the dataset has another label for {len(changed):,} rows of {name}, by which both models are judged"
+            self._outputs.notes.append(f"{note}: {few(changed)}")
+        return anew
 
     def _check_predicted(self, name: str, ids: NDArray[np.str_], known: NDArray[np.str_]) -> None:
         """Refuse rows of the dataset that neither model predicted: neither their labels nor their slices are known."""

@@ -74,17 +74,17 @@ def read_predictions(
     return _predictions(Columns(source or path, table, list(kinds)), group)
 
 
-def read_ids(path: str) -> NDArray[np.str_]:
-    """Return the column `id` of a file in one of the same formats.
+def read_texts(path: str, name: str) -> NDArray[np.str_]:
+    """Return the column `id` or `label` of a file in one of the same formats.
 
     Raises:
         UsageError: There is no such file, or it has another ending.
-        ConfigurationError: It has no such column.
+        ConfigurationError: It has no such column, or a row without a value in it.
     """
-    content = _Content(path, ["id"])
-    file = Columns(path, content.read([it for it in content.schema.names if it == "id"]), content.schema.names)
-    file.require(["id"], [])
-    return file.texts("id")
+    content = _Content(path, ["id", "label"])
+    file = Columns(path, content.read([it for it in content.schema.names if it == name]), content.schema.names)
+    file.require([name], [])
+    return file.texts(name)
 
 
 def _needed(path: str, kinds: Mapping[str, pa.DataType], group: str, slices: Collection[str] | None) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -123,6 +123,26 @@ def asked_alike(subjects: Collection[Subject], candidate: Predictions, base: Pre
     mine = candidate.take(np.flatnonzero(np.isin(candidate.ids, base.ids)))
     differ = [one != other for _, _, one, other in _asked(subjects, mine, base)]
     return base.take(np.flatnonzero(~np.any([np.zeros(len(base.ids), bool), *differ], axis=0)))
+
+
+def relabelled(
+    candidate: Predictions, base: Predictions, ids: NDArray[np.str_], labels: NDArray[np.str_]
+) -> Predictions:
+    """Return the base's predictions with the labels of the dataset, where the candidate's are those.
+
+    Args:
+        candidate: Its predictions.
+        base: Those of the base, whose rows the dataset has.
+        ids: The rows of the dataset, (N,).
+        labels: Their labels, (N,).
+    """
+    order = ids.argsort()
+    now = labels[order][np.searchsorted(ids, base.ids, sorter=order)]
+    known = np.isin(candidate.ids, base.ids)
+    is_of_candidate = np.isin(base.ids, candidate.ids)
+    if (candidate.labels[known] != now[is_of_candidate]).any() or not np.isin(now, base.classes).all():
+        return base
+    return replace(base, labels=now)
 
 
 def _asked(
