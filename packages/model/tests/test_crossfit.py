@@ -110,9 +110,11 @@ def test_several_processes_write_the_same_bytes(
     """As one does, and the command shows table, spread and progress."""
     command = ["crossfit", str(fitted / "dataset"), str(tmp_path / "out"), *SHORT, "--seeds", "2", "--jobs", "2"]
     assert main(command) == 0
-    for name in ("predictions.parquet", "metrics.json"):
+    names = ["logistic-regression.parquet", "metrics.json", "nearest-neighbours.parquet", "predictions.parquet"]
+    names += ["support-vectors.parquet"]
+    for name in names:
         assert (tmp_path / "out" / name).read_bytes() == (fitted / "out" / name).read_bytes()
-    assert sorted(it.name for it in (tmp_path / "out").iterdir()) == ["metrics.json", "predictions.parquet"]
+    assert sorted(it.name for it in (tmp_path / "out").iterdir()) == names
     shown = capsys.readouterr()
     assert "accuracy on 72 rows, each out of its fold: " in shown.out
     assert "accuracy of 2 seeds: " in shown.out.splitlines()[-1]

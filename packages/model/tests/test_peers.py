@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from headworks_data import Dataset, Split, content_ids
 from headworks_model import Floors, _peers, crossfit, errors, evaluate, load_trained, shortfalls
@@ -29,7 +30,7 @@ def with_train(dataset: Dataset, labels: list[int]) -> Dataset:
 @pytest.mark.parametrize(("labels", "left_out"), [([0] * 8, 2), ([0, 1], 1)])
 def test_a_peer_that_cannot_be_fitted_is_left_out(tiny: Dataset, labels: list[int], left_out: int) -> None:
     """There may be one class to learn from, or fewer rows than neighbours; the reason stands in its place."""
-    found = judge_peers([with_train(tiny, labels)])
+    found = judge_peers([with_train(tiny, labels)]).metrics
     assert list(found) == list(PEERS)
     reasons = [it["left_out"] for it in found.values() if "left_out" in it]
     assert len(reasons) == left_out
@@ -38,16 +39,16 @@ def test_a_peer_that_cannot_be_fitted_is_left_out(tiny: Dataset, labels: list[in
 
 def test_peers_that_take_long_are_not_fitted_unasked(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over all folds together, so that no cross-fitting waits minutes for them."""
-    assert "accuracy" in judge_peers([tiny])["support vectors"]
+    assert "accuracy" in judge_peers([tiny]).metrics["support vectors"]
     monkeypatch.setattr(_peers, "MOST_ROWS", 79)
-    found = judge_peers([tiny, tiny])
+    found = judge_peers([tiny, tiny]).metrics
     assert {it["left_out"] for it in found.values()} == {
         "80 rows of 30 pixels would take long; --peers all fits it regardless"
     }
-    assert "accuracy" in judge_peers([tiny, tiny], peers="all")["support vectors"]
+    assert "accuracy" in judge_peers([tiny, tiny], peers="all").metrics["support vectors"]
     monkeypatch.undo()
     monkeypatch.setattr(_peers, "MOST_PIXELS", 40 * 30 - 1)
-    assert "left_out" in judge_peers([tiny])["support vectors"]
+    assert "left_out" in judge_peers([tiny]).metrics["support vectors"]
 
 
 def test_peers_can_be_switched_off(stages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,6 +58,19 @@ def test_peers_can_be_switched_off(stages: Path, tmp_path: Path, capsys: pytest.
     assert "nearest neighbours" not in capsys.readouterr().out
     before = json.loads((stages / "evaluate" / "metrics.json").read_text())
     assert json.loads((tmp_path / "metrics.json").read_text()) == before | {"peers": {}}
+
+
+def test_the_predictions_of_each_peer_are_kept(tiny: Dataset, stages: Path, tmp_path: Path) -> None:
+    """For the same rows as the network's, so that a gate can compare them; those of an earlier time are removed."""
+    network = load_trained(stages / "train")
+    metrics = evaluate(tiny, network, tmp_path)
+    rows = pq.read_table(tmp_path / "predictions.parquet", columns=["id", "label", "class"]).sort_by("id")
+    for name, figures in metrics["peers"].items():
+        peer = pq.read_table(tmp_path / f"{name.replace(' ', '-')}.parquet")
+        assert peer.select(["id", "label", "class"]).sort_by("id") == rows
+        assert np.mean(peer["label"].to_numpy() == peer["prediction"].to_numpy()) == figures["accuracy"]
+    evaluate(tiny, network, tmp_path, peers="none")
+    assert {it.name for it in tmp_path.iterdir()} == {"predictions.parquet", "metrics.json"}
 
 
 def test_a_choice_of_peers_that_there_is_not_is_told_at_once(tiny: Dataset, out: Path) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from headworks_data import SPLITS, Dataset, Split, replace_files
+from headworks_data import SPLITS, Dataset, replace_files
 from headworks_model import _files
 from headworks_model._evaluate import predict_test
 from headworks_model._metrics import measure
 from headworks_model._peers import judge_peers, require_choice
-from headworks_model._predictions import Predictions, check_slices, parquet
+from headworks_model._predictions import Predictions, check_slices, concatenate, parquet
 from headworks_model._progress import FoldProgress
 from headworks_model._settings import TrainConfig
 from headworks_model._training import train
@@ -69,13 +69,13 @@ def crossfit(
 ) -> dict[str, Any]:
     """Predict every row of a dataset by a network that was not trained on it.
 
-    Writes `predictions.parquet` and `metrics.json`.
+    Writes `predictions.parquet`, `metrics.json`, and the predictions of each peer.
 
     An earlier result in the folder stays until the new one is finished.
 
     Args:
         dataset: All rows of all splits are predicted, each by the network that has not learnt its fold.
-        out: Folder for both files, which are the same bytes when made again, by any number of jobs.
+        out: Folder for the files, which are the same bytes when made again, by any number of jobs.
         config: Settings of every training; without them, the defaults.
         seeds: Number of seeds, from that of the settings on; each needs five trainings.
         jobs: Processes that train side by side. For more than one, a script must guard its main module by
@@ -108,7 +108,9 @@ def crossfit(
     ]
     outcomes = _gather(tasks, jobs, progress)
     merged = [_merge(outcomes[first : first + NUM_FOLDS]) for first in range(0, len(outcomes), NUM_FOLDS)]
-    metrics = _summary(dataset, outcomes, merged) | {"peers": judge_peers(datasets, peers=peers)}
+    beside = judge_peers(datasets, peers=peers)
+    metrics = _summary(dataset, outcomes, merged) | {"peers": beside.metrics}
+    beside.save(out)
     replace_files(out, {"predictions.parquet": parquet(merged), "metrics.json": _files.to_json(metrics)})
     shutil.rmtree(partial)
     return metrics
@@ -190,13 +192,6 @@ def fold_numbers(ids: NDArray[np.str_], *, salt: str) -> NDArray[np.int64]:
     """
     digests = (hashlib.sha256(f"fold\n{salt}\n{row_id}".encode()).digest() for row_id in ids)
     return np.array([int.from_bytes(digest, "big") % NUM_FOLDS for digest in digests], dtype=np.int64)
-
-
-def concatenate(splits: Sequence[Split]) -> Split:
-    """Return the rows of several splits as one."""
-    columns = {name: np.concatenate([getattr(split, name) for split in splits]) for name in ("ids", "images", "labels")}
-    slices = {name: np.concatenate([split.slices[name] for split in splits]) for name in splits[0].slices}
-    return Split(**columns, slices=slices)
 
 
 def fold_datasets(dataset: Dataset) -> list[Dataset]:

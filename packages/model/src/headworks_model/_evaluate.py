@@ -35,12 +35,12 @@ def shortfalls(metrics: dict[str, Any], floors: Floors) -> list[str]:
 
 
 def evaluate(dataset: Dataset, trained: Trained, out: str | Path, *, peers: str = "auto") -> dict[str, Any]:
-    """Predict the test split and write `predictions.parquet` and `metrics.json`.
+    """Predict the test split, and write `predictions.parquet`, `metrics.json` and the predictions of each peer.
 
     Args:
         dataset: The dataset that the network was trained on.
         trained: The network.
-        out: Folder for both files, which are the same bytes when made again.
+        out: Folder for the files, which are the same bytes when made again.
         peers: `all`, `none`, or `auto` for all peers if fitting them takes seconds.
 
     Returns:
@@ -59,7 +59,9 @@ def evaluate(dataset: Dataset, trained: Trained, out: str | Path, *, peers: str 
     metrics = measure(split.labels, predictions.probabilities, classes=dataset.classes, slices=split.slices)
     metrics |= {"split": "test", "seed": trained.config.seed}
     metrics |= {"dataset_digest": dataset.digest, "weights_digest": trained.weights_digest}
-    metrics["peers"] = judge_peers([dataset], peers=peers)
+    beside = judge_peers([dataset], peers=peers)
+    metrics["peers"] = beside.metrics
+    beside.save(Path(out))
     replace_files(Path(out), {"predictions.parquet": parquet([predictions]), "metrics.json": _files.to_json(metrics)})
     return metrics
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from headworks_data import unknown_name
+from headworks_data import replace_files, unknown_name
 from headworks_model._metrics import accuracy, macro_f1
+from headworks_model._predictions import classes_parquet, concatenate
 from headworks_model._settings import PEER_CHOICES
 from headworks_model.errors import ConfigError
 from sklearn.linear_model import LogisticRegression
@@ -18,6 +19,7 @@ from sklearn.svm import SVC
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from headworks_data import Dataset
     from numpy.typing import NDArray
@@ -40,20 +42,52 @@ def require_choice(peers: str) -> None:
         raise ConfigError(unknown_name("choice of peers", peers, PEER_CHOICES))
 
 
-def judge_peers(datasets: Sequence[Dataset], *, peers: str = "auto") -> dict[str, dict[str, float | str]]:
-    """Fit each peer on every train split, and measure it on all test splits together.
+class Peers(NamedTuple):
+    """The peers of a network.
+
+    Attributes:
+        metrics: For each peer `accuracy` and `macro_f1`, or the reason for leaving it out as `left_out`.
+        files: The predictions of each that could be fitted, by the name of its file.
+    """
+
+    metrics: dict[str, dict[str, float | str]]
+    files: dict[str, bytes]
+
+    def save(self, folder: Path) -> None:
+        """Write the files of all peers, and remove those of an earlier time of any that is left out."""
+        replace_files(folder, self.files)
+        for name in map(_file_name, PEERS):
+            if name not in self.files:
+                (folder / name).unlink(missing_ok=True)
+
+
+def judge_peers(datasets: Sequence[Dataset], *, peers: str = "auto") -> Peers:
+    """Fit each peer on every train split, and have it predict all test splits.
 
     Args:
         datasets: One, or those of all folds.
         peers: `all`, `none`, or `auto` for all peers if that takes seconds.
-
-    Returns:
-        For each peer `accuracy` and `macro_f1`, or the reason for leaving it out as `left_out`.
     """
+    judged = Peers({}, {})
     if peers == "none":
-        return {}
-    reason = _too_large(datasets) if peers == "auto" else ""
-    return {name: {"left_out": reason} if reason else _judge_peer(name, datasets) for name in PEERS}
+        return judged
+    if peers == "auto" and (reason := _too_large(datasets)):
+        return Peers({name: {"left_out": reason} for name in PEERS}, {})
+    split = concatenate([dataset.splits["test"] for dataset in datasets])
+    for name in PEERS:
+        try:
+            predicted = np.concatenate([_predict_peer(name, dataset) for dataset in datasets])
+        except ValueError as error:  # as for rows of one class, or for fewer rows than neighbours
+            judged.metrics[name] = {"left_out": str(error).partition("\n")[0]}
+        else:
+            figures = {"accuracy": accuracy(split.labels, predicted), "macro_f1": macro_f1(split.labels, predicted)}
+            judged.metrics[name] = {**figures}
+            judged.files[_file_name(name)] = classes_parquet(split, predicted)
+    return judged
+
+
+def _file_name(peer: str) -> str:
+    return f"{peer.replace(' ', '-')}.parquet"
 
 
 def _too_large(datasets: Sequence[Dataset]) -> str:
@@ -62,16 +96,6 @@ def _too_large(datasets: Sequence[Dataset]) -> str:
     if rows <= MOST_ROWS and rows * pixels <= MOST_PIXELS:
         return ""
     return f"{rows:,} rows of {pixels:,} pixels would take long; --peers all fits it regardless"
-
-
-def _judge_peer(name: str, datasets: Sequence[Dataset]) -> dict[str, float | str]:
-    """Return the metrics of a peer, or the reason why it cannot be fitted."""
-    labels = np.concatenate([dataset.splits["test"].labels for dataset in datasets])
-    try:
-        predicted = np.concatenate([_predict_peer(name, dataset) for dataset in datasets])
-    except ValueError as error:  # as for rows of one class, or for fewer rows than neighbours
-        return {"left_out": str(error).partition("\n")[0]}
-    return {"accuracy": accuracy(labels, predicted), "macro_f1": macro_f1(labels, predicted)}
 
 
 def _predict_peer(name: str, dataset: Dataset) -> NDArray[np.int64]:
