@@ -839,3 +839,27 @@ def test_without_an_anchor_its_conditions_are_left_out() -> None:
         anchored(anchor_measurements=small)
     with pytest.raises(ConfigurationError, match=r"was not measured of the anchor\. Name a file with it in --anchor-m"):
         anchored(anchor=file)
+
+
+def test_a_model_is_held_to_the_best_of_its_peers() -> None:
+    """Each has to be reached, since nobody knows which is the best; one that is as good is said by name."""
+    model = Model()
+    file = saved("network.parquet", model.columns())
+    peers = [saved(f"{name}.parquet", it.columns()) for name, it in (("knn", model.worse(0.1)), ("svm", model))]
+    condition = "accuracy >= peers.best.accuracy - 0.01"
+    judged_beside = partial(headworks.gate, file, conditions=[condition])
+    result = judged_beside(peers=peers)
+    assert [(it.subject, it.outcome) for it in result.conditions[0].findings] == [
+        ("accuracy against knn", "passes"),
+        ("accuracy against svm", "passes"),
+    ]
+    assert [it for it in result.notes if "simpler" in it] == [
+        f"a simpler model, svm, is as good: {condition!r} holds the other way round"
+    ]
+    assert [(it.rival, it.base) for it in result.comparisons] == [("peers", it) for it in peers]
+    worse = headworks.gate(peers[0], conditions=[condition], peers=[file, peers[1]])
+    assert (worse.outcome, [it.outcome for it in worse.conditions[0].findings]) == ("fails", ["fails"] * 2)
+    with pytest.raises(
+        CannotDecideError, match=r"There are no peers to compare with\. Name their predictions in --peer"
+    ):
+        judged_beside()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headworks._metrics.condition import Condition, Subject, parse_condition
+from headworks._metrics.condition import RIVALS, Condition, Subject, parse_condition
 from headworks._metrics.metrics import METRICS
 from headworks.errors import ConfigurationError
 
@@ -16,6 +16,7 @@ from headworks.errors import ConfigurationError
     [
         ("accuracy >= base.accuracy - 0.01", Subject(metric="accuracy"), True, 1, -0.01),
         ("accuracy >= anchor.accuracy * 0.9 - 0.01", Subject(metric="accuracy"), True, 0.9, -0.01),
+        ("accuracy >= peers.best.accuracy - 0.01", Subject(metric="accuracy"), True, 1, -0.01),
         ('recall["7"] >= 0.95', Subject(metric="recall", label="7"), True, 0, 0.95),
         ("log_loss<=base.log_loss+.5", Subject(metric="log_loss"), False, 1, 0.5),
         ("ece <= 5e-2", Subject(metric="ece"), False, 0, 0.05),
@@ -44,7 +45,7 @@ from headworks.errors import ConfigurationError
 def test_a_condition_is_read(text: str, subject: Subject, *, is_floor: bool, factor: float, offset: float) -> None:
     """Metrics with classes and slices, bounds with and without the base, in any spacing."""
     condition = parse_condition(text)
-    rival = "anchor" if "anchor" in text else "base" if factor else ""
+    rival = next((it for it in RIVALS if f" {it}." in text), "base" if factor else "")
     expected = Condition(text=text, subject=subject, is_floor=is_floor, factor=factor, offset=offset, rival=rival)
     assert condition == expected
     assert condition.is_relative is bool(factor)
@@ -57,8 +58,14 @@ def test_a_condition_is_read(text: str, subject: Subject, *, is_floor: bool, fac
         ("accuracyx >= 0.9", 0, "there is no metric 'accuracyx'. Did you mean 'accuracy'?"),
         ("accuracy == 0.9", 9, "'=' means nothing here"),
         ("accuracy", 8, "`>=` or `<=` should be here"),
-        ("accuracy >= ", 12, "a number, `base.` or `anchor.` should be here"),
-        ("accuracy >= bsae.accuracy", 12, "a number, `base.` or `anchor.` should be here. Did you mean 'base'?"),
+        ("accuracy >= ", 12, "a number, `base.` or `anchor.` or `peers.` should be here"),
+        (
+            "accuracy >= bsae.accuracy",
+            12,
+            "a number, `base.` or `anchor.` or `peers.` should be here. Did you mean 'base'?",
+        ),
+        ("accuracy >= peers.accuracy", 18, "`best`, which is every peer that there is, should be here"),
+        ("model_bytes <= peers.best.model_bytes", 25, "model_bytes is not measured of peers"),
         ("accuracy >= base", 16, "`.` and a metric should be here"),
         ("accuracy >= base.recall", 23, "`[` and a class"),
         ("accuracy >= base.macro_f1 - 0.1", 17, "only be judged by the same as the candidate, accuracy"),

@@ -454,6 +454,20 @@ def test_slices_that_changed_are_another_dataset(demo: Demo) -> None:
     assert "the base's model predicted the rows of evaluate anew" in demo.gate()
 
 
+def test_peers_of_the_work_tree_are_compared(demo: Demo) -> None:
+    """Without more cost to the budget; a table that names none cannot tell."""
+    demo.train()
+    demo.branch()
+    rows = "".join(f"\nrow{it},yes,{'no' if it < 80 else 'yes'}" for it in range(800))
+    demo.train(5, knn=f"id,label,prediction{rows}")
+    demo.replace("budget = 2", """budget = 2\nconditions = ['accuracy >= peers.best.accuracy - 0.05']""")
+    assert "There are no peers to compare with" in demo.gate(code=3)
+    demo.replace("budget = 2", 'budget = 2\npeers = { evaluate = ["artifacts/evaluate/knn.csv"] }')
+    output = demo.gate()
+    assert "800 rows, right only in the candidate 75, only in the base 0" in output
+    assert "compared artifacts/evaluate/predictions.csv with artifacts/evaluate/knn.csv on 800 rows" in output
+
+
 def exported(path: Path, outputs: int) -> None:
     """Write an ONNX file that gives its input, two numbers for each row, back as probabilities."""
     kind = onnx.TensorProto.FLOAT

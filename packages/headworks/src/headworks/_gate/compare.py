@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from headworks._gate.judge import decided, judge
 from headworks._gate.measurements import judge_measurement
 from headworks._gate.result import Comparison, ConditionResult, Finding, GateResult, together
-from headworks._metrics.condition import ANCHOR, BASE
+from headworks._metrics.condition import ANCHOR, BASE, PEERS
 from headworks._metrics.file import read_predictions
 from headworks._metrics.pair import Pair
 from headworks._metrics.pair import pair as paired
@@ -43,6 +44,7 @@ def gate(
     baseline: str | Mapping[str, str] | None = None,
     *,
     anchor: str | Mapping[str, str] | None = None,
+    peers: Sequence[str] = (),
     conditions: Iterable[str] | None = None,
     settings: GateSettings | None = None,
     measurements: Measurements | None = None,
@@ -56,6 +58,7 @@ def gate(
         baseline: The same of the model that it is compared with.
         anchor: The same of the model that the sum of many changes is held to. Without any, conditions about it are left
             out, with a note.
+        peers: Files of the predictions of simpler models, for conditions about them.
         conditions: The bounds that it has to reach, in place of those of the settings.
         settings: All else, as a table would state it.
         measurements: Measurements of the candidate.
@@ -79,6 +82,9 @@ def gate(
     for rival, name in keys_of(asked, settings):
         on, shared = conditions_on(name, asked, settings), None
         mine = read_needed(_file(candidate, name, "candidate"), on, settings)
+        if rival == PEERS:
+            compared |= compared_with_peers(name, mine, on, settings, {it: it for it in peers})
+            continue
         option, files = ("baseline", baseline) if rival == BASE else ("anchor", anchor)
         if files is not None:
             theirs = read_needed(_file(files, name, option), on, settings)
@@ -95,6 +101,35 @@ def keys_of(conditions: Iterable[NamedCondition], settings: GateSettings) -> lis
     """
     reading = [it for it in conditions if not it.condition.subject.is_measurement]
     return list(dict.fromkeys((it.condition.rival or BASE, settings.reads(it)) for it in reading))
+
+
+def compared_with_peers(
+    name: str, mine: Predictions, conditions: Iterable[Condition], settings: GateSettings, files: Mapping[str, str]
+) -> dict[Key, Compared]:
+    """Return a candidate's predictions, paired with those of each peer.
+
+    Args:
+        name: The name of the predictions.
+        mine: Those of the candidate.
+        conditions: All conditions on them.
+        settings: The settings.
+        files: The place of the predictions of each peer, by the name of the file for people.
+
+    Raises:
+        CannotDecideError: There are none, too few rows are shared, or labels, groups or slices differ.
+    """
+    on = list(conditions)
+    subjects = [it.subject for it in on]
+    compared = {}
+    for file, place in files.items():
+        theirs = read_needed(place, on, settings, source=file)
+        shared = paired(mine, theirs, least=settings.min_shared, subjects=subjects)
+        peer = os.path.splitext(os.path.basename(file))[0]
+        compared[f"{PEERS}.{peer}", name] = Compared(candidate=mine, pair=shared)
+    if not compared:
+        message = "There are no peers to compare with. Name their predictions in --peer, or as `peers` in the table."
+        raise CannotDecideError(message)
+    return compared
 
 
 def names_needed(conditions: Iterable[NamedCondition], settings: GateSettings) -> list[str]:
@@ -151,6 +186,7 @@ def judge_all(
         notes: Notes for a reader that come before those of this comparison.
     """
     judged = []
+    simpler: list[str] = []
     for named in conditions:
         condition, on = named.condition, ""
         if condition.subject.is_measurement:
@@ -160,7 +196,12 @@ def judge_all(
             findings = decided([finding], settings.error)
         else:
             on = settings.reads(named)
-            findings = _judged_on(compared[condition.rival or BASE, on], condition, settings)
+            if condition.rival == PEERS:
+                beside = {key[0]: it for key, it in compared.items() if key[1] == on and key[0].startswith(PEERS)}
+                findings = decided(list(_beside_peers(beside, condition, settings)), settings.error)
+                simpler += _as_good(beside, condition, settings)
+            else:
+                findings = _judged_on(compared[condition.rival or BASE, on], condition, settings)
         found = together([finding.outcome for finding in findings])
         outcome = named.cannot_tell if found == "cannot tell" else found
         judged.append(ConditionResult(named.name, condition, on, tuple(findings), found, outcome))
@@ -169,7 +210,9 @@ def judge_all(
         reliability=settings.reliability,
         conditions=tuple(judged),
         comparisons=tuple(_comparison(*key, it) for key, it in compared.items()),
-        notes=tuple(dict.fromkeys([*notes, *(note for key, it in compared.items() for note in _notes(key[0], it))])),
+        notes=tuple(
+            dict.fromkeys([*notes, *simpler, *(note for key, it in compared.items() for note in _notes(key[0], it))])
+        ),
     )
 
 
@@ -190,11 +233,34 @@ def _judged_on(compared: Compared, condition: Condition, settings: GateSettings)
     )
 
 
+def _beside_peers(compared: Mapping[str, Compared], condition: Condition, settings: GateSettings) -> Iterator[Finding]:
+    """Judge a condition about the best of all peers: each has to pass, since nobody knows which is the best."""
+    for peer, it in compared.items():
+        for finding in _judged_on(it, condition, settings):
+            yield replace(finding, subject=f"{finding.subject} against {peer.partition('.')[2]}")
+
+
+def _as_good(compared: Mapping[str, Compared], condition: Condition, settings: GateSettings) -> Iterator[str]:
+    """Yield a note for each peer that passes the same condition against the candidate.
+
+    Source:
+        Breck, Cai, Nielsen, Salib and Sculley, "The ML test score: A rubric for ML production readiness and technical
+        debt reduction", IEEE Big Data 2017, test model 5: a simpler model is not better.
+    """
+    for peer, it in compared.items():
+        if it.pair is not None:
+            one, other = it.pair.both()
+            swapped = Compared(candidate=other, pair=replace(it.pair, candidate=other, base=one))
+            if together([it.outcome for it in _judged_on(swapped, condition, settings)]) == "passes":
+                name = peer.partition(".")[2]
+                yield f"a simpler model, {name}, is as good: {condition.text!r} holds the other way round"
+
+
 def _comparison(rival: str, name: str, compared: Compared) -> Comparison:
     candidate, pair = compared.candidate, compared.pair
     return Comparison(
         on=name,
-        rival=rival if pair else "",
+        rival=rival.partition(".")[0] if pair else "",
         candidate=candidate.source,
         base=pair.base.source if pair else "",
         rows=len(pair.candidate.ids if pair else candidate.ids),

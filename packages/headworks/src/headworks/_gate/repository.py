@@ -17,7 +17,15 @@ from headworks._digest.digest import Digester
 from headworks._gate.base import choose_anchor, choose_base
 from headworks._gate.base_outputs import BaseOutputs, NoBaseError, PromotedOutputs
 from headworks._gate.base_predictions import BasePredictions, model_digest
-from headworks._gate.compare import Compared, conditions_on, judge_all, keys_of, names_needed, read_needed
+from headworks._gate.compare import (
+    Compared,
+    compared_with_peers,
+    conditions_on,
+    judge_all,
+    keys_of,
+    names_needed,
+    read_needed,
+)
 from headworks._gate.ledger import AskedRows, charge
 from headworks._gate.measurements import (
     CANDIDATE,
@@ -27,7 +35,7 @@ from headworks._gate.measurements import (
     measurements_of,
 )
 from headworks._gate.outcomes import record_outcome
-from headworks._metrics.condition import ANCHOR, BASE
+from headworks._metrics.condition import ANCHOR, BASE, PEERS
 from headworks._metrics.content import row_hashes
 from headworks._metrics.file import read_texts
 from headworks._metrics.pair import asked_alike, is_asked_the_same, pair, relabelled
@@ -134,11 +142,17 @@ class _Gating:
         on = {name: conditions_on(name, asked, settings) for name in candidates}
         compared: dict[Key, Compared] = {}
         # The base comes first, since it says which rows are asked.
-        for rival, name in dict.fromkeys([*((BASE, name) for name in candidates), *keys_of(asked, settings)]):
+        keys = keys_of(asked, settings)
+        for rival, name in dict.fromkeys(
+            [*((BASE, name) for name in candidates), *(it for it in keys if it[0] != PEERS)]
+        ):
             known = compared[BASE, name].pair if rival != BASE else None
             compared[rival, name] = self._compared(rival, name, candidates[name], on[name], known)
         for name in names_needed(asked, settings):
             self.charges[name] = self._charge(name, [it for (_, other), it in compared.items() if other == name])
+        for name in (name for rival, name in keys if rival == PEERS):
+            peers = {it: self._current(it) for it in settings.peers.get(name, ())}
+            compared |= compared_with_peers(name, candidates[name], on[name], settings, peers)
         pairs = [it.pair for (rival, _), it in compared.items() if rival == BASE and it.pair is not None]
         if self._outputs.base.is_head and pairs and all(one.is_same for one in pairs):
             self._outputs.notes.append(

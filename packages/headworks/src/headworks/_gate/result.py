@@ -99,7 +99,7 @@ class Comparison:
     Attributes:
         on: their name.
         candidate: the candidate's file.
-        rival: the model that it was compared with, `base` or `anchor`; empty where there is none.
+        rival: the model that it was compared with, `base`, `anchor` or `peers`; empty where there is none.
         base: that model's file, or the one that stands in for it; empty where there is none.
         rows: how many rows the base has; without a base, the candidate.
         only_candidate: how many only the candidate has.

@@ -93,8 +93,10 @@ class _Table:
             if not _NAME.fullmatch(name):  # it becomes part of a file's name
                 refuse(PLACE, "predictions", name, "named by letters, digits, `_`, `-` and `.` alone")
         rows = self._lists("rows", '{ crossfit = [ "artifacts/dataset/rows.parquet" ] }')
-        for name in rows:
-            self._check_named("rows", name, predictions)
+        peers = self._lists("peers", '{ crossfit = [ "artifacts/crossfit/nearest-neighbours.parquet" ] }')
+        for key, files in (("rows", rows), ("peers", peers)):
+            for name in files:
+                self._check_named(key, name, predictions)
         bootstrap = self._get("bootstrap", str, "the id of a commit")
         if not _COMMIT.fullmatch(bootstrap):
             refuse(PLACE, "bootstrap", bootstrap, "the id of a commit, 7 to 64 hexadecimal digits")
@@ -124,6 +126,7 @@ class _Table:
             tolerance=self._share("tolerance"),
             disagreement=self._share("disagreement"),
             promote=self._lists("promote", '{ production = [ "gate", "serve-check" ] }'),
+            peers=peers,
             predict=self._commands("predict", predictions),
             rows=rows,
         )
