@@ -175,6 +175,22 @@ def count_equal(count: Count, generator: np.random.Generator, draws: int) -> Non
         sys.stdout.flush()
 
 
+def count_budget(count: Count, generator: np.random.Generator) -> None:
+    """Print how often any of as many models as may ask a test set passes, each of which is just at the margin."""
+    head("models", "rows", "margin", "any passes", "any fails", "any passes, error not shared")
+    for models, rows, margin in ((32, 1797, 0.03), (32, 900, 0.05), (8, 360, 0.05)):
+        found = []
+        for _ in range(count.pairs):
+            drawn = generator.multinomial(rows, [0.005, 0.005 + margin, 0.99 - margin], models)[:, :2].tolist()
+            passes, fails = np.array([p_values(*it, rows, margin) for it in drawn]).T
+            shared = count.error / models
+            found.append((passes.min() <= shared, fails.min() <= shared, passes.min() <= count.error))
+        some = np.sum(found, axis=0)
+        count.shares([], int(max(some[:2])))
+        first = (str(models), f"{rows:,}", f"{margin:g}")
+        sys.stdout.write(cells(*first, *(float(it) / count.pairs for it in some)))
+
+
 def count_measured(count: Count, generator: np.random.Generator) -> None:
     """Print how often latencies of runs that take turns decide, and how often those by Welch's t-test are wrong."""
     head("metric", "runs", "slow runs", "rounded", "allowed", "slower", *OUTCOMES, "wrong", "wrong, Welch's t")
@@ -208,6 +224,7 @@ def main() -> int:
     count_shares(count, generator)
     count_labels(count, np.random.default_rng(1))
     count_slices(count, generator)
+    count_budget(count, np.random.default_rng(3))
     count_measured(count, np.random.default_rng(2))
     count_drawn(count, np.random.default_rng(3), arguments.draws)
     count_equal(count, np.random.default_rng(4), arguments.draws)

@@ -255,29 +255,63 @@ def test_a_plan_says_what_the_conditions_need(capsys: pytest.CaptureFixture[str]
     conditions = ["--condition", ACCURACY, "--condition", "ece <= 0.1", "--condition", 'slice["part"].accuracy >= 0.9']
     output = shown(capsys, "--plan", "--candidate", "base.csv", *conditions, code=0)
     assert output == (
-        "rows needed at reliability 0.99, for one model and for 32 models, each after the outcome of the last\n"
+        "rows needed at reliability 0.99, for one model, and for each of 32\n"
         "\n"
         "accuracy >= base.accuracy - 0.05\n"
-        "  to within 0.05 whatever the models: 4,239 and 21,984 (Hoeffding)\n"
-        "  where they disagree on 0.02 of the rows: 159 and 748 (Bennett)\n"
-        "  to pass one that is as good, 9 times in 10, if they disagree as much: 220 (score test)\n"
-        "  there are 400: enough for one model, not for the budget\n"
+        "  to pass one that is as good, 9 times in 10, if they disagree on 0.02 of the rows: 220 and 405 (score test)\n"
+        "  to know it to within 0.05, any models, each after the outcome of the last: 4,239 and 21,984 (Hoeffding)\n"
+        "  the same, if no two disagree on more than 0.05: 311 and 1,459 (Bennett)\n"
+        "  there are 400: enough for one model, not for each of 32: lower `budget`\n"
         "\n"
         "ece <= 0.1\n"
-        "  no share of rows: there is no bound beforehand, and it is said afterwards whether it can be told\n"
+        "  there is no bound beforehand, and it is said afterwards whether it can be told\n"
         "  there are 400: judged as it comes\n"
         "\n"
         'slice["part"].accuracy >= 0.9\n'
-        "  to within 0.03 whatever the models: 2,559 and 14,882 (Hoeffding)\n"
+        "  to know it to within 0.03, any models, each after the outcome of the last: 2,559 and 14,882 (Hoeffding)\n"
         "  there are 200: not enough: widen the margin, or judge on more rows, as by cross-fitting\n"
     )
     output = shown(capsys, "--plan", "--rows", "150", "--condition", "accuracy >= base.accuracy - 0.06", code=0)
     assert "there are 150: not enough: widen the margin" in output
-    assert "enough for the whole budget" in shown(capsys, "--plan", "--rows", "900", "--condition", ACCURACY, code=0)
+    output = shown(capsys, "--plan", "--rows", "900", "--condition", ACCURACY, code=0)
+    assert "there are 900: enough for each of 32 models\n" in output
     output = shown(capsys, "--plan", "--condition", ACCURACY, "--condition", "model_bytes <= 9", code=0)
     assert output.count("how many there are is not known") == 2
     output = shown(capsys, "--plan", "--rows", "9", "--condition", "model_bytes <= 9", code=0)
     assert "there are 9" not in output
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("accuracy >= base.accuracy + 0.1", "only as good: it has to be better by more than 0.1\n"),
+        ("accuracy >= base.accuracy", "only as good: it has to be better\n"),
+        ("brier <= base.brier - 0.1", "only as good: it has to be better by more than 0.1\n"),
+        ("accuracy >= 1", "no number of rows proves a share of all rows, or of none\n"),
+        ("accuracy >= base.accuracy * 0.9", "there is no bound beforehand"),
+        ("log_loss <= base.log_loss + 0.1", "may cost more: declare the most in `log-loss-clip`\n"),
+        ("mae <= base.mae + 20", "there is no bound beforehand"),
+    ],
+)
+def test_a_plan_promises_no_rows_where_none_are_enough(
+    capsys: pytest.CaptureFixture[str], condition: str, words: str
+) -> None:
+    """For a model that is no better, or that may cost more in a row than anybody declared."""
+    Path("pyproject.toml").write_text("[tool.headworks.gate]\nerror-bound = 10\n")
+    output = shown(capsys, "--plan", "--rows", "9000", "--condition", condition, code=0)
+    assert words in output
+    assert output.endswith("  there are 9,000: judged as it comes\n")
+
+
+def test_a_plan_says_what_a_clip_costs(capsys: pytest.CaptureFixture[str]) -> None:
+    """The rows that it takes where no row differs, and what the row that was not seen takes of the margin."""
+    Path("pyproject.toml").write_text("[tool.headworks.gate]\nlog-loss-clip = 10\n")
+    asked = ["--plan", "--condition", "log_loss <= base.log_loss + 0.1"]
+    output = shown(capsys, *asked, "--rows", "1797", code=0)
+    assert "  to pass one whose rows are all the same, where a row may cost 10: 459 and 804\n" in output
+    assert "  what no row has shown yet takes 0.045 of the margin at 1,797 rows\n" in output
+    assert output.endswith("  there are 1,797: enough for each of 32 models whose rows differ little\n")
+    assert "shown yet" not in shown(capsys, *asked, code=0)
 
 
 def test_a_plan_is_also_written_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -288,7 +322,9 @@ def test_a_plan_is_also_written_for_programs(capsys: pytest.CaptureFixture[str])
     )
     found = json.loads(shown(capsys, "--plan", "--format", "json", code=0))
     (need,) = found.pop("needs")
-    assert found == {"format": 1, "reliability": 0.95}
+    assert found == {"format": 2, "reliability": 0.95}
     assert (need["name"], need["condition"], need["at_hand"]) == ("overall", ACCURACY, 400)
     text = shown(capsys, "--plan", code=0)
-    assert text.startswith(f"rows needed at reliability 0.95, for one model and for 8 models\n\noverall: {ACCURACY}\n")
+    assert text.startswith(
+        f"rows needed at reliability 0.95, for one model, and for each of 8\n\noverall: {ACCURACY}\n"
+    )

@@ -183,7 +183,7 @@ def test_a_model_that_passed_stays_passed_where_nothing_changes(release: Release
 
 
 def test_a_pass_counts_for_the_conditions_that_it_was_by(release: Release) -> None:
-    """Others in the table, or another reliability, ask for another run; what only plans or counts does not."""
+    """Others in the table, or another reliability, ask for another run; what only plans does not."""
     release.commit(BETTER)
     release.run("gate")
     release.replace("base.accuracy - 0.03", "base.accuracy - 0.025")
@@ -193,8 +193,10 @@ def test_a_pass_counts_for_the_conditions_that_it_was_by(release: Release) -> No
     assert "gate was judged by other conditions" in release.promote()
     release.run("gate")
     release.promote(0)
-    release.replace("reliability = 0.9", "budget = 9")
+    release.replace("reliability = 0.9", "disagreement = 0.1")
     release.promote(0)
+    release.replace("disagreement = 0.1", "budget = 9")  # by which each outcome is surer or less sure
+    assert "gate was judged by other conditions" in release.promote()
 
 
 def test_a_file_that_made_no_predictions_gets_no_pass(release: Release) -> None:
@@ -284,7 +286,8 @@ STEPS = [" ".join(map(str, range(36 + 32 * step))) for step in range(5)]  # each
 @pytest.fixture
 def anchored(release: Release) -> Release:
     """Return a repository whose table holds the sum of many changes to the anchor."""
-    release.replace("conditions = [", f'conditions = [\n  {{ name = "sum", condition = "{SUM}" }},')
+    # At 0.7 for all 32 models of the budget, each is judged at 0.99.
+    release.replace("conditions = [", f'reliability = 0.7\nconditions = [\n  {{ name = "sum", condition = "{SUM}" }},')
     release.commit(STEPS[0])
     return release
 

@@ -144,7 +144,7 @@ def test_what_did_not_change_passes_and_costs_nothing(demo: Demo) -> None:
     demo.branch()
     output = demo.gate()
     left = "nothing to compare with yet for accuracy >= anchor.accuracy - 0.05"
-    assert output.startswith(f"gate passes: 1 condition, each at 0.99; {left}\n")
+    assert output.startswith(f"gate passes: 1 condition, each at 0.99 for 2 models together; {left}\n")
     assert "restored from the store" in output
     assert "note: not one prediction of evaluate differs, which costs no budget\n" in output
     file = "artifacts/evaluate/predictions.csv"

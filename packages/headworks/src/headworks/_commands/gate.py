@@ -79,7 +79,7 @@ def _plan_rows(arguments: argparse.Namespace, settings: GateSettings) -> int:
     if arguments.format == "text":
         say(rows_as_text(needed, settings))
         return 0
-    say(json.dumps({"format": 1, "reliability": settings.reliability, "needs": list(map(vars, needed))}, indent=2))
+    say(json.dumps({"format": 2, "reliability": settings.reliability, "needs": list(map(vars, needed))}, indent=2))
     return 0
 
 

@@ -29,7 +29,7 @@ def as_text(result: GateResult) -> str:
     """Return a result as text: the outcome, then each condition with all findings."""
     lines = [_headline(result)]
     for judged in result.conditions:
-        lines += ["", *_condition(judged, result.reliability)]
+        lines += ["", *_condition(judged, result.end_reliability(judged.condition))]
     more = []
     for compared in result.comparisons:
         against = f" with {compared.base}" if compared.base else ""
@@ -49,6 +49,7 @@ def _headline(result: GateResult) -> str:
     if result.outcome == "passes":
         left = f"; nothing to compare with yet for {', '.join(result.unjudged)}"
         number = f"{count} {'condition' if count == 1 else 'conditions'}, each at {result.reliability:.4g}"
+        number += f" for {result.budget} models together" if result.budget > 1 else ""
         return f"gate passes: {number}{left if result.unjudged else ''}"
     due = []
     for judged in result.conditions:

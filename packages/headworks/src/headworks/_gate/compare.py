@@ -71,7 +71,7 @@ def gate(
         CannotDecideError: There is no base, too few rows are shared, labels, groups or slices differ, or the candidate
             lacks rows that a metric has to know.
     """
-    settings = settings or gate_settings({})
+    settings = replace(settings or gate_settings({}), budget=1)  # nobody counts the models that files are of
     wanted = settings.conditions if conditions is None else named_conditions(conditions)
     measured = {BASE: base_measurements, ANCHOR: anchor_measurements}
     has_anchor = anchor is not None or anchor_measurements is not None
@@ -208,6 +208,7 @@ def judge_all(
     return GateResult(
         outcome=together([it.outcome for it in judged]),
         reliability=settings.reliability,
+        budget=settings.budget,
         conditions=tuple(judged),
         comparisons=tuple(_comparison(*key, it) for key, it in compared.items()),
         notes=tuple(
@@ -218,7 +219,7 @@ def judge_all(
 
 def _judged_on(compared: Compared, condition: Condition, settings: GateSettings) -> list[Finding]:
     """Judge a condition by predictions."""
-    pair, error, draws = compared.pair, settings.error, settings.resamples
+    pair, error, draws = compared.pair, settings.shared_error, settings.resamples
     if not condition.is_relative:
         return judge(settings.declared(condition), compared.whole, None, error=error, draws=draws)
     if pair is None:

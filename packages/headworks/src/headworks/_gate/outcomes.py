@@ -20,13 +20,27 @@ if TYPE_CHECKING:
     from headworks._gate.result import GateResult
     from headworks._project.gate_settings import GateSettings
 
-_DECISIVE = ("reliability", "predictions", "measurements", "model", "min_shared", "group", "columns", "predict", "rows")
+_DECISIVE = (
+    *(
+        "reliability",
+        "budget",
+        "predictions",
+        "measurements",
+        "model",
+        "min_shared",
+        "group",
+        "columns",
+        "predict",
+        "rows",
+    ),
+    *("log_loss_clip", "error_bound", "classes"),
+)
 
 
 def terms(settings: GateSettings) -> dict[str, Any]:
     """Return all settings that decide about a model's outcome, as JSON has them.
 
-    The order and the names of conditions decide nothing, nor does what only plans or counts.
+    The order and the names of conditions decide nothing, nor does what only plans.
     """
     rows = [
         {"condition": named.condition.text, "on": settings.reads(named), "cannot-tell": named.cannot_tell}

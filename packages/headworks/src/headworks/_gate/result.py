@@ -129,7 +129,9 @@ class GateResult:
 
     Attributes:
         outcome: the worst of all conditions: `fails` before `cannot tell` before `passes`.
-        reliability: how often, at least, an outcome other than `cannot tell` is right.
+        reliability: how often, at least, an outcome other than `cannot tell` is right, for all models of the budget
+            together.
+        budget: how many models share the error; each end of an interval holds for one of them.
         conditions: each condition with its outcome.
         comparisons: the predictions that were read.
         notes: notes for a reader: rows that were left out, the origin of the base, the budget that was spent.
@@ -138,6 +140,7 @@ class GateResult:
 
     outcome: Outcome
     reliability: float
+    budget: int = 1
     conditions: tuple[ConditionResult, ...]
     comparisons: tuple[Comparison, ...]
     notes: tuple[str, ...]
@@ -146,6 +149,10 @@ class GateResult:
     def is_judged_by(self, rival: str) -> bool:
         """Tell whether any condition was judged by a model, the base or the anchor."""
         return any(judged.condition.rival == rival for judged in self.conditions)
+
+    def end_reliability(self, condition: Condition) -> float:
+        """Return how often an end of an interval is right; what is measured anew each time wears no test set out."""
+        return 1 - (1 - self.reliability) / (1 if condition.subject.is_measurement else self.budget)
 
     @property
     def exit_code(self) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from headworks._lines import text_of
 from headworks._metrics.sizes import bennett, hoeffding, score_rows
 
 if TYPE_CHECKING:
+    from headworks._metrics.condition import Condition
     from headworks._project.gate_settings import GateSettings, NamedCondition
 
 
@@ -21,21 +24,26 @@ class RowsNeeded:
     Attributes:
         name: the name of the condition.
         condition: the condition.
-        tolerance: how closely the true value has to be known; None for a metric that is no share of rows, for which
-            there is no such bound.
+        reason: why no number of rows is enough, or none can be said beforehand; empty where one can.
+        equal: rows at which an equal model passes, alone and as one of the budget: nine times in ten by the score test,
+            or a model whose every row is the same, where a row may cost as much as the limit; None without a margin.
+        limit: the most that a row may cost; None for a share of rows.
+        tolerance: how closely the true share is known with the following; None for what is no share.
         hoeffding: rows for one model, and for the whole budget, whatever the models are.
-        bennett: the same where two models disagree on few rows; None for a condition without a base.
-        score: rows at which the score test passes an equal model nine times in ten; None for a condition without a
-            base or a margin.
+        bennett: the same where two models disagree on few rows; None for a condition without a rival.
+        disagreement: the share of rows on which they do, at least the margin, as a model that is worse by it does.
         at_hand: rows that there are; None where that is not known.
     """
 
     name: str
     condition: str
+    reason: str = ""
+    equal: tuple[int, int] | None = None
+    limit: float | None = None
     tolerance: float | None = None
     hoeffding: tuple[int, int] | None = None
     bennett: tuple[int, int] | None = None
-    score: int | None = None
+    disagreement: float | None = None
     at_hand: int | None
 
 
@@ -44,27 +52,52 @@ def rows_needed(named: NamedCondition, settings: GateSettings, at_hand: int | No
 
     Args:
         named: The condition.
-        settings: Reliability, budget, tolerance and disagreement.
+        settings: Reliability, budget, tolerance, disagreement and what is declared of metrics.
         at_hand: The rows that there are; None where that is not known.
     """
-    condition, error, share = named.condition, settings.error, settings.disagreement
-    if not condition.subject.definition.is_share or condition.factor not in {0, 1}:
-        return RowsNeeded(name=named.name, condition=condition.text, at_hand=at_hand)
-    margin = abs(condition.offset) if condition.is_relative else 0.0
-    tolerance = margin or settings.tolerance
+    condition = settings.declared(named.condition)
+    metric, room = condition.subject.definition, condition.offset if not condition.is_floor else -condition.offset
+    known = partial(RowsNeeded, name=named.name, condition=condition.text, at_hand=at_hand)
+    limit = min(metric.most, condition.subject.limit)
+    if reason := _hopeless(condition, room, limit):
+        return known(reason=reason)
+    if metric.is_share:
+        return _share(known, condition, room, settings)
+    # An equal model differs in no row; the row more, which no row has shown yet, costs the limit.
+    sizes = [math.ceil(math.log(it) / math.log1p(-room / limit)) for it in (settings.error, settings.shared_error)]
+    return known(equal=(sizes[0], sizes[1]), limit=limit)
+
+
+def _hopeless(condition: Condition, room: float, limit: float) -> str:
+    """Return why no number of rows is enough, or why none can be said; empty where one can."""
+    metric = condition.subject.definition
+    if condition.factor == 1 and room <= 0 and not condition.subject.is_measurement:
+        better = f" by more than {-room:g}" if room else ""
+        return f"no number of rows passes a model that is only as good: it has to be better{better}"
+    if condition.factor == 0 and metric.is_share and abs(room) in {0, 1}:
+        return "no number of rows proves a share of all rows, or of none"
+    if condition.factor != 1 and not (metric.is_share and condition.factor == 0):
+        return "there is no bound beforehand, and it is said afterwards whether it can be told"
+    if metric.is_mean and math.isinf(limit):
+        return f"a row that was not seen yet may cost more: declare the most in `{metric.limit}`"
+    if not metric.is_mean or room >= limit:
+        return "there is no bound beforehand, and it is said afterwards whether it can be told"
+    return ""
+
+
+def _share(known: partial[RowsNeeded], condition: Condition, room: float, settings: GateSettings) -> RowsNeeded:
+    """Return the rows that a condition about a share of rows needs."""
+    error, sides = settings.error, 2 if condition.is_relative else 1
+    tolerance = room if condition.is_relative else settings.tolerance
     whole: dict[str, Any] = {"budget": settings.budget, "adaptive": settings.adaptive}
-    sides = 2 if condition.is_relative else 1
     large = [hoeffding(tolerance, error, variables=sides, **more) for more in ({}, whole)]
+    needed = known(tolerance=tolerance, hoeffding=(large[0], large[1]))
+    if not condition.is_relative:
+        return needed
+    share = max(settings.disagreement, tolerance)
     small = [bennett(tolerance, error, disagreement=share, **more) for more in ({}, whole)]
-    return RowsNeeded(
-        name=named.name,
-        condition=condition.text,
-        tolerance=tolerance,
-        hoeffding=(large[0], large[1]),
-        bennett=(small[0], small[1]) if condition.is_relative else None,
-        score=score_rows(margin, error, disagreement=share) if margin else None,
-        at_hand=at_hand,
-    )
+    equal = [score_rows(tolerance, it, disagreement=settings.disagreement) for it in (error, settings.shared_error)]
+    return replace(needed, bennett=(small[0], small[1]), disagreement=share, equal=(equal[0], equal[1]))
 
 
 def rows_at_hand(
@@ -92,8 +125,7 @@ def rows_at_hand(
 
 def as_text(needed: Sequence[RowsNeeded], settings: GateSettings) -> str:
     """Return the rows that conditions need as text."""
-    models = f"{settings.budget} models" + (", each after the outcome of the last" if settings.adaptive else "")
-    lines = [f"rows needed at reliability {settings.reliability:.4g}, for one model and for {models}"]
+    lines = [f"rows needed at reliability {settings.reliability:.4g}, for one model, and for each of {settings.budget}"]
     for rows in needed:
         named = f"{rows.name}: " if rows.name != rows.condition else ""
         lines += ["", named + rows.condition, *(f"  {line}" for line in _lines(rows, settings))]
@@ -101,27 +133,39 @@ def as_text(needed: Sequence[RowsNeeded], settings: GateSettings) -> str:
 
 
 def _lines(needed: RowsNeeded, settings: GateSettings) -> Iterator[str]:
-    if needed.hoeffding is None:
-        yield "no share of rows: there is no bound beforehand, and it is said afterwards whether it can be told"
-    else:
-        yield f"to within {needed.tolerance:g} whatever the models: {_both(needed.hoeffding)} (Hoeffding)"
+    rows, how = needed.at_hand, ", each after the outcome of the last" if settings.adaptive else ""
+    if needed.reason:
+        yield needed.reason
+    if needed.limit is not None and needed.equal is not None:
+        yield f"to pass one whose rows are all the same, where a row may cost {needed.limit:g}: {_both(needed.equal)}"
+        if rows:
+            share = needed.limit * -math.expm1(math.log(settings.shared_error) / rows)
+            yield f"what no row has shown yet takes {share:.2g} of the margin at {rows:,} rows"
+    elif needed.equal is not None:
+        disagree = f"if they disagree on {settings.disagreement:g} of the rows"
+        yield f"to pass one that is as good, 9 times in 10, {disagree}: {_both(needed.equal)} (score test)"
+    if needed.hoeffding is not None:
+        yield f"to know it to within {needed.tolerance:g}, any models{how}: {_both(needed.hoeffding)} (Hoeffding)"
     if needed.bennett is not None:
-        yield f"where they disagree on {settings.disagreement:g} of the rows: {_both(needed.bennett)} (Bennett)"
-    if needed.score is not None:
-        yield f"to pass one that is as good, 9 times in 10, if they disagree as much: {needed.score:,} (score test)"
-    rows = needed.at_hand
+        yield f"the same, if no two disagree on more than {needed.disagreement:g}: {_both(needed.bennett)} (Bennett)"
+    yield _enough(needed, settings.budget)
+
+
+def _enough(needed: RowsNeeded, budget: int) -> str:
+    """Return whether the rows that there are will do."""
+    rows, enough = needed.at_hand, needed.equal or needed.hoeffding
+    little = " whose rows differ little" if needed.limit is not None else ""
     if rows is None:
-        yield "how many there are is not known: run the stage that predicts, or say --rows"
-    elif needed.hoeffding is None:
-        yield f"there are {rows:,}: judged as it comes"
-    elif rows >= min(needed.hoeffding[1], (needed.bennett or needed.hoeffding)[1]):
-        yield f"there are {rows:,}: enough for the whole budget"
-    elif rows >= (needed.score or needed.hoeffding[0]):
-        yield f"there are {rows:,}: enough for one model, not for the budget"
-    else:
-        yield f"there are {rows:,}: not enough: widen the margin, or judge on more rows, as by cross-fitting"
+        return "how many there are is not known: run the stage that predicts, or say --rows"
+    if enough is None:
+        return f"there are {rows:,}: judged as it comes"
+    if rows >= enough[1]:
+        return f"there are {rows:,}: enough for each of {budget} models{little}"
+    if rows >= enough[0]:
+        return f"there are {rows:,}: enough for one model{little}, not for each of {budget}: lower `budget`"
+    return f"there are {rows:,}: not enough: widen the margin, or judge on more rows, as by cross-fitting"
 
 
 def _both(sizes: tuple[int, int]) -> str:
-    """Return the rows for one model and for the budget."""
+    """Return the rows for one model and for each of the budget."""
     return f"{sizes[0]:,} and {sizes[1]:,}"

@@ -102,6 +102,11 @@ class GateSettings:
         """How often an outcome may be wrong."""
         return 1 - self.reliability
 
+    @property
+    def shared_error(self) -> float:
+        """How often the outcome of each model of the budget may be wrong, so that all of them hold together."""
+        return self.error / self.budget
+
 
 def named_conditions(conditions: Iterable[str]) -> tuple[NamedCondition, ...]:
     """Return conditions that are named by their texts.

@@ -84,9 +84,11 @@ def gate_section(
         outcome, reasons = "passed", ["the gate"]
         if left:
             outcome, reasons = "unproven", [f"the gate did not judge {count_text(len(left), 'condition')}"]
+    budget = data.get("budget", 1)
+    shared = f" for {budget:,} models together" if budget > 1 else ""
     reading = (
-        f"Each end of an interval holds at {data['reliability']:.4g}; the difference, candidate less base, has to reach"
-        " the bound. A condition that cannot be told is no pass unless the table of the project says so."
+        f"Each end of an interval holds at {data['reliability']:.4g}{shared}; the difference, candidate less base,"
+        " has to reach the bound. A condition that cannot be told is no pass unless the table of the project says so."
     )
     rows = [row for condition in data["conditions"] for row in _rows(condition)]
     blocks: list[Block] = [doubt] if doubt else []
