@@ -122,7 +122,7 @@ def project(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
 def test_a_pull_request_is_judged_from_beginning_to_end(project: Scratch, command: Command, gate: Command) -> None:
     """No change passes for nothing; ten points worse, and twenty on one slice, are told by name; all from the store."""
     output = gate()
-    assert output.startswith("gate passes: 2 conditions, each at 0.99\n")
+    assert output.startswith("gate passes: 2 conditions, each at 0.99 for 32 models together\n")
     assert "not one prediction of evaluate differs, which costs no budget" in output
     assert ledger() == []
     project.write({"inputs/model.txt": model({*range(0, ROWS, 50), *range(0, ROWS, 10)})})
@@ -172,7 +172,7 @@ def test_the_first_commit_has_no_base(project: Scratch, gate: Command) -> None:
     project.git("checkout", "--quiet", "main")
     project.git("reset", "--quiet", "HEAD^")
     output = gate("--condition", "accuracy >= 0.5", "--condition", "accuracy >= base.accuracy")
-    said = "1 condition, each at 0.99; nothing to compare with yet for accuracy >= base.accuracy"
+    said = "1 condition, each at 0.99 for 32 models together; nothing to compare with yet for accuracy >= base.accuracy"
     assert output.startswith(f"gate passes: {said}\n")
     shutil.rmtree(Path(os.environ["HEADWORKS_STORE"], "baselines"))
     assert gate("--condition", "accuracy >= 0.99", "--condition", "accuracy >= base.accuracy", code=1)
