@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from headworks._lines import text_of
-from headworks._metrics.sizes import bennett, hoeffding, score_rows
+from headworks._metrics.sizes import bennett, hoeffding, least_runs, score_rows
 
 if TYPE_CHECKING:
     from headworks._metrics.condition import Condition
@@ -33,10 +33,12 @@ class RowsNeeded:
         bennett: the same where two models disagree on few rows; None for a condition without a rival.
         disagreement: the share of rows on which they do, at least the margin, as a model that is worse by it does.
         at_hand: rows that there are; None where that is not known.
+        is_measurement: whether it is measured of the model, and asks for no rows.
     """
 
     name: str
     condition: str
+    is_measurement: bool
     reason: str = ""
     equal: tuple[int, int] | None = None
     limit: float | None = None
@@ -57,7 +59,13 @@ def rows_needed(named: NamedCondition, settings: GateSettings, at_hand: int | No
     """
     condition = settings.declared(named.condition)
     metric, room = condition.subject.definition, condition.offset if not condition.is_floor else -condition.offset
-    known = partial(RowsNeeded, name=named.name, condition=condition.text, at_hand=at_hand)
+    is_measurement = condition.subject.is_measurement
+    known = partial(
+        RowsNeeded, name=named.name, condition=condition.text, at_hand=at_hand, is_measurement=is_measurement
+    )
+    if is_measurement:
+        runs = f"{least_runs(settings.error)} runs of each model are the fewest that tell anything, in turns"
+        return known(reason="the size is exact" if condition.subject.metric == "model_bytes" else runs)
     limit = min(metric.most, condition.subject.limit)
     if reason := _hopeless(condition, room, limit):
         return known(reason=reason)
@@ -71,7 +79,7 @@ def rows_needed(named: NamedCondition, settings: GateSettings, at_hand: int | No
 def _hopeless(condition: Condition, room: float, limit: float) -> str:
     """Return why no number of rows is enough, or why none can be said; empty where one can."""
     metric = condition.subject.definition
-    if condition.factor == 1 and room <= 0 and not condition.subject.is_measurement:
+    if condition.factor == 1 and room <= 0:
         better = f" by more than {-room:g}" if room else ""
         return f"no number of rows passes a model that is only as good: it has to be better{better}"
     if condition.factor == 0 and metric.is_share and abs(room) in {0, 1}:
@@ -148,7 +156,8 @@ def _lines(needed: RowsNeeded, settings: GateSettings) -> Iterator[str]:
         yield f"to know it to within {needed.tolerance:g}, any models{how}: {_both(needed.hoeffding)} (Hoeffding)"
     if needed.bennett is not None:
         yield f"the same, if no two disagree on more than {needed.disagreement:g}: {_both(needed.bennett)} (Bennett)"
-    yield _enough(needed, settings.budget)
+    if not needed.is_measurement:
+        yield _enough(needed, settings.budget)
 
 
 def _enough(needed: RowsNeeded, budget: int) -> str:
