@@ -321,6 +321,24 @@ def test_metrics_are_those_of_the_books() -> None:
     assert row_sums(never, read, 0)(np.array([[0, 1, 1, 1]]))[0] == 0
 
 
+def test_the_true_class_may_be_among_the_most_probable_ones() -> None:
+    """Of classes that are as probable, the first in order count; a lost row is wrong, and the exact test decides."""
+    shares = [[0.1, 0.2, 0.3, 0.4], [0.25] * 4, [0.4, 0.3, 0.2, 0.1], [0.7, 0.1, 0.1, 0.1]]
+    rows = {"id": list("abcd"), "label": [0, 1, 2, 0], "prediction": [3, 0, 0, 0], "probabilities": shares}
+    file = saved("x.parquet", rows)
+    read, once = read_predictions(file), np.ones((1, 4))
+    for name, value in {"top2_accuracy": 0.5, "top3_accuracy": 0.75, "top5_accuracy": 1}.items():
+        assert row_sums(parse_condition(f"{name} >= 0.5").subject, read, 0)(once)[0] == value
+    best = rows | {"prediction": [0, 1, 2, 0], "probabilities": np.eye(4)[[0, 1, 2, 0]].tolist()}
+    condition = "top2_accuracy >= base.top2_accuracy - 0.1"
+    finding = only(headworks.gate(file, saved("y.parquet", best), conditions=[condition]))
+    assert (finding.method, finding.candidate, finding.base, finding.wins, finding.losses) == ("score", 0.5, 1, 0, 2)
+    lost = rows | {"prediction": [3, 0, 0, None], "probabilities": [*shares[:3], None]}
+    settings = gate_settings({"min-shared": 0.5})
+    lossy = headworks.gate(saved("z.parquet", lost), file, conditions=[condition], settings=settings)
+    assert only(lossy).candidate == 0.25
+
+
 def test_a_measurement_is_not_computed_from_predictions() -> None:
     """Whoever asks for that is told so."""
     read = read_predictions(saved("x.parquet", {"id": ["a"], "label": [0], "prediction": [0]}))

@@ -74,6 +74,7 @@ def judge_peers(datasets: Sequence[Dataset], *, peers: str = "auto") -> Peers:
     if peers == "auto" and (reason := _too_large(datasets)):
         return Peers({name: {"left_out": reason} for name in PEERS}, {})
     split = concatenate([dataset.splits["test"] for dataset in datasets])
+    order = split.order()
     for name in PEERS:
         try:
             predicted = np.concatenate([_predict_peer(name, dataset) for dataset in datasets])
@@ -82,7 +83,7 @@ def judge_peers(datasets: Sequence[Dataset], *, peers: str = "auto") -> Peers:
         else:
             figures = {"accuracy": accuracy(split.labels, predicted), "macro_f1": macro_f1(split.labels, predicted)}
             judged.metrics[name] = {**figures}
-            judged.files[_file_name(name)] = classes_parquet(split, predicted)
+            judged.files[_file_name(name)] = classes_parquet(split.take(order), predicted[order])
     return judged
 
 

@@ -21,7 +21,7 @@ from headworks._metrics.proportions import (
     score_interval,
     share_p_above,
 )
-from headworks._metrics.rows import parts_of
+from headworks._metrics.rows import parts_of, row_sums
 from headworks._project.gate_settings import MOST_DRAWS, Outcome
 from headworks._quantities import few
 from headworks.errors import CannotDecideError, ConfigurationError
@@ -66,7 +66,7 @@ def judge(
     sides = [side for side in (candidate, base) if side is not None]
     is_exact = condition.factor in {0, 1} and condition.subject.definition.is_share and candidate.errors is None
     is_exact &= all(side.groups is None and len(side.seeds) == 1 for side in sides)
-    right = [side.predicted[0] == side.labels for side in sides] if is_exact else []
+    right = [row_sums(condition.subject, side, 0).columns[:, 0] > 0 for side in sides] if is_exact else []
     findings = []
     parts = parts_of(condition.subject, candidate)
     for subject, rows in parts:

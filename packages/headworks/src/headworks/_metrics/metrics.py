@@ -43,7 +43,7 @@ class Metric:
 _share = partial(Metric, most=1, is_worst_if_lost=True)
 
 METRICS: Final[dict[str, Metric]] = {
-    "accuracy": _share(sums=lambda rows: rows.share_right(), is_share=True, is_mean=True),
+    "accuracy": _share(sums=lambda rows: rows.share(rows.is_right), is_share=True, is_mean=True),
     "brier": Metric(sums=lambda rows: rows.mean(rows.squares), most=2, is_mean=True),
     "ece": Metric(sums=lambda rows: rows.calibration_error(), most=1),
     "f1": _share(sums=lambda rows: rows.over_classes([rows.label], label_weight=0.5), takes_class=True),
@@ -52,9 +52,12 @@ METRICS: Final[dict[str, Metric]] = {
     "mae": Metric(sums=lambda rows: rows.mean(abs(rows.errors)), is_mean=True, limit="error-bound"),
     "precision": _share(sums=lambda rows: rows.over_classes([rows.label], label_weight=0), takes_class=True),
     "recall": _share(
-        sums=lambda rows: rows.share_right(), takes_class=True, is_of_class=True, is_share=True, is_mean=True
+        sums=lambda rows: rows.share(rows.is_right), takes_class=True, is_of_class=True, is_share=True, is_mean=True
     ),
     "rmse": Metric(sums=lambda rows: rows.mean(rows.errors**2, is_root=True), limit="error-bound"),
+    "top2_accuracy": _share(sums=lambda rows: rows.share(rows.is_among(2)), is_share=True, is_mean=True),
+    "top3_accuracy": _share(sums=lambda rows: rows.share(rows.is_among(3)), is_share=True, is_mean=True),
+    "top5_accuracy": _share(sums=lambda rows: rows.share(rows.is_among(5)), is_share=True, is_mean=True),
     "latency_p50_ms": Metric(),
     "latency_p95_ms": Metric(),
     "latency_p99_ms": Metric(),

@@ -151,9 +151,19 @@ class Rows:
         logarithms: Floats = np.log(np.maximum(probabilities[truth], least))
         return -logarithms
 
-    def share_right(self) -> RowSums:
-        """Return the share of rows that are predicted right."""
-        right = self.is_right.astype(float)
+    def is_among(self, number: int) -> NDArray[np.bool_]:
+        """Return whether the true class is among the most probable ones, (N,); of equal ones, the first in order."""
+        probabilities, truth = self._probabilities
+        own = np.where(truth, probabilities, 0).sum(axis=1, keepdims=True)  # NaN where there is no prediction
+        before = (probabilities > own) | (
+            (probabilities == own) & (truth.argmax(axis=1)[:, None] > np.arange(truth.shape[1]))
+        )
+        is_among: NDArray[np.bool_] = (before.sum(axis=1) < number) & ~np.isnan(own[:, 0])
+        return is_among
+
+    def share(self, is_right: NDArray[np.bool_]) -> RowSums:
+        """Return the share of rows that are right, (N,)."""
+        right = is_right.astype(float)
         return RowSums(
             columns=np.stack([right, np.ones(len(right))], axis=1),
             value=lambda sums: sums[:, 0] / sums[:, 1],
