@@ -63,7 +63,7 @@ def predictions(seeds: int = 1, **columns: Any) -> Predictions:  # noqa: ANN401 
 
 
 def drawn(
-    name: str, rows: int, metric_name: str, pair: Pair, size: int = 1, *, error: float = 0.01, bound: float = 20.0
+    name: str, rows: int, metric_name: str, pair: Pair, size: int = 1, *, error: float = 0.01, bound: float = 10.0
 ) -> World:
     """Return a world whose samples are rows, or whole groups of some size, of two models' predictions.
 
@@ -191,9 +191,13 @@ def regressed(
     generator: np.random.Generator, factor: float, noise: float, blunders: float, blunder: float = 0.0
 ) -> Pair:
     """Return the heavy-tailed errors of two regressions, of which the candidate's are larger, or sometimes large."""
-    base, other = (np.clip(generator.standard_t(5, ROWS), -12, 12) for _ in range(2))
+    base, other = (np.clip(generator.standard_t(5, ROWS), -6, 6) for _ in range(2))
     candidate = base * factor + noise * other
-    candidate = np.where(generator.random(ROWS) < blunders, generator.normal(blunder, 3, ROWS), candidate)
+    candidate = np.where(
+        generator.random(ROWS) < blunders,
+        np.clip(generator.normal(blunder, 3, ROWS), blunder - 9, blunder + 9),
+        candidate,
+    )
     return predictions(errors=candidate[None]), predictions(errors=base[None])
 
 
@@ -253,7 +257,7 @@ def equals() -> list[Callable[[], World]]:
     """Return a function for each world of a model that is as good as its base, with a margin that a team may choose."""
 
     def equal(rows: int, text: str, make: Callable[[np.random.Generator], Pair], size: int = 1) -> World:
-        world = drawn("as good", rows, text.split(maxsplit=1)[0], make(np.random.default_rng(6)), size, bound=12)
+        world = drawn("as good", rows, text.split(maxsplit=1)[0], make(np.random.default_rng(6)), size)
         asked = parse_condition(text)
         return dataclasses.replace(world, condition=dataclasses.replace(asked, subject=world.condition.subject))
 
@@ -287,7 +291,7 @@ def retrained(generator: np.random.Generator) -> Pair:
 
 def scattered(generator: np.random.Generator) -> Pair:
     """Return the heavy-tailed errors of two regressions that are as good, and differ by a tenth."""
-    common = np.clip(generator.standard_t(5, ROWS), -10, 10)
+    common = np.clip(generator.standard_t(5, ROWS), -6, 6)
     one, other = (predictions(errors=(common + 0.1 * generator.normal(size=ROWS))[None]) for _ in range(2))
     return one, other
 
