@@ -465,6 +465,9 @@ def test_peers_of_the_work_tree_are_compared(demo: Demo) -> None:
     demo.replace("budget = 2", 'budget = 2\npeers = { evaluate = ["artifacts/evaluate/knn.csv"] }')
     output = demo.gate()
     assert "800 rows, right only in the candidate 75, only in the base 0" in output
+    needed = "accuracy >= peers.best.accuracy + 0.07"  # whose p-value is 0.0068, and the budget two models
+    demo.replace("accuracy >= peers.best.accuracy - 0.05", needed)
+    assert f"{needed}, on evaluate: cannot tell" in demo.gate(code=3)
     assert "compared artifacts/evaluate/predictions.csv with artifacts/evaluate/knn.csv on 800 rows" in output
 
 

@@ -198,7 +198,7 @@ def judge_all(
             on = settings.reads(named)
             if condition.rival == PEERS:
                 beside = {key[0]: it for key, it in compared.items() if key[1] == on and key[0].startswith(PEERS)}
-                findings = decided(list(_beside_peers(beside, condition, settings)), settings.error)
+                findings = decided(list(_beside_peers(beside, condition, settings)), settings.shared_error)
                 simpler += _as_good(beside, condition, settings)
             else:
                 findings = _judged_on(compared[condition.rival or BASE, on], condition, settings)
