@@ -465,6 +465,8 @@ def test_more_values_than_draws_can_tell_apart_are_refused() -> None:
     settings = gate_settings({"reliability": 0.9999999})
     with pytest.raises(ConfigurationError, match=r"0\.9999999 for each of 1 values takes more than 1,000,000 draws"):
         headworks.gate(file, file, conditions=["macro_f1 >= 0.5"], settings=settings)
+    errors = saved("e.parquet", {"id": ["a"], "error": [1.0]})
+    assert headworks.gate(errors, conditions=["mae <= 0.5"], settings=settings).outcome == "cannot tell"
 
 
 def judged_by_runs(condition: str, mine: Sequence[float], theirs: Sequence[float] = ()) -> Finding:

@@ -69,6 +69,7 @@ def judge(
     right = [row_sums(condition.subject, side, 0).columns[:, 0] > 0 for side in sides] if is_exact else []
     findings = []
     parts = parts_of(condition.subject, candidate)
+    is_drawn = not condition.subject.definition.is_mean or any(len(side.seeds) > 1 for side in sides)
     for subject, rows in parts:
         part = replace(condition, subject=subject)
         _check_missing(part, candidate, rows[missing[rows]])
@@ -78,7 +79,8 @@ def judge(
             findings.append(_share(part, *(side[rows] for side in right), error=error, count=len(parts)))
         else:
             drawn = [side.take(rows) for side in sides]
-            findings.extend(_drawn(part, *drawn, error=error, draws=max(draws, _draws(error, len(parts)))))
+            number = max(draws, _draws(error, len(parts))) if is_drawn else draws
+            findings.extend(_drawn(part, *drawn, error=error, draws=number))
     return decided(findings, error)
 
 
