@@ -331,7 +331,7 @@ def test_a_promoted_model_is_the_anchor_and_is_replaced_by_one_that_was_compared
     assert "gate passed" in anchored.promote(0, "production")
     first = Path(FILE).read_bytes()
     assert judged(anchored, 0)["sum"] == "passes"
-    assert "(identical predictions); bound -0.0500" in anchored.run("gate", "--base", "HEAD^")
+    assert "(the same model); bound -0.0500" in anchored.run("gate", "--base", "HEAD^")
     anchored.commit(STEPS[1])
     assert judged(anchored, 0)["sum"] == "passes"
     anchored.promote(0, "production")

@@ -296,7 +296,7 @@ def test_equal_labels_are_told_apart_by_the_model(demo: Demo) -> None:
     demo.train()
     demo.branch()
     demo.train(other=" ")
-    assert "(identical predictions)" in demo.gate()
+    assert "(the same model)" in demo.gate()
     demo.train(other="  ", model=b"another one that predicts the same")
     output = demo.gate()
     assert "not one prediction of artifacts/evaluate/predictions.csv differs from those of the base on these" in output
@@ -320,7 +320,7 @@ def test_without_a_model_all_that_the_predictions_come_from_tells(demo: Demo) ->
     demo.scratch.commit()
     demo.train()
     demo.branch()
-    assert "(identical predictions)" in demo.gate()
+    assert "(the same model)" in demo.gate()
     demo.train(other=" ")
     assert "(score interval" in demo.gate()
 
@@ -591,7 +591,7 @@ def test_the_same_model_takes_as_long_whatever_was_measured(demo: Demo) -> None:
     demo.train()
     demo.branch()
     output = demo.gate("--condition", "latency_p99_ms <= base.latency_p99_ms")
-    assert "latency_p99_ms: passes\n  candidate 3.0000, base 3.0000, difference +0.0000 (identical" in output
+    assert "latency_p99_ms: passes\n  candidate 3.0000, base 3.0000, difference +0.0000 (the same model)" in output
     assert "latency_p99_ms * 0.9: fails" in demo.gate(
         "--condition", "latency_p99_ms <= base.latency_p99_ms * 0.9", code=1
     )

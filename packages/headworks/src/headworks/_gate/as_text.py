@@ -17,7 +17,7 @@ _METHODS = {
     "bootstrap": "paired bootstrap",
     "bounds": "bounds of the mean",
     "exact": "exact interval",
-    "identical": "identical predictions",
+    "identical": "the same model",
     "measured": "measured once",
     "runs": "median of the runs",
     "score": "score interval",
