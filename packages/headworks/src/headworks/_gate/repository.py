@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from headworks._gate.compare import Key, Measurements
-    from headworks._gate.ledger import Charge
     from headworks._gate.result import GateResult
     from headworks._metrics.condition import Condition
     from headworks._metrics.pair import Pair
@@ -131,7 +130,6 @@ class _Gating:
         self._rivals = {rival: known[it] for rival, it in outputs.items()}
         self._all_outputs = [*known]
         self._when = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        self.charges: dict[str, Charge | None] = {}  # by the names of predictions; None where the answer is known
         self._base_files: dict[str, str] = {}
 
     def result(self, conditions: Sequence[NamedCondition], *, bootstrap: bool) -> GateResult:
@@ -149,7 +147,7 @@ class _Gating:
             known = compared[BASE, name].pair if rival != BASE else None
             compared[rival, name] = self._compared(rival, name, candidates[name], on[name], known)
         for name in names_needed(asked, settings):
-            self.charges[name] = self._charge(name, [it for (_, other), it in compared.items() if other == name])
+            self._charge(name, [it for (_, other), it in compared.items() if other == name])
         for name in (name for rival, name in keys if rival == PEERS):
             peers = {it: self._current(it) for it in settings.peers.get(name, ())}
             compared |= compared_with_peers(name, candidates[name], on[name], settings, peers)
@@ -292,12 +290,12 @@ class _Gating:
             self._rivals[BASE].record_first(name, self._when)
         return asked
 
-    def _charge(self, name: str, compared: Sequence[Compared]) -> Charge | None:
+    def _charge(self, name: str, compared: Sequence[Compared]) -> None:
         """Note that a test set is asked, unless the answer is known: that of the same predictions."""
         pairs = [it.pair for it in compared if it.pair is not None]
         if pairs and all(it.is_level for it in pairs):
             self._outputs.notes.append(f"not one prediction of {name} differs, which costs no budget")
-            return None
+            return
         settings, store = self._settings, self._outputs.store
         predicted = settings.predict.get(name)
         files = [*settings.rows.get(name, ()), *([predicted] if isinstance(predicted, str) else [])]
@@ -307,7 +305,6 @@ class _Gating:
         cost = charge(store.root, rows, model, budget=settings.budget, when=self._when, remote=store.remote)
         before = "" if cost.is_new else ", as it did before"
         self._outputs.notes.append(f"model {cost.step} of {cost.budget} asks the test set of {name}{before}")
-        return cost
 
     def _measured(self, conditions: Iterable[NamedCondition]) -> Measurements:
         """Return the measurements of the work tree's model that conditions need."""
