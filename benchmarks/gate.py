@@ -191,6 +191,26 @@ def count_budget(count: Count, generator: np.random.Generator) -> None:
         sys.stdout.write(cells(*first, *(float(it) / count.pairs for it in some)))
 
 
+def count_ratchet(count: Count, generator: np.random.Generator) -> None:
+    """Print what ten changes lose together, each of them merged if it passes a margin of 0.03, and 0.05 to an anchor."""
+    head("rows", "each loses", "together without the anchor", "with it", "more than 0.05 with it")
+    for rows, loss in ((1797, 0.012), (1797, 0.018), (1797, 0.024)):
+        merged = np.zeros((2, count.pairs), int)
+        for with_anchor, number in itertools.product((0, 1), range(count.pairs)):
+            total = 0
+            for more in generator.binomial(rows, loss, 10).tolist():
+                is_merged = decision(0, more, rows, 0.03, count.error) == "passes"
+                if with_anchor:
+                    is_merged &= decision(0, total + more, rows, 0.05, count.error) == "passes"
+                if is_merged:
+                    total += more
+                    merged[with_anchor, number] += 1
+        alone, anchored = (merged * loss).mean(1)
+        wrong = int((merged[1] * loss > 0.05).sum())  # noqa: PLR2004  # the margin to the anchor
+        count.shares([], wrong)
+        sys.stdout.write(cells(f"{rows:,}", f"{loss:g}", f"{alone:.3f}", f"{anchored:.3f}", wrong / count.pairs))
+
+
 def count_measured(count: Count, generator: np.random.Generator) -> None:
     """Print how often latencies of runs that take turns decide, and how often those by Welch's t-test are wrong."""
     head("metric", "runs", "slow runs", "rounded", "allowed", "slower", *OUTCOMES, "wrong", "wrong, Welch's t")
@@ -225,6 +245,7 @@ def main() -> int:
     count_labels(count, np.random.default_rng(1))
     count_slices(count, generator)
     count_budget(count, np.random.default_rng(3))
+    count_ratchet(count, np.random.default_rng(5))
     count_measured(count, np.random.default_rng(2))
     count_drawn(count, np.random.default_rng(3), arguments.draws)
     count_equal(count, np.random.default_rng(4), arguments.draws)
