@@ -883,3 +883,20 @@ def test_a_model_is_held_to_the_best_of_its_peers() -> None:
         CannotDecideError, match=r"There are no peers to compare with\. Name their predictions in --peer"
     ):
         judged_beside()
+
+
+def test_a_model_is_held_to_what_it_reaches_on_the_rows_that_it_learnt_from() -> None:
+    """Which are all that there are, so that the metric on them is a number; without them nothing can be told."""
+    learnt = saved("train.parquet", Model(500).worse(0).columns())
+    reached = 1 - Model(500).is_wrong.mean()
+    condition = "accuracy >= train.accuracy - 0.05"
+    for share, outcome in ((0, "passes"), (0.1, "fails")):
+        file = saved("held-out.parquet", Model().worse(share).columns())
+        result = headworks.gate(file, conditions=[condition], train=learnt)
+        assert result.outcome == outcome
+        assert only(result).bound == pytest.approx(reached - 0.05)
+        assert result.notes == (
+            f"accuracy is {reached:.4f} on the 500 rows that it learnt from: the bound is {reached - 0.05:.4f}",
+        )
+    with pytest.raises(CannotDecideError, match="needs the predictions of the rows that the model learnt from"):
+        headworks.gate(file, conditions=[condition])

@@ -471,6 +471,17 @@ def test_peers_of_the_work_tree_are_compared(demo: Demo) -> None:
     assert "compared artifacts/evaluate/predictions.csv with artifacts/evaluate/knn.csv on 800 rows" in output
 
 
+def test_the_rows_that_the_model_learnt_from_bound_it(demo: Demo) -> None:
+    """The table names their predictions; where it names none, nothing can be told."""
+    demo.train()
+    demo.branch()
+    demo.train(5, learnt="id,label,prediction\na,yes,yes\nb,yes,yes")
+    demo.replace("budget = 2", """budget = 2\nconditions = ['accuracy >= train.accuracy - 0.05']""")
+    assert "name them in --train, or as `train` in the table" in demo.gate(code=3)
+    demo.replace("budget = 2", 'budget = 2\ntrain = { evaluate = "artifacts/evaluate/learnt.csv" }')
+    assert "accuracy is 1.0000 on the 2 rows that it learnt from: the bound is 0.9500" in demo.gate()
+
+
 def exported(path: Path, outputs: int) -> None:
     """Write an ONNX file that gives its input, two numbers for each row, back as probabilities."""
     kind = onnx.TensorProto.FLOAT

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--baseline", action="append", metavar="[NAME=]FILE", help="those of the base")
     parser.add_argument("--anchor", action="append", metavar="[NAME=]FILE", help="those of the anchor")
     parser.add_argument("--peer", action="append", metavar="FILE", help="those of a simpler model; for each one")
+    parser.add_argument("--train", metavar="FILE", help="its predictions of the rows that it learnt from")
     parser.add_argument("--candidate-measurements", metavar="FILE", help="JSON with latencies and sizes")
     parser.add_argument("--base-measurements", metavar="FILE", help="the same of the base")
     parser.add_argument("--anchor-measurements", metavar="FILE", help="the same of the anchor")
@@ -94,6 +95,7 @@ def _judge_files(arguments: argparse.Namespace, settings: GateSettings) -> int:
         _files(arguments.baseline) if arguments.baseline else None,
         anchor=_files(arguments.anchor) if arguments.anchor else None,
         peers=arguments.peer or (),
+        train=arguments.train or "",
         conditions=arguments.condition,
         settings=settings,
         measurements=measurements_of(mine, ""),
@@ -125,7 +127,7 @@ _MEASUREMENTS = ("candidate_measurements", "base_measurements", "anchor_measurem
 _PLAN, _FILES, _MEASURED = "with --plan", "with --candidate", "with --candidate-measurements"
 _WORK_TREE = "where the work tree is judged, without --candidate and --plan"
 _WAYS: dict[str, tuple[str, ...]] = {  # to ask the gate, and the options that mean something there and not everywhere
-    _FILES: ("candidate", "baseline", "anchor", "peer", *_MEASUREMENTS),
+    _FILES: ("candidate", "baseline", "anchor", "peer", "train", *_MEASUREMENTS),
     _MEASURED: _MEASUREMENTS,
     _PLAN: ("rows", "candidate"),
     _WORK_TREE: ("base", "bootstrap", "save", "remote", "write_remote"),

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 from headworks._gate.judge import decided, judge
 from headworks._gate.measurements import judge_measurement
 from headworks._gate.result import Comparison, ConditionResult, Finding, GateResult, together
-from headworks._metrics.condition import ANCHOR, BASE, PEERS
+from headworks._metrics.bootstrap import seed_values
+from headworks._metrics.condition import ANCHOR, BASE, PEERS, TRAIN
 from headworks._metrics.file import read_predictions
 from headworks._metrics.pair import Pair
 from headworks._metrics.pair import pair as paired
+from headworks._metrics.rows import parts_of
 from headworks._project.gate_settings import GateSettings, NamedCondition, named_conditions
 from headworks._project.gate_table import gate_settings
 from headworks._quantities import few
@@ -45,6 +48,7 @@ def gate(
     *,
     anchor: str | Mapping[str, str] | None = None,
     peers: Sequence[str] = (),
+    train: str = "",
     conditions: Iterable[str] | None = None,
     settings: GateSettings | None = None,
     measurements: Measurements | None = None,
@@ -59,6 +63,7 @@ def gate(
         anchor: The same of the model that the sum of many changes is held to. Without any, conditions about it are left
             out, with a note.
         peers: Files of the predictions of simpler models, for conditions about them.
+        train: A file of the candidate's predictions of the rows that it learnt from, for conditions about them.
         conditions: The bounds that it has to reach, in place of those of the settings.
         settings: All else, as a table would state it.
         measurements: Measurements of the candidate.
@@ -72,7 +77,8 @@ def gate(
             lacks rows that a metric has to know.
     """
     settings = replace(settings or gate_settings({}), budget=1)  # nobody counts the models that files are of
-    wanted = settings.conditions if conditions is None else named_conditions(conditions)
+    given = settings.conditions if conditions is None else named_conditions(conditions)
+    wanted, learnt = bounded_by_training(given, settings, lambda _: train)
     measured = {BASE: base_measurements, ANCHOR: anchor_measurements}
     has_anchor = anchor is not None or anchor_measurements is not None
     asked = [it for it in wanted if has_anchor or it.condition.rival != ANCHOR]
@@ -90,7 +96,7 @@ def gate(
             theirs = read_needed(_file(files, name, option), on, settings)
             shared = paired(mine, theirs, least=settings.min_shared, subjects=[it.subject for it in on])
         compared[rival, name] = Compared(candidate=mine, pair=shared)
-    result = judge_all(asked, compared, settings, measurements or {}, measured, notes)
+    result = judge_all(asked, compared, settings, measurements or {}, measured, [*notes, *learnt])
     return replace(result, unjudged=unjudged)
 
 
@@ -101,6 +107,44 @@ def keys_of(conditions: Iterable[NamedCondition], settings: GateSettings) -> lis
     """
     reading = [it for it in conditions if not it.condition.subject.is_measurement]
     return list(dict.fromkeys((it.condition.rival or BASE, settings.reads(it)) for it in reading))
+
+
+def bounded_by_training(
+    conditions: Iterable[NamedCondition], settings: GateSettings, find: Callable[[str], str]
+) -> tuple[list[NamedCondition], list[str]]:
+    """Return conditions, with a number for what a metric is on the rows that the candidate learnt from, and notes.
+
+    These rows are all that there are of their kind, so that the metric on them is known, and not an estimate.
+
+    Args:
+        conditions: The conditions.
+        settings: The settings.
+        find: Gives the file with the predictions of the rows that were learnt from, by the name of predictions.
+
+    Raises:
+        CannotDecideError: There is no such file.
+    """
+    bounded, notes = [], []
+    for named in conditions:
+        condition = settings.declared(named.condition)
+        if condition.rival == TRAIN:
+            file = find(settings.reads(named))
+            if not file:
+                message = f"{named.name!r} needs the predictions of the rows that the model learnt from: name them in"
+                message += " --train, or as `train` in the table."
+                raise CannotDecideError(message)
+            learnt = read_needed(file, [condition], settings)
+            ((subject, rows),) = parts_of(condition.subject, learnt)
+            value = fmean(seed_values(subject, learnt.take(rows)))
+            bound = condition.factor * value + condition.offset
+            notes.append(
+                f"{subject} is {value:.4f} on the {len(rows):,} rows that it learnt from: the bound is {bound:.4f}"
+            )
+            condition = replace(named.condition, rival="", factor=0.0, offset=bound)
+            bounded.append(replace(named, condition=condition))
+        else:
+            bounded.append(named)
+    return bounded, notes
 
 
 def compared_with_peers(

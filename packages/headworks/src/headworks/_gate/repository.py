@@ -19,6 +19,7 @@ from headworks._gate.base_outputs import BaseOutputs, NoBaseError, PromotedOutpu
 from headworks._gate.base_predictions import BasePredictions, model_digest
 from headworks._gate.compare import (
     Compared,
+    bounded_by_training,
     compared_with_peers,
     conditions_on,
     judge_all,
@@ -134,7 +135,10 @@ class _Gating:
 
     def result(self, conditions: Sequence[NamedCondition], *, bootstrap: bool) -> GateResult:
         """Judge the work tree by conditions."""
-        settings = self._settings
+        settings, train = self._settings, self._settings.train
+        find = lambda name: self._current(train[name]) if name in train else ""  # noqa: E731 - one line
+        conditions, learnt = bounded_by_training(conditions, settings, find)
+        self._outputs.notes.extend(learnt)
         candidates = {name: self._candidate(name, conditions) for name in names_needed(conditions, settings)}
         asked = self._with_rivals(conditions, bootstrap=bootstrap)
         on = {name: conditions_on(name, asked, settings) for name in candidates}

@@ -4,7 +4,7 @@ r"""Conditions: the bounds that a candidate model has to reach, as people write 
     subject   := [ "slice" "[" text "]" "." ] metric
     metric    := name [ "[" text "]" ]                      a class, as in recall["7"]
     bound     := number | rival "." subject [ "*" number ] [ ("+" | "-") number ]
-    rival     := "base" | "anchor" | "peers" "." "best"
+    rival     := "base" | "anchor" | "peers" "." "best" | "train"
 
 A text stands in double quotes, with `\"` for a quote in it and `\\` for a backslash.
 `slice["stroke=thin"]` is one value of a slice column; `slice["stroke"]` is every value, each judged for itself. After
@@ -24,8 +24,8 @@ from headworks._metrics.metrics import METRICS, Metric
 from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError
 
-BASE, ANCHOR, PEERS = "base", "anchor", "peers"
-RIVALS = (BASE, ANCHOR, PEERS)  # the models that a bound can name
+BASE, ANCHOR, PEERS, TRAIN = "base", "anchor", "peers", "train"
+RIVALS = (BASE, ANCHOR, PEERS, TRAIN)  # the models that a bound can name
 LARGEST = 1e30  # of all numbers in conditions and files, so that their squares and products are finite
 _TOKEN = re.compile(
     r'\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<name>[A-Za-z_]\w*)|"(?P<text>(?:[^"\\]|\\["\\])*)"'
@@ -190,11 +190,13 @@ class _Parser:
         if not self._peek("name", None):
             return "", 0.0, self._number(expected)
         rival = self._take("name", RIVALS, expected, RIVALS)
+        if rival in {PEERS, TRAIN} and subject.is_measurement:
+            self._refuse(f"{subject.metric} is measured, which `{rival}` is not", self._place)
+        if rival == TRAIN and subject.column:
+            self._refuse("the rows that a model learnt from have no slices here", self._place)
         if rival == PEERS:
             self._take("sign", {"."}, "`.best.` and a metric")
             self._take("name", {"best"}, "`best`, which is every peer that there is,", {"best"})
-            if subject.is_measurement:
-                self._refuse(f"{subject.metric} is not measured of peers", self._place)
         self._take("sign", {"."}, "`.` and a metric")
         place = self._place
         if self._subject() not in {subject, replace(subject, column="", value=None)}:

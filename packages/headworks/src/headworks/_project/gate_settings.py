@@ -56,6 +56,7 @@ class GateSettings:
         tolerance: The margin that `--plan` assumes for a condition without one.
         disagreement: The share of rows on which `--plan` assumes that two models disagree.
         promote: The sessions, and `gate`, that must have passed before a model gets an alias, by alias.
+        train: The predictions of the rows that the model learnt from, by the names of predictions.
         peers: Files of the predictions of simpler models for the same rows, by the names of predictions.
         predict: How a base's model predicts the rows of another dataset, by the names of predictions: a command, or a
             Parquet file with the rows, which ONNX Runtime then gives to the model.
@@ -82,6 +83,7 @@ class GateSettings:
     tolerance: float = 0.03
     disagreement: float = 0.02
     promote: dict[str, tuple[str, ...]]
+    train: dict[str, str]
     peers: dict[str, tuple[str, ...]]
     predict: dict[str, str | tuple[str, ...]]
     rows: dict[str, tuple[str, ...]]

@@ -94,7 +94,7 @@ class _Table:
                 refuse(PLACE, "predictions", name, "named by letters, digits, `_`, `-` and `.` alone")
         rows = self._lists("rows", '{ crossfit = [ "artifacts/dataset/rows.parquet" ] }')
         peers = self._lists("peers", '{ crossfit = [ "artifacts/crossfit/nearest-neighbours.parquet" ] }')
-        for key, files in (("rows", rows), ("peers", peers)):
+        for key, files in (("rows", rows), ("peers", peers), ("train", self._texts("train"))):
             for name in files:
                 self._check_named(key, name, predictions)
         bootstrap = self._get("bootstrap", str, "the id of a commit")
@@ -126,6 +126,7 @@ class _Table:
             tolerance=self._share("tolerance"),
             disagreement=self._share("disagreement"),
             promote=self._lists("promote", '{ production = [ "gate", "serve-check" ] }'),
+            train=self._texts("train"),
             peers=peers,
             predict=self._commands("predict", predictions),
             rows=rows,
