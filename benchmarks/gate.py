@@ -192,7 +192,7 @@ def count_budget(count: Count, generator: np.random.Generator) -> None:
 
 
 def count_ratchet(count: Count, generator: np.random.Generator) -> None:
-    """Print what ten changes lose together, each of them merged if it passes a margin of 0.03, and 0.05 to an anchor."""
+    """Print what ten changes lose together: each is merged if it passes 0.03 to its base, and 0.05 to the anchor."""
     head("rows", "each loses", "together without the anchor", "with it", "more than 0.05 with it")
     for rows, loss in ((1797, 0.012), (1797, 0.018), (1797, 0.024)):
         merged = np.zeros((2, count.pairs), int)
