@@ -134,14 +134,14 @@ def test_a_model_that_is_just_too_bad_hardly_ever_passes(
     parsed = DECLARED.declared(parse_condition(f"{name} >= base.{name}"))
     offset = whole(parsed, pair)
     condition = Condition(**dict(vars(parsed)) | {"offset": offset, "is_floor": offset < 0})
-    outcomes = []
-    for _ in range(PAIRS):
+    outcomes, pairs = [], PAIRS // 3 if name in {"ece", "rmse"} else PAIRS  # which draw every row
+    for _ in range(pairs):
         first = generator.integers(ROWS // size, size=rows // size)[:, None] * size
         candidate, base = (it.take((first + np.arange(size)).reshape(-1)) for it in pair)
         outcomes += [it.outcome for it in judge(condition, candidate, base, error=error, draws=DRAWS)]
     # Where each is wrong as often as stated, so many come up once in a thousand times.
-    assert outcomes.count("passes") <= stats.binom.isf(1e-3, PAIRS, error)
-    assert outcomes.count("fails") <= stats.binom.isf(1e-3, PAIRS, error)
+    assert outcomes.count("passes") <= stats.binom.isf(1e-3, pairs, error)
+    assert outcomes.count("fails") <= stats.binom.isf(1e-3, pairs, error)
 
 
 @pytest.mark.parametrize(
