@@ -583,7 +583,9 @@ def test_measurements_are_those_of_both_models(demo: Demo) -> None:
     turns(demo, 9, 3, base=base, candidate=hashlib.sha256(b"model 5xxxxx").hexdigest())
     assert "latency_p99_ms * 2: fails\n  candidate 9.0000, base 3.0000" in demo.gate(*asked, code=1)
     turns(demo, 3, 3, base=base, candidate=base)
-    assert "bench.json was measured of other models than these two. Measure both" in demo.gate(*asked, code=3)
+    assert "bench.json was measured of other models than these. Measure them again" in demo.gate(*asked, code=3)
+    turns(demo, 3, 3, base="another", candidate=hashlib.sha256(b"model 5xxxxx").hexdigest())
+    assert "bench.json was measured of other models than these. Measure them again" in demo.gate(*asked, code=3)
     demo.train(5)
     assert "latency_p99_ms was not measured of the base in runs of 100 requests" in demo.gate(*asked, code=2)
     demo.replace('model = "artifacts/evaluate/model.bin"\n', "")
@@ -606,6 +608,20 @@ def test_the_same_model_takes_as_long_whatever_was_measured(demo: Demo) -> None:
     assert "latency_p99_ms * 0.9: fails" in demo.gate(
         "--condition", "latency_p99_ms <= base.latency_p99_ms * 0.9", code=1
     )
+
+
+def test_runs_of_a_session_that_always_runs_name_their_models(demo: Demo) -> None:
+    """No verdict says where its output came from, and the digest of the model does."""
+    demo.train()
+    demo.replace('outputs = ["artifacts/crossfit"] }', 'outputs = ["artifacts/crossfit"], cache = false }')
+    demo.replace("artifacts/evaluate/bench.json", "artifacts/crossfit/bench.json")
+    runs = [{"model": "candidate", "latencies_ms": [3] * 100}] * 7
+    for model, code, words in ((b"model 4xxxx", 0, "<= 4: passes"), (b"other", 3, "measured of other models")):
+        said = {"format": 2, "models": {"candidate": hashlib.sha256(model).hexdigest()}, "runs": runs}
+        demo.scratch.write({"artifacts/crossfit/bench.json": json.dumps(said)})
+        output = demo.gate("--condition", "latency_p99_ms <= 4", code=code)
+        assert words in output
+        assert "no verdict says" not in output
 
 
 def test_a_base_that_was_not_measured_is_asked_only_for_what_is_compared(demo: Demo) -> None:

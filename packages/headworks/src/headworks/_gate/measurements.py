@@ -69,10 +69,10 @@ def base_measurements_of(path: str, candidate: str) -> dict[str, tuple[float, ..
     return _numbers_of(path, data) | (_of_runs(candidate, _read(candidate), BASE) if candidate else {})
 
 
-def is_measured_of(path: str, digests: Mapping[str, str]) -> bool:
-    """Tell whether the models of the runs in a file, as far as it names them, have these SHA-256 digests."""
+def models_of(path: str) -> dict[str, str]:
+    """Return the SHA-256 of the models that the runs in a file are of, as far as it names them."""
     models = _read(path).get("models") if path else {}
-    return not isinstance(models, dict) or all(models.get(role) in {digest, None} for role, digest in digests.items())
+    return models if isinstance(models, dict) else {}
 
 
 def _read(path: str) -> dict[str, object]:

@@ -32,8 +32,8 @@ from headworks._gate.measurements import (
     CANDIDATE,
     SIZE,
     base_measurements_of,
-    is_measured_of,
     measurements_of,
+    models_of,
 )
 from headworks._gate.outcomes import record_outcome
 from headworks._metrics.condition import ANCHOR, BASE, PEERS
@@ -315,7 +315,7 @@ class _Gating:
         settings, names = self._settings, _measured_names(conditions)
         # The size of a model that the table names is measured here; everything else is in the file.
         is_read = bool(names - {SIZE} or (names and not settings.model))
-        path = self._current(settings.measurements) if is_read and settings.measurements else ""
+        path = self._runs({}) if is_read else ""
         return measurements_of(path, self._current(settings.model) if SIZE in names and settings.model else "")
 
     def _rival_measured(
@@ -331,15 +331,32 @@ class _Gating:
         if not names or not settings.model:
             return None
         model = self._rivals[rival].find(settings.model)
-        digests = {CANDIDATE: model_digest(self._outputs.root, settings), BASE: hash_file(Path(model))[0]}
-        if digests[CANDIDATE] == digests[BASE]:
+        digest = hash_file(Path(model))[0]
+        if digest == model_digest(self._outputs.root, settings):
             return mine
-        is_timed = rival == BASE and names - {SIZE} and settings.measurements  # the anchor does not take turns
-        runs = self._current(settings.measurements) if is_timed else ""
-        if not is_measured_of(runs, digests):
-            message = f"{settings.measurements} was measured of other models than these two. Measure both, in turns."
+        is_timed = rival == BASE and names - {SIZE}  # the anchor does not take turns
+        return measurements_of("", model) | base_measurements_of("", self._runs({BASE: digest}) if is_timed else "")
+
+    def _runs(self, digests: Mapping[str, str]) -> str:
+        """Return the place of the table's measurements; empty where it names none.
+
+        Args:
+            digests: The SHA-256 of models beside that of the work tree, which a file may say that its runs are of.
+
+        Raises:
+            CannotDecideError: There is no such file, or its runs are of other models.
+        """
+        path = self._settings.measurements
+        place = os.path.join(self._outputs.root, path)
+        models = models_of(place) if path and os.path.isfile(place) else {}
+        # A session that always runs leaves no verdict, and what it measured names its models itself.
+        if path and (CANDIDATE not in models or any(it.cache for it in self._outputs.writers(path))):
+            self._current(path)
+        known = {CANDIDATE: model_digest(self._outputs.root, self._settings), **digests}
+        if any(models.get(role, digest) != digest for role, digest in known.items()):
+            message = f"{path} was measured of other models than these. Measure them again, in turns."
             raise CannotDecideError(message)
-        return measurements_of("", model) | base_measurements_of("", runs)
+        return place if path else ""
 
 
 def _measured_names(conditions: Iterable[NamedCondition]) -> set[str]:
