@@ -387,6 +387,22 @@ def test_both_models_are_judged_by_the_labels_that_the_dataset_has_now(demo: Dem
         assert "have different labels for" in demo.gate(code=3)
 
 
+def test_a_regression_has_rows_of_a_dataset_and_no_labels(demo: Demo) -> None:
+    """Its errors are compared on the rows that the dataset has now."""
+    demo.replace("budget = 2", 'budget = 2\nrows = { evaluate = ["artifacts/evaluate/dataset.csv"] }')
+    demo.scratch.commit()
+
+    def train(rows: int, other: str) -> None:
+        errors = "".join(f"\nrow{number},0.5" for number in range(rows))
+        demo.train(predictions=f"id,error{errors}", dataset=f"id,error{errors}", other=other)
+
+    train(800, "")
+    demo.branch()
+    train(790, " ")
+    output = demo.gate("--condition", "mae <= base.mae + 0.1", code=0)
+    assert "10 rows of evaluate that the base had are asked no more" in output
+
+
 def test_a_repository_without_a_commit_has_no_base(tmp_path: Path, demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 3, unless the first one is asked for."""
     empty = type(demo.scratch)(tmp_path / "empty")

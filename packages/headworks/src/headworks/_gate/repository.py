@@ -251,6 +251,8 @@ class _Gating:
 
         That data may change so is for the session to say that compares datasets.
         """
+        if mine.errors is not None or theirs.errors is not None:
+            return theirs
         is_shared = np.isin(theirs.ids, mine.ids)
         if np.array_equal(theirs.labels[is_shared], mine.labels[np.isin(mine.ids, theirs.ids)]):
             return theirs
