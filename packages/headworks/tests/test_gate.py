@@ -874,7 +874,7 @@ def test_a_model_is_held_to_the_best_of_its_peers() -> None:
         ("accuracy against svm", "passes"),
     ]
     assert [it for it in result.notes if "simpler" in it] == [
-        f"a simpler model, svm, is as good: {condition!r} holds the other way round"
+        f"a simpler model, svm, is as good: exchanged, the two reach {condition!r} as well"
     ]
     assert [(it.rival, it.base) for it in result.comparisons] == [("peers", it) for it in peers]
     worse = headworks.gate(peers[0], conditions=[condition], peers=[file, peers[1]])

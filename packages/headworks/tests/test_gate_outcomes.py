@@ -233,7 +233,7 @@ def test_sessions_that_always_run_have_no_verdict_and_need_none(release: Release
     release.scratch.commit({"inputs/model.txt": BETTER})
     release.run("run", "evaluate", "serve-check")
     output = release.run("gate")
-    assert "no verdict says that artifacts/evaluate/predictions.csv is what evaluate gives as it is now" in output
+    assert "no verdict" not in output
     assert "nothing is recorded" not in output
     release.promote(0)
 

@@ -189,10 +189,10 @@ class BaseOutputs(StoredOutputs):
             CannotDecideError: The session passed as it is now, and wrote something else.
         """
         session, is_current = self._writer(path), self.is_current(path)
-        if is_current is None:
-            self.unproven += [path] if session.cache else []  # one that always runs never has a verdict
+        if is_current is None and session.cache:  # one that always runs never has a verdict
+            self.unproven.append(path)
             self.notes.append(f"no verdict says that {path} is what {session.name} gives as it is now")
-        elif not is_current:
+        if is_current is False:
             message = f"{path} is not what {session.name} gives as it is now. Run `headworks run {session.name}`."
             raise CannotDecideError(message)
 

@@ -298,7 +298,7 @@ def _as_good(compared: Mapping[str, Compared], condition: Condition, settings: G
             swapped = Compared(candidate=other, pair=replace(it.pair, candidate=other, base=one))
             if together([it.outcome for it in _judged_on(swapped, condition, settings)]) == "passes":
                 name = peer.partition(".")[2]
-                yield f"a simpler model, {name}, is as good: {condition.text!r} holds the other way round"
+                yield f"a simpler model, {name}, is as good: exchanged, the two reach {condition.text!r} as well"
 
 
 def _comparison(rival: str, name: str, compared: Compared) -> Comparison:
