@@ -292,13 +292,12 @@ def _as_good(compared: Mapping[str, Compared], condition: Condition, settings: G
         Breck, Cai, Nielsen, Salib and Sculley, "The ML test score: A rubric for ML production readiness and technical
         debt reduction", IEEE Big Data 2017, test model 5: a simpler model is not better.
     """
-    for peer, it in compared.items():
-        if it.pair is not None:
-            one, other = it.pair.both()
-            swapped = Compared(candidate=other, pair=replace(it.pair, candidate=other, base=one))
-            if together([it.outcome for it in _judged_on(swapped, condition, settings)]) == "passes":
-                name = peer.partition(".")[2]
-                yield f"a simpler model, {name}, is as good: exchanged, the two reach {condition.text!r} as well"
+    for peer, pair in ((peer, it.pair) for peer, it in compared.items() if it.pair is not None):
+        one, other = pair.both()
+        swapped = Compared(candidate=other, pair=replace(pair, candidate=other, base=one))
+        if together([it.outcome for it in _judged_on(swapped, condition, settings)]) == "passes":
+            name = peer.partition(".")[2]
+            yield f"a simpler model, {name}, is as good: exchanged, the two reach {condition.text!r} as well"
 
 
 def _comparison(rival: str, name: str, compared: Compared) -> Comparison:
