@@ -196,7 +196,7 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
             {"own": {"n"}, "sought": {"n"}},
         ),
         ([f'stat("n", 0x7f) {NO}', 'open("n", O_RDWR|O_CREAT, 0666) = 3<{top}/n>'], {"own": {"n"}, "sought": {"n"}}),
-        (['open("/dev/stdin", O_RDONLY) = 3<pipe:[7]>'], {}),
+        (['open("/proc/self/fd/0", O_RDONLY) = 3<pipe:[7]>'], {}),
         (['open("n", O_RDWR|O_CREAT, 0666) = 3<{top}/n>'], {"opened": {"n"}, "perhaps_own": {"n"}}),
         (['open(".", O_RDWR|O_TMPFILE, 0666) = 3<{top}/#5>(deleted)'], {}),
         (
