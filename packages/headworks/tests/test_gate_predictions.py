@@ -482,3 +482,11 @@ def test_rows_of_texts_and_numbers_are_known_by_all_columns(tmp_path: Path) -> N
     (tmp_path / "broken.parquet").write_text("none")
     with pytest.raises(ConfigurationError, match=r"broken\.parquet cannot be read: "):
         list(row_hashes(errors, [str(tmp_path / "broken.parquet")]))
+
+
+def test_a_file_of_rows_without_ids_is_refused(tmp_path: Path) -> None:
+    """By the names of the file and the column."""
+    hashes(tmp_path, ["a"])
+    parquet.write_table(pa.table({"name": ["r0"]}), tmp_path / "rows.parquet")
+    with pytest.raises(ConfigurationError, match=r"rows\.parquet has no column `id`"):
+        list(row_hashes(read_predictions(str(tmp_path / "p.csv")), [str(tmp_path / "rows.parquet")]))

@@ -23,7 +23,7 @@ def row_hashes(predictions: Predictions, files: Iterable[str]) -> Iterator[str]:
     """Yield a hash of each row: of its label, and of its content in the dataset's Parquet files, or else of its id.
 
     Raises:
-        ConfigurationError: A Parquet file cannot be read.
+        ConfigurationError: A Parquet file cannot be read, or has no column `id`.
     """
     contents: dict[str, bytes] = {}
     for path in (it for it in files if it.endswith(".parquet")):
@@ -40,7 +40,14 @@ def row_hashes(predictions: Predictions, files: Iterable[str]) -> Iterator[str]:
 
 def _contents(path: str) -> Iterator[tuple[str, bytes]]:
     """Yield the ids of a file's rows with a hash of all other columns; of arrays and bytes alone, where it has any."""
-    for batch in parquet.ParquetFile(path).iter_batches(_ROWS):
+    file = parquet.ParquetFile(path)
+    if "id" not in file.schema_arrow.names:
+        message = (
+            f"{path} has no column `id`, by which `rows` and `predict` in [tool.headworks.gate] know its rows. Have the"
+            " session that writes it add the column, or name another file there."
+        )
+        raise ConfigurationError(message)
+    for batch in file.iter_batches(_ROWS):
         columns = {name: _storage(batch.column(name)) for name in sorted(batch.schema.names)}
         ids = [str(it) for it in columns.pop("id").to_pylist()]
         # Beside an image, what stands in other columns is about it, and may change.
