@@ -845,11 +845,15 @@ def test_small_losses_add_up_to_one_that_the_anchor_stops(tmp_path: Path) -> Non
 
 
 def test_without_an_anchor_its_conditions_are_left_out() -> None:
-    """Which is said; for one that lacks just what a condition names, that is an error."""
+    """Which is said; where it was asked for, where all are about it, or it lacks what one names, that is an error."""
     file = saved("a.parquet", Model().columns())
     conditions = [ACCURACY, "accuracy >= anchor.accuracy - 0.05", "model_bytes <= anchor.model_bytes"]
-    result = headworks.gate(file, file, conditions=conditions)
+    result = headworks.gate(file, file, settings=gate_settings({"conditions": conditions}))
     assert (result.outcome, len(result.conditions), list(result.unjudged)) == ("passes", 1, conditions[1:])
+    asked_for = partial(headworks.gate, file, file)
+    for given in ({"conditions": conditions}, {"settings": gate_settings({"conditions": conditions[1:2]})}):
+        with pytest.raises(CannotDecideError, match="no anchor to compare with, which 'accuracy >= anchor"):
+            asked_for(**given)
     assert "is not judged, since there is no anchor: name its predictions in --anchor" in result.notes[0]
     large, small = {"model_bytes": (2.0,)}, {"model_bytes": (1.0,)}
     anchored = partial(headworks.gate, file, file, conditions=conditions, measurements=large)
@@ -885,6 +889,19 @@ def test_a_model_is_held_to_the_best_of_its_peers() -> None:
         judged_beside()
 
 
+def test_peers_in_files_of_one_name_are_told_apart_by_their_folders() -> None:
+    """A weak one must not take the place of a good one."""
+    for name in ("good", "weak"):
+        Path(name).mkdir()
+    file = saved("network.parquet", Model().worse(0.2).columns())
+    peers = [saved("good/p.parquet", Model().columns()), saved("weak/p.parquet", Model().worse(0.5).columns())]
+    result = headworks.gate(file, conditions=["accuracy >= peers.best.accuracy - 0.01"], peers=peers)
+    assert [(it.subject, it.outcome) for it in result.conditions[0].findings] == [
+        (f"accuracy against {peers[0]}", "fails"),
+        (f"accuracy against {peers[1]}", "passes"),
+    ]
+
+
 def test_a_model_is_held_to_what_it_reaches_on_the_rows_that_it_learnt_from() -> None:
     """Which are all that there are, so that the metric on them is a number; without them nothing can be told."""
     learnt = saved("train.parquet", Model(500).worse(0).columns())
@@ -900,3 +917,20 @@ def test_a_model_is_held_to_what_it_reaches_on_the_rows_that_it_learnt_from() ->
         )
     with pytest.raises(CannotDecideError, match="needs the predictions of the rows that the model learnt from"):
         headworks.gate(file, conditions=[condition])
+
+
+@pytest.mark.parametrize(
+    ("condition", "lost", "reason"),
+    [
+        ("accuracy >= train.accuracy - 0.05", 250, "has rows without a prediction"),
+        ("accuracy >= train.accuracy - 0.99", 0, "decides nothing: accuracy is 0.9"),
+        ("accuracy <= train.accuracy + 0.5", 0, "decides nothing: accuracy is 0.9"),
+    ],
+)
+def test_what_a_model_learnt_from_is_no_excuse(condition: str, lost: int, reason: str) -> None:
+    """Rows without a prediction would count as mistakes there, and let it pass."""
+    columns = Model(500).columns()
+    columns["prediction"] = np.where(np.arange(500) < lost, "", columns["prediction"])
+    learnt, file = saved("train.parquet", columns), saved("held-out.parquet", Model().columns())
+    with pytest.raises(CannotDecideError, match=reason):
+        headworks.gate(file, conditions=[condition], train=learnt)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from headworks import _cli
-from headworks._promote.alias import anchor_of
+from headworks._gate.outcomes import terms
+from headworks._project.gate_table import gate_settings
+from headworks._promote.alias import anchor_of, current, move
 from headworks._store.store import Store
+from headworks.errors import StoreError
 
 if TYPE_CHECKING:
     from conftest import Scratch
@@ -368,6 +373,35 @@ def test_an_anchor_that_the_store_lost_is_named(anchored: Release) -> None:
     assert "Promote another model, or go back by `headworks rollback`." in said
     said = anchored.run("gate", "--base", "HEAD^", "--bootstrap")
     assert "note: 'sum' is not judged, since there is no anchor yet: The store lacks " in said
+
+
+def test_an_anchor_that_nobody_can_tell_is_not_passed_over(anchored: Release) -> None:
+    """The model before a damaged entry is not the anchor; a promotion without the gate is none, which is said."""
+    anchored.run("gate", "--base", "HEAD^")
+    store, alias = Store.default(), "production"
+    predictions = Path("artifacts/evaluate/predictions.csv").read_bytes()
+    blob = store.blobs.path(sha256(predictions).hexdigest())
+    blob.unlink()
+    assert "does not hold artifacts/evaluate/predictions.csv of the model" in anchored.promote(3, alias)
+    blob.write_bytes(predictions)
+    anchored.promote(0, alias)
+    last = current(store, alias)
+    move(store, replace(last, when="later", evidence=()))
+    assert anchor_of(store, alias) is None
+    said = anchored.run("gate", "--base", "HEAD^")
+    assert "note: production was promoted without the gate, so that it is no anchor" in said
+    entry = max(Path(store.root, "aliases", alias).iterdir())
+    entry.write_text("{")
+    with pytest.raises(StoreError, match="The last entry of production, 2 in"):
+        anchor_of(store, alias)
+
+
+def test_a_pass_by_other_peers_is_outdated() -> None:
+    """Whatever decides about an outcome is one of its terms."""
+    known = {"conditions": ["accuracy >= 0.5"], "predictions": {"evaluate": "p.csv"}}
+    first = terms(gate_settings(known))
+    for more in ({"peers": {"evaluate": ["knn.csv"]}}, {"train": {"evaluate": "t.csv"}}, {"anchor": "staging"}):
+        assert terms(gate_settings(known | more)) != first
 
 
 def test_only_rows_that_are_asked_as_they_were_count_for_the_anchor(anchored: Release) -> None:

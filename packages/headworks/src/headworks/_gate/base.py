@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from headworks._metrics.condition import ANCHOR, BASE
-from headworks._promote.alias import anchor_of
+from headworks._promote.alias import anchor_of, moves
 from headworks._tree.merge_base import Base, find_base, is_shallow
 from headworks.errors import CannotDecideError
 
@@ -132,6 +132,7 @@ def choose_anchor(repository: Repository, store: Store, base: GateBase, settings
 
     Raises:
         UsageError: The alias can be no name.
+        StoreError: The last promotion is damaged.
         CannotDecideError: The history is cut off before the last release, and more of it cannot be fetched.
     """
     alias, releases = settings.anchor, settings.releases
@@ -139,6 +140,7 @@ def choose_anchor(repository: Repository, store: Store, base: GateBase, settings
         name = f"{alias}, {last.content[:12]}, promoted on {last.when[:10]}"
         files = {**last.files, settings.model: last.content}
         return GateBase(rival=ANCHOR, commit="", name=name, note=f"the anchor is {name}", files=files)
+    note = f"{alias} was promoted without the gate, so that it is no anchor" if moves(store, alias) else ""
     release = _release(repository, base.commit, releases)
     if release is None and base.commit:
         _reach_releases(repository, "There is no release here that could be the anchor")
@@ -146,5 +148,5 @@ def choose_anchor(repository: Repository, store: Store, base: GateBase, settings
     if release is None:
         is_missing = bool(base.commit) or base.is_missing
         name = "the time before the first promotion and the first release"
-        return GateBase(rival=ANCHOR, commit="", name=name, is_missing=is_missing)
-    return GateBase(rival=ANCHOR, commit=release[0], name=release[1])
+        return GateBase(rival=ANCHOR, commit="", name=name, note=note, is_missing=is_missing)
+    return GateBase(rival=ANCHOR, commit=release[0], name=release[1], note=note)

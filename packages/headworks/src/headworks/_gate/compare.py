@@ -60,8 +60,8 @@ def gate(
     Args:
         candidate: A file of its predictions, or several by the names that conditions use.
         baseline: The same of the model that it is compared with.
-        anchor: The same of the model that the sum of many changes is held to. Without any, conditions about it are left
-            out, with a note.
+        anchor: The same of the model that the sum of many changes is held to. Without any, conditions of the settings
+            about it are left out, with a note, where there are others.
         peers: Files of the predictions of simpler models, for conditions about them.
         train: A file of the candidate's predictions of the rows that it learnt from, for conditions about them.
         conditions: The bounds that it has to reach, in place of those of the settings.
@@ -80,7 +80,8 @@ def gate(
     given = settings.conditions if conditions is None else named_conditions(conditions)
     wanted, learnt = bounded_by_training(given, settings, lambda _: train)
     measured = {BASE: base_measurements, ANCHOR: anchor_measurements}
-    has_anchor = anchor is not None or anchor_measurements is not None
+    is_left_out = conditions is None and any(it.condition.rival != ANCHOR for it in wanted)
+    has_anchor = anchor is not None or anchor_measurements is not None or not is_left_out
     asked = [it for it in wanted if has_anchor or it.condition.rival != ANCHOR]
     unjudged = tuple(it.name for it in wanted if it not in asked)
     notes = [f"{name!r} is not judged, since there is no anchor: name its predictions in --anchor" for name in unjudged]
@@ -135,8 +136,18 @@ def bounded_by_training(
                 raise CannotDecideError(message)
             learnt = read_needed(file, [condition], settings)
             ((subject, rows),) = parts_of(condition.subject, learnt)
-            value = fmean(seed_values(subject, learnt.take(rows)))
+            learnt = learnt.take(rows)
+            if learnt.missing.any():  # as mistakes they would speak for the candidate
+                message = f"{file} has rows without a prediction. Let the model predict all rows that it learnt from."
+                raise CannotDecideError(message)
+            value = fmean(seed_values(subject, learnt))
             bound = condition.factor * value + condition.offset
+            if (bound <= 0) if condition.is_floor else bound >= subject.definition.most:
+                message = (
+                    f"{named.name!r} decides nothing: {subject} is {value:.4f} on the rows that the model learnt from,"
+                    f" so that the bound is {bound:.4f}. Name a smaller margin."
+                )
+                raise CannotDecideError(message)
             notes.append(
                 f"{subject} is {value:.4f} on the {len(rows):,} rows that it learnt from: the bound is {bound:.4f}"
             )
@@ -165,10 +176,11 @@ def compared_with_peers(
     on = list(conditions)
     subjects = [it.subject for it in on]
     compared = {}
-    for file, place in files.items():
+    stems = [os.path.splitext(os.path.basename(it))[0] for it in files]
+    for (file, place), stem in zip(files.items(), stems, strict=True):
         theirs = read_needed(place, on, settings, source=file)
         shared = paired(mine, theirs, least=settings.min_shared, subjects=subjects)
-        peer = os.path.splitext(os.path.basename(file))[0]
+        peer = stem if stems.count(stem) == 1 else file
         compared[f"{PEERS}.{peer}", name] = Compared(candidate=mine, pair=shared)
     if not compared:
         message = "There are no peers to compare with. Name their predictions in --peer, or as `peers` in the table."

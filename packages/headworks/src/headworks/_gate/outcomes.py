@@ -21,19 +21,8 @@ if TYPE_CHECKING:
     from headworks._project.gate_settings import GateSettings
 
 _DECISIVE = (
-    *(
-        "reliability",
-        "budget",
-        "predictions",
-        "measurements",
-        "model",
-        "min_shared",
-        "group",
-        "columns",
-        "predict",
-        "rows",
-    ),
-    *("log_loss_clip", "error_bound", "classes"),
+    *("anchor", "budget", "classes", "columns", "error_bound", "group", "log_loss_clip", "measurements", "min_shared"),
+    *("model", "peers", "predict", "predictions", "reliability", "rows", "train"),
 )
 
 

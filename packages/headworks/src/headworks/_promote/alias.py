@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from headworks._nearest import suggestion
+from headworks._quantities import few
 from headworks._store.files import hash_file, names
 from headworks._store.journal import Journal
 from headworks._store.verdict import is_digest
@@ -113,13 +114,14 @@ def current(store: Store, alias: str) -> Move:
 
 
 def anchor_of(store: Store, alias: str) -> Move | None:
-    """Return the last move of an alias that can be read, if the files that its model was judged by are known.
+    """Return the last move of an alias, if the files that its model was judged by are known.
 
     Raises:
         UsageError: It can be no name.
+        StoreError: The last entry is damaged.
     """
-    whole = [it for it in moves(store, alias) if it is not None]
-    return whole[-1] if whole and whole[-1].files else None
+    last = current(store, alias) if moves(store, alias) else None
+    return last if last is not None and last.files else None
 
 
 def _stack(listed: Sequence[Move | None]) -> list[Move | None]:
@@ -147,12 +149,18 @@ def move(store: Store, to: Move) -> bool:
 
     Raises:
         UsageError: It can be no name.
-        CannotDecideError: The store does not hold the model.
+        CannotDecideError: The store does not hold the model, or a file that it was judged by.
         StoreError: The store cannot be written to.
     """
     journal = _journal(store, to.alias)
     if not is_held(store, to.content):
         message = f"The store {store.root} does not hold the model {to.content[:12]}. Export it by `headworks run`."
+        raise CannotDecideError(message)
+    if lost := [path for path, content in to.files.items() if not is_held(store, content)]:
+        message = (
+            f"The store {store.root} does not hold {few(lost)} of the model {to.content[:12]}, by which the next ones"
+            " are to be judged. Run `headworks gate`."
+        )
         raise CannotDecideError(message)
     before: list[Move | None] = []
 
