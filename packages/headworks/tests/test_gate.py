@@ -889,6 +889,15 @@ def test_a_model_is_held_to_the_best_of_its_peers() -> None:
         judged_beside()
 
 
+def test_the_same_measurements_of_two_models_are_no_proof_that_they_are_one() -> None:
+    """Whoever calls may hold both in one object."""
+    once = {"latency_p99_ms": (3.0,)}
+    result = headworks.gate(
+        {}, conditions=["latency_p99_ms <= base.latency_p99_ms"], measurements=once, base_measurements=once
+    )
+    assert (only(result).method, result.outcome) == ("runs", "cannot tell")
+
+
 def test_peers_in_files_of_one_name_are_told_apart_by_their_folders() -> None:
     """A weak one must not take the place of a good one."""
     for name in ("good", "weak"):

@@ -97,7 +97,8 @@ def gate(
             theirs = read_needed(_file(files, name, option), on, settings)
             shared = paired(mine, theirs, least=settings.min_shared, subjects=[it.subject for it in on])
         compared[rival, name] = Compared(candidate=mine, pair=shared)
-    result = judge_all(asked, compared, settings, measurements or {}, measured, [*notes, *learnt])
+    numbers = dict(measurements or {})  # the same object twice would say that the models are the same
+    result = judge_all(asked, compared, settings, numbers, measured, [*notes, *learnt])
     return replace(result, unjudged=unjudged)
 
 
