@@ -552,6 +552,8 @@ def test_the_requests_of_runs_are_read() -> None:
         base_measurements_of(file, "mine.json")
     stranger = {**mine, "model": "x"}
     odd: list[list[object]] = [[mine, mine, theirs, theirs], [mine, theirs, mine], [theirs], [{}], [7], [stranger]]
+    unknown: tuple[object, ...] = ([], {}, ["candidate"], None)
+    odd += [[{**mine, "model": model}] for model in unknown]
     for runs in odd:
         with pytest.raises(ConfigurationError, match="each two in a row are one of each"):
             measurements_of(runs_file("odd.json", *runs), "")
@@ -560,6 +562,8 @@ def test_the_requests_of_runs_are_read() -> None:
         measurements_of("odd.json", "")
     with pytest.raises(ConfigurationError, match="latencies_ms is None"):
         measurements_of(runs_file("odd.json", {"model": "candidate"}), "")
+    with pytest.raises(ConfigurationError, match=r"requests_per_second is \[1, 9999\]; it has to be a number from 0"):
+        measurements_of(runs_file("odd.json", mine | {"requests_per_second": [1, 9999]}), "")
 
 
 def test_measurements_are_read_from_json() -> None:

@@ -95,12 +95,12 @@ def _numbers_of(path: str, data: Mapping[str, object]) -> dict[str, tuple[float,
     return {name: _numbers(path, name, data[name]) for name, it in METRICS.items() if not it.sums and name in data}
 
 
-def _numbers(source: str, name: str, value: object) -> tuple[float, ...]:
+def _numbers(source: str, name: str, value: object, *, is_one: bool = False) -> tuple[float, ...]:
     """Return one measurement or several, each checked."""
-    values = value if isinstance(value, (list, tuple)) else [value]
+    values = value if isinstance(value, (list, tuple)) and not is_one else [value]
     numbers = [it for it in values if isinstance(it, (int, float)) and not isinstance(it, bool)]
     if not numbers or len(numbers) < len(values) or not all(0 <= it <= LARGEST for it in numbers):
-        wanted = f"a number, or a list of numbers, from 0 to {LARGEST:g}"
+        wanted = f"a number{'' if is_one else ', or a list of numbers,'} from 0 to {LARGEST:g}"
         message = f"{source}: {name} is {reprlib.repr(value)}; it has to be {wanted}."
         raise ConfigurationError(message)
     return tuple(map(float, numbers))
@@ -113,7 +113,7 @@ def _of_runs(path: str, data: Mapping[str, object], whose: str) -> dict[str, tup
     """
     runs = data.get(_RUNS, [])
     listed: list[Any] = runs if isinstance(runs, list) else [None]
-    models = [it.get("model") if isinstance(it, dict) else None for it in listed]
+    models = [str(it.get("model")) if isinstance(it, dict) else "" for it in listed]
     pairs = [set(models[start : start + 2]) for start in range(0, len(models), 2)]
     if set(models) - {CANDIDATE, BASE} or (BASE in models and any(it != {CANDIDATE, BASE} for it in pairs)):
         message = (
@@ -129,7 +129,7 @@ def _of_runs(path: str, data: Mapping[str, object], whose: str) -> dict[str, tup
         if times and min(map(len, times)) * (100 - percent) >= 100  # noqa: PLR2004  # a request above the percentile
     }
     if mine and all(_RATE in it for it in mine):
-        measured[_RATE] = tuple(_numbers(path, _RATE, it[_RATE])[0] for it in mine)
+        measured[_RATE] = tuple(_numbers(path, _RATE, it[_RATE], is_one=True)[0] for it in mine)
     return measured
 
 
