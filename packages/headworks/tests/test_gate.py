@@ -339,6 +339,19 @@ def test_the_true_class_may_be_among_the_most_probable_ones() -> None:
     assert only(lossy).candidate == 0.25
 
 
+def test_a_class_that_the_table_does_not_name_leaves_macro_f1_open() -> None:
+    """A candidate that loses one of a hundred rows does not pass for that; a class `2.0` in the table is `2`."""
+    labels = np.repeat(["0", "1", "2", "rare"], [700, 600, 600, 100])
+    columns = {"id": np.arange(2000).astype(str), "label": labels}
+    base = saved("x.parquet", columns | {"prediction": labels})
+    lossy = saved("y.parquet", columns | {"prediction": np.where(labels == "rare", "0", labels)})
+    condition = "macro_f1 >= base.macro_f1 - 0.03"
+    for classes, outcome in ((["0", "1", "2.0"], "cannot tell"), (["0", "1", "2.0", "rare"], "fails")):
+        found = only(headworks.gate(lossy, base, conditions=[condition], settings=gate_settings({"classes": classes})))
+        assert found.outcome == outcome
+        assert ("does not name class rare: name all" in found.reason) == (outcome == "cannot tell")
+
+
 def test_a_measurement_is_not_computed_from_predictions() -> None:
     """Whoever asks for that is told so."""
     read = read_predictions(saved("x.parquet", {"id": ["a"], "label": [0], "prediction": [0]}))

@@ -221,13 +221,13 @@ def test_a_class_without_a_row_leaves_macro_f1_open() -> None:
     """The probabilities name it, or the table does; where neither does, it is not known which classes there are."""
     right = np.ones(2000, np.bool_)
     read = predictions(right, np.full(2000, 0.9))
-    bare = replace(read, probabilities=None, confidence=None)
+    bare = replace(read, probabilities=None, confidence=None, classes=("0",))
     condition = parse_condition("macro_f1 >= base.macro_f1 - 0.03")
     for one, declared, words in (
-        (read, (), "no row is of class 1; `classes` in the table names those that count"),
-        (bare, ("0", "1"), "no row is of class 1; `classes` in the table names those that count"),
+        (read, (), "no row is of class 1: judge by rows of every class"),
+        (bare, ("0", "1"), "no row is of class 1: judge by rows of every class"),
         (bare, (), "a class may have no row yet: name all that there are in `classes` of the table"),
-        (read, ("0",), ""),
+        (read, ("0",), "`classes` in the table does not name class 1: name all that there are"),
         (bare, ("0",), ""),
     ):
         asked = gate_settings({"classes": [*declared]}).declared(condition)

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import decimal
 import json
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +127,16 @@ def test_whole_numbers_that_were_written_with_a_point_are_the_same_classes(tmp_p
     assert read_predictions(written(tmp_path, name, **each)).classes == ("0", "1")
     with pytest.raises(ConfigurationError, match=r"the label '1\.5' is a decimal number, and no class"):
         read_predictions(written(tmp_path, name, label=["1.0", "1.5", "0"], probabilities=None))
+    for number in (".5", "-5.25", "-.5"):
+        with pytest.raises(ConfigurationError, match=f"the label '{re.escape(number)}' is a decimal number"):
+            read_predictions(written(tmp_path, name, label=["1.0", number, "0"], probabilities=None))
+
+
+def test_punctuation_is_a_class(tmp_path: Path) -> None:
+    """As of a model that tags words: a point without a digit is no number."""
+    marks = [".", "-.", ","]
+    read = read_predictions(written(tmp_path, "x.parquet", label=marks, prediction=marks, probabilities=None))
+    assert sorted(read.labels.tolist()) == sorted(marks)
 
 
 def test_a_slice_may_have_no_value(tmp_path: Path) -> None:

@@ -57,6 +57,8 @@ def test_a_table_is_read(tmp_path: Path) -> None:
         ({"log-loss-clip": 0}, "log-loss-clip is 0; it has to be a number above 0, and 1e+30 at most"),
         ({"error-bound": True}, "error-bound is True; it has to be a number above 0"),
         ({"classes": ["a", "a"]}, "classes is ['a', 'a']; it has to be a list of texts, each once"),
+        ({"classes": ["1", "1.0"]}, "classes is ['1', '1.0']; it has to be a list of texts, each once"),
+        ({"classes": [1]}, "classes is [1]; it has to be a list of texts, each once"),
         ({"adaptive": 1}, "adaptive is 1; it has to be true or false"),
         ({"conditions": "x"}, "conditions is 'x'; it has to be a list of conditions"),
         ({"conditions": []}, "conditions are missing, or two have the same name"),

@@ -184,9 +184,11 @@ def _unknown(subject: Subject, candidate: Predictions) -> str:
     """Return what a metric needs that neither the rows nor the table say; empty where nothing is missing."""
     setting = subject.definition.limit
     if setting == "classes":
+        if subject.classes and (others := sorted({*candidate.classes} - {*subject.classes})):
+            return f"`classes` in the table does not name class {few(others)}: name all that there are"
         named = subject.classes or (candidate.classes if candidate.probabilities is not None else ())
         if lacking := sorted({*named} - {*candidate.labels.tolist()}):
-            return f"no row is of class {few(lacking)}; `classes` in the table names those that count"
+            return f"no row is of class {few(lacking)}: judge by rows of every class"
         return "" if named else "a class may have no row yet: name all that there are in `classes` of the table"
     if setting and math.isinf(subject.limit):
         return f"a row that was not seen yet may cost more: declare the most in `{setting}` of the table"

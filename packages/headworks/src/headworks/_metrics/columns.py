@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, types
 
-from headworks._metrics.condition import LARGEST, one_form
+from headworks._metrics.condition import LARGEST, class_name, one_form
 from headworks._nearest import suggestion
 from headworks._quantities import size_text
 from headworks.errors import ConfigurationError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 2**31  # of memory, for all columns that are read or for the texts of one
 _LONGEST = 250  # letters of a value of a slice: what is longer is a text, and no group
 _CLASSES = ("label", "prediction")
-_WHOLE, _DECIMAL = re.compile(r"-?[0-9]+\.0*"), re.compile(r"-?[0-9]*\.[0-9]*")
+_DECIMAL = re.compile(r"-?(?:[0-9]+\.[0-9]*|\.[0-9]+)")
 
 
 class Columns:
@@ -191,11 +191,6 @@ def check_size(path: str, size: int) -> None:
             " texts, or leave out columns and rows that nothing needs."
         )
         raise ConfigurationError(message)
-
-
-def class_name(text: str) -> str:
-    """Return the name of a class, a whole number without a decimal point: some programs write one column as floats."""
-    return text.partition(".")[0] if _WHOLE.fullmatch(text) else text
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -27,6 +27,7 @@ from headworks.errors import ConfigurationError
 BASE, ANCHOR, PEERS, TRAIN = "base", "anchor", "peers", "train"
 RIVALS = (BASE, ANCHOR, PEERS, TRAIN)  # the models that a bound can name
 LARGEST = 1e30  # of all numbers in conditions and files, so that their squares and products are finite
+_WHOLE = re.compile(r"-?[0-9]+\.0*")
 _TOKEN = re.compile(
     r'\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<name>[A-Za-z_]\w*)|"(?P<text>(?:[^"\\]|\\["\\])*)"'
     r"|(?P<sign>>=|<=|[\[\].*+-]))"
@@ -117,6 +118,11 @@ def parse_condition(text: str) -> Condition:
 def one_form(text: str) -> str:
     """Return a text in Unicode's composed form, NFC: one letter may be written in two ways that look the same."""
     return unicodedata.normalize("NFC", text)
+
+
+def class_name(text: str) -> str:
+    """Return the name of a class, a whole number without a decimal point: some programs write one column as floats."""
+    return text.partition(".")[0] if _WHOLE.fullmatch(text) else text
 
 
 class _Parser:

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv, json, parquet, types
 
-from headworks._metrics.columns import Columns, check_size, class_name, is_list, is_number, is_slice, is_text
-from headworks._metrics.condition import one_form
+from headworks._metrics.columns import Columns, check_size, is_list, is_number, is_slice, is_text
+from headworks._metrics.condition import class_name, one_form
 from headworks._metrics.predictions import Predictions
 from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError, UsageError

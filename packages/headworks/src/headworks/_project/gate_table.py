@@ -7,7 +7,7 @@ import re
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from headworks._metrics.condition import LARGEST, one_form, parse_condition
+from headworks._metrics.condition import LARGEST, class_name, one_form, parse_condition
 from headworks._nearest import suggestion
 from headworks._project.gate_settings import MOST_DRAWS, GateSettings, NamedCondition, Outcome
 from headworks._project.table import KEYS
@@ -156,9 +156,10 @@ class _Table:
 
     def _classes(self) -> tuple[str, ...]:
         value = self._data.get("classes", [])
-        if not _is_texts(value) or len({*value}) < len(value) or "" in value:
+        classes = tuple(class_name(one_form(it)) for it in value) if _is_texts(value) else ("",)
+        if len({*classes}) < len(classes) or "" in classes:
             refuse(PLACE, "classes", value, 'a list of texts, each once, as in [ "cat", "dog" ]')
-        return tuple(map(one_form, value))
+        return classes
 
     def _whole(self, key: str, least: int, most: int) -> int:
         value = self._get(key, int, "a whole number")
