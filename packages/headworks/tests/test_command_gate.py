@@ -293,6 +293,8 @@ def test_a_plan_says_what_the_conditions_need(capsys: pytest.CaptureFixture[str]
         ("accuracy >= 1", "no number of rows proves a share of all rows, or of none\n"),
         ("accuracy >= base.accuracy * 0.9", "there is no bound beforehand"),
         ("log_loss <= base.log_loss + 0.1", "may cost more: declare the most in `log-loss-clip`\n"),
+        ("accuracy >= train.accuracy - 0.05", "known once the model is trained: plan with a number in its place\n"),
+        ("log_loss <= train.log_loss * 1.1", "the bound is known once the model is trained"),
         ("mae <= base.mae + 20", "there is no bound beforehand"),
     ],
 )

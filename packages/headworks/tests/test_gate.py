@@ -327,8 +327,10 @@ def test_the_true_class_may_be_among_the_most_probable_ones() -> None:
     rows = {"id": list("abcd"), "label": [0, 1, 2, 0], "prediction": [3, 0, 0, 0], "probabilities": shares}
     file = saved("x.parquet", rows)
     read, once = read_predictions(file), np.ones((1, 4))
-    for name, value in {"top2_accuracy": 0.5, "top3_accuracy": 0.75, "top5_accuracy": 1}.items():
+    for name, value in {"top2_accuracy": 0.5, "top3_accuracy": 0.75}.items():
         assert row_sums(parse_condition(f"{name} >= 0.5").subject, read, 0)(once)[0] == value
+    with pytest.raises(ConfigurationError, match=r"top5_accuracy is 1 for every model where there are 4 classes"):
+        headworks.gate(file, conditions=["top5_accuracy >= 0.5"])
     best = rows | {"prediction": [0, 1, 2, 0], "probabilities": np.eye(4)[[0, 1, 2, 0]].tolist()}
     condition = "top2_accuracy >= base.top2_accuracy - 0.1"
     finding = only(headworks.gate(file, saved("y.parquet", best), conditions=[condition]))

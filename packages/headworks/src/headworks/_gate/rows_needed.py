@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from headworks._lines import text_of
+from headworks._metrics.condition import TRAIN
 from headworks._metrics.sizes import bennett, hoeffding, least_runs, score_rows
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def rows_needed(named: NamedCondition, settings: GateSettings, at_hand: int | No
     if is_measurement:
         runs = f"{least_runs(settings.error)} runs of each model are the fewest that tell anything, in turns"
         return known(reason="the size is exact" if condition.subject.metric == "model_bytes" else runs)
+    if condition.rival == TRAIN:
+        return known(reason="the bound is known once the model is trained: plan with a number in its place")
     limit = min(metric.most, condition.subject.limit)
     if reason := _hopeless(condition, room, limit):
         return known(reason=reason)

@@ -112,8 +112,8 @@ def tail(parts: Floats) -> float:
 
     Source:
         Lugannani and Rice, "Saddle point approximation for the distribution of the sum of independent random
-        variables", Advances in Applied Probability 12 (1980) 475-490. It is off by 1% of the chance at most, and above
-        it, where one part decides; and by much less where many do.
+        variables", Advances in Applied Probability 12 (1980) 475-490. For random parts, 2 to 200 of them, it was from
+        3% below the exact chance to 20% above it; the most above where few parts decide.
     """
     least, most = float(parts.min()), float(parts.max())
     if least >= 0 or most <= 0:

@@ -154,6 +154,12 @@ class Rows:
     def is_among(self, number: int) -> NDArray[np.bool_]:
         """Return whether the true class is among the most probable ones, (N,); of equal ones, the first in order."""
         probabilities, truth = self._probabilities
+        if truth.shape[1] <= number:
+            message = (
+                f"{self._subject.metric} is 1 for every model where there are {truth.shape[1]} classes, as in"
+                f" {self._predictions.source}. Ask for fewer, or for the accuracy."
+            )
+            raise ConfigurationError(message)
         own = np.where(truth, probabilities, 0).sum(axis=1, keepdims=True)  # NaN where there is no prediction
         before = (probabilities > own) | (
             (probabilities == own) & (truth.argmax(axis=1)[:, None] > np.arange(truth.shape[1]))
