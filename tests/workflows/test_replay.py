@@ -37,6 +37,7 @@ def test_a_change_passes_if_it_is_proven(change: str, monorepo: SmallMonorepo) -
     case = SMALL[change]
     run = propose(monorepo, case)
     assert unexpected(run, case) == [], run.log
+    assert "is not what Headworks writes" not in run.log
     if case.is_mergeable:
         assert counted(run) == (10, 10 - len(case.runs))
 
@@ -60,7 +61,7 @@ def reported(monorepo: SmallMonorepo, tmp_path: Path, asked: object) -> Run:
     workflow = tmp_path / "report.yml"
     workflow.write_text(yaml.safe_dump(content), encoding="utf-8")
     place = tmp_path / f"report-{len(list(tmp_path.iterdir()))}"
-    file = place / "artifacts/asked/asked.json"
+    file = place / "artifacts/asked-pipeline-0/pipeline-0.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(asked), encoding="utf-8")
     if not (tmp_path / "caches").exists():
@@ -87,7 +88,7 @@ def test_every_run_knows_what_pull_requests_asked_before(monorepo: SmallMonorepo
         assert run.results == {"ledger": "success"}, run.log
     wrong = reported(monorepo, tmp_path, {"asked": [rows | {"model": "../../../etc/passwd"}]})
     assert wrong.results == {"ledger": "failure"}
-    assert "asked.json is no ledger as `headworks ledger --output` writes it" in wrong.log
+    assert "pipeline-0.json is no ledger as `headworks ledger --output` writes it" in wrong.log
     run = monorepo.propose({})
     assert run.is_mergeable, run.log
     for letter in "abc":

@@ -149,15 +149,27 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     ),
     "a pull request asks without being counted": (
         REPORT,
-        "headworks -- ledger --take artifacts/asked/asked.json",
+        "headworks -- ledger --take artifacts/asked",
         "headworks -- ledger",
         "report.yml: nothing adds the questions of pull requests",
     ),
     "a run tells nobody what it asked": (
         CI,
-        "headworks -- ledger --output artifacts/proof/asked.json",
-        "headworks -- ledger",
+        'ledger --output "artifacts/asked/$JOB.json"',
+        "ledger",
         "report.yml: nothing adds the questions of pull requests",
+    ),
+    "a run that was cancelled tells nobody what it asked": (
+        CI,
+        "if: always()\n        uses",
+        "if: ${{ !cancelled() }}\n        uses",
+        "what it asked is not counted",
+    ),
+    "a run writes the whole ledger": (
+        CI,
+        " --known artifacts/proof/plan.ledger",
+        "",
+        "the questions of all runs are written",
     ),
     "a pull request knows nothing of the others": (
         CI,
@@ -167,7 +179,7 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     ),
     "the ledger believes a bundle of a pull request": (
         REPORT,
-        "headworks -- ledger --take artifacts/asked/asked.json",
+        "headworks -- ledger --take artifacts/asked",
         "headworks -- store import artifacts/asked",
         "ledger: a bundle of a pull request can say that anything passed",
     ),

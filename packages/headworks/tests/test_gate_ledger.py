@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 
 from headworks._cli import main
 from headworks._gate.ledger import AskedRows, Charge, all_asked, as_json, charge, take
+from headworks._output_file import write_output
 from headworks._store.journal import Journal
 from headworks._store.remote import Remote
+from headworks._store.store import Store
 from headworks.errors import CannotDecideError, ConfigurationError, StoreError
 
 ROWS = AskedRows.of(f"{number:016x}" for number in range(100))
@@ -224,10 +226,10 @@ def test_a_test_set_is_the_same_while_two_fifths_of_all_rows_are_in_both(tmp_pat
 def test_models_that_parallel_jobs_asked_add_up(tmp_path: Path) -> None:
     """Each job began with the same ledger; a model that two of them asked counts once."""
     seen = rows(0, 500)
-    for job, models in (("1", "ab"), ("2", "bc"), ("3", "d")):
+    for job, models, number in (("1", "ab", 2), ("2", "bc", 1), ("3", "d", 1)):
         for model in models:
             charge(str(tmp_path / job), seen, model * 64, budget=9, when=f"2026-11-28T00:00:0{job}+00:00")
-        assert take(str(tmp_path / "all"), as_json(all_asked(str(tmp_path / job))).encode(), job) == len(models)
+        assert take(str(tmp_path / "all"), {job: as_json(all_asked(str(tmp_path / job))).encode()}) == number
     assert charge(str(tmp_path / "all"), rows(0, 501), "e" * 64, budget=5, when="2027").step == 5
     with pytest.raises(CannotDecideError):
         charge(str(tmp_path / "all"), seen, "f" * 64, budget=5, when="2027")
@@ -256,25 +258,56 @@ ENTRY = {"number": 1, "sketch": ["0" * 16], "model": "a" * 64, "when": "2026-11-
 def test_nothing_but_digests_numbers_and_times_is_taken_from_another_run(tmp_path: Path, asked: object) -> None:
     """An entry that is anything else is refused, and the others with it."""
     with pytest.raises(ConfigurationError, match=r"asked.json is no ledger as `headworks ledger --output` writes it"):
-        take(str(tmp_path / "store"), json.dumps({"asked": [ENTRY, asked]}).encode(), "asked.json")
+        take(str(tmp_path / "store"), {"asked.json": json.dumps({"asked": [ENTRY, asked]}).encode()})
     assert not (tmp_path / "store").exists()
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"[" * 100_000, b" " * (4 << 20) + b"{}"])
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"[" * 100_000, b" " * (1 << 20) + b'{"asked": []}'])
 def test_what_is_no_ledger_is_refused(tmp_path: Path, data: bytes) -> None:
     """Whatever it is, and however long."""
-    with pytest.raises(ConfigurationError, match="of 4,194,304 bytes at most"):
-        take(str(tmp_path), data, "asked.json")
+    with pytest.raises(ConfigurationError, match="of 1,048,576 bytes at most"):
+        take(str(tmp_path), {"asked.json": data})
+
+
+def questions(first: int, number: int) -> bytes:
+    """Return questions of as many models, as another run leaves them."""
+    return as_json(ENTRY | {"model": f"{it:064x}"} for it in range(first, first + number)).encode()
+
+
+def test_a_run_adds_few_questions_to_a_ledger_of_any_length(tmp_path: Path) -> None:
+    """What is known already does not count for that, and of too many none is taken."""
+    root = str(tmp_path)
+    for first in range(0, 192, 64):
+        assert take(root, {"a.json": questions(0, first + 64)}) == 64
+    assert take(root, {"a.json": questions(0, 192)}) == 0
+    with pytest.raises(ConfigurationError, match=r"^a\.json and b\.json would add 65 questions to the ledger; no run "):
+        take(root, {"a.json": questions(190, 40), "b.json": questions(220, 37)})
+    assert len(all_asked(root)) == 192
+
+
+def test_a_run_writes_only_what_it_asked_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """However long the ledger is that it began with: 2,000 models have 12 MB."""
+    began, end = str(tmp_path / "a/began"), str(tmp_path / "a/end.json")
+    long = [{"number": 256, "sketch": sorted(rows(0, 256).sketch), "model": f"{it:064x}"} for it in range(2_000)]
+    write_output(began, as_json(it | {"when": ENTRY["when"]} for it in long))
+    for model in (long[7]["model"], "f" * 64):
+        charge(Store.default(remote="").root, rows(0, 256), str(model), budget=9, when=str(ENTRY["when"]))
+    assert main(["ledger", "--output", end, "--known", began]) == 0
+    assert [it["model"] for it in json.loads(Path(end).read_text())["asked"]] == ["f" * 64]
+    Path(began).write_text("[]")
+    assert main(["ledger", "--output", end, "--known", began]) == 2
+    assert "began is no ledger as `headworks ledger --output` writes it.\n" in capsys.readouterr().err
 
 
 def test_the_ledger_is_listed_and_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Other keys of an entry are left behind."""
     assert main(["ledger"]) == 0
     assert capsys.readouterr().out.startswith("No test set was asked in ")
-    source = tmp_path / "asked.json"
+    source = tmp_path / "asked/pipeline-0.json"
+    source.parent.mkdir()
     source.write_text(json.dumps({"asked": [ENTRY | {"conditions": ["\x1b[2J"]}]}))
-    assert main(["ledger", "--take", str(source), "--output", str(tmp_path / "all.json")]) == 0
-    assert "Took 1 question from " in (said := capsys.readouterr().out)
+    assert main(["ledger", "--take", str(source.parent), "--output", str(tmp_path / "all.json")]) == 0
+    assert "Took 1 new question from " in (said := capsys.readouterr().out)
     assert "\n2026-11-28T00:00:00+00:00  model aaaaaaaaaaaa asked 1 rows\n" in said
     assert json.loads((tmp_path / "all.json").read_text()) == {"format": 1, "asked": [ENTRY]}
     assert main(["ledger", "--take", str(tmp_path / "none")]) == 2

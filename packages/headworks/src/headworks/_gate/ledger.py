@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,7 +34,8 @@ _HASH = re.compile(r"[0-9a-f]{16}")
 _WHEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 _MOST_ROWS = 10**12
 _FORM = 1
-LARGEST_FILE = 4 << 20  # bytes of a ledger of another run; an entry has 5,000
+LARGEST_FILE = 1 << 20  # bytes of the questions of another run; one has 6,300
+_MOST_NEW = 64  # questions of another run
 
 
 class Charge(NamedTuple):
@@ -174,34 +175,63 @@ def as_json(entries: Iterable[Entry]) -> str:
     return json.dumps({"format": _FORM, "asked": list(entries)}, indent=1) + "\n"
 
 
-def take(root: str, data: bytes, source: str) -> int:
+def without(entries: Iterable[Entry], data: bytes, source: str) -> list[Entry]:
+    """Return the entries that are not in a file, which this project wrote with `as_json`.
+
+    Raises:
+        ConfigurationError: The file holds anything else.
+    """
+    known = {_question(entry) for _, entry in _read(data, source)}
+    return [it for it in entries if _question(it) not in known]
+
+
+def take(root: str, files: Mapping[str, bytes]) -> int:
     """Add the entries of another run, which nobody needs to trust: nothing but digests, numbers and times is taken.
 
     Args:
         root: The store's folder.
-        data: What `as_json` gave there.
-        source: Its name for people.
+        files: By its name for people, what `as_json` gave there.
 
     Returns:
-        How many entries are in it.
+        How many entries are new.
 
     Raises:
-        ConfigurationError: It is too large, or holds anything else; then nothing is taken.
+        ConfigurationError: A file is too large, or holds anything else, or too many are new; then nothing is taken.
         StoreError: The ledger cannot be written.
     """
+    known = {_question(it) for it in all_asked(root)}
+    asked = [it for source, data in files.items() for it in _read(data, source, LARGEST_FILE)]
+    new = {question: it for it in asked if (question := _question(it[1])) not in known}
+    if len(new) > _MOST_NEW:
+        message = (
+            f"{' and '.join(files)} would add {len(new):,} questions to the ledger; no run asks more than {_MOST_NEW}."
+            " Nothing was taken. Look at what that run did; with `headworks ledger --output FILE --known OLDER` it"
+            " writes only what it asked itself."
+        )
+        raise ConfigurationError(message)
+    for rows, entry in new.values():
+        Journal(root, _LEDGER, rows.digest).merge([entry], "model")
+    return len(new)
+
+
+def _question(entry: Entry) -> tuple[object, ...]:
+    return entry["number"], *entry["sketch"], entry.get("model")
+
+
+def _read(data: bytes, source: str, largest: int | None = None) -> list[tuple[AskedRows, Entry]]:
+    """Return the entries in a file, all of which are right, each with its rows."""
     try:
-        listed = json.loads(data) if len(data) <= LARGEST_FILE else None
+        listed = json.loads(data) if largest is None or len(data) <= largest else None
     except (RecursionError, ValueError):
         listed = None
     asked = listed.get("asked") if isinstance(listed, dict) else None
     entries = [_checked(it) for it in asked] if isinstance(asked, list) else [None]
-    taken = [it for it in entries if it is not None]
-    if len(taken) < len(entries):
-        message = f"{source} is no ledger as `headworks ledger --output` writes it, of {LARGEST_FILE:,} bytes at most."
+    right = [it for it in entries if it is not None]
+    if len(right) < len(entries):
+        most = f", of {largest:,} bytes at most" if largest is not None else ""
+        message = f"{source} is no ledger as `headworks ledger --output` writes it{most}."
         raise ConfigurationError(message)
-    for rows, entry in taken:
-        Journal(root, _LEDGER, rows.digest).merge([entry], "model")
-    return len(taken)
+    return right
 
 
 def _checked(entry: Any) -> tuple[AskedRows, Entry] | None:  # noqa: ANN401  # any JSON
