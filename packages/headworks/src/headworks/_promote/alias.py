@@ -114,14 +114,13 @@ def current(store: Store, alias: str) -> Move:
 
 
 def anchor_of(store: Store, alias: str) -> Move | None:
-    """Return the last move of an alias, if the files that its model was judged by are known.
+    """Return the last move of an alias that can be read, if the files that its model was judged by are known.
 
     Raises:
         UsageError: It can be no name.
-        StoreError: The last entry is damaged.
     """
-    last = current(store, alias) if moves(store, alias) else None
-    return last if last is not None and last.files else None
+    whole = [it for it in moves(store, alias) if it is not None]
+    return whole[-1] if whole and whole[-1].files else None
 
 
 def _stack(listed: Sequence[Move | None]) -> list[Move | None]:
