@@ -176,8 +176,11 @@ def test_every_fault_fits_the_repository_and_names_sessions_of_it(tmp_path: Path
     campaign = Campaign(tmp_path, table, jobs=1)
     sessions = set(campaign.sessions())
     for it in table.faults.values():
-        for planted in it.edits:
-            assert (campaign.root / planted.file).read_text().count(planted.old) == 1, it.name
+        texts: dict[str, str] = {}
+        for planted in (*it.before, *it.edits):
+            text = texts.get(planted.file) or (campaign.root / planted.file).read_text()
+            assert text.count(planted.old) == 1, it.name
+            texts[planted.file] = text.replace(planted.old, planted.new)
         assert set(it.red) <= sessions | set(it.also), it.name
     assert not {it.partition("(")[0] for it in sessions} & set(table.left_out)
 
