@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from headworks._metrics.condition import ANCHOR, BASE
-from headworks._promote.alias import anchor_of, current, moves
+from headworks._promote.alias import current, moves
 from headworks._tree.merge_base import Base, find_base, is_shallow
 from headworks.errors import CannotDecideError
 
@@ -135,14 +135,13 @@ def choose_anchor(repository: Repository, store: Store, base: GateBase, settings
         StoreError: The last promotion is damaged.
         CannotDecideError: The history is cut off before the last release, and more of it cannot be fetched.
     """
-    alias, releases, note = settings.anchor, settings.releases, ""
-    if moves(store, alias):
-        current(store, alias)  # a damaged one is not passed over
-        note = f"{alias} was promoted without the gate, so that it is no anchor"
-    if last := anchor_of(store, alias):
+    alias, releases = settings.anchor, settings.releases
+    last = current(store, alias) if moves(store, alias) else None  # a damaged one is not passed over
+    if last is not None and last.files:
         name = f"{alias}, {last.content[:12]}, promoted on {last.when[:10]}"
         files = {**last.files, settings.model: last.content}
         return GateBase(rival=ANCHOR, commit="", name=name, note=f"the anchor is {name}", files=files)
+    note = f"{alias} was promoted without the gate, so that it is no anchor" if last is not None else ""
     release = _release(repository, base.commit, releases)
     if release is None and base.commit:
         _reach_releases(repository, "There is no release here that could be the anchor")
