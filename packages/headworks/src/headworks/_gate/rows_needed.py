@@ -69,7 +69,7 @@ def rows_needed(named: NamedCondition, settings: GateSettings, at_hand: int | No
         return known(reason="the size is exact" if condition.subject.metric == "model_bytes" else runs)
     if condition.rival == TRAIN:
         return known(reason="the bound is known once the model is trained: plan with a number in its place")
-    limit = min(metric.most, condition.subject.limit)
+    limit = condition.subject.most
     if reason := _hopeless(condition, room, limit):
         return known(reason=reason)
     if metric.is_share:

@@ -119,8 +119,8 @@ def is_asked_the_same(subjects: Collection[Subject], candidate: Predictions, bas
 
 def asked_alike(subjects: Collection[Subject], candidate: Predictions, base: Predictions) -> Predictions:
     """Return the base's rows that the candidate is asked as well, with the same labels, groups and judged slices."""
-    base = base.take(np.flatnonzero(np.isin(base.ids, candidate.ids)))
-    mine = candidate.take(np.flatnonzero(np.isin(candidate.ids, base.ids)))
+    base = base.take(np.flatnonzero(is_among(base.ids, candidate.ids)))
+    mine = candidate.take(np.flatnonzero(is_among(candidate.ids, base.ids)))
     differ = [one != other for _, _, one, other in _asked(subjects, mine, base)]
     return base.take(np.flatnonzero(~np.any([np.zeros(len(base.ids), bool), *differ], axis=0)))
 
@@ -138,8 +138,8 @@ def relabelled(
     """
     order = ids.argsort()
     now = labels[order][np.searchsorted(ids, base.ids, sorter=order)]
-    known = np.isin(candidate.ids, base.ids)
-    is_of_candidate = np.isin(base.ids, candidate.ids)
+    known = is_among(candidate.ids, base.ids)
+    is_of_candidate = is_among(base.ids, candidate.ids)
     if (candidate.labels[known] != now[is_of_candidate]).any() or not np.isin(now, base.classes).all():
         return base
     return replace(base, labels=now)
