@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,6 @@ class BasePredictions:
 
     Attributes:
         base: the base, or the anchor.
-        find: returns the place of another file of it, by its path in the work tree.
         firsts: the SHA-256 of the model, empty where that is not known, by the name of each recorded first predictions.
     """
 
@@ -40,7 +40,23 @@ class BasePredictions:
         self._outputs = outputs
         self._journal = Journal(outputs.store.root, "baselines", place_of(outputs.root))
         self._files: dict[str, str | NoBaseError] = {}
-        self.find, self.base = outputs.find, outputs.base
+        self.base = outputs.base
+
+    @cached_property
+    def mine(self) -> str:
+        """The SHA-256 of the work tree's model; empty where none is named, or there is none."""
+        return model_digest(self._outputs.root, self._settings)
+
+    @cached_property
+    def model(self) -> tuple[str, str]:
+        """The place of the base's model, and its SHA-256.
+
+        Raises:
+            ConfigurationError: No session declares that it writes it.
+            NoBaseError: There is none.
+        """
+        place = self._outputs.find(self._settings.model)
+        return place, hash_file(Path(place))[0]
 
     def file(self, name: str) -> str:
         """Return the predictions of the merge base, or the first ones that were recorded in its place.
@@ -79,19 +95,17 @@ class BasePredictions:
             StoreError: The store cannot be written.
         """
         content = self._outputs.store.blobs.put_file(Path(self._outputs.root, self._settings.predictions[name]))
-        model = model_digest(self._outputs.root, self._settings)
-        self._journal.note({"on": name, "content": content, "when": when, "model": model, "base": self.base.key})
+        self._journal.note({"on": name, "content": content, "when": when, "model": self.mine, "base": self.base.key})
         self._outputs.notes.append(f"recorded the predictions of {name} as the first base")
 
     def is_same_model(self, name: str) -> bool:
         """Tell whether the base's model is the work tree's, by its file or by all that its predictions come from."""
-        mine = model_digest(self._outputs.root, self._settings)
         if name in self.firsts:
-            return bool(mine) and self.firsts[name] == mine
+            return bool(self.mine) and self.firsts[name] == self.mine
         if self._outputs.is_unchanged(self._settings.predictions[name]):
             return True
         try:
-            return bool(mine) and hash_file(Path(self._outputs.find(self._settings.model)))[0] == mine
+            return bool(self.mine) and self.model[1] == self.mine
         except (ConfigurationError, NoBaseError):  # the base has no such file, or no session writes it
             return False
 

@@ -85,10 +85,11 @@ def gate(
     asked = [it for it in wanted if has_anchor or it.condition.rival != ANCHOR]
     unjudged = tuple(it.name for it in wanted if it not in asked)
     notes = [f"{name!r} is not judged, since there is no anchor: name its predictions in --anchor" for name in unjudged]
+    on_names = {name: conditions_on(name, asked, settings) for name in names_needed(asked, settings)}
+    candidates = {name: read_needed(_file(candidate, name, "candidate"), on, settings) for name, on in on_names.items()}
     compared: dict[Key, Compared] = {}
     for rival, name in keys_of(asked, settings):
-        on, shared = conditions_on(name, asked, settings), None
-        mine = read_needed(_file(candidate, name, "candidate"), on, settings)
+        mine, on, shared = candidates[name], on_names[name], None
         if rival == PEERS:
             compared |= compared_with_peers(name, mine, on, settings, {it: it for it in peers})
             continue
@@ -160,7 +161,7 @@ def bounded_by_training(
 
 
 def compared_with_peers(
-    name: str, mine: Predictions, conditions: Iterable[Condition], settings: GateSettings, files: Mapping[str, str]
+    name: str, mine: Predictions, conditions: Sequence[Condition], settings: GateSettings, files: Mapping[str, str]
 ) -> dict[Key, Compared]:
     """Return a candidate's predictions, paired with those of each peer.
 
@@ -174,12 +175,11 @@ def compared_with_peers(
     Raises:
         CannotDecideError: There are none, too few rows are shared, or labels, groups or slices differ.
     """
-    on = list(conditions)
-    subjects = [it.subject for it in on]
+    subjects = [it.subject for it in conditions]
     compared = {}
     stems = [os.path.splitext(os.path.basename(it))[0] for it in files]
     for (file, place), stem in zip(files.items(), stems, strict=True):
-        theirs = read_needed(place, on, settings, source=file)
+        theirs = read_needed(place, conditions, settings, source=file)
         shared = paired(mine, theirs, least=settings.min_shared, subjects=subjects)
         peer = stem if stems.count(stem) == 1 else file
         compared[f"{PEERS}.{peer}", name] = Compared(candidate=mine, pair=shared)

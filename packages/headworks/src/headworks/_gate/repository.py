@@ -16,7 +16,7 @@ import numpy as np
 from headworks._digest.digest import Digester
 from headworks._gate.base import choose_anchor, choose_base
 from headworks._gate.base_outputs import BaseOutputs, NoBaseError, PromotedOutputs
-from headworks._gate.base_predictions import BasePredictions, model_digest
+from headworks._gate.base_predictions import BasePredictions
 from headworks._gate.compare import (
     Compared,
     bounded_by_training,
@@ -40,10 +40,10 @@ from headworks._metrics.condition import ANCHOR, BASE, PEERS
 from headworks._metrics.content import row_hashes
 from headworks._metrics.file import read_texts
 from headworks._metrics.pair import asked_alike, is_asked_the_same, pair, relabelled
+from headworks._metrics.predictions import is_among
 from headworks._output_file import replace_file
 from headworks._quantities import few
 from headworks._signals import interrupt_on_sigterm
-from headworks._store.files import hash_file
 from headworks._store.store import Store
 from headworks.errors import CannotDecideError, ConfigurationError
 
@@ -136,8 +136,9 @@ class _Gating:
     def result(self, conditions: Sequence[NamedCondition], *, bootstrap: bool) -> GateResult:
         """Judge the work tree by conditions."""
         settings, train = self._settings, self._settings.train
-        find = lambda name: self._current(train[name]) if name in train else ""  # noqa: E731 - one line
-        conditions, learnt = bounded_by_training(conditions, settings, find)
+        conditions, learnt = bounded_by_training(
+            conditions, settings, lambda name: self._current(train[name]) if name in train else ""
+        )
         self._outputs.notes.extend(learnt)
         candidates = {name: self._candidate(name, conditions) for name in names_needed(conditions, settings)}
         asked = self._with_rivals(conditions, bootstrap=bootstrap)
@@ -217,7 +218,7 @@ class _Gating:
             conditions: All conditions on them.
             known: For the anchor, the comparison with the base: what was changed before it was accepted then.
         """
-        files = self._settings.rows.get(name, ())
+        files = self._settings.rows.get(name, ()) if known is None else ()  # which the base's comparison has read
         ids = np.concatenate([mine.ids[:0], *(read_texts(self._current(it), "id") for it in files)])
         subjects = [it.subject for it in conditions]
         if not any(it.rival == rival for it in conditions):
@@ -233,9 +234,9 @@ class _Gating:
             theirs = asked_alike(subjects, known.whole, theirs)
         elif files:
             self._check_predicted(name, ids, np.concatenate([mine.ids, theirs.ids]))
-            theirs = theirs.take(np.flatnonzero(np.isin(theirs.ids, ids)))
+            theirs = theirs.take(np.flatnonzero(is_among(theirs.ids, ids)))
             theirs = self._relabelled(name, mine, theirs, ids)
-        if gone := before.ids[~np.isin(before.ids, theirs.ids)].tolist():
+        if gone := before.ids[~is_among(before.ids, theirs.ids)].tolist():
             how = "are asked no more" if known is None else "are not asked any more, or not as they were"
             self._outputs.notes.append(f"{len(gone):,} rows of {name} that the {rival} had {how}: {few(gone)}")
         if rival == BASE:
@@ -253,8 +254,8 @@ class _Gating:
         """
         if mine.errors is not None or theirs.errors is not None:
             return theirs
-        is_shared = np.isin(theirs.ids, mine.ids)
-        if np.array_equal(theirs.labels[is_shared], mine.labels[np.isin(mine.ids, theirs.ids)]):
+        is_shared = is_among(theirs.ids, mine.ids)
+        if np.array_equal(theirs.labels[is_shared], mine.labels[is_among(mine.ids, theirs.ids)]):
             return theirs
         try:
             labels = np.concatenate([read_texts(self._current(it), "label") for it in self._settings.rows[name]])
@@ -268,7 +269,7 @@ class _Gating:
 
     def _check_predicted(self, name: str, ids: NDArray[np.str_], known: NDArray[np.str_]) -> None:
         """Refuse rows of the dataset that neither model predicted: neither their labels nor their slices are known."""
-        if lacking := ids[~np.isin(ids, known)].tolist():
+        if lacking := ids[~is_among(ids, known)].tolist():
             message = (
                 f"{self._settings.predictions[name]} has no prediction for {len(lacking):,} rows of the dataset that"
                 f" the base does not have either: {few(lacking)}. Let the candidate predict these rows as well."
@@ -332,9 +333,8 @@ class _Gating:
         names = _measured_names(it for it in conditions if it.condition.rival == rival)
         if not names or not settings.model:
             return None
-        model = self._rivals[rival].find(settings.model)
-        digest = hash_file(Path(model))[0]
-        if digest == model_digest(self._outputs.root, settings):
+        model, digest = self._rivals[rival].model
+        if digest == self._rivals[rival].mine:
             return mine
         is_timed = rival == BASE and names - {SIZE}  # the anchor does not take turns
         return measurements_of("", model) | base_measurements_of("", self._runs({BASE: digest}) if is_timed else "")
@@ -354,7 +354,7 @@ class _Gating:
         # A session that always runs leaves no verdict, and what it measured names its models itself.
         if path and (CANDIDATE not in models or any(it.cache for it in self._outputs.writers(path))):
             self._current(path)
-        known = {CANDIDATE: model_digest(self._outputs.root, self._settings), **digests}
+        known = {CANDIDATE: self._rivals[BASE].mine, **digests}
         if any(models.get(role, digest) != digest for role, digest in known.items()):
             message = f"{path} was measured of other models than these. Measure them again, in turns."
             raise CannotDecideError(message)
