@@ -152,7 +152,7 @@ DAEMON = "setsid sh -c 'echo $$ > pid; exec sleep 100' & while ! test -s pid; do
 @pytest.fixture
 def start_watched(tmp_path: Path, watchdog: Watchdog, monkeypatch: pytest.MonkeyPatch) -> Start:
     """Return what starts a shell script that strace watches."""
-    monkeypatch.setattr("headworks._run.process._PATIENCE", 1.0)
+    monkeypatch.setattr("headworks._run.process._PATIENCE", (1.0, 0.0))
 
     def it(script: str) -> SessionProcess:
         command = StraceWatch(tmp_path / "notes").wrap(["sh", "-c", script])

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 # A session gets the signal of Ctrl-C first, so that it can clean up, then one that ends it, then one that kills it.
 _STEPS = ((signal.SIGINT, 2.0), (signal.SIGTERM, 1.5))  # each with the seconds until the next
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no stronger one
-_PATIENCE = 2.0  # seconds that processes may outlive the session that strace watches, which ends when all of them have
+# How long processes may outlive a session that strace watches, which ends when all of them have: seconds, and a share
+# of the session's own time, which grows with the load of the machine.
+_PATIENCE = (2.0, 0.1)
 _KILLED = 1.0  # seconds until killed processes are gone, and strace has written so
 # A shell waits for the word that the watchdog knows this process: one that nobody could end never starts.
 _GATE = 'read -r word && exec "$@" </dev/null'
@@ -96,7 +98,8 @@ class SessionProcess:
             return code
         self.seconds = self.seconds or max(time.monotonic() - self.started, 1e-6)
         if self._is_traced and watchdog.remaining(self._process.pid):
-            if time.monotonic() < self.started + self.seconds + _PATIENCE:
+            seconds, share = _PATIENCE
+            if time.monotonic() < self.started + (1 + share) * self.seconds + seconds:
                 return None
             self._end_traced()
         self.signal(_KILL)
