@@ -104,6 +104,10 @@ def _of_package(name: str) -> frozenset[str]:
     return frozenset({f"{session}({name})" for session in (f"tests-{RUNNING}", "typecheck", "build")})
 
 
+# The digests of the digits, split by one salt and by another.
+_SALT_B: Final = "50ac737ec692a9921160f82b3f1c0837cd9fb64a92d64db3b11f286821190767"
+_SALT_C: Final = "53104c92ad1a54ef80d535356d92ea6ad89b08b118429a7e4606647eabe2074e"
+
 THIS: Final = {
     "nothing": Case(runs=frozenset({"data-diff", "gate"}), skipped=frozenset({"session", "images"})),
     "docs only": Case(
@@ -124,7 +128,7 @@ THIS: Final = {
             # Every row may move, and the contract accepts that by what the failure of `data-diff` says.
             "packages/data/contract.toml": (
                 "same_schema = true",
-                'same_schema = true\naccepts = "53104c92ad1a54ef80d535356d92ea6ad89b08b118429a7e4606647eabe2074e"',
+                f'same_schema = true\naccepts = "{_SALT_B}..{_SALT_C}"',
             ),
         },
         runs=_READ_ALL

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PACKAGE = Path(__file__).parents[1]
+A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 # A row in three numbers: which image, which of two classes, which of three splits.
 ROWS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 1), st.integers(0, 2)), max_size=12)
 
@@ -460,7 +461,7 @@ def test_a_broken_limit_is_shown_below_what_differs(
     assert shown[-3] == f"{tmp_path / 'new'} breaks the limits of {contract} in 3 ways"
 
 
-def test_a_change_that_is_meant_is_accepted_by_its_digest_and_the_next_one_is_not(
+def test_a_change_that_is_meant_is_accepted_by_both_digests_and_the_next_one_is_not(
     tmp_path: Path, base: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A failure ends with the line to add; the file that is saved has what was found, and never an earlier result."""
@@ -479,14 +480,22 @@ def test_a_change_that_is_meant_is_accepted_by_its_digest_and_the_next_one_is_no
 
     code, shown, found = compared()
     assert (code, found["passed"], found["accepted"]) == (1, False, False)
-    assert shown[-1] == f'accepts = "{found["new"]["digest"]}"'
+    assert shown[-1] == f'accepts = "{found["base"]["digest"]}..{found["new"]["digest"]}"'
     assert shown[1].startswith(f"new   {found['new']['digest']}: 7 train, 3 validation, 3 test rows")
     contract.write_text(f"{CONTRACT}{shown[-1]}\n")
     accepted, shown, found = compared()
     assert (accepted, found["passed"], found["accepted"], len(found["violations"])) == (0, True, True, 1)
-    assert shown[-1].startswith("its table `diff` accepts this dataset, and no other: accepts = ")
+    assert shown[-1].startswith("its table `diff` accepts this change, and no other, from ")
     write(tmp_path / "new", make(noise(14), [*LABELS, 0, 0], [*PLACES, 0, 0], sizes=["big"] * 14))
     assert compared()[0] == 1
+    contract.write_text(f'{CONTRACT}accepts = "{found["new"]["digest"]}"\n')
+    capsys.readouterr()
+    assert main(command) == 2
+    line = f'accepts = "{found["base"]["digest"]}..{diff(tmp_path / "base", tmp_path / "new").new.digest}"'
+    assert f"accept any change to it. Accept this one by {line}" in capsys.readouterr().err
+    assert main([*command[:2], command[1], *command[3:]]) == 2
+    assert "Remove it: nothing changed." in capsys.readouterr().err
+    contract.write_text(CONTRACT)
     (tmp_path / "new" / "dataset.json").unlink()
     assert main(command) == 2
     assert not saved.exists()
@@ -515,13 +524,43 @@ def test_a_dataset_that_is_not_there_is_bad_input(
 
 
 @pytest.mark.parametrize(
+    ("accepts", "base", "new", "is_accepted"),
+    [
+        ("", A, B, False),
+        (f"{A}..{B}", A, B, True),
+        (f"{A}..{B}", A, A, False),
+        (f"{A}..{B}", C, B, False),
+        (f"{A}..{B}..{C}", A, C, True),
+        (f"{A}..{B}..{C}", B, C, True),
+        (f"{A}..{B}..{C}", A, B, False),
+        (f"{A}..{B}..{C}", C, B, False),
+    ],
+)
+def test_a_change_is_accepted_once_and_no_return_to_the_same_dataset(
+    accepts: str, base: str, new: str, *, is_accepted: bool
+) -> None:
+    """Only the last dataset of a row of changes is accepted, also beside the first one, as a release may be."""
+    assert DiffLimits(accepts=accepts).is_accepted(base, new) == is_accepted
+
+
+def test_a_change_after_one_that_is_accepted_is_added_to_it() -> None:
+    """So a comparison with the last release, which had neither, passes as well; another base starts anew."""
+    limits = DiffLimits(accepts=f"{A}..{B}")
+    assert limits.accepting(B, C) == f'accepts = "{A}..{B}..{C}"'
+    assert limits.accepting(A, C) == f'accepts = "{A}..{C}"'
+
+
+@pytest.mark.parametrize(
     ("limits", "message"),
     [
         ({"max_moved": -1}, "'max_moved' must be at least 0, not -1"),
         ({"max_pixel_drift": 1.0}, "'max_pixel_drift' must be at least 0 and below 1, not 1.0"),
         ({"max_label_drift": float("nan")}, "'max_label_drift' must be a finite number, not nan"),
         ({"significance": 0.0}, "'significance' must be above 0 and at most 1, not 0.0"),
-        ({"accepts": "all"}, "'accepts' must be a digest of 64 hexadecimal digits, not 'all'"),
+        (
+            {"accepts": "all"},
+            "'accepts' must be the digests of the dataset before and of the new one, as .*, not 'all'",
+        ),
     ],
 )
 def test_limits_that_nothing_could_break_are_refused(limits: dict[str, Any], message: str) -> None:

@@ -188,7 +188,7 @@ def test_a_diff_that_the_contract_accepts_passes_and_is_shown(sources: Sources) 
     broken = diff(limits={"max_added": 0}, accepted=True, violations=[VIOLATION])
     section = compared(sources, broken)
     assert section.outcome == "passed"
-    assert "The contract accepts this very dataset." in said(section)
+    assert "The contract accepts this very change." in said(section)
     assert table(section, "What is broken")
     assert compared(sources, broken | {"passed": False}).reasons == ["data diff cannot be read"]
 

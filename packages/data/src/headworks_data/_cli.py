@@ -75,7 +75,8 @@ def _run_check(args: argparse.Namespace) -> int:
 def _run_diff(args: argparse.Namespace) -> int:
     if args.save:
         args.save.unlink(missing_ok=True)  # an earlier one is not about these datasets
-    compared = diff(args.base, args.new, read_settings(args.contract, Contract) if args.contract else None)
+    contract = read_settings(args.contract, Contract) if args.contract else None
+    compared = diff(args.base, args.new, contract)
     if args.save:
         replace_files(args.save.parent, {args.save.name: f"{json.dumps(compared.as_dict(), indent=2)}\n".encode()})
     if args.format == "json":
@@ -83,18 +84,17 @@ def _run_diff(args: argparse.Namespace) -> int:
         return int(not compared.passed)
     for line in [*text(compared), *map(str, compared.violations)]:
         say(line)
-    if not compared.limits:
+    if contract is None or not compared.limits:
         say(f"nothing was judged: {args.contract or 'a file given with --contract'} may set limits in a table `diff`")
     elif not compared.violations:
         say(f"{args.new} keeps the limits of {args.contract}")
     else:
         say(f"{args.new} breaks the limits of {args.contract} in {len(compared.violations)} ways")
-        accepts = f'accepts = "{compared.new.digest}"'
         if compared.accepted:
-            say(f"its table `diff` accepts this dataset, and no other: {accepts}")
+            say(f"its table `diff` accepts this change, and no other, from {compared.base.digest}")
         else:
-            say("to accept this dataset, and no other, add this line to the table `diff` there:")
-            say(accepts)
+            say("to accept this change, and no other, write this line into the table `diff` there:")
+            say(contract.diff.accepting(compared.base.digest, compared.new.digest))
     return int(not compared.passed)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from headworks_data._settings import Range, expect, validate
 from headworks_data._violation import Violation
+from headworks_data.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 _ROWS = ("added", "removed", "relabelled", "moved", "resliced")
 _REMEDY = "look at them, and accept the dataset if they are meant"
-_DIGEST = re.compile(r"([0-9a-f]{64})?")
+_ACCEPTS = re.compile(r"([0-9a-f]{64}(\.\.[0-9a-f]{64})*)?")
 _Count = Annotated[int | None, Range(least=0)]
 _Drift = Annotated[float | None, Range(least=0, below=1)]
 
@@ -39,7 +40,8 @@ class DiffLimits:
         significance: A drift beyond its limit counts where its p-value, times the number of such tests (Bonferroni), is
             at most this: few rows differ widely by chance.
         same_schema: Whether classes and columns must be the same.
-        accepts: Digest of the one dataset that may break these limits; empty for none.
+        accepts: Digests of datasets that followed one another, with `..` between them. The last one may break these
+            limits where it is compared with one of those before; empty for none.
     """
 
     max_added: _Count = None
@@ -55,10 +57,10 @@ class DiffLimits:
     accepts: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse limits that nothing could break, and a digest that no dataset could have."""
+        """Refuse limits that nothing could break, and digests that no dataset could have."""
         validate(self)
-        is_digest = _DIGEST.fullmatch(self.accepts)
-        expect(bool(is_digest), f"'accepts' must be a digest of 64 hexadecimal digits, not {self.accepts!r}")
+        expected = "'accepts' must be the digests of the dataset before and of the new one, as BEFORE..NEW"
+        expect(bool(_ACCEPTS.fullmatch(self.accepts)), f"{expected}, not {self.accepts!r}")
 
     def stated(self) -> dict[str, float]:
         """Return the limits that are judged."""
@@ -66,6 +68,25 @@ class DiffLimits:
         if any(key.endswith("_drift") for key in limits):
             limits["significance"] = self.significance
         return limits | ({"same_schema": True} if self.same_schema else {})
+
+    def is_accepted(self, base: str, new: str) -> bool:
+        """Tell whether the change from one dataset to another, by their digests, may break these limits.
+
+        Raises:
+            SettingsError: A new dataset is accepted whatever it is compared with, and so also at a later return to it.
+        """
+        *before, last = self.accepts.split("..")
+        if last and not before:
+            remedy = "Remove it: nothing changed." if base == new else f"Accept this one by {self.accepting(base, new)}"
+            message = f"'accepts' in the table `diff` of the contract names the new dataset alone, {last}, and so would"
+            message += f" accept any change to it. {remedy}"
+            raise SettingsError(message)
+        return last == new and base in before
+
+    def accepting(self, base: str, new: str) -> str:
+        """Return the line that accepts a change, after those that are accepted, as a comparison with a release sums."""
+        earlier = self.accepts if ".." in self.accepts and self.accepts.endswith(base) else base
+        return f'accepts = "{earlier}..{new}"'
 
 
 def judge(diff: DatasetDiff, limits: DiffLimits) -> Iterator[Violation]:

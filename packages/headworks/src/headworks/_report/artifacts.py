@@ -66,7 +66,7 @@ def diff_section(sources: Sources, settings: ReportSettings) -> Section:
     blocks: list[Block] = [doubt] if doubt else []
     blocks.append(_summary(data))
     if data["violations"]:
-        blocks += ["The contract accepts this very dataset."] if data["passed"] else []
+        blocks += ["The contract accepts this very change."] if data["passed"] else []
         blocks.append(_violations(data["violations"]))
     blocks += _tables(data)
     near = data["near_duplicates"]
