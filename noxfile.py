@@ -471,12 +471,16 @@ def image_faults(session: nox.Session) -> None:
 # --- CI and campaigns ---
 
 
+def install_github_parser(session: nox.Session) -> None:
+    """Install what the tests of the workflows need, and GitHub's own parser, from npm."""
+    install(session, "lint", "test", "tools", "workflows", package="headworks")
+    session.run_install("npm", "--prefix=tests/workflows", "ci", silent=True)
+
+
 @nox.session
 def workflows(session: nox.Session) -> None:
     """Check the workflows: their schemas, their safety, and that no fault in them can pass."""
-    install(session, "lint", "test", "tools", package="headworks")
-    files = [str(path) for path in sorted(Path(".github/workflows").glob("*.yml"))]
-    session.run("check-jsonschema", "--builtin-schema=vendor.github-workflows", *files)
+    install_github_parser(session)
     session.run("check-jsonschema", "--builtin-schema=vendor.dependabot", ".github/dependabot.yml")
     session.run("zizmor", "--offline", "--quiet", ".github")
     session.run("python", "tests/workflows/workflow_rules.py")
@@ -486,7 +490,7 @@ def workflows(session: nox.Session) -> None:
 @nox.session(default=False)
 def replay(session: nox.Session) -> None:
     """Run the workflow of CI for changes on this machine, and write the results into docs/replay.md."""
-    install(session, "lint", "test", "tools", package="headworks")
+    install_github_parser(session)
     session.run("python", "tests/workflows/replay.py", *session.posargs)
 
 

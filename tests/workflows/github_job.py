@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from github_expressions import condition, filled
+from github_parser import filled, holds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,17 +34,16 @@ class Job:
 
     def execute(self) -> str:
         """Run the steps and return the job's result."""
-        self.contexts["env"] = filled(self.run.content.get("env", {}), self.contexts)
-        self.contexts["env"] |= filled(self.job.get("env", {}), self.contexts)
+        for given in (self.run.content, self.job):
+            self.contexts["env"] |= self._texts(given.get("env", {}))
         started = time.monotonic()
         for step in self.job["steps"]:
             self._step(step)
         result = "failure" if self.has_failed else "success"
-        title = str(filled(self.job.get("name", self.name), self.contexts))
+        title = self._texts(self.job.get("name", self.name))
         self.run.jobs.append((title, result))
         self.run.say(f"  {title}: {result} after {time.monotonic() - started:.0f} s")
-        declared = filled(self.job.get("outputs", {}), self.contexts)
-        self.run.outputs[self.name] = {key: value or "" for key, value in declared.items()}
+        self.run.outputs[self.name] = self._texts(self.job.get("outputs", {}))
         (self.run.place / "log").write_text(self.run.log, encoding="utf-8")
         shutil.rmtree(self.machine)  # later jobs get nothing but artifacts, caches and outputs
         return result
@@ -52,23 +51,27 @@ class Job:
     def _step(self, step: Mapping[str, Any]) -> None:
         """Run or skip a step."""
         status = {
-            "always": lambda: True,
-            "cancelled": lambda: False,  # here, a run is cancelled between jobs only
-            "failure": lambda: self.has_failed,
-            "success": lambda: not self.has_failed,
+            "always": True,
+            "cancelled": False,  # here, a run is cancelled between jobs only
+            "failure": self.has_failed,
+            "success": not self.has_failed,
         }
-        if not condition(step.get("if", "success()"), self.contexts, status):
+        if not holds(step["if"], self.contexts, **status):
             return
         outputs: dict[str, str] = {}
         if "run" in step:
             is_good = self._script(step, outputs)
         else:
             action = str(step["uses"]).partition("@")[0]
-            is_good = _ACTIONS[action](self, filled(step.get("with", {}), self.contexts), outputs)
+            is_good = _ACTIONS[action](self, self._texts(step.get("with", {})), outputs)
         self.has_failed |= not is_good and not step.get("continue-on-error", False)
         if "id" in step:
             outcome = "success" if is_good else "failure"
             self.contexts["steps"][step["id"]] = {"outputs": outputs, "outcome": outcome}
+
+    def _texts(self, part: object) -> Any:  # noqa: ANN401 - a text, or texts by their names
+        """Return a part of the workflow with its expressions filled in."""
+        return filled(part, self.contexts, as_text=True)
 
     def _script(self, step: Mapping[str, Any], outputs: dict[str, str]) -> bool:
         """Run the script of a step with the variables and files that GitHub gives it."""
@@ -76,10 +79,9 @@ class Job:
         files["GITHUB_STEP_SUMMARY"] = self.machine / "summary"
         for file in files.values():
             file.write_text("", encoding="utf-8")
-        given = {key: str(value) for key, value in self.contexts["env"].items()}
-        given |= {key: str(value) for key, value in filled(step.get("env", {}), self.contexts).items()}
+        given = self.contexts["env"] | self._texts(step.get("env", {}))
         script = self.machine / "script.sh"
-        script.write_text(str(filled(step["run"], self.contexts)), encoding="utf-8")
+        script.write_text(self._texts(step["run"]), encoding="utf-8")
         seen = {
             **self.run.environ,
             **self._surroundings(),
@@ -119,7 +121,7 @@ class Job:
 
     def checkout(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
         """Clone the commit of the run, with its history if the step asks for that."""
-        is_shallow = self.run.is_shallow or self.run.is_cut_off or given.get("fetch-depth", 1) != 0
+        is_shallow = self.run.is_shallow or self.run.is_cut_off or given.get("fetch-depth") != "0"
         # As the action does it: the commit alone, or all branches and tags; with a filter, other files only when read.
         depth = ["--depth=1"] if is_shallow else [f"--filter={given['filter']}"] if "filter" in given else []
         refs = [self.run.commit] if is_shallow else ["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"]

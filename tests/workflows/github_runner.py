@@ -10,9 +10,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml
-from github_expressions import condition, filled
 from github_job import Job
+from github_parser import filled, holds, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -47,7 +46,7 @@ class Run:
         summary: The text that steps added to GITHUB_STEP_SUMMARY.
         seconds: The duration, with one job after the other.
         is_cancelled: Whether the run was cancelled.
-        content: The parsed workflow.
+        content: The workflow as GitHub reads it.
     """
 
     workflow: Path
@@ -76,7 +75,7 @@ class Run:
     def execute(self) -> None:
         """Run all jobs, each after the jobs that it needs."""
         started = time.monotonic()
-        self.content = yaml.safe_load(self.workflow.read_text(encoding="utf-8"))
+        self.content = parsed(self.workflow.read_text(encoding="utf-8"))
         left = dict(self.content["jobs"])
         while left:
             name = next(job_name for job_name, job in left.items() if self._needs(job) <= self.results.keys())
@@ -114,16 +113,16 @@ class Run:
         """Run or skip a job, depending on its `if` and the results before it."""
         before = [self.results[name] for name in self._ancestors(job)]
         status = {
-            "always": lambda: True,
-            "cancelled": lambda: self.is_cancelled,
-            "failure": lambda: "failure" in before,
-            "success": lambda: not self.is_cancelled and all(result == "success" for result in before),
+            "always": True,
+            "cancelled": self.is_cancelled,
+            "failure": "failure" in before,
+            "success": not self.is_cancelled and all(result == "success" for result in before),
         }
         needs = {
             other: {"result": self.results[other], "outputs": self.outputs.get(other, {})} for other in self._needs(job)
         }
         contexts = self.contexts() | {"needs": needs}
-        if not condition(job.get("if", "success()"), contexts, status):
+        if not holds(job["if"], contexts, **status):
             self.results[name] = "cancelled" if self.is_cancelled else "skipped"
             return
         results = [

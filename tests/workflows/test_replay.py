@@ -57,6 +57,7 @@ def test_a_damaged_cache_of_main_is_a_miss(monorepo: SmallMonorepo) -> None:
 def reported(monorepo: SmallMonorepo, tmp_path: Path, asked: object) -> Run:
     """Run the ledger's job of `report.yml` for a pull request that left a file as its questions."""
     content = yaml.safe_load(CI.with_name("report.yml").read_text(encoding="utf-8"))
+    content["on"] = content.pop(True)
     del content["jobs"]["comment"]
     workflow = tmp_path / "report.yml"
     workflow.write_text(yaml.safe_dump(content), encoding="utf-8")
@@ -162,6 +163,7 @@ on: push
 env: {A: one}
 jobs:
   first:
+    runs-on: ubuntu-24.04
     outputs: {text: "${{ steps.it.outputs.text }}", none: "${{ steps.it.outputs.none }}"}
     steps:
       - id: it
@@ -177,6 +179,7 @@ jobs:
       - if: failure()
         run: echo "it failed"
   second:
+    runs-on: ubuntu-24.04
     needs: first
     if: failure() && needs.first.outputs.none == ''
     strategy: {matrix: {include: [{name: x}, {name: y}]}}
@@ -185,13 +188,16 @@ jobs:
       - run: test "$NAME" = y
         env: {NAME: "${{ matrix.name }}"}
   third:
+    runs-on: ubuntu-24.04
     needs: [first]
     steps: [{run: exit 1}]
   fourth:
+    runs-on: ubuntu-24.04
     needs: [third]
     if: ${{ !cancelled() && needs.third.result == 'skipped' }}
     steps: [{run: exit 0}]
   required:
+    runs-on: ubuntu-24.04
     needs: [fourth]
     steps: [{run: exit 0}]
 """

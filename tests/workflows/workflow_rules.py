@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import nox.project
 import yaml
-from github_expressions import filled, is_true
+from github_parser import WorkflowSyntaxError, filled, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -69,6 +69,7 @@ def breaches(root: Path, sessions: set[str]) -> list[str]:
     for name, workflow in workflows.items():
         problems += [f"{name}: {problem}" for problem in _of_workflow(name, texts[name], workflow, sessions)]
         problems += [f"{name}: {problem}" for problem in _of_pythons(workflow, root)]
+        problems += [f"{name}: {problem}" for problem in _of_parsed(texts[name])]
     problems += [
         f"pyproject.toml: {problem}" for problem in _of_promotion(nox.project.load_toml(root / "pyproject.toml"))
     ]
@@ -76,7 +77,6 @@ def breaches(root: Path, sessions: set[str]) -> list[str]:
     problems += _of_caches(workflows)
     problems += _of_ledger(workflows)
     problems += [f"ci.yml: {problem}" for problem in _of_required(workflows["ci.yml"])]
-    problems += [f"ci.yml: {problem}" for problem in _of_nights(workflows["ci.yml"])]
     problems += [
         f"rulesets/main.json: {problem}"
         for problem in _of_ruleset(root / ".github/rulesets/main.json", workflows["ci.yml"])
@@ -96,7 +96,6 @@ def _of_workflow(name: str, text: str, workflow: Workflow, sessions: set[str]) -
         yield "the top has no `permissions: {}`"
     if "pull_request_target" in workflow[True]:
         yield "pull_request_target gives a pull request's code the permissions of main"
-    yield from _of_concurrency(workflow)
     for job, content in workflow["jobs"].items():
         yield from (f"{job}: {problem}" for problem in _of_permissions(content, WRITERS.get((name, job), set())))
         yield from (f"{job}: {problem}" for problem in _of_job(content, sessions))
@@ -104,9 +103,19 @@ def _of_workflow(name: str, text: str, workflow: Workflow, sessions: set[str]) -
         yield from (f"{job}: {problem}" for problem in _of_engine(content))
 
 
+def _of_parsed(text: str) -> Iterator[str]:
+    """Yield the breaches in a workflow as GitHub reads it, or the reasons for which GitHub would refuse it."""
+    try:
+        workflow = parsed(text)
+        yield from _of_concurrency(workflow)
+        yield from _of_nights(workflow)
+    except WorkflowSyntaxError as error:
+        yield from str(error).splitlines()
+
+
 def _of_concurrency(workflow: Workflow) -> Iterator[str]:
     """Yield the reasons for which a push could cancel the run of another push."""
-    triggers, given = workflow[True], workflow.get("concurrency")
+    triggers, given = workflow["on"], workflow.get("concurrency")
     if given is None or not isinstance(triggers, dict) or "push" not in triggers:
         return
     is_tagged = "tags" in triggers["push"]
@@ -117,7 +126,7 @@ def _of_concurrency(workflow: Workflow) -> Iterator[str]:
     first, second = (filled(given, push) for push in pushes)
     if first["group"] == second["group"]:
         yield "of the pushes that wait in one group, GitHub keeps the newest only"
-    if is_true(first.get("cancel-in-progress")):
+    if first.get("cancel-in-progress"):
         yield "a push cancels the run of the one before"
 
 
@@ -306,10 +315,10 @@ def _of_required(ci: Workflow) -> Iterator[str]:
             yield f"required: what a filter of {trigger} leaves out waits for it without end"
 
 
-def _of_nights(ci: Workflow) -> Iterator[str]:
+def _of_nights(workflow: Workflow) -> Iterator[str]:
     """Yield the jobs that run sessions and do not watch them where everything is forced, or do in a pull request."""
-    for name, job in ci["jobs"].items():
-        for step in job["steps"]:
+    for name, job in workflow["jobs"].items():
+        for step in job.get("steps", ()):
             if "run --keep-going" in str(step.get("run", "")):
                 given = [
                     filled(step["env"].get("OBSERVE", ""), {"inputs": {"force": force}, "runner": {"os": system}})
