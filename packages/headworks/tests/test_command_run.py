@@ -311,7 +311,10 @@ def test_nobody_can_guess_a_secret_from_a_record(
     assert capsys.readouterr().out.startswith("Cached: 1 session")
     monkeypatch.setenv("TOKEN", "hunter3")
     assert main(["explain", "data"]) == 0
-    assert "    another value of PIP_INDEX_URL or TOKEN\n" in capsys.readouterr().out
+    assert "    another value of TOKEN\n" in capsys.readouterr().out
+    monkeypatch.setenv("PIP_INDEX_URL", "https://example.org/other")
+    assert main(["explain", "data"]) == 0
+    assert "    env: PIP_INDEX_URL changed\n" in capsys.readouterr().out
 
 
 def test_arguments_go_to_the_sessions_that_are_named(demo: Scratch, capsys: pytest.CaptureFixture[str]) -> None:

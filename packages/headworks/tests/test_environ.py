@@ -1,5 +1,8 @@
 """A session's environment holds what it needs, what counts, and nothing else."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from headworks._machine.environ import covered_variables, session_environment
@@ -19,6 +22,25 @@ def test_what_can_change_a_session_is_covered() -> None:
     """Declared variables, set or not, those that choose what is installed, and whether it is a CI that runs."""
     found = covered_variables(ENVIRON, ["TZ", "NONE"])
     assert found == {"UV_TORCH_BACKEND": "cpu", "CI": "true", "TZ": "UTC", "NONE": None}
+
+
+@pytest.mark.parametrize("name", ["LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"])
+def test_a_folder_with_an_interpreter_alone_is_not_covered(name: str, tmp_path: Path) -> None:
+    """A patch version of one Python voids no verdict of another; any other library there counts."""
+    folders = [tmp_path / version / "lib" for version in ("3.11.9", "3.13.1")]
+    for folder in folders:
+        (folder / "pkgconfig").mkdir(parents=True)
+        for file in ("libpython3.so", "libpython3.13.so.1.0", "python3.13"):
+            (folder / file).touch()
+    (empty := tmp_path / "empty").mkdir()
+    value = os.pathsep.join(map(str, folders))
+    assert session_environment({name: value}, [])[name] == value
+    assert covered_variables({name: value}, []) == {}
+    assert covered_variables({name: value}, [name]) == {name: value}
+    others = f"{os.pathsep}{tmp_path / 'missing'}{os.pathsep}{empty}"
+    assert covered_variables({name: value + others}, []) == {name: others[1:]}
+    (folders[0] / "libcuda.so").touch()
+    assert covered_variables({name: value}, []) == {name: str(folders[0])}
 
 
 @pytest.mark.parametrize(

@@ -315,7 +315,7 @@ def test_a_change_behind_a_link_is_a_reason(monorepo: Monorepo, tmp_path: Path) 
     monorepo.scratch.write({"real/lib/src/lib/x.py": "new"})
     now = Digester.for_worktree(monorepo.root, dict(os.environ))
     data = {it.name: it for it in now.sessions()}["data"]
-    assert Reasons(now, now.for_commit(commit), "main").of(data, {}) == ("vendor/lib changed, reached through lib",)
+    assert Reasons(now, now.for_commit(commit)).of(data, {}) == ("vendor/lib changed, reached through lib",)
 
 
 HATCH = 'requires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'

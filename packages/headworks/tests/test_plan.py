@@ -64,6 +64,20 @@ def test_nothing_has_passed_at_first(monorepo: Monorepo) -> None:
     assert "main" in found["lint"][0]
 
 
+def test_a_variable_that_differs_since_a_session_passed_is_named(
+    monorepo: Monorepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of the tree tells why it runs."""
+    passed(monorepo)
+    monkeypatch.setenv("UV_INDEX", "https://example.org")
+    (reason,) = reasons(monorepo)["lint"]
+    assert reason.endswith("; since it passed last: env: UV_INDEX is new")
+    passed(monorepo)
+    monkeypatch.setenv("UV_INDEX", "https://example.com")
+    (reason,) = reasons(monorepo)["lint"]
+    assert reason.endswith("; since it passed last: env: UV_INDEX changed")
+
+
 def test_what_passed_is_cached_until_something_changes(monorepo: Monorepo) -> None:
     """With the verdict that covers it, and how long it took; nothing is compared where nothing runs."""
     passed(monorepo)

@@ -91,9 +91,11 @@ class Components:
             "platform": self._machine.platform,
             "nox": self._machine.nox.version,
         }
-        # Records are for everybody to read, so they do not even hold the hash of a variable, which may be a password.
+        # Records are for everybody to read, so they do not even hold the hash of a declared variable, which may be a
+        # password. The others hold none, see `headworks._machine.environ`.
         variables = self._machine.variables(session.env)
-        found |= {f"env: {name}": value if value == UNSET else "set" for name, value in variables.items()}
+        hidden = {name: "set" for name in session.env if variables[name] != UNSET}
+        found |= {f"env: {name}": value[:_SHORT] for name, value in (variables | hidden).items()}
         named = self.scope.observed(session) if observed else self.scope.named(session)
         found |= {name: value[:_SHORT] for name, value in named.items()}
         return found | {name: value[:_SHORT] for name, value in needs.items()}

@@ -8,12 +8,19 @@ set or not. The language is fixed.
 
 A URL counts without the user name and the password in it. What a declared variable holds counts as it is, so that a
 digest could be used to try guesses of a short secret: a session that reads one is better not cached.
+
+Of the folders with shared libraries, those do not count that hold nothing but an interpreter, as `setup-python` names
+one for each Python: a new patch version of one would void the verdicts of all, and which Python a session gets counts
+by itself.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
+
+from headworks._quick.answers import note_file
 
 _MACHINE = frozenset(
     {
@@ -34,7 +41,9 @@ _MACHINE = frozenset(
         *("UV_PYTHON_BIN_DIR", "UV_PYTHON_CACHE_DIR", "UV_PYTHON_INSTALL_BIN", "UV_TOOL_BIN_DIR", "UV_CREDENTIALS_DIR"),
     }
 )
-_COVERED = frozenset({"CI", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"})
+_LIBRARIES = frozenset({"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"})
+_COVERED = _LIBRARIES | {"CI", "CUDA_VISIBLE_DEVICES"}
+_OF_PYTHON = re.compile(r"(?:lib)?python\d.*|pkgconfig")
 _INSTALLERS = ("PIP_", "UV_")
 # How installers sign in, fetch and report, which decides nothing about what they install: by how a name goes on after
 # its installer's prefix, and by how it ends.
@@ -70,12 +79,25 @@ def covered_variables(environ: Mapping[str, str], declared: Iterable[str]) -> di
     chosen = {
         name: _USER.sub("", value) for name, value in environ.items() if _is_passed_on(name) and not _is_machine(name)
     }
+    for name in _LIBRARIES & chosen.keys():
+        folders = [it for it in chosen.pop(name).split(os.pathsep) if not _is_interpreters(it)]
+        chosen |= {name: os.pathsep.join(folders)} if folders else {}
     return chosen | {name: environ.get(name) for name in declared}
 
 
 def _is_passed_on(name: str) -> bool:
     """Tell whether every session gets a variable."""
     return _is_machine(name) or name in _COVERED or (name.startswith(_INSTALLERS) and name not in _DROPPED)
+
+
+def _is_interpreters(folder: str) -> bool:
+    """Tell whether a folder holds the library of an interpreter and nothing else."""
+    note_file(folder)
+    try:
+        names = os.listdir(folder or os.curdir)
+    except OSError:
+        return False
+    return bool(names) and all(map(_OF_PYTHON.fullmatch, names))
 
 
 def _is_machine(name: str) -> bool:

@@ -71,7 +71,7 @@ class Machine:
     def variables(self, declared: Iterable[str]) -> dict[str, str]:
         """Return a hash for each environment variable that counts, or a word that says that it is not set.
 
-        They go into digests and are not recorded: whoever reads one could try guesses of a secret against it.
+        They go into digests. Those that are declared are not recorded: a secret could be guessed by its hash.
         """
         found = covered_variables(self.environ, declared)
         return {name: UNSET if value is None else digest(os.fsencode(value)) for name, value in sorted(found.items())}

@@ -21,6 +21,20 @@ def difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     return found + _versions({name for name in locked if name in old}, {name for name in locked if name in new})
 
 
+def since(old: Mapping[str, str], new: Mapping[str, str], *, is_other: bool = True) -> list[str]:
+    """Return the changes since a record was written.
+
+    Of a declared variable, a record says only that it was set. Where nothing else differs, one of those does.
+
+    Args:
+        old: The parts of the digest in the record.
+        new: The parts now.
+        is_other: Whether the digest itself differs.
+    """
+    variables = [name.removeprefix("env: ") for name, value in new.items() if (name[:5], value) == ("env: ", "set")]
+    return difference(old, new) or ([f"another value of {' or '.join(variables)}"] if is_other and variables else [])
+
+
 def _described(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> str:
     """Return the change of one part."""
     if name in _PLAIN:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from headworks._plan.difference import difference
+from headworks._plan.difference import since as changes_since
 from headworks._plan.plan import plan
 from headworks._store.store import Store
 from headworks._tree.git import Repository
@@ -81,7 +81,10 @@ def explain(
     planned = _chosen(found, session)
     last = planned.verdict or store.last(planned.session.name)
     parts = _parts(found, planned, last)
-    since = None if last is None else planned.reasons if last.core else _since(last, planned, parts)
+    since: tuple[str, ...] | None = None
+    if last is not None:
+        is_other = planned.digest not in {None, last.digest}
+        since = planned.reasons if last.core else tuple(changes_since(last.components, parts, is_other=is_other))
     if last is not None and last.core and (witness := store.witness(last.digest)):
         short = {it: it.value if it.kind == "installed" else it.value[:_SHORT] for it in witness.lines}
         parts |= {f"{_READS[it.kind]}: {it.path or '.'}": value for it, value in short.items()}
@@ -98,18 +101,6 @@ def _chosen(found: Plan, name: str) -> PlannedSession:
         message = f"{name!r} means {len(chosen)} sessions. Name one of them: {names}."
         raise UsageError(message)
     return chosen[0]
-
-
-def _since(last: Verdict, planned: PlannedSession, parts: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the changes since a session passed last.
-
-    Of the environment, records say only which variables were set. Where nothing else differs, one of those does.
-    """
-    found = difference(last.components, parts)
-    variables = [name.removeprefix("env: ") for name, value in parts.items() if (name[:5], value) == ("env: ", "set")]
-    if not found and variables and planned.digest not in {None, last.digest}:
-        found = [f"another value of {' or '.join(variables)}"]
-    return tuple(found)
 
 
 def _parts(found: Plan, planned: PlannedSession, last: Verdict | None) -> dict[str, str]:

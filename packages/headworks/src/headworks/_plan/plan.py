@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from headworks._digest.digest import Digester
 from headworks._nearest import suggestion
-from headworks._plan.difference import difference
+from headworks._plan.difference import difference, since
 from headworks._plan.reasons import Reasons
 from headworks._project.needs import in_order, with_all_needs
 from headworks._store.store import Store
@@ -266,7 +266,7 @@ class _States:
         """Return all sessions with their states and reasons."""
         reasons: Reasons | None = None
         if base is not None and base.commit:
-            reasons = Reasons(self._digester, self._digester.for_commit(base.commit), base.name)
+            reasons = Reasons(self._digester, self._digester.for_commit(base.commit))
         return tuple(
             PlannedSession(
                 session=it,
@@ -297,9 +297,21 @@ class _States:
             return (own,)
         if since := self._since_seen(session):
             return since
+        if base is None:
+            return ("has not passed yet as it is",)
         if reasons is None:
-            return (f"new: there is only {base.name} to compare with" if base else "has not passed yet as it is",)
-        return (*reasons.of(session, self._outputs), *((_NOTIFIES,) if session.notifies else ()))
+            return (f"new: there is only {base.name} to compare with",)
+        found = reasons.of(session, self._outputs) or (self._since_last(session, base),)
+        return (*found, *((_NOTIFIES,) if session.notifies else ()))
+
+    def _since_last(self, session: Session, base: Base) -> str:
+        """Return why a session that is the same at the base is not cached, such as another machine or variable."""
+        text = f"has not passed yet as it is, though nothing differs from {base.name}"
+        last = self._store.last(session.name)
+        if last is None:
+            return text
+        found = since(last.components, self._digester.digest(session, self._outputs).components)
+        return f"{text}; since it passed last: {', '.join(found[:_SHOWN])}" if found else text
 
     def _own_reason(self, session: Session) -> str:
         """Return why a session is not cached, whatever it is compared with; empty where only that tells."""

@@ -26,9 +26,9 @@ _SHOWN = 3  # files of one place that are named before the rest is counted
 class Reasons:
     """The differences between the work tree and its base."""
 
-    def __init__(self, now: Digester, then: Digester, name: str) -> None:
-        """Compare the work tree with its base, which has a name for people."""
-        self._now, self._then, self._name = now, then, name
+    def __init__(self, now: Digester, then: Digester) -> None:
+        """Compare the work tree with its base."""
+        self._now, self._then = now, then
         trees = [{*it.project.listing.raw.split(b"\0")} for it in (then, now)]
         old, new = (
             {path: it for *it, path in Listing(b"\0".join([*lines, b""])).records()}
@@ -47,7 +47,7 @@ class Reasons:
         self._named = cache(self._find)
 
     def of(self, session: Session, outputs: Outputs) -> tuple[str, ...]:
-        """Return why a session's digest differs from its digest at the base.
+        """Return why a session's digest differs from its digest at the base; empty where it does not.
 
         Args:
             session: the session.
@@ -59,9 +59,7 @@ class Reasons:
         if not found and self._then.digest(session, outputs).value != self._now.digest(session, outputs).value:
             old, new = (it.digest(session, outputs).components for it in (self._then, self._now))
             found = difference(old, new)
-        return tuple(dict.fromkeys(found)) or (
-            f"has not passed yet as it is, though nothing differs from {self._name}",
-        )
+        return tuple(dict.fromkeys(found))
 
     def _said(self, session: Session) -> Iterator[str]:
         """Yield the changes of the noxfile and the table for a session as such."""
