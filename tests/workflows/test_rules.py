@@ -153,6 +153,18 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "headworks -- ledger",
         "report.yml: nothing adds the questions of pull requests",
     ),
+    "the newest of several reports replaces the others": (
+        REPORT,
+        "      queue: max\n",
+        "",
+        "ledger: of the runs that wait in a group, GitHub keeps the newest only",
+    ),
+    "a report is dropped for the next one of its branch": (
+        REPORT,
+        "permissions: {}\n",
+        "permissions: {}\n\nconcurrency: reports\n",
+        "ledger: of the runs that wait in a group, GitHub keeps the newest only",
+    ),
     "a run tells nobody what it asked": (
         CI,
         'ledger --output "artifacts/asked/$JOB.json"',

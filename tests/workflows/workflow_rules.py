@@ -276,6 +276,9 @@ def _of_ledger(workflows: Mapping[str, Workflow]) -> Iterator[str]:
         yield "report.yml: nothing adds the questions of pull requests to the ledger"
     if set(asked) - {"always()"}:
         yield "ci.yml: pipeline: a newer commit ends the run, and what it asked is not counted"
+    report = workflows["report.yml"]
+    if "concurrency" in report or report["jobs"].get("ledger", {}).get("concurrency", {}).get("queue") != "max":
+        yield "report.yml: ledger: of the runs that wait in a group, GitHub keeps the newest only"
     known = "artifacts/proof/plan.ledger"
     if f"ledger --output {known}" not in plan or f"--known {known}" not in pipeline:
         yield "ci.yml: pipeline: the questions of all runs are written, of which few are new"
