@@ -951,8 +951,10 @@ def test_a_model_is_held_to_what_it_reaches_on_the_rows_that_it_learnt_from() ->
     ("condition", "lost", "reason"),
     [
         ("accuracy >= train.accuracy - 0.05", 250, "has rows without a prediction"),
-        ("accuracy >= train.accuracy - 0.99", 0, "decides nothing: accuracy is 0.9"),
-        ("accuracy <= train.accuracy + 0.5", 0, "decides nothing: accuracy is 0.9"),
+        ("accuracy >= train.accuracy - 0.99", 0, r"accuracy is 0\.9.* between 0 and 1, so that .* decides nothing"),
+        ("accuracy <= train.accuracy + 0.5", 0, r"a bound of 1\.\d+ decides nothing"),
+        ("accuracy >= train.accuracy + 0.5", 0, r"a bound of 1\.\d+ decides nothing\. Name another margin\."),
+        ("accuracy <= train.accuracy - 0.99", 0, r"a bound of -0\.\d+ decides nothing"),
     ],
 )
 def test_what_a_model_learnt_from_is_no_excuse(condition: str, lost: int, reason: str) -> None:

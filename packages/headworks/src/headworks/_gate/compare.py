@@ -12,7 +12,7 @@ from headworks._gate.judge import decided, judge
 from headworks._gate.measurements import judge_measurement
 from headworks._gate.result import Comparison, ConditionResult, Finding, GateResult, together
 from headworks._metrics.bootstrap import seed_values
-from headworks._metrics.condition import ANCHOR, BASE, PEERS, TRAIN
+from headworks._metrics.condition import ANCHOR, BASE, PEERS, TRAIN, why_void
 from headworks._metrics.file import read_predictions
 from headworks._metrics.pair import Pair
 from headworks._metrics.pair import pair as paired
@@ -144,15 +144,11 @@ def bounded_by_training(
                 raise CannotDecideError(message)
             value = fmean(seed_values(subject, learnt))
             bound = condition.factor * value + condition.offset
-            if (bound <= 0) if condition.is_floor else bound >= subject.definition.most:
-                message = (
-                    f"{named.name!r} decides nothing: {subject} is {value:.4f} on the rows that the model learnt from,"
-                    f" so that the bound is {bound:.4f}. Name a smaller margin."
-                )
+            note = f"{subject} is {value:.4f} on the {len(rows):,} rows that it learnt from: the bound is {bound:.4f}"
+            if reason := why_void(subject, 0, bound, is_floor=condition.is_floor):
+                message = f"{named.name!r} cannot be judged: {note}. {reason}. Name another margin."
                 raise CannotDecideError(message)
-            notes.append(
-                f"{subject} is {value:.4f} on the {len(rows):,} rows that it learnt from: the bound is {bound:.4f}"
-            )
+            notes.append(note)
             condition = replace(named.condition, rival="", factor=0.0, offset=bound)
             bounded.append(replace(named, condition=condition))
         else:

@@ -125,6 +125,25 @@ def class_name(text: str) -> str:
     return text.partition(".")[0] if _WHOLE.fullmatch(text) else text
 
 
+def why_void(subject: Subject, factor: float, offset: float, *, is_floor: bool) -> str:
+    """Return why a bound decides nothing: every model reaches it, or none, whatever they predict; empty where it may.
+
+    Args:
+        subject: What has to reach the bound.
+        factor: How often the rival's value counts; 0 without one.
+        offset: The number that is added to it.
+        is_floor: Whether the subject must be at least the bound; else at most.
+    """
+    most = subject.most
+    highest = offset + factor * most if factor else offset
+    if is_floor:
+        is_void = highest <= 0 or offset > most or (factor != 0 and offset == most)
+    else:
+        is_void = offset >= most or highest < 0 or (factor != 0 and highest == 0)
+    lies = f"lies between 0 and {most:g}" if math.isfinite(most) else "is never below 0"
+    return f"{subject.metric} {lies}, so that a bound of {offset:g} decides nothing" if is_void else ""
+
+
 class _Parser:
     """A parser that reads a condition from left to right."""
 
@@ -155,15 +174,9 @@ class _Parser:
         return Condition(text=self._text, subject=subject, is_floor=is_floor, factor=factor, offset=offset, rival=rival)
 
     def _check_bound(self, subject: Subject, place: int, factor: float, offset: float, *, is_floor: bool) -> None:
-        """Refuse a bound that every model reaches, or no model, whatever it predicts."""
-        metric, most = subject.metric, subject.definition.most
-        if math.isfinite(most):
-            is_far = abs(offset) > most or (factor != 0 and abs(offset) == most)
-            if is_far or (factor * most + offset <= 0 if is_floor else offset >= most):
-                reason = f"{metric} lies between 0 and {most:g}, so that a bound of {offset:g} decides nothing"
-                self._refuse(f"{reason}; write three points as 0.03", place)
-        elif is_floor and not factor and offset <= 0:
-            self._refuse(f"{metric} is never below 0, so that a bound of {offset:g} decides nothing", place)
+        """Refuse a bound that decides nothing."""
+        if reason := why_void(subject, factor, offset, is_floor=is_floor):
+            self._refuse(reason + ("; write three points as 0.03" if math.isfinite(subject.most) else ""), place)
 
     def _subject(self) -> Subject:
         column, value = "", None
@@ -177,7 +190,7 @@ class _Parser:
         known = [name for name, metric in METRICS.items() if metric.sums or not column]
         if metric not in known:
             self._refuse(f"there is no metric {metric!r}" + (" of a slice" if column else ""), place, metric, known)
-        label = self._bracketed(f'a class, as in {metric}["7"]') if METRICS[metric].takes_class else ""
+        label = class_name(self._bracketed(f'a class, as in {metric}["7"]')) if METRICS[metric].takes_class else ""
         return Subject(metric=metric, label=label, column=column, value=value)
 
     def _bracketed(self, what: str) -> str:
