@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from headworks._store.files import seal
+from headworks._store.journal import Journal
 from headworks._store.store import Store
 from headworks.errors import StoreError
 
@@ -52,6 +53,20 @@ def test_what_was_not_used_for_long_goes(stage: Stage) -> None:
     (stage.root / "old").unlink()
     assert stage.store.restore(new, stage.root) is not None
     assert Store(stage.store.root).ls() == [new]
+
+
+def test_what_a_model_passed_the_gate_by_stays_as_long_as_the_model(stage: Stage) -> None:
+    """Since it can still be promoted, whatever became of the verdict of the predictions."""
+    build(stage, "model", "a model")
+    stage.write({"predictions": "of it"})
+    [model] = [it.parent.name + it.name for it in stage.blobs() if it.read_text() == "a model"]
+    content = stage.store.blobs.put_file(stage.root / "predictions")
+    Journal(stage.store.root, "gates", model).note({"outcome": "passes", "files": {"predictions": content}})
+    Path(stage.store.root, "gates", model, "000002").write_text("damaged")
+    age(stage, 40)
+    assert stage.store.gc().blobs == 0
+    assert stage.store.gc(max_size=0).kept == 0
+    assert stage.blobs() == []
 
 
 def test_what_was_used_lately_stays(stage: Stage) -> None:

@@ -91,7 +91,7 @@ def gc(folder: str, records: Records, index: Index, *, max_size: int | None, max
         else:
             held |= needed
     drop(dropped, records, index)
-    removed = list(_remove_blobs(root, {*held, *kept_blobs(folder)}, now - _GRACE))
+    removed = list(_remove_blobs(root, {*held, *kept_blobs(folder, held)}, now - _GRACE))
     for part in (root / "tmp").glob("*"):
         with contextlib.suppress(FileNotFoundError):
             if is_unfinished(part) and part.is_file() and part.stat().st_mtime < now - _GRACE:

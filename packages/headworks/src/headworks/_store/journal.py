@@ -9,7 +9,7 @@ one deleted before the last, keeps its number, so that a count of entries is nev
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -107,9 +107,15 @@ def _unless_known(entry: Entry, key: str, present: list[Entry | None]) -> Entry 
     return None if is_known else entry
 
 
-def kept_blobs(root: str) -> set[str]:
-    """Return the blobs that entries of a store name: promoted models, what they were judged by, first baselines."""
+def kept_blobs(root: str, held: Collection[str]) -> set[str]:
+    """Return the blobs that entries of a store name: promoted models, what they were judged by, first baselines.
+
+    Among those that models are judged by are the files of a model that is held, since it can still be promoted.
+    """
     journals = [Journal(root, kind, name) for kind in _KEEPERS for name in names(os.path.join(root, kind))]
     entries = [it for journal in journals for it in journal.entries() if it is not None]
     files = (check.get("files", {}) for it in entries for check in it.get("evidence", ()))
-    return {str(it["content"]) for it in entries} | {str(content) for it in files for content in it.values()}
+    kept = {str(it["content"]) for it in entries} | {str(content) for it in files for content in it.values()}
+    models = [it for it in names(os.path.join(root, "gates")) if it in held or it in kept]
+    judged = [it or {} for model in models for it in Journal(root, "gates", model).entries()]
+    return kept | {str(content) for it in judged for content in it.get("files", {}).values()}
