@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from hypothesis import settings
@@ -461,7 +461,8 @@ def _told_once(monkeypatch: pytest.MonkeyPatch, _versions: dict[str, str]) -> No
 def _bases_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make bases of the gate in this process: one of its own starts Python three times more, twice to list sessions."""
 
-    def run(command: list[str], folder: str, environ: Mapping[str, str]) -> int:
+    def run(command: list[str], folder: str, environ: Mapping[str, str], *, out: IO[str]) -> int:
+        del out
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(sys.stderr):
             patch.chdir(folder)
             for name in os.environ.keys() - environ.keys():
@@ -470,7 +471,7 @@ def _bases_here(monkeypatch: pytest.MonkeyPatch) -> None:
                 patch.setenv(name, value)
             return main(command[3:])  # after `python -m headworks`
 
-    monkeypatch.setattr("headworks._gate.base_outputs._run_to_end", run)
+    monkeypatch.setattr("headworks._gate.base_outputs.run_to_end", run)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import signal
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,7 @@ from headworks._store.store import Store
 from headworks.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
-    from conftest import Scratch
+    from conftest import Scratch, Started
 
 pytestmark = pytest.mark.usefixtures("unwatched")  # which is not what this is about, and takes longer
 NOXFILE = """
@@ -480,7 +482,8 @@ def test_peers_of_the_work_tree_are_compared(demo: Demo) -> None:
     assert "There are no peers to compare with" in demo.gate(code=3)
     demo.replace("budget = 2", 'budget = 2\npeers = { evaluate = ["artifacts/evaluate/knn.csv"] }')
     output = demo.gate()
-    assert "800 rows, right only in the candidate 75, only in the base 0" in output
+    assert "800 rows, right only in the candidate 75, only in the peer 0" in output
+    assert "  accuracy against knn: passes\n    candidate 0.9938, peer 0.9000" in output
     needed = "accuracy >= peers.best.accuracy + 0.07"  # whose p-value is 0.0068, and the budget two models
     demo.replace("accuracy >= peers.best.accuracy - 0.05", needed)
     assert f"{needed}, on evaluate: cannot tell" in demo.gate(code=3)
@@ -728,8 +731,36 @@ def test_a_command_runs_with_an_output_of_the_base(demo: Demo, capfd: pytest.Cap
     compared(capfd, "raise SystemExit(7)", code=7)
     compared(capfd, "import os; os.kill(os.getpid(), 9)", code=3)
     assert "There is no command to run" in compared(capfd, code=2)
+    assert _cli.main(["base", "artifacts/evaluate", "--", "no-such-program"]) == 2
+    assert "no-such-program cannot be started: No such file or directory. Name a program" in capfd.readouterr().err
     assert "which 0 sessions write" in compared(capfd, show, path="inputs/model.txt", code=2)
     assert "does not write artifacts/evaluate/none" in compared(capfd, show, path="artifacts/evaluate/none", code=3)
+
+
+def test_a_command_that_is_interrupted_clears_up_before_its_input_goes(
+    demo: Demo, tmp_path: Path, started: type[Started]
+) -> None:
+    """The signal reaches it, and what it reads is there until it has ended."""
+    demo.train()
+    demo.branch()
+    demo.train(5)
+    mark = tmp_path / "mark"
+    script = f"""import pathlib, sys, time
+mark = pathlib.Path({str(mark)!r})
+try:
+    mark.write_text("started")
+    time.sleep(60)
+except KeyboardInterrupt:
+    mark.write_text(pathlib.Path(sys.argv[1]).read_text())
+"""
+    process = started("base", "artifacts/evaluate", "--", sys.executable, "-c", script, "{base}/model.bin")
+    while not mark.exists() or mark.read_text() != "started":
+        assert process.returncode is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert "Traceback" not in process.communicate()
+    assert process.returncode == 130
+    assert mark.read_text().startswith("model 4")
 
 
 def test_a_base_that_has_no_such_output_is_named_or_excused(demo: Demo, capfd: pytest.CaptureFixture[str]) -> None:

@@ -7,13 +7,12 @@ store, or made in a work tree of the base. The exit code is that of the command.
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from typing import TYPE_CHECKING
 
 from headworks._digest.digest import Digester
 from headworks._gate.base import choose_base
-from headworks._gate.base_outputs import BaseOutputs, NoBaseError
+from headworks._gate.base_outputs import BaseOutputs, NoBaseError, run_to_end
 from headworks._lines import complain
 from headworks._project.gate_table import project_settings
 from headworks._signals import interrupt_on_sigterm
@@ -56,7 +55,11 @@ def run(arguments: argparse.Namespace) -> int:
             for note in outputs.notes:
                 complain(note)
             command = [word.replace("{base}", place) for word in arguments.extra]
-            code = subprocess.run(command, check=False).returncode  # noqa: S603  # the caller's own command
+            try:
+                code = run_to_end(command, os.curdir)
+            except OSError as error:
+                message = f"{command[0]} cannot be started: {error.strerror}. Name a program after --."
+                raise UsageError(message) from None
             return code if code >= 0 else Exit.UNDECIDED  # a signal ended it
         finally:
             outputs.close()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from headworks._lines import text_of
+from headworks._metrics.condition import PEERS
 from headworks._metrics.sizes import least_runs
 from headworks._quantities import count_text
 
@@ -65,7 +66,7 @@ def _condition(judged: ConditionResult, reliability: float) -> Iterator[str]:
     yield f"{named}{judged.condition.text}{f', on {judged.on}' if judged.on else ''}: {judged.found}{mapped}"
     for finding in judged.findings:
         indent = "  "
-        if len(judged.findings) > 1:
+        if len(judged.findings) > 1 or judged.condition.rival == PEERS:
             yield f"  {finding.subject}: {finding.outcome}"
             indent = "    "
         yield from (indent + line for line in _finding(finding, judged.condition, reliability))
@@ -73,20 +74,26 @@ def _condition(judged: ConditionResult, reliability: float) -> Iterator[str]:
 
 def _finding(finding: Finding, condition: Condition, reliability: float) -> Iterator[str]:
     yield _values(finding, condition, reliability)
-    if counts := ", ".join(_counts(finding, reliability)):
+    rival = _rival(condition)
+    if counts := ", ".join(_counts(finding, rival, reliability)):
         yield counts
-    for whose, seeds in (("candidate", finding.seeds), (condition.rival, finding.base_seeds)):
+    for whose, seeds in (("candidate", finding.seeds), (rival, finding.base_seeds)):
         if seeds:
             yield f"seeds of the {whose}: {' '.join(map(number_text, seeds))}"
     if finding.seed_error:
         yield f"seeds add a standard error of {finding.seed_error:.2g}"
 
 
+def _rival(condition: Condition) -> str:
+    """Return what a reader calls the model that a finding compares with."""
+    return "peer" if condition.rival == PEERS else condition.rival
+
+
 def _values(finding: Finding, condition: Condition, reliability: float) -> str:
     """Return estimates, with interval and bound."""
     values = f"candidate {number_text(finding.candidate)}"
     if finding.base is not None:
-        factor, rival = condition.factor, condition.rival
+        factor, rival = condition.factor, _rival(condition)
         difference = "difference" if factor == 1 else f"candidate - {factor:g} * {rival}"
         values += f", {rival} {number_text(finding.base)}, {difference} {number_text(finding.estimate, '+')}"
     how = _METHODS[finding.method]
@@ -96,7 +103,7 @@ def _values(finding: Finding, condition: Condition, reliability: float) -> str:
     return f"{values} ({how}); bound {number_text(finding.bound, '+')}"
 
 
-def _counts(finding: Finding, reliability: float) -> Iterator[str]:
+def _counts(finding: Finding, rival: str, reliability: float) -> Iterator[str]:
     """Yield counts of rows or runs, and those that would settle it."""
     if finding.rows:
         yield f"{finding.rows:,} rows"
@@ -104,7 +111,7 @@ def _counts(finding: Finding, reliability: float) -> Iterator[str]:
         yield count_text(finding.runs, "run")
     if finding.wins is not None and finding.losses is not None:
         yield f"right only in the candidate {finding.wins:,}"
-        yield f"only in the base {finding.losses:,}"
+        yield f"only in the {rival} {finding.losses:,}"
     if finding.mcnemar is not None:
         yield f"McNemar p {f'{finding.mcnemar:.2g}' if finding.mcnemar >= _LEAST else '< 0.0001'}"
     if finding.outcome == "cannot tell":

@@ -101,10 +101,11 @@ def _earlier(repository: Repository, head: Base, releases: str) -> GateBase:
     return GateBase(commit=commit, name=name, note=f"nothing is ahead of {head.name}, so that the base is {name}")
 
 
-def _reach_releases(repository: Repository, reason: str) -> None:
-    """Fetch the whole history, where it is cut off and so may hide a release."""
-    if is_shallow(repository):
-        repository.ask("fetch", "--quiet", "--tags", "--unshallow", "origin")
+def _reach_releases(repository: Repository, reason: str) -> bool:
+    """Fetch the whole history, where it is cut off and so may hide a release; tell whether it was."""
+    if not is_shallow(repository):
+        return False
+    repository.ask("fetch", "--quiet", "--tags", "--unshallow", "origin")
     if is_shallow(repository):
         message = (
             f"{reason}, and the history in {repository.top} does not reach back to the last release. Run `git fetch"
@@ -112,6 +113,7 @@ def _reach_releases(repository: Repository, reason: str) -> None:
             " --base."
         )
         raise CannotDecideError(message)
+    return True
 
 
 def _release(repository: Repository, commit: str, releases: str) -> tuple[str, str] | None:
@@ -143,8 +145,8 @@ def choose_anchor(repository: Repository, store: Store, base: GateBase, settings
         return GateBase(rival=ANCHOR, commit="", name=name, note=f"the anchor is {name}", files=files)
     note = f"{alias} was promoted without the gate, so that it is no anchor" if last is not None else ""
     release = _release(repository, base.commit, releases)
-    if release is None and base.commit:
-        _reach_releases(repository, "There is no release here that could be the anchor")
+    why = "There is no release here that could be the anchor"
+    if release is None and base.commit and _reach_releases(repository, why):
         release = _release(repository, base.commit, releases)
     if release is None:
         is_missing = bool(base.commit) or base.is_missing

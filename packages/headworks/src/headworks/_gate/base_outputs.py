@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from headworks._project.needs import in_order, with_all_needs
 from headworks._quantities import duration_text
@@ -224,7 +224,7 @@ class BaseOutputs(StoredOutputs):
         environ |= {"HEADWORKS_STORE": self.store.root}
         if self.store.remote is not None:
             environ |= {"HEADWORKS_REMOTE": self.store.remote.url}
-        code = _run_to_end([sys.executable, "-m", "headworks", "run", session.name], root, environ)
+        code = run_to_end([sys.executable, "-m", "headworks", "run", session.name], root, environ, out=sys.stderr)
         if code:
             message = (
                 f"{session.name} does not pass at the {self.base.rival}, {self.base.name} (exit code {code}), so that"
@@ -263,9 +263,21 @@ class PromotedOutputs(BaseOutputs):
         return place
 
 
-def _run_to_end(command: list[str], folder: str, environ: Mapping[str, str]) -> int:
-    """Run a command and return its exit code; an interrupt reaches it first, so that it can clear up."""
-    with subprocess.Popen(command, cwd=folder, env=environ, stdout=sys.stderr) as process:  # noqa: S603  # ourselves
+def run_to_end(
+    command: list[str], folder: str, environ: Mapping[str, str] | None = None, *, out: IO[str] | None = None
+) -> int:
+    """Run a command and return its exit code; an interrupt reaches it first, so that it can clear up.
+
+    Args:
+        command: A program and its arguments.
+        folder: Where it runs.
+        environ: Its environment; that of this process unless given.
+        out: Where its output goes; to that of this process unless given.
+
+    Raises:
+        OSError: It cannot be started.
+    """
+    with subprocess.Popen(command, cwd=folder, env=environ, stdout=out) as process:  # noqa: S603  # ours, or the table's
         try:
             return process.wait()
         except KeyboardInterrupt:

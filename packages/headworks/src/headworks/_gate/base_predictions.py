@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headworks._gate.base_outputs import BaseOutputs, NoBaseError
+from headworks._gate.base_outputs import BaseOutputs, NoBaseError, run_to_end
 from headworks._store.files import hash_file
 from headworks._store.journal import Journal
 from headworks._store.place import place_of
@@ -140,9 +139,9 @@ class BasePredictions:
     def _run(self, command: list[str], out: str) -> None:
         """Run the table's command, which has to write a file."""
         try:
-            done = subprocess.run(command, cwd=self._outputs.root, stdout=sys.stderr, check=False)  # noqa: S603  # the table's
-            how = f"ended with exit code {done.returncode}" + ("" if done.returncode else f", and did not write {out}")
-            is_done = not done.returncode and os.path.isfile(out)
+            code = run_to_end(command, self._outputs.root, out=sys.stderr)
+            how = f"ended with exit code {code}" + ("" if code else f", and did not write {out}")
+            is_done = not code and os.path.isfile(out)
         except OSError as error:
             how, is_done = f"could not be started ({error.strerror})", False
         if not is_done:

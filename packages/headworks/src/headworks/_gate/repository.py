@@ -252,16 +252,13 @@ class _Gating:
 
         That data may change so is for the session to say that compares datasets.
         """
-        if mine.errors is not None or theirs.errors is not None:
-            return theirs
-        is_shared = is_among(theirs.ids, mine.ids)
-        if np.array_equal(theirs.labels[is_shared], mine.labels[is_among(mine.ids, theirs.ids)]):
-            return theirs
+        files = self._settings.rows[name]
         try:
-            labels = np.concatenate([read_texts(self._current(it), "label") for it in self._settings.rows[name]])
+            anew = relabelled(
+                mine, theirs, ids, lambda: np.concatenate([read_texts(self._current(it), "label") for it in files])
+            )
         except ConfigurationError:  # no labels, or none of classes
             return theirs
-        anew = relabelled(mine, theirs, ids, labels)
         if changed := theirs.ids[theirs.labels != anew.labels].tolist():
             note = f"the dataset has another label for {len(changed):,} rows of {name}, by which both models are judged"
             self._outputs.notes.append(f"{note}: {few(changed)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -126,7 +126,7 @@ def asked_alike(subjects: Collection[Subject], candidate: Predictions, base: Pre
 
 
 def relabelled(
-    candidate: Predictions, base: Predictions, ids: NDArray[np.str_], labels: NDArray[np.str_]
+    candidate: Predictions, base: Predictions, ids: NDArray[np.str_], labels: Callable[[], NDArray[np.str_]]
 ) -> Predictions:
     """Return the base's predictions with the labels of the dataset, where the candidate's are those.
 
@@ -134,15 +134,17 @@ def relabelled(
         candidate: Its predictions.
         base: Those of the base, whose rows the dataset has.
         ids: The rows of the dataset, (N,).
-        labels: Their labels, (N,).
+        labels: Reads their labels, (N,), where these are needed.
     """
-    order = ids.argsort()
-    now = labels[order][np.searchsorted(ids, base.ids, sorter=order)]
-    known = is_among(candidate.ids, base.ids)
-    is_of_candidate = is_among(base.ids, candidate.ids)
-    if (candidate.labels[known] != now[is_of_candidate]).any() or not np.isin(now, base.classes).all():
+    if candidate.errors is not None or base.errors is not None:
         return base
-    return replace(base, labels=now)
+    is_shared, mine = is_among(base.ids, candidate.ids), candidate.labels[is_among(candidate.ids, base.ids)]
+    if np.array_equal(base.labels[is_shared], mine):
+        return base
+    order = ids.argsort()
+    now = labels()[order][np.searchsorted(ids, base.ids, sorter=order)]
+    is_of_candidate = np.array_equal(now[is_shared], mine) and np.isin(now, base.classes).all()
+    return replace(base, labels=now) if is_of_candidate else base
 
 
 def _asked(
