@@ -299,6 +299,8 @@ def coverage(session: nox.Session) -> None:
         session.error(f"No coverage was measured for {', '.join(unmeasured)}: run `nox -s tests-{MEASURED}` first")
     combined = f"--data-file={Path(session.virtualenv.location) / 'combined.coverage'}"
     session.run("coverage", "combine", "--keep", combined, *map(str, files.values()), silent=True)
+    written = ["-o", "artifacts/coverage/coverage.json", "--fail-under=0"]  # the report shows its totals
+    session.run("coverage", "json", combined, *written, silent=True)
     session.run("coverage", "report", combined, *session.posargs)
 
 
@@ -494,10 +496,13 @@ def replay(session: nox.Session) -> None:
     session.run("python", "tests/workflows/replay.py", *session.posargs)
 
 
-@nox.session(default=False, venv_backend="none")
+@nox.session(default=False)
 def comment(session: nox.Session) -> None:
-    """Post what a run of CI counted to its pull request, as report.yml does."""
-    session.run("python", ".github/programs/comment.py", "artifacts/report/counted.md")
+    """Post the report of a run of CI to its pull request, as report.yml does, from numbers and names alone."""
+    install(session, package="headworks", extra="comment")
+    written = ["--from=artifacts/report/summary.json", "--output=artifacts/comment"]
+    session.run("headworks", "report", *written, success_codes=[0, 2])  # 2: none can be read, and the comment says so
+    session.run("python", ".github/programs/comment.py", "artifacts/comment/comment.md")
 
 
 @nox.session(default=False, venv_backend="none")

@@ -1,9 +1,9 @@
 """Posts the report of a run of CI to its pull request: one comment, updated in place.
 
-Nothing that the run wrote is trusted. GitHub's API says which pull request it belongs to, by the fork, the branch and
-the commit in the event; without the fork where that has been deleted. One branch may be proposed to several branches,
-and a run does not say for which of them it was: each pull request gets the comment, which names the run. The report is
-quoted as a block of text that nothing in it can close. Reads the variables of GitHub Actions, and GITHUB_TOKEN.
+Nothing that the run wrote is trusted: `headworks report --from` has made the text from its numbers and names. GitHub's
+API says which pull request it belongs to, by the fork, the branch and the commit in the event; without the fork where
+that has been deleted. One branch may be proposed to several branches, and a run does not say for which of them it was:
+each pull request gets the comment, which names the run. Reads the variables of GitHub Actions, and GITHUB_TOKEN.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MARK: Final = "<!-- the report of CI -->"
-_LIMIT: Final = 50_000  # characters; GitHub takes 65,536
 _MAX_PAGES: Final = 30
 
 
@@ -64,21 +63,11 @@ def post(github: GitHub, number: int, content: dict[str, Any]) -> str:
 
 
 def body(report: str, run: dict[str, Any]) -> str:
-    """Return the comment's text: the report in a block whose fence does not occur in it."""
-    # Control characters could hide parts of the text, and so could marks that change the direction of a line.
-    text = re.sub(r"[^\n\t -~\u00a0-\u200a\u2010-\u2027\u2030-\u205f\u2070-\ud7ff]", "", report)[:_LIMIT].strip()
-    text = re.sub(r"^```text\n(.*)\n```$", r"\1", text, flags=re.DOTALL)
-    longest = max((len(run_of_ticks) for run_of_ticks in re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
+    """Return the comment's text: the outcome of the run, and the report."""
     result, commit = re.sub(r"\W", "", str(run["conclusion"])), re.sub(r"\W", "", str(run["head_sha"]))[:12]
-    url = f"[run {int(run['run_number'])}]({run['html_url']})"
-    return f"{MARK}\n**CI: {result}** for {commit}, {url}\n\n{fence}text\n{text or 'It wrote no report.'}\n{fence}\n"
-
-
-def beginning(report: Path) -> str:
-    """Return as much of a report as a comment can hold; the rest of a large file is not read."""
-    with report.open("rb") as file:
-        return file.read(4 * _LIMIT).decode(errors="replace")
+    url, number = run["html_url"], int(run["run_number"])
+    links = f"[run {number}]({url}) · [its page and logs]({url}#artifacts)"
+    return f"{MARK}\n**CI: {result}** for {commit}, {links}\n\n{report or 'It wrote no report that can be read.'}\n"
 
 
 def main(report: Path) -> int:
@@ -86,7 +75,7 @@ def main(report: Path) -> int:
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
     run = event["workflow_run"]
     github = GitHub()
-    text = beginning(report) if report.is_file() else ""
+    text = report.read_text(encoding="utf-8") if report.is_file() else ""
     try:
         numbers = pull_requests(github, run)
         for number in numbers:

@@ -41,8 +41,8 @@ WRITERS: Final = {
     ("release.yml", "publish-release"): {"contents"},
     ("update.yml", "propose"): {"contents", "pull-requests"},
 }
-# The only jobs with a step that may fail; a later step reports it.
-TOLERANT: Final = {("ci.yml", "report"), ("report.yml", "comment")}
+# The only job with a step that may fail; a later step reports it.
+TOLERANT: Final = {("report.yml", "comment")}
 _SWALLOWED: Final = re.compile(r"\|\|\s*(?:true|:|exit 0)\b|\bset \+e\b")
 _ENGINE: Final = re.compile(r"\bnox( -R)? -s headworks -- ")
 

@@ -318,6 +318,56 @@ def test_everything_proven_is_a_pass(inside: Monorepo, capsys: pytest.CaptureFix
     assert plan_section(()).reasons == ["no session leaves a verdict"]
 
 
+def test_a_summary_has_the_facts_of_a_comment(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the sessions with why they ran, the gate, the predictions, the data and what the tests covered."""
+    planned = {"sessions": [{"name": "data", "reasons": [f"file {number} changed" for number in range(6)]}]}
+    Path("artifacts/plan.json").write_text(json.dumps(planned))
+    prove(inside, "data", "model")
+    Path("artifacts/model/predictions.csv").write_text(predictions("aaab"))
+    sides = {"base": {"a": 2}, "new": {"a": 3, "b" * 300: 1}}
+    rows = {"added": {"count": 2, "groups": {}}}
+    diff = {
+        "passed": True,
+        "limits": ["moved"],
+        "violations": [],
+        "rows": rows,
+        "labels": {"train": sides, "test": sides},
+    }
+    Path("artifacts/diff.json").write_text(json.dumps(diff))
+    condition = {"name": "no worse", "condition": "c", "outcome": "passes", "findings": [judged(subject="accuracy")]}
+    inside.scratch.write({"artifacts/gate/gate.json": json.dumps({"conditions": [condition]})})
+    totals = {"num_statements": 3, "num_branches": 2, "percent_covered": 100.0}
+    inside.scratch.write({"artifacts/coverage/coverage.json": json.dumps({"totals": totals})})
+    report(capsys, "--plan", "artifacts/plan.json")
+    found = json.loads(Path("artifacts/report/summary.json").read_text(encoding="utf-8"))
+    sessions = {it["name"]: it for it in found["sessions"]}
+    few = [*(f"file {number} changed" for number in range(3)), "and 3 more reasons"]
+    assert sessions["data"] == {"name": "data", "state": "passed", "basis": "declared", "why": few, "seconds": 90.0}
+    assert [it["findings"][0]["subject"] for it in found["conditions"]] == ["accuracy"]
+    counts = {"candidate": [[3, 1], [0, 0]], "base": [[4, 0], [0, 0]]}
+    assert found["predictions"] == [{"name": "test", "rows": 4, "classes": ["a", "b"]} | counts]
+    labels = [["a", 4, 6], ["b" * 199 + "\N{HORIZONTAL ELLIPSIS}", 0, 2]]
+    assert found["data"]["labels"] == labels
+    assert [found["data"][it] for it in ("passed", "limits", "violations", "rows")] == [True, 1, 0, {"added": 2}]
+    assert found["coverage"] == {"statements": 3, "branches": 2, "percent": 100.0}
+    assert report(capsys, "--from", "artifacts/report/summary.json").endswith("artifacts/report/comment.md\n")
+    assert Path("artifacts/report/comment.md").read_text(encoding="utf-8").startswith("# ? Cannot tell")
+    Path("artifacts/model/predictions.csv").write_text(
+        "id,label,prediction\n" + "".join(f"r{number},c{number},c0\n" for number in range(13))
+    )
+    report(capsys)
+    found = json.loads(Path("artifacts/report/summary.json").read_text(encoding="utf-8"))
+    assert [(it["classes"], it["candidate"]) for it in found["predictions"]] == [([], [])]
+
+
+def test_a_plan_that_is_none_is_named(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the command that writes one."""
+    assert inside.root.exists()
+    for content in ("", "[]", '{"sessions": [1]}'):
+        Path("plan.json").write_text(content)
+        assert "plan.json is no plan (" in report(capsys, "--plan", "plan.json", code=2)
+
+
 def test_sessions_that_always_run_leave_no_verdict(inside: Monorepo) -> None:
     """They count neither for nor against; those that wait are named."""
     inside.edit("pyproject.toml", "lint = {}", "lint = { cache = false }")

@@ -76,6 +76,11 @@ def count_text(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'s' if number != 1 else ''}"
 
 
+def number_text(value: float, sign: str = "") -> str:
+    """Return a number with four decimals, fewer where it is large."""
+    return f"{value:{sign}.4f}" if abs(value) < 100 else f"{value:{sign},.0f}"  # noqa: PLR2004  # a percentage at most
+
+
 def duration_text(seconds: float) -> str:
     """Return a duration for people, as in `0.4 s`, `3 min 20 s` or `2 h 05 min`."""
     if seconds < 9.95:  # noqa: PLR2004  # what rounds to less than 10.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from headworks._lines import text_of
 from headworks._metrics.condition import PEERS
 from headworks._metrics.sizes import least_runs
-from headworks._quantities import count_text
+from headworks._quantities import count_text, number_text
 
 if TYPE_CHECKING:
     from headworks._gate.result import ConditionResult, Finding, GateResult
@@ -129,8 +129,3 @@ def _remedy(finding: Finding, reliability: float) -> str:
     if finding.runs < (least := least_runs(1 - reliability)):
         return f"{least} runs are the fewest that tell anything at {reliability:.4g}"
     return "more runs settle it, unless it lies at the bound"
-
-
-def number_text(value: float, sign: str = "") -> str:
-    """Return a number with four decimals, fewer where it is large."""
-    return f"{value:{sign}.4f}" if abs(value) < 100 else f"{value:{sign},.0f}"  # noqa: PLR2004  # a percentage at most

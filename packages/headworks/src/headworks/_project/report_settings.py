@@ -23,6 +23,7 @@ class ReportSettings:
         pictures: A pattern of Parquet files with the images of rows, by `id`.
         training: The log of a training, one JSON object for each epoch.
         images: A pattern of records of container images.
+        coverage: What `coverage json` of coverage.py wrote.
     """
 
     gate: str = "artifacts/gate/gate.json"
@@ -32,6 +33,7 @@ class ReportSettings:
     pictures: str = "artifacts/dataset/*.parquet"
     training: str = "artifacts/train/log.jsonl"
     images: str = "artifacts/build-images/*/image.json"
+    coverage: str = "artifacts/coverage/coverage.json"
 
 
 _COMMAND = "contract"

@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterable, Iterator
 
 from headworks._report.escape import code, fenced, one_line, plain
-from headworks._report.page import Block, Code, Graph, Kind, Matrix, Page, Section, Table, mark, tone
+from headworks._report.page import Bars, Block, Code, Graph, Kind, Matrix, Page, Section, Table, mark, tone
 
 LIMIT = 60_000  # characters; a comment on GitHub may have 65,536
 _ROWS = (1_000, 200, 50, 20, 8, 3, 0)  # of a table, and lines of a log; the first that lets all of it fit
 _CLASSES = 12  # of a matrix that a reader can take in
 _LEFT_OUT = "This section does not fit here; report.html has it."
 _CUT = "\n\nThe rest does not fit here; report.html has all of it.\n"
-_UNSAFE = re.compile(r"[^\w .,()\-+/\N{MULTIPLICATION SIGN}]")  # in the language of Mermaid
+_UNSAFE = re.compile(r"[^\w .,:()\-+/\N{MULTIPLICATION SIGN}]")  # in the language of Mermaid
 _COLOURS = {"bad": "#d55e00", "open": "#f0c75e", "none": "#cccccc", "good": "#7fc8a9", "calm": "#b9d9f0"}
 
 
@@ -59,6 +59,8 @@ def _block(block: Block, most: int) -> Iterator[str]:
             yield from _captioned(block.caption, _table(block, most), is_folded=block.folded)
         case Graph() if block.nodes:
             yield from _captioned(block.caption, _mermaid(block), is_folded=False)
+        case Bars():
+            yield from _captioned(block.caption, _bars(block), is_folded=False)
         case Matrix() if len(block.classes) <= _CLASSES:
             yield from _captioned(block.caption, _matrix(block), is_folded=True)
         case _:
@@ -114,12 +116,28 @@ def _matrix(block: Matrix) -> Iterator[str]:
         yield _line([f"**{plain(name)}**", *(f"{it:{sign},}" if it else "·" for it in row)])
 
 
+def _bars(block: Bars) -> Iterator[str]:
+    """Yield bars in the language of Mermaid, which GitHub draws."""
+    yield from ("```mermaid", "xychart-beta")
+    yield f"  x-axis [{', '.join(_quoted(it) for it in block.names)}]"
+    yield f'  y-axis "rows" 0 --> {max(1, *block.base, *block.candidate)}'
+    yield from (f"  bar [{_numbers(block.base)}]", f"  line [{_numbers(block.candidate)}]", "```")
+
+
+def _numbers(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def _quoted(name: str) -> str:
+    """Return a name in the language of Mermaid."""
+    return f'"{_UNSAFE.sub(lambda it: f"#{ord(it[0])};", one_line(name))}"'
+
+
 def _mermaid(graph: Graph) -> Iterator[str]:
     """Yield a graph in the language of Mermaid, which GitHub draws."""
     yield from ("```mermaid", "flowchart LR")
     for number, node in enumerate(graph.nodes):
-        name = _UNSAFE.sub(lambda it: f"#{ord(it[0])};", one_line(node.name))
-        yield f'  s{number}["{name}: {node.state}"]:::{node.state.replace(" ", "")}'
+        yield f"  s{number}[{_quoted(f'{node.name}: {node.state}')}]:::{node.state.replace(' ', '')}"
     yield from (f"  s{one} --> s{two}" for one, two in graph.edges)
     for state in sorted({it.state for it in graph.nodes}):
         yield f"  classDef {state.replace(' ', '')} fill:{_COLOURS[tone(state)]},stroke:#333,color:#000"

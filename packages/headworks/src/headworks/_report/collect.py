@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,9 +28,10 @@ from headworks._report.artifacts import (
 )
 from headworks._report.gate import gate_section
 from headworks._report.model import mistakes_section, model_section
-from headworks._report.page import Outcome, Page, Section
+from headworks._report.page import OUTCOMES, Outcome, Page, Section
 from headworks._report.plan import SessionFacts, plan_section, red_section, session_facts, time_section
 from headworks._report.source import ODD, NotThereError, Sources
+from headworks._report.summarize import planned_reasons, summarized
 from headworks._store.store import Store
 from headworks._tree.git import Repository
 from headworks._tree.merge_base import Base, reachable_base
@@ -39,16 +40,10 @@ from headworks.errors import HeadworksError, UsageError
 if TYPE_CHECKING:
     from headworks._metrics.predictions import Predictions
     from headworks._project.gate_settings import GateSettings
+    from headworks._report.summary import Summary
 
 _CONFIG = "pyproject.toml"
 _PREDICTIONS = {"": "artifacts/evaluate/predictions.parquet"}
-# From the worst, each with its words in the first line.
-_WORDS: dict[Outcome, str] = {
-    "failed": "Failed",
-    "cannot tell": "Cannot tell",
-    "unproven": "Not everything is proven",
-    "passed": "Passed",
-}
 _SHOWN = 4  # reasons in the first line; more are counted
 
 
@@ -60,17 +55,20 @@ class _Tables(NamedTuple):
     has_gate: bool
 
 
-def collect(folder: str, base: str | None = None, *, data_diff: str = "", gate: str = "") -> Page:
-    """Return the report's page; missing facts are stated on it.
+def collect(
+    folder: str, base: str | None = None, *, data_diff: str = "", gate: str = "", planned: str = ""
+) -> tuple[Page, Summary]:
+    """Return the report's page and what a comment says of it; missing facts are stated on the page.
 
     Args:
         folder: A folder of the project; without git, the project's folder.
         base: A revision whose merge base with HEAD is compared with; None for the branch to be merged into.
         data_diff: A file in place of the one that the table names.
         gate: The same.
+        planned: A file with the plan as it was before anything ran, in JSON: it knows why each session ran.
 
     Raises:
-        UsageError: There is no such revision.
+        UsageError: There is no such revision, or the file is no plan.
         ConfigurationError: The table cannot be right.
     """
     try:
@@ -86,7 +84,8 @@ def collect(folder: str, base: str | None = None, *, data_diff: str = "", gate: 
         facts = _Facts(root, repository, base, tables._replace(report=report), place)
         sections = [guarded(title, make) for title, make in facts.sections()]
         outcome, line = verdict(sections)
-        return Page(os.path.basename(root), facts.about(), outcome, line, sections)
+        page = Page(os.path.basename(root), facts.about(), outcome, line, sections)
+        return page, facts.summary(sections, planned_reasons(planned) if planned else {})
 
 
 def _tables(root: str) -> _Tables:
@@ -180,12 +179,34 @@ class _Facts:
         saved = os.path.join(os.path.dirname(gate), f"base-{name}{os.path.splitext(path)[1]}")
         return self._sources.here(saved) if is_judged else ""
 
+    @cached_property
+    def _predictions(self) -> dict[str, tuple[str, _Predicted]]:
+        """The predictions that the table names, by name: their file, and what is in it."""
+        named = self._tables.gate.predictions or _PREDICTIONS
+        return {name: (path, self._predicted(path, name)) for name, path in named.items()}
+
+    def summary(self, sections: Sequence[Section], reasons: Mapping[str, Sequence[str]]) -> Summary:
+        """Return what a comment says of the page.
+
+        Args:
+            sections: Those of the page.
+            reasons: Why sessions ran, by name, as a plan before them knew it.
+        """
+        return summarized(
+            compared_with=self.about()["compared with"],
+            sections=sections,
+            sessions=self._sessions,
+            reasons=reasons,
+            gate=partial(self._sources.json, self._tables.report.gate),
+            predicted={name: (it.candidate, it.pair) for name, (_, it) in self._predictions.items()},
+            data_diff=partial(self._sources.json, self._tables.report.data_diff),
+            coverage=partial(self._sources.json, self._tables.report.coverage),
+        )
+
     def sections(self) -> Iterator[tuple[str, Callable[[], Section]]]:
         """Yield all sections with their titles, first those that a reader needs most: the Markdown may cut the rest."""
         sources, (report, gate, has_gate) = self._sources, self._tables
-        predicted = {
-            name: (path, self._predicted(path, name)) for name, path in (gate.predictions or _PREDICTIONS).items()
-        }
+        predicted = self._predictions
         digests = {
             name: (it.candidate.digest, it.candidate.rows_digest)
             for name, (_, it) in predicted.items()
@@ -239,10 +260,10 @@ def verdict(sections: Sequence[Section]) -> tuple[Outcome, str]:
     A page on which nothing was judged has not everything proven: it never passes.
     """
     outcomes = {section.outcome for section in sections}
-    worst = next((outcome for outcome in _WORDS if outcome in outcomes), None)
+    worst = next((outcome for outcome in OUTCOMES if outcome in outcomes), None)
     if worst is None:
         return "unproven", "Not everything is proven: nothing was judged"
     reasons = [reason for it in sections if it.outcome == worst for reason in it.reasons]
     more = len(reasons) - _SHOWN
     reasons = [*reasons[:_SHOWN], *([f"and {count_text(more, 'more reason')}"] if more > 0 else [])]
-    return worst, f"{_WORDS[worst]}: {'; '.join(reasons)}"
+    return worst, f"{OUTCOMES[worst]}: {'; '.join(reasons)}"

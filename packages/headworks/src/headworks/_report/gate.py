@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from headworks._gate.as_text import number_text
 from headworks._gate.result import together
 from headworks._metrics.condition import ANCHOR
-from headworks._quantities import count_text
+from headworks._quantities import count_text, number_text
 from headworks._report.page import Block, Kind, Outcome, Section, Table
 from headworks._report.source import NotThereError, Sources, check_form
 

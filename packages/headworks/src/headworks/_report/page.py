@@ -15,8 +15,15 @@ if TYPE_CHECKING:
 
 Kind = Literal["text", "code", "number", "state"]
 Outcome = Literal["failed", "cannot tell", "unproven", "passed"]
-Block: TypeAlias = "str | Code | Table | Graph | Matrix | Chart | Gallery"  # a bare text is a paragraph
+Block: TypeAlias = "str | Code | Table | Graph | Matrix | Bars | Chart | Gallery"  # a bare text is a paragraph
 
+# From the worst, each with its words in the first line.
+OUTCOMES: dict[Outcome, str] = {
+    "failed": "Failed",
+    "cannot tell": "Cannot tell",
+    "unproven": "Not everything is proven",
+    "passed": "Passed",
+}
 _TONES = {
     "passed": "good",
     "passes": "good",
@@ -117,6 +124,23 @@ class Matrix:
     classes: Sequence[str]
     counts: Sequence[Sequence[int]]
     signed: bool = False
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Counts of the base as bars, with those of the candidate as a line across them; for a comment alone.
+
+    Attributes:
+        caption: its title.
+        names: what was counted.
+        base: a count for each name.
+        candidate: a count for each name.
+    """
+
+    caption: str
+    names: Sequence[str]
+    base: Sequence[int]
+    candidate: Sequence[int]
 
 
 class Picture(NamedTuple):
