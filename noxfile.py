@@ -481,9 +481,10 @@ def install_github_parser(session: nox.Session) -> None:
 
 @nox.session
 def workflows(session: nox.Session) -> None:
-    """Check the workflows: their schemas, their safety, and that no fault in them can pass."""
+    """Check the workflows: three linters, the rules of this repository, and that no fault in them can pass."""
     install_github_parser(session)
-    session.run("check-jsonschema", "--builtin-schema=vendor.dependabot", ".github/dependabot.yml")
+    session.run("actionlint")
+    session.run("jactionlint", "--no-online")
     session.run("zizmor", "--offline", "--quiet", ".github")
     session.run("python", "tests/workflows/workflow_rules.py")
     session.run("pytest", "--override-ini=pythonpath=tests/faults tests/workflows", "tests/workflows", *session.posargs)
