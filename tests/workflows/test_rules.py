@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
-from workflow_rules import breaches, listed_sessions, main
+from workflow_rules import Listed, breaches, listed, main
 
 ROOT = Path(__file__).parents[2]
 CI = ".github/workflows/ci.yml"
@@ -113,6 +114,35 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     ),
     "a job may write the sources": (CI, "      contents: read\n", "      contents: write\n", "it may write contents"),
     "a job has no permissions of its own": (CI, "    permissions:\n      contents: read\n", "", "but None"),
+    "a tag is renamed": (
+        "noxfile.py",
+        re.compile(r'tags=\["images"\]((?:.|\n)*)tags=\["images"\]((?:.|\n)*)tags=\["images"\]'),
+        r'tags=["containers"]\1tags=["containers"]\2tags=["containers"]',
+        "no session in noxfile.py has the tag 'images'",
+    ),
+    "a session does not get the verdicts": (
+        CI,
+        "artifacts/proof\n      - if: inputs.force",
+        "artifacts/other\n      - if: inputs.force",
+        "session: it imports no verdicts",
+    ),
+    "a session has no history": (CI, "fetch-depth: 0", "fetch-depth: 1", "plan: sessions need the history"),
+    "an artifact is sought by another name": (CI, "pattern: proof-*", "pattern: prof-*", "artifact 'prof-*'"),
+    "a report is sought by another name": (REPORT, "pattern: asked-*", "pattern: ask-*", "artifact 'ask-*'"),
+    "a job cannot run again": (CI, "          overwrite: true\n", "", "cannot keep an artifact of the same name"),
+    "any tag publishes": (RELEASE, 'tags: ["v*"]', 'tags: ["*"]', "any tag publishes a release"),
+    "another job is taken for required": (
+        NIGHTLY,
+        "    name: nox -s seeds\n",
+        "    name: required\n",
+        "several jobs are called 'required'",
+    ),
+    "the queue does not wait long enough": (
+        CI,
+        "timeout-minutes: 60",
+        "timeout-minutes: 180",
+        "the merge queue gives up after",
+    ),
     "a session is renamed": ("noxfile.py", "def headworks(", "def gate(", "there is no session 'headworks'"),
     "a step has a session that is not there": (
         CI,
@@ -312,9 +342,9 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
 
 
 @pytest.fixture(scope="module")
-def sessions() -> set[str]:
-    """Return the names that nox accepts here."""
-    return listed_sessions(ROOT)
+def here() -> Listed:
+    """Return what nox lists here."""
+    return listed(ROOT)
 
 
 @pytest.fixture
@@ -329,18 +359,48 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_workflows_keep_every_rule(sessions: set[str]) -> None:
+def test_the_workflows_keep_every_rule(here: Listed) -> None:
     """As they are."""
-    assert breaches(ROOT, sessions) == []
+    assert breaches(ROOT, here) == []
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_planted_fault_is_found(fault: str, copy: Path, sessions: set[str]) -> None:
+def test_a_planted_fault_is_found(fault: str, copy: Path, here: Listed) -> None:
     """The message names it."""
     name, old, new, part = FAULTS[fault]
     plant(copy / name, old, new)
-    problems = breaches(copy, listed_sessions(copy) if name == "noxfile.py" else sessions)
+    problems = breaches(copy, listed(copy) if name == "noxfile.py" else here)
     assert part in "\n".join(problems)
+
+
+# Faults that a linter finds: the file, the text whose first occurrence is replaced, its replacement, the linter's rule.
+LINTED: dict[str, tuple[str, str, str, str]] = {
+    "a runner that is not there": (CI, "runs-on: ubuntu-24.04", "runs-on: ubunut-24.04", "unknown-runner-label"),
+    "a title is run": (
+        CI,
+        "      - id: plan\n        run: ",
+        '      - env: {T: "${{ github.event.pull_request.title }}"}\n        run: eval "$T"\n      - id: plan\n        run: ',
+        "command-injection",
+    ),
+    "a job hangs for six hours": (CI, "timeout-minutes: 60", "timeout-minutes: 360", "timeout-too-long"),
+    "a trusted job runs the head of a pull request": (
+        REPORT,
+        "          persist-credentials: false\n",
+        "          persist-credentials: false\n          ref: ${{ github.event.workflow_run.head_sha }}\n",
+        "untrusted-checkout",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", LINTED)
+def test_a_planted_fault_is_found_by_a_linter(fault: str, copy: Path) -> None:
+    """It names the rule."""
+    name, old, new, rule = LINTED[fault]
+    plant(copy / name, old, new)
+    command = ["jactionlint", "--no-online", "--oneline", "--config-file=.github/jactionlint.yaml", name]
+    done = subprocess.run(command, cwd=copy, check=False, stdout=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert f"[{rule}]" in done.stdout
 
 
 def test_the_program_prints_every_breach(

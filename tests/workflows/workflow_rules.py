@@ -5,13 +5,14 @@ Call `python tests/workflows/workflow_rules.py` in the root; it prints every bre
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import nox.project
 import yaml
@@ -47,39 +48,50 @@ _SWALLOWED: Final = re.compile(r"\|\|\s*(?:true|:|exit 0)\b|\bset \+e\b")
 _ENGINE: Final = re.compile(r"\bnox( -R)? -s headworks -- ")
 
 
-def listed_sessions(root: Path) -> set[str]:
-    """Return the names that nox accepts in a repository: of functions, also with a Python, and of instances."""
+class Listed(NamedTuple):
+    """What nox lists in a repository."""
+
+    sessions: set[str]
+    """The names that it accepts: of functions, also with a Python, and of instances."""
+    tags: set[str]
+    """The tags of all sessions."""
+
+
+def listed(root: Path) -> Listed:
+    """Return what nox lists in a repository."""
     command = [sys.executable, "-m", "nox", "-l", "--json", "-k", "True"]
     done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
-    listed = json.loads(done.stdout.splitlines()[-1])
-    with_python = {f"{session['name']}-{session['python']}" for session in listed if session["python"]}
-    return {name for session in listed for name in (session["name"], session["session"])} | with_python
+    sessions = json.loads(done.stdout.splitlines()[-1])
+    with_python = {f"{session['name']}-{session['python']}" for session in sessions if session["python"]}
+    names = {name for session in sessions for name in (session["name"], session["session"])}
+    return Listed(names | with_python, {tag for session in sessions for tag in session["tags"]})
 
 
-def breaches(root: Path, sessions: set[str]) -> list[str]:
+def breaches(root: Path, listed: Listed) -> list[str]:
     """Return every breach of a rule in the workflows of a repository, each in a line that names the file.
 
     Args:
         root: The repository.
-        sessions: The names that nox accepts there.
+        listed: What nox lists there.
     """
     texts = {file.name: file.read_text(encoding="utf-8") for file in sorted((root / ".github/workflows").glob("*.yml"))}
     workflows: dict[str, Workflow] = {name: yaml.safe_load(text) for name, text in texts.items()}
     problems = [] if workflows else ["there is no workflow"]
     for name, workflow in workflows.items():
-        problems += [f"{name}: {problem}" for problem in _of_workflow(name, texts[name], workflow, sessions)]
+        problems += [f"{name}: {problem}" for problem in _of_workflow(name, texts[name], workflow, listed.sessions)]
         problems += [f"{name}: {problem}" for problem in _of_pythons(workflow, root)]
         problems += [f"{name}: {problem}" for problem in _of_parsed(texts[name])]
     problems += [
         f"pyproject.toml: {problem}" for problem in _of_promotion(nox.project.load_toml(root / "pyproject.toml"))
     ]
-    problems += [f"release.yml: {problem}" for problem in _of_release(workflows["release.yml"]["jobs"])]
+    problems += [f"release.yml: {problem}" for problem in _of_release(workflows["release.yml"])]
     problems += _of_caches(workflows)
+    problems += _of_artifacts(workflows)
     problems += _of_ledger(workflows)
     problems += [f"ci.yml: {problem}" for problem in _of_required(workflows["ci.yml"])]
+    problems += [f"ci.yml: {problem}" for problem in _of_sessions(workflows["ci.yml"], listed.tags)]
     problems += [
-        f"rulesets/main.json: {problem}"
-        for problem in _of_ruleset(root / ".github/rulesets/main.json", workflows["ci.yml"])
+        f"rulesets/main.json: {problem}" for problem in _of_ruleset(root / ".github/rulesets/main.json", workflows)
     ]
     return problems
 
@@ -206,6 +218,8 @@ def _of_step(step: Mapping[str, Any], sessions: set[str]) -> Iterator[str]:
             yield "a checkout keeps the token for every later step"
         if "filter" in step.get("with", {}):
             yield "a checkout leaves files for later, which cannot be fetched from a private repository"
+    if uses.startswith("actions/upload-artifact@") and step["with"].get("overwrite") is not True:
+        yield "a job that runs again cannot keep an artifact of the same name: overwrite it"
     if uses.startswith("actions/cache@"):
         yield "actions/cache saves in every run; use restore, and save on main only"
     if uses.startswith("actions/cache/save@") and "github.ref == 'refs/heads/main'" not in str(step.get("if", "")):
@@ -225,6 +239,49 @@ def _of_caches(workflows: Mapping[str, Workflow]) -> Iterator[str]:
                 cache["path"] == given["path"] and cache["key"].startswith(start.strip()) for _, cache in caches["save"]
             ):
                 yield f"{name}: no job saves a cache `{start.strip()}` of {given['path']}, which is restored"
+
+
+def _of_artifacts(workflows: Mapping[str, Workflow]) -> Iterator[str]:
+    """Yield the artifacts that are downloaded and that no job of the same run uploads."""
+    steps = {
+        name: [step for job in workflow["jobs"].values() for step in job.get("steps", ())]
+        for name, workflow in workflows.items()
+    }
+    for name, workflow in workflows.items():
+        called = {Path(job["uses"]).name for job in workflow["jobs"].values() if "uses" in job}
+        started = workflow[True].get("workflow_run", {}).get("workflows", ())
+        others = called | {other for other, content in workflows.items() if content["name"] in started}
+        uploads = {
+            re.sub(r"\$\{\{.*?\}\}", "0", step["with"]["name"])
+            for step in (step for other in (name, *others) for step in steps[other])
+            if str(step.get("uses", "")).startswith("actions/upload-artifact@")
+        }
+        for step in steps[name]:
+            if str(step.get("uses", "")).startswith("actions/download-artifact@"):
+                pattern = step["with"].get("pattern", step["with"].get("name"))
+                if not fnmatch.filter(uploads, pattern):
+                    yield f"{name}: no job uploads an artifact {pattern!r}, which is downloaded"
+
+
+def _of_sessions(ci: Workflow, tags: set[str]) -> Iterator[str]:
+    """Yield the reasons for which sessions would run at the wrong place, or without what they need."""
+    for name, job in ci["jobs"].items():
+        scripts = [" ".join(str(step.get("run", "")).replace("\\\n", " ").split()) for step in job["steps"]]
+        number = next((number for number, script in enumerate(scripts) if "run --keep-going" in script), None)
+        if number is not None and not any(
+            script.endswith("store import artifacts/proof") for script in scripts[:number]
+        ):
+            yield f"{name}: it imports no verdicts, and sessions do not find the outputs of others"
+        for script in scripts:
+            if apart := re.search(r"--apart ([\w,-]+)", script):
+                yield from (
+                    f"{name}: no session in noxfile.py has the tag {tag!r}, whose job would be skipped"
+                    for tag in sorted(set(apart[1].split(",")) - tags)
+                )
+        if number is not None or any(" -- plan" in script for script in scripts):
+            depths = [step["with"].get("fetch-depth") for step in job["steps"] if "checkout@" in step.get("uses", "")]
+            if depths != [0]:
+                yield f"{name}: sessions need the history, which no later step can fetch from a private repository"
 
 
 def _of_command(line: str, sessions: set[str]) -> Iterator[str]:
@@ -331,8 +388,11 @@ def _of_nights(workflow: Workflow) -> Iterator[str]:
                     yield f"{name}: a night has to watch what runs, on Linux, and nothing else has to"
 
 
-def _of_release(jobs: Mapping[str, Any]) -> Iterator[str]:
+def _of_release(workflow: Workflow) -> Iterator[str]:
     """Yield the reasons for which something could be published that has not passed."""
+    jobs, tags = workflow["jobs"], workflow[True]["push"].get("tags", ["*"])
+    if fnmatch.filter(["any-name"], *tags):
+        yield "any tag publishes a release, also one that names no version"
     for name, job in jobs.items():
         before: set[str] = set()
         left = [name]
@@ -363,23 +423,43 @@ def _of_promotion(project: Mapping[str, Any]) -> Iterator[str]:
             yield f"promotion to {alias} does not need {', '.join(sorted(left_out))}"
 
 
-def _of_ruleset(file: Path, ci: Workflow) -> Iterator[str]:
+def _of_ruleset(file: Path, workflows: Mapping[str, Workflow]) -> Iterator[str]:
     """Yield the breaches in the ruleset of the branch."""
     ruleset = json.loads(file.read_text(encoding="utf-8"))
     rules = {rule["type"]: rule.get("parameters", {}) for rule in ruleset["rules"]}
-    names = {str(job.get("name", key)) for key, job in ci["jobs"].items()}
     contexts = [check["context"] for check in rules.get("required_status_checks", {}).get("required_status_checks", [])]
-    yield from (f"there is no job {context!r}" for context in contexts if context not in names)
+    for context in contexts:
+        jobs = [
+            f"{name}: {key}"
+            for name, workflow in workflows.items()
+            for key, job in workflow["jobs"].items()
+            if job.get("name", key) == context
+        ]
+        if not any(job.startswith("ci.yml") for job in jobs):
+            yield f"there is no job {context!r}"
+        if len(jobs) > 1:
+            yield f"several jobs are called {context!r}, and GitHub takes any of them: {', '.join(jobs)}"
     if "required" not in contexts or ruleset["enforcement"] != "active":
         yield "the job `required` is not required"
     if ruleset["bypass_actors"]:
         yield "somebody may bypass it"
+    if "merge_queue" in rules and "required" in workflows["ci.yml"]["jobs"]:
+        needed = _longest("required", workflows["ci.yml"])
+        allowed = rules["merge_queue"]["check_response_timeout_minutes"]
+        if allowed < needed:
+            yield f"the merge queue gives up after {allowed} minutes, and `required` may come after {needed}"
+
+
+def _longest(name: str, ci: Workflow) -> int:
+    """Return the minutes after which a job has ended at the latest, once each job before it has a runner at once."""
+    job = ci["jobs"][name]
+    return int(job.get("timeout-minutes", 360)) + max((_longest(need, ci) for need in job.get("needs", ())), default=0)
 
 
 def main() -> int:
     """Print every breach in the repository that is the working folder."""
     root = Path.cwd()
-    problems = breaches(root, listed_sessions(root))
+    problems = breaches(root, listed(root))
     sys.stdout.write("".join(f"{problem}\n" for problem in problems) or "The workflows keep every rule.\n")
     return 1 if problems else 0
 
