@@ -378,8 +378,8 @@ LINTED: dict[str, tuple[str, str, str, str]] = {
     "a runner that is not there": (CI, "runs-on: ubuntu-24.04", "runs-on: ubunut-24.04", "unknown-runner-label"),
     "a title is run": (
         CI,
-        "      - id: plan\n        run: ",
-        '      - env: {T: "${{ github.event.pull_request.title }}"}\n        run: eval "$T"\n      - id: plan\n        run: ',
+        "      - id: plan\n",
+        '      - env: {T: "${{ github.event.pull_request.title }}"}\n        run: eval "$T"\n      - id: plan\n',
         "command-injection",
     ),
     "a job hangs for six hours": (CI, "timeout-minutes: 60", "timeout-minutes: 360", "timeout-too-long"),
