@@ -346,7 +346,7 @@ def test_a_summary_has_the_facts_of_a_comment(inside: Monorepo, capsys: pytest.C
     assert [it["findings"][0]["subject"] for it in found["conditions"]] == ["accuracy"]
     counts = {"candidate": [[3, 1], [0, 0]], "base": [[4, 0], [0, 0]]}
     assert found["predictions"] == [{"name": "test", "rows": 4, "classes": ["a", "b"]} | counts]
-    labels = [["a", 4, 6], ["b" * 199 + "\N{HORIZONTAL ELLIPSIS}", 0, 2]]
+    labels = [["a", 4, 6], ["b" * 99 + "\N{HORIZONTAL ELLIPSIS}", 0, 2]]
     assert found["data"]["labels"] == labels
     assert [found["data"][it] for it in ("passed", "limits", "violations", "rows")] == [True, 1, 0, {"added": 2}]
     assert found["coverage"] == {"statements": 3, "branches": 2, "percent": 100.0}

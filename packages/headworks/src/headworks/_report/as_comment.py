@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from headworks._quantities import count_text, duration_text, number_text
+from headworks._report.escape import one_line
 from headworks._report.page import OUTCOMES, Bars, Block, Code, Kind, Matrix, Outcome, Page, Section, Table
 
 if TYPE_CHECKING:
     from headworks._report.summary import Condition, Confusion, DataFacts, SessionFact, Summary
 
 _TITLE: Final = "Gate"
+_PLAN: Final = "Plan"
 _RED: Final = ("failed", "flaky")
 _LEFT: Final = ("not run", "waiting")
 _MOST_RED: Final = 20
@@ -42,9 +44,16 @@ def comment_page(summary: Summary) -> Page:
 
 def _verdict(summary: Summary, outcome: Outcome) -> str:
     """Return the first line: what the gate says of the model, then what else is not as it should be."""
-    others = [title for title, its in summary.sections.items() if its == outcome and title != _TITLE]
+    worst = [title for title, its in summary.sections.items() if its == outcome and title != _TITLE]
+    others = [name for title in worst for name in (_open(summary.sessions, outcome) if title == _PLAN else [title])]
     words = f"{OUTCOMES[outcome]}: {_few(others)}" if outcome != "passed" and others else ""
     return "; ".join(filter(None, (_model(summary), words))) or OUTCOMES[outcome]
+
+
+def _open(sessions: Sequence[SessionFact], outcome: Outcome) -> list[str]:
+    """Return the sessions that the outcome of the plan is due to."""
+    states = _RED if outcome == "failed" else _LEFT
+    return [it.name for it in sessions if it.state in states] or [_PLAN]
 
 
 def _model(summary: Summary) -> str:
@@ -72,7 +81,7 @@ def _red(sessions: Sequence[SessionFact]) -> Iterator[Section]:
     """Yield the section with the commands that reproduce what is red."""
     red = [it for it in sessions if it.state in _RED]
     if red:
-        lines = [f"nox -s {shlex.quote(it.name)}" for it in red[:_MOST_RED]]
+        lines = [f"nox -s {shlex.quote(one_line(it.name))}" for it in red[:_MOST_RED]]
         more = f", the first {_MOST_RED} of {len(red)}" if len(red) > _MOST_RED else ""
         yield Section("How to reproduce", [Code(f"{count_text(len(red), 'session')} red{more}", "\n".join(lines))])
 
@@ -134,13 +143,13 @@ def _sessions(summary: Summary) -> Section:
     sessions = summary.sessions
     states = _listed(it.state for it in sessions)
     bases = _listed(it.basis for it in sessions if it.basis)
-    times = {
-        words: duration_text(sum(it.seconds or 0.0 for it in sessions if it.state in those))
-        for words, those in (("took", ("passed", *_RED)), ("was saved by earlier verdicts", ("covered",)))
-    }
+    took, saved = (
+        duration_text(sum(it.seconds or 0.0 for it in sessions if it.state in those))
+        for those in (("passed", *_RED), ("covered",))
+    )
     blocks: list[Block] = [
         f"{count_text(len(sessions), 'session')}: {states or 'none'}. Verdicts: {bases or 'none'}.",
-        f"{'; '.join(f'{time} {words}' for words, time in times.items())}, added up over sessions.",
+        f"Those of this commit took {took}, and earlier verdicts saved {saved}, added up over sessions.",
     ]
     if facts := summary.coverage:
         blocks.append(

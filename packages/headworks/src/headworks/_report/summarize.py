@@ -109,13 +109,7 @@ def _session(facts: SessionFacts, reasons: Sequence[str]) -> SessionFact:
 
 def _condition(data: Mapping[str, Any]) -> Condition:
     findings = [picked(Finding, it, subject=cut(it["subject"])) for it in data["findings"]]
-    return picked(
-        Condition,
-        data,
-        name=cut(data["name"]),
-        condition=cut(data["condition"]),
-        findings=msgspec.to_builtins(findings),
-    )
+    return picked(Condition, data, name=cut(data["name"]), findings=msgspec.to_builtins(findings))
 
 
 def _confusion(name: str, mine: Predictions, base: Predictions | None) -> Confusion:

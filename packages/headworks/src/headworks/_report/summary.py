@@ -19,11 +19,13 @@ from headworks.errors import UsageError
 FORM: Final = 1
 MOST_CLASSES: Final = 12  # of a matrix or histogram that a reader can take in
 _LIMIT: Final = 1 << 20  # bytes of a file
-_LONGEST = 200  # characters of a name
+_LONGEST = 100  # characters of a name
+_LONGEST_REASON = 300
 _REASONS = 4
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 Name = Annotated[str, Meta(max_length=_LONGEST)]
+Reason = Annotated[str, Meta(max_length=_LONGEST_REASON)]
 Count = Annotated[int, Meta(ge=0, le=10**12)]
 Difference = Annotated[int, Meta(ge=-(10**12), le=10**12)]
 Counts = Annotated[list[Annotated[list[Count], Meta(max_length=MOST_CLASSES)]], Meta(max_length=MOST_CLASSES)]
@@ -49,7 +51,7 @@ class SessionFact(Strict, frozen=True, kw_only=True):
     name: Name
     state: Literal["passed", "covered", "failed", "flaky", "not run", "waiting", "not recorded"]
     basis: Literal["", "observed", "declared", "all files"]
-    why: Annotated[list[Name], Meta(max_length=_REASONS)]
+    why: Annotated[list[Reason], Meta(max_length=_REASONS)]
     seconds: Annotated[float, Meta(ge=0, le=1e9)] | None
 
 
@@ -70,7 +72,6 @@ class Condition(Strict, frozen=True, kw_only=True):
     """A condition of the gate, as in `gate.json`."""
 
     name: Name
-    condition: Name
     outcome: GateOutcome
     findings: Annotated[list[Finding], Meta(max_length=1_000)]
 
@@ -143,17 +144,17 @@ class Summary(Strict, frozen=True, kw_only=True):
     coverage: CoverageFacts | None
 
 
-def cut(text: object) -> str:
+def cut(text: object, longest: int = _LONGEST) -> str:
     """Return a name as a summary has it: one line, of which the end is left out where it is long."""
     name = one_line(str(text))
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
+    return name if len(name) <= longest else f"{name[: longest - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def shortened(reasons: Sequence[str]) -> list[str]:
     """Return the first reasons, and how many there are besides."""
     kept = len(reasons) if len(reasons) <= _REASONS else _REASONS - 1
     more = len(reasons) - kept
-    return [*map(cut, reasons[:kept]), *([f"and {more} more reasons"] if more else [])]
+    return [*(cut(it, _LONGEST_REASON) for it in reasons[:kept]), *([f"and {more} more reasons"] if more else [])]
 
 
 def picked(kind: type[_T], data: Any, **others: object) -> _T:  # noqa: ANN401  # read from a file
