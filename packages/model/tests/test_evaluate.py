@@ -55,7 +55,7 @@ def test_metrics_are_those_of_the_predictions(stages: Path) -> None:
 def test_evaluation_gives_the_same_bytes_again(stages: Path, tiny: Dataset, tmp_path: Path) -> None:
     """In another folder as well."""
     evaluate(tiny, load_trained(stages / "train"), tmp_path)
-    for name in ("predictions.parquet", "metrics.json"):
+    for name in ("predictions.parquet", "train.parquet", "metrics.json"):
         assert (tmp_path / name).read_bytes() == (stages / "evaluate" / name).read_bytes()
 
 
@@ -95,6 +95,18 @@ def without(dataset: Dataset, *, keep: int) -> Dataset:
 def belonging(trained: Trained, dataset: Dataset, **changes: Any) -> Trained:  # noqa: ANN401 - any attribute
     """Return a network that says that it was trained on a dataset, changed at will."""
     return dataclasses.replace(trained, dataset_digest=dataset.digest, **changes)
+
+
+def test_the_rows_that_were_learnt_are_predicted_as_well(stages: Path, tiny: Dataset) -> None:
+    """In a file of the same form, by the same network."""
+    learnt, table = tiny.splits["train"], pq.read_table(stages / "evaluate" / "train.parquet")
+    assert table.schema == pq.read_schema(stages / "evaluate" / "predictions.parquet")
+    assert table["id"].to_pylist() == sorted(learnt.ids.tolist())
+    network = load_trained(stages / "train").network
+    network.eval()
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(learnt.take(learnt.order()).images)).softmax(1)
+    assert np.array(table["probabilities"].to_pylist()) == pytest.approx(expected.numpy(), abs=1e-5)
 
 
 @pytest.mark.parametrize("rows", [0, 1])

@@ -13,6 +13,7 @@ from headworks_model._network import Probabilities
 from headworks_model._peers import judge_peers, require_choice
 from headworks_model._predictions import Predictions, check_slices, parquet
 from headworks_model._runtime import predict
+from headworks_model._training import learnt_rows
 from headworks_model.errors import EvaluationError, ShapeError
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def shortfalls(metrics: dict[str, Any], floors: Floors) -> list[str]:
 
 def evaluate(dataset: Dataset, trained: Trained, out: str | Path, *, peers: str = "auto") -> dict[str, Any]:
     """Predict the test split, and write `predictions.parquet`, `metrics.json` and the predictions of each peer.
+
+    Beside them `train.parquet` has the predictions of the train split, by which overfit shows.
 
     Args:
         dataset: The dataset that the network was trained on.
@@ -62,7 +65,14 @@ def evaluate(dataset: Dataset, trained: Trained, out: str | Path, *, peers: str 
     beside = judge_peers([dataset], peers=peers)
     metrics["peers"] = beside.metrics
     beside.save(Path(out))
-    replace_files(Path(out), {"predictions.parquet": parquet([predictions]), "metrics.json": _files.to_json(metrics)})
+    learnt = learnt_rows(dataset)
+    probabilities = predict(Probabilities(trained.network), learnt.images, threads=trained.config.threads)
+    files = {
+        "predictions.parquet": parquet([predictions]),
+        "train.parquet": parquet([Predictions(split=learnt, probabilities=probabilities)]),
+        "metrics.json": _files.to_json(metrics),
+    }
+    replace_files(Path(out), files)
     return metrics
 
 

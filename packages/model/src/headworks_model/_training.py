@@ -21,7 +21,7 @@ from headworks_model._trial import try_network
 from headworks_model.errors import ConfigError, ShapeError
 
 if TYPE_CHECKING:
-    from headworks_data import Dataset
+    from headworks_data import Dataset, Split
     from headworks_model._trained import Trained
 
 LOG = "log.jsonl"
@@ -127,10 +127,19 @@ def _prepare(partial: Path, state: State, *, keep: bool) -> None:
     (partial / LOG).write_bytes(log_lines(state.history))
 
 
+def learnt_rows(dataset: Dataset) -> Split:
+    """Return the rows that a network learns from, in the order of their ids.
+
+    The digest of a dataset does not depend on the order of its rows, and so the weights must not.
+    """
+    split = dataset.splits["train"]
+    return split.take(split.order())
+
+
 def run(state: State, dataset: Dataset, config: TrainConfig, partial: Path, progress: Progress) -> None:
     """Train until all epochs are done or the validation loss no longer falls, with a checkpoint after every epoch."""
-    # The digest of a dataset does not depend on the order of its rows, and so the weights must not.
-    learnt, held_out = (split.take(split.order()) for split in (dataset.splits["train"], dataset.splits["validation"]))
+    learnt, held_out = learnt_rows(dataset), dataset.splits["validation"]
+    held_out = held_out.take(held_out.order())
     steps, shard = math.ceil(len(learnt) / config.batch_size), Shard.current()
     progress.start(epochs=config.epochs, done=len(state.history), steps=steps)
     while not state.finished(epochs=config.epochs, patience=config.patience):
