@@ -16,6 +16,7 @@ from headworks_model import Trained, errors, evaluate, load_floors, load_trained
 from headworks_model import _metrics as metrics_module
 from headworks_model._cli import main
 from hypothesis import given, settings, strategies
+from sklearn.metrics import f1_score
 from torch.nn import functional
 
 
@@ -50,6 +51,13 @@ def test_metrics_are_those_of_the_predictions(stages: Path) -> None:
     assert metrics["log_loss"] == pytest.approx(expected, rel=1e-4)
     assert set(metrics["slices"]["class"]) == {"top", "bottom"}
     assert set(metrics["peers"]) == {"support vectors", "nearest neighbours", "logistic regression"}
+
+
+@given(strategies.lists(strategies.tuples(strategies.integers(0, 4), strategies.integers(0, 4)), min_size=1))
+def test_macro_f1_is_that_of_scikit_learn(rows: list[tuple[int, int]]) -> None:
+    """Also where classes have no row, or no prediction."""
+    labels, predicted = np.array(rows).T
+    assert metrics_module.macro_f1(labels, predicted) == f1_score(labels, predicted, average="macro", zero_division=0)
 
 
 def test_evaluation_gives_the_same_bytes_again(stages: Path, tiny: Dataset, tmp_path: Path) -> None:

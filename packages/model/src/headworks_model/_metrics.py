@@ -62,7 +62,11 @@ def measure(
 
 def macro_f1(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
     """Return the mean over the classes of the harmonic mean of precision and recall."""
-    return float(metrics.f1_score(labels, predicted, average="macro", zero_division=0))
+    # As scikit-learn's, which checks its arguments a thousand times for an interval: 3 seconds in place of 0.03.
+    count = max(labels.max(), predicted.max()) + 1
+    hits, *rows = (np.bincount(each, minlength=count) for each in (labels[labels == predicted], labels, predicted))
+    either = rows[0] + rows[1]
+    return float((2 * hits[either > 0] / either[either > 0]).mean())
 
 
 def accuracy(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
