@@ -24,8 +24,8 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     "required looks away": (CI, "    if: always()\n", "    if: success()\n", "a skipped job counts as passed"),
     "a job is left out of required": (
         CI,
-        "needs: [plan, session, pipeline, images, report]",
-        "needs: [plan, session, pipeline, report]",
+        "needs: [plan, session, pipeline, images]\n    runs-on: ubuntu-24.04\n    timeout-minutes: 10\n    permissions",
+        "needs: [plan, session, pipeline]\n    runs-on: ubuntu-24.04\n    timeout-minutes: 10\n    permissions",
         "required: it does not need images",
     ),
     "required counts nothing": (
@@ -226,6 +226,13 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "ledger: a bundle of a pull request can say that anything passed",
     ),
     "a pull request saves on its way": (CI, "actions/cache/restore@", "actions/cache@", "saves in every run"),
+    "a job uploads what it has downloaded": (
+        CI,
+        '"artifacts/proof/$JOB.tar" --known artifacts/proof',
+        '"artifacts/proof/$JOB.tar"',
+        "session: it uploads what it has downloaded",
+    ),
+    "two runs of main save at once": (CI, "      queue: max\n", "", "report: of two runs that save verdicts at once"),
     "the night restores by another path": (
         NIGHTLY,
         "path: artifacts/proof/plan.tar",

@@ -26,6 +26,8 @@ Workflow: TypeAlias = "dict[Any, Any]"  # `on` is a key that YAML reads as True
 _PINNED: Final = re.compile(r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 _USES: Final = re.compile(r"^\s*(?:- )?uses: (?!\$/)(.*)$", re.MULTILINE)
 _EXPRESSION: Final = "${{"
+_FOUND: Final = re.compile(r"\$\{\{ needs\.(\w+)\.outputs\.(\w+) \}\}")
+_MATCHED: Final = "${{{{ steps.{}.outputs.cache-matched-key }}}}"
 _LATEST: Final = re.compile(r"\b[a-z]+-latest\b")
 # The sessions that must have passed before a model gets an alias.
 _PROMOTED: Final = {
@@ -88,6 +90,7 @@ def breaches(root: Path, listed: Listed) -> list[str]:
     problems += _of_caches(workflows)
     problems += _of_artifacts(workflows)
     problems += _of_ledger(workflows)
+    problems += [f"ci.yml: {problem}" for problem in _of_bundles(workflows["ci.yml"])]
     problems += [f"ci.yml: {problem}" for problem in _of_required(workflows["ci.yml"])]
     problems += [f"ci.yml: {problem}" for problem in _of_sessions(workflows["ci.yml"], listed.tags)]
     problems += [
@@ -234,6 +237,10 @@ def _of_caches(workflows: Mapping[str, Workflow]) -> Iterator[str]:
             if action := re.match(r"actions/cache/(restore|save)@", str(step.get("uses", ""))):
                 caches[action[1]].append((name, step["with"]))
     for name, given in caches["restore"]:
+        if found := _FOUND.fullmatch(given["key"]):  # the key of what another job has restored from the same path
+            job = workflows[name]["jobs"][found[1]]
+            (step,) = (step for step in job["steps"] if job["outputs"][found[2]] == _MATCHED.format(step.get("id")))
+            given = step["with"] | {"path": given["path"]}  # noqa: PLW2901 - the same cache
         for start in str(given.get("restore-keys", given["key"])).split("\n"):
             if not any(
                 cache["path"] == given["path"] and cache["key"].startswith(start.strip()) for _, cache in caches["save"]
@@ -359,7 +366,7 @@ def _of_required(ci: Workflow) -> Iterator[str]:
     required = ci["jobs"]["required"]
     if required.get("if") != "always()":
         yield "required: without `if: always()` it is skipped after a failure, and a skipped job counts as passed"
-    if left_out := ci["jobs"].keys() - {"required", *required["needs"]}:
+    if left_out := ci["jobs"].keys() - {"required", "report", *required["needs"]}:
         yield f"required: it does not need {', '.join(sorted(left_out))}"
     if not any(
         "headworks -- verify" in " ".join(str(step.get("run", "")).split()).replace("\\ ", "")
@@ -386,6 +393,17 @@ def _of_nights(workflow: Workflow) -> Iterator[str]:
                 ]
                 if given != ["--observe", "", ""] or '${OBSERVE:+"$OBSERVE"}' not in step["run"]:
                     yield f"{name}: a night has to watch what runs, on Linux, and nothing else has to"
+
+
+def _of_bundles(ci: Workflow) -> Iterator[str]:
+    """Yield the reasons for which verdicts are carried more often than needed, or lost."""
+    for name, job in ci["jobs"].items():
+        exports = [str(step["run"]) for step in job["steps"] if "store export" in str(step.get("run", ""))]
+        caches = [step for step in job["steps"] if str(step.get("uses", "")).startswith("actions/cache/save@")]
+        if any("--known artifacts/proof" not in it for it in exports) and not caches:
+            yield f"{name}: it uploads what it has downloaded"
+        if caches and job.get("concurrency", {}).get("queue") != "max":
+            yield f"{name}: of two runs that save verdicts at once, one loses those of the other"
 
 
 def _of_release(workflow: Workflow) -> Iterator[str]:

@@ -111,6 +111,12 @@ def test_a_bundle_goes_from_store_to_store(
     monkeypatch.setenv("HEADWORKS_STORE", str(tmp_path / "other"))
     assert main(["store", "import", bundle]) == 0
     assert capsys.readouterr().out == f"Took 4 new verdicts from {bundle} into {tmp_path / 'other'}.\n"
+    ended.record("tests")
+    monkeypatch.setenv("HEADWORKS_STORE", ended.store.root)
+    new = str(tmp_path / "new.tar")
+    for known in (bundle, str(tmp_path)):  # itself is replaced, not known
+        assert main(["store", "export", new, "--known", known]) == 0
+        assert capsys.readouterr().out == f"Wrote 1 verdict of {ended.store.root} to {new}.\n"
 
 
 def test_a_bundle_that_is_refused_is_a_miss(

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headworks._store.bundle import RefusedBundleError
-from headworks._store.files import seal
+from headworks._store.files import seal, seal_json
 from headworks._store.journal import Journal
 from headworks._store.records import Record, write_record
 from headworks._store.store import Store
@@ -113,6 +113,34 @@ def test_equal_stores_give_equal_bundles(bundle: Path, other: Store, tmp_path: P
     other.import_(bundle)
     other.export(tmp_path / "again.tar")
     assert (tmp_path / "again.tar").read_bytes() == bundle.read_bytes()
+
+
+def test_what_is_known_is_not_carried_again(bundle: Path, stage: Stage, other: Store, tmp_path: Path) -> None:
+    """Each bundle is whole by itself, so that one imports without the other."""
+    other.import_(bundle)
+    digest = "5" * 64
+    mark = Path(other.root, "kept", digest)
+    mark.parent.mkdir()
+    mark.write_bytes(seal_json(["1", ""]))
+    for model in "xy":
+        Journal(other.root, "ledger", digest).note({"model": model})
+    assert other.export(tmp_path / "first.tar", [bundle]) == 0
+    with tarfile.open(tmp_path / "first.tar") as archive:
+        assert archive.getnames() == [f"ledger/{digest}/000001", f"ledger/{digest}/000002", f"kept/{digest}"]
+    stage.record("tests", outputs=["out"])
+    stage.record("tests", passed=False)
+    stage.store.export(tmp_path / "new.tar")
+    other.import_(tmp_path / "new.tar")
+    Journal(other.root, "ledger", digest).note({"model": "z"})
+    (tmp_path / "damaged.tar").write_text("damaged")
+    known = [bundle, tmp_path / "first.tar", tmp_path / "damaged.tar", tmp_path / "missing.tar"]
+    assert other.export(tmp_path / "second.tar", known) == 2
+    third = Store(tmp_path / "third")
+    assert third.import_(tmp_path / "second.tar") == 2
+    assert Journal(third.root, "ledger", digest).entries() == [{"model": "z"}]
+    assert not Path(third.root, "kept").exists()
+    third.import_(bundle)
+    assert third.ls() == other.ls()
 
 
 @pytest.mark.parametrize("part", ["one", "manifest", "passed", "failed"])

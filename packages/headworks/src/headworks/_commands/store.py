@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     gc.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
     export = actions.add_parser("export", help="write every verdict that can be relied on into one file")
     export.add_argument("file", help="a tar archive to write, as for the cache of a CI")
+    export.add_argument("--known", metavar="FILE", help="a bundle, or a folder with bundles, not to write again")
     import_ = actions.add_parser("import", help="take in what another store exported")
     import_.add_argument(
         "file", help="a bundle, or a folder with bundles, as good as who wrote them: they can say that anything passed"
@@ -112,17 +113,24 @@ def _gc(store: Store, arguments: argparse.Namespace) -> str:
 
 def _export(store: Store, arguments: argparse.Namespace) -> str:
     """Write a bundle and say so."""
-    return f"Wrote {count_text(store.export(arguments.file), 'verdict')} of {store.root} to {arguments.file}."
+    own = os.path.abspath(arguments.file)  # replaced, so that it has to hold all again
+    known = _bundles(arguments.known) if arguments.known else []
+    count = store.export(arguments.file, [it for it in known if os.path.abspath(it) != own])
+    return f"Wrote {count_text(count, 'verdict')} of {store.root} to {arguments.file}."
+
+
+def _bundles(path: str) -> list[str]:
+    """Return a bundle, or those in a folder and below it."""
+    if not os.path.isdir(path):
+        return [path]
+    found = [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
+    return sorted(it for it in found if it.endswith(".tar"))
 
 
 def _import(store: Store, arguments: argparse.Namespace) -> str:
     """Import bundles and return the number of new verdicts in words; a bundle that is refused is only a warning."""
-    bundles = [arguments.file]
-    if os.path.isdir(arguments.file):
-        found = [os.path.join(folder, name) for folder, _, names in os.walk(arguments.file) for name in names]
-        bundles = sorted(it for it in found if it.endswith(".tar"))
     new = 0
-    for bundle in bundles:
+    for bundle in _bundles(arguments.file):
         try:
             new += store.import_(bundle)
         except RefusedBundleError as error:

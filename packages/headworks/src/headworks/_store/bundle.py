@@ -3,6 +3,9 @@
 It has the journals of the gate, so that a test set is not asked again in every store that imports the bundle. It has no
 aliases: another store does not decide which model is in production here.
 
+A bundle of what is new leaves out what other bundles have, apart from outputs: each bundle is whole by itself, so that
+the order of imports does not matter.
+
 Its members have the names of the store's files. They are imported by the functions that also record verdicts, and a
 member's name is never used as a path.
 """
@@ -14,16 +17,16 @@ import io
 import os
 import re
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from headworks._store.blobs import Batch, Blobs, blob_name
 from headworks._store.files import SEALED_LIMIT, names, publish, read, seal_json, unfinished
 from headworks._store.journal import Journal, read_entry
 from headworks._store.promises import FOLDERS, Promises, read_mark
-from headworks._store.records import Records, read_record, record_name, write_record
+from headworks._store.records import Record, Records, read_record, record_name, write_record
 from headworks._store.tree import contents
 from headworks._store.verdict import Verdict, is_digest
 from headworks.errors import StoreError
@@ -35,7 +38,10 @@ _MEMBER = re.compile(
     r"(?:(blobs|passed)/([0-9a-f]{2})/([0-9a-f]{62})|(failed|broken|kept)/([0-9a-f]{64})"
     r"|(ledger|gates|baselines)/([0-9a-f]{16,64})/[0-9]{6})"
 )
+_NUMBER = re.compile(r"/[0-9]{6}$")  # of an entry in its journal, which another store gives to another one
 _KEYS = {"ledger": "model", "gates": "", "baselines": ""}  # by which two entries of a journal are the same
+# That a file is no tar archive, or one cut short.
+_DAMAGED: Final = (tarfile.TarError, ValueError, OverflowError, MemoryError, EOFError, RecursionError)
 # For each folder with sealed files the function that reads one of a name; None where it is damaged.
 _READERS: dict[str, Callable[[bytes, str], Any]] = {
     "passed": partial(read_record, passed=True),
@@ -49,13 +55,26 @@ class RefusedBundleError(StoreError):
     """A file that is not a valid bundle; nothing was taken from it."""
 
 
-def export(path: str | Path, records: Records, blobs: Blobs) -> int:
-    """Write all verdicts whose outputs are whole, and those outputs, into one file; return the number of verdicts."""
+def export(path: str | Path, records: Records, blobs: Blobs, known: Iterable[str | Path] = ()) -> int:
+    """Write all verdicts whose outputs are whole, and those outputs, into one file.
+
+    Args:
+        path: The file.
+        records: The records of the store.
+        blobs: The blobs of the store.
+        known: Other bundles, of whose verdicts and notes nothing is written again.
+
+    Returns:
+        The number of verdicts.
+    """
     target = Path(path).absolute()
+    known_files = {file for bundle in known for file in _sealed_files(bundle)}
     try:
         with unfinished(target.parent) as part:
             with tarfile.open(part, "x:", format=tarfile.PAX_FORMAT) as archive:
-                count = _fill(archive, part.with_name(f"{part.name}-blob"), records, blobs)
+                scratch = part.with_name(f"{part.name}-blob")
+                count = _add_verdicts(archive, scratch, records, blobs, known_files)
+                _add_notes(archive, scratch, blobs, known_files)
             publish({part: target})
     except OSError as error:
         message = f"The bundle {path} could not be written: {error.strerror or error}. Name a file that can be."
@@ -63,13 +82,31 @@ def export(path: str | Path, records: Records, blobs: Blobs) -> int:
     return count
 
 
-def _fill(archive: tarfile.TarFile, scratch: Path, records: Records, blobs: Blobs) -> int:
-    """Add blobs, failures and passes, journals and marks to an archive; return the number of verdicts."""
+def _sealed_files(bundle: str | Path) -> set[tuple[str, bytes]]:
+    """Return the files of a bundle but blobs, each with its name but for its number; none where it is unreadable."""
+    found = set()
+    with contextlib.suppress(OSError, *_DAMAGED), tarfile.open(bundle, "r:") as archive:
+        for member in archive:
+            file = None if member.name.startswith("blobs/") else archive.extractfile(member)
+            if file is not None:
+                found.add((_NUMBER.sub("", member.name), file.read(SEALED_LIMIT)))
+    return found
+
+
+def _add_verdicts(
+    archive: tarfile.TarFile, scratch: Path, records: Records, blobs: Blobs, known: set[tuple[str, bytes]]
+) -> int:
+    """Add blobs, failures and passes to an archive; return the number of verdicts."""
+
+    def is_new(record: Record) -> bool:
+        name = record_name(record.verdict.digest, passed=record.verdict.passed)
+        return (name, write_record(record)) not in known
+
     needed: dict[str, set[str]] = {}
     for digest in records.passed():
         record = records.read(digest, passed=True)
         with contextlib.suppress(FileNotFoundError):
-            needed |= {digest: contents(record.verdict, blobs)} if record else {}
+            needed |= {digest: contents(record.verdict, blobs)} if record and is_new(record) else {}
     parts = sorted(set().union(*needed.values()))
     lost = {content for content in parts if not _add_blob(archive, content, scratch, blobs)}
     failures = {digest: records.read(digest, passed=False) for digest in sorted(records.failed())}
@@ -77,20 +114,27 @@ def _fill(archive: tarfile.TarFile, scratch: Path, records: Records, blobs: Blob
     passed = {digest for digest in needed if not needed[digest] & lost}
     # A pass whose failure is unreadable is left out: without the failure it would look reliable elsewhere.
     passed -= failures.keys() - failed.keys()
-    exported = [*failed.values(), *(records.read(digest, passed=True) for digest in sorted(passed))]
+    exported = [*filter(is_new, failed.values()), *(records.read(digest, passed=True) for digest in sorted(passed))]
     for record in filter(None, exported):
         _add(archive, record_name(record.verdict.digest, passed=record.verdict.passed), write_record(record))
+    return len(exported)
+
+
+def _add_notes(archive: tarfile.TarFile, scratch: Path, blobs: Blobs, known: set[tuple[str, bytes]]) -> None:
+    """Add journals and marks to an archive."""
     for kind in _KEYS:
         for name in names(f"{blobs.root}/{kind}"):
             for number, entry in enumerate(Journal(blobs.root, kind, name).entries(), 1):
+                if entry is None or (f"{kind}/{name}", data := seal_json(entry)) in known:
+                    continue
                 # The blob that an entry names comes before it.
-                if entry and ("content" not in entry or _add_blob(archive, entry["content"], scratch, blobs)):
-                    _add(archive, f"{kind}/{name}/{number:06}", seal_json(entry))
+                if "content" not in entry or _add_blob(archive, entry["content"], scratch, blobs):
+                    _add(archive, f"{kind}/{name}/{number:06}", data)
     for folder in FOLDERS:
         for name in filter(is_digest, names(f"{blobs.root}/{folder}")):
-            if mark := read_mark(read(f"{blobs.root}/{folder}/{name}", SEALED_LIMIT)):
-                _add(archive, f"{folder}/{name}", seal_json(mark))
-    return len(exported)
+            mark = read_mark(read(f"{blobs.root}/{folder}/{name}", SEALED_LIMIT))
+            if mark and (f"{folder}/{name}", data := seal_json(mark)) not in known:
+                _add(archive, f"{folder}/{name}", data)
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
@@ -124,7 +168,7 @@ def import_(path: str | Path, records: Records, blobs: Blobs, index: Index) -> i
         try:
             archive = stack.enter_context(tarfile.open(fileobj=file, mode="r:"))
             taken = list(_take(archive, batch, path))
-        except (tarfile.TarError, ValueError, OverflowError, MemoryError, EOFError, RecursionError) as error:
+        except _DAMAGED as error:
             raise _refused(path, f"it is not a tar archive, or one cut short ({error})") from error
     new = []
     for record in (it for folder, _, it in taken if folder in {"passed", "failed"}):

@@ -306,11 +306,11 @@ class Store:
         with storing("What is left", self.root):
             return gc(self.root, self._records, self._index, max_size=max_size, max_age=max_age)
 
-    def export(self, path: str | Path) -> int:
-        """Write all verdicts that can be relied on into one file; return their number."""
+    def export(self, path: str | Path, known: Iterable[str | Path] = ()) -> int:
+        """Write all verdicts that can be relied on into one file, but those of known bundles; return their number."""
         from headworks._store.bundle import export
 
-        return export(path, self._records, self.blobs)
+        return export(path, self._records, self.blobs, known)
 
     def import_(self, path: str | Path) -> int:
         """Import a bundle of another store; return the number of new verdicts.
