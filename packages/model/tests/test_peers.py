@@ -70,7 +70,7 @@ def test_the_predictions_of_each_peer_are_kept(tiny: Dataset, stages: Path, tmp_
         assert peer.select(["id", "label", "class"]).sort_by("id") == rows
         assert np.mean(peer["label"].to_numpy() == peer["prediction"].to_numpy()) == figures["accuracy"]
     evaluate(tiny, network, tmp_path, peers="none")
-    assert {it.name for it in tmp_path.iterdir()} == {"predictions.parquet", "metrics.json"}
+    assert {it.name for it in tmp_path.iterdir()} == {"predictions.parquet", "train.parquet", "metrics.json"}
 
 
 def test_a_choice_of_peers_that_there_is_not_is_told_at_once(tiny: Dataset, out: Path) -> None:
