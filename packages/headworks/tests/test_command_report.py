@@ -188,6 +188,37 @@ def test_rows_without_a_prediction_are_not_shown(inside: Monorepo, capsys: pytes
     assert "`r1`" not in markdown()
 
 
+@pytest.mark.parametrize(
+    ("learnt", "held_out", "expected"),
+    [
+        (
+            "label,prediction\nr0,a,a\nr1,a,a\nr2,a,\n",
+            "label,prediction\nx,a,a\ny,b,a\n",
+            "| `accuracy` | 1.0000 | 0.5000 | -0.5000 |",
+        ),
+        ("error\nr0,1\nr1,-1\n", "error\nx,2\ny,-2\n", "| `rmse` | 1.0000 | 2.0000 | +1.0000 |"),
+        (
+            "label,prediction,probabilities.a,probabilities.b\nr0,a,a,0.9,0.1\n",
+            "label,prediction,probabilities.a,probabilities.b\nx,a,a,0.5,0.5\n",
+            "| `log_loss` | 0.1054 | 0.6931 | +0.5878 |",
+        ),
+    ],
+)
+def test_what_was_learnt_stands_beside_what_was_held_out(
+    inside: Monorepo, capsys: pytest.CaptureFixture[str], learnt: str, held_out: str, expected: str
+) -> None:
+    """So that overfit and underfit show; where the table names no such rows, nothing is said."""
+    inside.scratch.write({"artifacts/model/predictions.csv": f"id,{held_out}"})
+    report(capsys)
+    assert "Learnt and held out" not in markdown()
+    inside.edit("pyproject.toml", 'gone.csv" }', 'gone.csv" }\ntrain = { test = "artifacts/model/train.csv" }')
+    report(capsys)
+    assert "There is no artifacts/model/train.csv." in markdown()
+    inside.scratch.write({"artifacts/model/train.csv": f"id,{learnt}"})
+    report(capsys)
+    assert expected in markdown()
+
+
 def test_whatever_is_in_its_files_there_is_a_page(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
     """Each section says what it cannot read, and what is said on a terminal turns no text around."""
     prove(inside, "data", "model")

@@ -394,6 +394,14 @@ def test_an_anchor_that_nobody_can_tell_is_not_passed_over(anchored: Release) ->
     assert "The last entry of production, 2 in" in anchored.run("gate", "--base", "HEAD^", code=2)
 
 
+@pytest.mark.parametrize("metric", ["latency_p99_ms", "requests_per_second"])
+def test_only_the_base_takes_turns(release: Release, metric: str) -> None:
+    """So that an anchor's latency is refused before anything else is done; its size is a fact of its file."""
+    release.replace("conditions = [", f'conditions = [\n{{ name = "far", condition = "{metric} >= anchor.{metric}" }},')
+    said = release.run("gate", code=2)
+    assert f"'far' cannot be judged in a repository: {metric} is measured in turns with the base alone" in said
+
+
 def test_a_pass_by_other_peers_is_outdated() -> None:
     """Whatever decides about an outcome is one of its terms."""
     known = {"conditions": ["accuracy >= 0.5"], "predictions": {"evaluate": "p.csv"}}

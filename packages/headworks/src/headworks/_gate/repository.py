@@ -88,9 +88,11 @@ def gate_repository(
 
     Raises:
         UsageError: There is no such repository or revision.
-        ConfigurationError: The table names no predictions, or none that a session writes.
+        ConfigurationError: The table names no predictions, or none that a session writes; or a condition needs a
+            measurement of the anchor, which does not take turns.
         CannotDecideError: There is nothing to compare with, the budget is spent, or rows do not match.
     """
+    _check_measured(conditions)
     now = Digester.for_worktree(os.curdir)
     repository = now.snapshot.repository
     store = Store.default(repository.root, remote=remote, write_remote=write_remote)
@@ -119,6 +121,17 @@ def gate_repository(
             for it in set(outputs.values()):
                 it.close()
     return result
+
+
+def _check_measured(conditions: Iterable[NamedCondition]) -> None:
+    """Refuse measurements of the anchor but its size: only the base's model takes turns with the candidate's."""
+    for name, condition in ((it.name, it.condition) for it in conditions):
+        if condition.rival == ANCHOR and condition.subject.is_measurement and condition.subject.metric != SIZE:
+            message = (
+                f"{name!r} cannot be judged in a repository: {condition.subject} is measured in turns with the base"
+                f" alone, not with the anchor. Compare it with `{BASE}.` or with a number."
+            )
+            raise ConfigurationError(message)
 
 
 class _Gating:
@@ -333,8 +346,8 @@ class _Gating:
         model, digest = self._rivals[rival].model
         if digest == self._rivals[rival].mine:
             return mine
-        is_timed = rival == BASE and names - {SIZE}  # the anchor does not take turns
-        return measurements_of("", model) | base_measurements_of("", self._runs({BASE: digest}) if is_timed else "")
+        timed = self._runs({BASE: digest}) if names - {SIZE} else ""
+        return measurements_of("", model) | base_measurements_of("", timed)
 
     def _runs(self, digests: Mapping[str, str]) -> str:
         """Return the place of the table's measurements; empty where it names none.

@@ -27,7 +27,7 @@ from headworks._report.artifacts import (
     training_section,
 )
 from headworks._report.gate import gate_section
-from headworks._report.model import mistakes_section, model_section
+from headworks._report.model import learnt_section, mistakes_section, model_section
 from headworks._report.page import OUTCOMES, Outcome, Page, Section
 from headworks._report.plan import SessionFacts, plan_section, red_section, session_facts, time_section
 from headworks._report.source import ODD, NotThereError, Sources
@@ -203,6 +203,10 @@ class _Facts:
             coverage=partial(self._sources.json, self._tables.report.coverage),
         )
 
+    def _learnt(self, name: str, held_out: Predictions) -> Section:
+        path = self._tables.gate.train[name]
+        return learnt_section(name, self._read(self._sources.path(path), path).present(), held_out)
+
     def sections(self) -> Iterator[tuple[str, Callable[[], Section]]]:
         """Yield all sections with their titles, first those that a reader needs most: the Markdown may cut the rest."""
         sources, (report, gate, has_gate) = self._sources, self._tables
@@ -230,6 +234,8 @@ class _Facts:
                 continue
             mine, theirs = both or (candidate.present(), None)
             yield title, partial(model_section, name, mine, theirs, missing)
+            if name in gate.train:
+                yield "Learnt and held out", partial(self._learnt, name, candidate.present())
             if mine.errors is None:
                 yield "Mistakes", partial(mistakes_section, name, mine, theirs, sources, report.pictures)
         yield "Training", lambda: training_section(sources, report.training)

@@ -7,12 +7,16 @@ import io
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import compute, parquet
 
+from headworks._gate.as_text import number_text
+from headworks._metrics.bootstrap import seed_values
+from headworks._metrics.condition import Subject
 from headworks._metrics.proportions import exact_interval
 from headworks._report.charts import Intervals, Reliability, Series
 from headworks._report.page import Block, Gallery, Kind, Matrix, Picture, Section, Table
@@ -175,6 +179,35 @@ def _errors(sides: dict[str, Predictions]) -> Table:
     return Table(
         "Errors", {"model": "text", "mean absolute error": "number", "root mean squared error": "number"}, rows
     )
+
+
+def learnt_section(name: str, learnt: Predictions, held_out: Predictions) -> Section:
+    """Return the section that compares a model on the rows that it learnt from with itself on others.
+
+    Args:
+        name: The predictions' name in the table.
+        learnt: Those of the rows that it learnt from.
+        held_out: Those of rows that it was not trained on.
+    """
+    sides = (learnt, held_out)
+    metrics = ["accuracy"] if held_out.errors is None else ["mae", "rmse"]
+    if all(it.probabilities is not None for it in sides):
+        metrics.append("log_loss")
+    values = {it: [fmean(seed_values(Subject(metric=it), side)) for side in sides] for it in metrics}
+    columns = (
+        "metric",
+        *(f"{what}, {len(it.ids):,} rows" for what, it in zip(("learnt", "held out"), sides, strict=True)),
+    )
+    table = Table(
+        "The same model on both",
+        {**dict.fromkeys(columns, "number"), "difference": "number", "metric": "code"},
+        [(it, *map(number_text, (one, other)), number_text(other - one, "+")) for it, (one, other) in values.items()],
+    )
+    reading = (
+        "A model that is much worse on rows held out has learnt the others by heart (overfit); one that is poor on both"
+        " has learnt too little (underfit). A condition of the gate decides how much is too much."
+    )
+    return Section(f"Learnt and held out: {name}", [table, reading])
 
 
 def mistakes_section(
