@@ -295,7 +295,8 @@ def test_a_plan_says_what_the_conditions_need(capsys: pytest.CaptureFixture[str]
         ("log_loss <= base.log_loss + 0.1", "may cost more: declare the most in `log-loss-clip`\n"),
         ("accuracy >= train.accuracy - 0.05", "known once the model is trained: plan with a number in its place\n"),
         ("log_loss <= train.log_loss * 1.1", "the bound is known once the model is trained"),
-        ("mae <= base.mae + 20", "there is no bound beforehand"),
+        ("macro_f1 >= base.macro_f1 - 0.1", "there is no bound beforehand"),
+        ("accuracy >= base.accuracy - 1e-300", "no test set has the rows that a margin of 1e-300 takes\n"),
     ],
 )
 def test_a_plan_promises_no_rows_where_none_are_enough(
@@ -317,6 +318,12 @@ def test_a_plan_says_what_a_clip_costs(capsys: pytest.CaptureFixture[str]) -> No
     assert "  what no row has shown yet takes 0.045 of the margin at 1,797 rows\n" in output
     assert output.endswith("  there are 1,797: enough for each of 32 models whose rows differ little\n")
     assert "shown yet" not in shown(capsys, *asked, code=0)
+    refused = shown(capsys, *asked[:2], "log_loss <= base.log_loss + 10", code=2)
+    assert (
+        "'log_loss <= base.log_loss + 10' does not go with `log-loss-clip`: log_loss lies between 0 and 10" in refused
+    )
+    Path("pyproject.toml").write_text("[tool.headworks.gate]\nreliability = 0.9999999999999999\nbudget = 100000\n")
+    assert "at reliability 1, for one model, and for each of 100000" in shown(capsys, "--plan", code=0)
 
 
 def test_a_plan_is_also_written_for_programs(capsys: pytest.CaptureFixture[str]) -> None:

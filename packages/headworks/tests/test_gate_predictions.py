@@ -257,6 +257,8 @@ SEEDS = {name: values * 2 for name, values in ROWS.items()} | {"seed": [0, 0, 0,
         ),
         ({"error": [1, -1e308, 2]}, "the error of 'a' is -1e+308, beyond 1e+30"),
         ({"error": [1, float("inf"), 2]}, "the error of 'a' is inf, which is no number"),
+        ({"error": [None, None, float("nan")]}, "no row has an error"),
+        ({"error": [[1.0], [2.0], [3.0]]}, "the column 'error' is of type list<element: double>; it has to have numb"),
         ({"error": [1, 2, 3], "label": [0.5, None, 1]}, "the column 'label' has no value in row 2"),
         ({"id": ["a", "", "b"]}, "the column 'id' has no value in row 2"),
         ({"label": ["0", "1", ""]}, "the column 'label' has no value in row 3"),
@@ -299,8 +301,31 @@ def test_what_is_no_file_of_predictions_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("id,id,label,prediction\na,a,1,1\n")
     with pytest.raises(ConfigurationError, match="the column 'id' is there twice"):
         read_predictions(str(tmp_path / "x.csv"))
+    with pytest.raises(ConfigurationError, match="the column 'probabilities' is of type list"):
+        read_predictions(written(tmp_path, "y.parquet"), group="probabilities")
     with pytest.raises(ConfigurationError, match=r"no column 'pateint'\. Did you mean 'patient'"):
         read_predictions(written(tmp_path, "y.parquet", patient=["a", "b", "c"]), group="pateint")
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    """Texts that are none in a column or in its name, and null lines, at which PyArrow would end the process."""
+    whole = pa.array(["no", "no", "no"])
+    sizes, texts = whole.buffers()[1:]
+    file = tmp_path / "x.parquet"
+    damaged = pa.Array.from_buffers(
+        pa.string(), 3, [None, sizes, pa.py_buffer(texts.to_pybytes().replace(b"n", b"\xff"))]
+    )
+    for column in (damaged, damaged.dictionary_encode()):
+        with pytest.raises(ConfigurationError, match=r"cannot be read as parquet: .*UTF8.*\. Write it anew\."):
+            read_predictions(written(tmp_path, file.name, stroke=column))
+    written(tmp_path, file.name)
+    file.write_bytes(file.read_bytes().replace(b"stroke", b"\xfftroke"))
+    with pytest.raises(ConfigurationError, match="cannot be read as parquet: 'utf-8' codec"):
+        read_predictions(str(file))
+    lines = tmp_path / "x.jsonl"
+    lines.write_text('{"id": "a", "label": 1, "prediction": 1}\n null\n')
+    with pytest.raises(ConfigurationError, match="line 2 is null"):
+        read_predictions(str(lines))
 
 
 def test_rows_are_paired_by_their_ids(tmp_path: Path) -> None:

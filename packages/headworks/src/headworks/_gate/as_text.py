@@ -106,7 +106,7 @@ def _values(finding: Finding, condition: Condition, reliability: float) -> str:
 def _counts(finding: Finding, rival: str, reliability: float) -> Iterator[str]:
     """Yield counts of rows or runs, and those that would settle it."""
     if finding.rows:
-        yield f"{finding.rows:,} rows"
+        yield count_text(finding.rows, "row")
     if finding.runs:
         yield count_text(finding.runs, "run")
     if finding.wins is not None and finding.losses is not None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from headworks._metrics.condition import Condition
     from headworks._project.gate_settings import GateSettings, NamedCondition
 
+_LEAST = 1e-6  # a margin, which takes a million million rows
+
 
 @dataclass(frozen=True, kw_only=True)
 class RowsNeeded:
@@ -72,6 +74,9 @@ def rows_needed(named: NamedCondition, settings: GateSettings, at_hand: int | No
     limit = condition.subject.most
     if reason := _hopeless(condition, room, limit):
         return known(reason=reason)
+    margin = room if condition.is_relative else settings.tolerance
+    if margin < _LEAST:
+        return known(reason=f"no test set has the rows that a margin of {margin:g} takes")
     if metric.is_share:
         return _share(known, condition, room, settings)
     # An equal model differs in no row; the row more, which no row has shown yet, costs the limit.
@@ -87,13 +92,10 @@ def _hopeless(condition: Condition, room: float, limit: float) -> str:
         return f"no number of rows passes a model that is only as good: it has to be better{better}"
     if condition.factor == 0 and metric.is_share and abs(room) in {0, 1}:
         return "no number of rows proves a share of all rows, or of none"
-    if condition.factor != 1 and not (metric.is_share and condition.factor == 0):
+    if not metric.is_mean or (condition.factor != 1 and not (metric.is_share and condition.factor == 0)):
         return "there is no bound beforehand, and it is said afterwards whether it can be told"
-    if metric.is_mean and math.isinf(limit):
-        return f"a row that was not seen yet may cost more: declare the most in `{metric.limit}`"
-    if not metric.is_mean or room >= limit:
-        return "there is no bound beforehand, and it is said afterwards whether it can be told"
-    return ""
+    is_open = math.isinf(limit)
+    return f"a row that was not seen yet may cost more: declare the most in `{metric.limit}`" if is_open else ""
 
 
 def _share(known: partial[RowsNeeded], condition: Condition, room: float, settings: GateSettings) -> RowsNeeded:

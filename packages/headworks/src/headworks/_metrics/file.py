@@ -95,8 +95,8 @@ def _needed(path: str, kinds: Mapping[str, pa.DataType], group: str, slices: Col
             wrong = "is not used, since every row counts once. Leave it out, or give it another name if it is a slice"
         elif name == "probabilities" and not (types.is_null(kind) or (is_list(kind) and is_number(kind.value_type))):
             wrong = f"has {kind}; it has to have lists of numbers"
-        elif name != "probabilities" and _is_known(name, group) and types.is_nested(kind):
-            wrong = f"is of type {kind}; it has to be of type string"
+        elif (name != "probabilities" or name == group) and _is_known(name, group) and types.is_nested(kind):
+            wrong = f"is of type {kind}; it has to have {'numbers' if name in {'score', 'error'} else 'texts'}"
         if wrong:
             message = f"{path}: the column {name!r} {wrong}."
             raise ConfigurationError(message)
@@ -132,8 +132,11 @@ class _Content:
             else:
                 check_size(path, os.path.getsize(path))
                 options = csv.ConvertOptions(column_types=dict.fromkeys(texts, pa.string()))
-                is_csv = self._ending == ".csv"
-                self._table = csv.read_csv(path, convert_options=options) if is_csv else json.read_json(path)
+                if self._ending == ".csv":
+                    self._table = csv.read_csv(path, convert_options=options)
+                else:
+                    self._refuse_nulls()
+                    self._table = json.read_json(path)
                 self.schema = self._table.schema
         names = [one_form(name) for name in self.schema.names]
         if repeated := [name for name in names if names.count(name) > 1]:
@@ -161,7 +164,17 @@ class _Content:
                         width = max(file.schema.column(place).length, np.dtype(float).itemsize)
                         size += chunk.num_values * width + chunk.total_uncompressed_size
             check_size(self._path, size)
-            return file.read(columns=names).select(names)
+            table = file.read(columns=names).select(names)
+            table.validate(full=True)  # of a damaged file, texts may be none
+            return table
+
+    def _refuse_nulls(self) -> None:
+        """Refuse a JSON line that is null, at which PyArrow 26.0.1 ends the process."""
+        with open(self._path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.lstrip().startswith(b"null"):
+                    message = f"{self._path}: line {number} is null. Write an object with a prediction in each line."
+                    raise ConfigurationError(message)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
@@ -171,8 +184,9 @@ class _Content:
         except FileNotFoundError:
             message = f"There is no file {self._path}. Run the session that writes it, or name another."
             raise UsageError(message) from None
-        except (pa.ArrowException, OSError) as error:
-            message = f"{self._path} cannot be read as {self._ending.lstrip('.')}: {str(error).splitlines()[0]}"
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            message = f"{self._path} cannot be read as {self._ending.lstrip('.')}: {reason}. Write it anew."
             raise ConfigurationError(message) from None
 
 
@@ -185,7 +199,10 @@ def _predictions(file: Columns, group: str) -> Predictions:
     labels = _labels(file, order)
     said: dict[str, Any] = {"predicted": np.empty((len(order), 0), np.str_)}
     if is_regression:
-        said["errors"] = file.numbers("error", missing=file.is_missing("error"))[order]
+        missing = file.is_missing("error")
+        if missing.all():
+            file.refuse("no row has an error")
+        said["errors"] = file.numbers("error", missing=missing)[order]
     else:
         said = _classification(file, order, labels)
     return Predictions(

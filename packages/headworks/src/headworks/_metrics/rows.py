@@ -304,7 +304,8 @@ def parts_of(subject: Subject, predictions: Predictions) -> list[tuple[Subject, 
 
 def _slice_of(column: str, predictions: Predictions) -> NDArray[np.str_]:
     if column not in predictions.slices:
-        _refuse(predictions, f"no slice column {column!r}", column, tuple(predictions.slices))
+        kinds = "" if predictions.slices else " of short texts, whole numbers or booleans"
+        _refuse(predictions, f"no slice column {column!r}{kinds}", column, tuple(predictions.slices))
     return predictions.slices[column]
 
 

@@ -88,5 +88,5 @@ def score_rows(margin: float, error: float, *, disagreement: float) -> int:
     loss = (linear + math.sqrt(linear**2 - 4 * disagreement * margin * (1 + margin))) / 4
     at_margin, at_equality = 2 * loss - margin * (1 + margin), disagreement
     normal = NormalDist()
-    distance = normal.inv_cdf(1 - error) * math.sqrt(at_margin) + normal.inv_cdf(_POWER) * math.sqrt(at_equality)
+    distance = -normal.inv_cdf(error) * math.sqrt(at_margin) + normal.inv_cdf(_POWER) * math.sqrt(at_equality)
     return math.ceil((distance / margin) ** 2)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from headworks._metrics.condition import Condition, parse_condition
-from headworks.errors import UsageError
+from headworks._metrics.condition import Condition, parse_condition, why_void
+from headworks.errors import ConfigurationError, UsageError
 
 Outcome = Literal["passes", "fails", "cannot tell"]
 MOST_DRAWS = 1_000_000  # of a bootstrap
@@ -93,11 +93,19 @@ class GateSettings:
         return condition.on or next(iter(self.predictions), "")
 
     def declared(self, condition: Condition) -> Condition:
-        """Return a condition with what is declared of its metric."""
+        """Return a condition with what is declared of its metric.
+
+        Raises:
+            ConfigurationError: By that, the condition decides nothing.
+        """
         limits = {"log-loss-clip": self.log_loss_clip, "error-bound": self.error_bound}
         subject = condition.subject
         limit = limits.get(subject.definition.limit, math.inf)
-        return replace(condition, subject=replace(subject, limit=limit, classes=self.classes))
+        subject = replace(subject, limit=limit, classes=self.classes)
+        if reason := why_void(subject, condition.factor, condition.offset, is_floor=condition.is_floor):
+            message = f"{condition.text!r} does not go with `{subject.definition.limit}`: {reason}."
+            raise ConfigurationError(message)
+        return replace(condition, subject=subject)
 
     @property
     def error(self) -> float:
