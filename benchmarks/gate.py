@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CHANCE = 1e-4  # of a false alarm in one of the lines
+DRAWN = {"average_precision", "ece", "r2", "rmse", "roc_auc"}
 OUTCOMES = ("passes", "fails", "cannot tell")
 
 
@@ -81,7 +82,7 @@ class Count:
 
     def pairs_of(self, world: World) -> int:
         """Return the number of pairs for a world: a tenth where rows are drawn, which takes long."""
-        return self.pairs // 10 if world.condition.subject.metric in {"ece", "rmse"} else self.pairs
+        return self.pairs // 10 if world.condition.subject.metric in DRAWN else self.pairs
 
     def shares(self, decided: Sequence[str], wrong: int, error: float | None = None) -> list[float]:
         """Return the shares of outcomes and of wrong ones, and record whether these are too many."""

@@ -31,6 +31,7 @@ WRONG = 0.02  # the share of rows that both models have wrong
 EVEN = np.full(CLASSES, 1 / CLASSES)
 CLIP = 10  # nats, of a log loss
 RARE = np.append(np.full(CLASSES - 1, 0.99 / (CLASSES - 1)), 0.01)
+AUC, PRECISION = 'roc_auc["1"]', 'average_precision["1"]'
 SKEWED = 0.75 ** np.arange(CLASSES) / (0.75 ** np.arange(CLASSES)).sum()
 
 
@@ -187,10 +188,46 @@ def lost_units(units: int, size: int, wrong: int) -> Pair:
     return one, other
 
 
+def ranked(generator: np.random.Generator, share: float, sunk: float, raised: float, *, step: float = 0.0) -> Pair:
+    """Return two models that tell one class from another one well, of which the candidate ranks some rows last.
+
+    Args:
+        generator: The source of chance.
+        share: The share of rows that are of the class.
+        sunk: How often the candidate ranks a row of the class below all others.
+        raised: How often it ranks another row above all.
+        step: What the candidate rounds its logits to, so that many rows are ranked alike; 0 for nothing.
+    """
+    labels, place = (generator.random(ROWS) < share).astype(int), generator.random(ROWS)
+    base = generator.normal(np.where(labels == 1, 3, -3), 1.5, ROWS)
+    candidate = np.round(base / step) * step if step else base
+    candidate = np.where(place < np.where(labels == 1, sunk, raised), np.where(labels == 1, -50, 50), candidate)
+    one, other = (of_two(labels, it) for it in (candidate, base))
+    return one, other
+
+
+def of_two(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> Predictions:
+    """Return predictions of two classes, by the logits of the second one, (N,)."""
+    second = 1 / (1 + np.exp(-logits))
+    probabilities = np.stack([1 - second, second], axis=1)[None]
+    texts: dict[str, Any] = {"labels": labels.astype(np.str_), "predicted": (second > 0.5).astype(int).astype(np.str_)}  # noqa: PLR2004  # even
+    texts["predicted"] = texts["predicted"][None]
+    return predictions(classes=("0", "1"), probabilities=probabilities, confidence=probabilities.max(axis=2), **texts)
+
+
 def regressed(
-    generator: np.random.Generator, factor: float, noise: float, blunders: float, blunder: float = 0.0
+    generator: np.random.Generator,
+    factor: float,
+    noise: float,
+    blunders: float,
+    blunder: float = 0.0,
+    *,
+    far: float = 0.0,
 ) -> Pair:
-    """Return the heavy-tailed errors of two regressions, of which the candidate's are larger, or sometimes large."""
+    """Return the heavy-tailed errors of two regressions, of which the candidate's are larger, or sometimes large.
+
+    Labels have three times their spread, and a share of them is 100.
+    """
     base, other = (np.clip(generator.standard_t(5, ROWS), -6, 6) for _ in range(2))
     candidate = base * factor + noise * other
     candidate = np.where(
@@ -198,7 +235,10 @@ def regressed(
         np.clip(generator.normal(blunder, 3, ROWS), blunder - 9, blunder + 9),
         candidate,
     )
-    return predictions(errors=candidate[None]), predictions(errors=base[None])
+    labels = np.clip(generator.normal(0, 4, ROWS), -9, 9)
+    labels = np.where(generator.random(ROWS) < far, 100, labels)
+    one, other = (predictions(errors=it[None], labels=labels.astype(np.str_)) for it in (candidate, base))
+    return one, other
 
 
 def seeded(rows: int, seeds: int, spread: float) -> World:
@@ -246,6 +286,17 @@ def worlds() -> list[Callable[[], World]]:
         lambda: drawn("2% cost all", 100, "brier", blundering(new(5), 0.02)),
         lambda: drawn("0.5% cost all", 360, "brier", blundering(new(5), 0.005)),
         lambda: drawn("0.5% by 200", 360, "mae", regressed(new(5), 1.0, 0.0, 0.005, 200), bound=220),
+        lambda: drawn("8% of a class of 5%", 360, AUC, ranked(new(7), 0.05, 0.08, 0.0)),
+        lambda: drawn("2% of the others", 360, AUC, ranked(new(7), 0.05, 0.0, 0.02)),
+        lambda: drawn("1% of either, of 30%", 1797, AUC, ranked(new(7), 0.3, 0.01, 0.01)),
+        lambda: drawn("ranks many alike", 360, AUC, ranked(new(7), 0.3, 0.0, 0.0, step=6.0)),
+        lambda: drawn("8% of a class of 5%", 360, PRECISION, ranked(new(7), 0.05, 0.08, 0.0)),
+        lambda: drawn("0.5% of the others", 360, PRECISION, ranked(new(7), 0.05, 0.0, 0.005)),
+        lambda: drawn("0.2% of the others", 1797, PRECISION, ranked(new(7), 0.3, 0.0, 0.002)),
+        lambda: drawn("ranks many alike", 360, PRECISION, ranked(new(7), 0.3, 0.0, 0.0, step=6.0)),
+        lambda: drawn("10% larger", 1797, "r2", regressed(new(3), 1.1, 0.3, 0.0)),
+        lambda: drawn("0.5% by 200", 360, "r2", regressed(new(5), 1.0, 0.0, 0.005, 200), bound=220),
+        lambda: drawn("0.5% of the labels far", 360, "r2", regressed(new(3), 1.1, 0.3, 0.0, far=0.005), bound=110),
         lambda: drawn("60 groups", 360, "accuracy", grouped(new(4), 6, 2.0), 6),
         lambda: drawn("100 groups", 1800, "accuracy", grouped(new(4), 18, 0.5), 18),
         functools.partial(seeded, 360, 3, 0.01),
@@ -272,6 +323,9 @@ def equals() -> list[Callable[[], World]]:
             ("ece <= base.ece + 0.03", retrained, 1),
             ("mae <= base.mae + 0.1", scattered, 1),
             ("rmse <= base.rmse + 0.3", scattered, 1),
+            (f"{AUC} >= base.{AUC} - 0.03", reseeded, 1),
+            (f"{PRECISION} >= base.{PRECISION} - 0.05", reseeded, 1),
+            ("r2 >= base.r2 - 0.03", scattered, 1),
             ("accuracy >= base.accuracy - 0.03", patients, 3),
         )
     ]
@@ -289,10 +343,19 @@ def retrained(generator: np.random.Generator) -> Pair:
     return sides[0], sides[1]
 
 
+def reseeded(generator: np.random.Generator) -> Pair:
+    """Return two models of two classes that are as good, and differ in how sure they are."""
+    labels = (generator.random(ROWS) < 0.3).astype(int)  # noqa: PLR2004  # three of ten
+    logits = generator.normal(np.where(labels == 1, 3, -3), 1.5, ROWS)
+    one, other = (of_two(labels, logits + generator.normal(0, 0.3, ROWS)) for _ in range(2))
+    return one, other
+
+
 def scattered(generator: np.random.Generator) -> Pair:
     """Return the heavy-tailed errors of two regressions that are as good, and differ by a tenth."""
-    common = np.clip(generator.standard_t(5, ROWS), -6, 6)
-    one, other = (predictions(errors=(common + 0.1 * generator.normal(size=ROWS))[None]) for _ in range(2))
+    common, labels = np.clip(generator.standard_t(5, ROWS), -6, 6), np.clip(generator.normal(0, 4, ROWS), -9, 9)
+    sides = [(common + 0.1 * generator.normal(size=ROWS))[None] for _ in range(2)]
+    one, other = (predictions(errors=it, labels=labels.astype(np.str_)) for it in sides)
     return one, other
 
 

@@ -8,10 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import strategies as st
 from pyarrow import parquet
+from sklearn.metrics import average_precision_score, r2_score, roc_auc_score
 
 import headworks
 from headworks._gate.judge import judge
@@ -20,6 +23,7 @@ from headworks._metrics.condition import parse_condition
 from headworks._metrics.file import read_predictions
 from headworks._metrics.metrics import METRICS, Metric
 from headworks._metrics.pair import is_asked_the_same
+from headworks._metrics.predictions import Predictions
 from headworks._metrics.rows import row_sums
 from headworks._project.gate_table import gate_settings
 from headworks.errors import CannotDecideError, ConfigurationError, UsageError
@@ -319,6 +323,91 @@ def test_metrics_are_those_of_the_books() -> None:
         assert row_sums(subject, read, 0)(once)[0] == pytest.approx(value), name
     never = parse_condition('precision["0"] >= 0.5').subject
     assert row_sums(never, read, 0)(np.array([[0, 1, 1, 1]]))[0] == 0
+
+
+@hypothesis.given(
+    scores=st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.integers(1, 9)), min_size=2, max_size=12).filter(
+        lambda rows: len({is_own for _, is_own, _ in rows}) > 1
+    )
+)
+@hypothesis.settings(deadline=None)
+def test_rankings_are_those_of_scikit_learn(scores: list[tuple[int, bool, int]]) -> None:
+    """With weights, and rows that are ranked alike."""
+    levels, is_own, weights = (np.array(it) for it in zip(*scores, strict=True))
+    second, ids = levels / 4, np.arange(len(scores)).astype(np.str_)
+    read = Predictions(
+        source="x",
+        ids=ids,
+        labels=np.where(is_own, "1", "0"),
+        classes=("0", "1"),
+        predicted=np.where(second > 0.5, "1", "0")[None],
+        probabilities=np.stack([1 - second, second], axis=1)[None],
+        slices={},
+        groups=None,
+        seeds=("",),
+    )
+    for name, expected in (("roc_auc", roc_auc_score), ("average_precision", average_precision_score)):
+        found = row_sums(parse_condition(f'{name}["1"] >= 0.5').subject, read, 0)(weights[None].astype(float))
+        assert found[0] == pytest.approx(expected(is_own, second, sample_weight=weights))
+
+
+@hypothesis.given(
+    rows=st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9), st.integers(1, 9)), min_size=2, max_size=12),
+    scale=st.sampled_from([1e-9, 1, 1e9]),
+)
+@hypothesis.settings(deadline=None)
+def test_r2_is_that_of_scikit_learn(rows: list[tuple[int, int, int]], scale: float) -> None:
+    """With weights, far from 0, and where labels are equal and right."""
+    labels, errors, weights = (np.array(it, float) for it in zip(*rows, strict=True))
+    labels = labels * scale + scale
+    errors *= scale * (np.ptp(labels) > 0)
+    ids = np.arange(len(rows)).astype(np.str_)
+    read = Predictions(
+        source="x",
+        ids=ids,
+        labels=labels.astype(np.str_),
+        predicted=np.empty((1, 0), np.str_),
+        errors=errors[None],
+        slices={},
+        groups=None,
+        seeds=("",),
+    )
+    found = row_sums(parse_condition("r2 >= 0.5").subject, read, 0)(weights[None])
+    assert found[0] == pytest.approx(r2_score(labels, labels + errors, sample_weight=weights), rel=1e-6, abs=1e-6)
+
+
+def test_what_compares_labels_takes_different_ones() -> None:
+    """Without them there is no value; R² takes numbers as labels, and the most that an error can be."""
+    right = {"id": list("abcd"), "label": [0, 0, 1, 1], "prediction": [0, 0, 1, 1], "stroke": list("xxyy")}
+    right["probabilities"] = np.eye(2)[[0, 0, 1, 1]].tolist()
+    file = saved("x.parquet", right)
+    (condition,) = headworks.gate(file, conditions=['slice["stroke"].roc_auc["1"] >= 0.5']).conditions
+    assert [it.outcome for it in condition.findings] == ["cannot tell"] * 2
+    assert {it.reason for it in condition.findings} == {"roc_auc takes rows of class 1 and others: judge by more rows"}
+    errors = saved("e.parquet", {"id": list("ab"), "error": [0.5, 0.1], "label": [3.0, 3.0]})
+    assert only(headworks.gate(errors, conditions=["r2 >= 0.5"])).reason.startswith("r2 takes rows of different labels")
+    errors = saved("e.parquet", {"id": list("ab"), "error": [0.4, 0.1], "label": [3.0, 4.0]})
+    finding = only(headworks.gate(errors, conditions=["r2 >= 0.5"]))
+    assert finding.candidate == pytest.approx(1 - 0.17 / 0.5)
+    assert "declare the most in `error-bound`" in finding.reason
+    with pytest.raises(ConfigurationError, match=r"e.parquet has a label that differs from the mean by -0.5 in row a"):
+        headworks.gate(errors, conditions=["r2 >= 0.5"], settings=gate_settings({"error-bound": 0.4}))
+    with pytest.raises(
+        ConfigurationError, match=r"r2 is computed from a `label` column, which e.parquet does not have"
+    ):
+        headworks.gate(saved("e.parquet", {"id": ["a"], "error": [0.5]}), conditions=["r2 >= 0.5"])
+
+
+def test_rows_that_a_candidate_lost_are_ranked_as_badly_as_can_be() -> None:
+    """One of the class comes last, and another one first."""
+    shares = [[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.1, 0.9]]
+    rows = {"id": list("abcd"), "label": [0, 0, 1, 1], "prediction": [0, 1, 1, 1], "probabilities": shares}
+    lost = rows | {"prediction": [0, None, 1, None], "probabilities": [shares[0], None, shares[2], None]}
+    files = saved("lost.parquet", lost), saved("x.parquet", rows)
+    for name, value, best in (("roc_auc", 0.25, 0.75), ("average_precision", (1 / 2 + 2 / 4) / 2, (1 + 2 / 3) / 2)):
+        text = f'{name}["1"] >= base.{name}["1"] - 0.1'
+        finding = only(headworks.gate(*files, conditions=[text], settings=gate_settings({"min-shared": 0.5})))
+        assert [finding.candidate, finding.base] == pytest.approx([value, best])
 
 
 def test_the_true_class_may_be_among_the_most_probable_ones() -> None:

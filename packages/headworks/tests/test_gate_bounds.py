@@ -78,12 +78,24 @@ def rarely_right(generator: np.random.Generator) -> Pair:
     return one, other
 
 
+def misranked(generator: np.random.Generator, sunk: float, raised: float) -> Pair:
+    """Return models of two classes, of which the candidate ranks some rows of a class of 10% last, or others first."""
+    labels, place = (generator.random(ROWS) < 0.1).astype(int), generator.random(ROWS)
+    base = np.clip(generator.normal(0.2 + 0.6 * labels, 0.1), 0.01, 0.99)
+    candidate = np.where(place < np.where(labels == 1, sunk, raised), 1 - labels, base)
+    sides = [replace(predictions(labels == (it > 0.5), it), labels=labels.astype(np.str_)) for it in (candidate, base)]
+    probabilities = [np.stack([1 - it, it], axis=1)[None] for it in (candidate, base)]
+    one, other = (replace(it, probabilities=said) for it, said in zip(sides, probabilities, strict=True))
+    return one, other
+
+
 def far_off(generator: np.random.Generator) -> Pair:
     """Return regressions of which the candidate is off by 200 once in 200 rows."""
     errors = generator.normal(size=ROWS)
     sides = [np.where(generator.random(ROWS) < it, 200.0, errors) for it in (0.005, 0)]
     right, sure = np.ones(ROWS, np.bool_), np.full(ROWS, 0.9)
     fields: dict[str, Any] = {"predicted": np.empty((1, 0), np.str_), "probabilities": None, "confidence": None}
+    fields["labels"] = generator.normal(0, 20, ROWS).astype(np.str_)
     one, other = (replace(predictions(right, sure), errors=it[None], **fields) for it in sides)
     return one, other
 
@@ -123,6 +135,11 @@ DECLARED = gate_settings({"log-loss-clip": 10, "error-bound": 220, "classes": ["
         ("brier", partial(blundering, share=0.005), 360, 0.01, 1),
         ("mae", far_off, 360, 0.01, 1),
         ("rmse", far_off, 360, 0.01, 1),
+        ("r2", far_off, 360, 0.01, 1),
+        ('roc_auc["1"]', partial(misranked, sunk=0.05, raised=0), 360, 0.01, 1),
+        ('roc_auc["1"]', partial(misranked, sunk=0, raised=0.01), 360, 0.01, 1),
+        ('average_precision["1"]', partial(misranked, sunk=0.05, raised=0), 360, 0.01, 1),
+        ('average_precision["1"]', partial(misranked, sunk=0, raised=0.005), 360, 0.01, 1),
         ("ece", less_sure, 360, 0.01, 1),
         ("accuracy", together, 360, 0.01, 20),
     ],
@@ -136,7 +153,7 @@ def test_a_model_that_is_just_too_bad_hardly_ever_passes(
     parsed = DECLARED.declared(parse_condition(f"{name} >= base.{name}"))
     offset = whole(parsed, pair)
     condition = Condition(**dict(vars(parsed)) | {"offset": offset, "is_floor": offset < 0})
-    outcomes, pairs = [], PAIRS // 3 if name in {"ece", "rmse"} else PAIRS  # which draw every row
+    outcomes, pairs = [], PAIRS // 3 if name in {"ece", "r2", "rmse"} else PAIRS  # which draw every row
     for _ in range(pairs):
         first = generator.integers(ROWS // size, size=rows // size)[:, None] * size
         candidate, base = (it.take((first + np.arange(size)).reshape(-1)) for it in pair)
@@ -152,6 +169,7 @@ def test_a_model_that_is_just_too_bad_hardly_ever_passes(
         *("macro_f1 >= base.macro_f1 - 0.03", 'f1["1"] >= base.f1["1"] - 0.03'),
         *('precision["1"] >= base.precision["1"] - 0.03', "log_loss <= base.log_loss + 0.1"),
         *("brier <= base.brier + 0.03", "ece <= base.ece + 0.03"),
+        *('roc_auc["1"] >= base.roc_auc["1"] - 0.03', 'average_precision["1"] >= base.average_precision["1"] - 0.05'),
     ],
 )
 def test_an_equal_model_passes_on_1797_rows(condition: str) -> None:

@@ -26,6 +26,7 @@ from headworks.errors import ConfigurationError
         ("latency_p99_ms <= base.latency_p99_ms * 1.1 + 2", Subject(metric="latency_p99_ms"), False, 1.1, 2),
         ("model_bytes <= 1e6", Subject(metric="model_bytes"), False, 0, 1e6),
         ("rmse >= 1", Subject(metric="rmse"), True, 0, 1),
+        ("r2 >= -2", Subject(metric="r2"), True, 0, -2),
         (
             'slice["stroke=thin"].accuracy >= base.accuracy - 0.02',
             Subject(metric="accuracy", column="stroke", value="thin"),
@@ -94,6 +95,8 @@ def test_a_condition_is_read(text: str, subject: Subject, *, is_floor: bool, fac
         ("brier <= base.brier + 2", 9, "a bound of 2 decides nothing"),
         (r'recall["a\b"] >= 0.9', 7, "means nothing here"),
         ("accuracy <= 1", 12, "a bound of 1 decides nothing"),
+        ("r2 >= 1.5", 6, "r2 is at most 1, so that a bound of 1.5 decides nothing"),
+        ("r2 <= 1", 6, "a bound of 1 decides nothing"),
         ("accuracy >= base.accuracy - 1", 12, "a bound of -1 decides nothing"),
         ("accuracy <= base.accuracy + 1", 12, "a bound of 1 decides nothing"),
         ("accuracy >= base.accuracy * 0.5 - 0.5", 12, "a bound of -0.5 decides nothing"),

@@ -190,6 +190,11 @@ def _unknown(subject: Subject, candidate: Predictions) -> str:
         if lacking := sorted({*named} - {*candidate.labels.tolist()}):
             return f"no row is of class {few(lacking)}: judge by rows of every class"
         return "" if named else "a class may have no row yet: name all that there are in `classes` of the table"
+    if subject.definition.compares_labels:
+        kinds = candidate.labels == subject.label if subject.label else candidate.labels
+        if len(np.unique(kinds)) < 2:  # noqa: PLR2004  # one kind
+            what = f"rows of class {subject.label} and others" if subject.label else "rows of different labels"
+            return f"{subject.metric} takes {what}: judge by more rows"
     if setting and math.isinf(subject.limit):
         return f"a row that was not seen yet may cost more: declare the most in `{setting}` of the table"
     return ""

@@ -126,16 +126,18 @@ class _Bootstrap:
         size, units = 1, np.zeros(len(candidate.ids), np.intp)
         if candidate.groups is None:
             for _, sums in trainings:  # rows that are alike in all trainings are of one kind
-                units = np.unique(units * len(sums.columns) + sums.kinds, return_inverse=True)[1]
+                units = np.unique(units * sums.columns.shape[0] + sums.kinds, return_inverse=True)[1]
             first, counts = np.unique(units, return_index=True, return_counts=True)[1:]
             columns = [sums.columns[sums.kinds[first]] for _, sums in trainings]
         else:
             units, sizes = np.unique(candidate.groups, return_inverse=True, return_counts=True)[1:]
             size, counts = int(sizes.max()), np.ones(len(sizes), np.intp)
-            columns = [_summed(sums.columns[sums.kinds], units, len(sizes)) for _, sums in trainings]
+            # of which groups are sums of rows
+            members = sparse.csr_array((np.ones(len(units)), (units, np.arange(len(units)))))
+            columns = [members @ sums.columns[sums.kinds] for _, sums in trainings]
         self._shapes = np.concatenate([np.ones(len(trainings[0][1].worst)), counts])
         self._parts = [
-            (factor, _Training(sums, it, counts, size, condition.subject.most))
+            (factor, _Training(sums, it, counts, size, condition.subject))
             for (factor, sums), it in zip(trainings, columns, strict=True)
         ]
 
@@ -162,12 +164,15 @@ class _Bootstrap:
 class _Training:
     """A metric of one training, drawn with the rows more that make it small, and with those that make it large."""
 
-    def __init__(self, rows: RowSums, sums: Floats, counts: NDArray[np.intp], size: int, most: float) -> None:
-        """Take a metric, its sums, the number of units of each kind, the rows of one more, and the largest value."""
+    def __init__(
+        self, rows: RowSums, sums: Floats | sparse.csr_array, counts: NDArray[np.intp], size: int, subject: Subject
+    ) -> None:
+        """Take a metric, its sums, the number of units of each kind, the rows of one more, and the subject."""
         self._rows = rows
-        self._most = most
+        self._range = subject.definition.least, subject.most
         more = sorted((size * rows.worst, size * rows.best), key=lambda it: float(rows.value(it.sum(0)[None])[0]))
-        self._columns = [sparse.csr_array(np.concatenate([units, sums]).T) for units in (*more, 0 * rows.worst)]
+        ends = (*more, 0 * rows.worst)
+        self._columns = [sparse.hstack([sparse.csr_array(it.T) for it in (end, sums)], format="csr") for end in ends]
         self._drawn: tuple[list[Floats], ...] = ([], [], [])
         self._values = [float(rows.value((counts @ sums + units.sum(0))[None])[0]) for units in more]
 
@@ -188,14 +193,8 @@ class _Training:
         off_low, off_high = (float(drawn.mean()) - it for drawn, it in zip((low, high), self._values, strict=True))
         excess = 0.0 if self._rows.excess is None else self._rows.excess(np.concatenate(self._drawn[2]))
         low = low - max(0.0, 2 * off_low, off_low + excess)
-        return np.maximum(low, 0.0), np.minimum(high + max(0.0, -2 * off_high), self._most)
-
-
-def _summed(values: Floats, units: NDArray[np.intp], number: int) -> Floats:
-    """Return the sums over the rows of each unit."""
-    summed = np.zeros((number, *values.shape[1:]))
-    np.add.at(summed, units, values)
-    return summed
+        least, most = self._range
+        return np.maximum(low, least), np.minimum(high + max(0.0, -2 * off_high), most)
 
 
 def seed_values(subject: Subject, predictions: Predictions) -> list[float]:

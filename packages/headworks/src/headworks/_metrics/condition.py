@@ -62,7 +62,7 @@ class Subject:
     @property
     def most(self) -> float:
         """The most that a row can cost or count, infinite where that is unknown."""
-        return min(self.definition.most, self.limit)
+        return self.limit if math.isinf(self.definition.most) else self.definition.most
 
     @property
     def is_measurement(self) -> bool:
@@ -134,13 +134,14 @@ def why_void(subject: Subject, factor: float, offset: float, *, is_floor: bool) 
         offset: The number that is added to it.
         is_floor: Whether the subject must be at least the bound; else at most.
     """
-    most = subject.most
-    highest = offset + factor * most if factor else offset
+    least, most = subject.definition.least, subject.most
+    lowest, highest = (offset + factor * it if factor else offset for it in (least, most))
     if is_floor:
-        is_void = highest <= 0 or offset > most or (factor != 0 and offset == most)
+        is_void = highest <= least or lowest > most or (factor != 0 and lowest == most)
     else:
-        is_void = offset >= most or highest < 0 or (factor != 0 and highest == 0)
+        is_void = lowest >= most or highest < least or (factor != 0 and highest == least)
     lies = f"lies between 0 and {most:g}" if math.isfinite(most) else "is never below 0"
+    lies = lies if math.isfinite(least) else f"is at most {most:g}"
     return f"{subject.metric} {lies}, so that a bound of {offset:g} decides nothing" if is_void else ""
 
 

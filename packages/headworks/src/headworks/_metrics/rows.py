@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from scipy import sparse
 
 from headworks._nearest import suggestion
 from headworks.errors import ConfigurationError
@@ -31,7 +32,7 @@ class RowSums:
     """A metric of one training, as a function of sums over the rows.
 
     Attributes:
-        columns: the numbers that are summed, of each kind of rows, (U, C).
+        columns: the numbers that are summed, of each kind of rows, (U, C); sparse where most are 0.
         kinds: the kind of each row, (N,).
         value: gives the metric for each of B sums, (B, C) -> (B,).
         worst: the numbers of rows that are predicted as badly as any could be, (M, C).
@@ -39,7 +40,7 @@ class RowSums:
         excess: by how much the metric of a sample may exceed the true one on average, given sums, (B, C); None for 0.
     """
 
-    columns: Floats
+    columns: Floats | sparse.csr_array
     value: Callable[[Floats], Floats]
     kinds: NDArray[np.intp]
     worst: Floats
@@ -48,7 +49,7 @@ class RowSums:
 
     def __call__(self, weights: Floats) -> Floats:
         """Return the metric for each of B weightings of the rows, (B, N) -> (B,)."""
-        sums = [np.bincount(self.kinds, it, len(self.columns)) @ self.columns for it in weights]
+        sums = [np.bincount(self.kinds, it, self.columns.shape[0]) @ self.columns for it in weights]
         return self.value(np.stack(sums))
 
 
@@ -94,14 +95,18 @@ class Rows:
     def errors(self) -> Floats:
         """The errors of a regression, (N,)."""
         errors = self._of_seed(self._predictions.errors, "an `error` column")
-        if (beyond := np.abs(errors) > self._subject.limit).any():
+        self._refuse_beyond(errors, "an error of")
+        return errors
+
+    def _refuse_beyond(self, values: Floats, what: str) -> None:
+        """Refuse values beyond the declared bound of errors."""
+        if (beyond := np.abs(values) > self._subject.limit).any():
             row = int(beyond.argmax())
             message = (
-                f"{self._predictions.source} has an error of {errors[row]:g} in row {self._predictions.ids[row]},"
+                f"{self._predictions.source} has {what} {values[row]:g} in row {self._predictions.ids[row]},"
                 f" beyond the declared error-bound of {self._subject.limit:g}. Declare the largest that there can be."
             )
             raise ConfigurationError(message)
-        return errors
 
     @property
     def labels(self) -> NDArray[np.str_]:
@@ -199,6 +204,32 @@ class Rows:
             best=np.array([[0.0, 1.0]]),
         )
 
+    def determination(self) -> RowSums:
+        """Return R², the share of the labels' variance that the errors do not leave."""
+        if not len(self.labels):
+            message = f"r2 is computed from a `label` column, which {self._predictions.source} does not have."
+            raise ConfigurationError(message)
+        labels = self.labels.astype(float)
+        labels -= labels[0]  # so that equal ones have no variance at all
+        labels -= labels.mean()
+        self._refuse_beyond(labels, "a label that differs from the mean by")
+        squares, ones = self.errors**2, np.ones(len(labels))
+
+        def value(sums: Floats) -> Floats:
+            cost, total, square, weight = sums.T
+            spread = square - total**2 / weight
+            values: Floats = 1 - np.divide(cost, spread, out=cost.copy(), where=spread > 0)
+            return values
+
+        bound = self._subject.limit  # of any model's errors, also of one that says the mean, which R² compares with
+        return RowSums(
+            columns=np.stack([squares, labels, labels**2, ones], axis=1),
+            value=value,
+            kinds=np.arange(len(labels)),
+            worst=np.array([[bound**2, 0.0, 0.0, 1.0]]),
+            best=np.array([[0.0, bound, bound**2, 1.0]]),
+        )
+
     def over_classes(self, classes: Sequence[str], *, label_weight: float) -> RowSums:
         """Return the mean over classes of hits by a mean of predictions and labels, 0 for a class without either.
 
@@ -226,9 +257,8 @@ class Rows:
         missed = label_weight * hits + (1 - label_weight) * taken
 
         def value(sums: Floats) -> Floats:
-            total = sums[:, number:]
-            shares: Floats = np.divide(sums[:, :number], total, out=np.zeros_like(total), where=total > 0)
-            return shares.mean(axis=1)
+            means: Floats = _divided(sums[:, :number], sums[:, number:]).mean(axis=1)
+            return means
 
         return RowSums(
             columns=np.concatenate([(is_label & is_predicted).astype(float), total], axis=1),
@@ -244,6 +274,55 @@ class Rows:
         places = np.searchsorted(np.array(classes), texts)
         is_known = np.array([*classes, ""])[places] == texts
         return np.where(is_known & (texts != ""), places, len(classes))
+
+    def roc_area(self) -> RowSums:
+        """Return the share of pairs, of a row of the class and another, that are ranked in the right order.
+
+        Those of equal probability count half: the area under the ROC curve.
+        """
+
+        def value(others: Floats, own: Floats) -> Floats:
+            right: Floats = (own * (others.cumsum(axis=0) - others / 2)).sum(axis=0)
+            return _divided(right, own.sum(axis=0) * others.sum(axis=0))
+
+        return self._ranking(value)
+
+    def average_precision(self) -> RowSums:
+        """Return the mean, over the rows of the class, of the precision among all that are ranked as high or higher."""
+
+        def value(others: Floats, own: Floats) -> Floats:
+            found, false = (it[::-1].cumsum(axis=0) for it in (own, others))
+            return _divided((own[::-1] * _divided(found, found + false)).sum(axis=0), found[-1])
+
+        return self._ranking(value)
+
+    def _ranking(self, value: Callable[[Floats, Floats], Floats]) -> RowSums:
+        """Return a metric of how high the probability of the class ranks its rows among others.
+
+        Args:
+            value: Gives it for B weightings, (B,), of the other rows and of those of the class at P places, (P, B)
+                each, the lowest first.
+        """
+        probabilities, truth = self._probabilities
+        is_own = truth[:, self._predictions.classes.index(self.label)]
+        ranks = probabilities[:, self._predictions.classes.index(self.label)]
+        # A lost row is ranked as badly as can be; beyond it are the rows more.
+        ranks = np.concatenate([np.where(np.isnan(ranks), np.where(is_own, -1, 2), ranks), [-2, 3]])
+        # Others count by the rows of the class that they are between, so that there are few places where these are few.
+        levels = np.unique(np.append(ranks[:-2][is_own], [-2, 3]))
+        between = sum(np.searchsorted(levels, ranks, side) for side in ("left", "right"))
+        places = np.unique(between, return_inverse=True)[1]
+        number = int(places.max()) + 1
+        known, kinds = np.unique(places[:-2] + number * is_own, return_inverse=True)
+        ends = np.zeros((4, 2 * number))
+        ends[range(4), [number - 1, number, 0, 2 * number - 1]] = 1
+        return RowSums(
+            columns=sparse.eye_array(2 * number, format="csr")[known],
+            kinds=kinds,
+            value=lambda sums: value(sums.T[:number], sums.T[number:]),
+            worst=ends[:2],
+            best=ends[2:],
+        )
 
     def calibration_error(self) -> RowSums:
         """Return the expected calibration error over 15 bins of equal width.
@@ -271,6 +350,12 @@ class Rows:
             best=one[None],
             excess=excess,
         )
+
+
+def _divided(parts: Floats, wholes: Floats) -> Floats:
+    """Return shares, 0 of what is nothing."""
+    shares: Floats = np.divide(parts, wholes, out=np.zeros_like(wholes), where=wholes > 0)
+    return shares
 
 
 def parts_of(subject: Subject, predictions: Predictions) -> list[tuple[Subject, NDArray[np.intp]]]:
