@@ -70,7 +70,7 @@ class Release:
         exit_code = _cli.main(list(arguments))
         output = self._capsys.readouterr()
         assert exit_code == code, output
-        return output.err if code else output.out
+        return output.err if code > 1 else output.out
 
     def ready(self, text: str) -> str:
         """Let a model pass all that production asks for, and return its file."""
@@ -292,6 +292,27 @@ def test_what_can_be_no_alias_is_refused(release: Release, alias: str) -> None:
     assert words in release.run("promotions", "--path", alias, code=2)
     assert words in release.run("rollback", alias, code=2)
     assert words in release.run("promote", f"alias:{alias}", "--to", "staging", code=2)
+
+
+def test_an_alias_that_was_not_moved_lately_is_a_failure(release: Release) -> None:
+    """By a check of its age; where nothing was promoted there is nothing that could pass."""
+    assert release.run("promotions", "--max-age", "9d", code=1).startswith("Nothing was promoted in ")
+    release.run("promote", release.ready("one"), "--to", "staging")
+    release.run("promote", "alias:staging", "--to", "production")
+    assert "last moved" not in release.run("promotions", "--max-age", "9d")
+    assert json.loads(release.run("promotions", "--max-age", "9d", "--format", "json"))["old"] == []
+    journal = Journal(release.store.root, "aliases", "production")
+    entry = journal.entries()[-1]
+    assert entry is not None
+    journal.note(entry | {"when": "2026-01-31T12:00:00+00:00"})
+    said = release.run("promotions", "--max-age", "9d", code=1)
+    assert said.endswith("production was last moved more than 9d ago: promote a newer model\n")
+    assert json.loads(release.run("promotions", "--max-age", "9d", "--format", "json", code=1))["old"] == ["production"]
+    assert "old" not in json.loads(release.run("promotions", "--format", "json"))
+    assert "--max-age is 'soon'; write it as in 90d or 12h." in release.run("promotions", "--max-age", "soon", code=2)
+    for odd in ("once", "2026-01-31"):
+        journal.note(entry | {"when": odd})
+        assert f"has no time ({odd!r})" in release.run("promotions", "--max-age", "9d", code=2)
 
 
 def test_clearing_the_store_keeps_promoted_models(release: Release) -> None:

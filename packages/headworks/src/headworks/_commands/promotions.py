@@ -1,15 +1,20 @@
-"""List the models that were promoted: alias, person, time and evidence of each."""
+"""List the models that were promoted: alias, person, time and evidence of each.
+
+With `--max-age` this is a check that each alias was moved lately, for a schedule of CI.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 from typing import TYPE_CHECKING
 
 from headworks._lines import say, text_of
 from headworks._promote.alias import Move, aliases, current, is_held, moves
+from headworks._quantities import age_of, option_value
 from headworks._store.store import Store
-from headworks.errors import StoreError
+from headworks.errors import Exit, StoreError
 
 if TYPE_CHECKING:
     import argparse
@@ -18,11 +23,15 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("--path", metavar="ALIAS", help="only the file of the model that an alias points to")
+    parser.add_argument(
+        "--max-age", metavar="AGE", help="exit with 1 where an alias was last moved longer ago, as in 90d or 12h"
+    )
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """List them, the latest last."""
+    age = option_value(age_of, arguments.max_age, "--max-age", "write it as in 90d or 12h")
     store = Store.default()
     if arguments.path is not None:
         sys.stdout.write(f"{_path(store, arguments.path)}\n")  # for `$(...)`, as it is
@@ -30,15 +39,22 @@ def run(arguments: argparse.Namespace) -> int:
     all_moves = {alias: moves(store, alias) for alias in aliases(store)}
     listed = sorted((it for its in all_moves.values() for it in its if it is not None), key=lambda it: it.when)
     damaged = [(alias, entry) for alias, its in all_moves.items() for entry, it in enumerate(its, 1) if it is None]
+    old = None if age is None else _older(store, age)
+    code = Exit.FAILED if old or (age is not None and not all_moves) else Exit.PASSED
     if arguments.format == "json":
         data = [vars(it) | {"evidence": list(it.evidence)} for it in listed]
         lost = [{"alias": alias, "entry": entry} for alias, entry in damaged]
-        say(json.dumps({"format": 1, "promotions": data, "damaged": lost}, indent=2))
-        return 0
+        say(
+            json.dumps(
+                {"format": 1, "promotions": data, "damaged": lost} | ({} if old is None else {"old": old}), indent=2
+            )
+        )
+        return code
     lines = [line for move in listed for line in _lines(move)]
     lines += [f"{alias}: entry {entry} is damaged, so that nothing says what it did" for alias, entry in damaged]
+    lines += [f"{alias} was last moved more than {arguments.max_age} ago: promote a newer model" for alias in old or ()]
     say(text_of(lines or [f"Nothing was promoted in {store.root}."]))
-    return 0
+    return code
 
 
 def _path(store: Store, alias: str) -> str:
@@ -55,6 +71,25 @@ def _path(store: Store, alias: str) -> str:
         )
         raise StoreError(message)
     return str(store.blobs.path(move.content))
+
+
+def _older(store: Store, age: float) -> list[str]:
+    """Return the aliases whose last move was more than so many seconds ago.
+
+    Raises:
+        StoreError: An entry that says where one points is damaged, or has no time.
+    """
+    old = []
+    for alias in aliases(store):
+        move = current(store, alias)
+        try:
+            since = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(move.when)
+        except (TypeError, ValueError):
+            message = f"The last entry of {alias} in {store.root} has no time ({move.when!r}). Promote its model again."
+            raise StoreError(message) from None
+        if since.total_seconds() > age:
+            old.append(alias)
+    return old
 
 
 def _lines(it: Move) -> list[str]:

@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, parquet
 
-from headworks._gate.as_text import number_text
 from headworks._metrics.bootstrap import seed_values
 from headworks._metrics.condition import Subject
 from headworks._metrics.proportions import exact_interval
+from headworks._quantities import number_text
 from headworks._report.charts import Intervals, Reliability, Series
 from headworks._report.page import Block, Gallery, Kind, Matrix, Picture, Section, Table
 
