@@ -371,7 +371,7 @@ def test_an_anchor_that_the_store_lost_is_named(anchored: Release) -> None:
     assert "The store lacks artifacts/evaluate/predictions.csv of production, " in said
     assert "Promote another model, or go back by `headworks rollback`." in said
     said = anchored.run("gate", "--base", "HEAD^", "--bootstrap")
-    assert "note: 'sum' is not judged, since there is no anchor yet: The store lacks " in said
+    assert "note: not judged, since there is no anchor yet: 'sum'. The store lacks " in said
 
 
 def test_an_anchor_that_nobody_can_tell_is_not_passed_over(anchored: Release) -> None:

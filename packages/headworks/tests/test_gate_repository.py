@@ -252,7 +252,7 @@ def test_the_first_base_is_recorded_where_there_is_none(scratch: Scratch, demo: 
     absolute = [it for text in texts for it in ("--condition", text)]
     output = demo.gate("--bootstrap", *absolute)
     assert output.startswith("gate passes: 1 condition")
-    assert "is not judged, since there is no base yet" in output
+    assert "note: not judged, since there is no base yet: 'accuracy >= base.accuracy - 0.03', 'model_bytes <=" in output
     assert "recorded the predictions of evaluate as the first base" in output
     demo.train(100)
     Store.default().forget(["evaluate"])

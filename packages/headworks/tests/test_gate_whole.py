@@ -181,8 +181,8 @@ def test_the_first_commit_has_no_base(project: Scratch, gate: Command) -> None:
     assert output.startswith(
         "gate passes: there is no base yet, so that nothing was compared, and nothing else is asked\n"
     )
-    reason = "since there is no base yet: There is no commit to compare with: this is the first commit.\n"
-    assert f"note: 'overall' is not judged, {reason}" in output
+    reason = "There is no commit to compare with: this is the first commit.\n"
+    assert f"note: not judged, since there is no base yet: 'overall', 'each stroke'. {reason}" in output
     assert "recorded the predictions of evaluate as the first base" in output
     project.write({"inputs/model.txt": model(range(0, ROWS, 5))})
     project.git("commit", "--quiet", "--amend", "--all", "--no-edit")

@@ -289,6 +289,7 @@ class _Gating:
     def _with_rivals(self, conditions: Sequence[NamedCondition], *, bootstrap: bool) -> list[NamedCondition]:
         """Return the conditions that can be judged with the rivals there are; record a first base for the others."""
         asked = []
+        left: dict[tuple[str, str], list[str]] = {}
         for named in conditions:
             rival = self._rivals.get(named.condition.rival)
             try:
@@ -300,8 +301,9 @@ class _Gating:
             except NoBaseError as error:
                 if rival is None or not (bootstrap or rival.base.is_excused(self._settings.bootstrap)):
                     raise
-                note = f"{named.name!r} is not judged, since there is no {rival.base.rival} yet: {error.reason}"
-                self._outputs.notes.append(note)
+                left.setdefault((rival.base.rival, error.reason), []).append(repr(named.name))
+        for (missing, reason), names in left.items():
+            self._outputs.notes.append(f"not judged, since there is no {missing} yet: {', '.join(names)}. {reason}")
         first = [it for it in conditions if it not in asked and it.condition.rival == BASE]
         for name in names_needed(first, self._settings):
             self._rivals[BASE].record_first(name, self._when)
