@@ -149,7 +149,7 @@ THIS: Final = {
         added={"docs/gate.md": "\nA line more.\n"},
         runs=_READ_ALL | {"coverage", "data-diff", "docs", "gate", "pipeline"},
         skipped=frozenset({"images"}),
-        settings={"is_shallow": True},
+        settings={"is_shallow": True, "is_private": False},
     ),
     # Sessions are covered by their digests, but without a base the gate has nothing to compare the model with.
     "nothing, in clones without history or origin": Case(

@@ -1,4 +1,4 @@
-"""A stand-in for a repository on GitHub, and runs of its `ci.yml` for pushes and pull requests."""
+"""A stand-in for a repository on GitHub, and runs of its workflows."""
 
 from __future__ import annotations
 
@@ -75,7 +75,12 @@ class Hosted:
         self.write(files)
         commit = self.commit("Change")
         self.git("checkout", "--quiet", "main")
-        return self._run(commit, event="pull_request", ref=f"refs/pull/{number}/merge", **settings)
+        given = {"event": "pull_request", "ref": f"refs/pull/{number}/merge"}
+        return self._run(commit, **given | settings)
+
+    def start(self, workflow: Path, ref: str, **settings: Any) -> Run:  # noqa: ANN401 - those of Run
+        """Run another workflow for the last commit of `main`."""
+        return self._run(self.git("rev-parse", "main"), workflow=workflow, ref=ref, **settings)
 
     def _free(self) -> int:
         """Return the number of the next run."""

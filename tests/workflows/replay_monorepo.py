@@ -13,7 +13,8 @@ from typing import Final
 
 from replay_hosted import Hosted
 
-CI: Final = Path(__file__).parents[2] / ".github/workflows/ci.yml"
+_GITHUB: Final = Path(__file__).parents[2] / ".github"
+CI: Final = _GITHUB / "workflows/ci.yml"
 _NOXFILE: Final = '''
 """The tasks of a small monorepo."""
 
@@ -85,6 +86,54 @@ def report(session):
 def headworks(session):
     session.run(sys.executable, "-m", "headworks", *session.posargs, external=True)
 '''
+# The sessions that nights and releases run beside those of CI: they do no more than the steps around them need.
+_MISSES: Final = [str(_GITHUB / "programs/misses.py"), "artifacts/skipped/plan.json", "artifacts/proof"]
+_OTHERS: Final = {
+    **dict.fromkeys(("faults", "minimums", "names", "newest", "pictures", "seeds", "torches"), "pass"),
+    "build": """
+    Path("dist/data").mkdir(parents=True)
+    Path("dist/data/data.whl").write_text("wheel")
+""",
+    "misses": f"session.run(sys.executable, *{_MISSES}, external=True)",
+    "publish": 'assert Path("dist/data/data.whl").is_file()',
+    "push-images": """
+    command, folder = session.posargs[0], Path(session.posargs[-2 if session.posargs[0] == "join" else -1])
+    if command == "push":
+        assert (ARTIFACTS / "image").is_file()
+        folder.mkdir(parents=True)
+        (folder / f"{session.posargs[-2]}.cdx.json").write_text("contents")
+    else:
+        assert len(list(folder.iterdir())) == 2
+        with Path(session.posargs[-1]).open("a") as outputs:
+            outputs.write("name=image\\n" + "".join(f"{it}=sha256:0\\n" for it in ("digest", "amd64", "arm64")))
+""",
+    "release-notes": """
+    folder = Path(session.posargs[-1])
+    folder.mkdir(parents=True)
+    if session.posargs[0] == "card":
+        for name in ("model.onnx", "model-card.md"):
+            (folder / name).write_text((ARTIFACTS / "model").read_text())
+    else:
+        (folder / "notes.md").write_text(session.posargs[1])
+""",
+}
+_SESSION: Final = """
+
+@nox.session(name="{name}", default=False)
+def {function}(session):
+    {body}
+"""
+# Programs of a runner. What `sudo` would install is on PATH; `nox -R` finds the engine that the first call of a job has
+# installed, which here is that of these tests; a release shall have the files that it names.
+_PROGRAMS: Final = {
+    "gh": """for it; do [[ $it != release/* ]] || [[ -s $it ]]; done""",
+    "sudo": "",
+    "uv": """shift 4
+case "$*" in
+"nox -R -s headworks -- "*) exec "$PYTHON" -m headworks "${@:6}" ;;
+*) exec "$@" ;;
+esac""",
+}
 _PYPROJECT: Final = """
 [project]
 name = "small"
@@ -111,7 +160,10 @@ _PACKAGE: Final = '[project]\nname = "small-{name}"\nversion = "1"\n'
 _TEST: Final = 'import pathlib\n\nassert all(it.read_text() for it in pathlib.Path("packages/{name}").glob("*.txt"))\n'
 _FILES: Final = {
     ".gitignore": "artifacts/\n.nox/\n__pycache__/\n",
-    "noxfile.py": _NOXFILE,
+    "noxfile.py": _NOXFILE
+    + "".join(
+        _SESSION.format(name=name, function=name.replace("-", "_"), body=body.strip()) for name, body in _OTHERS.items()
+    ),
     "pyproject.toml": _PYPROJECT,
     "README.md": "A small monorepo.\n",
     "docs/guide.md": "A guide.\n",
@@ -130,13 +182,9 @@ class SmallMonorepo(Hosted):
     def __init__(self, folder: Path) -> None:
         """Write it into an empty folder and commit it to `main`."""
         programs = folder / "programs"
-        programs.mkdir()
-        (programs / "sudo").symlink_to("/bin/true")  # what it would install is on PATH
         environ = {key: os.environ[key] for key in _KEPT if key in os.environ} | {
             "PATH": os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]),
-            # `uv run` uses the environment of these tests unchanged, which has Headworks and nox.
-            "UV_PROJECT_ENVIRONMENT": sys.prefix,
-            "UV_NO_SYNC": "1",
+            "PYTHON": sys.executable,
         }
         super().__init__(folder, CI, environ)
         self.origin.mkdir()
@@ -145,3 +193,7 @@ class SmallMonorepo(Hosted):
         self.configure()
         subprocess.run(["uv", "lock", "--quiet"], cwd=self.origin, check=True, env=environ)
         self.commit("Start")
+        programs.mkdir()
+        for name, script in _PROGRAMS.items():
+            (programs / name).write_text(f"#!/usr/bin/env -S bash -eu\n{script}\n", encoding="utf-8")
+            (programs / name).chmod(0o755)
