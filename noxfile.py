@@ -283,7 +283,7 @@ def torches(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Test what crosses the packages: hooks, environments, planted faults, the reach of a change, the report's page."""
-    install(session, "test", "tools", "lint", "browser", "manifests", package="headworks", extra="report")
+    install(session, "test", "tools", "lint", "browser", "manifests", "workflows", package="headworks", extra="report")
     # Said here, since what stood in pyproject.toml would count for the tests of every package.
     helpers = "--override-ini=pythonpath=tests tests/faults"
     side = beside_each_other(session, "loadfile")  # what is made once for a file takes longer than its tests
