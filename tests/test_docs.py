@@ -56,7 +56,7 @@ def test_every_session_that_a_page_names_exists() -> None:
 def test_every_option_of_headworks_that_a_page_names_exists() -> None:
     """Neither a command nor an option that is gone is left in the documents."""
     called = [(page, command, rest) for page, code in typed() for command, rest in CALLED.findall(code)]
-    helps = {command: help_of(command) for _, command, _ in called}
+    helps = {command: help_of(command) for command in {command for _, command, _ in called}}
     used = {(page, command, option) for page, command, rest in called for option in re.findall(r"--[a-z-]{2,}", rest)}
     assert {"plan", "run", "store"} <= set(helps)
     assert {it for it in used if it[2] not in helps[it[1]]} == set()
