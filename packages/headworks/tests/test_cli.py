@@ -250,6 +250,20 @@ def test_a_program_that_is_interrupted_while_it_looks_for_an_answer_says_so(monk
     assert __main__.program() == errors.Exit.INTERRUPTED
 
 
+def test_a_program_that_is_interrupted_while_it_begins_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has said nothing yet, and shows no traceback."""
+
+    class Importing:
+        @property
+        def program(self) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(gc, "set_threshold", lambda _number: None)
+    monkeypatch.setattr(__main__, "recall", lambda _arguments: None)
+    monkeypatch.setitem(sys.modules, "headworks._cli", Importing())
+    assert __main__.program() == errors.Exit.INTERRUPTED
+
+
 def test_an_answer_that_cannot_be_recalled_is_made_anew(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is wrong with what was remembered."""
     monkeypatch.setattr(gc, "set_threshold", lambda _number: None)

@@ -59,6 +59,11 @@ def test_a_table_is_read(tmp_path: Path) -> None:
         ({"classes": ["a", "a"]}, "classes is ['a', 'a']; it has to be a list of texts, each once"),
         ({"classes": ["1", "1.0"]}, "classes is ['1', '1.0']; it has to be a list of texts, each once"),
         ({"classes": [1]}, "classes is [1]; it has to be a list of texts, each once"),
+        ({"releases": "v\0"}, "releases is 'v\\x00'; it has to be a pattern"),
+        (
+            {"predictions": {"x": "x.csv"}, "predict": {"x": ["a\0", "{out}"]}},
+            "predict x is ['a\\x00', '{out}']; it has",
+        ),
         ({"adaptive": 1}, "adaptive is 1; it has to be true or false"),
         ({"conditions": "x"}, "conditions is 'x'; it has to be a list of conditions"),
         ({"conditions": []}, "conditions are missing, or two have the same name"),

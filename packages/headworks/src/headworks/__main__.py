@@ -22,8 +22,10 @@ def program() -> int:
     except Exception:  # noqa: BLE001  # whatever it is: an answer that cannot be recalled is made anew
         code = None
     if code is None:
-        from headworks._cli import program as run  # the rest of the engine, which takes 40 ms to import
-
+        try:
+            from headworks._cli import program as run  # the rest of the engine, which takes 40 ms to import
+        except KeyboardInterrupt:
+            return _INTERRUPTED
         return run()
     if "atexit" not in sys.modules:  # pragma: no cover  # measuring coverage uses it
         os._exit(code)  # taking the interpreter apart takes 2 ms

@@ -138,7 +138,8 @@ class _Table:
 
     def _get(self, key: str, kind: type[T], expected: str) -> T:
         value = self._value(key)
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        is_other = isinstance(value, bool) and kind is not bool
+        if not isinstance(value, kind) or is_other or "\0" in str(value):
             refuse(PLACE, key, value, expected)
         return value
 
@@ -216,4 +217,5 @@ class _Table:
 
 
 def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(text, str) for text in value)
+    """Tell whether a value is a list of texts that programs and files can have as names."""
+    return isinstance(value, list) and all(isinstance(text, str) and "\0" not in text for text in value)
