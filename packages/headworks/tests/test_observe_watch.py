@@ -13,7 +13,7 @@ import pytest
 
 from headworks._observe.places import Places
 from headworks._observe.watch import StraceWatch, can_see_all
-from headworks._run.watchdog import remaining
+from headworks._run.watchdog import kill_traced, remaining
 
 READER = """
 import os, subprocess, sys, threading
@@ -59,7 +59,11 @@ def watched(watch: StraceWatch, folder: Path, command: list[str]) -> set[str]:
     process = subprocess.Popen(
         watch.wrap(command), start_new_session=True, cwd=folder, env=environ, stdin=subprocess.PIPE
     )
-    process.communicate(timeout=60)
+    try:
+        process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        kill_traced(process.pid)
+        raise
     assert process.returncode == 0
     while remaining(process.pid):  # strace, which ends last
         time.sleep(0.001)
@@ -140,16 +144,21 @@ for port in sys.argv[1:]:
 ASK = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
 
 
-def test_a_server_that_was_there_before_reads_unwatched(folder: Path, tmp_path: Path) -> None:
+def test_a_server_that_was_there_before_reads_unwatched(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As the daemons of containers and of mypy do for whoever asks them; one of the session's own is watched."""
-    watch, path = StraceWatch(tmp_path), str(tmp_path / "socket")
+    watch, path = StraceWatch(tmp_path), "socket"
+    # The path of a socket has a hundred letters at most, and a temporary folder may lie deep.
+    monkeypatch.chdir(folder)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
         server.listen()
         watched(watch, folder, [sys.executable, "-c", ASK, path])
-    assert f"listens at {path}, which was not watched (say in a row what that reads" in unseen(watch, folder)
-    serve = f"import socket; s = socket.socket(socket.AF_UNIX); s.bind({path + '2'!r}); s.listen(); s.accept()"
-    script = f'{sys.executable} -c "{serve}" & until {sys.executable} -c "{ASK}" {path}2; do :; done; wait'
+    assert f"listens at {folder / path}, which was not watched (say in a row what that reads" in unseen(watch, folder)
+    serve = "import socket; s = socket.socket(socket.AF_UNIX); s.bind('own'); s.listen(); s.accept()"
+    ask = f'for it in $(seq 100); do {sys.executable} -c "{ASK}" own && exit; sleep 0.1; done'
+    script = f'{sys.executable} -c "{serve}" & ({ask}; exit 1) && wait'
     watched(watch, folder, ["sh", "-c", script])
     assert unseen(watch, folder) == ""
 
