@@ -299,6 +299,18 @@ def test_a_run_writes_only_what_it_asked_itself(tmp_path: Path, capsys: pytest.C
     assert "began is no ledger as `headworks ledger --output` writes it.\n" in capsys.readouterr().err
 
 
+def test_damaged_entries_are_counted_in_the_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Since they count for the budget: a list without them would say that nobody asked."""
+    (tmp_path / "asked.json").write_text(json.dumps({"asked": [ENTRY]}))
+    assert main(["ledger", "--take", str(tmp_path / "asked.json")]) == 0
+    root = Store.default(remote="").root
+    (entry,) = (it for it in Path(root, "ledger").rglob("*") if it.is_file())
+    entry.write_text("damaged")
+    capsys.readouterr()
+    assert main(["ledger"]) == 0
+    assert capsys.readouterr().out == f"damaged entries in {root}, each of which counts as a model: 1\n"
+
+
 def test_the_ledger_is_listed_and_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Other keys of an entry are left behind."""
     assert main(["ledger"]) == 0

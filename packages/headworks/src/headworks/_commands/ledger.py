@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from headworks._gate.ledger import LARGEST_FILE, all_asked, as_json, take, without
+from headworks._gate.ledger import LARGEST_FILE, all_asked, as_json, damaged, take, without
 from headworks._lines import say, text_of
 from headworks._output_file import write_output
 from headworks._quantities import count_text
@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         asked = entries if known is None else without(entries, _read(known), known)
         write_output(arguments.output, as_json(asked))
     rows = [f"{it['when']}  model {it['model'][:12]} asked {it['number']:,} rows" for it in entries]
+    if lost := damaged(root):
+        rows.append(f"damaged entries in {root}, each of which counts as a model: {lost}")
     say(text_of(rows or [f"No test set was asked in {root}."]))
     return 0
 

@@ -170,6 +170,11 @@ def all_asked(root: str) -> list[Entry]:
     return sorted(entries, key=lambda it: (str(it.get("when")), str(it.get("model"))))
 
 
+def damaged(root: str) -> int:
+    """Return how many entries of the ledger cannot be read; each counts as a model that asked."""
+    return sum(Journal(root, _LEDGER, name).entries().count(None) for name in names(f"{root}/{_LEDGER}"))
+
+
 def as_json(entries: Iterable[Entry]) -> str:
     """Return entries in the form that `take` reads."""
     return json.dumps({"format": _FORM, "asked": list(entries)}, indent=1) + "\n"
