@@ -157,7 +157,7 @@ def docs(session: nox.Session) -> None:
     session.run("python", "docs/build_site.py", *session.posargs)
 
 
-@nox.session(tags=["macos", "windows"])
+@nox.session
 @each_package
 def build(session: nox.Session, package: str) -> None:
     """Build a package's sdist and wheel, check both, and import the wheel in a clean environment."""

@@ -1,5 +1,6 @@
 """Writes the notes of a release, from the changelog, and the model's card.
 
+python .github/programs/release.py reviewed FOLDER       check that the tag's commit is one of main that has passed
 python .github/programs/release.py notes v1.2.3 FOLDER   check that the tag is the version, and write FOLDER/notes.md
 python .github/programs/release.py card FOLDER           write the model in artifacts/export and FOLDER/model-card.md
 """
@@ -8,11 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import sys
+import urllib.error
 from pathlib import Path
 from typing import Any
+
+from github_api import GitHub
 
 
 class ReleaseError(ValueError):
@@ -37,6 +42,26 @@ def notes(tag: str, version: str, changelog: str) -> str:
     return section[1].strip() + "\n"
 
 
+def check_reviewed(commit: str) -> None:
+    """Check that a commit is in the history of main, and that its check `required` has passed.
+
+    Raises:
+        ReleaseError: It is not so.
+        urllib.error.URLError: GitHub could not be asked.
+    """
+    github = GitHub()
+    status = github.call("GET", f"compare/main...{commit}")["status"]
+    if status not in {"behind", "identical"}:
+        message = (
+            f"The commit {commit} is not in the history of main, so that nobody may have reviewed it. Merge it first."
+        )
+        raise ReleaseError(message)
+    runs = github.call("GET", f"commits/{commit}/check-runs", check_name="required")["check_runs"]
+    if not any(run["conclusion"] == "success" and run["app"]["slug"] == "github-actions" for run in runs):
+        message = f"The check `required` has not passed for the commit {commit}. Wait for CI, and run this job again."
+        raise ReleaseError(message)
+
+
 def card(model: Path, metrics: dict[str, Any]) -> str:
     """Return a page about a model: its file, and every single number that the evaluation measured."""
     digest = hashlib.sha256(model.read_bytes()).hexdigest()
@@ -50,16 +75,19 @@ def card(model: Path, metrics: dict[str, Any]) -> str:
 
 
 def main(action: str, *arguments: str) -> int:
-    """Write the notes or the card in the root of the repository; return 1 and print one line on failure."""
+    """Check the commit, or write the notes or the card; return 1 and print one line on failure."""
     folder = Path(arguments[-1])
     try:
+        if action == "reviewed":
+            check_reviewed(os.environ["GITHUB_SHA"])
+            return 0
         if action == "notes":
             version = Path("VERSION").read_text(encoding="utf-8").strip()
             name, text = "notes.md", notes(arguments[0], version, Path("CHANGELOG.md").read_text(encoding="utf-8"))
         else:
             metrics = json.loads(Path("artifacts/evaluate/metrics.json").read_text(encoding="utf-8"))
             name, text = "model-card.md", card(Path("artifacts/export/model.onnx"), metrics)
-    except (OSError, ReleaseError) as error:
+    except (OSError, urllib.error.URLError, ReleaseError) as error:
         sys.stderr.write(f"release: error: {error}\n")
         return 1
     folder.mkdir(parents=True, exist_ok=True)

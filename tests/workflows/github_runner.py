@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from github_actions import as_text, inlined
 from github_job import Job
 from github_parser import filled, holds, parsed
 
@@ -87,7 +88,7 @@ class Run:
     def execute(self) -> None:
         """Run all jobs, each after the jobs that it needs."""
         started = time.monotonic()
-        self.content = parsed(self.workflow.read_text(encoding="utf-8"))
+        self.content = parsed(as_text(inlined(self.workflow.read_text(encoding="utf-8"))))
         left = dict(self.content["jobs"])
         while left:
             name = next(job_name for job_name, job in left.items() if self._needs(job) <= self.results.keys())

@@ -23,7 +23,6 @@ RUNNING: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 LEFT_OUT: Final = ("integration", "workflows")
 _EDITS: Final = (
     ("packages/*/pyproject.toml", rf' *"Programming Language :: Python :: 3\.(?!{RUNNING[2:]}")\d+",\n', ""),
-    ("noxfile.py", r'@nox\.session\(tags=\["macos", "windows"\]\)', "@nox.session"),
 )
 # Variables of the outer session that would change the behaviour of steps.
 _SURROUNDINGS: Final = re.compile(

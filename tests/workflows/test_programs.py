@@ -73,6 +73,32 @@ def github() -> Iterator[Answer]:
 
 
 @pytest.mark.parametrize(
+    ("status", "conclusion", "app", "part"),
+    [
+        ("behind", "success", "github-actions", ""),
+        ("identical", "success", "github-actions", ""),
+        ("diverged", "success", "github-actions", "is not in the history of main"),
+        ("ahead", "success", "github-actions", "is not in the history of main"),
+        ("behind", "failure", "github-actions", "`required` has not passed for the commit c0ffee"),
+        ("behind", "success", "another", "`required` has not passed for the commit c0ffee"),
+        ("behind", "", "", "`required` has not passed for the commit c0ffee"),
+        ("", "", "", "release: error: HTTP Error 404"),
+    ],
+)
+def test_a_release_takes_only_what_has_passed_on_main(
+    status: str, conclusion: str, app: str, part: str, tmp_path: Path, github: Answer
+) -> None:
+    """Whoever may push a tag could release a commit that nobody has reviewed."""
+    runs = [{"conclusion": conclusion, "app": {"slug": app}}] if app else []
+    environ = github("/repos/a/b/commits/c0ffee/check-runs?check_name=required", {"check_runs": runs})
+    if status:
+        github("/repos/a/b/compare/main...c0ffee", {"status": status})
+    code, output = run(tmp_path, "release", "reviewed", "notes", **environ, GITHUB_SHA="c0ffee")
+    assert code == bool(part)
+    assert part in output
+
+
+@pytest.mark.parametrize(
     ("verdicts", "passed", "code", "part"),
     [
         ("", 0, 0, "CI has not passed on main yet"),

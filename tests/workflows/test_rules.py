@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 CI = ".github/workflows/ci.yml"
 NIGHTLY = ".github/workflows/nightly.yml"
 RELEASE = ".github/workflows/release.yml"
+SESSIONS = ".github/actions/sessions/action.yml"
+SET_UP = ".github/actions/set-up/action.yml"
 REPORT = ".github/workflows/report.yml"
 UPDATE = ".github/workflows/update.yml"
 RULESET = ".github/rulesets/main.json"
@@ -40,10 +42,10 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "  other:\n    name: other",
         "there is no job `required`",
     ),
-    "a night watches nothing": (CI, ' ${OBSERVE:+"$OBSERVE"}', "", "session: a night has to watch what runs"),
+    "a night watches nothing": (SESSIONS, ' ${OBSERVE:+"$OBSERVE"}', "", "session: a night has to watch what runs"),
     "a pull request is watched": (
-        CI,
-        "inputs.force && runner.os == 'Linux' && '--observe'",
+        SESSIONS,
+        "inputs.observe == 'true' && runner.os == 'Linux' && '--observe'",
         "'--observe'",
         "session: a n",
     ),
@@ -88,8 +90,8 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     "releases wait for each other": (RELEASE, "release-${{ github.ref }}", "release", "GitHub keeps the newest only"),
     "an engine of another commit plans": (
         CI,
-        "tools nox -s headworks -- plan\n",
-        "tools nox -R -s headworks -- plan\n",
+        "tools nox -s headworks -- plan --apart",
+        "tools nox -R -s headworks -- plan --apart",
         "plan: `nox -R -s headworks --` may find",
     ),
     "what was just published may write": (
@@ -99,12 +101,17 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "update: it may write contents",
     ),
     "an action is not pinned": (
-        CI,
+        SET_UP,
         re.compile(r"actions/checkout@\w+ # v[\d.]+"),
         "actions/checkout@v7",
         "checkout@v7 is not pinned",
     ),
-    "a pin does not tell its version": (CI, re.compile(r"(actions/checkout@\w+) # v[\d.]+"), r"\1", "is not pinned"),
+    "a pin does not tell its version": (
+        SET_UP,
+        re.compile(r"(actions/checkout@\w+) # v[\d.]+"),
+        r"\1",
+        "is not pinned",
+    ),
     "everything may be written": (CI, "permissions: {}\n", "permissions: write-all\n", "has no `permissions: {}`"),
     "a job may write everything": (
         CI,
@@ -121,12 +128,12 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "no session in noxfile.py has the tag 'images'",
     ),
     "a session does not get the verdicts": (
-        CI,
-        "artifacts/proof\n      - if: inputs.force",
-        "artifacts/other\n      - if: inputs.force",
+        SESSIONS,
+        "store import artifacts/proof\n",
+        "store import artifacts/other\n",
         "session: it imports no verdicts",
     ),
-    "a session has no history": (CI, "fetch-depth: 0", "fetch-depth: 1", "plan: sessions need the history"),
+    "a session has no history": (SET_UP, 'default: "0"', 'default: "1"', "plan: sessions need the history"),
     "an artifact is sought by another name": (CI, "pattern: proof-*", "pattern: prof-*", "artifact 'prof-*'"),
     "a report is sought by another name": (REPORT, "pattern: asked-*", "pattern: ask-*", "artifact 'ask-*'"),
     "a job cannot run again": (CI, "          overwrite: true\n", "", "cannot keep an artifact of the same name"),
@@ -158,8 +165,8 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     ),
     "a title is read as code": (
         CI,
-        "headworks -- plan\n      - run",
-        "headworks -- plan ${{ github.event.pull_request.title }}\n      - run",
+        "headworks -- plan --apart",
+        "headworks -- plan ${{ github.event.pull_request.title }} --apart",
         "is read as code",
     ),
     "a pull request gets the rights of main": (
@@ -168,7 +175,7 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "  pull_request_target:\n",
         "the permissions of main",
     ),
-    "a token is kept": (CI, "          persist-credentials: false\n", "", "keeps the token"),
+    "a token is kept": (SET_UP, "        persist-credentials: false\n", "", "keeps the token"),
     "a job never ends": (CI, "    timeout-minutes: 10\n", "", "no timeout-minutes"),
     "one red job ends the others": (CI, "      fail-fast: false\n", "", "fail-fast"),
     "a pull request saves where main reads": (
@@ -197,7 +204,7 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     ),
     "a run tells nobody what it asked": (
         CI,
-        'ledger --output "artifacts/asked/$JOB.json"',
+        'ledger --output "artifacts/asked/pipeline-$INDEX.json"',
         "ledger",
         "report.yml: nothing adds the questions of pull requests",
     ),
@@ -227,7 +234,7 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     ),
     "a pull request saves on its way": (CI, "actions/cache/restore@", "actions/cache@", "saves in every run"),
     "a job uploads what it has downloaded": (
-        CI,
+        SESSIONS,
         '"artifacts/proof/$JOB.tar" --known artifacts/proof',
         '"artifacts/proof/$JOB.tar"',
         "session: it uploads what it has downloaded",
@@ -246,9 +253,9 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "no job saves a cache `verdicts-`",
     ),
     "a private repository cannot fetch the rest": (
-        CI,
-        "          fetch-depth: 0\n",
-        "          fetch-depth: 0\n          filter: blob:none\n",
+        SET_UP,
+        "        fetch-depth: ${{ inputs.fetch-depth }}\n",
+        "        fetch-depth: ${{ inputs.fetch-depth }}\n        filter: blob:none\n",
         "leaves files for later",
     ),
     "a system changes over night": (
@@ -281,12 +288,17 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "name: ${{ format('nox -s tests #{0}', matrix.runner) }}\n",
         "behind a `#`",
     ),
-    "no Python is there": (CI, re.compile(r"actions/setup-python@(\w+)"), r"actions/setup-node@\1", "has no Python"),
-    "a Python is left out": (CI, "            3.12\n", "", "it installs Python 3.11, 3.14, 3.13"),
+    "no Python is there": (
+        SET_UP,
+        re.compile(r"actions/setup-python@(\w+)"),
+        r"actions/setup-node@\1",
+        "has no Python",
+    ),
+    "a Python is left out": (SET_UP, "          3.12\n", "", "it installs Python 3.11, 3.14, 3.13"),
     "another Python runs nox": (
-        CI,
-        "            3.14\n            3.13\n",
-        "            3.13\n            3.14\n",
+        SET_UP,
+        "          3.14\n          3.13\n",
+        "          3.13\n          3.14\n",
         "should be 3.13",
     ),
     "a release does not wait for the tests": (
@@ -312,6 +324,12 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "      force: true\n",
         "      force: false\n",
         "that have passed before",
+    ),
+    "a release takes any commit": (
+        RELEASE,
+        "release-notes -- reviewed artifacts",
+        "release-notes -- notes v1 artifacts",
+        "a commit that nobody has reviewed can be released",
     ),
     "a release asks for no name": (
         RELEASE,

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import nox.project
 import yaml
+from github_actions import as_text, inlined
 from github_parser import WorkflowSyntaxError, filled, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-Workflow: TypeAlias = "dict[Any, Any]"  # `on` is a key that YAML reads as True
+Workflow: TypeAlias = "dict[str, Any]"
 
 _PINNED: Final = re.compile(r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 _USES: Final = re.compile(r"^\s*(?:- )?uses: (?!\$/)(.*)$", re.MULTILINE)
@@ -38,6 +39,7 @@ _PROMOTED: Final = {
 WRITERS: Final = {
     ("report.yml", "comment"): {"pull-requests"},
     ("nightly.yml", "compare"): {"issues"},
+    ("nightly.yml", "tell"): {"issues"},
     ("release.yml", "images"): {"packages"},
     ("release.yml", "publish-packages"): {"id-token", "attestations"},
     ("release.yml", "publish-images"): {"id-token", "attestations", "packages"},
@@ -77,12 +79,15 @@ def breaches(root: Path, listed: Listed) -> list[str]:
         listed: What nox lists there.
     """
     texts = {file.name: file.read_text(encoding="utf-8") for file in sorted((root / ".github/workflows").glob("*.yml"))}
-    workflows: dict[str, Workflow] = {name: yaml.safe_load(text) for name, text in texts.items()}
+    workflows: dict[str, Workflow] = {name: inlined(text, root) for name, text in texts.items()}
     problems = [] if workflows else ["there is no workflow"]
+    for file in sorted((root / ".github/actions").glob("*/action.yml")):
+        text = file.read_text(encoding="utf-8")
+        problems += [f"{file.parent.name}: {problem}" for problem in (*_of_pins(text), *_of_comments(text))]
     for name, workflow in workflows.items():
         problems += [f"{name}: {problem}" for problem in _of_workflow(name, texts[name], workflow, listed.sessions)]
         problems += [f"{name}: {problem}" for problem in _of_pythons(workflow, root)]
-        problems += [f"{name}: {problem}" for problem in _of_parsed(texts[name])]
+        problems += [f"{name}: {problem}" for problem in _of_parsed(as_text(workflow))]
     problems += [
         f"pyproject.toml: {problem}" for problem in _of_promotion(nox.project.load_toml(root / "pyproject.toml"))
     ]
@@ -101,21 +106,24 @@ def breaches(root: Path, listed: Listed) -> list[str]:
 
 def _of_workflow(name: str, text: str, workflow: Workflow, sessions: set[str]) -> Iterator[str]:
     """Yield the breaches in one workflow."""
-    yield from (
-        f"{action} is not pinned by SHA with its version"
-        for action in _USES.findall(text)
-        if not _PINNED.fullmatch(action)
-    )
+    yield from _of_pins(text)
     yield from _of_comments(text)
     if workflow.get("permissions") != {}:
         yield "the top has no `permissions: {}`"
-    if "pull_request_target" in workflow[True]:
+    if "pull_request_target" in workflow["on"]:
         yield "pull_request_target gives a pull request's code the permissions of main"
     for job, content in workflow["jobs"].items():
         yield from (f"{job}: {problem}" for problem in _of_permissions(content, WRITERS.get((name, job), set())))
         yield from (f"{job}: {problem}" for problem in _of_job(content, sessions))
         yield from (f"{job}: {problem}" for problem in _of_failures(content, is_tolerant=(name, job) in TOLERANT))
         yield from (f"{job}: {problem}" for problem in _of_engine(content))
+
+
+def _of_pins(text: str) -> Iterator[str]:
+    """Yield the actions that may become others."""
+    for action in _USES.findall(text):
+        if not _PINNED.fullmatch(action):
+            yield f"{action} is not pinned by SHA with its version"
 
 
 def _of_parsed(text: str) -> Iterator[str]:
@@ -256,7 +264,7 @@ def _of_artifacts(workflows: Mapping[str, Workflow]) -> Iterator[str]:
     }
     for name, workflow in workflows.items():
         called = {Path(job["uses"]).name for job in workflow["jobs"].values() if "uses" in job}
-        started = workflow[True].get("workflow_run", {}).get("workflows", ())
+        started = workflow["on"].get("workflow_run", {}).get("workflows", ())
         others = called | {other for other, content in workflows.items() if content["name"] in started}
         uploads = {
             re.sub(r"\$\{\{.*?\}\}", "0", step["with"]["name"])
@@ -286,8 +294,8 @@ def _of_sessions(ci: Workflow, tags: set[str]) -> Iterator[str]:
                     for tag in sorted(set(apart[1].split(",")) - tags)
                 )
         if number is not None or any(" -- plan" in script for script in scripts):
-            depths = [step["with"].get("fetch-depth") for step in job["steps"] if "checkout@" in step.get("uses", "")]
-            if depths != [0]:
+            checkouts = [step["with"] for step in job["steps"] if "checkout@" in step.get("uses", "")]
+            if [str(given.get("fetch-depth")) for given in checkouts] != ["0"]:
                 yield f"{name}: sessions need the history, which no later step can fetch from a private repository"
 
 
@@ -376,9 +384,9 @@ def _of_required(ci: Workflow) -> Iterator[str]:
     if any("continue-on-error" in step or "if" in step for step in required["steps"]):
         yield "required: a step that is left out or may fail proves nothing"
     for trigger in ("pull_request", "merge_group"):
-        if trigger not in ci[True]:
+        if trigger not in ci["on"]:
             yield f"required: it does not run for {trigger}, which waits for it without end"
-        elif ci[True][trigger]:
+        elif ci["on"][trigger]:
             yield f"required: what a filter of {trigger} leaves out waits for it without end"
 
 
@@ -408,7 +416,7 @@ def _of_bundles(ci: Workflow) -> Iterator[str]:
 
 def _of_release(workflow: Workflow) -> Iterator[str]:
     """Yield the reasons for which something could be published that has not passed."""
-    jobs, tags = workflow["jobs"], workflow[True]["push"].get("tags", ["*"])
+    jobs, tags = workflow["jobs"], workflow["on"]["push"].get("tags", ["*"])
     if fnmatch.filter(["any-name"], *tags):
         yield "any tag publishes a release, also one that names no version"
     for name, job in jobs.items():
@@ -425,6 +433,8 @@ def _of_release(workflow: Workflow) -> Iterator[str]:
         if "if" in job:
             yield f"{name}: a condition could let it run after a failure"
     first = [step.get("run", "") for step in jobs["notes"]["steps"]]
+    if not any("release-notes -- reviewed " in str(script) for script in first):
+        yield "notes: a commit that nobody has reviewed can be released"
     if not any(str(script).endswith("nox -s names") for script in first) or jobs["everything"].get("needs") != [
         "notes"
     ]:

@@ -242,6 +242,19 @@ def test_a_plan_can_be_written_to_a_file(inside: Monorepo, tmp_path: Path, capsy
     assert f"{tmp_path} cannot be written" in capsys.readouterr().err
 
 
+def test_one_call_writes_several_forms(inside: Monorepo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where an answer is remembered: a matrix to the end of its file, and the text for people."""
+    usual = shown(capsys, "plan", "tests")
+    plain, matrices = tmp_path / "plan.json", tmp_path / "matrices"
+    for _ in range(2):
+        assert shown(capsys, "plan", "tests", "--also", f"json={plain}", "--also", f"github={matrices}") == usual
+    jsonschema.validate(json.loads(plain.read_text()), schema())
+    assert matrices.read_text() == "any=false\nmatrix=\n" * 2
+    for wrong in ("json", "json=", "yaml=x"):
+        said = shown(capsys, "plan", "--also", wrong, code=2)
+        assert said.startswith(f"headworks: --also is {wrong!r}; it has to be one of text, json, github, mermaid, dot,")
+
+
 @pytest.mark.parametrize("tags", ["", "a,", "any", "a=b", "matrix"])
 def test_a_tag_has_to_be_the_name_of_an_output(tags: str, capsys: pytest.CaptureFixture[str]) -> None:
     """And none that means something else."""

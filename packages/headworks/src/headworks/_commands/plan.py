@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _MAX_JOBS = 256  # that GitHub allows in a matrix
+_FORMATS = ("text", "json", "github", "mermaid", "dot")
 _TAGS = (
     "it has to be tags with commas between them, as in macos,windows, each of letters, digits, `-` and `_`, and none of"
     " them `any` or `matrix`, which mean something else"
@@ -42,7 +43,14 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     add_selection(parser)
-    parser.add_argument("--format", choices=["text", "json", "github", "mermaid", "dot"], default="text")
+    parser.add_argument("--format", choices=_FORMATS, default="text")
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="FORMAT=FILE",
+        help="write another form to a file as well; may be given again",
+    )
     parser.add_argument("--jobs", metavar="N", help="with --format github: how many jobs a matrix may have")
     parser.add_argument(
         "--apart",
@@ -64,6 +72,18 @@ def _jobs(text: str) -> int:
     if not 1 <= number <= _MAX_JOBS:
         raise ValueError(text)
     return number
+
+
+def _form_and_file(text: str) -> tuple[str, str]:
+    """Return a form of the plan and the file for it.
+
+    Raises:
+        ValueError: It is no form, or there is no file.
+    """
+    form, _, file = text.partition("=")
+    if form not in _FORMATS or not file:
+        raise ValueError(text)
+    return form, file
 
 
 def _tags(text: str) -> tuple[str, ...]:
@@ -99,6 +119,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Show the plan of the project that the working folder is in."""
     jobs = option_value(_jobs, arguments.jobs, "--jobs", f"it has to be a number from 1 to {_MAX_JOBS}")
     apart = option_value(_tags, arguments.apart, "--apart", _TAGS)
+    forms = f"it has to be one of {', '.join(_FORMATS)}, `=` and a file"
+    also = [pair for it in arguments.also if (pair := option_value(_form_and_file, it, "--also", forms))]
     digester = Digester.for_worktree(os.curdir)
     store = Store.default(digester.snapshot.repository.root)
     found = plan_of(digester, arguments.base, store, arguments.sessions)
@@ -106,10 +128,17 @@ def run(arguments: argparse.Namespace) -> int:
     sessions = [it.session for it in found.sessions if it.state != "cached"]
     if outputs := {path: session.function for session in sessions for path in session.outputs}:
         refuse_visible_outputs(outputs, digester.snapshot)
-    text = rendered(found, arguments.format, jobs=jobs or _MAX_JOBS, apart=apart or ())
-    if arguments.output is None:
-        remember(as_said(text), as_complained(found.lost))
-        say(text)
+
+    def text_in(form: str) -> str:
+        return rendered(found, form, jobs=jobs or _MAX_JOBS, apart=apart or ())
+
+    for form, file in also:
+        (append_output if form == "github" else write_output)(file, text_in(form))
+    if arguments.output is not None:
+        (append_output if arguments.format == "github" else write_output)(arguments.output, text_in(arguments.format))
         return Exit.PASSED
-    (append_output if arguments.format == "github" else write_output)(arguments.output, text)
+    text = text_in(arguments.format)
+    if not also:  # which an answer from memory would not write
+        remember(as_said(text), as_complained(found.lost))
+    say(text)
     return Exit.PASSED

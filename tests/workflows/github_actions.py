@@ -1,0 +1,81 @@
+"""Puts the steps of this repository's own actions in place of the steps that use them, as GitHub runs them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+ROOT: Final = Path(__file__).parents[2]
+_OWN: Final = "$/"
+_EXPRESSION: Final = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
+_INPUT: Final = re.compile(r"\binputs\.([\w-]+)")
+
+
+def inlined(text: str, root: Path = ROOT) -> dict[str, Any]:
+    """Return a workflow without steps that use actions of the repository.
+
+    Args:
+        text: The workflow.
+        root: The repository.
+    """
+    content: dict[Any, Any] = yaml.safe_load(text)
+    workflow = {"on" if key is True else key: value for key, value in content.items()}  # as YAML reads that word
+    for job in workflow["jobs"].values():
+        if "steps" in job:
+            job["steps"] = list(_steps(job["steps"], root))
+    return workflow
+
+
+def as_text(workflow: Mapping[str, Any]) -> str:
+    """Return a workflow as YAML."""
+    return yaml.safe_dump(workflow, sort_keys=False)
+
+
+def _steps(steps: Iterable[Mapping[str, Any]], root: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield steps, and those of an action in place of the one that uses it."""
+    for step in steps:
+        if not str(step.get("uses", "")).startswith(_OWN):
+            yield step
+            continue
+        action = yaml.safe_load((root / step["uses"].removeprefix(_OWN) / "action.yml").read_text(encoding="utf-8"))
+        inputs = {name: str(declared.get("default", "")) for name, declared in action["inputs"].items()}
+        given = {key: str(value) for key, value in step.get("with", {}).items()}
+        if step.keys() - {"uses", "with"} or given.keys() - inputs:
+            message = f"This cannot be put in place of {step}"
+            raise ValueError(message)
+        for own in _steps(action["runs"]["steps"], root):
+            yield {key: _filled(value, inputs | given, is_condition=key == "if") for key, value in own.items()}
+
+
+def _filled(part: Any, given: Mapping[str, str], *, is_condition: bool = False) -> Any:  # noqa: ANN401 - whatever YAML has
+    """Return a part of a step with what is given to its action in place of the names of inputs."""
+    if isinstance(part, dict):
+        return {key: _filled(value, given) for key, value in part.items()}
+    if not isinstance(part, str):
+        return part
+    if is_condition:
+        return _INPUT.sub(lambda found: _expression(given[found[1]]), part)
+    whole = _EXPRESSION.fullmatch(part.strip())
+    if whole and (name := _INPUT.fullmatch(whole[1].strip())):
+        return given[name[1]]
+    return _EXPRESSION.sub(lambda it: _INPUT.sub(lambda found: _expression(given[found[1]]), it[0]), part)
+
+
+def _expression(text: str) -> str:
+    """Return the expression whose value is a text with expressions in it."""
+    parts = _EXPRESSION.split(text)
+    if len(parts) == 1:
+        return _quoted(text)
+    form = "".join(part if number % 2 == 0 else f"{{{number // 2}}}" for number, part in enumerate(parts))
+    return f"format({', '.join([_quoted(form), *(part.strip() for part in parts[1::2])])})"
+
+
+def _quoted(text: str) -> str:
+    """Return a text as expressions write it."""
+    return "'" + text.replace("'", "''") + "'"
