@@ -278,14 +278,14 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     ),
     "a name ends at a comment": (
         NIGHTLY,
-        "name: nox -s tests\n",
-        "name: nox -s tests  # ${{ matrix.runner }}\n",
+        "name: nox -s seeds\n",
+        "name: nox -s seeds  # ${{ matrix.runner }}\n",
         "behind a `#`",
     ),
     "a name ends inside an expression": (
         NIGHTLY,
-        "name: nox -s tests\n",
-        "name: ${{ format('nox -s tests #{0}', matrix.runner) }}\n",
+        "name: nox -s seeds\n",
+        "name: ${{ format('nox -s seeds #{0}', matrix.runner) }}\n",
         "behind a `#`",
     ),
     "no Python is there": (
