@@ -660,6 +660,10 @@ class Known(Store):
         """Return what a session was seen to read."""
         return Witness.parse(self.all[digest].witness) if digest in self.all else None
 
+    def ls(self) -> list[Verdict]:
+        """Return all verdicts."""
+        return list(self.all.values())
+
     def seconds(self, session: str) -> float | None:
         """Return how long a session took."""
         return next((it.seconds for it in self.all.values() if it.session == session), None)

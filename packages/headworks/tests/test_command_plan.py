@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -224,8 +225,12 @@ def test_what_is_tagged_has_a_matrix_or_a_system_of_its_own(inside: Monorepo) ->
     assert [(it["name"], it["system"], it["runner"]) for it in found["late"]] == [
         ("nox -s model  # macos", "macos", "macos-15")
     ]
-    found = outputs(as_github(with_tags(plan(inside.root), "windows", "macos", of="lint"), jobs=2))
+    everywhere = with_tags(plan(inside.root), "windows", "macos", of="lint")
+    found = outputs(as_github(everywhere, jobs=2))
     assert [it["system"] for it in found["matrix"]] == ["linux", "macos", "windows"]
+    covered = [replace(it, covered_on=("macos",)) for it in everywhere.sessions]
+    found = outputs(as_github(replace(everywhere, sessions=tuple(covered)), jobs=2))
+    assert [it["system"] for it in found["matrix"]] == ["linux", "windows"]
 
 
 def test_a_plan_can_be_written_to_a_file(inside: Monorepo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from headworks._digest.digest import Digester
+from headworks._machine.nox import Nox
 from headworks._plan.difference import difference
 from headworks._plan.plan import plan
 from headworks._store.verdict import Verdict
@@ -14,6 +17,7 @@ from headworks.errors import UsageError
 if TYPE_CHECKING:
     from conftest import Monorepo
 
+    from headworks._machine.nox import ListedSession
     from headworks._plan.plan import Plan
 
 
@@ -76,6 +80,35 @@ def test_a_variable_that_differs_since_a_session_passed_is_named(
     monkeypatch.setenv("UV_INDEX", "https://example.com")
     (reason,) = reasons(monorepo)["lint"]
     assert reason.endswith("; since it passed last: env: UV_INDEX changed")
+
+
+def test_a_verdict_of_another_system_covers_what_has_not_changed(
+    monorepo: Monorepo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is held against the digest that the machines there would compute, as the last verdict describes them."""
+    listed = Nox.list_sessions
+
+    def tagged(nox: Nox, root: str, environ: dict[str, str]) -> list[ListedSession]:
+        return [replace(it, tags=("macos", "windows")) for it in listed(nox, root, environ)]
+
+    monkeypatch.setattr(Nox, "list_sessions", tagged)
+    digester = Digester.for_worktree(monorepo.root)
+    lint = {it.name: it for it in digester.sessions()}["lint"]
+    parts = {"python": "cpython 3.13.9", "platform": "darwin arm64", "nox": "2026"}
+
+    def covered() -> dict[str, tuple[str, ...]]:
+        return {it.session.name: it.covered_on for it in planned(monorepo).sessions if it.covered_on}
+
+    assert covered() == {}
+    passed(monorepo, "lint")
+    assert covered() == {}
+    (here,) = monorepo.store.all.values()
+    there = digester.digest_there(lint, parts)
+    monorepo.store.all[there] = replace(here, digest=there, platform="darwin-arm64", components=parts)
+    assert there != here.digest
+    assert covered() == {"lint": ("macos",)}
+    monorepo.scratch.write({"docs/more.md": "more"})
+    assert covered() == {}
 
 
 def test_what_passed_is_cached_until_something_changes(monorepo: Monorepo) -> None:

@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 
 def plan(**states: str) -> dict[str, Any]:
-    """Return a plan as JSON has it; `mac` and `win` at the end of a state are tags."""
+    """Return a plan as JSON has it; words behind a state are tags, and with `+` name systems with a verdict."""
     sessions = []
     for name, text in states.items():
         state, *tags = text.split()
         verdict = {"seconds": 1} if state == "cached" else None
-        sessions.append({"name": name, "tree": "7", "state": state, "tags": tags, "verdict": verdict})
+        its = {"tags": [tag.strip("+") for tag in tags], "covered_on": [tag[1:] for tag in tags if tag[0] == "+"]}
+        sessions.append({"name": name, "tree": "7", "state": state, "verdict": verdict, **its})
     return {"format": 1, "commit": "c0ffee", "sessions": sessions}
 
 
@@ -87,6 +88,14 @@ def test_what_no_job_speaks_of_is_not_proven(place: Place) -> None:
     assert "a on linux: neither ran nor is covered by a verdict" in told
     assert "b on windows: neither ran nor is covered by a verdict" in told
     assert "1 covered by verdicts, 1 not proven" in told
+
+
+def test_what_a_verdict_covers_on_another_system_needs_no_job_there(place: Place) -> None:
+    """The plan says so."""
+    place.write(plan(a="cached +macos windows"), report("windows", a="passed"))
+    code, told = place.verify()
+    assert code == 0
+    assert "macos: 1 session planned, 0 ran in 0.0 s, 1 covered by verdicts, 0 not proven" in told
 
 
 def test_a_failure_anywhere_counts(place: Place) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Self, cast
 
@@ -59,14 +59,19 @@ class Components:
         self.scope = Scope(project, self._content, Packages(project, self._content, parent_files), parent_files)
         self._variables = cache(lambda declared: repr(machine.variables(declared)))
 
-    def core(self, session: Session) -> str:
-        """Return a hash over everything that a session's verdict can depend on, except outputs of other sessions."""
-        return digest_texts([self.tree(session), *self._facts(session)])
+    def core(self, session: Session, facts: Iterable[str] | None = None) -> str:
+        """Return a hash over everything that a session's verdict can depend on, except outputs of other sessions.
 
-    def _facts(self, session: Session) -> list[str]:
-        """Return the facts about this machine that a session's verdict can depend on."""
-        machine = [self._machine.python(session.python), self._machine.platform, self._machine.nox.version]
-        return [*machine, self._variables(session.env)]
+        Args:
+            session: The session.
+            facts: The Python, the platform and the nox of another machine; those of this one by default.
+        """
+        return digest_texts([self.tree(session), *self._facts(session, facts)])
+
+    def _facts(self, session: Session, facts: Iterable[str] | None = None) -> list[str]:
+        """Return the facts about a machine that a session's verdict can depend on, with the variables of this one."""
+        own = (self._machine.python(session.python), self._machine.platform, self._machine.nox.version)
+        return [*(own if facts is None else facts), self._variables(session.env)]
 
     def observed(self, session: Session) -> str:
         """Return a hash over everything that a session's verdict can depend on, except what it was seen to read."""
@@ -229,6 +234,15 @@ class Digester:
         """
         needs = self._needs(session, outputs)
         return Digest(_with_needs(self._core(session), needs), lambda: self.parts.named(session, needs))
+
+    def digest_there(self, session: Session, recorded: Mapping[str, str]) -> str:
+        """Return the digest of a session without needs on another machine whose variables are the same.
+
+        Args:
+            session: the session.
+            recorded: the parts of a digest that was computed there.
+        """
+        return self.parts.core(session, [recorded.get(name, "") for name in ("python", "platform", "nox")])
 
     def observed_core(self, session: Session, outputs: Outputs) -> Digest:
         """Return the digest of all that a session's verdict can depend on, except what it was seen to read.

@@ -8,8 +8,9 @@ Sessions that read each other's outputs are in one job. Jobs are about as long a
 since more machines would end no sooner, and no job is kept shorter than that for being tiny.
 
 Sessions with a tag that is named have a matrix of their own, an output with the tag's name, so that a workflow can have
-them wait for the others. A session tagged `macos` or `windows` runs there too, whatever has passed here: which digest
-it has on a system can only be told on that system.
+them wait for the others. A session tagged `macos` or `windows` runs there too, unless a verdict covers it: the digest
+that it has on a system can be told here where its last verdict says what the machines there are like. One with needs
+always starts there, since what these give on that system is not known here.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def _expected(sessions: Iterable[PlannedSession]) -> dict[str, float]:
 def _groups(sessions: list[PlannedSession]) -> Groups:
     """Return the sessions that run on each system, the systems without any left out."""
     groups = [("linux", [it for it in sessions if it.state != "cached"])]
-    groups += [(tag, [it for it in sessions if tag in it.session.tags]) for tag in RUNNERS if tag != "linux"]
+    others = [tag for tag in RUNNERS if tag != "linux"]
+    groups += [(tag, [it for it in sessions if tag in it.session.tags and tag not in it.covered_on]) for tag in others]
     return [it for it in groups if it[1]]
 
 

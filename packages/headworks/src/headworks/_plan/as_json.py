@@ -33,6 +33,7 @@ def _session(planned: PlannedSession, tree: str) -> dict[str, Any]:
         "tags": session.tags,
         "packages": session.packages,
         "state": planned.state,
+        "covered_on": planned.covered_on,
         "digest": planned.digest,
         "tree": tree,
         "reasons": planned.reasons,

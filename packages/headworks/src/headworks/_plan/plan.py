@@ -12,6 +12,7 @@ from headworks._nearest import suggestion
 from headworks._plan.difference import difference, since
 from headworks._plan.reasons import Reasons
 from headworks._project.needs import in_order, with_all_needs
+from headworks._quick.answers import doubt
 from headworks._store.store import Store
 from headworks._store.verdict import flaky_reason
 from headworks._tree.merge_base import reachable_base
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _NOTIFIES = (
     "where it has nox run other sessions, nothing is recorded of it; `requires=` of those says the same in advance"
 )
+SYSTEMS = {"darwin": "macos", "win32": "windows"}  # Python's name for a system, and its tag in a noxfile
 _SHOWN = 3  # sessions that are named before the rest is counted
 
 
@@ -49,6 +51,7 @@ class PlannedSession:
         reasons: why it is not cached.
         seconds: how long it is expected to take; None where it never passed.
         basis: the basis of its verdict: `observed` reads, the `declared` files of its row, or `all files`; else empty.
+        covered_on: the other systems that it has a tag of and where a verdict covers it.
     """
 
     session: Session
@@ -58,6 +61,7 @@ class PlannedSession:
     reasons: tuple[str, ...]
     seconds: float | None
     basis: str
+    covered_on: tuple[str, ...] = ()
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -276,9 +280,26 @@ class _States:
                 reasons=self._reasons(it, reasons, base),
                 seconds=self._verdicts[it.name].seconds if it.name in self._verdicts else self._store.seconds(it.name),
                 basis=self._basis(it),
+                covered_on=tuple(tag for name, tag in SYSTEMS.items() if self._is_covered_on(name, tag, it)),
             )
             for it in self._sessions
         )
+
+    def _is_covered_on(self, name: str, tag: str, session: Session) -> bool:
+        """Whether a verdict covers a session on another system, if its machines are as its last verdict there says."""
+        if tag not in session.tags or session.needs or not session.cache:
+            return False
+        there = [it for it in self._passes if it.session == session.name and it.platform.startswith(f"{name}-")]
+        if not there:
+            return False
+        digest = self._digester.digest_there(session, there[-1].components)
+        return digest in self._store.verdicts([digest])
+
+    @cached_property
+    def _passes(self) -> list[Verdict]:
+        """All verdicts of passes, the newest last."""
+        doubt()  # the answer depends on every one of them
+        return [it for it in self._store.ls() if it.passed]
 
     def _basis(self, session: Session) -> str:
         """Return what the verdict of a session rests on; empty without a verdict."""

@@ -45,7 +45,8 @@ def prove(plan: dict[str, Any], reports: Iterable[tuple[str, dict[str, Any]]]) -
     """Return a proof for each session of a plan on each system that it is planned for, and for what else failed.
 
     Args:
-        plan: A plan as JSON has it. What a verdict covers in it is covered on Linux, where it was made.
+        plan: A plan as JSON has it. What a verdict covers in it is covered on Linux, where it was made, and on the
+            systems that it names.
         reports: What jobs wrote by `headworks run --outcomes`, each after the name of its file.
 
     Raises:
@@ -60,7 +61,8 @@ def prove(plan: dict[str, Any], reports: Iterable[tuple[str, dict[str, Any]]]) -
         found[it["name"], "linux"] = covered if is_covered else _open(it["name"], "linux")
         for system in RUNNERS:
             if system != "linux" and system in it["tags"]:
-                found[it["name"], system] = _open(it["name"], system)
+                there = Proof(session=it["name"], system=system, how="covered")
+                found[it["name"], system] = there if system in it["covered_on"] else _open(it["name"], system)
     trees = {it["name"]: it["tree"] for it in plan["sessions"]}
     for file, report in reports:
         for it in report["sessions"]:

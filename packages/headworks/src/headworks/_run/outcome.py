@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from headworks._plan.plan import SYSTEMS
 from headworks.errors import Exit
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ STATUSES = {
     "stopped": Exit.UNDECIDED,  # not run, or not to its end
     "failed": Exit.FAILED,
 }
-SYSTEMS = {"darwin": "macos", "win32": "windows"}  # Python's name for a system, and its tag in a noxfile
 FORM = 2
 
 
