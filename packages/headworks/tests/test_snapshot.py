@@ -443,12 +443,12 @@ def test_a_time_in_the_future_tells_of_no_change(scratch: Scratch) -> None:
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Note which files git is asked to hash, some seconds after they were written."""
+    """Note which files are hashed, some seconds after they were written."""
     hashes, asked, later = Repository.hashes, list[bytes](), time.time_ns() + 10**10
 
-    def noted(self: Repository, paths: Iterable[bytes]) -> dict[bytes, bytes]:
+    def noted(self: Repository, paths: Iterable[bytes], like: bytes) -> dict[bytes, bytes]:
         asked.extend(paths := list(paths))
-        return hashes(self, paths)
+        return hashes(self, paths, like)
 
     monkeypatch.setattr(time, "time_ns", lambda: later)
     monkeypatch.setattr(Repository, "hashes", noted)
@@ -562,7 +562,7 @@ def test_a_file_that_changes_while_it_is_read_cannot_be_decided(scratch: Scratch
 
 
 def test_many_changed_files_are_hashed(scratch: Scratch) -> None:
-    """However many paths there are, the command lines stay short enough."""
+    """However many there are."""
     scratch.commit({"a": "a"})
     scratch.write({f"a-rather-long-folder-name/another-long-folder-name/{number}": "x" for number in range(600)})
     assert len(changed(scratch)) == 600
@@ -605,11 +605,12 @@ def test_without_posix_spawn_git_is_run_all_the_same(scratch: Scratch, monkeypat
 
 
 def test_a_file_that_cannot_be_read_is_an_error(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After some attempts git's message is shown, since nothing can be said about the file."""
+    """After some attempts that is said, since nothing can be said about the file."""
     scratch.commit({"a": "a"})
     scratch.write({"a": "new"})
-    monkeypatch.setattr(Repository, "hashes", lambda self, _paths: self.run("hash-object", "none"))
-    with pytest.raises(UsageError, match="could not open 'none'"):
+    hashes = Repository.hashes
+    monkeypatch.setattr(Repository, "hashes", lambda self, _paths, like: hashes(self, [b"none"], like))
+    with pytest.raises(UsageError, match="none cannot be read: No such file or directory"):
         now(scratch)
 
 

@@ -32,7 +32,6 @@ __all__ = ["Tree", "make_witness"]
 
 _STATES = {"file", "exec", "link", "folder", "missing", "other"}
 _UNNAMED = {"__pycache__"}  # Python writes it beside whatever it imports
-_RECORD = 100  # bytes in which a record of a listing has its object id
 _GIT = ".git/"
 # What all work trees of a repository share; of the rest, each has its own.
 _SHARED = (".git/config", ".git/hooks/", ".git/info/", ".git/logs/refs/", ".git/shallow", ".git/worktrees")
@@ -137,11 +136,10 @@ class Tree:
             with open(name, "rb") as file:
                 return self._hash(file.read())
         path, now = os.fsencode(name), time.time_ns()
-        return byte_ids(self._repository, {path: stamp_of(found)}, {}, now, key=name)[0][path].decode()
+        return byte_ids(self._repository, {path: stamp_of(found)}, {}, self._listing, now, key=name)[0][path].decode()
 
     def _hash(self, content: bytes) -> str:
-        like = self._listing.raw[:_RECORD].split(b" ", 3)[2:3]  # the object id of the first file
-        return blob_id(content, like[0] if like else b"0" * 40).decode()
+        return blob_id(content, self._listing.any_id() or b"0" * 40).decode()
 
     def _value(self, kind: str, path: str) -> str:
         """Return the value of a line that is not a state."""

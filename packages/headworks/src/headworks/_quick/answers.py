@@ -36,8 +36,8 @@ _DAY = 86_400_000_000_000  # nanoseconds
 _TICK = 2_000_000_000  # nanoseconds; the coarsest clock of a common file system, FAT's
 _MOST_QUESTIONS = 16
 _MOST_STAMPS = 10_000
-# Asked about object ids, which never change, or about bytes with a stamp.
-_UNNOTED = (("cat-file",), ("ls-tree",), ("hash-object", "--no-filters"))
+# Asked about object ids, which never change.
+_UNNOTED = (("cat-file",), ("ls-tree",))
 
 
 def are_settled(times: Iterable[int], now: int) -> bool:

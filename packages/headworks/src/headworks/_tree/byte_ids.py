@@ -15,10 +15,11 @@ from headworks._quick.memory import Memory
 
 if TYPE_CHECKING:
     from headworks._tree.git import Repository
+    from headworks._tree.listing import Listing
 
     Stamp: TypeAlias = tuple[int, ...]
 
-LARGE = 4 << 20  # bytes; git hashes that many in about 20 ms
+LARGE = 4 << 20  # bytes, which take about 3 ms to hash
 _KIND = "contents"
 _SIZE = 2  # the place of a file's size in its stamp
 _ATTRIBUTES = (b"/.gitattributes\0", b"\t.gitattributes\0", b" .gitattributes\0")
@@ -56,6 +57,7 @@ def byte_ids(
     repository: Repository,
     stamps: Mapping[bytes, Stamp | None],
     stored: Mapping[bytes, bytes],
+    listing: Listing,
     now: int,
     *,
     keep_all: bool = False,
@@ -67,6 +69,7 @@ def byte_ids(
         repository: Where they are.
         stamps: For each what changes whenever it is written to, its times first.
         stored: The object ids that git has of those that fit its index.
+        listing: All that git lists.
         now: A time before the stamps were taken, in nanoseconds since the epoch.
         keep_all: Whether to remember all of them, and not only large ones.
         key: What they are remembered under: nothing for all files that git lists, or the name of any other.
@@ -82,7 +85,7 @@ def byte_ids(
     known: dict[bytes, tuple[Stamp, bytes, bytes]] = (memory.get(_KIND, key) or {}) if kept else {}
     unknown = ((), b"", b"")
     found = {path: known[path][1] for path, stamp in kept.items() if known.get(path, unknown)[0] == stamp}
-    found |= repository.hashes(stamps.keys() - found.keys())
+    found |= repository.hashes(stamps.keys() - found.keys(), listing.any_id())
     # A file that was written to and holds what it held before is to git what it was before.
     earlier = {path: known[path] for path in kept.keys() & known.keys() if known[path][1] == found[path]}
     ids = {path: it for path, (_, _, it) in earlier.items() if it} | dict(stored)

@@ -11,15 +11,28 @@ from headworks._quick.git import environment, folder_of, index_stamp, shared_fol
 from headworks._quick.process import Process, complaint
 from headworks.errors import UsageError
 
-_MAX_ARGUMENTS = 24_000  # bytes of paths in one command line; Windows takes no more than 32,767 in all
+_PART = 1 << 18  # bytes that are read at a time
 _NOXFILE = "noxfile.py"
+_SHA1 = 40  # hexadecimal digits
 _WORDS = 6  # of a command, in a message
 
 
 def blob_id(content: bytes, like: bytes) -> bytes:
     """Return the object id that git gives to a content, in the hash function of another id."""
-    function = hashlib.sha1 if len(like) == 40 else hashlib.sha256  # noqa: PLR2004  # hexadecimal digits of SHA-1
-    return function(b"blob %d\0" % len(content) + content).hexdigest().encode()
+    return _hashed(len(content), (content,), like)
+
+
+def _file_id(name: bytes, like: bytes) -> bytes:
+    """Return the object id of a file's bytes; git takes 3 ms to start, and seven times as long for each byte."""
+    with open(name, "rb", buffering=0) as file:
+        return _hashed(os.fstat(file.fileno()).st_size, iter(lambda: file.read(_PART), b""), like or b"0" * _SHA1)
+
+
+def _hashed(size: int, parts: Iterable[bytes], like: bytes) -> bytes:
+    hashed = (hashlib.sha1 if len(like) == _SHA1 else hashlib.sha256)(b"blob %d\0" % size)
+    for part in parts:
+        hashed.update(part)
+    return hashed.hexdigest().encode()
 
 
 class Repository:
@@ -122,17 +135,22 @@ class Repository:
         note_file(os.path.join(folder, "commondir"))
         return shared_folder_of(folder)
 
-    def hashes(self, paths: Iterable[bytes]) -> dict[bytes, bytes]:
+    def hashes(self, paths: Iterable[bytes], like: bytes) -> dict[bytes, bytes]:
         """Return the object ids of the bytes of files, without the filters that git would send them through.
+
+        Args:
+            paths: The files.
+            like: An object id of the repository, empty where it has none.
 
         Raises:
             UsageError: a file cannot be read, or vanished meanwhile.
         """
-        found: dict[bytes, bytes] = {}
-        for chunk in _chunks(list(paths)):
-            output = self.run("hash-object", "--no-filters", "--", *map(os.fsdecode, chunk))
-            found.update(zip(chunk, output.split(), strict=True))
-        return found
+        top = os.fsencode(self.top)
+        try:
+            return {path: _file_id(os.path.join(top, path), like) for path in paths}
+        except OSError as error:
+            message = f"{os.fsdecode(error.filename)} cannot be read: {error.strerror}."
+            raise UsageError(message) from None
 
     def contents(self, oids: list[bytes]) -> list[bytes]:
         """Return the contents of stored objects."""
@@ -156,17 +174,3 @@ def _batch(output: bytes) -> Iterable[bytes]:
         size = int(size_text.rpartition(b" ")[2])
         yield output[end + 1 : end + 1 + size]
         position = end + size + 2
-
-
-def _chunks(paths: list[bytes]) -> Iterable[list[bytes]]:
-    """Yield the paths in runs that fit into a command line."""
-    chunk: list[bytes] = []
-    room = _MAX_ARGUMENTS
-    for path in paths:
-        room -= len(path) + 8
-        if room < 0:
-            yield chunk
-            chunk, room = [], _MAX_ARGUMENTS
-        chunk.append(path)
-    if chunk:
-        yield chunk

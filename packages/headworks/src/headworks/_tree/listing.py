@@ -37,6 +37,10 @@ class Listing:
         """Return the path of every record."""
         return [line.partition(b"\t")[2] for line in self.raw.split(b"\0")[:-1]]
 
+    def any_id(self) -> bytes:
+        """Return the object id of the first record, empty where there is none."""
+        return self.raw[9:74].partition(b" ")[0]
+
     def lines(self, part: bytes) -> Iterator[bytes]:
         """Yield the records that have some bytes in them."""
         raw, position = self.raw, -1

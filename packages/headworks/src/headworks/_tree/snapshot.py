@@ -270,7 +270,7 @@ class WorkTreeSnapshot(Snapshot):
             kept = [it for it in listing.records() if it[0] in {FILE, EXECUTABLE} and it[2] not in modes]
             stored = {path: oid for _, oid, path in kept}
         stamps = {path: self.stamps[path] for path in contents} | {it: _mode(self._name(it))[1] for it in stored}
-        found, filtered = byte_ids(self.repository, stamps, stored, self._began, keep_all=is_filtered)
+        found, filtered = byte_ids(self.repository, stamps, stored, listing, self._began, keep_all=is_filtered)
         self.filtered |= filtered
         records |= {path: record(mode, found[path], path) for path, mode in contents.items()}
         if changes := {path: found[path] for path, oid in stored.items() if found[path] != oid}:
@@ -295,7 +295,7 @@ class WorkTreeSnapshot(Snapshot):
             note_file(name, follow=False)
             mode, self.stamps[path] = _mode(name)
             if mode == LINK:
-                records[path] = record(mode, blob_id(os.readlink(name), listing.raw[9:74].partition(b" ")[0]), path)
+                records[path] = record(mode, blob_id(os.readlink(name), listing.any_id()), path)
             elif mode == SUBMODULE:
                 self.inner[path] = WorkTreeSnapshot(Repository(os.fsdecode(name), self.repository.environ))
                 records[path] = record(mode, self._checked_out(path), path)
