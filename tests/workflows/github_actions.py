@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,12 +25,19 @@ def inlined(text: str, root: Path = ROOT) -> dict[str, Any]:
         text: The workflow.
         root: The repository.
     """
+    workflow = {"on" if key is True else key: value for key, value in _loaded(text).items()}  # as YAML reads that word
+    jobs = {
+        name: job | {"steps": list(_steps(job["steps"], root))} if "steps" in job else job
+        for name, job in workflow["jobs"].items()
+    }
+    return workflow | {"jobs": jobs}
+
+
+@functools.cache  # nearly all planted faults leave most files as they are, and nothing changes what was read
+def _loaded(text: str) -> dict[Any, Any]:
+    """Return the content of a file."""
     content: dict[Any, Any] = yaml.safe_load(text)
-    workflow = {"on" if key is True else key: value for key, value in content.items()}  # as YAML reads that word
-    for job in workflow["jobs"].values():
-        if "steps" in job:
-            job["steps"] = list(_steps(job["steps"], root))
-    return workflow
+    return content
 
 
 def as_text(workflow: Mapping[str, Any]) -> str:
@@ -43,7 +51,7 @@ def _steps(steps: Iterable[Mapping[str, Any]], root: Path) -> Iterator[Mapping[s
         if not str(step.get("uses", "")).startswith(_OWN):
             yield step
             continue
-        action = yaml.safe_load((root / step["uses"].removeprefix(_OWN) / "action.yml").read_text(encoding="utf-8"))
+        action = _loaded((root / step["uses"].removeprefix(_OWN) / "action.yml").read_text(encoding="utf-8"))
         inputs = {name: str(declared.get("default", "")) for name, declared in action["inputs"].items()}
         given = {key: str(value) for key, value in step.get("with", {}).items()}
         if step.keys() - {"uses", "with"} or given.keys() - inputs:

@@ -24,7 +24,7 @@ _RESULTS: Final = ("failure", "cancelled", "success")  # of the jobs of a matrix
 _HERE: Final = {"ubuntu-24.04", "ubuntu-24.04-arm"}  # the runners that this machine stands for
 _ELSEWHERE: Final = {"macos-15", "windows-2025"}  # those whose jobs are left out
 _MATRIX: Final = 256  # the most jobs that a matrix may have
-_OWNER: Final = "someone"
+_OWNER: Final = "owner"
 
 
 @dataclass(kw_only=True)

@@ -87,6 +87,7 @@ def headworks(session):
     session.run(sys.executable, "-m", "headworks", *session.posargs, external=True)
 '''
 # The sessions that nights and releases run beside those of CI: they do no more than the steps around them need.
+_COMMENT: Final = [str(_GITHUB / "programs/comment.py"), "artifacts/report/report.md"]
 _MISSES: Final = [str(_GITHUB / "programs/misses.py"), "artifacts/skipped/plan.json", "artifacts/proof"]
 _OTHERS: Final = {
     **dict.fromkeys(("faults", "minimums", "names", "newest", "pictures", "seeds", "torches"), "pass"),
@@ -94,6 +95,7 @@ _OTHERS: Final = {
     Path("dist/data").mkdir(parents=True)
     Path("dist/data/data.whl").write_text("wheel")
 """,
+    "comment": f"session.run(sys.executable, *{_COMMENT}, external=True)",
     "misses": f"session.run(sys.executable, *{_MISSES}, external=True)",
     "publish": 'assert Path("dist/data/data.whl").is_file()',
     "push-images": """

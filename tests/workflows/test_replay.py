@@ -9,13 +9,14 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 from github_job import Job
 from github_runner import Run
+from local_server import running
 from replay import counted, propose, ran, unexpected, with_rows
 from replay_cases import SMALL, Case
 from replay_monorepo import CI, SmallMonorepo
 from replay_repository import LEFT_OUT, RUNNING, ThisRepository
+from test_comment import Server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,29 +55,36 @@ def test_a_damaged_cache_of_main_is_a_miss(monorepo: SmallMonorepo) -> None:
     assert "headworks: warning: The bundle artifacts/proof/plan.tar was refused" in run.log
 
 
-def reported(monorepo: SmallMonorepo, tmp_path: Path, asked: object) -> Run:
-    """Run the ledger's job of `report.yml` for a pull request that left a file as its questions."""
-    content = yaml.safe_load(CI.with_name("report.yml").read_text(encoding="utf-8"))
-    content["on"] = content.pop(True)
-    del content["jobs"]["comment"]
-    workflow = tmp_path / "report.yml"
-    workflow.write_text(yaml.safe_dump(content), encoding="utf-8")
+def reported(monorepo: SmallMonorepo, github: Server, asked: object) -> Run:
+    """Run `report.yml` for a pull request that left a report, and a file as its questions."""
     number = f"of-pull-request-{len(list(monorepo.folder.iterdir()))}"
-    file = monorepo.folder / number / "artifacts/asked-pipeline-0/pipeline-0.json"
-    file.parent.mkdir(parents=True)
-    file.write_text(json.dumps(asked), encoding="utf-8")
-    payload = {"workflow_run": {"id": number, "event": "pull_request"}}
-    return monorepo.start(workflow, "refs/heads/main", event="workflow_run", payload=payload)
+    files = {"report/report.md": "# All is well", "asked-pipeline-0/pipeline-0.json": json.dumps(asked)}
+    for name, text in files.items():
+        file = monorepo.folder / number / "artifacts" / name
+        file.parent.mkdir(parents=True)
+        file.write_text(text, encoding="utf-8")
+    about = {"id": number, "event": "pull_request", "conclusion": "success", "run_number": 12}
+    about |= {"head_branch": "main", "head_repository": {"owner": {"login": "stranger"}}, "head_sha": "a" * 40}
+    return monorepo.start(
+        CI.with_name("report.yml"),
+        "refs/heads/main",
+        event="workflow_run",
+        payload={"workflow_run": about | {"html_url": "https://example.org/run"}},
+        environ={**monorepo.environ, "GITHUB_API_URL": github.url},
+    )
 
 
-def test_every_run_knows_what_pull_requests_asked_before(monorepo: SmallMonorepo, tmp_path: Path) -> None:
+def test_every_run_knows_what_pull_requests_asked_before(monorepo: SmallMonorepo) -> None:
     """Their own runs save nothing: a trusted one adds what was asked, and nothing that is not checked."""
     rows = {"number": 1, "sketch": ["0" * 16], "when": "2026-11-28T00:00:00+00:00"}
-    for letter in "abc":
-        run = reported(monorepo, tmp_path, {"asked": [rows | {"model": letter * 64}]})
-        assert run.results == {"ledger": "success"}, run.log
-    wrong = reported(monorepo, tmp_path, {"asked": [rows | {"model": "../../../etc/passwd"}]})
-    assert wrong.results == {"ledger": "failure"}
+    with running(Server()) as github:
+        for letter in "abc":
+            run = reported(monorepo, github, {"asked": [rows | {"model": letter * 64}]})
+            assert run.results == {"comment": "success", "ledger": "success"}, run.log
+        wrong = reported(monorepo, github, {"asked": [rows | {"model": "../../../etc/passwd"}]})
+        assert len(github.comments) == 101
+    assert github.comments[-1]["body"].endswith("# All is well\n")
+    assert wrong.results == {"comment": "success", "ledger": "failure"}
     assert "pipeline-0.json is no ledger as `headworks ledger --output` writes it" in wrong.log
     run = monorepo.propose({})
     assert run.is_mergeable, run.log

@@ -6,6 +6,7 @@ Call `python tests/workflows/workflow_rules.py` in the root; it prints every bre
 from __future__ import annotations
 
 import fnmatch
+import functools
 import json
 import re
 import shlex
@@ -174,13 +175,16 @@ def _of_engine(job: Mapping[str, Any]) -> Iterator[str]:
             is_installed |= not call[1] and "if" not in step
 
 
-def _of_comments(text: str) -> Iterator[str]:
-    """Yield the values that a `#` ends although it was meant to be part of them."""
+@functools.cache
+def _of_comments(text: str) -> list[str]:
+    """Return the values that a `#` ends although it was meant to be part of them."""
+    problems = []
     for token in yaml.scan(text):
         if isinstance(token, yaml.ScalarToken) and token.plain:
             rest = text[token.end_mark.index :].partition("\n")[0]
             if re.match(r"\s+#", rest) and (_EXPRESSION in rest or token.value.count("{{") > token.value.count("}}")):
-                yield f"an expression is behind a `#`, which ends `{token.value}`; put it in quotes"
+                problems.append(f"an expression is behind a `#`, which ends `{token.value}`; put it in quotes")
+    return problems
 
 
 def _of_permissions(job: Mapping[str, Any], writable: set[str]) -> Iterator[str]:
