@@ -80,11 +80,6 @@ def test_images(session):
 def report(session):
     (ARTIFACTS / "report").mkdir(parents=True, exist_ok=True)
     (ARTIFACTS / "report/report.md").write_text(f"{len(list(ARTIFACTS.iterdir()))} artifacts\\n")
-
-
-@nox.session(default=False)
-def headworks(session):
-    session.run(sys.executable, "-m", "headworks", *session.posargs, external=True)
 '''
 # The sessions that nights and releases run beside those of CI: they do no more than the steps around them need.
 _COMMENT: Final = [str(_GITHUB / "programs/comment.py"), "artifacts/report/report.md"]
@@ -125,13 +120,14 @@ _SESSION: Final = """
 def {function}(session):
     {body}
 """
-# Programs of a runner. What `sudo` would install is on PATH; `nox -R` finds the engine that the first call of a job has
-# installed, which here is that of these tests; a release shall have the files that it names.
+# Programs of a runner. What `sudo` would install is on PATH; `nox -s headworks` would start the engine of these tests,
+# as this does in a third of the time; a release shall have the files that it names.
 _PROGRAMS: Final = {
     "gh": """for it; do [[ $it != release/* ]] || [[ -s $it ]]; done""",
     "sudo": "",
     "uv": """shift 4
 case "$*" in
+"nox -s headworks -- "*) exec "$PYTHON" -m headworks "${@:5}" ;;
 "nox -R -s headworks -- "*) exec "$PYTHON" -m headworks "${@:6}" ;;
 *) exec "$@" ;;
 esac""",
