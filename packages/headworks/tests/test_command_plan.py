@@ -233,6 +233,15 @@ def test_what_is_tagged_has_a_matrix_or_a_system_of_its_own(inside: Monorepo) ->
     assert [it["system"] for it in found["matrix"]] == ["linux", "windows"]
 
 
+def test_a_row_may_name_a_runner(inside: Monorepo, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its session has a job of its own there, and the others stay on machines of GitHub's."""
+    inside.edit("pyproject.toml", "lint = {}", 'lint = { runs-on = ["self-hosted", "gpu"] }')
+    inside.edit("packages/solo/src/solo/core.py", "solo", "x")
+    runners = {str(it["sessions"]): it["runner"] for it in matrix(capsys)}
+    assert runners.pop("lint") == ["self-hosted", "gpu"]
+    assert set(map(str, runners.values())) == {"ubuntu-24.04"}
+
+
 def test_a_plan_can_be_written_to_a_file(inside: Monorepo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For GitHub to the end of the file that it names, in every other form as the whole file."""
     file = tmp_path / "new/file"

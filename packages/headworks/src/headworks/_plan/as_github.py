@@ -19,14 +19,15 @@ import json
 import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 if TYPE_CHECKING:
     from headworks._plan.plan import Plan, PlannedSession
     from headworks._project.session import Session
 
-    Entry: TypeAlias = "dict[str, str | int]"
-    Groups: TypeAlias = "list[tuple[str, list[PlannedSession]]]"
+    Runner: TypeAlias = "str | tuple[str, ...]"
+    Entry: TypeAlias = "dict[str, Runner | int]"
+    Group: TypeAlias = "tuple[str, Runner, list[PlannedSession]]"
 
 # Never `-latest`, which becomes another system from one day to the next, with other versions of all that is on it:
 # Docker 29, for one, means something else by the size and the id of an image.
@@ -48,12 +49,12 @@ def as_github(plan: Plan, *, jobs: int, apart: Sequence[str] = ()) -> str:
     for name in ("matrix", *apart):
         own = [it for it in plan.sessions if next((tag for tag in apart if tag in it.session.tags), "matrix") == name]
         groups = _groups(own)
-        # One job at least for each system, and for the first all that the others leave.
+        # One job at least for each system and runner, and for the first all that the others leave.
         shares = [max(1, jobs - len(groups) + 1), *(1 for _ in groups[1:])]
         entries = [
             it for group, most in zip(groups, shares, strict=False) for it in _entries(plan, group, most, seconds)
         ]
-        matrices[name] = sorted(entries, key=lambda it: -int(it["seconds"]))
+        matrices[name] = sorted(entries, key=lambda it: -cast("int", it["seconds"]))
     lines = [f"any={'true' if any(matrices.values()) else 'false'}"]
     for name, entries in matrices.items():
         text = json.dumps({"include": entries}, separators=(",", ":"))
@@ -75,19 +76,23 @@ def _expected(sessions: Iterable[PlannedSession]) -> dict[str, float]:
     }
 
 
-def _groups(sessions: list[PlannedSession]) -> Groups:
-    """Return the sessions that run on each system, the systems without any left out."""
-    groups = [("linux", [it for it in sessions if it.state != "cached"])]
-    others = [tag for tag in RUNNERS if tag != "linux"]
-    groups += [(tag, [it for it in sessions if tag in it.session.tags and tag not in it.covered_on]) for tag in others]
-    return [it for it in groups if it[1]]
+def _groups(sessions: list[PlannedSession]) -> list[Group]:
+    """Return the sessions that run on each system and runner, those without any left out."""
+    here = [it for it in sessions if it.state != "cached"]
+    labels = dict.fromkeys(it.session.runs_on for it in here)
+    groups: list[Group] = [
+        ("linux", runs_on or RUNNERS["linux"], [it for it in here if it.session.runs_on == runs_on])
+        for runs_on in labels
+    ]
+    for tag, runner in list(RUNNERS.items())[1:]:
+        there = [it for it in sessions if tag in it.session.tags and tag not in it.covered_on]
+        groups += [(tag, runner, there)] * bool(there)
+    return groups
 
 
-def _entries(
-    plan: Plan, group: tuple[str, list[PlannedSession]], most: int, expected: Mapping[str, float]
-) -> list[Entry]:
-    """Return the jobs of one system."""
-    system, sessions = group
+def _entries(plan: Plan, group: Group, most: int, expected: Mapping[str, float]) -> list[Entry]:
+    """Return the jobs of one system and runner."""
+    system, runner, sessions = group
     parts = _parts(sessions)
     lengths = [sum(expected[it.session.name] for it in part) for part in parts]
     number = min(most, len(parts), math.ceil(sum(lengths) / max(_WORTH, *lengths)))
@@ -96,7 +101,7 @@ def _entries(
     for length, part in sorted(zip(lengths, parts, strict=True), key=lambda it: -it[0]):
         shares.sort(key=lambda it: it[0])
         shares[0] = (shares[0][0] + length, shares[0][1] + part)
-    return [_entry(system, seconds, _words(share, plan.digester.catalog)) for seconds, share in shares]
+    return [_entry(system, runner, seconds, _words(share, plan.digester.catalog)) for seconds, share in shares]
 
 
 def _parts(sessions: list[PlannedSession]) -> list[list[PlannedSession]]:
@@ -120,8 +125,8 @@ def _words(sessions: list[PlannedSession], catalog: Mapping[str, Session]) -> li
     return list(dict.fromkeys(it or one.session.name for it, one in zip(functions, sessions, strict=True)))
 
 
-def _entry(system: str, seconds: float, words: list[str]) -> Entry:
+def _entry(system: str, runner: Runner, seconds: float, words: list[str]) -> Entry:
     """Return the entry of a job. After the command, its name has a comment, as shells have."""
     sessions = shlex.join(words)
     name = f"nox -s {sessions}{'' if system == 'linux' else f'  # {system}'}"
-    return {"name": name, "sessions": sessions, "runner": RUNNERS[system], "system": system, "seconds": round(seconds)}
+    return {"name": name, "sessions": sessions, "runner": runner, "system": system, "seconds": round(seconds)}

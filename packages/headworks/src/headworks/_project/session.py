@@ -38,6 +38,7 @@ class Session:
         outputs: The files and folders that it writes for others, relative to the project's root.
         uncached: Why it always runs; empty where it does not.
         unseen: Why no verdict of it is recorded where nobody watched it; empty where one is.
+        runs_on: The labels of the runner that CI gives it; empty for a Linux machine of GitHub's.
         required: Whether it is unproven when nox or pytest skipped something in it.
         has_unknown_needs: Whether nox may run other sessions before it that are written out nowhere.
         is_declared: Whether the table has a row for it.
@@ -63,6 +64,7 @@ class Session:
     outputs: tuple[str, ...]
     uncached: str
     unseen: str
+    runs_on: tuple[str, ...]
     required: bool
     has_unknown_needs: bool
     is_declared: bool

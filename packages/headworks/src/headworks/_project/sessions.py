@@ -93,6 +93,7 @@ class _Maker:
             outputs=fill.paths("outputs", filled.outputs or ()),
             uncached=always or _untracked(code.unstable) or ("" if is_observed else unseen),
             unseen=unseen,
+            runs_on=filled.runs_on or (),
             required=filled.required,
             has_unknown_needs=has_unknown_needs,
             is_declared=row is not None,

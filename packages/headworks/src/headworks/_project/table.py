@@ -9,7 +9,7 @@ from typing import Any
 from headworks._project.toml import check_keys, refuse
 from headworks.errors import ConfigurationError
 
-_LISTS = ("packages", "needs", "inputs", "outputs", "groups", "env", "ignore", "tools")
+_LISTS = ("packages", "needs", "inputs", "outputs", "groups", "env", "ignore", "tools", "runs-on")
 _FLAGS = {"cache", "observe", "required"}
 _PATHS = {"inputs", "outputs", "ignore", "wheel-excludes"}
 OTHERS = ("gate", "images", "report")  # tables of other commands and of the project's own programs
@@ -31,6 +31,7 @@ class Row:
         env: Environment variables that it reads.
         ignore: Patterns of files that it does not depend on.
         tools: The tables below [tool] of the root's pyproject.toml that it depends on.
+        runs_on: The labels of the runner that CI gives it; a Linux machine of GitHub's by default.
         cache: False where time or the network decide how it ends.
         observe: True binds its verdicts to what it was seen to read, and not to the files that the row names; False has
             no run of it watched.
@@ -45,6 +46,7 @@ class Row:
     env: tuple[str, ...] | None = None
     ignore: tuple[str, ...] | None = None
     tools: tuple[str, ...] | None = None
+    runs_on: tuple[str, ...] | None = None
     cache: bool = True
     observe: bool | None = None
     required: bool = False
@@ -122,7 +124,7 @@ def _row(name: str, data: object) -> Row:
         message = f"{place} is not a table; write {name} = {{}} where there is nothing to say."
         raise ConfigurationError(message)
     check_keys(data, {*_LISTS, *_FLAGS}, place)
-    fields: dict[str, Any] = {key: _texts(data, key, place) for key in _LISTS}
+    fields: dict[str, Any] = {key.replace("-", "_"): _texts(data, key, place) for key in _LISTS}
     for key in _FLAGS & data.keys():
         fields[key] = data[key]
         if not isinstance(data[key], bool):
