@@ -186,12 +186,13 @@ def test_an_equal_model_passes_on_1797_rows(condition: str) -> None:
         fields: dict[str, Any] = {"probabilities": np.stack([first, 1 - first], axis=1)[None]}
         fields |= {"labels": labels.astype(np.str_), "predicted": predicted.astype(np.str_)[None]}
         sides.append(replace(predictions(~mine, sure), **fields))
-    for _ in range(10):
+    tries = 3 if condition.startswith(("roc_auc", "average")) else 10  # those take long
+    for _ in range(tries):
         rows = generator.integers(ROWS, size=1797)
         candidate, base = (it.take(rows) for it in sides)
         parsed = DECLARED.declared(parse_condition(condition))
         passes += judge(parsed, candidate, base, error=ERROR, draws=DRAWS)[0].outcome == "passes"
-    assert passes >= 9
+    assert passes >= tries - 1
 
 
 @pytest.mark.parametrize(("wrong", "rows"), [(0, 40), (3, 100), (40, 60), (60, 60)])
