@@ -25,6 +25,7 @@ _HERE: Final = {"ubuntu-24.04", "ubuntu-24.04-arm"}  # the runners that this mac
 _ELSEWHERE: Final = {"macos-15", "windows-2025"}  # those whose jobs are left out
 _MATRIX: Final = 256  # the most jobs that a matrix may have
 _OWNER: Final = "owner"
+_VARIABLES: Final = {"ATTEST": "true", "NIGHTLY": "true"}  # of a repository that has asked for all that there is
 
 
 @dataclass(kw_only=True)
@@ -125,7 +126,7 @@ class Run:
             "workflow": self.caller or self.content["name"],
         }
         runner = {"arch": "X64", "os": "Linux", "temp": "/tmp"}  # noqa: S108 - no file is made there
-        return {"github": github, "inputs": dict(self.inputs), "runner": runner, "secrets": {}, "vars": {}}
+        return {"github": github, "inputs": dict(self.inputs), "runner": runner, "secrets": {}, "vars": _VARIABLES}
 
     def _needs(self, job: Mapping[str, Any]) -> set[str]:
         """Return the jobs that a job needs."""

@@ -106,7 +106,7 @@ _OTHERS: Final = {
 """,
     "release-notes": """
     folder = Path(session.posargs[-1])
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     if session.posargs[0] == "card":
         for name in ("model.onnx", "model-card.md"):
             (folder / name).write_text((ARTIFACTS / "model").read_text())

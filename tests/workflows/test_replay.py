@@ -102,6 +102,7 @@ def test_a_night_is_red_where_a_session_reads_more_than_its_row_promises(monorep
     assert "it read docs/guide.md, which its digest does not cover (name them in `inputs` of its row)" in run.log
     assert {name for name, result in run.results.items() if result != "success"} == {"everything"}
     assert "Miss rate: 0.0%" in run.summary
+    assert ("gh issue create", "success") in run.jobs
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace")
