@@ -202,6 +202,12 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "permissions: {}\n\nconcurrency: reports\n",
         "ledger: of the runs that wait in a group, GitHub keeps the newest only",
     ),
+    "the gate does not get what others asked": (
+        CI,
+        "            artifacts/proof/ledger.tar\n",
+        "",
+        "plan: the gate does not get what pull requests asked",
+    ),
     "a run tells nobody what it asked": (
         CI,
         'ledger --output "artifacts/asked/pipeline-$INDEX.json"',

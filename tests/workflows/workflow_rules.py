@@ -358,6 +358,8 @@ def _of_ledger(workflows: Mapping[str, Workflow]) -> Iterator[str]:
     known = "artifacts/proof/plan.ledger"
     if f"ledger --output {known}" not in plan or f"--known {known}" not in pipeline:
         yield "ci.yml: pipeline: the questions of all runs are written, of which few are new"
+    if plan.count("artifacts/proof/ledger.tar") != len(("restored", "uploaded")):
+        yield "ci.yml: plan: the gate does not get what pull requests asked, and its budget does not count it"
     if (
         "actions/cache/restore@" not in plan
         or '"restore-keys": "ledger-"' not in plan

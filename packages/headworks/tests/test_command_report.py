@@ -365,7 +365,7 @@ def test_a_summary_has_the_facts_of_a_comment(inside: Monorepo, capsys: pytest.C
         "labels": {"train": sides, "test": sides},
     }
     Path("artifacts/diff.json").write_text(json.dumps(diff))
-    condition = {"name": "no worse", "condition": "c", "outcome": "passes", "findings": [judged(subject="accuracy")]}
+    condition = {"name": "no worse", "found": "passes", "findings": [judged(subject="accuracy")] * 2_001}
     inside.scratch.write({"artifacts/gate/gate.json": json.dumps({"conditions": [condition]})})
     totals = {"num_statements": 3, "num_branches": 2, "percent_covered": 100.0}
     inside.scratch.write({"artifacts/coverage/coverage.json": json.dumps({"totals": totals})})
@@ -374,7 +374,7 @@ def test_a_summary_has_the_facts_of_a_comment(inside: Monorepo, capsys: pytest.C
     sessions = {it["name"]: it for it in found["sessions"]}
     few = [*(f"file {number} changed" for number in range(3)), "and 3 more reasons"]
     assert sessions["data"] == {"name": "data", "state": "passed", "basis": "declared", "why": few, "seconds": 90.0}
-    assert [it["findings"][0]["subject"] for it in found["conditions"]] == ["accuracy"]
+    assert [(it["found"], len(it["findings"])) for it in found["conditions"]] == [("passes", 2_000)]
     counts = {"candidate": [[3, 1], [0, 0]], "base": [[4, 0], [0, 0]]}
     assert found["predictions"] == [{"name": "test", "rows": 4, "classes": ["a", "b"]} | counts]
     labels = [["a", 4, 6], ["b" * 99 + "\N{HORIZONTAL ELLIPSIS}", 0, 2]]

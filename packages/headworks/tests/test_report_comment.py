@@ -40,7 +40,7 @@ FINDING = {
 }
 CONDITION = {
     "name": "accuracy",
-    "outcome": "passes",
+    "found": "passes",
     "findings": [FINDING],
 }
 SUMMARY: dict[str, Any] = {
@@ -104,8 +104,9 @@ def test_a_comment_has_the_model_first_and_then_all_else(tmp_path: Path) -> None
         (["passes", "fails"], {"Gate": "failed"}, "\N{BALLOT X} The model is worse: c1"),
         (["fails"] * 6, {"Gate": "failed"}, "\N{BALLOT X} The model is worse: c0, c1, c2, c3, and 2 more"),
         (["passes", "cannot tell"], {"Gate": "cannot tell"}, "? Cannot tell whether the model is worse: c1"),
+        (["cannot tell"], {"Gate": "passed"}, "\N{CHECK MARK} Cannot tell whether the model is worse: c0"),
         (
-            ["passes"],
+            ["passes", "fails"],
             {"Gate": "cannot tell"},
             "? Cannot tell whether the model is worse: the gate's result is not about all that is here",
         ),
@@ -114,7 +115,7 @@ def test_a_comment_has_the_model_first_and_then_all_else(tmp_path: Path) -> None
             {"Gate": "passed", "Plan": "failed", "Data contract": "failed"},
             "\N{BALLOT X} The model is no worse: 1 condition passed; Failed: tests-3.13(data), Data contract",
         ),
-        ([], {"Gate": "unproven", "Plan": "unproven"}, "? Not everything is proven: Plan"),
+        ([], {"Gate": "unproven", "Plan": "unproven"}, "? Not everything is proven: Gate, Plan"),
         ([], {"Plan": "passed"}, "\N{CHECK MARK} Passed"),
         ([], {}, "? Not everything is proven"),
     ],
@@ -123,7 +124,7 @@ def test_the_first_line_is_what_the_gate_found(
     tmp_path: Path, outcomes: list[str], sections: dict[str, str], first: str
 ) -> None:
     """And what else is not as it should be, never better than the worst section."""
-    conditions = [CONDITION | {"name": f"c{number}", "outcome": it} for number, it in enumerate(outcomes)]
+    conditions = [CONDITION | {"name": f"c{number}", "found": it} for number, it in enumerate(outcomes)]
     assert comment(tmp_path, conditions=conditions, sections=sections).startswith(f"# {first}\n")
 
 
@@ -171,7 +172,7 @@ def named(name: str) -> dict[str, Any]:
     facts["compared_with"] = name
     facts["sections"] = {"Gate": "failed", name: "failed"}
     facts["sessions"] = [SESSION | {"name": name, "state": it, "why": [name]} for it in ("failed", "passed", "covered")]
-    facts["conditions"] = [CONDITION | {"name": name, "outcome": "fails", "findings": [FINDING | {"subject": name}]}]
+    facts["conditions"] = [CONDITION | {"name": name, "found": "fails", "findings": [FINDING | {"subject": name}]}]
     facts["predictions"][0] |= {"name": name, "classes": [name, "dog"]}
     facts["data"]["labels"] = [[name, 1, 2], ["dog", 1, 1]]
     return facts
@@ -186,6 +187,8 @@ def test_a_hostile_summary_changes_nothing_but_its_names(tmp_path: Path) -> None
     outside = re.sub(r"<(code|pre)\b.*?</\1>", "", pages[0], flags=re.DOTALL)
     assert "alert(1)" in outside
     assert not re.search(r"@all|#1|<script|href", outside)
+    linked = comment(tmp_path, **named("https://example.org www.example.org GH-12"))
+    assert not re.search(r"://|www\.|GH-", re.sub(r"`[^`]*`|nox -s .*", "", linked))
     (command,) = [it for it in comment(tmp_path, **named("x';\necho owned #")).split("\n") if it.startswith("nox")]
     printed = subprocess.run(
         ["bash", "-c", command.replace("nox -s", "printf %s", 1)], check=True, capture_output=True, text=True
@@ -203,7 +206,8 @@ def test_a_hostile_summary_changes_nothing_but_its_names(tmp_path: Path) -> None
         {"sessions": [SESSION | {"seconds": -1}]},
         {"sessions": [SESSION | {"link": "https://example.org"}]},
         {"sessions": [SESSION | {"why": ["x"] * 5}]},
-        {"conditions": [CONDITION | {"outcome": "passes, trust me"}]},
+        {"sessions": [SESSION] * 2_001},
+        {"conditions": [CONDITION | {"found": "passes, trust me"}]},
         {"coverage": {"statements": 1, "branches": 1, "percent": 101}},
         {"data": SUMMARY["data"] | {"rows": {"blessed": 1}}},
         {"coverage": "all"},

@@ -227,8 +227,9 @@ def _classification(file: Columns, order: NDArray[np.intp], labels: NDArray[np.s
         probabilities = probabilities[order]
         index = {name: number for number, name in enumerate(("", *classes), -1)}  # of a row without one, all are NaN
         chosen = np.array([index[it] for it in predicted.reshape(-1).tolist()]).reshape(order.shape)
-        confidence = np.take_along_axis(probabilities, chosen[..., None], axis=2)[..., 0]
-        if (confidence < probabilities.max(axis=2))[predicted != ""].all():
+        chances = np.take_along_axis(probabilities, chosen[..., None], axis=2)[..., 0]
+        confidence = chances / probabilities.sum(axis=2)
+        if (chances < probabilities.max(axis=2))[predicted != ""].all():
             file.refuse(
                 "in no row the prediction is the class with the highest probability; let the probabilities be in the"
                 " order of the classes"
@@ -285,7 +286,7 @@ def _probabilities(file: Columns, missing: NDArray[np.bool_]) -> tuple[NDArray[n
     is_negative, is_off = (values < 0).any(axis=1), np.abs(values.sum(axis=1) - 1) > _SLACK
     file.refuse_where(is_negative, lambda row: wrong(file.id(row), f"one is {values[row].min():g}"))
     file.refuse_where(is_off, lambda row: wrong(file.id(row), f"their sum is {values[row].sum():g}"))
-    return values / values.sum(axis=1, keepdims=True), names
+    return values, names
 
 
 def _check_classes(file: Columns, classes: tuple[str, ...]) -> None:

@@ -31,7 +31,7 @@ class Predictions:
         labels: the true class of each row as a text, (N,); empty for a regression.
         classes: the K classes, those of labels and predictions, in the order of the probabilities.
         predicted: the predicted class of each row as a text, (S, N); empty for a regression.
-        probabilities: of each class, (S, N, K), or None.
+        probabilities: of each class as the file has them, (S, N, K), or None; rounded ones may miss 1 together.
         confidence: the probability of the predicted class, (S, N), or None.
         errors: prediction less label of a regression, (S, N), or None.
         slices: columns that group rows, (N,) each, by name.

@@ -135,25 +135,34 @@ class Rows:
 
     @property
     def _probabilities(self) -> tuple[Floats, NDArray[np.bool_]]:
-        """The probability of each class, and which class is the true one, (N, K)."""
+        """The probability of each class as the file has it, and which class is the true one, (N, K).
+
+        What ranks them takes them as they are: a division would make equal numbers differ in the last bit.
+        """
         probabilities = self._of_seed(self._predictions.probabilities, "`probabilities`")
         return probabilities, self.labels[:, None] == np.array(self._predictions.classes)
 
     @property
+    def _shares(self) -> tuple[Floats, NDArray[np.bool_]]:
+        """The probabilities that are 1 together in each row, and which class is the true one, (N, K)."""
+        probabilities, truth = self._probabilities
+        return probabilities / probabilities.sum(axis=1, keepdims=True), truth
+
+    @property
     def squares(self) -> Floats:
         """The squared distance of the probabilities from the true class, (N,)."""
-        probabilities, truth = self._probabilities
-        squares: Floats = np.square(probabilities - truth).sum(axis=1)
+        shares, truth = self._shares
+        squares: Floats = np.square(shares - truth).sum(axis=1)
         return squares
 
     @property
     def surprises(self) -> Floats:
         """The negative logarithm of the true class's probability in nats, (N,)."""
-        probabilities, truth = self._probabilities
+        shares, truth = self._shares
         limit = self._subject.limit
         # Without a clip the smallest step of a double, so that a class held impossible costs much, and not infinity.
         least = np.exp(-limit) if np.isfinite(limit) else np.finfo(float).eps
-        logarithms: Floats = np.log(np.maximum(probabilities[truth], least))
+        logarithms: Floats = np.log(np.maximum(shares[truth], least))
         return -logarithms
 
     def is_among(self, number: int) -> NDArray[np.bool_]:
@@ -218,7 +227,8 @@ class Rows:
         def value(sums: Floats) -> Floats:
             cost, total, square, weight = sums.T
             spread = square - total**2 / weight
-            values: Floats = 1 - np.divide(cost, spread, out=cost.copy(), where=spread > 0)
+            # Without any spread, as scikit-learn has it: 1 where all is right, else 0.
+            values: Floats = 1 - np.divide(cost, spread, out=(cost > 0).astype(float), where=spread > 0)
             return values
 
         bound = self._subject.limit  # of any model's errors, also of one that says the mean, which R² compares with

@@ -12,7 +12,7 @@ from headworks._report.escape import one_line
 from headworks._report.page import OUTCOMES, Bars, Block, Code, Kind, Matrix, Outcome, Page, Section, Table
 
 if TYPE_CHECKING:
-    from headworks._report.summary import Condition, Confusion, DataFacts, SessionFact, Summary
+    from headworks._report.summary import ConditionFact, ConfusionFact, DataFact, SessionFact, Summary
 
 _TITLE: Final = "Gate"
 _PLAN: Final = "Plan"
@@ -44,7 +44,11 @@ def comment_page(summary: Summary) -> Page:
 
 def _verdict(summary: Summary, outcome: Outcome) -> str:
     """Return the first line: what the gate says of the model, then what else is not as it should be."""
-    worst = [title for title, its in summary.sections.items() if its == outcome and title != _TITLE]
+    worst = [
+        title
+        for title, its in summary.sections.items()
+        if its == outcome and not (title == _TITLE and summary.conditions)
+    ]
     others = [name for title in worst for name in (_open(summary.sessions, outcome) if title == _PLAN else [title])]
     words = f"{OUTCOMES[outcome]}: {_few(others)}" if outcome != "passed" and others else ""
     return "; ".join(filter(None, (_model(summary), words))) or OUTCOMES[outcome]
@@ -58,17 +62,18 @@ def _open(sessions: Sequence[SessionFact], outcome: Outcome) -> list[str]:
 
 def _model(summary: Summary) -> str:
     """Return what the gate says of the model; empty where it was not asked."""
-    judged, counts = summary.conditions, summary.sections.get(_TITLE)
+    judged = summary.conditions
     if not judged:
         return ""
-    found = {outcome: [it.name for it in judged if it.outcome == outcome] for outcome in ("fails", "cannot tell")}
+    found = {outcome: [it.name for it in judged if it.found == outcome] for outcome in ("fails", "cannot tell")}
+    if summary.sections.get(_TITLE) not in {"passed", "failed"}:
+        of_all = "" if found["cannot tell"] else "the gate's result is not about all that is here"
+        return f"Cannot tell whether the model is worse: {of_all or _few(found['cannot tell'])}"
     if found["fails"]:
         return f"The model is worse: {_few(found['fails'])}"
     if found["cannot tell"]:
         return f"Cannot tell whether the model is worse: {_few(found['cannot tell'])}"
-    if counts == "passed":
-        return f"The model is no worse: {count_text(len(judged), 'condition')} passed"
-    return "Cannot tell whether the model is worse: the gate's result is not about all that is here"
+    return f"The model is no worse: {count_text(len(judged), 'condition')} passed"
 
 
 def _few(names: Sequence[str]) -> str:
@@ -93,7 +98,7 @@ def _gate(summary: Summary) -> Iterator[Section]:
         yield Section(_TITLE, [Table("Candidate and base", _FINDING, rows)])
 
 
-def _findings(condition: Condition) -> Iterator[tuple[str, ...]]:
+def _findings(condition: ConditionFact) -> Iterator[tuple[str, ...]]:
     for it in condition.findings:
         yield (
             *(condition.name, it.subject, it.outcome),
@@ -105,10 +110,10 @@ def _findings(condition: Condition) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _confusion(facts: Confusion) -> Iterator[Section]:
+def _confusion(facts: ConfusionFact) -> Iterator[Section]:
     """Yield the section with a confusion matrix and its difference from the base's."""
     shape = {len(facts.classes)}
-    if not facts.classes or any({len(it), *map(len, it)} != shape for it in (facts.candidate, facts.base or [])[:1]):
+    if not facts.classes or {len(facts.candidate), *map(len, facts.candidate)} != shape:
         return
     blocks: list[Block] = ["Rows are labels and columns are predictions."]
     blocks.append(Matrix(f"Confusion matrix of the candidate, {facts.rows:,} rows", facts.classes, facts.candidate))
@@ -119,7 +124,7 @@ def _confusion(facts: Confusion) -> Iterator[Section]:
     yield Section(f"Predictions of {facts.name}" if facts.name else "Predictions", blocks)
 
 
-def _data(facts: DataFacts | None) -> Iterator[Section]:
+def _data(facts: DataFact | None) -> Iterator[Section]:
     """Yield the section with what differs in the data."""
     if facts is None:
         return

@@ -16,6 +16,8 @@ _ENTITIES: dict[str, str | int | None] = {
     "@": "@\N{WORD JOINER}",
     "#": "\\#\N{WORD JOINER}",
 }
+# What GitHub makes a link of by itself.
+_LINKS = re.compile(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<=\bGH)(?=-)")
 _START = re.compile(r"^(?:[-+=](?!\d)|\d+(?=[.)](?: |$)))")
 _TICKS = re.compile(r"`+")
 
@@ -31,8 +33,8 @@ def one_line(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text in one line that Markdown shows literally, without a mention or a reference."""
-    shown = one_line(text).translate(str.maketrans(_MARKS | _ENTITIES))
+    """Return a text in one line that Markdown shows literally, without a mention, a reference or a link."""
+    shown = _LINKS.sub("\N{WORD JOINER}", one_line(text)).translate(str.maketrans(_MARKS | _ENTITIES))
     return _START.sub(lambda it: f"\\{it[0]}" if not it[0].isdecimal() else f"{it[0]}\N{WORD JOINER}", shown)
 
 

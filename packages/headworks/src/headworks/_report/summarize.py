@@ -12,12 +12,14 @@ import msgspec
 from headworks._report.source import ODD
 from headworks._report.summary import (
     FORM,
+    LONGEST_TEXT,
+    MOST,
     MOST_CLASSES,
-    Condition,
-    Confusion,
-    CoverageFacts,
-    DataFacts,
-    Finding,
+    ConditionFact,
+    ConfusionFact,
+    CoverageFact,
+    DataFact,
+    FindingFact,
     SessionFact,
     Summary,
     cut,
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
     Pair = tuple[Predictions, Predictions]
 
-_MOST_PREDICTIONS = 50
 _T = TypeVar("_T")
 
 
@@ -80,12 +81,12 @@ def summarized(
     return Summary(
         format=FORM,
         compared_with=cut(compared_with),
-        sections={cut(it.title): it.outcome for it in sections if it.outcome is not None},
-        sessions=[_session(it, reasons.get(it.name, ())) for it in sessions],
-        conditions=_readable(lambda: [_condition(it) for it in gate()["conditions"]]) or [],
+        sections={cut(it.title): it.outcome for it in sections[:MOST] if it.outcome is not None},
+        sessions=[_session(it, reasons.get(it.name, ())) for it in sessions[:MOST]],
+        conditions=_readable(lambda: [_condition(it) for it in gate()["conditions"][:MOST]]) or [],
         predictions=[
             _confusion(name, *(both or (mine.present(), None)))
-            for name, (mine, both) in [*predicted.items()][:_MOST_PREDICTIONS]
+            for name, (mine, both) in [*predicted.items()][:MOST]
             if not isinstance(mine, Exception) and mine.errors is None
         ],
         data=_readable(lambda: _data(data_diff())),
@@ -103,16 +104,21 @@ def _readable(make: Callable[[], _T]) -> _T | None:
 
 def _session(facts: SessionFacts, reasons: Sequence[str]) -> SessionFact:
     why = shortened(facts.planned.reasons or reasons)
-    own = {"name": cut(facts.name), "state": facts.state, "basis": facts.planned.basis, "seconds": facts.seconds}
+    own = {
+        "name": cut(facts.name, LONGEST_TEXT),
+        "state": facts.state,
+        "basis": facts.planned.basis,
+        "seconds": facts.seconds,
+    }
     return picked(SessionFact, own, why=why)
 
 
-def _condition(data: Mapping[str, Any]) -> Condition:
-    findings = [picked(Finding, it, subject=cut(it["subject"])) for it in data["findings"]]
-    return picked(Condition, data, name=cut(data["name"]), findings=msgspec.to_builtins(findings))
+def _condition(data: Mapping[str, Any]) -> ConditionFact:
+    findings = [picked(FindingFact, it, subject=cut(it["subject"])) for it in data["findings"][:MOST]]
+    return picked(ConditionFact, data, name=cut(data["name"]), findings=msgspec.to_builtins(findings))
 
 
-def _confusion(name: str, mine: Predictions, base: Predictions | None) -> Confusion:
+def _confusion(name: str, mine: Predictions, base: Predictions | None) -> ConfusionFact:
     """Return the confusions of the candidate and of the base."""
     sides = [mine, *([] if base is None else [base])]
     classes = list(dict.fromkeys(it for side in sides for it in side.classes))
@@ -122,7 +128,7 @@ def _confusion(name: str, mine: Predictions, base: Predictions | None) -> Confus
     for side in sides:
         found = Counter(both for row in side.predicted.tolist() for both in zip(side.labels.tolist(), row, strict=True))
         counts.append([[found[label, predicted] for predicted in classes] for label in classes])
-    return Confusion(
+    return ConfusionFact(
         name=cut(name),
         rows=len(mine.ids),
         classes=[cut(it) for it in classes],
@@ -131,7 +137,7 @@ def _confusion(name: str, mine: Predictions, base: Predictions | None) -> Confus
     )
 
 
-def _data(data: Mapping[str, Any]) -> DataFacts:
+def _data(data: Mapping[str, Any]) -> DataFact:
     """Return what differs between two datasets, of all splits together."""
     sums = {side: Counter[str]() for side in ("base", "new")}
     for split in data["labels"].values():
@@ -140,7 +146,7 @@ def _data(data: Mapping[str, Any]) -> DataFacts:
     names = sorted({*sums["base"], *sums["new"]})
     labels = [(cut(it), sums["base"][it], sums["new"][it]) for it in names]
     return picked(
-        DataFacts,
+        DataFact,
         data,
         limits=len(data["limits"]),
         violations=len(data["violations"]),
@@ -149,9 +155,9 @@ def _data(data: Mapping[str, Any]) -> DataFacts:
     )
 
 
-def _coverage(totals: Mapping[str, Any]) -> CoverageFacts:
+def _coverage(totals: Mapping[str, Any]) -> CoverageFact:
     return picked(
-        CoverageFacts,
+        CoverageFact,
         {},
         statements=totals["num_statements"],
         branches=totals.get("num_branches", 0),

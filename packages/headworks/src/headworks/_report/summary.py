@@ -13,24 +13,24 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from headworks._project.gate_settings import Outcome as GateOutcome  # noqa: TC001  # msgspec looks it up
 from headworks._report.escape import one_line
+from headworks._report.page import Outcome  # noqa: TC001  # msgspec looks it up
 from headworks.errors import UsageError
 
 FORM: Final = 1
+MOST: Final = 2_000  # of a list; the writer leaves out what comes after
 MOST_CLASSES: Final = 12  # of a matrix or histogram that a reader can take in
 _LIMIT: Final = 1 << 20  # bytes of a file
 _LONGEST = 100  # characters of a name
-_LONGEST_REASON = 300
+LONGEST_TEXT: Final = 300  # of a reason, or a session that somebody may run by its name
 _REASONS = 4
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 Name = Annotated[str, Meta(max_length=_LONGEST)]
-Reason = Annotated[str, Meta(max_length=_LONGEST_REASON)]
+Text = Annotated[str, Meta(max_length=LONGEST_TEXT)]
 Count = Annotated[int, Meta(ge=0, le=10**12)]
-Difference = Annotated[int, Meta(ge=-(10**12), le=10**12)]
 Counts = Annotated[list[Annotated[list[Count], Meta(max_length=MOST_CLASSES)]], Meta(max_length=MOST_CLASSES)]
-GateOutcome = Literal["passes", "fails", "cannot tell"]
-PageOutcome = Literal["failed", "cannot tell", "unproven", "passed"]
 
 
 class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -48,14 +48,14 @@ class SessionFact(Strict, frozen=True, kw_only=True):
         seconds: How long it took, or should take.
     """
 
-    name: Name
+    name: Text
     state: Literal["passed", "covered", "failed", "flaky", "not run", "waiting", "not recorded"]
     basis: Literal["", "observed", "declared", "all files"]
-    why: Annotated[list[Reason], Meta(max_length=_REASONS)]
+    why: Annotated[list[Text], Meta(max_length=_REASONS)]
     seconds: Annotated[float, Meta(ge=0, le=1e9)] | None
 
 
-class Finding(Strict, frozen=True, kw_only=True):
+class FindingFact(Strict, frozen=True, kw_only=True):
     """The gate's finding about a model, or a slice of it, as in `gate.json`."""
 
     subject: Name
@@ -68,15 +68,15 @@ class Finding(Strict, frozen=True, kw_only=True):
     rows: Count | None
 
 
-class Condition(Strict, frozen=True, kw_only=True):
+class ConditionFact(Strict, frozen=True, kw_only=True):
     """A condition of the gate, as in `gate.json`."""
 
     name: Name
-    outcome: GateOutcome
-    findings: Annotated[list[Finding], Meta(max_length=1_000)]
+    found: GateOutcome
+    findings: Annotated[list[FindingFact], Meta(max_length=MOST)]
 
 
-class Confusion(Strict, frozen=True, kw_only=True):
+class ConfusionFact(Strict, frozen=True, kw_only=True):
     """How often rows of a label got a prediction, of all seeds together.
 
     Attributes:
@@ -94,7 +94,7 @@ class Confusion(Strict, frozen=True, kw_only=True):
     base: Counts | None
 
 
-class DataFacts(Strict, frozen=True, kw_only=True):
+class DataFact(Strict, frozen=True, kw_only=True):
     """The differences between the base's dataset and this one.
 
     Attributes:
@@ -112,7 +112,7 @@ class DataFacts(Strict, frozen=True, kw_only=True):
     labels: Annotated[list[tuple[Name, Count, Count]], Meta(max_length=MOST_CLASSES)]
 
 
-class CoverageFacts(Strict, frozen=True, kw_only=True):
+class CoverageFact(Strict, frozen=True, kw_only=True):
     """The coverage of the tests, as coverage.py counts it."""
 
     statements: Count
@@ -136,12 +136,12 @@ class Summary(Strict, frozen=True, kw_only=True):
 
     format: Literal[1]
     compared_with: Name
-    sections: Annotated[dict[Name, PageOutcome], Meta(max_length=100)]
-    sessions: Annotated[list[SessionFact], Meta(max_length=5_000)]
-    conditions: Annotated[list[Condition], Meta(max_length=200)]
-    predictions: Annotated[list[Confusion], Meta(max_length=50)]
-    data: DataFacts | None
-    coverage: CoverageFacts | None
+    sections: Annotated[dict[Name, Outcome], Meta(max_length=MOST)]
+    sessions: Annotated[list[SessionFact], Meta(max_length=MOST)]
+    conditions: Annotated[list[ConditionFact], Meta(max_length=MOST)]
+    predictions: Annotated[list[ConfusionFact], Meta(max_length=MOST)]
+    data: DataFact | None
+    coverage: CoverageFact | None
 
 
 def cut(text: object, longest: int = _LONGEST) -> str:
@@ -154,7 +154,7 @@ def shortened(reasons: Sequence[str]) -> list[str]:
     """Return the first reasons, and how many there are besides."""
     kept = len(reasons) if len(reasons) <= _REASONS else _REASONS - 1
     more = len(reasons) - kept
-    return [*(cut(it, _LONGEST_REASON) for it in reasons[:kept]), *([f"and {more} more reasons"] if more else [])]
+    return [*(cut(it, LONGEST_TEXT) for it in reasons[:kept]), *([f"and {more} more reasons"] if more else [])]
 
 
 def picked(kind: type[_T], data: Any, **others: object) -> _T:  # noqa: ANN401  # read from a file
