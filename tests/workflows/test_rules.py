@@ -180,8 +180,8 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     "one red job ends the others": (CI, "      fail-fast: false\n", "", "fail-fast"),
     "a pull request saves where main reads": (
         CI,
-        "      - if: github.event_name == 'push' && github.ref == 'refs/heads/main'\n        uses: actions/cache/save",
-        "      - uses: actions/cache/save",
+        " && github.event_name == 'push' && github.ref == 'refs/heads/main' }}\n        uses: actions/cache/save",
+        " }}\n        uses: actions/cache/save",
         "other runs than those of main",
     ),
     "a pull request asks without being counted": (
