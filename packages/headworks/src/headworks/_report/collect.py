@@ -85,7 +85,7 @@ def collect(
         sections = [guarded(title, make) for title, make in facts.sections()]
         outcome, line = verdict(sections)
         page = Page(os.path.basename(root), facts.about(), outcome, line, sections)
-        return page, facts.summary(sections, planned_reasons(planned) if planned else {})
+        return page, facts.summary(page, planned_reasons(planned) if planned else {})
 
 
 def _tables(root: str) -> _Tables:
@@ -185,16 +185,16 @@ class _Facts:
         named = self._tables.gate.predictions or _PREDICTIONS
         return {name: (path, self._predicted(path, name)) for name, path in named.items()}
 
-    def summary(self, sections: Sequence[Section], reasons: Mapping[str, Sequence[str]]) -> Summary:
+    def summary(self, page: Page, reasons: Mapping[str, Sequence[str]]) -> Summary:
         """Return what a comment says of the page.
 
         Args:
-            sections: Those of the page.
+            page: The page.
             reasons: Why sessions ran, by name, as a plan before them knew it.
         """
         return summarized(
-            compared_with=self.about()["compared with"],
-            sections=sections,
+            compared_with=page.about["compared with"],
+            sections=page.sections,
             sessions=self._sessions,
             reasons=reasons,
             gate=partial(self._sources.json, self._tables.report.gate),

@@ -6,7 +6,7 @@ import base64
 import io
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -62,17 +62,29 @@ def model_section(name: str, candidate: Predictions, base: Predictions | None, m
     return Section(f"Predictions of {name}" if name else "Predictions", blocks)
 
 
+def all_classes(sides: Iterable[Predictions]) -> list[str]:
+    """Return the classes of several models, each once."""
+    return list(dict.fromkeys(name for side in sides for name in side.classes))
+
+
+def confusions(side: Predictions) -> Confusions:
+    """Return how often each label got each prediction, of all seeds; only pairs that occur, since classes are many."""
+    labels = side.labels.tolist()
+    return Counter(pair for row in side.predicted.tolist() for pair in zip(labels, row, strict=True))
+
+
+def squared(counts: Confusions, classes: Sequence[str]) -> list[list[int]]:
+    """Return the counts as a row for each of K labels, of K predictions."""
+    return [[counts[label, predicted] for predicted in classes] for label in classes]
+
+
 def _confusion(sides: dict[str, Predictions]) -> Iterator[Block]:
     """Yield the confusion matrices, their difference, and the confusions as a list."""
-    classes = list(dict.fromkeys(name for side in sides.values() for name in side.classes))
-    counts: dict[str, Confusions] = {}  # by label and prediction, of all seeds; only pairs that occur, of many classes
-    for name, side in sides.items():
-        labels = side.labels.tolist()
-        counts[name] = Counter(pair for row in side.predicted.tolist() for pair in zip(labels, row, strict=True))
+    classes = all_classes(sides.values())
+    counts = {name: confusions(side) for name, side in sides.items()}
 
     def matrix(caption: str, counts: Confusions, *, signed: bool = False) -> Matrix:
-        rows = [[counts[label, predicted] for predicted in classes] for label in classes]
-        return Matrix(caption, classes, rows, signed)
+        return Matrix(caption, classes, squared(counts, classes), signed)
 
     if len(classes) <= _MOST_CLASSES:
         yield "In a confusion matrix, rows are labels and columns are predictions."

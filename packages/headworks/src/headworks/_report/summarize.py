@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from headworks._report.model import all_classes, confusions, squared
 from headworks._report.source import ODD
 from headworks._report.summary import (
     FORM,
@@ -121,13 +122,10 @@ def _condition(data: Mapping[str, Any]) -> ConditionFact:
 def _confusion(name: str, mine: Predictions, base: Predictions | None) -> ConfusionFact:
     """Return the confusions of the candidate and of the base."""
     sides = [mine, *([] if base is None else [base])]
-    classes = list(dict.fromkeys(it for side in sides for it in side.classes))
+    classes = all_classes(sides)
     if len(classes) > MOST_CLASSES:
         classes = []
-    counts = []
-    for side in sides:
-        found = Counter(both for row in side.predicted.tolist() for both in zip(side.labels.tolist(), row, strict=True))
-        counts.append([[found[label, predicted] for predicted in classes] for label in classes])
+    counts = [squared(confusions(it), classes) for it in sides]
     return ConfusionFact(
         name=cut(name),
         rows=len(mine.ids),
