@@ -51,6 +51,7 @@ def test_a_folder_with_an_interpreter_alone_is_not_covered(name: str, tmp_path: 
         *("PIP_CERT", "PIP_TIMEOUT", "UV_HTTP_TIMEOUT", "UV_HTTP_CONNECT_TIMEOUT", "UV_REQUEST_TIMEOUT", "PIP_RETRIES"),
         *("UV_HTTP_RETRIES", "UV_CONCURRENT_DOWNLOADS", "UV_NO_PROGRESS", "PIP_PROGRESS_BAR", "PIP_NO_COLOR"),
         *("UV_LOCK_TIMEOUT", "PIP_LOG", "PIP_NO_WARN_SCRIPT_LOCATION", "UV_PYTHON_DOWNLOADS", "UV_CREDENTIALS_DIR"),
+        *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "AWS_CA_BUNDLE"),
     ],
 )
 def test_who_fetches_packages_and_how_is_passed_on_and_not_covered(name: str) -> None:

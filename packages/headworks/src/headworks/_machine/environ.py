@@ -33,7 +33,8 @@ _MACHINE = frozenset(
         *("NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"),
         # the way to the network
         *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK"),
-        *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "NETRC"),
+        *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS", "NETRC"),
+        *("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CERT_PATH"),
         # where interpreters and caches are
         *("PYENV_ROOT", "PYENV_VERSION", "UV_CACHE_DIR", "UV_PYTHON_INSTALL_DIR", "UV_TOOL_DIR", "PIP_CACHE_DIR"),
         "UV_PYTHON_DOWNLOADS",  # which interpreters there are counts by itself
