@@ -536,6 +536,35 @@ def publish(session: nox.Session) -> None:
     session.run("uv", "publish", "--trusted-publishing=always", *session.posargs, *map(str, files))
 
 
+def parsed(session: nox.Session, *names: str) -> argparse.Namespace:
+    """Return the arguments of a session by their names, all of which it needs."""
+    parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --")
+    for name in names:
+        if name.startswith("-"):
+            parser.add_argument(name, required=True)
+        else:
+            parser.add_argument(name)
+    return parser.parse_args(session.posargs)
+
+
+@nox.session(default=False)
+def sign(session: nox.Session) -> None:
+    """Sign a model with a key, as in `-- model.onnx --key private.pem`, which writes model.onnx.sig."""
+    given = parsed(session, "model", "--key")
+    install(session, "signing")
+    written = [f"--private_key={given.key}", f"--signature={given.model}.sig"]
+    session.run("python", "-m", "model_signing", "sign", "key", given.model, *written)
+
+
+@nox.session(name="verify-signature", default=False)
+def verify_signature(session: nox.Session) -> None:
+    """Check that a model is what a key has signed, as in `-- model.onnx model.onnx.sig public.pem`."""
+    given = parsed(session, "model", "signature", "public_key")
+    install(session, "signing")
+    read = [f"--signature={given.signature}", f"--public_key={given.public_key}"]
+    session.run("python", "-m", "model_signing", "verify", "key", given.model, *read)
+
+
 @nox.session(name="push-images", default=False, venv_backend="none")
 def push_images(session: nox.Session) -> None:
     """Publish the images that were tested on this machine, as release.yml does."""
