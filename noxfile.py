@@ -287,7 +287,16 @@ def integration(session: nox.Session) -> None:
     # Said here, since what stood in pyproject.toml would count for the tests of every package.
     helpers = "--override-ini=pythonpath=tests tests/faults"
     side = beside_each_other(session, "loadfile")  # what is made once for a file takes longer than its tests
-    session.run("pytest", helpers, "tests", "--ignore=tests/workflows", *side, *session.posargs)
+    apart = ["--ignore=tests/documents", "--ignore=tests/workflows"]
+    session.run("pytest", helpers, "tests", *apart, *side, *session.posargs)
+
+
+@nox.session
+def documents(session: nox.Session) -> None:
+    """Test that documents name what there is, and that they do where the engine comes from its release as well."""
+    install(session, "test", "tools", "lint", package="headworks")
+    helpers = "--override-ini=pythonpath=tests tests/faults"
+    session.run("pytest", helpers, "tests/documents", *beside_each_other(session), *session.posargs)
 
 
 @nox.session(requires=NEEDS["coverage"], tags=["pipeline"])

@@ -53,12 +53,6 @@ def test_every_session_that_runs_by_default_has_a_row_in_the_order_of_the_noxfil
     assert [name for name, options in names.items() if "default=False" not in options and name not in rows] == []
 
 
-def test_the_test_command_of_the_readme_is_the_one_that_ci_runs() -> None:
-    """The script finds exactly one such command in the README."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert len(re.findall(r"^pip install .* nox -s tests$", readme, flags=re.MULTILINE)) == 1
-
-
 def test_every_line_left_out_of_coverage_gives_its_reason() -> None:
     """No file is omitted as a whole, and `no cover` is followed by words."""
     pragmas = [

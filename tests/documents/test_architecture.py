@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nox.project
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 ENGINE = ROOT / "packages/headworks/src/headworks"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pytest
     from conftest import Scratch
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ENGINE = "headworks"
 OPTION = ["--engine-from-release"]
 

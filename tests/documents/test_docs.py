@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 CODE = re.compile(r"^```console\n(.*?)^```|`([^`\n]+)`", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"\bnox (?:--?[a-z-]+ )*-s ((?:(?:\"[^\"]+\"|[a-z][\w.()-]*) ?)+)")
@@ -30,6 +30,12 @@ def help_of(command: str) -> str:
     for below in re.findall(r"^    ([a-z]+)  ", text, flags=re.MULTILINE):
         text += subprocess.run([*run, below, "--help"], check=True, capture_output=True, text=True).stdout
     return text
+
+
+def test_the_test_command_of_the_readme_is_the_one_that_ci_runs() -> None:
+    """The script finds exactly one such command in the README."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"^pip install .* nox -s tests$", readme, flags=re.MULTILINE)) == 1
 
 
 def test_every_session_that_a_page_names_exists() -> None:
