@@ -1,5 +1,6 @@
 """Tiny models, servers in processes of their own, and datasets, for every test of the package."""
 
+import hashlib
 import json
 import os
 import re
@@ -75,6 +76,19 @@ def build_model(
     return path
 
 
+def promote(store: Path, model: bytes, number: int = 1, file: str = "digits.onnx") -> Path:
+    """Lay a model into a store as `headworks promote` does, and return where its file lies."""
+    content = hashlib.sha256(model).hexdigest()
+    blob = store / "blobs" / content[:2] / content[2:]
+    blob.parent.mkdir(parents=True, exist_ok=True)
+    blob.write_bytes(model)
+    data = json.dumps({"content": content, "file": file, "action": "promote"}).encode()
+    entry = store / "aliases" / "production" / f"{number:06}"
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    entry.write_bytes(f"headworks 1 {hashlib.sha256(data).hexdigest()}\n".encode() + data)
+    return blob
+
+
 class Server:
     """A server in a process of its own, started as its users start it."""
 
@@ -115,6 +129,12 @@ class Server:
 def make_model() -> Callable[..., Path]:
     """Give the function that writes a model."""
     return build_model
+
+
+@pytest.fixture(scope="session")
+def promoted() -> Callable[..., Path]:
+    """Give the function that lays a model into a store."""
+    return promote
 
 
 @pytest.fixture(scope="session")

@@ -17,22 +17,11 @@ if TYPE_CHECKING:
 
     from conftest import Server
 
-
-def promoted(store: Path, model: bytes, number: int = 1, file: str = "digits.onnx") -> Path:
-    """Lay a model into a store as `headworks promote` does, and return where its file lies."""
-    content = hashlib.sha256(model).hexdigest()
-    blob = store / "blobs" / content[:2] / content[2:]
-    blob.parent.mkdir(parents=True, exist_ok=True)
-    blob.write_bytes(model)
-    data = json.dumps({"content": content, "file": file, "action": "promote"}).encode()
-    entry = store / "aliases" / "production" / f"{number:06}"
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    entry.write_bytes(f"headworks 1 {hashlib.sha256(data).hexdigest()}\n".encode() + data)
-    return blob
+    Promoted = Callable[..., Path]
 
 
 def test_a_server_starts_from_an_alias(
-    start: Callable[..., Server], model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Server], model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, promoted: Promoted
 ) -> None:
     """The model has the name that its file had when it was promoted."""
     promoted(tmp_path / "store", model_path.read_bytes())
@@ -41,14 +30,31 @@ def test_a_server_starts_from_an_alias(
     assert httpx.get(f"{server.url}/v2/models/digits/ready").status_code == 200
 
 
-def test_the_last_entry_decides(tmp_path: Path) -> None:
+def test_the_last_entry_decides(tmp_path: Path, promoted: Promoted) -> None:
     """However many there are; a path is a path."""
     environ = {"HEADWORKS_STORE": str(tmp_path)}
     promoted(tmp_path, b"one", 999_999)
     blob = promoted(tmp_path, b"two", 1_000_000, "other.onnx")
     (tmp_path / "aliases" / "production" / "notes.txt").write_text("no entry")
-    assert find_model("alias:production", environ) == (blob, "other")
-    assert find_model("some/model.onnx", environ) == (Path("some/model.onnx"), "model")
+    found = find_model("alias:production", environ)
+    assert (found.path, found.name, found.read()) == (blob, "other", b"two")
+    assert found.signature == tmp_path / "signatures" / f"{hashlib.sha256(b'two').hexdigest()}.sig"
+    found = find_model("some/model.onnx", environ)
+    assert (found.path, found.name) == (Path("some/model.onnx"), "model")
+    assert found.signature == Path("some/model.onnx.sig")
+
+
+def test_a_digest_behind_an_alias_keeps_its_model(tmp_path: Path, promoted: Promoted) -> None:
+    """A server of an earlier deployment starts again with the same model, wherever the alias points by now."""
+    environ = {"HEADWORKS_STORE": str(tmp_path)}
+    blob = promoted(tmp_path, b"one", 1)
+    promoted(tmp_path, b"two", 2)
+    (tmp_path / "aliases/production/000003").mkdir()
+    digest = hashlib.sha256(b"one").hexdigest()
+    found = find_model(f"alias:production@sha256:{digest}", environ)
+    assert (found.path, found.read()) == (blob, b"one")
+    with pytest.raises(ModelError, match=r"no entry in .* names it; see `headworks promotions`"):
+        find_model(f"alias:production@sha256:{'0' * 64}", environ)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +63,10 @@ def test_the_last_entry_decides(tmp_path: Path) -> None:
         ("alias:staging", "nothing was promoted to it in"),
         ("alias:../production", "set HEADWORKS_STORE"),
         ("alias:", "set HEADWORKS_STORE"),
+        ("alias:production@sha256:c0ffee", "set HEADWORKS_STORE"),
     ],
 )
-def test_an_alias_that_is_none_is_refused(tmp_path: Path, given: str, words: str) -> None:
+def test_an_alias_that_is_none_is_refused(tmp_path: Path, promoted: Promoted, given: str, words: str) -> None:
     """With what to do."""
     promoted(tmp_path, b"one")
     with pytest.raises(ModelError, match=words):
@@ -68,17 +75,17 @@ def test_an_alias_that_is_none_is_refused(tmp_path: Path, given: str, words: str
         find_model("alias:production", {})
 
 
-def test_what_is_not_whole_is_not_served(tmp_path: Path) -> None:
+def test_what_is_not_whole_is_not_served(tmp_path: Path, promoted: Promoted) -> None:
     """A damaged model, a missing one, a damaged entry, and one that says something else."""
     environ = {"HEADWORKS_STORE": str(tmp_path)}
     blob = promoted(tmp_path, b"one")
     entry = tmp_path / "aliases" / "production" / "000001"
     blob.write_bytes(b"two")
     with pytest.raises(ModelError, match="missing or damaged"):
-        find_model("alias:production", environ)
+        find_model("alias:production", environ).read()
     blob.unlink()
     with pytest.raises(ModelError, match="missing or damaged"):
-        find_model("alias:production", environ)
+        find_model("alias:production", environ).read()
     entry.write_bytes(entry.read_bytes() + b" ")
     with pytest.raises(ModelError, match="is damaged; promote a model again"):
         find_model("alias:production", environ)

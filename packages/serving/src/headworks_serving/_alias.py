@@ -2,7 +2,10 @@
 
 An alias is a folder `aliases/NAME` of numbered entries; only the last one counts, even if it is damaged. The first
 line of an entry is `headworks 1` and the SHA-256 of the rest, a JSON object: `content` in it is the SHA-256 of the
-model's file, which is stored as `blobs/ab/cd...` under that digest, and `file` is the former name of the file.
+model's file, which is stored as `blobs/ab/cd...` under that digest, and `file` is the former name of the file. The
+model's signature, if it has one, is `signatures/DIGEST.sig`.
+
+`alias:production@sha256:DIGEST` is that model, as long as it had the alias once: an older server keeps its model.
 """
 
 import hashlib
@@ -10,62 +13,115 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headworks_serving._model import read_file
 from headworks_serving.errors import ModelError
 
-_PREFIX = "alias:"
-_NAME = re.compile(r"[a-z][a-z0-9-]*")
+PREFIX = "alias:"
+_ALIAS = re.compile(rf"{PREFIX}([a-z][a-z0-9-]*)(?:@sha256:([0-9a-f]{{64}}))?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-def find_model(given: str, environ: Mapping[str, str] = os.environ) -> tuple[Path, str]:
-    """Return the file of a model and the name that it is served by.
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The place of a model.
+
+    Attributes:
+        path: Its file.
+        name: The name that it is served by.
+        signature: The file of its signature, whether or not it exists.
+        digest: The SHA-256 that an alias names; empty without one.
+        missing: The message if there is no such file of that digest.
+    """
+
+    path: Path
+    name: str
+    signature: Path
+    digest: str = ""
+    missing: str = ""
+
+    def read(self) -> bytes:
+        """Return the file.
+
+        Raises:
+            ModelError: It is missing, or is not the file that the alias names.
+        """
+        if not self.digest:
+            return read_file(self.path)
+        try:
+            content = self.path.read_bytes()
+        except OSError:
+            content = b""
+        if hashlib.sha256(content).hexdigest() != self.digest:
+            raise ModelError(self.missing)
+        return content
+
+
+def find_model(given: str, environ: Mapping[str, str] = os.environ) -> Found:
+    """Return the place of a model.
 
     Args:
-        given: The path of a file, or `alias:NAME`.
+        given: The path of a file, `alias:NAME`, or `alias:NAME@sha256:DIGEST`.
         environ: Environment, with the folder of the store in HEADWORKS_STORE.
 
     Raises:
-        ModelError: There is no such alias, or its model is missing or damaged.
+        ModelError: There is no such alias, or its entry is damaged.
     """
-    if not given.startswith(_PREFIX):
-        return Path(given), Path(given).stem
-    store, name = environ.get("HEADWORKS_STORE", ""), given.removeprefix(_PREFIX)
-    if not store or not _NAME.fullmatch(name):
+    if not given.startswith(PREFIX):
+        path = Path(given)
+        return Found(path=path, name=path.stem, signature=path.with_name(f"{path.name}.sig"))
+    store, alias = environ.get("HEADWORKS_STORE", ""), _ALIAS.fullmatch(given)
+    if not store or not alias:
         message = (
             f"cannot find the model {given}: set HEADWORKS_STORE to the store's folder, and name one of its aliases"
         )
         raise ModelError(message)
-    content, file = _last_entry(Path(store, "aliases", name), given)
-    path = Path(store, "blobs", content[:2], content[2:])
-    try:
-        is_whole = hashlib.sha256(path.read_bytes()).hexdigest() == content
-    except OSError:
-        is_whole = False
-    if not is_whole:
-        message = f"the model {content[:12]} of {given} is missing or damaged in {store}; "
-        raise ModelError(message + f"go back with `headworks rollback {name}`")
-    return path, Path(file).stem
+    digest, file = _entry(Path(store, "aliases", alias[1]), given, alias[2])
+    return Found(
+        path=Path(store, "blobs", digest[:2], digest[2:]),
+        name=Path(file).stem,
+        signature=Path(store, "signatures", f"{digest}.sig"),
+        digest=digest,
+        missing=f"the model {digest[:12]} of {given} is missing or damaged in {store}; "
+        f"go back with `headworks rollback {alias[1]}`",
+    )
 
 
-def _last_entry(folder: Path, given: str) -> tuple[str, str]:
-    """Return the digest and the name of the model's file in the last entry of an alias."""
+def _entry(folder: Path, given: str, wanted: str | None) -> tuple[str, str]:
+    """Return the digest and the name of the model's file in the last entry of an alias, or in that of a digest."""
     try:
-        newest = max((path for path in folder.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))
-    except (OSError, ValueError) as error:
+        entries = sorted((path for path in folder.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))
+        newest = entries[-1]
+    except (OSError, IndexError) as error:
         message = (
             f"cannot find the model {given}: nothing was promoted to it in {folder.parents[1]}; see `headworks promote`"
         )
         raise ModelError(message) from error
-    head, _, data = newest.read_bytes().partition(b"\n") if newest.is_file() else (b"", b"", b"")
+    if wanted:
+        read = [entry for entry in map(_read, reversed(entries)) if entry and entry[0] == wanted]
+        message = f"cannot find the model {given}: no entry in {folder} names it; see `headworks promotions`"
+    else:
+        read = [entry for entry in [_read(newest)] if entry]
+        message = f"cannot find the model {given}: its entry {newest} is damaged; promote a model again"
+    if not read:
+        raise ModelError(message)
+    return read[0]
+
+
+def _read(path: Path) -> tuple[str, str] | None:
+    """Return the digest and the name of the model's file in an entry, or None if it is damaged."""
+    try:
+        head, _, data = path.read_bytes().partition(b"\n")
+    except OSError:
+        return None
     entry = _unsealed(head, data)
     content, file = entry.get("content"), entry.get("file")
     if isinstance(content, str) and _DIGEST.fullmatch(content) and isinstance(file, str):
         return content, file
-    message = f"cannot find the model {given}: its entry {newest} is damaged; promote a model again"
-    raise ModelError(message)
+    return None
 
 
 def _unsealed(head: bytes, data: bytes) -> dict[str, Any]:

@@ -46,6 +46,11 @@ class Api:
         self._pending = 0
         self.metrics = Metrics(model, lambda: self._pending)
 
+    def replace_model(self, model: Model) -> None:
+        """Serve another model of the same name from now on; requests that are being answered keep theirs."""
+        self._model = model
+        self.metrics.show_model(model)
+
     def routes(self) -> list[Route]:
         """Return the paths with their answers."""
         routes = [
@@ -133,13 +138,14 @@ class Api:
 
     def _answer(self, body: bytes, codings: list[str], json_length: int | None) -> tuple[int, Response]:
         """Answer one request, in a thread of the pool."""
+        model = self._model  # the same one from here on, also where another takes its place
         asked = parse_request(
             decode(body, codings, self._config.max_body),
             json_length=json_length,
-            image_shape=self._model.image_shape,
+            image_shape=model.image_shape,
             max_batch=self._config.max_batch,
         )
-        answer, length = encode_response(asked, self._model.predict(asked.images), model=self._model)
+        answer, length = encode_response(asked, model.predict(asked.images), model=model)
         headers = {} if length is None else {_JSON_LENGTH: str(length)}
         media_type = "application/json" if length is None else "application/octet-stream"
         return len(asked.images), Response(answer, headers=headers, media_type=media_type)

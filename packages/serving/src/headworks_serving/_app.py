@@ -30,13 +30,14 @@ def create_app(model: Model, config: ServingConfig | None = None) -> Starlette:
 
     Returns:
         An ASGI application. While its `state.draining` is true, it answers that it is not ready, and each answer asks
-        the client to close the connection.
+        the client to close the connection. `state.replace_model` is a function that takes another model.
     """
     api = Api(model, config or ServingConfig())
     app = _Application(api)
     app.router.redirect_slashes = False  # A redirect would be an answer that is not part of the protocol.
     app.state.draining = False
     app.state.count_answer = api.metrics.count_answer
+    app.state.replace_model = api.replace_model
     return app
 
 

@@ -1,11 +1,12 @@
 """The command line of the server."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import headworks_serving
-from headworks_serving._alias import find_model
 from headworks_serving._config import ServingConfig
 from headworks_serving._log import start_logging
 from headworks_serving._signals import ending_on_signals
@@ -20,8 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ending_on_signals() as stop:
             serve = headworks_serving.serve  # This imports all modules of a server, which takes a while.
             if not stop.is_set():
-                path, name = find_model(options.pop("model"))
-                serve(path, ServingConfig(**options), name=name)
+                serve(options.pop("model"), ServingConfig(**options))
     except ServingError as error:
         sys.stderr.write(f"headworks_serving: error: {error}\n")
         return 2
@@ -36,7 +36,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     default = ServingConfig()
     add = parser.add_argument
-    add("model", help="the ONNX file, whose stem is the name of the model; or alias:NAME, from HEADWORKS_STORE")
+    add("model", help="the ONNX file, or alias:NAME or alias:NAME@sha256:DIGEST in the store HEADWORKS_STORE")
+    add("--follow", action="store_true", help="take up a model that the alias is moved to, without a restart")
+    key = os.environ.get("HEADWORKS_PUBLIC_KEY")
+    add("--public-key", type=Path, default=key or None, help="PEM file of the key that models have to be signed with")
     add("--host", default=default.host, help="name or address to listen on")
     add("--port", type=int, default=default.port, help="port to listen on; 0 takes a free one and logs it")
     add("--max-batch", type=int, default=default.max_batch, help="most images in one request")

@@ -37,6 +37,8 @@ class ServingConfig:
         drain_seconds: Time after a stop in which the server still accepts connections and asks all clients to leave,
             and time after that in which idle connections may still send a request.
         stop_seconds: Time after both in which running requests may end.
+        follow: Whether to take up a model that the alias is moved to while the server runs.
+        public_key: The PEM file of the key that each model has to be signed with; None takes any model.
     """
 
     host: str = "127.0.0.1"
@@ -54,6 +56,8 @@ class ServingConfig:
     idle_seconds: float = 75.0
     drain_seconds: float = 0.5
     stop_seconds: int = 15
+    follow: bool = False
+    public_key: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that no server could work with."""

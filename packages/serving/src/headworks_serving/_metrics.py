@@ -38,10 +38,13 @@ class Metrics:
         Gauge("headworks_serving_pending", "Requests that wait for an answer.", registry=self._registry).set_function(
             pending
         )
+        self._model = Info("headworks_serving_model", "The model that is served.", registry=self._registry)
+        self.show_model(model)
+
+    def show_model(self, model: Model) -> None:
+        """Show another model as the one that is served."""
         digests = {name: model.metadata.get(f"headworks.{name}", "") for name in ("dataset_digest", "weights_digest")}
-        Info("headworks_serving_model", "The model that is served.", registry=self._registry).info(
-            {"name": model.name, **digests}
-        )
+        self._model.info({"name": model.name, **digests})
 
     def observe_inference(self, rows: int, seconds: float) -> None:
         """Count one answered request for predictions."""

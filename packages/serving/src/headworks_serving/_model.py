@@ -59,13 +59,14 @@ class Model:
         return probabilities
 
 
-def load_model(path: Path, *, threads: int = 1, name: str = "") -> Model:
+def load_model(path: Path, *, threads: int = 1, name: str = "", content: bytes | None = None) -> Model:
     """Read a model file, check that it can be served, and run it once.
 
     Args:
         path: The ONNX file.
         threads: Threads that one inference may use.
         name: The name of the model; the stem of the file unless given.
+        content: The content of the file, if it was read before.
 
     Returns:
         The model, warmed up: its first prediction is as fast as any later one.
@@ -73,7 +74,7 @@ def load_model(path: Path, *, threads: int = 1, name: str = "") -> Model:
     Raises:
         ModelError: The file is missing, not an ONNX model, or not of the form that `headworks_model` exports.
     """
-    session = _open_session(path, threads)
+    session = _open_session(path, threads, read_file(path) if content is None else content)
     metadata = _read_metadata(path, session)
     model = Model(
         name=name or path.stem,
@@ -99,12 +100,20 @@ def _import_runtime() -> Any:  # noqa: ANN401 - onnxruntime ships no types
     return onnxruntime
 
 
-def _open_session(path: Path, threads: int) -> Any:  # noqa: ANN401 - onnxruntime ships no types
+def read_file(path: Path) -> bytes:
+    """Return the content of a model's file.
+
+    Raises:
+        ModelError: It cannot be read.
+    """
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         message = f"cannot read the model {path}: {error.strerror}; {_REMEDY}, or correct the path"
         raise ModelError(message) from error
+
+
+def _open_session(path: Path, threads: int, content: bytes) -> Any:  # noqa: ANN401 - onnxruntime ships no types
     ort = _import_runtime()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads

@@ -16,42 +16,44 @@ from headworks_serving._app import create_app
 from headworks_serving._config import ServingConfig
 from headworks_serving._connection import Connection
 from headworks_serving._log import LOGGER, line
-from headworks_serving._model import load_model
 from headworks_serving._reception import Reception
 from headworks_serving._signals import SIGNALS, ending_on_signals
+from headworks_serving._source import Source
 from headworks_serving.errors import AddressError
 from starlette.applications import Starlette
 
 _BACKLOG: Final = 2048
 _TICK: Final = 0.02
+_LOOK_SECONDS: Final = 1.0
 
 
-def serve(path: Path, config: ServingConfig, *, name: str = "") -> None:
+def serve(model: str | Path, config: ServingConfig) -> None:
     """Serve a model until SIGTERM or SIGINT.
 
     The port is bound first, but connections are refused until the model has been loaded and has predicted once, so
     that a server that answers is ready.
 
     Args:
-        path: The ONNX file.
+        model: The ONNX file; or `alias:NAME`, or `alias:NAME@sha256:DIGEST`, in the store HEADWORKS_STORE.
         config: Address and limits.
-        name: The name of the model; the stem of the file unless given.
 
     Raises:
         AddressError: The address cannot be listened on.
-        ModelError: The file cannot be served.
+        ConfigError: The public key cannot be used, or the model cannot be followed.
+        ModelError: The model cannot be served, or is not signed as it has to be.
         SystemExit: A signal came before the model was ready; the exit code is 0.
     """
+    source = Source(model, config)
     with ending_on_signals() as stop, _bind(config) as listener:
-        _serve_on(listener, path, config, stop, name)
+        _serve_on(listener, source, config, stop)
 
 
-def _serve_on(listener: socket.socket, path: Path, config: ServingConfig, stop: Event, name: str) -> None:
+def _serve_on(listener: socket.socket, source: Source, config: ServingConfig, stop: Event) -> None:
     host, port = listener.getsockname()[:2]
-    LOGGER.info(line("loading", model=path, host=host, port=port))
+    LOGGER.info(line("loading", model=source.given, host=host, port=port))
     start = time.perf_counter()
-    model = load_model(path, threads=config.threads, name=name)
-    server = _Server(create_app(model, config), config)
+    model = source.load()
+    server = _Server(create_app(model, config), config, source)
     for number in SIGNALS:
         signal.signal(number, server.handle_exit)
     if stop.is_set():
@@ -94,8 +96,9 @@ def _bind(config: ServingConfig) -> socket.socket:
 class _Server(uvicorn.Server):
     """Uvicorn, except that it accepts connections within limits, and answers all requests at the port before a stop."""
 
-    def __init__(self, app: Starlette, config: ServingConfig) -> None:
+    def __init__(self, app: Starlette, config: ServingConfig, source: Source) -> None:
         self._app = app
+        self._source = source
         self._settings = config
         # Other installed packages, and variables such as WEB_CONCURRENCY, must not change the settings.
         super().__init__(
@@ -119,12 +122,23 @@ class _Server(uvicorn.Server):
         """Accept connections from the one socket, within the limits."""
         self.servers = []
         self._reception = Reception((sockets or [])[0], self._make_connection, self._settings.max_connections)
+        self._following = asyncio.create_task(self._follow()) if self._settings.follow else None
         self.started = True
+
+    async def _follow(self) -> None:
+        """Take up a model that the alias is moved to."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if model := await asyncio.to_thread(self._source.newer):
+                self._app.state.replace_model(model)
+                LOGGER.info(line("switched", model=model.name, digest=self._source.served))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Continue for a while and ask clients to leave, stop listening, wait for the others, and stop uvicorn."""
         connections = self.server_state.connections
         LOGGER.info(line("stopping", connections=len(connections)))
+        if self._following:
+            self._following.cancel()
         self._app.state.draining = True
         await self._drain(lambda: True)
         await self._reception.close()
