@@ -1,4 +1,7 @@
-"""Client for the part of GitHub's REST API that these programs need; reads the variables of GitHub Actions."""
+"""Client for the part of GitHub's REST API that these programs need; reads the variables of GitHub Actions.
+
+They run without the engine, whose own client only reads, for `headworks doctor`.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""A repository's settings on GitHub, held against its workflows."""
