@@ -47,7 +47,7 @@ DOCUMENTS: Final = ("docs/*.md", "*.md")
 
 
 class Cost(NamedTuple):
-    """What a run costs.
+    """The cost of a run.
 
     Attributes:
         jobs: How many machines it starts.
