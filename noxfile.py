@@ -317,8 +317,9 @@ def coverage(session: nox.Session) -> None:
 
 TRAINING = "--config packages/model/train.toml"
 MODEL = "artifacts/export/model.onnx"
-SERVE_CHECK = ["python", "-m", "headworks_serving.check", f"--model={MODEL}", "--dataset=artifacts/dataset"]
-SERVE_CHECK += ["--predictions=artifacts/evaluate/predictions.parquet"]
+SERVED = ["python", "-m", "headworks_serving.check", f"--model={MODEL}", "--dataset=artifacts/dataset"]
+SERVE_CHECK = [*SERVED, "--predictions=artifacts/evaluate/predictions.parquet"]
+ROBUSTNESS = [*SERVED, "--robustness=packages/serving/robustness.toml"]
 
 
 def run_stage(session: nox.Session, package: str, *commands: str) -> None:
@@ -374,6 +375,13 @@ def serve_check(session: nox.Session) -> None:
     """Serve the exported model and compare every prediction with the evaluation's."""
     install(session, package="serving", extra="check")
     session.run(*SERVE_CHECK, *session.posargs)
+
+
+@nox.session(requires=NEEDS["robustness"], tags=["pipeline"])
+def robustness(session: nox.Session) -> None:
+    """Serve the exported model noisy, shifted, blank and hostile inputs, and hold what it loses against limits."""
+    install(session, package="serving", extra="check")
+    session.run(*ROBUSTNESS, *session.posargs)
 
 
 @nox.session(tags=["pipeline"])

@@ -62,6 +62,25 @@ def read_split(dataset: Path, split: str) -> Split:
     return Split(ids=table["id"].to_pylist(), images=images, classes=classes)
 
 
+def read_labels(dataset: Path, split: str, *, num_classes: int) -> NDArray[np.int64]:
+    """Read the indices of the classes of a split's rows, shape (N,).
+
+    Args:
+        dataset: The folder.
+        split: The name of the split.
+        num_classes: Number of classes of the dataset.
+
+    Raises:
+        CheckInputError: The file is missing or broken, or has other classes.
+    """
+    path = dataset / f"{split}.parquet"
+    labels = _read(path, ["id", "label"])["label"].to_pylist()
+    if not all(type(label) is int and 0 <= label < num_classes for label in labels):
+        message = f"{path} has labels outside 0..{num_classes - 1}; build the dataset again"
+        raise CheckInputError(message)
+    return np.array(labels, np.int64)
+
+
 def read_predictions(path: Path, *, num_classes: int) -> Predictions:
     """Read the predictions of an evaluation.
 
