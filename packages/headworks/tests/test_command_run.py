@@ -197,6 +197,29 @@ def test_outcomes_can_be_counted_elsewhere(demo: Scratch, capsys: pytest.Capture
     assert "bad on linux: failed: it is broken" in said
 
 
+def test_a_bundle_for_a_plan_has_the_outputs_that_its_runs_need(
+    demo: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A machine that runs one session of the plan gets what that one needs, and nothing else of what passed."""
+    plan, bundle = "artifacts/plan.json", str(tmp_path / "needed.tar")
+
+    def exported() -> list[str]:
+        assert main(["plan", "data", "train", "--format", "json", "--output", plan]) == 0
+        assert main(["store", "export", bundle, "--plan", plan]) == 0
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("HEADWORKS_STORE", str(tmp_path / f"store-{len(list(tmp_path.iterdir()))}"))
+            assert main(["store", "import", bundle]) == 0
+            return sorted({it.session for it in store().ls()})
+
+    assert main(["run", "data", "train"]) == 0
+    assert exported() == []
+    store().forget(["train"])
+    assert exported() == ["data"]
+    capsys.readouterr()
+    assert main(["store", "export", bundle, "--plan", "inputs/data.txt"]) == 2
+    assert "inputs/data.txt is not what Headworks writes: JSONDecodeError" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("change", "code"), [("", 0), ("file", 3), ("commit", 3), ("arguments", 3)])
 def test_outcomes_of_another_state_prove_nothing(
     demo: Scratch, capsys: pytest.CaptureFixture[str], change: str, code: int

@@ -10,8 +10,10 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from headworks._commands.verify import MALFORMED, malformed, read_form
 from headworks._lines import complain, say, shown, text_of
 from headworks._nearest import suggestion
+from headworks._plan.as_json import FORM, needed_outputs
 from headworks._quantities import age_of, count_text, duration_text, option_value, size_of, size_text
 from headworks._store.bundle import RefusedBundleError
 from headworks._store.store import Store
@@ -37,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = actions.add_parser("export", help="write every verdict that can be relied on into one file")
     export.add_argument("file", help="a tar archive to write, as for the cache of a CI")
     export.add_argument("--known", metavar="FILE", help="a bundle, or a folder with bundles, not to write again")
+    export.add_argument(
+        "--plan", metavar="FILE", help="of outputs, only those that what this plan in JSON has run needs"
+    )
     import_ = actions.add_parser("import", help="take in what another store exported")
     import_.add_argument(
         "file", help="a bundle, or a folder with bundles, as good as who wrote them: they can say that anything passed"
@@ -114,9 +119,27 @@ def _gc(store: Store, arguments: argparse.Namespace) -> str:
 def _export(store: Store, arguments: argparse.Namespace) -> str:
     """Write a bundle and say so."""
     own = os.path.abspath(arguments.file)  # replaced, so that it has to hold all again
-    known = _bundles(arguments.known) if arguments.known else []
-    count = store.export(arguments.file, [it for it in known if os.path.abspath(it) != own])
+    known = [it for it in _bundles(arguments.known) if os.path.abspath(it) != own] if arguments.known else []
+    if arguments.plan is None:
+        count = store.export(arguments.file, known)
+    else:
+        needed = _needed(arguments.plan)
+        count = store.export(
+            arguments.file, known, lambda it: not it.outputs or (it.session, dict(it.outputs)) in needed
+        )
     return f"Wrote {count_text(count, 'verdict')} of {store.root} to {arguments.file}."
+
+
+def _needed(plan: str) -> list[tuple[str, dict[str, str]]]:
+    """Return the outputs, each with its session, that a plan's sessions to run need.
+
+    Raises:
+        UsageError: The file is no plan.
+    """
+    try:
+        return needed_outputs(read_form(plan, FORM))
+    except MALFORMED as error:
+        raise malformed(plan, error) from error
 
 
 def _bundles(path: str) -> list[str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _ENDED_WELL = {"success", "skipped"}  # of a job, in GitHub's words; what was skipped proves nothing, which is counted
 _LIMIT = 64 << 20  # bytes
 _SHOWN = 100  # lines of a kind
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, RecursionError)  # of a file that Headworks did not write
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,16 +53,12 @@ def run(arguments: argparse.Namespace) -> int:
     def reports() -> Iterator[tuple[str, dict[str, Any]]]:
         nonlocal file
         for file in paths:  # named where one of them is wrong
-            yield file, _read(file, FORM)
+            yield file, read_form(file, FORM)
 
     try:
-        proofs = prove(_read(file, PLAN_FORM), reports())
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        message = (
-            f"{file} is not what Headworks writes: {type(error).__name__}: {error}. Remove it, and run again what wrote"
-            " it."
-        )
-        raise UsageError(message) from error
+        proofs = prove(read_form(file, PLAN_FORM), reports())
+    except MALFORMED as error:
+        raise malformed(file, error) from error
     bad = [it for it in arguments.results.split() if it not in _ENDED_WELL]
     text = _text(proofs, bad)
     say(text)
@@ -80,8 +77,20 @@ def _files(path: str) -> list[str]:
     return sorted(it for it in found if it.endswith(".json") and os.path.isfile(it))
 
 
-def _read(path: str, form: int) -> dict[str, Any]:
-    """Return the content of a JSON file in one form."""
+def malformed(file: str, error: Exception) -> UsageError:
+    """Return the error about a file that Headworks did not write."""
+    return UsageError(
+        f"{file} is not what Headworks writes: {type(error).__name__}: {error}. Remove it, and run again what wrote it."
+    )
+
+
+def read_form(path: str, form: int) -> dict[str, Any]:
+    """Return the content of a JSON file in one form.
+
+    Raises:
+        UsageError: It cannot be read.
+        ValueError: It has another form, or is no JSON.
+    """
     try:
         with open(path, "rb") as file:
             data = file.read(_LIMIT + 1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from headworks._plan.plan import SYSTEMS
+
 if TYPE_CHECKING:
     from headworks._plan.plan import Plan, PlannedSession
 
@@ -52,3 +54,21 @@ def _session(planned: PlannedSession, tree: str) -> dict[str, Any]:
             "outputs": dict(verdict.outputs),
         },
     }
+
+
+def needed_outputs(data: dict[str, Any]) -> list[tuple[str, dict[str, str]]]:
+    """Return the outputs, each with its session, that the sessions to run need, directly or not.
+
+    Args:
+        data: A plan, read from JSON.
+
+    Raises:
+        KeyError: It lacks something.
+        TypeError: It has something of another kind.
+    """
+    planned = {it["name"]: it for it in data["sessions"]}
+    elsewhere = set(SYSTEMS.values())
+    names = [name for name, it in planned.items() if it["state"] != "cached" or elsewhere & {*it["tags"]}]
+    for name in names:  # grows while it is read
+        names += [need for need in planned[name]["needs"] if need in planned and need not in names]
+    return [(name, dict(planned[name]["verdict"]["outputs"])) for name in names if planned[name]["verdict"]]

@@ -55,7 +55,13 @@ class RefusedBundleError(StoreError):
     """A file that is not a valid bundle; nothing was taken from it."""
 
 
-def export(path: str | Path, records: Records, blobs: Blobs, known: Iterable[str | Path] = ()) -> int:
+def export(
+    path: str | Path,
+    records: Records,
+    blobs: Blobs,
+    known: Iterable[str | Path] = (),
+    has_use: Callable[[Verdict], bool] = lambda _: True,
+) -> int:
     """Write all verdicts whose outputs are whole, and those outputs, into one file.
 
     Args:
@@ -63,6 +69,7 @@ def export(path: str | Path, records: Records, blobs: Blobs, known: Iterable[str
         records: The records of the store.
         blobs: The blobs of the store.
         known: Other bundles, of whose verdicts and notes nothing is written again.
+        has_use: Whether to write a verdict that passed.
 
     Returns:
         The number of verdicts.
@@ -73,7 +80,7 @@ def export(path: str | Path, records: Records, blobs: Blobs, known: Iterable[str
         with unfinished(target.parent) as part:
             with tarfile.open(part, "x:", format=tarfile.PAX_FORMAT) as archive:
                 scratch = part.with_name(f"{part.name}-blob")
-                count = _add_verdicts(archive, scratch, records, blobs, known_files)
+                count = _add_verdicts(archive, scratch, records, blobs, known_files, has_use)
                 _add_notes(archive, scratch, blobs, known_files)
             publish({part: target})
     except OSError as error:
@@ -94,7 +101,12 @@ def _sealed_files(bundle: str | Path) -> set[tuple[str, bytes]]:
 
 
 def _add_verdicts(
-    archive: tarfile.TarFile, scratch: Path, records: Records, blobs: Blobs, known: set[tuple[str, bytes]]
+    archive: tarfile.TarFile,
+    scratch: Path,
+    records: Records,
+    blobs: Blobs,
+    known: set[tuple[str, bytes]],
+    has_use: Callable[[Verdict], bool],
 ) -> int:
     """Add blobs, failures and passes to an archive; return the number of verdicts."""
 
@@ -106,7 +118,8 @@ def _add_verdicts(
     for digest in records.passed():
         record = records.read(digest, passed=True)
         with contextlib.suppress(FileNotFoundError):
-            needed |= {digest: contents(record.verdict, blobs)} if record and is_new(record) else {}
+            if record and is_new(record) and has_use(record.verdict):
+                needed[digest] = contents(record.verdict, blobs)
     parts = sorted(set().union(*needed.values()))
     lost = {content for content in parts if not _add_blob(archive, content, scratch, blobs)}
     failures = {digest: records.read(digest, passed=False) for digest in sorted(records.failed())}

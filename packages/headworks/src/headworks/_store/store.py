@@ -24,7 +24,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -306,11 +306,19 @@ class Store:
         with storing("What is left", self.root):
             return gc(self.root, self._records, self._index, max_size=max_size, max_age=max_age)
 
-    def export(self, path: str | Path, known: Iterable[str | Path] = ()) -> int:
-        """Write all verdicts that can be relied on into one file, but those of known bundles; return their number."""
+    def export(
+        self,
+        path: str | Path,
+        known: Iterable[str | Path] = (),
+        has_use: Callable[[Verdict], bool] = lambda _: True,
+    ) -> int:
+        """Write all verdicts that can be relied on into one file, but those of known bundles; return their number.
+
+        Of verdicts that passed, those without use are left out.
+        """
         from headworks._store.bundle import export
 
-        return export(path, self._records, self.blobs, known)
+        return export(path, self._records, self.blobs, known, has_use)
 
     def import_(self, path: str | Path) -> int:
         """Import a bundle of another store; return the number of new verdicts.
