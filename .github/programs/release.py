@@ -43,7 +43,7 @@ def notes(tag: str, version: str, changelog: str) -> str:
 
 
 def check_reviewed(commit: str) -> None:
-    """Check that a commit is in the history of main, and that its check `required` has passed.
+    """Check that a commit is in the history of main, and that its check `ci / required` has passed.
 
     Raises:
         ReleaseError: It is not so.
@@ -56,9 +56,11 @@ def check_reviewed(commit: str) -> None:
             f"The commit {commit} is not in the history of main, so that nobody may have reviewed it. Merge it first."
         )
         raise ReleaseError(message)
-    runs = github.call("GET", f"commits/{commit}/check-runs", check_name="required")["check_runs"]
+    runs = github.call("GET", f"commits/{commit}/check-runs", check_name="ci / required")["check_runs"]
     if not any(run["conclusion"] == "success" and run["app"]["slug"] == "github-actions" for run in runs):
-        message = f"The check `required` has not passed for the commit {commit}. Wait for CI, and run this job again."
+        message = (
+            f"The check `ci / required` has not passed for the commit {commit}. Wait for CI, and run this job again."
+        )
         raise ReleaseError(message)
 
 

@@ -40,9 +40,19 @@ def _loaded(text: str) -> dict[Any, Any]:
     return content
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as blocks: where they stand in quotes, the parser takes these for text."""
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
+)
+
+
 def as_text(workflow: Mapping[str, Any]) -> str:
     """Return a workflow as YAML."""
-    return yaml.safe_dump(workflow, sort_keys=False)
+    return yaml.dump(workflow, Dumper=_Dumper, sort_keys=False)
 
 
 def _steps(steps: Iterable[Mapping[str, Any]], root: Path) -> Iterator[Mapping[str, Any]]:
@@ -69,10 +79,14 @@ def _filled(part: Any, given: Mapping[str, str], *, is_condition: bool = False) 
         return part
     if is_condition:
         return _INPUT.sub(lambda found: _expression(given[found[1]]), part)
-    whole = _EXPRESSION.fullmatch(part.strip())
-    if whole and (name := _INPUT.fullmatch(whole[1].strip())):
+    return _EXPRESSION.sub(lambda it: _replaced(it, given), part)
+
+
+def _replaced(expression: re.Match[str], given: Mapping[str, str]) -> str:
+    """Return an expression with what is given in place of the names of inputs; one that is such a name goes away."""
+    if name := _INPUT.fullmatch(expression[1].strip()):
         return given[name[1]]
-    return _EXPRESSION.sub(lambda it: _INPUT.sub(lambda found: _expression(given[found[1]]), it[0]), part)
+    return _INPUT.sub(lambda found: _expression(given[found[1]]), expression[0])
 
 
 def _expression(text: str) -> str:

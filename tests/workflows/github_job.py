@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import itertools
 import json
 import os
@@ -34,8 +35,11 @@ class Job:
         self.job = job
         self.contexts = contexts | {"env": {}, "steps": {}, "job": {"status": "success"}}
         self.machine = run.place / f"{name}-{number}"
+        self.temporary = self.machine / "temporary"
+        self.contexts["runner"] = contexts["runner"] | {"temp": str(self.temporary)}
         self.workspace = self.machine / "work"
         self.workspace.mkdir(parents=True)
+        self.temporary.mkdir()
         self.has_failed = False
 
     def execute(self) -> str:
@@ -129,8 +133,6 @@ class Job:
         event.write_text(json.dumps(self.contexts["github"]["event"]), encoding="utf-8")
         names = {"actor", "api_url", "base_ref", "event_name", "head_ref", "ref", "ref_name", "ref_type", "repository"}
         names |= {"repository_owner", "run_attempt", "run_id", "run_number", "server_url", "sha", "workflow"}
-        temporary = self.machine / "temporary"
-        temporary.mkdir(exist_ok=True)
         return {
             **{f"GITHUB_{name.upper()}": self.contexts["github"][name] for name in names},
             "CI": "true",
@@ -141,7 +143,7 @@ class Job:
             "HEADWORKS_STORE": str(self.machine / "store"),
             "RUNNER_ARCH": "X64",
             "RUNNER_OS": "Linux",
-            "RUNNER_TEMP": str(temporary),
+            "RUNNER_TEMP": str(self.temporary),
         }
 
     def checkout(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
@@ -168,7 +170,8 @@ class Job:
 
     def _caches(self, ref: str, given: Mapping[str, Any]) -> Path:
         """Return the folder of a ref's caches of a path: GitHub does not find a cache under another path."""
-        return self.run.place.parent / "caches" / quote(ref, safe="") / quote(given["path"].strip(), safe="")
+        path = given["path"].strip().replace(str(self.temporary), "/home/runner/work/_temp")  # the same on each machine
+        return self.run.place.parent / "caches" / quote(ref, safe="") / quote(path, safe="")
 
     def restore(self, given: Mapping[str, Any], outputs: dict[str, str]) -> bool:
         """Copy the newest cache whose key begins with one of the given keys: of the run's own ref, else of main."""
@@ -203,9 +206,9 @@ class Job:
         """Save files as an artifact of the run, by their paths relative to the folder that they share."""
         target = self.run.place / "artifacts" / given["name"]
         patterns = given["path"].split()
-        ignored = {path for pattern in patterns if pattern[0] == "!" for path in self.workspace.glob(pattern[1:])}
+        ignored = {path for pattern in patterns if pattern[0] == "!" for path in self._found(pattern[1:])}
         taken = [pattern for pattern in patterns if pattern[0] != "!"]
-        paths = [path for pattern in taken for path in self.workspace.glob(pattern)]
+        paths = [path for pattern in taken for path in self._found(pattern)]
         folders = [self.workspace / pattern for pattern in taken]
         shared = Path(os.path.commonpath([it if it.is_dir() else it.parent for it in folders]))
         files = {file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]) if file.is_file()}
@@ -221,6 +224,11 @@ class Job:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, target / name)
         return int(given.get("retention-days") or 0) <= 90 or self._error("no artifact is kept for so long")
+
+    def _found(self, pattern: str) -> list[Path]:
+        """Return the paths that match a pattern, which may be an absolute path."""
+        found = glob.glob(pattern, root_dir=self.workspace, recursive=True, include_hidden=True)  # noqa: PTH207 - absolute
+        return [self.workspace / path for path in found]
 
     def download(self, given: Mapping[str, Any], _outputs: dict[str, str]) -> bool:
         """Copy the files of artifacts into the workspace; an artifact that is named has to exist."""

@@ -20,6 +20,7 @@ from github_parser import filled, holds, parsed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+WORKFLOWS: Final = Path(__file__).parents[2] / ".github/workflows"
 _RESULTS: Final = ("failure", "cancelled", "success")  # of the jobs of a matrix, the most important first
 _HERE: Final = {"ubuntu-24.04", "ubuntu-24.04-arm"}  # the runners that this machine stands for
 _ELSEWHERE: Final = {"macos-15", "windows-2025"}  # those whose jobs are left out
@@ -49,6 +50,7 @@ class Run:
         is_cut_off: The same, and nothing can be fetched after a checkout.
         cancel_after: The run is cancelled when this job has ended.
         caller: The name of the workflow that calls this one.
+        required: The check that has to pass before a merge.
         say: Is called with a line about each job that has ended.
         results: The result of each job that has ended or was skipped.
         outputs: The outputs of each job that ran.
@@ -76,6 +78,7 @@ class Run:
     is_cut_off: bool = False
     cancel_after: str = ""
     caller: str = ""
+    required: str = "ci / required"
     say: Callable[[str], None] = lambda _: None
     results: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -100,7 +103,7 @@ class Run:
     @property
     def is_mergeable(self) -> bool:
         """Whether GitHub would merge the change: it counts a required job that was skipped as passed."""
-        return self.results["required"] in {"success", "skipped"}
+        return self.results[self.required] in {"success", "skipped"}
 
     def contexts(self) -> dict[str, Any]:
         """Return the contexts of expressions that are the same in the whole workflow."""
@@ -109,7 +112,7 @@ class Run:
             "actor": _OWNER,
             "api_url": self.environ.get("GITHUB_API_URL", "http://127.0.0.1:9"),
             "base_ref": "main" if is_proposed else "",
-            "event": dict(self.payload),
+            "event": {"repository": {"default_branch": "main", "private": self.is_private}, **self.payload},
             "event_name": self.event,
             "head_ref": "change" if is_proposed else "",
             "ref": self.ref,
@@ -125,7 +128,7 @@ class Run:
             "token": "secret",
             "workflow": self.caller or self.content["name"],
         }
-        runner = {"arch": "X64", "os": "Linux", "temp": "/tmp"}  # noqa: S108 - no file is made there
+        runner = {"arch": "X64", "os": "Linux"}
         return {"github": github, "inputs": dict(self.inputs), "runner": runner, "secrets": {}, "vars": _VARIABLES}
 
     def _needs(self, job: Mapping[str, Any]) -> set[str]:
@@ -155,7 +158,7 @@ class Run:
             self.results[name] = "cancelled" if self.is_cancelled else "skipped"
             return
         if "uses" in job:
-            self.results[name] = self._call(job, contexts)
+            self.results[name] = self._call(name, job, contexts)
             return
         results = [
             self._leg(name, number, job, contexts | leg) for number, leg in enumerate(self._legs(name, job, contexts))
@@ -181,16 +184,19 @@ class Run:
         self.log += f"--- {name}: no runner here has the label {label!r}\n"
         return "success" if label in _ELSEWHERE else "failure"  # after a day without a runner
 
-    def _call(self, job: Mapping[str, Any], contexts: dict[str, Any]) -> str:
+    def _call(self, name: str, job: Mapping[str, Any], contexts: dict[str, Any]) -> str:
         """Run the workflow that a job calls, as a part of this run, and return the job's result."""
-        file = self.workflow.with_name(Path(job["uses"]).name)
+        file = WORKFLOWS / Path(job["uses"].partition("@")[0]).name
         declared = parsed(file.read_text(encoding="utf-8"))["on"]["workflow_call"].get("inputs", {})
         inputs = {key: given["default"] for key, given in declared.items() if "default" in given}
         inputs |= filled(job.get("with", {}), contexts)
+        caller = self.caller or self.content["name"]
         called = dataclasses.replace(
-            self, workflow=file, inputs=inputs, caller=self.content["name"], results={}, outputs={}, jobs=[], log=""
+            self, workflow=file, inputs=inputs, caller=caller, results={}, outputs={}, jobs=[], log=""
         )
         called.execute()
+        self.results |= {f"{name} / {job}": result for job, result in called.results.items()}
+        self.is_cancelled |= called.is_cancelled
         self.jobs += called.jobs
         self.log += called.log
         self.summary = called.summary

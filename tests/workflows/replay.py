@@ -47,13 +47,19 @@ def ran(run: Run) -> set[str]:
     return set(line[1].split(", ")) if line else set()
 
 
+def results(run: Run) -> dict[str, str]:
+    """Return the result of each job of a run of CI, those of the called workflow by their own names."""
+    return {name.removeprefix("ci / "): result for name, result in run.results.items()}
+
+
 def unexpected(run: Run, case: Case) -> list[str]:
     """Return each difference between a run and its case, in a line."""
-    skipped = {name for name, result in run.results.items() if result == "skipped"}
-    differences = [f"`required` is {run.results['required']}"] if run.is_mergeable != case.is_mergeable else []
+    ended = results(run)
+    skipped = {name for name, result in ended.items() if result == "skipped"} - {"save"}  # which only main runs
+    differences = [f"`required` is {ended['required']}"] if run.is_mergeable != case.is_mergeable else []
     differences += [f"{session} ran" for session in sorted(ran(run) - case.runs)]
     differences += [f"{session} did not run and pass" for session in sorted(case.runs - ran(run))]
-    return differences + [f"the job {job} is {run.results[job]}" for job in sorted(skipped ^ case.skipped)]
+    return differences + [f"the job {job} is {ended[job]}" for job in sorted(skipped ^ case.skipped)]
 
 
 def _names(sessions: Iterable[str]) -> str:
@@ -70,7 +76,7 @@ def row(change: str, run: Run) -> str:
     """Return a line of the table."""
     planned, covered = counted(run)
     count = f"{covered} of {planned}" if planned else "none"
-    return f"| {change} | {_names(ran(run))} | {count} | {run.results['required']} | {run.seconds / 60:.1f} |"
+    return f"| {change} | {_names(ran(run))} | {count} | {results(run)['required']} | {run.seconds / 60:.1f} |"
 
 
 def with_rows(text: str, title: str, order: Sequence[str], rows: Mapping[str, str]) -> str:
@@ -117,7 +123,7 @@ def _replay(
             run = repository.push(say=_say, **settings)
             wrong = [
                 f"the job {name} is {result}"
-                for name, result in run.results.items()
+                for name, result in results(run).items()
                 if result != ("skipped" if name in idle else "success")
             ]
             wrong += ["verdicts of an earlier run in the folder covered some"] if counted(run)[1] else []

@@ -79,9 +79,9 @@ def github() -> Iterator[Answer]:
         ("identical", "success", "github-actions", ""),
         ("diverged", "success", "github-actions", "is not in the history of main"),
         ("ahead", "success", "github-actions", "is not in the history of main"),
-        ("behind", "failure", "github-actions", "`required` has not passed for the commit c0ffee"),
-        ("behind", "success", "another", "`required` has not passed for the commit c0ffee"),
-        ("behind", "", "", "`required` has not passed for the commit c0ffee"),
+        ("behind", "failure", "github-actions", "`ci / required` has not passed for the commit c0ffee"),
+        ("behind", "success", "another", "`ci / required` has not passed for the commit c0ffee"),
+        ("behind", "", "", "`ci / required` has not passed for the commit c0ffee"),
         ("", "", "", "release: error: HTTP Error 404"),
     ],
 )
@@ -90,7 +90,7 @@ def test_a_release_takes_only_what_has_passed_on_main(
 ) -> None:
     """Whoever may push a tag could release a commit that nobody has reviewed."""
     runs = [{"conclusion": conclusion, "app": {"slug": app}}] if app else []
-    environ = github("/repos/a/b/commits/c0ffee/check-runs?check_name=required", {"check_runs": runs})
+    environ = github("/repos/a/b/commits/c0ffee/check-runs?check_name=ci+%2F+required", {"check_runs": runs})
     if status:
         github("/repos/a/b/compare/main...c0ffee", {"status": status})
     code, output = run(tmp_path, "release", "reviewed", "notes", **environ, GITHUB_SHA="c0ffee")

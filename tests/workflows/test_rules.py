@@ -11,7 +11,8 @@ import pytest
 from workflow_rules import Listed, breaches, listed, main
 
 ROOT = Path(__file__).parents[2]
-CI = ".github/workflows/ci.yml"
+CALLER = ".github/workflows/ci.yml"
+CI = ".github/workflows/headworks.yml"
 NIGHTLY = ".github/workflows/nightly.yml"
 RELEASE = ".github/workflows/release.yml"
 SESSIONS = ".github/actions/sessions/action.yml"
@@ -32,8 +33,8 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     ),
     "required counts nothing": (
         CI,
-        re.compile(r"verify( artifacts/proof [^$]+\$RESULTS[^$]+\$GITHUB_STEP_SUMMARY)"),
-        r"plan\1",
+        "$HEADWORKS verify",
+        "$HEADWORKS plan",
         "nothing counts the sessions",
     ),
     "required is gone": (
@@ -49,9 +50,9 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "'--observe'",
         "session: a n",
     ),
-    "the merge queue is left out": (CI, "  merge_group:\n", "", "does not run for merge_group"),
+    "the merge queue is left out": (CALLER, "  merge_group:\n", "", "does not run for merge_group"),
     "a filter leaves pull requests out": (
-        CI,
+        CALLER,
         "  pull_request:\n",
         "  pull_request:\n    paths-ignore: [docs/**]\n",
         "what a filter of pull_request leaves out waits",
@@ -89,10 +90,29 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     "pushes wait for each other": (CI, " || github.run_id }}", " }}", "GitHub keeps the newest only"),
     "releases wait for each other": (RELEASE, "release-${{ github.ref }}", "release", "GitHub keeps the newest only"),
     "an engine of another commit plans": (
+        CALLER,
+        "tools nox -s headworks -- --version",
+        "tools nox -R -s headworks -- --version",
+        "`nox -R` may find the engine of another commit",
+    ),
+    "an engine of another commit writes the report": (
+        CALLER,
+        "tools nox -s headworks -- store",
+        "tools nox -R -s headworks -- store",
+        "report: `nox -R -s headworks --` may find",
+    ),
+    "nothing installs Headworks": (
         CI,
-        "tools nox -s headworks -- plan --apart",
-        "tools nox -R -s headworks -- plan --apart",
-        "plan: `nox -R -s headworks --` may find",
+        "          install: ${{ inputs.install }}\n",
+        "",
+        "plan: nothing installs Headworks",
+    ),
+    "another version is installed": ("VERSION", "0.1.0", "0.2.0", "another version than the workflow's own"),
+    "a called workflow waits for its caller": (
+        CI,
+        "group: headworks-${{ github.workflow }}",
+        "group: ${{ github.workflow }}",
+        "waits for the group that its caller is in",
     ),
     "what was just published may write": (
         UPDATE,
@@ -129,8 +149,8 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     ),
     "a session does not get the verdicts": (
         SESSIONS,
-        "store import artifacts/proof\n",
-        "store import artifacts/other\n",
+        'store import "$RUNNER_TEMP/proof"\n',
+        'store import "$RUNNER_TEMP/other"\n',
         "session: it imports no verdicts",
     ),
     "a session has no history": (SET_UP, 'default: "0"', 'default: "1"', "plan: sessions need the history"),
@@ -141,8 +161,8 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     "another job is taken for required": (
         NIGHTLY,
         "    name: nox -s seeds\n",
-        "    name: required\n",
-        "several jobs are called 'required'",
+        "    name: ci / required\n",
+        "several jobs are called 'ci / required'",
     ),
     "the queue does not wait long enough": (
         CI,
@@ -152,7 +172,7 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     ),
     "a session is renamed": ("noxfile.py", "def headworks(", "def gate(", "there is no session 'headworks'"),
     "a step has a session that is not there": (
-        CI,
+        CALLER,
         "nox -R -s headworks",
         "nox -R -s tests headwork",
         "no session 'headwork'",
@@ -165,12 +185,12 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     ),
     "a title is read as code": (
         CI,
-        "headworks -- plan --apart",
-        "headworks -- plan ${{ github.event.pull_request.title }} --apart",
+        "$HEADWORKS plan --apart",
+        "$HEADWORKS plan ${{ github.event.pull_request.title }} --apart",
         "is read as code",
     ),
     "a pull request gets the rights of main": (
-        CI,
+        CALLER,
         "  pull_request:\n",
         "  pull_request_target:\n",
         "the permissions of main",
@@ -180,8 +200,8 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     "one red job ends the others": (CI, "      fail-fast: false\n", "", "fail-fast"),
     "a pull request saves where main reads": (
         CI,
-        " && github.event_name == 'push' && github.ref == 'refs/heads/main' }}\n        uses: actions/cache/save",
-        " }}\n        uses: actions/cache/save",
+        "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)",
+        "true",
         "other runs than those of main",
     ),
     "a pull request asks without being counted": (
@@ -204,25 +224,25 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     ),
     "the gate does not get what others asked": (
         CI,
-        "            artifacts/proof/ledger.tar\n",
+        "            ${{ runner.temp }}/proof/ledger.tar\n",
         "",
         "plan: the gate does not get what pull requests asked",
     ),
     "a run tells nobody what it asked": (
-        CI,
-        'ledger --output "artifacts/asked/pipeline-$INDEX.json"',
+        SESSIONS,
+        'ledger --output "$RUNNER_TEMP/asked/$JOB.json"',
         "ledger",
         "report.yml: nothing adds the questions of pull requests",
     ),
     "a run that was cancelled tells nobody what it asked": (
-        CI,
-        "if: always()\n        uses",
-        "if: ${{ !cancelled() }}\n        uses",
+        SESSIONS,
+        "if: always() && inputs.outputs != ''\n      uses",
+        "if: inputs.outputs != ''\n      uses",
         "what it asked is not counted",
     ),
     "a run writes the whole ledger": (
-        CI,
-        " --known artifacts/proof/plan.ledger",
+        SESSIONS,
+        ' --known "$RUNNER_TEMP/proof/plan.ledger"',
         "",
         "the questions of all runs are written",
     ),
@@ -241,16 +261,22 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     "a pull request saves on its way": (CI, "actions/cache/restore@", "actions/cache@", "saves in every run"),
     "a job uploads what it has downloaded": (
         SESSIONS,
-        '"artifacts/proof/$JOB.tar" --known artifacts/proof',
-        '"artifacts/proof/$JOB.tar"',
+        '"$RUNNER_TEMP/proof/$JOB.tar" --known "$RUNNER_TEMP/proof"',
+        '"$RUNNER_TEMP/proof/$JOB.tar"',
         "session: it uploads what it has downloaded",
     ),
-    "two runs of main save at once": (CI, "      queue: max\n", "", "report: of two runs that save verdicts at once"),
+    "every job gets all that has ever passed": (
+        CI,
+        ' --plan "$RUNNER_TEMP/proof/plan.json"\n      - run',
+        "\n      - run",
+        "plan: it uploads what it has downloaded",
+    ),
+    "two runs of main save at once": (CI, "      queue: max\n", "", "save: of two runs that save verdicts at once"),
     "the night restores by another path": (
         NIGHTLY,
-        "path: artifacts/proof/plan.tar",
-        "path: artifacts/skipped/plan.tar",
-        "nightly.yml: no job saves a cache `verdicts-` of artifacts/skipped/plan.tar",
+        "path: ${{ runner.temp }}/proof/main.tar",
+        "path: ${{ runner.temp }}/skipped/main.tar",
+        "nightly.yml: no job saves a cache `verdicts-` of ${{ runner.temp }}/skipped/main.tar",
     ),
     "a cache is saved under another key": (
         CI,
@@ -300,11 +326,11 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         r"actions/setup-node@\1",
         "has no Python",
     ),
-    "a Python is left out": (SET_UP, "          3.12\n", "", "it installs Python 3.11, 3.14, 3.13"),
+    "a Python is left out": (CI, "          3.12\n", "", "it installs Python 3.11, 3.14, 3.13"),
     "another Python runs nox": (
         SET_UP,
-        "          3.14\n          3.13\n",
-        "          3.13\n          3.14\n",
+        "      3.14\n      3.13\n",
+        "      3.13\n      3.14\n",
         "should be 3.13",
     ),
     "a release does not wait for the tests": (
@@ -361,7 +387,7 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "staging = []",
         "promotion to staging does not need dataset, gate, serve-check",
     ),
-    "the ruleset names no job": (RULESET, '"context": "required"', '"context": "all-green"', "no job 'all-green'"),
+    "the ruleset names no job": (RULESET, '"context": "ci / required"', '"context": "all-green"', "no job 'all-green'"),
     "the ruleset is not in force": (RULESET, '"enforcement": "active"', '"enforcement": "disabled"', "is not required"),
     "somebody may pass the ruleset by": (
         RULESET,
@@ -382,7 +408,7 @@ def here() -> Listed:
 def copy(tmp_path: Path) -> Path:
     """Return a copy of the files that the rules read."""
     shutil.copytree(ROOT / ".github", tmp_path / ".github")
-    for name in ("noxfile.py", "pyproject.toml", ".python-version"):
+    for name in ("noxfile.py", "pyproject.toml", ".python-version", "VERSION"):
         shutil.copy(ROOT / name, tmp_path)
     for file in ROOT.glob("packages/*/pyproject.toml"):
         (tmp_path / file.relative_to(ROOT)).parent.mkdir(parents=True)

@@ -28,8 +28,11 @@ Workflow: TypeAlias = "dict[str, Any]"
 _PINNED: Final = re.compile(r"\S+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 _USES: Final = re.compile(r"^\s*(?:- )?uses: (?!\$/)(.*)$", re.MULTILINE)
 _EXPRESSION: Final = "${{"
-_FOUND: Final = re.compile(r"\$\{\{ needs\.(\w+)\.outputs\.(\w+) \}\}")
-_MATCHED: Final = "${{{{ steps.{}.outputs.cache-matched-key }}}}"
+_GIVEN: Final = re.compile(r"\$\{\{ inputs\.(\w+) \}\}")
+_MAIN: Final = re.compile(
+    r"github\.ref == ('refs/heads/main'|format\('refs/heads/\{0\}', github\.event\.repository\.default_branch\))"
+)
+_REQUIRED: Final = "ci / required"  # the check, by the names of the job that calls and of the one that counts
 _LATEST: Final = re.compile(r"\b[a-z]+-latest\b")
 # The sessions that must have passed before a model gets an alias.
 _PROMOTED: Final = {
@@ -96,9 +99,14 @@ def breaches(root: Path, listed: Listed) -> list[str]:
     problems += _of_caches(workflows)
     problems += _of_artifacts(workflows)
     problems += _of_ledger(workflows)
-    problems += [f"ci.yml: {problem}" for problem in _of_bundles(workflows["ci.yml"])]
-    problems += [f"ci.yml: {problem}" for problem in _of_required(workflows["ci.yml"])]
-    problems += [f"ci.yml: {problem}" for problem in _of_sessions(workflows["ci.yml"], listed.tags)]
+    ci, called = workflows["ci.yml"], workflows["headworks.yml"]
+    problems += [f"headworks.yml: {problem}" for problem in _of_bundles(called)]
+    problems += [f"headworks.yml: {problem}" for problem in _of_required(called, ci["on"])]
+    problems += [f"headworks.yml: {problem}" for problem in _of_sessions(called, listed.tags)]
+    problems += [
+        f"headworks.yml: {problem}" for problem in _of_installs(called, (root / "VERSION").read_text(encoding="utf-8"))
+    ]
+    problems += [f"ci.yml: {problem}" for problem in _of_call(ci, called)]
     problems += [
         f"rulesets/main.json: {problem}" for problem in _of_ruleset(root / ".github/rulesets/main.json", workflows)
     ]
@@ -117,7 +125,7 @@ def _of_workflow(name: str, text: str, workflow: Workflow, sessions: set[str]) -
         yield from (f"{job}: {problem}" for problem in _of_permissions(content, WRITERS.get((name, job), set())))
         yield from (f"{job}: {problem}" for problem in _of_job(content, sessions))
         yield from (f"{job}: {problem}" for problem in _of_failures(content, is_tolerant=(name, job) in TOLERANT))
-        yield from (f"{job}: {problem}" for problem in _of_engine(content))
+        yield from (f"{job}: {problem}" for problem in (*_of_engine(content), *_of_saves(content)))
 
 
 def _of_pins(text: str) -> Iterator[str]:
@@ -140,18 +148,20 @@ def _of_parsed(text: str) -> Iterator[str]:
 def _of_concurrency(workflow: Workflow) -> Iterator[str]:
     """Yield the reasons for which a push could cancel the run of another push."""
     triggers, given = workflow["on"], workflow.get("concurrency")
-    if given is None or not isinstance(triggers, dict) or "push" not in triggers:
+    if given is None or not isinstance(triggers, dict) or triggers.keys().isdisjoint({"push", "workflow_call"}):
         return
-    is_tagged = "tags" in triggers["push"]
+    is_tagged = "tags" in (triggers.get("push") or {})
     refs = ("refs/tags/v1", "refs/tags/v2") if is_tagged else ("refs/heads/main", "refs/heads/main")
-    pushes = [
-        {"github": {"workflow": "", "event_name": "push", "ref": ref, "run_id": run}} for run, ref in enumerate(refs, 1)
-    ]
-    first, second = (filled(given, push) for push in pushes)
+    first, second = (filled(given, _pushed(ref, run)) for run, ref in enumerate(refs, 1))
     if first["group"] == second["group"]:
         yield "of the pushes that wait in one group, GitHub keeps the newest only"
     if first.get("cancel-in-progress"):
         yield "a push cancels the run of the one before"
+
+
+def _pushed(ref: str, run: int) -> dict[str, Any]:
+    """Return the contexts of a run for a push."""
+    return {"github": {"workflow": "", "event_name": "push", "ref": ref, "run_id": run}}
 
 
 def _of_failures(job: Mapping[str, Any], *, is_tolerant: bool) -> Iterator[str]:
@@ -173,6 +183,27 @@ def _of_engine(job: Mapping[str, Any]) -> Iterator[str]:
             if call[1] and not is_installed:
                 yield f"`{call[0].strip()}` may find the engine of another commit: leave out -R in the first call"
             is_installed |= not call[1] and "if" not in step
+
+
+def _of_call(ci: Workflow, called: Workflow) -> Iterator[str]:
+    """Yield the reasons for which the called workflow would wait without end, or use the engine of another commit."""
+    given = ci["jobs"]["ci"]["with"]
+    if "nox -R " in given["headworks"] and "nox -s headworks -- " not in given["install"]:
+        yield "`nox -R` may find the engine of another commit: `install` has to install it, without -R"
+    groups = [filled(parsed(as_text(it))["concurrency"]["group"], _pushed("refs/heads/main", 1)) for it in (ci, called)]
+    if groups[0] == groups[1]:
+        yield "the called workflow waits for the group that its caller is in, without end"
+
+
+def _of_installs(called: Workflow, version: str) -> Iterator[str]:
+    """Yield the jobs that start Headworks where nothing has installed it, and the default that installs another one."""
+    for name, job in called["jobs"].items():
+        steps = [f"{step.get('run', '')} {step.get('env', '')}" for step in job["steps"]]
+        first = next(number for number, step in enumerate(steps) if "$HEADWORKS " in step)
+        if not any("${{ inputs.install }}" in step for step in steps[:first]):
+            yield f"{name}: nothing installs Headworks"
+    if not called["on"]["workflow_call"]["inputs"]["install"]["default"].endswith(f" headworks=={version.strip()}"):
+        yield "who gives no command to install gets another version than the workflow's own, which VERSION says"
 
 
 @functools.cache
@@ -201,8 +232,9 @@ def _of_permissions(job: Mapping[str, Any], writable: set[str]) -> Iterator[str]
 def _of_job(job: Mapping[str, Any], sessions: set[str]) -> Iterator[str]:
     """Yield the breaches in one job."""
     if "uses" in job:
-        if "secrets" in job:
-            yield "it hands secrets on"
+        yield from ["it hands secrets on"] * ("secrets" in job)
+        lines = "\n".join(map(str, job.get("with", {}).values())).splitlines()
+        yield from (problem for line in lines for problem in _of_command(line, sessions))
         return
     if "timeout-minutes" not in job:
         yield "it has no timeout-minutes"
@@ -218,6 +250,14 @@ def _of_job(job: Mapping[str, Any], sessions: set[str]) -> Iterator[str]:
         yield from _of_command(name, sessions)
     for step in job.get("steps", ()):
         yield from _of_step(step, sessions)
+
+
+def _of_saves(job: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the caches that a job saves although it need not be one of main."""
+    for step in job.get("steps", ()):
+        conditions = f"{job.get('if', '')} {step.get('if', '')}"
+        if "actions/cache/save@" in str(step.get("uses", "")) and ("||" in conditions or not _MAIN.search(conditions)):
+            yield "a cache is saved by other runs than those of main"
 
 
 def _of_step(step: Mapping[str, Any], sessions: set[str]) -> Iterator[str]:
@@ -237,8 +277,6 @@ def _of_step(step: Mapping[str, Any], sessions: set[str]) -> Iterator[str]:
         yield "a job that runs again cannot keep an artifact of the same name: overwrite it"
     if uses.startswith("actions/cache@"):
         yield "actions/cache saves in every run; use restore, and save on main only"
-    if uses.startswith("actions/cache/save@") and "github.ref == 'refs/heads/main'" not in str(step.get("if", "")):
-        yield "a cache is saved by other runs than those of main"
 
 
 def _of_caches(workflows: Mapping[str, Workflow]) -> Iterator[str]:
@@ -249,10 +287,6 @@ def _of_caches(workflows: Mapping[str, Workflow]) -> Iterator[str]:
             if action := re.match(r"actions/cache/(restore|save)@", str(step.get("uses", ""))):
                 caches[action[1]].append((name, step["with"]))
     for name, given in caches["restore"]:
-        if found := _FOUND.fullmatch(given["key"]):  # the key of what another job has restored from the same path
-            job = workflows[name]["jobs"][found[1]]
-            (step,) = (step for step in job["steps"] if job["outputs"][found[2]] == _MATCHED.format(step.get("id")))
-            given = step["with"] | {"path": given["path"]}  # noqa: PLW2901 - the same cache
         for start in str(given.get("restore-keys", given["key"])).split("\n"):
             if not any(
                 cache["path"] == given["path"] and cache["key"].startswith(start.strip()) for _, cache in caches["save"]
@@ -267,9 +301,9 @@ def _of_artifacts(workflows: Mapping[str, Workflow]) -> Iterator[str]:
         for name, workflow in workflows.items()
     }
     for name, workflow in workflows.items():
-        called = {Path(job["uses"]).name for job in workflow["jobs"].values() if "uses" in job}
         started = workflow["on"].get("workflow_run", {}).get("workflows", ())
-        others = called | {other for other, content in workflows.items() if content["name"] in started}
+        others = {other for other, content in workflows.items() if content["name"] in started}
+        others |= {called for other in (name, *others) for called in _called(other, workflows)}
         uploads = {
             re.sub(r"\$\{\{.*?\}\}", "0", step["with"]["name"])
             for step in (step for other in (name, *others) for step in steps[other])
@@ -282,13 +316,19 @@ def _of_artifacts(workflows: Mapping[str, Workflow]) -> Iterator[str]:
                     yield f"{name}: no job uploads an artifact {pattern!r}, which is downloaded"
 
 
+def _called(name: str, workflows: Mapping[str, Workflow]) -> set[str]:
+    """Return the files of the workflows that a workflow calls, directly or not."""
+    direct = {Path(job["uses"]).name for job in workflows[name]["jobs"].values() if "uses" in job}
+    return direct.union(*(_called(other, workflows) for other in direct))
+
+
 def _of_sessions(ci: Workflow, tags: set[str]) -> Iterator[str]:
     """Yield the reasons for which sessions would run at the wrong place, or without what they need."""
     for name, job in ci["jobs"].items():
         scripts = [" ".join(str(step.get("run", "")).replace("\\\n", " ").split()) for step in job["steps"]]
         number = next((number for number, script in enumerate(scripts) if "run --keep-going" in script), None)
         if number is not None and not any(
-            script.endswith("store import artifacts/proof") for script in scripts[:number]
+            script.endswith('store import "$RUNNER_TEMP/proof"') for script in scripts[:number]
         ):
             yield f"{name}: it imports no verdicts, and sessions do not find the outputs of others"
         for script in scripts:
@@ -297,7 +337,7 @@ def _of_sessions(ci: Workflow, tags: set[str]) -> Iterator[str]:
                     f"{name}: no session in noxfile.py has the tag {tag!r}, whose job would be skipped"
                     for tag in sorted(set(apart[1].split(",")) - tags)
                 )
-        if number is not None or any(" -- plan" in script for script in scripts):
+        if number is not None or any("$HEADWORKS plan " in script for script in scripts):
             checkouts = [step["with"] for step in job["steps"] if "checkout@" in step.get("uses", "")]
             if [str(given.get("fetch-depth")) for given in checkouts] != ["0"]:
                 yield f"{name}: sessions need the history, which no later step can fetch from a private repository"
@@ -330,7 +370,10 @@ def _of_pythons(workflow: Workflow, root: Path) -> Iterator[str]:
     for name, job in workflow["jobs"].items():
         for step in job.get("steps", ()):
             if str(step.get("uses", "")).startswith("actions/setup-python@"):
-                versions = str(step["with"]["python-version"]).split()
+                text = str(step["with"]["python-version"])
+                if given := _GIVEN.fullmatch(text):
+                    text = workflow["on"]["workflow_call"]["inputs"][given[1]]["default"]
+                versions = text.split()
                 if sorted(versions) != sorted(supported):
                     yield f"{name}: it installs Python {', '.join(versions)}; {', '.join(supported)} are supported"
                 if versions[-1] != running:
@@ -340,59 +383,65 @@ def _of_pythons(workflow: Workflow, root: Path) -> Iterator[str]:
 def _of_ledger(workflows: Mapping[str, Workflow]) -> Iterator[str]:
     """Yield the reasons for which questions of pull requests would not be counted, or would be believed unchecked."""
     plan, pipeline, ledger = (
-        " ".join(json.dumps(workflows[name]["jobs"].get(job, {}).get("steps", [])).split())
-        for name, job in (("ci.yml", "plan"), ("ci.yml", "pipeline"), ("report.yml", "ledger"))
+        " ".join(json.dumps(workflows[name]["jobs"].get(job, {}).get("steps", [])).replace('\\"', "").split())
+        for name, job in (("headworks.yml", "plan"), ("headworks.yml", "pipeline"), ("report.yml", "ledger"))
     )
     asked = [
         step.get("if")
-        for step in workflows["ci.yml"]["jobs"]["pipeline"]["steps"]
+        for step in workflows["headworks.yml"]["jobs"]["pipeline"]["steps"]
         if "ledger --output" in step.get("run", "") or step.get("with", {}).get("name", "").startswith("asked-")
     ]
     if len(asked) != 2 or "ledger --take artifacts/asked" not in ledger or "asked-*" not in ledger:
         yield "report.yml: nothing adds the questions of pull requests to the ledger"
-    if set(asked) - {"always()"}:
-        yield "ci.yml: pipeline: a newer commit ends the run, and what it asked is not counted"
+    if not all(condition.startswith("always() && ") for condition in asked):
+        yield "headworks.yml: pipeline: a newer commit ends the run, and what it asked is not counted"
     report = workflows["report.yml"]
     if "concurrency" in report or report["jobs"].get("ledger", {}).get("concurrency", {}).get("queue") != "max":
         yield "report.yml: ledger: of the runs that wait in a group, GitHub keeps the newest only"
-    known = "artifacts/proof/plan.ledger"
+    known = "$RUNNER_TEMP/proof/plan.ledger"
     if f"ledger --output {known}" not in plan or f"--known {known}" not in pipeline:
-        yield "ci.yml: pipeline: the questions of all runs are written, of which few are new"
-    if plan.count("artifacts/proof/ledger.tar") != len(("restored", "uploaded")):
-        yield "ci.yml: plan: the gate does not get what pull requests asked, and its budget does not count it"
+        yield "headworks.yml: pipeline: the questions of all runs are written, of which few are new"
+    if plan.count("proof/ledger.tar") != len(("restored", "uploaded")):
+        yield "headworks.yml: plan: the gate does not get what pull requests asked, and its budget does not count it"
     if (
         "actions/cache/restore@" not in plan
         or '"restore-keys": "ledger-"' not in plan
         or "actions/cache/save@" not in ledger
     ):
-        yield "ci.yml: plan: it does not know the questions of other pull requests"
+        yield "headworks.yml: plan: it does not know the questions of other pull requests"
     for name, job in workflows["report.yml"]["jobs"].items():
         for script in (str(step.get("run", "")) for step in job["steps"]):
-            if "store import" in script and not script.endswith("store import artifacts/proof"):
+            if "store import" in script and not script.endswith('store import "$RUNNER_TEMP/proof"'):
                 yield f"report.yml: {name}: a bundle of a pull request can say that anything passed"
 
 
-def _of_required(ci: Workflow) -> Iterator[str]:
-    """Yield the reasons for which a red run could be merged."""
-    if "required" not in ci["jobs"]:
+def _of_required(called: Workflow, triggers: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the reasons for which a red run could be merged.
+
+    Args:
+        called: The workflow with the job that counts.
+        triggers: What starts the workflow that calls it.
+    """
+    if "required" not in called["jobs"]:
         yield "there is no job `required`"
         return
-    required = ci["jobs"]["required"]
+    required = called["jobs"]["required"]
     if required.get("if") != "always()":
         yield "required: without `if: always()` it is skipped after a failure, and a skipped job counts as passed"
-    if left_out := ci["jobs"].keys() - {"required", "report", *required["needs"]}:
+    if left_out := called["jobs"].keys() - {"required", "save", *required["needs"]}:
         yield f"required: it does not need {', '.join(sorted(left_out))}"
-    if not any(
-        "headworks -- verify" in " ".join(str(step.get("run", "")).split()).replace("\\ ", "")
-        for step in required["steps"]
-    ):
+    if not any(str(step.get("run", "")).startswith("$HEADWORKS verify ") for step in required["steps"]):
         yield "required: nothing counts the sessions"
-    if any("continue-on-error" in step or "if" in step for step in required["steps"]):
+    if any(
+        "continue-on-error" in step or "if" in step
+        for step in required["steps"]
+        if "INSTALL" not in step.get("env", "")
+    ):
         yield "required: a step that is left out or may fail proves nothing"
     for trigger in ("pull_request", "merge_group"):
-        if trigger not in ci["on"]:
+        if trigger not in triggers:
             yield f"required: it does not run for {trigger}, which waits for it without end"
-        elif ci["on"][trigger]:
+        elif triggers[trigger]:
             yield f"required: what a filter of {trigger} leaves out waits for it without end"
 
 
@@ -414,7 +463,7 @@ def _of_bundles(ci: Workflow) -> Iterator[str]:
     for name, job in ci["jobs"].items():
         exports = [str(step["run"]) for step in job["steps"] if "store export" in str(step.get("run", ""))]
         caches = [step for step in job["steps"] if str(step.get("uses", "")).startswith("actions/cache/save@")]
-        if any("--known artifacts/proof" not in it for it in exports) and not caches:
+        if not all("--known" in it or "--plan" in it for it in exports) and not caches:
             yield f"{name}: it uploads what it has downloaded"
         if caches and job.get("concurrency", {}).get("queue") != "max":
             yield f"{name}: of two runs that save verdicts at once, one loses those of the other"
@@ -466,22 +515,31 @@ def _of_ruleset(file: Path, workflows: Mapping[str, Workflow]) -> Iterator[str]:
         jobs = [
             f"{name}: {key}"
             for name, workflow in workflows.items()
-            for key, job in workflow["jobs"].items()
-            if job.get("name", key) == context
+            for key in _checks(name, workflows)
+            if key == context
         ]
         if not any(job.startswith("ci.yml") for job in jobs):
             yield f"there is no job {context!r}"
         if len(jobs) > 1:
             yield f"several jobs are called {context!r}, and GitHub takes any of them: {', '.join(jobs)}"
-    if "required" not in contexts or ruleset["enforcement"] != "active":
+    if _REQUIRED not in contexts or ruleset["enforcement"] != "active":
         yield "the job `required` is not required"
     if ruleset["bypass_actors"]:
         yield "somebody may bypass it"
-    if "merge_queue" in rules and "required" in workflows["ci.yml"]["jobs"]:
-        needed = _longest("required", workflows["ci.yml"])
+    if "merge_queue" in rules and "required" in workflows["headworks.yml"]["jobs"]:
+        needed = _longest("required", workflows["headworks.yml"])
         allowed = rules["merge_queue"]["check_response_timeout_minutes"]
         if allowed < needed:
             yield f"the merge queue gives up after {allowed} minutes, and `required` may come after {needed}"
+
+
+def _checks(name: str, workflows: Mapping[str, Workflow]) -> list[str]:
+    """Return the names of the checks of a workflow: those of a called one come after the name of the job that calls."""
+    checks = []
+    for key, job in workflows[name]["jobs"].items():
+        own = str(job.get("name", key))
+        checks += [f"{own} / {it}" for it in _checks(Path(job["uses"]).name, workflows)] if "uses" in job else [own]
+    return checks
 
 
 def _longest(name: str, ci: Workflow) -> int:

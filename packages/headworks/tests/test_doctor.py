@@ -23,7 +23,7 @@ on:
   pull_request:
   merge_group:
 jobs:
-  required:
+  ci:
     if: github.ref == 'refs/heads/main' && vars.NIGHTLY == 'true'
     steps:
       - uses: actions/cache/restore@55cc8345863c7cc4c66a329aec7e433d2d1c52a9 # v6.1.0
@@ -52,7 +52,7 @@ RULES: list[dict[str, Any]] = [
         "ruleset_id": 42,
         "parameters": {
             "strict_required_status_checks_policy": False,
-            "required_status_checks": [{"context": "required", "integration_id": 15368}, {"context": "another"}],
+            "required_status_checks": [{"context": "ci / required", "integration_id": 15368}, {"context": "another"}],
         },
     },
     {"type": "merge_queue", "ruleset_id": 42, "parameters": {"check_response_timeout_minutes": 240}},
@@ -191,7 +191,7 @@ def test_a_repository_that_lacks_nothing_passes(github: Answers, capsys: pytest.
     assert main(["doctor", "--github"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "acme/vision: 19 ok, 0 missing, 0 off, 0 unknown"
-    assert "ok       required: 'required' of GitHub Actions is required on main" in lines
+    assert "ok       required: 'ci / required' of GitHub Actions is required on main" in lines
     assert "ok       environment pypi: guarded" in lines
     assert {token for _, token in github.asked} == {"Bearer secret"}
     assert diagnosed(capsys, 0) == {}
@@ -208,7 +208,7 @@ def with_check(**check: Any) -> dict[str, Any]:  # noqa: ANN401  # any JSON
     return {"/rules/branches/main": [rule, RULES[1]]}
 
 
-CLASSIC = {"required_status_checks": {"checks": [{"context": "required", "app_id": 15368}]}}
+CLASSIC = {"required_status_checks": {"checks": [{"context": "ci / required", "app_id": 15368}]}}
 SELECTED = {"github_owned_allowed": True, "verified_allowed": False, "patterns_allowed": ["peter-evans/*@*"]}
 
 
@@ -258,12 +258,12 @@ SELECTED = {"github_owned_allowed": True, "verified_allowed": False, "patterns_a
             "missing",
             "disabled manually",
         ),
-        ({"/rules/branches/main": []}, ("required", ""), "missing", "nothing asks for the check 'required'"),
-        (with_check(context="required"), ("required", ""), "missing", "may come from any app"),
+        ({"/rules/branches/main": []}, ("required", ""), "missing", "nothing asks for the check 'ci / required'"),
+        (with_check(context="ci / required"), ("required", ""), "missing", "may come from any app"),
         (with_check(context="other", integration_id=15368), ("required", ""), "missing", "nothing asks"),
         ({"/rules/branches/main": RULES[:1]}, ("ruleset", "main.json"), "missing", "like the file's: merge_queue"),
         (
-            with_check(context="required", integration_id=1),
+            with_check(context="ci / required", integration_id=1),
             ("ruleset", "main.json"),
             "missing",
             "required_status_checks (required_status_checks is",
@@ -359,7 +359,7 @@ def test_a_second_job_of_the_name_would_satisfy_the_rule(
     github: Answers, scratch: Scratch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """GitHub distinguishes the apps that report a check, not the workflows."""
-    scratch.write({".github/workflows/other.yml": "on: push\njobs:\n  any:\n    name: required\n"})
+    scratch.write({".github/workflows/other.yml": "on: push\njobs:\n  any:\n    name: ci\n"})
     github["/actions/workflows"]["workflows"].append({"path": ".github/workflows/other.yml", "state": "active"})
     found = diagnosed(capsys, 1)
     assert ".github/workflows/ci.yml, .github/workflows/other.yml" in found["required", ""]["text"]
@@ -395,7 +395,7 @@ def test_workflows_that_rely_on_little_need_little(
     """Nothing is asked about what no workflow uses."""
     for name in ("workflows/release.yml", "rulesets/main.json", "CODEOWNERS"):
         (scratch.root / ".github" / name).unlink()
-    scratch.write({".github/workflows/ci.yml": "on: pull_request\njobs:\n  required:\n    steps: []\n"})
+    scratch.write({".github/workflows/ci.yml": "on: pull_request\njobs:\n  ci:\n    steps: []\n"})
     assert diagnosed(capsys, 0) == {}
     asked = {path.removeprefix("/repos/acme/vision") for path, _ in github.asked}
     assert not asked & {"/environments", "/pages", "/actions/variables", "/actions/secrets", "/codeowners/errors"}

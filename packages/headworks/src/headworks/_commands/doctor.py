@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the repository; by default that of the remote `origin`",
     )
     parser.add_argument(
-        "--check", default="required", metavar="NAME", help="the check that a merge has to wait for (%(default)s)"
+        "--check", default="ci / required", metavar="NAME", help="the check that a merge has to wait for (%(default)s)"
     )
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
 

@@ -147,7 +147,7 @@ def _required(asked: _Asked) -> Iterator[_Row]:
     if apps and asked.github.app("github-actions") not in apps:
         lacking = f"the check {name!r} may come from any app or person that may set a status"
         apps, fix = set(), f"Take GitHub Actions as the source of {name!r} in the rule."
-    elif apps and len(jobs := asked.workflows.jobs_called(name)) > 1:
+    elif apps and len(jobs := asked.workflows.jobs_called(name.partition(" / ")[0])) > 1:
         lacking, apps, fix = f"each job of that name satisfies it: {few(jobs, 9)}", set(), "Rename all of them but one."
     yield _row("", apps, f"{name!r} of GitHub Actions is required on {asked.branch}", lacking, fix)
 
