@@ -294,7 +294,7 @@ def integration(session: nox.Session) -> None:
 @nox.session
 def documents(session: nox.Session) -> None:
     """Test that documents name what there is, and that they do where the engine comes from its release as well."""
-    install(session, "test", "tools", "lint", package="headworks")
+    install(session, "test", "tools", "lint", package="headworks", extra="remote")
     helpers = "--override-ini=pythonpath=tests tests/faults"
     session.run("pytest", helpers, "tests/documents", *beside_each_other(session), *session.posargs)
 
