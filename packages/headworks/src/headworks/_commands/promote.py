@@ -29,11 +29,17 @@ from headworks.errors import CannotDecideError, ConfigurationError, UsageError
 if TYPE_CHECKING:
     import argparse
 
+    from headworks._project.gate_settings import GateSettings
+
 _LACKING = {
     "missing": "has not run",
     "outdated": "was judged by other conditions than the table has now",
     "replaced": "was not compared with the model that is the anchor now",
 }
+
+
+class LackingError(CannotDecideError):
+    """A model lacks evidence that an alias asks for."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,26 +50,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Promote and say so."""
-    settings, alias = project_settings(), arguments.to
-    if alias not in settings.promote:
-        message = (
-            f"[tool.headworks.gate] does not say what {alias!r} needs.{suggestion(alias, settings.promote)}"
-            ' Add it, as in promote = { production = [ "gate" ] }.'
-        )
-        raise UsageError(message)
+    settings, alias = settings_for(arguments.to), arguments.to
     store = Store.default()
     content, file = _model(store, arguments.model)
-    is_anchored = any(it.condition.rival == ANCHOR for it in settings.conditions)
-    anchor = anchor_of(store, settings.anchor) if is_anchored else None
-    checks = _instances(alias, settings.promote[alias])
-    proven = evidence(store, content, checks, terms(settings), anchor.content if anchor else "")
-    _refuse_lacking(proven, f"The model {content[:12]} is not promoted to {alias}")
+    proven = proof(store, settings, content, alias)
     rows = tuple(vars(check) for check in proven)
     to = Move(alias=alias, content=content, file=file, action="promote", by=who(), when=now(), evidence=rows)
     word = "now" if move(store, to) else "already"
     said = ", ".join(f"{it.check} {it.state}" + (f" ({it.note})" if it.note else "") for it in proven)
     say(text_of([f"{alias} is {word} {content[:12]} ({file}): {said}"]))
     return 0
+
+
+def settings_for(alias: str) -> GateSettings:
+    """Return the gate's settings, which say what an alias needs.
+
+    Raises:
+        UsageError: They do not.
+    """
+    settings = project_settings()
+    if alias not in settings.promote:
+        message = (
+            f"[tool.headworks.gate] does not say what {alias!r} needs.{suggestion(alias, settings.promote)}"
+            ' Add it, as in promote = { production = [ "gate" ] }.'
+        )
+        raise UsageError(message)
+    return settings
+
+
+def proof(store: Store, settings: GateSettings, content: str, alias: str) -> list[Evidence]:
+    """Return the evidence by which a model may get an alias.
+
+    Raises:
+        LackingError: Some of it is lacking.
+    """
+    is_anchored = any(it.condition.rival == ANCHOR for it in settings.conditions)
+    anchor = anchor_of(store, settings.anchor) if is_anchored else None
+    checks = _instances(alias, settings.promote[alias])
+    proven = evidence(store, content, checks, terms(settings), anchor.content if anchor else "")
+    _refuse_lacking(proven, f"The model {content[:12]} is not promoted to {alias}")
+    return proven
 
 
 def _instances(alias: str, checks: Sequence[str]) -> dict[str, set[str]]:
@@ -92,7 +118,7 @@ def _refuse_lacking(proven: Sequence[Evidence], what: str) -> None:
     """Refuse a model that lacks evidence, and name the commands to run.
 
     Raises:
-        CannotDecideError: Something is lacking.
+        LackingError: Something is lacking.
     """
     lacking = [check for check in proven if not check.is_enough]
     if not lacking:
@@ -102,7 +128,7 @@ def _refuse_lacking(proven: Sequence[Evidence], what: str) -> None:
     run = [f"`headworks run {' '.join(sessions)}`"] if sessions else []
     run += ["`headworks gate`"] if any(it.check == GATE for it in lacking) else []
     message = f"{what}: {states} for exactly this file. Run {', then '.join(run)}."
-    raise CannotDecideError(message)
+    raise LackingError(message)
 
 
 def _model(store: Store, given: str) -> tuple[str, str]:

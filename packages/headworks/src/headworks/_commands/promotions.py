@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     age = option_value(age_of, arguments.max_age, "--max-age", "write it as in 90d or 12h")
     store = Store.default()
     if arguments.path is not None:
-        sys.stdout.write(f"{_path(store, arguments.path)}\n")  # for `$(...)`, as it is
+        sys.stdout.write(f"{path_of(store, current(store, arguments.path))}\n")  # for `$(...)`, as it is
         return 0
     all_moves = {alias: moves(store, alias) for alias in aliases(store)}
     listed = sorted((it for its in all_moves.values() for it in its if it is not None), key=lambda it: it.when)
@@ -57,17 +57,16 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _path(store: Store, alias: str) -> str:
-    """Return the file of a model, which is whole.
+def path_of(store: Store, move: Move) -> str:
+    """Return the file of the model that an alias was moved to, which is whole.
 
     Raises:
         StoreError: It is missing or damaged.
     """
-    move = current(store, alias)
     if not is_held(store, move.content):
         message = (
-            f"The model {move.content[:12]} of {alias} is missing or damaged in {store.root}."
-            f" Put it back with `headworks store import`, or go back with `headworks rollback {alias}`."
+            f"The model {move.content[:12]} of {move.alias} is missing or damaged in {store.root}."
+            f" Put it back with `headworks store import`, or go back with `headworks rollback {move.alias}`."
         )
         raise StoreError(message)
     return str(store.blobs.path(move.content))
