@@ -1,7 +1,9 @@
 """Publishes the image that was tested on this machine, and joins those of several platforms under one name.
 
-push.py push REGISTRY PLATFORM FOLDER   push the recorded image; write FOLDER/PLATFORM.json and FOLDER/PLATFORM.cdx.json
-push.py join FOLDER OUTPUT              give the images in FOLDER the name without a platform
+push.py push REGISTRY version|commit PLATFORM FOLDER
+    push the recorded image, named by its version or its commit; write FOLDER/PLATFORM.json and FOLDER/PLATFORM.cdx.json
+push.py join FOLDER OUTPUT
+    give the images in FOLDER the name without a platform
 
 The registry's answer gives the digest of the pushed image; later steps name the image by that digest alone. The joined
 name and all digests are added to OUTPUT, as GITHUB_OUTPUT.
@@ -38,14 +40,18 @@ def docker(*arguments: str) -> str:
     return done.stdout
 
 
-def push(registry: str, platform: str, folder: Path) -> None:
+def push(registry: str, tagged_by: str, platform: str, folder: Path) -> None:
     """Push the recorded image, which is the one that was tested, and write its name and digest in the registry."""
     record = json.loads((RECORD / "image.json").read_text(encoding="utf-8"))
     local = record["tags"][-1]
     if docker("image", "inspect", "--format={{.Id}}", local).strip() != record["id"]:
         message = f"{local} is not the image that was recorded. Run `nox -s build-images test-images` and push again."
         raise PushError(message)
-    name, _, tag = f"{registry.lower()}/{record['tags'][0].rpartition('/')[2]}".rpartition(":")
+    name = f"{registry.lower()}/{local.rpartition('/')[2].partition(':')[0]}"
+    tag = record["variables"][{"version": "VERSION", "commit": "COMMIT"}[tagged_by]]
+    if tag.endswith("-dirty"):
+        message = f"{local} is of no commit: the work tree had other files. Build it again from a clean one."
+        raise PushError(message)
     docker("tag", record["id"], f"{name}:{tag}-{platform}")
     digests = _DIGEST.findall(docker("push", f"{name}:{tag}-{platform}"))
     if not digests:
@@ -80,7 +86,7 @@ def main(action: str, *arguments: str) -> int:
     """Push or join in the root of the repository; return 1 and print one line on failure."""
     try:
         if action == "push":
-            push(arguments[0], arguments[1], Path(arguments[2]))
+            push(arguments[0], arguments[1], arguments[2], Path(arguments[3]))
         else:
             join(Path(arguments[0]), Path(arguments[1]))
     except (OSError, PushError) as error:

@@ -26,7 +26,11 @@ _HERE: Final = {"ubuntu-24.04", "ubuntu-24.04-arm"}  # the runners that this mac
 _ELSEWHERE: Final = {"macos-15", "windows-2025"}  # those whose jobs are left out
 _MATRIX: Final = 256  # the most jobs that a matrix may have
 _OWNER: Final = "owner"
-_VARIABLES: Final = {"ATTEST": "true", "NIGHTLY": "true"}  # of a repository that has asked for all that there is
+_VARIABLES: Final = {
+    "ATTEST": "true",
+    "NIGHTLY": "true",
+    "PUSH_IMAGES": "true",
+}  # of a repository that has asked for all that there is
 
 
 @dataclass(kw_only=True)

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 from local_server import Handler, LocalServer, running
@@ -167,11 +167,12 @@ def test_a_model_has_a_card(tmp_path: Path) -> None:
     assert output.startswith("release: error: ")
 
 
+COMMIT = "c0ffee" * 6 + "c0de"
 DOCKER = """#!/usr/bin/env bash
 echo "$@" >>docker.log
 case "$1 $2" in
   "image inspect") echo sha256:local ;;
-  "push "*-amd64) echo "1.0-amd64: digest: sha256:$(printf 'a%.0s' {1..64}) size: 1" ;;
+  "push "*-amd64) echo "${2##*:}: digest: sha256:$(printf 'a%.0s' {1..64}) size: 1" ;;
   "push "*) echo "pushed" ;;
   "buildx imagetools") [ "$3" = create ] || echo "sha256:joined" ;;
 esac
@@ -183,7 +184,8 @@ def machine(tmp_path: Path) -> Path:
     """Return a folder with a recorded image and a stand-in for docker that logs its arguments."""
     write(tmp_path, "docker", DOCKER)
     (tmp_path / "docker").chmod(0o755)
-    record = {"tags": ["headworks-serving:1.0", "headworks-serving:1.0-abc"], "id": "sha256:local"}
+    record: dict[str, Any] = {"tags": ["headworks-serving:1.0", "headworks-serving:1.0-abc"], "id": "sha256:local"}
+    record["variables"] = {"VERSION": "1.0", "COMMIT": COMMIT}
     write(tmp_path, "artifacts/build-images/serving/image.json", record)
     write(tmp_path, "artifacts/build-images/serving/sbom.cdx.json", {"components": []})
     return tmp_path
@@ -191,7 +193,7 @@ def machine(tmp_path: Path) -> Path:
 
 def test_the_tested_image_is_pushed_and_joined_by_its_digest(machine: Path) -> None:
     """The name that people use points to the image that was tested on each platform."""
-    assert run(machine, "push", "push", "registry.example/Team", "amd64", "pushed") == (0, "")
+    assert run(machine, "push", "push", "registry.example/Team", "version", "amd64", "pushed") == (0, "")
     other = {"name": "registry.example/team/headworks-serving", "tag": "1.0", "platform": "arm64", "digest": "sha256:b"}
     write(machine, "pushed/arm64.json", other)
     assert (machine / "pushed/amd64.cdx.json").is_file()
@@ -204,11 +206,23 @@ def test_the_tested_image_is_pushed_and_joined_by_its_digest(machine: Path) -> N
     )
 
 
+def test_an_image_of_main_is_named_by_its_commit(machine: Path) -> None:
+    """In full, so that it cannot be of two; files that no commit has are of none."""
+    assert run(machine, "push", "push", "registry.example/team", "commit", "amd64", "pushed") == (0, "")
+    assert json.loads((machine / "pushed/amd64.json").read_text())["tag"] == COMMIT
+    assert f"push registry.example/team/headworks-serving:{COMMIT}-amd64\n" in (machine / "docker.log").read_text()
+    record = json.loads((machine / "artifacts/build-images/serving/image.json").read_text())
+    record["variables"]["COMMIT"] += "-dirty"
+    write(machine, "artifacts/build-images/serving/image.json", record)
+    code, output = run(machine, "push", "push", "registry.example/team", "commit", "amd64", "pushed")
+    assert (code, "is of no commit" in output) == (1, True)
+
+
 def test_another_image_than_the_tested_one_is_not_pushed(machine: Path) -> None:
     """Somebody has built again since."""
     record = {"tags": ["headworks-serving:1.0"], "id": "sha256:other"}
     write(machine, "artifacts/build-images/serving/image.json", record)
-    code, output = run(machine, "push", "push", "registry.example/team", "amd64", "pushed")
+    code, output = run(machine, "push", "push", "registry.example/team", "version", "amd64", "pushed")
     assert code == 1
     assert "is not the image that was recorded" in output
     assert "push" not in (machine / "docker.log").read_text()
@@ -216,7 +230,7 @@ def test_another_image_than_the_tested_one_is_not_pushed(machine: Path) -> None:
 
 def test_an_image_without_a_digest_of_the_registry_is_not_published(machine: Path) -> None:
     """Nothing is published without a digest, and images of two names are not joined."""
-    code, output = run(machine, "push", "push", "registry.example/team", "arm64", "pushed")
+    code, output = run(machine, "push", "push", "registry.example/team", "version", "arm64", "pushed")
     assert code == 1
     assert "did not say which digest" in output
     assert run(machine, "push", "join", "pushed", "output")[0] == 1

@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from github_job import Job
@@ -120,6 +120,19 @@ def test_a_version_is_published_after_everything_has_passed(monorepo: SmallMonor
     assert names[0] == "nox -s release-notes"
     assert names.index("required") < names.index("nox -s publish")
     assert names[-1] == "gh release create"
+
+
+def test_the_image_of_a_commit_of_main_is_pushed_once_that_has_passed(monorepo: SmallMonorepo) -> None:
+    """It holds the model of that run; a pull request pushes none."""
+    about = {"id": "1", "event": "push", "conclusion": "success", "head_branch": "main"}
+    about["head_sha"] = monorepo.git("rev-parse", "main")
+    images: dict[str, Any] = {"ref": "refs/heads/main", "event": "workflow_run"}
+    run = monorepo.start(CI.with_name("images.yml"), **images, payload={"workflow_run": about})
+    assert run.results == {"build": "success", "join": "success"}, run.log
+    run = monorepo.start(
+        CI.with_name("images.yml"), **images, payload={"workflow_run": about | {"event": "pull_request"}}
+    )
+    assert run.results == {"build": "skipped", "join": "skipped"}
 
 
 STORAGE = """

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 CALLER = ".github/workflows/ci.yml"
 CI = ".github/workflows/headworks.yml"
 NIGHTLY = ".github/workflows/nightly.yml"
+IMAGES = ".github/workflows/images.yml"
 RELEASE = ".github/workflows/release.yml"
 SESSIONS = ".github/actions/sessions/action.yml"
 SET_UP = ".github/actions/set-up/action.yml"
@@ -303,10 +304,10 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "systems: windows-latest may become another",
     ),
     "a system of an entry changes": (
-        RELEASE,
+        IMAGES,
         "runner: ubuntu-24.04\n",
         "runner: ubuntu-latest\n",
-        "images: ubuntu-latest",
+        "build: ubuntu-latest",
     ),
     "a name ends at a comment": (
         NIGHTLY,
@@ -335,7 +336,7 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     ),
     "a release does not wait for the tests": (
         RELEASE,
-        re.compile(r"(  images:\n    name: .*\n)    needs: \[everything\]\n"),
+        re.compile(r"(  images:\n    name: .*\n)    needs: .*\n"),
         r"\1",
         "images: it publishes, and does not need that everything passed",
     ),
@@ -347,8 +348,8 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     ),
     "a release goes on after a failure": (
         RELEASE,
-        "    needs: [publish-packages, publish-images]\n",
-        "    needs: [publish-packages, publish-images]\n    if: always()\n",
+        "    needs: [publish-packages]\n",
+        "    needs: [publish-packages]\n    if: always()\n",
         "could let it run after a failure",
     ),
     "a release trusts what was proven before": (
@@ -362,6 +363,36 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "release-notes -- reviewed artifacts",
         "release-notes -- notes v1 artifacts",
         "a commit that nobody has reviewed can be released",
+    ),
+    "every copy of the repository pushes images": (
+        IMAGES,
+        "vars.PUSH_IMAGES == 'true' && ",
+        "",
+        "build: a run of main where no image is asked for pushes an image",
+    ),
+    "a pull request pushes an image": (
+        IMAGES,
+        "github.event.workflow_run.event == 'push' && ",
+        "",
+        "build: a pull request pushes an image",
+    ),
+    "a red run of main pushes an image": (
+        IMAGES,
+        " && github.event.workflow_run.conclusion == 'success'",
+        "",
+        "build: a run of main that failed pushes an image",
+    ),
+    "main pushes no image": (
+        IMAGES,
+        "event == 'push'",
+        "event == 'psuh'",
+        "build: a run of main that passed pushes no",
+    ),
+    "an image is built of another commit": (
+        IMAGES,
+        "          ref: ${{ github.event.workflow_run.head_sha }}\n",
+        "",
+        "build: it builds the newest commit, and not the one that has passed",
     ),
     "a release asks for no name": (
         RELEASE,

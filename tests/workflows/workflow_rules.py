@@ -44,9 +44,10 @@ WRITERS: Final = {
     ("report.yml", "comment"): {"pull-requests"},
     ("nightly.yml", "compare"): {"issues"},
     ("nightly.yml", "tell"): {"issues"},
-    ("release.yml", "images"): {"packages"},
+    ("images.yml", "build"): {"packages"},
+    ("images.yml", "join"): {"id-token", "attestations", "packages"},
+    ("release.yml", "images"): {"id-token", "attestations", "packages"},
     ("release.yml", "publish-packages"): {"id-token", "attestations"},
-    ("release.yml", "publish-images"): {"id-token", "attestations", "packages"},
     ("release.yml", "publish-release"): {"contents"},
     ("update.yml", "propose"): {"contents", "pull-requests"},
 }
@@ -96,6 +97,7 @@ def breaches(root: Path, listed: Listed) -> list[str]:
         f"pyproject.toml: {problem}" for problem in _of_promotion(nox.project.load_toml(root / "pyproject.toml"))
     ]
     problems += [f"release.yml: {problem}" for problem in _of_release(workflows["release.yml"])]
+    problems += [f"images.yml: {problem}" for problem in _of_images(workflows["images.yml"])]
     problems += _of_caches(workflows)
     problems += _of_artifacts(workflows)
     problems += _of_ledger(workflows)
@@ -496,6 +498,29 @@ def _of_release(workflow: Workflow) -> Iterator[str]:
         yield "notes: hours are spent before the index is asked whether the names are ours"
     if jobs.get("everything", {}).get("with") != {"force": True}:
         yield "everything: it may skip sessions that have passed before"
+
+
+def _of_images(workflow: Workflow) -> Iterator[str]:
+    """Yield the reasons for which an image could be pushed that nobody asked for, or that has not passed."""
+    run = {"event": "push", "head_branch": "main", "conclusion": "success"}
+    cases: list[tuple[str, dict[str, str], str, bool]] = [
+        ("a run of main that passed", run, "true", True),
+        ("a run of main where no image is asked for", run, "", False),
+        ("a run of main that failed", run | {"conclusion": "failure"}, "true", False),
+        ("a pull request", run | {"event": "pull_request"}, "true", False),
+        ("another branch", run | {"head_branch": "topic"}, "true", False),
+    ]
+    condition = f"${{{{ ({workflow['jobs']['build'].get('if', 'true')}) && 'yes' || 'no' }}}}"
+    for about, started, asked, expected in cases:
+        contexts = {"github": {"event": {"workflow_run": started}}, "vars": {"PUSH_IMAGES": asked}, "inputs": {}}
+        if (filled(condition, contexts) == "yes") != expected:
+            yield f"build: {about} {'pushes no' if expected else 'pushes an'} image"
+    for name, job in workflow["jobs"].items():
+        refs = [step["with"].get("ref") for step in job["steps"] if "checkout@" in str(step.get("uses", ""))]
+        if refs != ["${{ github.event.workflow_run.head_sha }}"]:
+            yield f"{name}: it builds the newest commit, and not the one that has passed"
+        if name != "build" and "build" not in job.get("needs", ()):
+            yield f"{name}: it runs where no image was pushed"
 
 
 def _of_promotion(project: Mapping[str, Any]) -> Iterator[str]:
