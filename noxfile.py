@@ -108,6 +108,14 @@ def install(session: nox.Session, *groups: str, package: str = "", extra: str = 
     uv(session, "pip", "install", *chosen)
 
 
+def install_engine(session: nox.Session, *extras: str) -> None:
+    """Install the engine, with what it needs to reach the store that HEADWORKS_REMOTE names."""
+    remote = os.environ.get("HEADWORKS_REMOTE", "")
+    install(session, "tools", package="headworks", extra=",".join([*extras, *(["remote"] if remote else [])]))
+    if remote.startswith("s3:"):
+        uv(session, "pip", "install", f"--constraints={locked(session)}", "s3fs")
+
+
 # --- Every day ---
 
 
@@ -177,7 +185,7 @@ def build(session: nox.Session, package: str) -> None:
 @nox.session(default=False)
 def headworks(session: nox.Session) -> None:
     """Run Headworks as it is in this tree, as in `nox -s headworks -- plan`."""
-    install(session, "tools", package="headworks", extra="live")
+    install_engine(session, "live")
     session.run("headworks", *session.posargs)
 
 
@@ -580,6 +588,40 @@ def verify_signature(session: nox.Session) -> None:
     install(session, "signing")
     read = [f"--signature={given.signature}", f"--public_key={given.public_key}"]
     session.run("python", "-m", "model_signing", "verify", "key", given.model, *read)
+
+
+@nox.session(name="take-model", default=False)
+def take_model(session: nox.Session) -> None:
+    """Take a model from the store, and the one that an alias points to, as in `-- promote staging production`."""
+    install_engine(session, "remote")
+    session.run("python", ".github/programs/take_model.py", *session.posargs)
+
+
+@nox.session(name="promote-checks", default=False)
+def promote_checks(session: nox.Session) -> None:
+    """Serve a model's file, and compare it with the one of the alias that is to move, as in `-- --model model.onnx`.
+
+    Its predictions, and the other model with its own, are where `take-model` puts them.
+    """
+    install(session, "tools", package="headworks", extra="gate")
+    install(session, package="serving", extra="check")
+    place, rival = Path("artifacts/promotion"), Path("artifacts/promotion/rival")
+    place.mkdir(parents=True, exist_ok=True)
+    latency = place / "latency.json"
+    model = [*(option("--model", session.posargs) or [f"--model={MODEL}"]), f"--latency={latency}"]
+    base = [f"--base-model={rival / MODEL}"] if rival.is_dir() else []
+    commands = [[*SERVE_CHECK, *model, *base], [*ROBUSTNESS, model[0]]]
+    if base:
+        files = nox.project.load_toml("pyproject.toml")["tool"]["headworks"]["gate"]["predictions"]
+        compared = [f"--candidate={name}={file}" for name, file in files.items()]
+        compared += [f"--baseline={name}={rival / file}" for name, file in files.items()]
+        measured = ["--config=packages/model/promote.toml", f"--candidate-measurements={latency}"]
+        commands.append(["headworks", "gate", *measured, *compared])
+    for command in commands:
+        said = str(session.run(*command, silent=True)).strip()
+        session.log(said)
+        with (place / "summary.md").open("a", encoding="utf-8") as summary:
+            summary.write(f"\n```text\n{said}\n```\n")
 
 
 @nox.session(name="push-images", default=False, venv_backend="none")

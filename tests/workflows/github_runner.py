@@ -49,6 +49,8 @@ class Run:
         payload: What GitHub says about the event.
         attempt: The number of the attempt: one that is not the first finds the artifacts of those before.
         is_private: Whether nothing can be fetched without a token.
+        variables: Variables of the repository, beside those of one that has asked for all that there is.
+        approve: Is called with the name of an environment before a job in it starts; tells whether a person agrees.
         unset: Variables that no step sees, even if the workflow sets them.
         is_shallow: Whether checkouts get the commit alone, even if they ask for more.
         is_cut_off: The same, and nothing can be fetched after a checkout.
@@ -77,6 +79,8 @@ class Run:
     payload: Mapping[str, Any] = field(default_factory=dict)
     attempt: int = 1
     is_private: bool = True
+    variables: Mapping[str, str] = field(default_factory=dict)
+    approve: Callable[[str], bool] = lambda _: True
     unset: frozenset[str] = frozenset()
     is_shallow: bool = False
     is_cut_off: bool = False
@@ -133,7 +137,8 @@ class Run:
             "workflow": self.caller or self.content["name"],
         }
         runner = {"arch": "X64", "os": "Linux"}
-        return {"github": github, "inputs": dict(self.inputs), "runner": runner, "secrets": {}, "vars": _VARIABLES}
+        variables = _VARIABLES | dict(self.variables)
+        return {"github": github, "inputs": dict(self.inputs), "runner": runner, "secrets": {}, "vars": variables}
 
     def _needs(self, job: Mapping[str, Any]) -> set[str]:
         """Return the jobs that a job needs."""
@@ -163,6 +168,9 @@ class Run:
             return
         if "uses" in job:
             self.results[name] = self._call(name, job, contexts)
+            return
+        if "environment" in job and not self.approve(filled(job["environment"], contexts)):
+            self.results[name] = "failure"
             return
         results = [
             self._leg(name, number, job, contexts | leg) for number, leg in enumerate(self._legs(name, job, contexts))

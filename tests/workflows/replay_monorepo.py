@@ -84,6 +84,7 @@ def report(session):
 # The sessions that nights and releases run beside those of CI: they do no more than the steps around them need.
 _COMMENT: Final = [str(_GITHUB / "programs/comment.py"), "artifacts/report/report.md"]
 _MISSES: Final = [str(_GITHUB / "programs/misses.py"), "artifacts/skipped/plan.json", "artifacts/proof"]
+_TAKE: Final = str(_GITHUB / "programs/take_model.py")
 _OTHERS: Final = {
     **dict.fromkeys(("faults", "minimums", "names", "newest", "pictures", "seeds", "torches"), "pass"),
     "build": """
@@ -92,6 +93,12 @@ _OTHERS: Final = {
 """,
     "comment": f"session.run(sys.executable, *{_COMMENT}, external=True)",
     "misses": f"session.run(sys.executable, *{_MISSES}, external=True)",
+    "promote-checks": """
+    assert "broken" not in (ARTIFACTS / "model").read_text(), "the model is broken"
+    assert (ARTIFACTS / "promotion/rival" / ARTIFACTS / "model").read_text()
+    with (ARTIFACTS / "promotion/summary.md").open("a") as summary:
+        summary.write("compared with the model of the alias")
+""",
     "publish": 'assert Path("dist/data/data.whl").is_file()',
     "push-images": """
     command, folder = session.posargs[0], Path(session.posargs[-2 if session.posargs[0] == "join" else -1])
@@ -113,6 +120,7 @@ _OTHERS: Final = {
     else:
         (folder / "notes.md").write_text(session.posargs[1])
 """,
+    "take-model": f"session.run(sys.executable, {_TAKE!r}, *session.posargs, external=True)",
 }
 _SESSION: Final = """
 

@@ -18,6 +18,7 @@ IMAGES = ".github/workflows/images.yml"
 RELEASE = ".github/workflows/release.yml"
 SESSIONS = ".github/actions/sessions/action.yml"
 SET_UP = ".github/actions/set-up/action.yml"
+PROMOTE = ".github/workflows/promote.yml"
 REPORT = ".github/workflows/report.yml"
 UPDATE = ".github/workflows/update.yml"
 RULESET = ".github/rulesets/main.json"
@@ -405,6 +406,55 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         "    with:\n      force",
         "    secrets: inherit\n    with:\n      force",
         "hands secrets",
+    ),
+    "nobody is asked before a model is promoted": (
+        PROMOTE,
+        "    environment: production\n",
+        "",
+        "move: an alias moves, and nobody was asked",
+    ),
+    "a model is promoted without checks": (
+        PROMOTE,
+        re.compile(r"if: env.ACTION == 'promote'(\n +run: .* -s promote-checks)"),
+        r"if: inputs.action == 'check'\1",
+        "move: an alias moves to a model that was not checked on main",
+    ),
+    "a model is promoted before its checks": (
+        PROMOTE,
+        "    needs: [check]\n",
+        "",
+        "move: an alias moves to a model that was not checked on main",
+    ),
+    "a model is promoted whatever its checks say": (
+        PROMOTE,
+        "    needs: [check]\n",
+        "    needs: [check]\n    if: ${{ !cancelled() }}\n",
+        "move: an alias moves to a model that was not checked on main",
+    ),
+    "a branch promotes": (
+        PROMOTE,
+        "    if: github.ref == 'refs/heads/main'\n",
+        "",
+        "move: an alias moves to a model that was not checked on main",
+    ),
+    "a pull request promotes": (
+        PROMOTE,
+        "  repository_dispatch:\n",
+        "  pull_request:\n  repository_dispatch:\n",
+        "it starts by itself, or for what a stranger proposes",
+    ),
+    "two promotions meet": (
+        PROMOTE,
+        '"$ALIAS" --expect "$EXPECTED" --write',
+        '"$ALIAS" --write',
+        "move: an alias moves also if it points to another model",
+    ),
+    "a promotion is dropped": (PROMOTE, "  queue: max\n", "", "a promotion drops another one that waits"),
+    "the name of a model is code": (
+        PROMOTE,
+        '"$ACTION" "$MODEL" "$ALIAS"',
+        '"$ACTION" \'${{ inputs.model }}\' "$ALIAS"',
+        "check: an expression inside a script is read as code",
     ),
     "a model goes to production without the gate": (
         "pyproject.toml",

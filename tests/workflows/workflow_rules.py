@@ -37,8 +37,11 @@ _LATEST: Final = re.compile(r"\b[a-z]+-latest\b")
 # The sessions that must have passed before a model gets an alias.
 _PROMOTED: Final = {
     "staging": {"dataset", "gate", "serve-check"},
-    "production": {"dataset", "gate", "serve-check", "test-images"},
+    "production": {"dataset", "gate", "robustness", "serve-check", "test-images"},
 }
+# What a model passes right before an alias moves to it, in steps that run in every promotion.
+_PROMOTE_CHECKS: Final = ("-s take-model", "-s dataset", "--no-dependencies -s promote-checks")
+_ASKED: Final = (None, "env.ACTION == 'promote'")
 # The only permissions to write, each with the job that needs it.
 WRITERS: Final = {
     ("report.yml", "comment"): {"pull-requests"},
@@ -98,6 +101,7 @@ def breaches(root: Path, listed: Listed) -> list[str]:
     ]
     problems += [f"release.yml: {problem}" for problem in _of_release(workflows["release.yml"])]
     problems += [f"images.yml: {problem}" for problem in _of_images(workflows["images.yml"])]
+    problems += [f"promote.yml: {problem}" for problem in _of_promoting(workflows["promote.yml"])]
     problems += _of_caches(workflows)
     problems += _of_artifacts(workflows)
     problems += _of_ledger(workflows)
@@ -529,6 +533,36 @@ def _of_promotion(project: Mapping[str, Any]) -> Iterator[str]:
     for alias, needed in _PROMOTED.items():
         if left_out := needed - {session.rstrip("?") for session in promote.get(alias, ())}:
             yield f"promotion to {alias} does not need {', '.join(sorted(left_out))}"
+
+
+def _of_promoting(workflow: Workflow) -> Iterator[str]:
+    """Yield the reasons for which an alias could move to a model that nobody has checked, or agreed to."""
+    if workflow["on"].keys() - {"workflow_dispatch", "repository_dispatch"}:
+        yield "it starts by itself, or for what a stranger proposes"
+    if workflow["concurrency"].get("queue") != "max" or "cancel-in-progress" in workflow["concurrency"]:
+        yield "a promotion drops another one that waits"
+    jobs = workflow["jobs"]
+    scripts = {
+        name: [str(step["run"]) for step in job["steps"] if "run" in step and step.get("if") in _ASKED]
+        for name, job in jobs.items()
+    }
+    checked = {
+        name
+        for name, lines in scripts.items()
+        if all(any(f"nox {it}" in line for line in lines) for it in _PROMOTE_CHECKS)
+        and jobs[name].get("if") == "github.ref == 'refs/heads/main'"
+    }
+    moving = {name for name, lines in scripts.items() if "--write-remote" in " ".join(lines)}
+    if not moving:
+        yield "no job moves an alias"
+    for name in moving:
+        if jobs[name].get("environment") != "production":
+            yield f"{name}: an alias moves, and nobody was asked"
+        if not checked & {*jobs[name].get("needs", ())} or "if" in jobs[name]:
+            yield f"{name}: an alias moves to a model that was not checked on main"
+        for line in "\n".join(scripts[name]).replace("\\\n", " ").splitlines():
+            if "--write-remote" in line and "--expect " not in line:
+                yield f"{name}: an alias moves also if it points to another model than the one that was compared with"
 
 
 def _of_ruleset(file: Path, workflows: Mapping[str, Workflow]) -> Iterator[str]:
