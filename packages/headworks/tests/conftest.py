@@ -11,10 +11,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
+import fsspec  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from hypothesis import settings
 from nox import virtualenv
@@ -432,6 +434,37 @@ def _taken_apart_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(parts, "read_module", read)
         yield
+
+
+@pytest.fixture(scope="session")
+def _s3_server() -> Iterator[str]:
+    """Return the address of a server with the protocol of S3."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415  # it takes a second
+    from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: PLC0415  # with it
+
+    class Quiet(WSGIRequestHandler):
+        def log(self, *_arguments: object) -> None:
+            """Say nothing."""
+
+    # One request at a time: this server looks whether there is an object and writes it in two steps.
+    server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def s3(_s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the address of an empty folder in a bucket, for which the environment has the credentials."""
+    account = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_DEFAULT_REGION": "us-east-1"}
+    for name, value in {**account, "AWS_ENDPOINT_URL": _s3_server}.items():
+        monkeypatch.setenv(name, value)
+    bucket = f"s3://{os.urandom(8).hex()}"
+    fsspec.filesystem("s3").mkdir(bucket)
+    return f"{bucket}/headworks"
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from headworks import _cli
 from headworks._gate.outcomes import terms
 from headworks._project.gate_table import gate_settings
-from headworks._promote.alias import anchor_of, current, move
+from headworks._promote.alias import anchor_of, current, move, moves
 from headworks._store.store import Store
 
 if TYPE_CHECKING:
@@ -385,13 +386,36 @@ def test_an_anchor_that_nobody_can_tell_is_not_passed_over(anchored: Release) ->
     blob.write_bytes(predictions)
     anchored.promote(0, alias)
     last = current(store, alias)
-    move(store, replace(last, when="later", evidence=()))
+    move(store, replace(last, when="later", evidence=()), moves(store, alias))
     assert anchor_of(store, alias) is None
     said = anchored.run("gate", "--base", "HEAD^")
     assert "note: production was promoted without the gate, so that it is no anchor" in said
     entry = max(Path(store.root, "aliases", alias).iterdir())
     entry.write_text("{")
     assert "The last entry of production, 2 in" in anchored.run("gate", "--base", "HEAD^", code=2)
+
+
+def test_machines_that_start_empty_share_outcomes_and_the_anchor(
+    anchored: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One judges, one promotes what it judged, and one is held to what was promoted; all they share is the remote."""
+    shared = tmp_path / "shared"
+    url = shared.as_uri()
+    anchored.run("gate", "--base", "HEAD^", "--remote", url, "--write-remote")
+    for folder in ("passed", "blobs"):  # as a run that may write leaves them
+        shutil.copytree(Path(Store.default().root, folder), shared / folder, dirs_exist_ok=True)
+    monkeypatch.setenv("HEADWORKS_STORE", str(tmp_path / "second"))
+    monkeypatch.setenv("HEADWORKS_REMOTE", url)
+    said = anchored.run("promote", FILE, "--to", "production", "--write-remote")
+    assert "gate passed" in said
+    assert "serve-check passed" in said
+    monkeypatch.setenv("HEADWORKS_STORE", str(tmp_path / "third"))
+    anchored.commit(STEPS[1])
+    assert judged(anchored, 0)["sum"] == "passes"
+    assert "note: the anchor is production, " in anchored.run("gate", "--base", "HEAD^")
+    shutil.rmtree(shared / "aliases")
+    (shared / "aliases").write_text("in the way")
+    assert "Nothing can be decided: The remote store " in anchored.run("gate", "--base", "HEAD^", code=3)
 
 
 @pytest.mark.parametrize("metric", ["latency_p99_ms", "requests_per_second"])

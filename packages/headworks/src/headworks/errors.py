@@ -4,7 +4,8 @@ HeadworksError
 ├── UsageError              2  the command was asked for something that is not there
 ├── ConfigurationError      2  a file of the repository says something wrong (also a ValueError)
 ├── StoreError              2  the store cannot be read or written (also an OSError)
-└── CannotDecideError       3  there is not enough to decide; never a pass
+├── CannotDecideError       3  there is not enough to decide; never a pass
+└── AliasMovedError         1  an alias points to another model than expected; it was left there
 
 A message says what happened, where, and what to do next.
 """
@@ -13,6 +14,7 @@ from enum import IntEnum
 from typing import Self
 
 __all__ = [
+    "AliasMovedError",
     "CannotDecideError",
     "ConfigurationError",
     "Exit",
@@ -32,7 +34,7 @@ class Exit(IntEnum):
     meaning: str
 
     PASSED = 0, "all passed"
-    FAILED = 1, "a session or gate failed, or an audit found something"
+    FAILED = 1, "a session or gate failed, an audit found something, or an alias was moved by somebody else"
     USAGE = 2, "a mistake in the command or the configuration, which the message names"
     UNDECIDED = (
         3,
@@ -71,3 +73,9 @@ class CannotDecideError(HeadworksError):
     """There is not enough to decide, which is never a pass."""
 
     exit_code = Exit.UNDECIDED
+
+
+class AliasMovedError(HeadworksError):
+    """An alias points to another model than expected, so that it was left there."""
+
+    exit_code = Exit.FAILED

@@ -1,6 +1,7 @@
 """List the models that were promoted: alias, person, time and evidence of each.
 
-With `--max-age` this is a check that each alias was moved lately, for a schedule of CI.
+With `--max-age` this is a check that each alias was moved lately, for a schedule of CI. Where a remote store is set, it
+is about the aliases there.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from headworks._lines import say, text_of
-from headworks._promote.alias import Move, aliases, current, is_held, moves
+from headworks._promote.alias import Move, aliases, current, is_held, moves, place_of_aliases
 from headworks._quantities import age_of, option_value
 from headworks._store.store import Store
+from headworks._store.verdict import is_digest
 from headworks.errors import Exit, StoreError
 
 if TYPE_CHECKING:
@@ -22,20 +24,22 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
-    parser.add_argument("--path", metavar="ALIAS", help="only the file of the model that an alias points to")
+    parser.add_argument("--path", metavar="ALIAS", help="only the file of an alias's model, or of a SHA-256, checked")
     parser.add_argument(
         "--max-age", metavar="AGE", help="exit with 1 where an alias was last moved longer ago, as in 90d or 12h"
     )
+    parser.add_argument("--remote", metavar="URL", help="a store elsewhere that has the aliases, as HEADWORKS_REMOTE")
     parser.add_argument("--format", choices=["text", "json"], default="text", help="for people or for programs")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """List them, the latest last."""
     age = option_value(age_of, arguments.max_age, "--max-age", "write it as in 90d or 12h")
-    store = Store.default()
+    store = Store.default(remote=arguments.remote)
     if arguments.path is not None:
-        sys.stdout.write(f"{path_of(store, current(store, arguments.path))}\n")  # for `$(...)`, as it is
+        sys.stdout.write(f"{_path(store, arguments.path)}\n")  # for `$(...)`, as it is
         return 0
+    place = place_of_aliases(store)
     all_moves = {alias: moves(store, alias) for alias in aliases(store)}
     listed = sorted((it for its in all_moves.values() for it in its if it is not None), key=lambda it: it.when)
     damaged = [(alias, entry) for alias, its in all_moves.items() for entry, it in enumerate(its, 1) if it is None]
@@ -44,16 +48,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format == "json":
         data = [vars(it) | {"evidence": list(it.evidence)} for it in listed]
         lost = [{"alias": alias, "entry": entry} for alias, entry in damaged]
-        say(
-            json.dumps(
-                {"format": 1, "promotions": data, "damaged": lost} | ({} if old is None else {"old": old}), indent=2
-            )
-        )
+        last = {alias: its[-1].content if its[-1] else None for alias, its in all_moves.items() if its}
+        listing = {"format": 1, "store": place, "current": last, "promotions": data, "damaged": lost}
+        say(json.dumps(listing | ({} if old is None else {"old": old}), indent=2))
         return code
     lines = [line for move in listed for line in _lines(move)]
     lines += [f"{alias}: entry {entry} is damaged, so that nothing says what it did" for alias, entry in damaged]
     lines += [f"{alias} was last moved more than {arguments.max_age} ago: promote a newer model" for alias in old or ()]
-    say(text_of(lines or [f"Nothing was promoted in {store.root}."]))
+    lines += [f"These are the aliases of {place}."] if lines and store.remote is not None else []
+    say(text_of(lines or [f"Nothing was promoted in {place}."]))
     return code
 
 
@@ -65,11 +68,21 @@ def path_of(store: Store, move: Move) -> str:
     """
     if not is_held(store, move.content):
         message = (
-            f"The model {move.content[:12]} of {move.alias} is missing or damaged in {store.root}."
+            f"The model {move.content[:12]} of {move.alias} is missing or damaged in {place_of_aliases(store)}."
             f" Put it back with `headworks store import`, or go back with `headworks rollback {move.alias}`."
         )
         raise StoreError(message)
     return str(store.blobs.path(move.content))
+
+
+def _path(store: Store, given: str) -> str:
+    """Return the file of a model, by its alias or digest; it is whole."""
+    if not is_digest(given):
+        return path_of(store, current(store, given))
+    if not is_held(store, given):
+        message = f"The model {given[:12]} is missing or damaged in {place_of_aliases(store)}."
+        raise StoreError(message)
+    return str(store.blobs.path(given))
 
 
 def _older(store: Store, age: float) -> list[str]:
@@ -84,7 +97,10 @@ def _older(store: Store, age: float) -> list[str]:
         try:
             since = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(move.when)
         except (TypeError, ValueError):
-            message = f"The last entry of {alias} in {store.root} has no time ({move.when!r}). Promote its model again."
+            message = (
+                f"The last entry of {alias} in {place_of_aliases(store)} has no time ({move.when!r}). Promote its model"
+                " again."
+            )
             raise StoreError(message) from None
         if since.total_seconds() > age:
             old.append(alias)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from headworks._commands.promote import now, who
+from headworks._commands.promote import add_store_arguments, expected_model, now, who, writable_store
 from headworks._lines import say, text_of
 from headworks._promote.alias import roll_back
-from headworks._store.store import Store
 
 if TYPE_CHECKING:
     import argparse
@@ -16,10 +15,12 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the command."""
     parser.add_argument("alias", metavar="ALIAS", help="an alias, as in production")
+    add_store_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Move it back and say so."""
-    move = roll_back(Store.default(), arguments.alias, by=who(), when=now())
+    expected, store = expected_model(arguments), writable_store(arguments)
+    move = roll_back(store, arguments.alias, by=who(), when=now(), expected=expected)
     say(text_of([f"{arguments.alias} is {move.content[:12]} ({move.file}) again"]))
     return 0

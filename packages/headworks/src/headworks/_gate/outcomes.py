@@ -13,7 +13,7 @@ from headworks._gate.base_predictions import model_digest
 from headworks._metrics.condition import BASE
 from headworks._promote.evidence import GATE, evidence
 from headworks._store.files import hash_file
-from headworks._store.journal import Journal
+from headworks._store.journal import Journal, journal_of
 from headworks.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def record_outcome(
         )
     if doubt:
         return f"nothing is recorded for a promotion: {doubt}"
-    entry = {
+    entry: dict[str, Any] = {
         "outcome": result.outcome,
         "base": outputs.base.commit if result.is_judged_by(BASE) else "",
         "anchor": anchor,
@@ -90,8 +90,15 @@ def record_outcome(
         "when": when,
         "terms": terms(settings),
         "files": _files(settings, outputs) if result.outcome == "passes" else {},
+        **({"first": list(firsts)} if firsts else {}),
     }
-    Journal(outputs.store.root, "gates", model).note(entry | ({"first": list(firsts)} if firsts else {}))
+    store = outputs.store
+    Journal(store.root, "gates", model).note(entry)
+    if (
+        store.remote is not None and store.remote.writes and store.remote.is_exclusive
+    ):  # else no alias can be moved there
+        store.remote.keep(entry["files"].values(), store.blobs, what="What the model was judged by", is_promoted=False)
+        journal_of(store, "gates", model).note(entry)
     return ""
 
 

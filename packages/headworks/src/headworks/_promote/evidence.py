@@ -7,12 +7,13 @@ that tested it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from headworks._store.journal import Journal
+from headworks._store.journal import Journal, journal_of
 from headworks._store.tree import MANIFEST_LIMIT, read_manifest
+from headworks._store.verdict import is_digest
 
 if TYPE_CHECKING:
     from headworks._store.store import Store
@@ -51,7 +52,12 @@ class Evidence:
 
 
 def evidence(
-    store: Store, model: str, checks: Mapping[str, Collection[str]], terms: dict[str, Any], anchor: str = ""
+    store: Store,
+    model: str,
+    checks: Mapping[str, Collection[str]],
+    terms: dict[str, Any],
+    anchor: str = "",
+    earlier: Iterable[Mapping[str, Any]] = (),
 ) -> list[Evidence]:
     """Return the evidence for each check of a model.
 
@@ -62,16 +68,23 @@ def evidence(
             that ran.
         terms: The settings that the gate has to have judged by; see `headworks._gate.outcomes.terms`.
         anchor: The SHA-256 of the model that the gate has to have compared with; empty for any.
+        earlier: The evidence by which the model was promoted before, whose verdicts need not be in the store any more.
     """
-    flaky = {it.digest for it in store.flaky()}
-    last = {it.session: it for it in _linked(store, model, store.ls())}
+    linked = [(it.session, it.passed, it.finished, it.digest) for it in _linked(store, model, store.ls())]
+    known_digest = [row for row in earlier if is_digest(row.get("digest"))]
+    rows = [(row["check"], row["state"] == "passed", row["when"], row["digest"]) for row in known_digest]
+    failed = store.fetch_failed([digest for *_, digest in (*rows, *linked)])
+    last = {
+        check: Evidence(
+            check=check, state="passed" if passed and digest not in failed else "failed", when=when, digest=digest
+        )
+        for check, passed, when, digest in sorted([*rows, *linked], key=lambda row: row[2])
+    }
     listed: list[Evidence] = []
     for name, instances in checks.items():
         check = name.removesuffix(_WHEN_PRESENT)
         known = _of_gate(store, model, terms, anchor) if check == GATE else []
-        for it in (last[session] for session in last if session in instances):
-            state = "passed" if it.passed and it.digest not in flaky else "failed"
-            known.append(Evidence(check=it.session, state=state, when=it.finished, digest=it.digest))
+        known += [last[session] for session in last if session in instances]
         listed += known
         if name.endswith(_WHEN_PRESENT):
             listed += [] if known else [Evidence(check=check, state="not run")]
@@ -83,11 +96,13 @@ def evidence(
 
 def _of_gate(store: Store, model: str, terms: dict[str, Any], anchor: str) -> list[Evidence]:
     """Return the gate's last outcome for a model by these terms; a damaged entry may have been that."""
-    entries = Journal(store.root, "gates", model).entries()
-    same = [entry or {} for entry in entries if entry is None or entry.get("terms") == terms]
-    if not same:
-        return [Evidence(check=GATE, state="outdated")] if entries else []
-    last = same[-1]
+    journals = [Journal(store.root, "gates", model).entries()]
+    journals += [] if store.remote is None else [journal_of(store, "gates", model).entries()]
+    same = [[it or {} for it in entries if it is None or it.get("terms") == terms] for entries in journals]
+    if not any(same):
+        return [Evidence(check=GATE, state="outdated")] if any(journals) else []
+    lasts = [entries[-1] for entries in same if entries]
+    last = {} if {} in lasts else max(lasts, key=lambda it: str(it.get("when")))
     state = "passed" if last.get("outcome") == "passes" else "failed"
     if state == "passed" and anchor not in {"", last.get("anchor")}:
         state = "replaced"

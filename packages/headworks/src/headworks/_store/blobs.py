@@ -20,6 +20,11 @@ def blob_name(content: str) -> str:
     return f"blobs/{content[:2]}/{content[2:]}"
 
 
+def promoted_name(content: str) -> str:
+    """Return the path of a blob of a promoted model within a remote store, which no rule by age deletes."""
+    return f"promoted/{content[:2]}/{content[2:]}"
+
+
 class Batch:
     """Blobs that are forced to the disk together, which is much faster than each by itself.
 
@@ -117,6 +122,11 @@ class Blobs:
     def copy_out(self, content: str, target: Path) -> bool:
         """Copy a blob to a new file; False, and no file, where it is missing or damaged."""
         return self._copy(content, target) or (self._fetch(content) and self._copy(content, target))
+
+    def is_whole(self, content: str) -> bool:
+        """Tell whether a blob is here and whole, once it was fetched where it was not."""
+        path = self.path(content)
+        return (path.is_file() and hash_file(path)[0] == content) or self._fetch(content)
 
     def _copy(self, content: str, target: Path) -> bool:
         try:

@@ -12,9 +12,14 @@ import os
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from headworks._store.files import SEALED_LIMIT, names, read, seal_json, storing, unfinished, unseal_json
+from headworks.errors import CannotDecideError
+
+if TYPE_CHECKING:
+    from headworks._store.remote import Remote
+    from headworks._store.store import Store
 
 Entry: TypeAlias = dict[str, Any]
 
@@ -92,6 +97,60 @@ class Journal:
             except FileExistsError:
                 return False
         return True
+
+
+class RemoteJournal(Journal):
+    """The entries in one folder of a remote store."""
+
+    def __init__(self, remote: Remote, *names: str) -> None:
+        """Look below a remote store's folder, which need not exist."""
+        self._name = "/".join(names)
+        self._remote = remote
+        super().__init__(remote.name, *names)
+
+    def entries(self) -> list[Entry | None]:
+        """Return all entries in their order; None for a damaged or missing one.
+
+        Raises:
+            CannotDecideError: The remote cannot be read.
+        """
+        known = [name for name in remote_names(self._remote, self._name) if name.isdecimal()]
+        files = self._remote.read({name: f"{self._name}/{name}" for name in known})
+        refuse_unread(self._remote)
+        last = max(map(int, known), default=0)
+        return [read_entry(files.get(f"{number:0{_DIGITS}}")) for number in range(1, last + 1)]
+
+    def _write(self, number: int, entry: Entry) -> bool:
+        """Write an entry; False if another process has taken its number."""
+        name = f"{self._name}/{number:0{_DIGITS}}"
+        return self._remote.create(name, seal_json(entry), what=f"The entry {name}")
+
+
+def journal_of(store: Store, *names: str) -> Journal:
+    """Return a journal that counts for all who share a store: that of its remote, where it has one."""
+    return Journal(store.root, *names) if store.remote is None else RemoteJournal(store.remote, *names)
+
+
+def remote_names(remote: Remote, folder: str) -> list[str]:
+    """Return the sorted names in a folder of a remote store.
+
+    Raises:
+        CannotDecideError: The remote cannot be read.
+    """
+    listed = sorted(remote.names(folder))
+    refuse_unread(remote)
+    return listed
+
+
+def refuse_unread(remote: Remote) -> None:
+    """Refuse to go on without what a remote store holds.
+
+    Raises:
+        CannotDecideError: The remote cannot be read.
+    """
+    if remote.problems:
+        message = f"Nothing can be decided: {' '.join(remote.problems)} Ask again when it can be reached."
+        raise CannotDecideError(message)
 
 
 def read_entry(sealed: bytes | None) -> Entry | None:

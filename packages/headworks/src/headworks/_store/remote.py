@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from operator import methodcaller
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from headworks._store.blobs import Blobs, blob_name
+from headworks._store.blobs import Blobs, blob_name, promoted_name
+from headworks._store.files import unfinished
 from headworks._store.patience import Patience
 from headworks._store.records import observed_name, record_name
 from headworks._store.tree import contents
@@ -22,8 +26,6 @@ except ModuleNotFoundError as error:
     raise ConfigurationError(_REASON) from error
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from headworks._store.verdict import Verdict
 
     T = TypeVar("T")
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
 _LOCAL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}  # what a disk says, and no network
 _SECRETS = re.compile(r"(?<=://)[^/@\s]*@")
 _WORDS = 300  # letters of an error
+# File systems that create a file only where there is none, in one step. Those that look first, as fsspec does by
+# default, let two writers pass at once.
+_EXCLUSIVE = {"abfs", "file", "gs", "memory", "s3"}
+_PROBE = "exclusive"  # a file that is there, once something was created
 
 
 class Remote:
@@ -57,13 +63,13 @@ class Remote:
             self._files, base = self._patience.call(lambda: fsspec.core.url_to_fs(url))
             self._base = base.rstrip("/")
         except (ImportError, ValueError) as error:
-            message = f"The remote store {self._name} cannot be used: {error}"
+            message = f"The remote store {self.name} cannot be used: {error}"
             raise ConfigurationError(message) from error
         except Exception as error:  # noqa: BLE001  # some kinds connect at once, each with errors of its own
             self._note(error)
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
         """Its address for people, without a password."""
         return _SECRETS.sub("", self.url)
 
@@ -124,11 +130,82 @@ class Remote:
         Raises:
             StoreError: It could not be written.
         """
-        try:
+        with self._writing(what):
             self._put(name, data)
+
+    def create(self, name: str, data: bytes, *, what: str) -> bool:
+        """Write a file unless there is one, for a run that may write; of several at once, one does.
+
+        Returns:
+            Whether this run did.
+
+        Raises:
+            StoreError: It could not be written, or a remote of this kind cannot tell which of two writers was first.
+        """
+        with self._writing(what):
+            if not self.is_exclusive:
+                message = (
+                    "it does not refuse to overwrite a file, so that two writers would not notice each other; S3,"
+                    " Google Cloud Storage, Azure's blobs and folders do"
+                )
+                raise OSError(message)
+            # A request that is repeated, since its answer was lost, finds its own file.
+            return self._created(name, data) or self.read({name: name}).get(name) == data
+
+    @cached_property
+    def is_exclusive(self) -> bool:
+        """Whether only one of two writers creates a file: by its kind, and by trying it, as some services ignore it."""
+        with self._writing("A file that shows whether two writers notice each other"):
+            return bool(_EXCLUSIVE & self._protocols) and not (
+                self._created(_PROBE, b"") and self._created(_PROBE, b"")
+            )
+
+    @property
+    def _protocols(self) -> set[str]:
+        """The names of its kind of file system."""
+        protocol = getattr(self._files, "protocol", ())
+        return {protocol} if isinstance(protocol, str) else set(protocol)
+
+    def _created(self, name: str, data: bytes) -> bool:
+        """Write a file unless there is one; tell whether that was so."""
+        self._make_folder(name)
+        path = f"{self._base}/{name}"
+
+        def link(_files: object) -> None:
+            with unfinished(Path(self._base, "tmp")) as part:
+                part.write_bytes(data)
+                os.link(part, path)  # whole at once, whatever ends this process
+
+        try:
+            create = link if "file" in self._protocols else methodcaller("pipe_file", path, data, mode="create")
+            self._ask(create, lambda: len(data))
+        except Exception as error:
+            # Some services say it in words of their own, and an answer may be lost of a request that was obeyed.
+            if isinstance(error, FileExistsError) or self.read({name: name}):
+                return False
+            raise
+        return True
+
+    def keep(self, contents: Iterable[str], blobs: Blobs, *, what: str, is_promoted: bool) -> None:
+        """Write blobs, for a run that may write; those of promoted models also where no rule by age deletes them.
+
+        Raises:
+            StoreError: They could not be written.
+        """
+        with self._writing(what):
+            for content in contents:
+                self._put_blob(content, blobs)
+                if is_promoted:
+                    self._put_blob(content, blobs, promoted_name(content))
+
+    @contextlib.contextmanager
+    def _writing(self, what: str) -> Iterator[None]:
+        """Turn an error of a run that writes into a StoreError."""
+        try:
+            yield
         except Exception as error:
             message = (
-                f"{what} could not be written to the remote store {self._name}: {_words(error)}. Check the address and"
+                f"{what} could not be written to the remote store {self.name}: {_words(error)}. Check the address and"
                 " your rights, or run without --write-remote."
             )
             raise StoreError(message) from error
@@ -139,17 +216,18 @@ class Remote:
             return False
         try:
             with blobs.unfinished() as part:
-                return self._fetch(content, part) and blobs.adopt(part, content)
+                names = (blob_name(content), promoted_name(content))
+                return any(self._fetch(name, part) and blobs.adopt(part, content) for name in names)
         except OSError as error:
             self._give_up(
-                f"The store {blobs.root} could not be written to ({_words(error)}); what the remote store {self._name}"
+                f"The store {blobs.root} could not be written to ({_words(error)}); what the remote store {self.name}"
                 " has counts as missing. Free space with `headworks store gc`, or name another folder in"
                 " HEADWORKS_STORE."
             )
             return False
 
-    def _fetch(self, content: str, part: Path) -> bool:
-        """Copy a blob to a new file; False if the remote lacks it.
+    def _fetch(self, name: str, part: Path) -> bool:
+        """Copy a file of the remote to a new one; False if there is none.
 
         Raises:
             OSError: The file could not be written.
@@ -159,7 +237,7 @@ class Remote:
             return part.stat().st_size if part.exists() else 0
 
         try:
-            self._ask(lambda files: files.get_file(f"{self._base}/{blob_name(content)}", str(part)), size)
+            self._ask(lambda files: files.get_file(f"{self._base}/{name}", str(part)), size)
         except FileNotFoundError:
             return False
         except Exception as error:
@@ -182,7 +260,7 @@ class Remote:
                 self._put(observed_name(verdict.core, verdict.digest), b"")
         except Exception as error:  # noqa: BLE001  # each kind of file system has errors of its own
             self._give_up(
-                f"The verdict of {verdict.session} could not be written to the remote store {self._name}:"
+                f"The verdict of {verdict.session} could not be written to the remote store {self.name}:"
                 f" {_words(error)}. Nothing more is written there or asked from there by this run. Check the address"
                 " and your rights, or run without --write-remote."
             )
@@ -192,14 +270,15 @@ class Remote:
         self._make_folder(name)
         self._ask(lambda files: files.pipe_file(f"{self._base}/{name}", data), lambda: len(data))
 
-    def _put_blob(self, content: str, blobs: Blobs) -> None:
+    def _put_blob(self, content: str, blobs: Blobs, name: str = "") -> None:
         """Write a blob unless it is there in full length."""
-        path = f"{self._base}/{blob_name(content)}"
+        name = name or blob_name(content)
+        path = f"{self._base}/{name}"
         size = blobs.path(content).stat().st_size
         with contextlib.suppress(FileNotFoundError):
             if self._ask(lambda files: files.info(path)["size"]) == size:
                 return
-        self._make_folder(blob_name(content))
+        self._make_folder(name)
         with blobs.unfinished() as part:
             if not blobs.copy_out(content, part):
                 raise FileNotFoundError(content)
@@ -213,7 +292,7 @@ class Remote:
         """Remember that the remote could not be read."""
         more = " Nothing is written there." if self.writes else ""
         self._give_up(
-            f"The remote store {self._name} could not be read ({_words(error)}); what it holds counts as missing.{more}"
+            f"The remote store {self.name} could not be read ({_words(error)}); what it holds counts as missing.{more}"
         )
 
     def _give_up(self, problem: str) -> None:

@@ -156,6 +156,21 @@ class Store:
         """Return those digests that have failed."""
         return {it for it in digests if self._records.has(it, passed=False)}
 
+    def fetch_failed(self, digests: Iterable[str]) -> set[str]:
+        """Return those digests that have failed, here or on the remote.
+
+        Raises:
+            CannotDecideError: The remote cannot be read.
+        """
+        asked = list(digests)
+        failed = self.failed(asked)
+        if self.remote is not None:
+            from headworks._store.journal import refuse_unread
+
+            failed |= self.remote.records(asked, passed=False).keys()
+            refuse_unread(self.remote)
+        return failed
+
     def fetch_observed(self, cores: Iterable[str]) -> None:
         """Keep here what only the remote has of sessions that were watched, by their cores."""
         if self.remote is None:
