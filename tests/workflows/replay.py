@@ -1,6 +1,7 @@
 """Runs `ci.yml` for changes on this machine, and writes the result of each as a row of a table.
 
-Call `nox -s replay` for a small monorepo, or `nox -s replay -- --this-repository` for this one.
+Call `nox -s replay` for a small monorepo, `nox -s replay -- --this-repository` for this one, or
+`nox -s replay -- --adopter` for another project that calls the workflow in five lines.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from replay_cases import SMALL, THIS, Case, skipped_on_main
+from replay_adopter import PROJECT, Adopter
+from replay_cases import ADOPTED, SMALL, THIS, Case, skipped_on_main
 from replay_monorepo import SmallMonorepo
 from replay_repository import ThisRepository
 
@@ -144,28 +146,33 @@ def main() -> int:
     """Run the chosen cases; return 1 if one had an unexpected result."""
     parser = argparse.ArgumentParser(prog="nox -s replay --", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--this-repository", action="store_true", help="take this repository, which takes long")
+    parser.add_argument("--adopter", action="store_true", help=f"take {PROJECT} and the five lines of the guide")
     parser.add_argument("--folder", type=Path, help="where its clone and main's verdicts are kept between calls")
     parser.add_argument("--unset", action="append", default=[], help="a variable of the workflow to leave out")
     parser.add_argument("--leave-out", action="append", default=[], help="a session that CI shall not run there")
     parser.add_argument("change", nargs="*", help=f"rows to make: {EVERYTHING!r} and what docs/replay.md lists")
     given = parser.parse_args()
-    cases = {change: case.without(given.leave_out) for change, case in THIS.items()} if given.this_repository else SMALL
+    cases = ADOPTED if given.adopter else SMALL
+    if given.this_repository:
+        cases = {change: case.without(given.leave_out) for change, case in THIS.items()}
     if (given.folder or given.leave_out) and not given.this_repository:
         parser.error("--folder and --leave-out are for --this-repository: the small monorepo is made anew each time")
     if unknown := set(given.change) - {EVERYTHING, *cases}:
         parser.error(
             f"there is no change {', '.join(map(repr, sorted(unknown)))}, but: {EVERYTHING}; {'; '.join(cases)}"
         )
-    settings = {"unset": frozenset(given.unset), "idle": skipped_on_main(given.leave_out)}
+    idle = {"pipeline", "images"} if given.adopter else skipped_on_main(given.leave_out)
+    settings = {"unset": frozenset(given.unset), "idle": idle}
     with tempfile.TemporaryDirectory() as place:
         if given.this_repository:
             repository: Hosted = ThisRepository((given.folder or Path(place)).resolve(), *given.leave_out)
         else:
-            repository = SmallMonorepo(Path(place))
+            repository = Adopter(Path(place)) if given.adopter else SmallMonorepo(Path(place))
         chosen = given.change or list(cases)
         if not repository.is_proven and EVERYTHING not in chosen:
             chosen = [EVERYTHING, *chosen]
         title = "change to this repository" if given.this_repository else "change"
+        title = f"change to {PROJECT}" if given.adopter else title
         return min(1, _replay(repository, title, cases, chosen, **settings))
 
 

@@ -88,6 +88,26 @@ SMALL: Final = {
     ),
 }
 
+# Changes to another project that has adopted Headworks, whose sessions have no rows.
+ADOPTED: Final = {
+    "nothing": Case(skipped=frozenset({"session", "pipeline", "images"})),
+    "a test": Case(
+        added={"tests/test_backends.py": "\n# A line more.\n"},
+        runs=frozenset({"tests"}),
+        skipped=frozenset({"pipeline", "images"}),
+    ),
+    "a script": Case(
+        added={"scripts/generate_schema.py": "\n# A line more.\n"},
+        runs=frozenset({"generate_schema"}),
+        skipped=frozenset({"pipeline", "images"}),
+    ),
+    "a red test": Case(
+        files={"tests/test_red.py": "def test_sums():\n    assert sum([1, 1]) == 3\n"},
+        is_mergeable=False,
+        skipped=frozenset({"pipeline", "images"}),
+    ),
+}
+
 _READ_ALL: Final = frozenset({"lint", "imports", "review"})
 _IMAGE: Final = frozenset({"build-images(serving)", "test-images(serving)", "image-faults"})
 _RED: Final = '''"""A test that fails."""

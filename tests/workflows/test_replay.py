@@ -6,20 +6,20 @@ import json
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from github_job import Job
-from github_runner import Run
+from github_parser import parsed
+from github_runner import WORKFLOWS, Run
 from local_server import running
 from replay import counted, propose, ran, unexpected, with_rows
+from replay_adopter import five_lines
 from replay_cases import SMALL, Case
 from replay_monorepo import CI, SmallMonorepo
 from replay_repository import LEFT_OUT, RUNNING, ThisRepository
 from test_comment import Server
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +133,17 @@ def test_the_image_of_a_commit_of_main_is_pushed_once_that_has_passed(monorepo: 
         CI.with_name("images.yml"), **images, payload={"workflow_run": about | {"event": "pull_request"}}
     )
     assert run.results == {"build": "skipped", "join": "skipped"}
+
+
+def test_the_five_lines_of_the_guide_call_the_workflow() -> None:
+    """As GitHub reads them, once the placeholders have values; nothing else is in them."""
+    text = five_lines()
+    assert len(text.splitlines()) == 5
+    workflow = parsed(text.replace("COMMIT", "a" * 40))
+    assert workflow["on"] == {"pull_request": "", "push": {"branches": ["main"]}, "merge_group": ""}
+    assert list(workflow["jobs"]) == ["ci"]
+    assert Path(workflow["jobs"]["ci"]["uses"].partition("@")[0]).name == "headworks.yml"
+    assert (WORKFLOWS / "headworks.yml").is_file()
 
 
 STORAGE = """

@@ -394,6 +394,7 @@ def at_port(port: int, call: str = "connect", number: int = 7, host: str = "127.
             {"unseen": "it used venv/bin, " + NOT_MADE, "looked": {"venv/bin/x"}},
         ),
         (['execve(".nox/bin/x", ["x"], 0x7ff /* 3 vars */) = 0'], {}),
+        (['stat(".nox", {{}}) = 0', "getdents64(3<{top}/.nox>, 0x55 /* 3 entries */, 32768) = 72"], {}),
         (['execve("venv/bin/nox", ["nox"], 0x7ff /* 3 vars */) = 0'], {}),
         (['open("/opt/x/lib/python3/site-packages/m.py", O_RDONLY) = 3</usr/lib/python3/site-packages/m.py>'], {}),
         (

@@ -86,6 +86,37 @@ def test_a_failure_shows_what_was_printed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("log", "place"),
+    [
+        ("tests/test_a.py:7: AssertionError\n", " file=tests/test_a.py,line=7"),
+        ("/x/tests/test_a.py:7: in\n  tests/b,c.py:12: error: no\n", " file=tests/b%2Cc.py,line=12"),
+        ('Traceback\n  File "ROOT/tests/test_a.py", line 3, in <module>\n', " file=tests/test_a.py,line=3"),
+        ("F401 unused\n  --> tests/test_a.py:1:8\n", " file=tests/test_a.py,line=1"),
+        (".nox/x.py:1: no\n../x.py:1: no\ntests/none.py:1: no\nat 12:30\n", ""),
+        ("::error file=tests/test_a.py,line=1::mine\n", ""),
+        (None, ""),
+    ],
+)
+def test_a_failure_is_annotated_on_github(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: str | None, place: str
+) -> None:
+    """At the first file of the repository that its log names, and nothing in it can command the runner."""
+    for name in ("tests/test_a.py", "tests/b,c.py", ".nox/x.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    if log is not None:
+        (tmp_path / "log").write_text(log.replace("ROOT", str(tmp_path)))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(tmp_path))
+    stream = io.StringIO()
+    Display(stream).ended(
+        Outcome(session="tests(a)", status="failed", note="50%\n::debug::x", log=str(tmp_path / "log"))
+    )
+    commands = [line for line in stream.getvalue().splitlines() if line.startswith("::")]
+    assert commands == [f"::error{place}::tests(a): FAILED: 50%25\\n::debug::x"]
+
+
+@pytest.mark.parametrize(
     ("log", "shown"),
     [
         ("x" * 5_000_000, ["... what came before is in LOG", "[...] " + "x" * 500]),

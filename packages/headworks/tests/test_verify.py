@@ -90,6 +90,16 @@ def test_what_no_job_speaks_of_is_not_proven(place: Place) -> None:
     assert "1 covered by verdicts, 1 not proven" in told
 
 
+def test_what_is_not_proven_is_annotated_on_github(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for failures, which the job that ran them has annotated."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    place.write(plan(a="run", b="run"), report(b="failed"))
+    _, told = place.verify()
+    assert [line for line in told.splitlines() if line.startswith("::")] == [
+        "::error::a on linux: neither ran nor is covered by a verdict"
+    ]
+
+
 def test_what_a_verdict_covers_on_another_system_needs_no_job_there(place: Place) -> None:
     """The plan says so."""
     place.write(plan(a="cached +macos windows"), report("windows", a="passed"))

@@ -9,6 +9,7 @@ a line end in a name is `\n`. Escapes have a form that is good in JSON as well, 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 
@@ -22,6 +23,26 @@ def shown(line: str) -> str:
     for command in _ANYWHERE:
         line = line.replace(command, f"\\u0023{command[1:]}")
     return line.replace("::", "\\u003a:", 1) if line.lstrip().startswith("::") else line
+
+
+def as_error(message: str, file: str = "", line: int = 0) -> str:
+    """Return an annotation for GitHub's page of a change; empty where no runner of GitHub reads it.
+
+    Args:
+        message: The message.
+        file: The file that it is about, by its path in the repository.
+        line: The line in it.
+    """
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return ""
+    text, path = (shown(it).replace("%", "%25") for it in (message, file))
+    place = f" file={path.replace(':', '%3A').replace(',', '%2C')},line={line}" if file else ""
+    return f"::error{place}::{text}\n"
+
+
+def annotate(message: str) -> None:
+    """Write an annotation for GitHub's page of a change."""
+    sys.stdout.write(as_error(message))
 
 
 def text_of(lines: Iterable[str]) -> str:

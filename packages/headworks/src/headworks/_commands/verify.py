@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from headworks._lines import say, text_of
+from headworks._lines import annotate, say, text_of
 from headworks._output_file import append_output
 from headworks._plan.as_json import FORM as PLAN_FORM
 from headworks._plan.verify import Proof, prove
@@ -62,6 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
     bad = [it for it in arguments.results.split() if it not in _ENDED_WELL]
     text = _text(proofs, bad)
     say(text)
+    # What failed is annotated where it ran.
+    for it in proofs:
+        if it.problem and not it.has_failed:
+            annotate(f"{it.session} on {it.system}: {it.problem}")
     if arguments.summary is not None:
         append_output(arguments.summary, f"```text\n{text.replace('```', '')}```\n")
     if bad or any(it.has_failed for it in proofs):

@@ -39,6 +39,7 @@ _SIGNS = ("CACHEDIR.TAG", "pyvenv.cfg")
 _INTERPRETER = ("conda-meta", "os.py")  # of an environment of conda, and of the library that comes with any Python
 _BYTECODE = "__pycache__"
 _NOX = ".nox"
+_NAMED = {".git", _NOX, _BYTECODE}  # nox makes its own folder before any session runs
 _CACHES = {".hypothesis", _NOX, _BYTECODE}  # those that have no such sign
 _FETCHES = re.compile(r"_PROXY$|^(?:PIP|UV)_", re.IGNORECASE)
 _HERE = re.compile(r"//(?:[^\s/@]*@)?(?:localhost|127\.[\d.]+|\[::1\]):(\d+)")
@@ -106,7 +107,7 @@ class Places:
         """Return the kind of place that a path without links lies in: one of those of this module."""
         if path in self._passed:
             return PASSED
-        if path in self._git_folders or os.path.basename(path) in {".git", _BYTECODE}:  # judged by their own names
+        if path in self._git_folders or os.path.basename(path) in _NAMED:  # judged by their own names
             return self._folder(path)
         return "" if path == self.top else self._folder(os.path.dirname(path))
 

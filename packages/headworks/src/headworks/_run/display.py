@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from headworks._lines import shown, text_of
+from headworks._lines import as_error, shown, text_of
 from headworks._quantities import duration_text
-from headworks._run.logs import log_end
+from headworks._run.logs import log_end, place_in
 
 if TYPE_CHECKING:
     from headworks._run.outcome import Outcome
@@ -60,11 +60,15 @@ class Display:
             self._done += 1
             progress = f" ({self._done} of {max(self._total, self._done)})"
         self.say(f"{outcome.session}: {describe(outcome)}{progress}")
-        if outcome.status == "failed" and outcome.log:
+        if outcome.status == "failed":
+            lines: list[str] = []
+            is_cut = False
             with contextlib.suppress(OSError):
                 lines, is_cut = log_end(outcome.log, _TAIL)
-                for line in [f"... what came before is in {outcome.log}"] * is_cut + lines:
-                    self.say(f"  | {line.expandtabs()}")  # indented, so that no line is a command to CI
+            for line in [f"... what came before is in {outcome.log}"] * is_cut + lines:
+                self.say(f"  | {line.expandtabs()}")  # indented, so that no line is a command to CI
+            place = place_in(lines, os.environ.get("GITHUB_WORKSPACE", os.curdir))
+            self._stream.write(as_error(f"{outcome.session}: {describe(outcome)}", *place))
 
     def tick(self, running: Sequence[Row], waiting: int, left: float | None) -> None:
         """Show the sessions that run, the number that wait, and the seconds left; nothing here."""

@@ -17,6 +17,9 @@ from headworks._store.place import private_folder
 
 _NO_FILE_NAME = re.compile(r"[^\w.()-]")
 _COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_PLACE = re.compile(
+    r'\s*(?:--> |File ")?([^\s":]+\.\w+)(?:", line |:)(\d+)\b'
+)  # as pytest, mypy, Ruff and Python write it
 _END = 64 << 10  # bytes of a log that count as its end
 _LETTERS = 500  # of a line that are shown
 _LONGEST = 30 * 86_400.0  # seconds; a log this old is of a session that no longer runs
@@ -73,6 +76,16 @@ def log_end(path: str, most: int) -> tuple[list[str], bool]:
     if start and len(lines) <= most:
         shown[0] = f"[...] {lines[0][-_LETTERS:]}"  # nobody knows where this line begins
     return shown, bool(start) or len(lines) > most
+
+
+def place_in(lines: list[str], root: str) -> tuple[str, int]:
+    """Return the first file of a work tree that lines of a log begin with, and the line in it; no name without one."""
+    for line in lines:
+        if match := _PLACE.match(line):
+            path = os.path.relpath(os.path.join(root, match[1]), root).replace(os.sep, "/")
+            if not path.startswith((".", "/")) and os.path.isfile(os.path.join(root, path)):
+                return path, int(match[2])
+    return "", 0
 
 
 def log_tail(path: str) -> tuple[str, int]:
