@@ -13,6 +13,8 @@ A store is a folder:
     gates/ab…/1      how the gate judged a model, each time
     baselines/ab…/1  the predictions that a project started with
     aliases/NAME/1   the models that were promoted to a name, in order
+    promoted/ab/…    in a remote only: the blobs that aliases name, which no rule by age deletes
+    exclusive        in a remote only: shows whether it refuses to overwrite a file
     tmp/             files being written
 
 Files are written under another name in `tmp`, forced to the disk and then renamed, the blobs before the record that
