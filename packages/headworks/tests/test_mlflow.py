@@ -18,7 +18,7 @@ import pytest
 from headworks import _cli
 from headworks._gate.outcomes import terms
 from headworks._project.gate_table import project_settings
-from headworks._promote.alias import Move, move
+from headworks._promote.alias import Move, move, moves
 from headworks._store.journal import Journal
 
 if TYPE_CHECKING:
@@ -201,7 +201,8 @@ def promote(scratch: Scratch, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> 
         evidence = [{"check": "gate", "state": "passed", "when": when, "note": "base 1"}]
         evidence += [{"check": "serve-check", "state": "passed", "when": when, "digest": digest}]
         of = {"alias": "production", "file": "model one.onnx", "action": "promote", "by": "me", "when": when}
-        move(stage.store, Move(content=content, evidence=tuple(evidence), **of))
+        to = Move(content=content, evidence=tuple(evidence), **of)
+        move(stage.store, to, moves(stage.store, to.alias))
         return content
 
     return promoted
