@@ -624,6 +624,12 @@ def promote_checks(session: nox.Session) -> None:
             summary.write(f"\n```text\n{said}\n```\n")
 
 
+@nox.session(default=False, venv_backend="none")
+def load(session: nox.Session) -> None:
+    """Send requests to a deployed server and hold the answers against limits, as in `-- http://127.0.0.1:8000`."""
+    session.run("python", "docker/load.py", *session.posargs)
+
+
 @nox.session(name="push-images", default=False, venv_backend="none")
 def push_images(session: nox.Session) -> None:
     """Publish the images that were tested on this machine, as release.yml does."""

@@ -22,7 +22,7 @@ RUN find packages -type f -not -name pyproject.toml -delete && find packages -ty
 FROM uv AS lock
 COPY pyproject.toml uv.lock VERSION ./
 COPY --from=projects /build/packages packages
-RUN uv export --frozen --quiet --no-dev --no-emit-workspace --package headworks-serving --output-file serving.txt \
+RUN uv export --frozen --quiet --no-dev --no-emit-workspace --package headworks-serving --extra signature --output-file serving.txt \
   && uv export --frozen --quiet --only-group backend --output-file backend.txt
 
 # Each stage below lays out one layer under /layer, parents included, and gives all of it the same time.

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +21,13 @@ if TYPE_CHECKING:
 DOCKER = Path(__file__).parents[1] / "docker"
 MANIFESTS = sorted((DOCKER / "kubernetes").glob("*.yaml"))
 # The fields of KServe's v1beta1 predictor that are used here, in addition to those of a pod.
-PREDICTOR = {"minReplicas": int, "maxReplicas": int, "scaleMetric": str, "scaleTarget": int}
+PREDICTOR = {
+    "canaryTrafficPercent": int,
+    "minReplicas": int,
+    "maxReplicas": int,
+    "scaleMetric": str,
+    "scaleTarget": int,
+}
 
 
 def documents(path: Path) -> list[dict[str, Any]]:
@@ -58,6 +69,86 @@ def test_the_inference_service_is_one_of_kserve() -> None:
     assert [it["name"] for it in pod["containers"]] == ["kserve-container"], "KServe looks for this name"
     whole = {"apiVersion": "v1", "kind": "Pod", "metadata": service["metadata"], "spec": pod}
     kubernetes_validate.validate(whole, "1.37", strict=True)
+
+
+# Changes of a manifest, each with the part of the message about it.
+FAULTS = {
+    "canaryTrafficPercent": ("canaryTraficPercent", "V1beta1PredictorSpec has no canaryTraficPercent"),
+    "scaleTarget: 8": ('scaleTarget: "8"', "scaleTarget is '8', and should be int"),
+    "readOnlyRootFilesystem": ("readOnlyRootFilesistem", "readOnlyRootFilesistem: True is unknown"),
+    "containerPort: 8000": ("containerPort: http", "validation error for V1ContainerPort"),
+}
+
+
+def test_the_models_of_both_sdks_know_every_field(tmp_path: Path) -> None:
+    """They read the manifests as they are; a field that they do not have, or of another type, is named."""
+    text = (DOCKER / "kubernetes/inference-service.yaml").read_text(encoding="utf-8")
+    for number, (old, (new, _)) in enumerate(FAULTS.items()):
+        assert old in text
+        (tmp_path / f"{number}.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    program = ["uv", "run", "--quiet", "--locked", "--script", "tests/kserve_models.py"]
+    files = [*map(str, MANIFESTS), *(str(tmp_path / f"{number}.yaml") for number in range(len(FAULTS)))]
+    environ = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"} | {"UV_PYTHON": sys.executable}
+    done = subprocess.run(
+        [*program, *files], cwd=DOCKER.parent, check=False, stdout=subprocess.PIPE, text=True, env=environ
+    )
+    assert done.returncode == 1
+    for number, (_, part) in enumerate(FAULTS.values()):
+        assert re.search(rf"{number}\.yaml: .*{re.escape(part)}", done.stdout), done.stdout
+    assert not any(str(path) in done.stdout for path in MANIFESTS), done.stdout
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
+def test_pods_start_the_server_of_the_image_with_the_promoted_model(path: Path) -> None:
+    """Program, address and port are those of the image; the store and the key are where the variables say."""
+    image = (DOCKER / "serving.Dockerfile").read_text(encoding="utf-8")
+    (entrypoint,), (command,) = (
+        re.findall(rf"^{word} (\[.*\])$", image, re.MULTILINE) for word in ("ENTRYPOINT", "CMD")
+    )
+    (pod,) = pods(path)
+    (container,) = pod["containers"]
+    assert container["command"] == [*json.loads(entrypoint)[:-1], "$(MODEL)"]
+    assert container["args"][:4] == json.loads(command)
+    assert f"EXPOSE {container['ports'][0]['containerPort']}\n" in image
+    variables = {it["name"]: it["value"] for it in container["env"]}
+    assert variables["MODEL"] == "alias:production"
+    mounts = {it["mountPath"]: it for it in container["volumeMounts"]}
+    assert {it["name"] for it in mounts.values()} == {it["name"] for it in pod["volumes"]}
+    assert all(it["readOnly"] for it in mounts.values())
+    assert variables["HEADWORKS_STORE"] in mounts
+    assert str(Path(variables["HEADWORKS_PUBLIC_KEY"]).parent) in mounts
+
+
+def test_compose_takes_the_promoted_model() -> None:
+    """As the pods do: the same program, and the store and the key where the variables say."""
+    (promoted,) = documents(DOCKER / "promoted.yaml")
+    service = promoted["services"]["serving"]
+    (container,) = next(pods(DOCKER / "kubernetes/serving.yaml"))["containers"]
+    assert service["entrypoint"] == [*container["command"][:-1], "${MODEL:-alias:production}"]
+    assert service["command"][:4] == container["args"][:4]
+    assert set(service["environment"].values()) == {it["target"] for it in service["volumes"]}
+    assert all(it["read_only"] for it in service["volumes"])
+
+
+COMPOSE = ["docker", "compose", "--file=docker/compose.yaml", "--file=docker/promoted.yaml", "config", "--format=json"]
+
+
+@pytest.mark.skipif(
+    not shutil.which("docker")
+    or subprocess.run(["docker", "compose", "version"], check=False, capture_output=True).returncode,
+    reason="docker has no plugin compose",
+)
+def test_docker_reads_both_files_of_compose() -> None:
+    """The second file adds to the first; a folder that is not named is an error."""
+    environ = os.environ | {"HEADWORKS_STORE": "/srv/store", "SIGNING_PUBLIC_KEY": "/srv/public.pem"}
+    done = subprocess.run(COMPOSE, cwd=DOCKER.parent, check=True, stdout=subprocess.PIPE, env=environ)
+    service = json.loads(done.stdout)["services"]["serving"]
+    assert service["entrypoint"][-1] == "alias:production"
+    assert [it["source"] for it in service["volumes"]] == ["/srv/store", "/srv/public.pem"]
+    assert service["read_only"]
+    del environ["SIGNING_PUBLIC_KEY"]
+    done = subprocess.run(COMPOSE, cwd=DOCKER.parent, check=False, stderr=subprocess.PIPE, env=environ)
+    assert b"the PEM file of the key" in done.stderr
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import subprocess
 import sys
 from contextlib import closing
 from http.client import HTTPConnection
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "artifacts"
+PUBLIC_KEY = """-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEnY2JOpqoB8OTyDDayA4+mPo3A57r
+WcC6hHSxylNNMG8zFfKBJ5Tr3KoPLAJRl59LhyV2gQWGgZsdFqNwC25Ylg==
+-----END PUBLIC KEY-----
+"""
 INFER = "/v2/models/model/infer"
 # Reads a request from standard input, and prints the labels in the answer of the server in the same container.
 ASK = """
@@ -152,7 +158,7 @@ def test_a_stop_under_load_loses_nothing(engine: str, image: str, call: Call, st
     with server.start_sidecar(image) as load:
         assert load.stdin
         assert load.stdout
-        load.stdin.write((Path(__file__).parent / "load.py").read_bytes())
+        load.stdin.write((Path(__file__).parent / "stopping.py").read_bytes())
         load.stdin.close()
         while server.logs().count("event=infer") < 100:
             assert load.poll() is None, load.stdout.read()
@@ -224,6 +230,37 @@ def test_the_health_check_sees_a_server_that_does_not_answer(start: Start) -> No
     container.wait_for("unhealthy")
 
 
+def test_the_load_test_of_a_deployment_passes(address: str, call: Call) -> None:
+    """As one runs it after a deployment; the limits have room for a busy machine."""
+    output = call(sys.executable, "docker/load.py", f"http://{address}", "--requests=200", "--max-p99-ms=5000")
+    assert "load: 200 of 200 requests answered in" in output
+
+
+def test_it_serves_the_promoted_model_only_if_that_is_signed(
+    engine: str, image: str, call: Call, tmp_path: Path
+) -> None:
+    """It can check signatures, without the package that makes them."""
+    model = (ARTIFACTS / "export/model.onnx").read_bytes()
+    content = hashlib.sha256(model).hexdigest()
+    data = json.dumps({"content": content, "file": "model.onnx"}).encode()
+    for path, written in {
+        tmp_path / "store/blobs" / content[:2] / content[2:]: model,
+        tmp_path / "store/aliases/production/000001": b"headworks 1 %s\n%s"
+        % (hashlib.sha256(data).hexdigest().encode(), data),
+        tmp_path / "public.pem": PUBLIC_KEY.encode(),
+    }.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(written)
+    tmp_path.chmod(0o755)
+    mounted = [f"--volume={tmp_path}:/given:ro", "--env=HEADWORKS_STORE=/given/store", "--read-only", "--rm"]
+    command = [engine, "run", *mounted, "--env=HEADWORKS_PUBLIC_KEY=/given/public.pem", "--entrypoint=python", image]
+    done = subprocess.run(
+        [*command, "-m", "headworks_serving", "alias:production"], check=False, stderr=subprocess.PIPE, text=True
+    )
+    assert done.returncode == 2
+    assert f"the model {content[:12]} is not signed" in done.stderr
+
+
 def test_its_bill_of_materials_is_what_the_lock_names(engine: str, image: str, call: Call) -> None:
     """Every distribution in the image is in the bill, and uv.lock has it as a need of the serving package."""
     code = (
@@ -233,7 +270,7 @@ def test_its_bill_of_materials_is_what_the_lock_names(engine: str, image: str, c
     bill = json.loads((ARTIFACTS / "build-images/serving/sbom.cdx.json").read_text(encoding="utf-8"))
     listed = {(it["name"], it["version"]) for it in bill["components"] if it.get("purl", "").startswith("pkg:pypi/")}
     assert {(name, version) for name, version in inside} == listed
-    chosen = ["--no-dev", "--no-emit-workspace", "--package=headworks-serving"]
+    chosen = ["--no-dev", "--no-emit-workspace", "--package=headworks-serving", "--extra=signature"]
     plain = ["--frozen", "--quiet", "--no-hashes", "--no-annotate", "--no-header"]
     lines = call("uv", "export", *plain, *chosen).splitlines()
     allowed = {tuple(line.partition(";")[0].strip().split("==")) for line in lines}
