@@ -194,6 +194,7 @@ def update(session: nox.Session) -> None:
     """Renew the lock, and with it the tools of the hooks, which must still pass."""
     install(session, "tools")
     session.run("uv", "lock", "--upgrade")
+    session.run("uv", "lock", "--upgrade", "--script", "tests/registry/server.py")
     session.notify("lint")
 
 
@@ -295,7 +296,7 @@ def integration(session: nox.Session) -> None:
     # Said here, since what stood in pyproject.toml would count for the tests of every package.
     helpers = "--override-ini=pythonpath=tests tests/faults"
     side = beside_each_other(session, "loadfile")  # what is made once for a file takes longer than its tests
-    apart = ["--ignore=tests/documents", "--ignore=tests/workflows"]
+    apart = ["--ignore=tests/documents", "--ignore=tests/registry", "--ignore=tests/workflows"]
     session.run("pytest", helpers, "tests", *apart, *side, *session.posargs)
 
 
@@ -305,6 +306,14 @@ def documents(session: nox.Session) -> None:
     install(session, "test", "tools", "lint", package="headworks", extra="remote")
     helpers = "--override-ini=pythonpath=tests tests/faults"
     session.run("pytest", helpers, "tests/documents", *beside_each_other(session), *session.posargs)
+
+
+@nox.session(default=False)
+def registry(session: nox.Session) -> None:
+    """Test promotions against MLflow's own server, which has an environment and a lock of its own."""
+    install(session, "test", "tools", package="headworks")
+    helpers = "--override-ini=pythonpath=tests tests/faults"
+    session.run("pytest", helpers, "tests/registry", *session.posargs)
 
 
 @nox.session(requires=NEEDS["coverage"], tags=["pipeline"])

@@ -75,7 +75,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             name = unquote(path.removeprefix(f"{FILES}/"))
             if self.command == "PUT":
                 self.server.files[name] = data
-            self._reply(200, b"{}" if data else self.server.files[name])
+            self._reply(200, b"" if data else self.server.files[name])
         else:
             query = {key: values[0] for key, values in parse_qs(url.query).items()} or json.loads(data)
             try:
