@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,10 @@ from headworks import _cli
 from headworks._gate.outcomes import terms
 from headworks._machine.nox import ListedSession, Nox
 from headworks._project.gate_table import project_settings
+from headworks._promote.alias import Move, move, moves
 from headworks._store.journal import Journal, RemoteJournal
 from headworks._store.remote import Remote
+from headworks.errors import AliasMovedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -597,6 +600,21 @@ def test_a_remote_that_cannot_be_written_moves_nothing(release: Release, tmp_pat
     assert release.run("promotions", *remote).startswith("Nothing was promoted in ")
 
 
+@pytest.mark.parametrize("where", ["here", "remote"])
+def test_what_was_decided_before_another_move_is_not_written(release: Release, where: str, tmp_path: Path) -> None:
+    """Also where the alias points to the same model once more."""
+    release.store.remote = Remote((tmp_path / "shared").as_uri(), write=True) if where == "remote" else None
+    one, two = judged(release, "one"), judged(release, "two")
+    to = Move(alias="canary", content=one, file="x", action="promote", by="me", when="now", evidence=())
+    decided = moves(release.store, "canary")
+    assert move(release.store, to, decided)
+    with pytest.raises(
+        AliasMovedError, match=rf"canary points to {one[:12]} \(x; promote by me at now\), since a moment"
+    ):
+        move(release.store, replace(to, content=two), decided)
+    assert [it and it.content for it in moves(release.store, "canary")] == [one]
+
+
 # Starts two processes that promote models at once, round for round: both have decided before either writes.
 RACE = """
 import os, sys
@@ -649,10 +667,9 @@ def test_of_two_writers_at_once_one_moves_the_alias(release: Release, shared: st
     assert ([it["by"] for it in listed["promotions"]], listed["damaged"]) == (winners, [])
     lines = done.stderr.splitlines()
     assert len(lines) == rounds
-    for line, move in zip(lines, listed["promotions"], strict=True):
+    for line, won in zip(lines, listed["promotions"], strict=True):
         assert (
-            f"canary points to {move['content'][:12]} ({move['file']}; promote by {move['by']} at {move['when']})"
-            in line
+            f"canary points to {won['content'][:12]} ({won['file']}; promote by {won['by']} at {won['when']})" in line
         )
         assert "), since a moment ago. Nothing was moved." in line
 
