@@ -135,7 +135,7 @@ COMPOSE = ["docker", "compose", "--file=docker/compose.yaml", "--file=docker/pro
 
 @pytest.mark.skipif(
     not shutil.which("docker")
-    or subprocess.run(["docker", "compose", "version"], check=False, capture_output=True).returncode,
+    or subprocess.run(["docker", "compose", "version"], check=False, capture_output=True).returncode != 0,
     reason="docker has no plugin compose",
 )
 def test_docker_reads_both_files_of_compose() -> None:

@@ -86,7 +86,7 @@ _COMMENT: Final = [str(_GITHUB / "programs/comment.py"), "artifacts/report/repor
 _MISSES: Final = [str(_GITHUB / "programs/misses.py"), "artifacts/skipped/plan.json", "artifacts/proof"]
 _TAKE: Final = str(_GITHUB / "programs/take_model.py")
 _OTHERS: Final = {
-    **dict.fromkeys(("faults", "minimums", "names", "newest", "pictures", "seeds", "torches"), "pass"),
+    **dict.fromkeys(("faults", "minimums", "names", "newest", "pictures", "registry", "seeds", "torches"), "pass"),
     "build": """
     Path("dist/data").mkdir(parents=True)
     Path("dist/data/data.whl").write_text("wheel")
