@@ -41,6 +41,8 @@ def test_a_change_passes_if_it_is_proven(change: str, monorepo: SmallMonorepo) -
     assert "is not what Headworks writes" not in run.log
     if case.is_mergeable:
         assert counted(run) == (10, 10 - len(case.runs))
+    place = "\n::error file=packages/model/tests/test.py,line=1::tests(model): FAILED"
+    assert (place in run.log) == (change == "a red test")
 
 
 def test_a_damaged_cache_of_main_is_a_miss(monorepo: SmallMonorepo) -> None:
