@@ -132,7 +132,16 @@ class Job:
         event = self.machine / "event.json"
         event.write_text(json.dumps(self.contexts["github"]["event"]), encoding="utf-8")
         names = {"actor", "api_url", "base_ref", "event_name", "head_ref", "ref", "ref_name", "ref_type", "repository"}
-        names |= {"repository_owner", "run_attempt", "run_id", "run_number", "server_url", "sha", "workflow"}
+        names |= {
+            "repository_owner",
+            "run_attempt",
+            "run_id",
+            "run_number",
+            "server_url",
+            "sha",
+            "workflow",
+            "workflow_ref",
+        }
         return {
             **{f"GITHUB_{name.upper()}": self.contexts["github"][name] for name in names},
             "CI": "true",

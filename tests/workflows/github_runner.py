@@ -56,6 +56,7 @@ class Run:
         is_cut_off: The same, and nothing can be fetched after a checkout.
         cancel_after: The run is cancelled when this job has ended.
         caller: The name of the workflow that calls this one.
+        started: The file of the workflow that the event started, if that is another.
         required: The check that has to pass before a merge.
         say: Is called with a line about each job that has ended.
         results: The result of each job that has ended or was skipped.
@@ -86,6 +87,7 @@ class Run:
     is_cut_off: bool = False
     cancel_after: str = ""
     caller: str = ""
+    started: str = ""
     required: str = "ci / required"
     say: Callable[[str], None] = lambda _: None
     results: dict[str, str] = field(default_factory=dict)
@@ -135,6 +137,7 @@ class Run:
             "sha": self.commit,
             "token": "secret",
             "workflow": self.caller or self.content["name"],
+            "workflow_ref": f"{_OWNER}/project/.github/workflows/{self.started or self.workflow.name}@{self.ref}",
         }
         runner = {"arch": "X64", "os": "Linux"}
         variables = _VARIABLES | dict(self.variables)
@@ -204,7 +207,15 @@ class Run:
         inputs |= filled(job.get("with", {}), contexts)
         caller = self.caller or self.content["name"]
         called = dataclasses.replace(
-            self, workflow=file, inputs=inputs, caller=caller, results={}, outputs={}, jobs=[], log=""
+            self,
+            workflow=file,
+            inputs=inputs,
+            caller=caller,
+            started=self.started or self.workflow.name,
+            results={},
+            outputs={},
+            jobs=[],
+            log="",
         )
         called.execute()
         self.results |= {f"{name} / {job}": result for job, result in called.results.items()}

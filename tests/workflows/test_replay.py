@@ -7,13 +7,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from github_job import Job
 from github_parser import parsed
 from github_runner import WORKFLOWS, Run
-from local_server import running
+from local_server import Handler, LocalServer, running
 from replay import counted, propose, ran, unexpected, with_rows
 from replay_adopter import five_lines
 from replay_cases import SMALL, Case
@@ -55,6 +55,38 @@ def test_a_damaged_cache_of_main_is_a_miss(monorepo: SmallMonorepo) -> None:
     assert run.is_mergeable, run.log
     assert len(ran(run)) == 10
     assert "/proof/main.tar was refused" in run.log
+
+
+class Queue(Handler):
+    """GitHub's answer to the question which runs of the merge queue there are."""
+
+    runs: ClassVar[list[dict[str, object]]]
+
+    def answer(self) -> None:
+        """Describe the repository, or list the runs."""
+        about = {"default_branch": "main", "has_pages": False, "owner": {"type": "Organization"}, "private": True}
+        runs = {"total_count": len(self.runs), "workflow_runs": self.runs}
+        self.reply(200, json.dumps(runs if "/actions/runs?" in self.path else about).encode())
+
+
+def test_what_the_merge_queue_has_proven_is_not_run_again_on_main(tmp_path: Path) -> None:
+    """Main takes the verdicts and outputs of the run for the very commit, and keeps them; of no other run."""
+    monorepo = SmallMonorepo(tmp_path)
+    commit = monorepo.git("rev-parse", "main")
+    ref = f"refs/heads/gh-readonly-queue/main/pr-1-{commit}"
+    queued = monorepo.start(CI, ref, event="merge_group")
+    assert len(ran(queued)) == 10, queued.log
+    run = {"id": int(queued.place.name), "event": "merge_group", "conclusion": "success", "head_sha": commit}
+    run |= {"path": ".github/workflows/ci.yml", "head_repository": {"full_name": "owner/project"}}
+    with running(LocalServer(type("Served", (Queue,), {"runs": [run | {"head_sha": "0" * 40}, run]}))) as github:
+        main = monorepo.push(environ={**monorepo.environ, "GITHUB_API_URL": github.url})
+    assert main.is_mergeable, main.log
+    assert (ran(main), counted(main)) == (set(), (10, 10)), main.log
+    assert main.results["ci / save"] == "success"
+    # What the next change needs, as the model that its images take, is in main's cache with its content.
+    changed = monorepo.propose({"packages/serving/server.txt": "another server\n"})
+    assert changed.is_mergeable, changed.log
+    assert ran(changed) == SMALL["serving only"].runs
 
 
 def reported(monorepo: SmallMonorepo, github: Server, asked: object) -> Run:

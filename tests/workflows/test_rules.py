@@ -158,6 +158,18 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
     "a session has no history": (SET_UP, 'default: "0"', 'default: "1"', "plan: sessions need the history"),
     "an artifact is sought by another name": (CI, "pattern: proof-*", "pattern: prof-*", "artifact 'prof-*'"),
     "a report is sought by another name": (REPORT, "pattern: asked-*", "pattern: ask-*", "artifact 'ask-*'"),
+    "verdicts of any run are believed": (
+        CI,
+        "run-id: ${{ steps.queue.outputs.run }}",
+        "run-id: ${{ github.event.workflow_run.id }}",
+        "plan: it takes verdicts of a run that `headworks queue` has not named",
+    ),
+    "a night believes the merge queue": (
+        CI,
+        "if: ${{ github.event_name == 'push' && !inputs.force }}",
+        "if: ${{ github.event_name == 'push' }}",
+        "plan: it takes verdicts where everything has to run",
+    ),
     "a job cannot run again": (CI, "          overwrite: true\n", "", "cannot keep an artifact of the same name"),
     "any tag publishes": (RELEASE, 'tags: ["v*"]', 'tags: ["*"]', "any tag publishes a release"),
     "another job is taken for required": (

@@ -107,6 +107,7 @@ def breaches(root: Path, listed: Listed) -> list[str]:
     problems += _of_ledger(workflows)
     ci, called = workflows["ci.yml"], workflows["headworks.yml"]
     problems += [f"headworks.yml: {problem}" for problem in _of_bundles(called)]
+    problems += [f"headworks.yml: {problem}" for problem in _of_queue(called)]
     problems += [f"headworks.yml: {problem}" for problem in _of_required(called, ci["on"])]
     problems += [f"headworks.yml: {problem}" for problem in _of_sessions(called, listed.tags)]
     problems += [
@@ -473,6 +474,19 @@ def _of_bundles(ci: Workflow) -> Iterator[str]:
             yield f"{name}: it uploads what it has downloaded"
         if caches and job.get("concurrency", {}).get("queue") != "max":
             yield f"{name}: of two runs that save verdicts at once, one loses those of the other"
+
+
+def _of_queue(ci: Workflow) -> Iterator[str]:
+    """Yield the reasons for which a run would believe another that proved other code, or where all has to run."""
+    for name, job in ci["jobs"].items():
+        for step in job["steps"]:
+            run = str(step.get("with", {}).get("run-id", ""))
+            if run and run not in {"${{ steps.queue.outputs.run }}", "${{ needs.plan.outputs.queue }}"}:
+                yield f"{name}: it takes verdicts of a run that `headworks queue` has not named"
+            if " queue --output" in str(step.get("run", "")):
+                given = {"github": {"event_name": "push"}, "inputs": {"force": True}}
+                if step.get("id") != "queue" or filled(step.get("if", "${{ true }}"), given):
+                    yield f"{name}: it takes verdicts where everything has to run"
 
 
 def _of_release(workflow: Workflow) -> Iterator[str]:

@@ -535,3 +535,70 @@ def test_a_ruleset_that_cannot_be_read_is_refused(
     assert github.url
     scratch.write({".github/rulesets/main.json": '{"rules": [{}]}'})
     assert "main.json is no ruleset as GitHub exports it (KeyError('type'))" in refused(capsys, 2)
+
+
+PROVEN = {"event": "merge_group", "conclusion": "success", "path": ".github/workflows/ci.yml", "id": 7}
+PROVEN |= {"head_repository": {"full_name": "acme/vision"}}
+
+
+@pytest.fixture
+def queued(github: Answers, scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Answers:
+    """Let a merge queue have passed for the commit that is checked out."""
+    monkeypatch.setenv("GITHUB_REPOSITORY", "acme/vision")
+    monkeypatch.setenv("GITHUB_TOKEN", "secret")
+    monkeypatch.setenv("GITHUB_WORKFLOW_REF", "acme/vision/.github/workflows/ci.yml@refs/heads/main")
+    run = PROVEN | {"head_sha": scratch.commit()}
+    github["/actions/runs"] = {"total_count": 1, "workflow_runs": [run]}
+    return github
+
+
+def test_the_run_of_the_merge_queue_for_the_commit_is_named(
+    queued: Answers, scratch: Scratch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A step gets its number as an output."""
+    assert queued.url
+    output = scratch.root / "output"
+    assert main(["queue", "--output", str(output)]) == 0
+    assert output.read_text() == "run=7\n"
+    assert main(["queue"]) == 0
+    assert "Run 7 of the merge queue has proven " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"event": "pull_request"},
+        {"conclusion": "failure"},
+        {"head_sha": "0" * 40},
+        {"path": ".github/workflows/other.yml"},
+        {"head_repository": {"full_name": "stranger/vision"}},
+    ],
+)
+def test_no_other_run_is_trusted(
+    change: dict[str, object], queued: Answers, scratch: Scratch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pull request runs what its author wrote, which nobody has merged."""
+    queued["/actions/runs"]["workflow_runs"][0] |= change
+    output = scratch.root / "output"
+    assert main(["queue", "--output", str(output)]) == 0
+    assert "No merge queue has proven " in capsys.readouterr().out
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("answer", [HIDDEN, (429, {"message": "slow down"}, {}), {"total_count": 1}])
+def test_a_github_that_does_not_say_proves_nothing(
+    answer: object, queued: Answers, scratch: Scratch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A warning says so, and everything runs."""
+    queued["/actions/runs"] = answer
+    output = scratch.root / "output"
+    assert main(["queue", "--output", str(output)]) == 0
+    assert "is unknown, so that it counts as not: " in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_the_queue_is_asked_about_in_github_actions_alone(github: Answers, capsys: pytest.CaptureFixture[str]) -> None:
+    """Elsewhere the variables are not there."""
+    assert main(["queue"]) == 2
+    assert "GITHUB_REPOSITORY, GITHUB_TOKEN, GITHUB_WORKFLOW_REF is not set" in capsys.readouterr().err
+    assert github.asked == []
