@@ -7,6 +7,11 @@ import os
 import numpy as np
 import pytest
 from headworks_data import SPLITS, Dataset, Split, content_ids
+from hypothesis import settings
+
+# How long one example takes says more about the machine than about the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 _MEASURING = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 

@@ -48,7 +48,6 @@ def places(ids: list[str], salt: str) -> dict[str, str]:
     return {ids[row]: name for name, rows in assigned.items() for row in rows}
 
 
-@settings(deadline=None)
 @given(IDS, IDS, st.text(max_size=5))
 def test_adding_or_removing_rows_moves_no_other_row(some: list[str], more: list[str], salt: str) -> None:
     """The split of a row is a function of its content and the salt."""
@@ -112,7 +111,7 @@ def test_a_mixture_of_grey_and_colour_is_refused_unless_the_source_says_what_to_
 PICTURES = st.lists(st.tuples(st.sampled_from(["1", "L", "LA", "P", "RGB", "RGBA"]), st.integers(0, 1)), max_size=4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(PICTURES, PICTURES, st.sampled_from(["folder", "folder-grey", "folder-rgb"]))
 def test_adding_images_of_any_kind_changes_no_other_row(
     some: list[tuple[str, int]], more: list[tuple[str, int]], source: str

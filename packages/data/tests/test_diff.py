@@ -127,7 +127,7 @@ def test_each_way_a_row_can_differ_is_told_from_the_others(tmp_path: Path, base:
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ROWS, ROWS)
 def test_the_rows_of_one_side_and_the_changes_give_the_other(
     some: list[tuple[int, int, int]], others: list[tuple[int, int, int]]
@@ -148,7 +148,7 @@ def test_the_rows_of_one_side_and_the_changes_give_the_other(
         assert mine.groups == mirrored
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     *[st.dictionaries(st.integers(0, 5), st.tuples(*[st.integers(0, 1)] * 3), min_size=1)] * 2,
 )

@@ -35,7 +35,7 @@ def test_the_measure_fits_the_size_of_the_images(shape: tuple[int, ...], measure
     assert NearDuplicates(distance=2.5).distance_for(shape) == 2.5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 2**32 - 1), st.sampled_from([(3, 2, 1), (2, 2, 3)]))
 def test_the_nearest_row_is_the_one_that_all_comparisons_give(
     num_rows: int, num_others: int, seed: int, shape: tuple[int, int, int]

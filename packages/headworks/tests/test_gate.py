@@ -330,7 +330,6 @@ def test_metrics_are_those_of_the_books() -> None:
         lambda rows: len({is_own for _, is_own, _ in rows}) > 1
     )
 )
-@hypothesis.settings(deadline=None)
 def test_rankings_are_those_of_scikit_learn(scores: list[tuple[int, bool, int]]) -> None:
     """With weights, and rows that are ranked alike."""
     levels, is_own, weights = (np.array(it) for it in zip(*scores, strict=True))
@@ -355,7 +354,6 @@ def test_rankings_are_those_of_scikit_learn(scores: list[tuple[int, bool, int]])
     rows=st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9), st.integers(1, 9)), min_size=2, max_size=12),
     scale=st.sampled_from([1e-9, 1, 1e9]),
 )
-@hypothesis.settings(deadline=None)
 def test_r2_is_that_of_scikit_learn(rows: list[tuple[int, int, int]], scale: float) -> None:
     """With weights, far from 0, and where labels are equal and right."""
     labels, errors, weights = (np.array(it, float) for it in zip(*rows, strict=True))

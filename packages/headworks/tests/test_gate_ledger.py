@@ -174,7 +174,7 @@ def test_of_those_that_ask_at_a_time_no_more_are_told_than_may(
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5), st.booleans()), max_size=20), st.integers(1, 4))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_ledgers_merge_to_the_union_whoever_asks_when(steps: list[tuple[int, int, bool]], budget: int) -> None:
     """Each model counts once; the remote grows by those that may write; nobody is told beyond the budget."""
     url = f"memory://{os.urandom(8).hex()}"

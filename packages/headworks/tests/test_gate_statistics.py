@@ -46,7 +46,7 @@ def test_the_score_interval_is_the_published_one(
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 200))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_score_interval_holds_what_its_test_does_not_reject(wins: int, losses: int, same: int) -> None:
     """At each end the score is as large as the normal distribution allows; swapping the models mirrors it."""
     rows = wins + losses + same + 1
@@ -111,7 +111,7 @@ def test_mcnemars_test_is_the_binomial_one() -> None:
 
 
 @given(st.integers(0, 50), st.integers(0, 50))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_exact_interval_is_that_of_clopper_and_pearson(hits: int, misses: int) -> None:
     """As SciPy has it, and with the p-values that belong to it."""
     rows = hits + misses + 1
@@ -125,7 +125,6 @@ def test_the_exact_interval_is_that_of_clopper_and_pearson(hits: int, misses: in
 
 
 @given(st.lists(st.floats(0, 1), max_size=12))
-@settings(deadline=None)
 def test_holm_rejects_what_his_procedure_rejects(values: list[float]) -> None:
     """From the smallest on, each p-value is compared with its own share of the error, until one is too large."""
     rejected = set()

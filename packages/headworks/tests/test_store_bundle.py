@@ -339,7 +339,7 @@ def test_other_files_are_refused(other: Store, tmp_path: Path, content: bytes) -
         other.import_(tmp_path / "bundle.tar")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(min_value=0), place=st.integers(min_value=0), bit=st.integers(min_value=0, max_value=7))
 def test_a_damaged_bundle_gives_nothing_false(bundle: Path, stage: Stage, cut: int, place: int, bit: int) -> None:
     """Cut short or with a bit flipped, it is refused, or gives verdicts that were in it."""

@@ -507,7 +507,7 @@ def plant(tree: object, path: Path) -> None:
         path.write_bytes(tree)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(old=TREES, new=TREES)
 def test_any_tree_comes_back(stage: Stage, old: object, new: object) -> None:
     """Whatever an output holds is restored over whatever is there, and equal content means an equal tree."""

@@ -14,11 +14,16 @@ from headworks_model import TrainConfig, Trained, train
 from headworks_model import _metrics as metrics_module
 from headworks_model._cli import main
 from headworks_model._workers import context
+from hypothesis import settings
 from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+# How long one example takes says more about the machine than about the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 QUICK = TrainConfig(epochs=8, width=16, batch_size=64)
 

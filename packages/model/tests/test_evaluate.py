@@ -205,7 +205,7 @@ def test_a_dataset_without_slices_has_no_table_of_them(
 
 
 @given(strategies.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_calibration_error_is_that_of_its_bins(data: strategies.DataObject) -> None:
     """The mean over the rows of how far the accuracy of their bin is from its confidence, sure rows included."""
     rows = data.draw(strategies.lists(strategies.tuples(strategies.floats(0.5, 1), strategies.booleans()), min_size=1))

@@ -232,7 +232,7 @@ def test_a_killed_training_is_resumed_with_the_same_result(
 
 
 @given(order=strategies.permutations(range(40)))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_the_order_of_rows_does_not_matter(tiny: Dataset, order: list[int]) -> None:
     """A dataset's digest does not depend on it, and what has the same digest gives the same weights."""
     split = tiny.splits["train"]

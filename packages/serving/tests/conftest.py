@@ -18,7 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from headworks_serving import load_model
+from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
+
+# How long one example takes says more about the machine than about the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 LABELS = ("zero", "one", "two \N{BLACK HEART SUIT}")
 METADATA = {"headworks.labels": json.dumps(LABELS), "headworks.dataset_digest": "d1", "headworks.weights_digest": "w1"}

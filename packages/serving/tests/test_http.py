@@ -197,7 +197,7 @@ NEAR = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.binary(max_size=60)
     | ANY_JSON.map(lambda it: json.dumps(it).encode())
@@ -213,7 +213,7 @@ def test_no_body_makes_the_server_fail(client: httpx.Client, body: bytes, header
     assert ("error" in found.json()) == (found.status_code != 200)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "OPTIONS", "TRACE", "X"]),
     tail=st.binary(max_size=12),
