@@ -588,14 +588,23 @@ def test_a_lost_answer_is_no_lost_move(release: Release, s3: str, monkeypatch: p
     assert release.run("promotions").count(" promote by ") == 2
 
 
-def test_a_remote_that_cannot_be_written_moves_nothing(release: Release, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("folder", "what"),
+    [
+        ("promoted", f"The model {sha256('one')[:12]}"),
+        ("tmp", "The entry aliases/canary/000001"),
+    ],
+)
+def test_a_remote_that_cannot_be_written_moves_nothing(
+    release: Release, tmp_path: Path, folder: str, what: str
+) -> None:
     """Which is said, with what to look at."""
     (tmp_path / "shared").mkdir()
-    (tmp_path / "shared/promoted").write_text("in the way")
+    (tmp_path / f"shared/{folder}").write_text("in the way")
     promote = ("promote", judged(release, "one"), "--to", "canary", "--write-remote")
     remote = ("--remote", (tmp_path / "shared").as_uri())
     said = release.run(*promote, *remote, code=2)
-    assert f"The model {sha256('one')[:12]} could not be written to the remote store {remote[1]}: " in said
+    assert f"{what} could not be written to the remote store {remote[1]}: " in said
     assert said.endswith("Check the address and your rights, or run without --write-remote.\n")
     assert release.run("promotions", *remote).startswith("Nothing was promoted in ")
 

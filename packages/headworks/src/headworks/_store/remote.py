@@ -179,11 +179,13 @@ class Remote:
         try:
             create = link if "file" in self._protocols else methodcaller("pipe_file", path, data, mode="create")
             self._ask(create, lambda: len(data))
-        except Exception as error:
-            # Some services say it in words of their own, and an answer may be lost of a request that was obeyed.
-            if isinstance(error, FileExistsError) or self.read({name: name}):
-                return False
-            raise
+        except Exception:
+            # Some services say it in words of their own, an answer may be lost of a request that was obeyed, and a
+            # folder that cannot be made is a FileExistsError too: only a file that is there tells.
+            if not self.read({name: name}):
+                raise
+            self._ask(methodcaller("invalidate_cache"))  # or its folder would look as it did before
+            return False
         return True
 
     def keep(self, contents: Iterable[str], blobs: Blobs, *, what: str, is_promoted: bool) -> None:
