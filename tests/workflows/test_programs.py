@@ -234,3 +234,55 @@ def test_an_image_without_a_digest_of_the_registry_is_not_published(machine: Pat
     assert code == 1
     assert "did not say which digest" in output
     assert run(machine, "push", "join", "pushed", "output")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("states", "may_prove", "code", "part"),
+    [
+        (["deployment_in_progress", "succeed"], True, 0, "https://a.example/b/ is online.\n"),
+        (["deployment_content_failed"], True, 1, "error: GitHub says deployment_content_failed"),
+        ([], True, 1, "HTTP Error 404: Not Found; under Settings, Pages, the source has to be GitHub Actions"),
+        (["succeed"], False, 1, "the job may not ask who it is: give it the permission `id-token: write`"),
+    ],
+)
+def test_a_site_is_published_once_github_says_that_it_is_online(
+    states: list[str], code: int, part: str, tmp_path: Path, *, may_prove: bool
+) -> None:
+    """With the artifact, the commit and the identity of the workflow; without states, Pages are turned off."""
+    asked: list[tuple[str, str | None, bytes]] = []
+
+    class Pages(Handler):
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            asked.append((f"{self.command} {self.path}", self.headers["Authorization"], body))
+            answers: dict[str, dict[str, str]] = {"/identity?v=1": {"value": "proof"}}
+            if states:
+                answers["/repos/a/b/pages/deployments"] = {"id": "7", "page_url": "https://a.example/b/"}
+                answers["/repos/a/b/pages/deployments/7"] = {"status": states[0]}
+            if self.path.endswith("/7"):
+                del states[0]
+            self.reply(200 if self.path in answers else 404, json.dumps(answers.get(self.path)).encode())
+
+    with running(LocalServer(Pages)) as server:
+        environ = {
+            "GITHUB_API_URL": server.url,
+            "GITHUB_REPOSITORY": "a/b",
+            "GITHUB_TOKEN": "x",
+            "GITHUB_SHA": "c0ffee",
+        }
+        environ["GITHUB_OUTPUT"] = str(tmp_path / "output")
+        if may_prove:
+            url = f"{server.url}/identity?v=1"
+            environ |= {"ACTIONS_ID_TOKEN_REQUEST_URL": url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "y"}
+        exit_code, output = run(tmp_path, "publish_pages", "12", **environ)
+    assert exit_code == code
+    assert part in output
+    assert "Traceback" not in output
+    assert (tmp_path / "output").exists() == (code == 0)
+    if may_prove:
+        assert asked[0][:2] == ("GET /identity?v=1", "Bearer y")
+        assert asked[1][:2] == ("POST /repos/a/b/pages/deployments", "Bearer x")
+        assert json.loads(asked[1][2]) == {"artifact_id": 12, "pages_build_version": "c0ffee", "oidc_token": "proof"}
+    if code == 0:
+        assert (tmp_path / "output").read_text() == "url=https://a.example/b/\n"
+        assert [line for line, _, _ in asked[2:]] == ["GET /repos/a/b/pages/deployments/7"] * 2

@@ -44,6 +44,7 @@ _PROMOTE_CHECKS: Final = ("-s take-model", "-s dataset", "--no-dependencies -s p
 _ASKED: Final = (None, "env.ACTION == 'promote'")
 # The only permissions to write, each with the job that needs it.
 WRITERS: Final = {
+    ("docs.yml", "publish"): {"id-token", "pages"},
     ("report.yml", "comment"): {"pull-requests"},
     ("nightly.yml", "compare"): {"issues"},
     ("nightly.yml", "tell"): {"issues"},
