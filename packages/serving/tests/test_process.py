@@ -147,7 +147,7 @@ def test_a_stop_before_the_model_is_loaded_ends_at_once(start: Start, tmp_path: 
 
 
 @pytest.mark.parametrize("outcome", ["swallowed", "another error"])
-@pytest.mark.parametrize("place", ["headworks_serving._server.load_model", "headworks_serving.__getattr__"])
+@pytest.mark.parametrize("place", ["headworks_serving._source.load_model", "headworks_serving.__getattr__"])
 def test_a_stop_is_not_lost_in_what_is_imported_or_loaded(
     model_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str, outcome: str
 ) -> None:
