@@ -286,3 +286,54 @@ def test_a_site_is_published_once_github_says_that_it_is_online(
     if code == 0:
         assert (tmp_path / "output").read_text() == "url=https://a.example/b/\n"
         assert [line for line, _, _ in asked[2:]] == ["GET /repos/a/b/pages/deployments/7"] * 2
+
+
+SMALL, LARGE = "version-update:semver-minor", "version-update:semver-major"
+BOT = "dependabot[bot]"
+
+
+@pytest.mark.parametrize(
+    ("types", "change", "part"),
+    [
+        ([SMALL, "version-update:semver-patch"], {}, "#3: to be merged."),
+        ([SMALL, LARGE], {}, f"not all of its updates are minor or patches: {SMALL}, {LARGE}"),
+        ([SMALL, ""], {}, "not all of its updates are minor or patches"),
+        ([], {}, "none says what it is"),
+        ([SMALL], {"opened": "mallory"}, "mallory has opened it, and not Dependabot"),
+        ([SMALL], {"author": "mallory"}, "its commit is not by Dependabot and signed by GitHub"),
+        ([SMALL], {"author": None}, "its commit is not by Dependabot and signed by GitHub"),
+        ([SMALL], {"committer": "mallory"}, "its commit is not by Dependabot and signed by GitHub"),
+        ([SMALL], {"verified": False}, "its commit is not by Dependabot and signed by GitHub"),
+        ([SMALL], {"more": True}, "it has other commits than Dependabot's one"),
+        ([SMALL], {"head": "0ther"}, ""),
+        ([SMALL], {"state": "closed"}, ""),
+    ],
+)
+def test_only_a_small_update_by_dependabot_merges_itself(
+    types: list[str], change: dict[str, Any], part: str, tmp_path: Path, github: Answer
+) -> None:
+    """What anybody could have written, as a title or the author of a commit, is not trusted."""
+    given = {"opened": BOT, "author": BOT, "committer": "web-flow", "verified": True, "head": "c0ffee", "state": "open"}
+    given |= change
+    lines = [f"- dependency-name: p\n{f'  update-type: {it}' if it else ''}\n" for it in types]
+    message = f"Bump\n\n  update-type: {SMALL}\n\n---\nupdated-dependencies:\n{''.join(lines)}...\n"
+    commit: dict[str, Any] = {"sha": "c0ffee", "commit": {"message": message}}
+    commit["commit"]["verification"] = {"verified": given["verified"]}
+    commit |= {it: given[it] and {"login": given[it]} for it in ("author", "committer")}
+    pull = {"number": 3, "state": given["state"], "html_url": "https://a.example/3", "user": {"login": given["opened"]}}
+    github("/repos/a/b/commits/c0ffee/pulls", [pull | {"head": {"sha": given["head"]}}])
+    environ = github("/repos/a/b/pulls/3/commits", [commit] * (2 if "more" in given else 1))
+    code, output = run(tmp_path, "small_update", "c0ffee", **environ, GITHUB_OUTPUT=str(tmp_path / "output"))
+    assert code == 0
+    assert part in output
+    assert bool(output) == bool(part)
+    assert (tmp_path / "output").exists() == (part == "#3: to be merged.")
+    if not change and part == "#3: to be merged.":
+        assert (tmp_path / "output").read_text() == "url=https://a.example/3\n"
+
+
+def test_an_update_is_not_merged_where_github_does_not_say_who_wrote_it(tmp_path: Path, github: Answer) -> None:
+    """The job is red, and a person looks."""
+    code, output = run(tmp_path, "small_update", "c0ffee", **github("/", []), GITHUB_OUTPUT=str(tmp_path / "output"))
+    assert (code, (tmp_path / "output").exists()) == (1, False)
+    assert output.startswith("small_update: error: HTTP Error 404")

@@ -18,6 +18,7 @@ IMAGES = ".github/workflows/images.yml"
 RELEASE = ".github/workflows/release.yml"
 SESSIONS = ".github/actions/sessions/action.yml"
 SET_UP = ".github/actions/set-up/action.yml"
+MERGE = ".github/workflows/merge.yml"
 PROMOTE = ".github/workflows/promote.yml"
 REPORT = ".github/workflows/report.yml"
 UPDATE = ".github/workflows/update.yml"
@@ -430,6 +431,42 @@ FAULTS: dict[str, tuple[str, str | re.Pattern[str], str, str]] = {
         re.compile(r"if: env.ACTION == 'promote'(\n +run: .* -s promote-checks)"),
         r"if: inputs.action == 'check'\1",
         "move: an alias moves to a model that was not checked on main",
+    ),
+    "updates merge themselves although nobody asked": (
+        MERGE,
+        "vars.MERGE_UPDATES == 'true' && ",
+        "",
+        "merge: an update where nobody asked for it is merged",
+    ),
+    "a fork merges itself": (
+        MERGE,
+        "github.event.workflow_run.head_repository.full_name == github.repository && ",
+        "",
+        "merge: a fork is merged",
+    ),
+    "a red update merges itself": (
+        MERGE,
+        "github.event.workflow_run.conclusion == 'success' && ",
+        "",
+        "merge: an update that failed is merged",
+    ),
+    "nobody looks at the author of an update": (
+        MERGE,
+        "      - if: steps.update.outputs.url != ''\n        run: gh",
+        "      - run: gh",
+        "merge: nobody looks at who wrote the update",
+    ),
+    "an update merges before it has passed": (
+        MERGE,
+        "merge --auto ",
+        "merge --admin ",
+        "merge: it merges what has not",
+    ),
+    "an update merges that has changed since": (
+        MERGE,
+        ' --match-head-commit "$COMMIT"',
+        "",
+        "or another commit than the one that was looked at",
     ),
     "a model is promoted before its checks": (
         PROMOTE,

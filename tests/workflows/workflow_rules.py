@@ -102,6 +102,7 @@ def breaches(root: Path, listed: Listed) -> list[str]:
     ]
     problems += [f"release.yml: {problem}" for problem in _of_release(workflows["release.yml"])]
     problems += [f"images.yml: {problem}" for problem in _of_images(workflows["images.yml"])]
+    problems += [f"merge.yml: {problem}" for problem in _of_merging(workflows["merge.yml"])]
     problems += [f"promote.yml: {problem}" for problem in _of_promoting(workflows["promote.yml"])]
     problems += _of_caches(workflows)
     problems += _of_artifacts(workflows)
@@ -540,6 +541,39 @@ def _of_images(workflow: Workflow) -> Iterator[str]:
             yield f"{name}: it builds the newest commit, and not the one that has passed"
         if name != "build" and "build" not in job.get("needs", ()):
             yield f"{name}: it runs where no image was pushed"
+
+
+def _of_merging(workflow: Workflow) -> Iterator[str]:
+    """Yield the reasons for which a pull request could merge itself that is not a small update by Dependabot."""
+    branch = {"head_branch": "dependabot/uv/python", "head_repository": {"full_name": "a/b"}}
+    run: dict[str, Any] = {"event": "pull_request", "conclusion": "success", **branch}
+    cases: list[tuple[str, dict[str, Any], str, bool]] = [
+        ("an update that passed", run, "true", True),
+        ("an update where nobody asked for it", run, "", False),
+        ("an update that failed", run | {"conclusion": "failure"}, "true", False),
+        ("a push", run | {"event": "push"}, "true", False),
+        ("another branch", run | {"head_branch": "topic"}, "true", False),
+        ("a fork", run | {"head_repository": {"full_name": "c/b"}}, "true", False),
+    ]
+    job = workflow["jobs"]["merge"]
+    condition = f"${{{{ ({job.get('if', 'true')}) && 'yes' || 'no' }}}}"
+    for about, started, asked, expected in cases:
+        contexts = {
+            "github": {"event": {"workflow_run": started}, "repository": "a/b"},
+            "vars": {"MERGE_UPDATES": asked},
+        }
+        if (filled(condition, contexts) == "yes") != expected:
+            yield f"merge: {about} is {'not ' * expected}merged"
+    scripts = [str(step.get("run", "")) for step in job["steps"]]
+    read = [number for number, script in enumerate(scripts) if "small_update.py" in script]
+    for number, step in enumerate(job["steps"]):
+        if "gh pr merge" in scripts[number]:
+            if not read or read[0] > number or step.get("if") != "steps.update.outputs.url != ''":
+                yield "merge: nobody looks at who wrote the update, and how large it is"
+            if " --auto " not in scripts[number] or ' --match-head-commit "$COMMIT" ' not in scripts[number]:
+                yield "merge: it merges what has not passed, or another commit than the one that was looked at"
+        if "ref" in step.get("with", {}):
+            yield "merge: it runs files of the pull request"
 
 
 def _of_promotion(project: Mapping[str, Any]) -> Iterator[str]:
