@@ -46,7 +46,7 @@ def headworks(*arguments: str) -> str:
 
 
 def files_of(model: str, promotions: list[dict[str, Any]], table: dict[str, Any]) -> dict[str, str]:
-    """Return the SHA-256 of a model and of the files that the gate judged it by, by their paths.
+    """Return the SHA-256 of a model and of the predictions that the gate judged it by, by their paths.
 
     Raises:
         RefusedError: Nothing says which files these were.
@@ -54,10 +54,12 @@ def files_of(model: str, promotions: list[dict[str, Any]], table: dict[str, Any]
     files: dict[str, str] = {}
     for row in (row for move in promotions if move["content"] == model for row in move["evidence"]):
         files |= row.get("files", {})
-    if not {*table.get("predictions", {}).values()} <= files.keys():
+    predictions = {*table.get("predictions", {}).values()}
+    if not predictions <= files.keys():
         message = f"nothing says by which predictions the model {model[:12]} was judged: promote it to staging first"
         raise RefusedError(message)
-    return files | {table["model"]: model}
+    # No other: whoever may write evidence could put a file of their own in the place of what checks the model.
+    return {path: files[path] for path in predictions} | {table["model"]: model}
 
 
 def take(files: dict[str, str], folder: Path) -> None:

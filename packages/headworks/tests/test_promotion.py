@@ -563,9 +563,16 @@ def test_a_remote_that_cannot_guard_an_alias_is_refused(
     assert words in release.run(*promote, code=2)
     monkeypatch.setenv("HEADWORKS_REMOTE", s3)
     files = fsspec.filesystem("s3")
-    careless = Odd(files, lambda path, data, mode: files.pipe_file(path, data))  # noqa: ARG005  # which it ignores
-    monkeypatch.setattr("fsspec.core.url_to_fs", lambda url: (careless, url.removeprefix("s3://")))
-    assert words in release.run(*promote, code=2)
+    answers = [False, True]
+
+    def create(path: str, data: bytes, mode: str) -> None:  # which it ignores
+        files.pipe_file(path, data)
+        if answers and not answers.pop(0):
+            raise ConnectionError(104, "reset")
+
+    for _ in range(2):  # also where an answer is lost
+        monkeypatch.setattr("fsspec.core.url_to_fs", lambda url: (Odd(files, create), url.removeprefix("s3://")))
+        assert words in release.run(*promote, code=2)
     assert release.run("promotions").startswith("Nothing was promoted in ")
 
 

@@ -168,10 +168,10 @@ def test_a_file_of_outcomes_can_be_named(place: Place, capsys: pytest.CaptureFix
     assert "1 ran" in capsys.readouterr().out
 
 
-def test_a_plan_of_nothing_passes(place: Place) -> None:
-    """There is nothing to prove."""
+def test_a_plan_of_nothing_is_no_pass(place: Place) -> None:
+    """As where no session runs by default: a merge would wait for a check that checks nothing."""
     place.write(plan())
-    assert place.verify() == (0, "The plan has no session.\n")
+    assert place.verify() == (3, "The plan has no session, so that nothing was checked: see `nox --list`.\n")
 
 
 def test_the_summary_is_added_to(place: Place) -> None:

@@ -89,7 +89,7 @@ def test_what_is_not_whole_is_not_served(tmp_path: Path, promoted: Promoted) -> 
     entry.write_bytes(entry.read_bytes() + b" ")
     with pytest.raises(ModelError, match="is damaged; promote a model again"):
         find_model("alias:production", environ)
-    for data in (b'{"content": "../../etc/passwd", "file": "x"}', b"[]", b"{"):
+    for data in (b'{"content": "../../etc/passwd", "file": "x"}', b"[]", b"{", b"[" * 100_000):
         entry.write_bytes(f"headworks 1 {hashlib.sha256(data).hexdigest()}\n".encode() + data)
         with pytest.raises(ModelError, match="is damaged; promote a model again"):
             find_model("alias:production", environ)

@@ -130,6 +130,6 @@ def _unsealed(head: bytes, data: bytes) -> dict[str, Any]:
         return {}
     try:
         entry = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return entry if isinstance(entry, dict) else {}

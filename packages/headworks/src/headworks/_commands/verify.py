@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         append_output(arguments.summary, f"```text\n{text.replace('```', '')}```\n")
     if bad or any(it.has_failed for it in proofs):
         return Exit.FAILED
-    return Exit.UNDECIDED if any(it.problem for it in proofs) else Exit.PASSED
+    return Exit.UNDECIDED if not proofs or any(it.problem for it in proofs) else Exit.PASSED
 
 
 def _files(path: str) -> list[str]:
@@ -137,4 +137,4 @@ def _text(proofs: list[Proof], bad: list[str]) -> str:
     if any(it.refused and it.problem for it in proofs):
         lines.append("  Run what is left out again: what was planned, and without arguments after `--`.")
     lines += [f"  a job before ended with {', '.join(sorted(set(bad)))}"] * bool(bad)
-    return text_of(lines or ["The plan has no session."])
+    return text_of(lines or ["The plan has no session, so that nothing was checked: see `nox --list`."])

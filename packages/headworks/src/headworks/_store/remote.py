@@ -155,10 +155,13 @@ class Remote:
     @cached_property
     def is_exclusive(self) -> bool:
         """Whether only one of two writers creates a file: by its kind, and by trying it, as some services ignore it."""
+        if not _EXCLUSIVE & self._protocols:
+            return False
         with self._writing("A file that shows whether two writers notice each other"):
-            return bool(_EXCLUSIVE & self._protocols) and not (
-                self._created(_PROBE, b"") and self._created(_PROBE, b"")
-            )
+            self._created(_PROBE, b"")
+            mark = os.urandom(16)
+            # What the file then holds tells it also where an answer was lost.
+            return not self._created(_PROBE, mark) and self.read({_PROBE: _PROBE}).get(_PROBE) != mark
 
     @property
     def _protocols(self) -> set[str]:
