@@ -33,7 +33,19 @@ def nox(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., int]:
     folder = tmp_path_factory.mktemp("environments")
 
     def run(session: str, *arguments: Path | str, text: bytes | None = None) -> int:
-        command = [sys.executable, "-m", "nox", "-R", f"--envdir={folder}", "-s", session, "--", *map(str, arguments)]
+        command = [
+            sys.executable,
+            "-m",
+            "nox",
+            "-R",
+            "-j",
+            "1",
+            f"--envdir={folder}",
+            "-s",
+            session,
+            "--",
+            *map(str, arguments),
+        ]
         return subprocess.run(command, cwd=ROOT, check=False, input=text).returncode
 
     return run
