@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tarfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -49,7 +50,10 @@ class Adopter(Hosted):
         environ["PIP_FIND_LINKS"] = f"{environ.get('PIP_FIND_LINKS', '')} {index}".strip()
         super().__init__(folder, folder / "origin" / _CI, environ)
         subprocess.run([sys.executable, "-m", "venv", str(python)], check=True)
-        self._pip("wheel", "--no-deps", f"--wheel-dir={index}", str(ROOT / "packages/headworks"))
+        # A repository that takes the engine from its release has no folder of it.
+        engine = ROOT / "packages" / "headworks"
+        source = str(engine) if engine.is_dir() else f"headworks=={version('headworks')}"
+        self._pip("wheel", "--no-deps", f"--wheel-dir={index}", source)
         self._pip("download", "--no-deps", "--no-binary=:all:", f"--dest={folder}", f"{PROJECT}=={_VERSION}")
         (sdist,) = folder.glob("*.tar.gz")
         with tarfile.open(sdist) as archive:
