@@ -20,7 +20,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-import fsspec  # type: ignore[import-untyped]  # it ships no types
+import fsspec
 
 PLACE: Final = Path("artifacts/promotion")
 _NOTHING: Final = "none"  # as `headworks promote --expect` calls it

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
-import fsspec  # type: ignore[import-untyped]  # it ships no types
+import fsspec
 import pytest
 from hypothesis import settings
 from nox import virtualenv

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import fsspec  # type: ignore[import-untyped]  # it ships no types
+import fsspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

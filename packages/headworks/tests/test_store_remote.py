@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import fsspec  # type: ignore[import-untyped]  # it ships no types
+import fsspec
 import pytest
 
 from headworks._store.remote import Remote

@@ -20,7 +20,7 @@ from headworks._store.tree import contents
 from headworks.errors import ConfigurationError, StoreError
 
 try:
-    import fsspec  # type: ignore[import-untyped]  # it ships no types
+    import fsspec
 except ModuleNotFoundError as error:
     _REASON = "A remote store needs the package fsspec: pip install 'headworks[remote]'."
     raise ConfigurationError(_REASON) from error
