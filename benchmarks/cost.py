@@ -19,11 +19,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import random
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from fnmatch import fnmatchcase
@@ -33,7 +31,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from headworks._plan.as_github import RUNNERS, as_github
 from history import by_digest
-from history_clone import Clone, RefusedError, Session, git
+from history_clone import Clone, RefusedError, as_session, git
 
 # Seconds that a job takes beside its sessions: the runner's start, checkout, Python, uv, and for ours strace, the
 # engine and the verdicts of earlier runs. Stated from the times that public logs of such steps show, not measured here.
@@ -89,22 +87,12 @@ def planned(clone: Clone, folder: Path) -> list[dict[str, Any]]:
         raise RefusedError(message)
     shutil.rmtree(folder, ignore_errors=True)
     sources = {"PYTHONPATH": str(clone.root / "packages" / engine / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    own = {f"{name}_STORE": str(folder) for name in ("HEADWORKS", "HEADGATE")}
-    command = [sys.executable, "-m", engine, "plan", "--base", "HEAD", "--format", "json"]
-    done = subprocess.run(  # noqa: S603  # the engine of a commit of the repository that was named
-        command, cwd=clone.root, env=os.environ | sources | own, check=False, capture_output=True, text=True
-    )
-    if done.returncode:
-        message = (done.stderr.strip().splitlines() or ["it ended badly"])[0]
-        raise RefusedError(message)
-    return cast("list[dict[str, Any]]", json.loads(done.stdout)["sessions"])
+    return clone.told(engine=engine, **sources, **{f"{name}_STORE": str(folder) for name in ("HEADWORKS", "HEADGATE")})
 
 
-def as_session(told: dict[str, Any], commit: str) -> Session:
-    """Return a planned session; a digest that is not told is one that no other commit has."""
-    tree = told.get("tree") or told["digest"] or f"{commit} {told['name']}"
-    uncached = any(reason.startswith("always runs") for reason in told["reasons"])
-    return Session(told["name"], told["function"], told["state"], tree, told["needs"], uncached, "", "")
+def tree_of(told: dict[str, Any], commit: str) -> str:
+    """Return the digest of what a session can depend on; one that is not told is one that no other commit has."""
+    return str(told.get("tree") or told["digest"] or f"{commit} {told['name']}")
 
 
 def ours(sessions: list[dict[str, Any]], states: dict[str, str], seconds: dict[str, float]) -> Cost:
@@ -179,10 +167,8 @@ def measured(files: list[Path]) -> dict[str, float]:
         try:
             sessions = json.loads(file.read_text(encoding="utf-8"))["sessions"]
             for it in sessions:
-                if it["seconds"] is not None:
-                    known[it["name"]] = [it["seconds"]]
-                    if it["name"] != it["function"]:
-                        known.setdefault(f"{it['function']} ", []).append(it["seconds"])
+                for key in {it["name"], it["function"]} if it["seconds"] is not None else ():
+                    known.setdefault(key, []).append(it["seconds"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             message = f"{file} is no plan: {error!r}. `headworks plan --format json` writes one."
             raise RefusedError(message) from error
@@ -195,7 +181,7 @@ def measured(files: list[Path]) -> dict[str, float]:
 def lengths_of(sessions: list[dict[str, Any]], known: dict[str, float]) -> dict[str, float]:
     """Return how long each session takes: as measured, or as others of its function, or as the usual one."""
     usual = statistics.median(known.values())
-    return {it["name"]: known.get(it["name"], known.get(f"{it['function']} ", usual)) for it in sessions}
+    return {it["name"]: known.get(it["name"], known.get(it["function"], usual)) for it in sessions}
 
 
 def row_of(clone: Clone, commit: str, folder: Path, known: dict[str, float]) -> Row:
@@ -205,10 +191,10 @@ def row_of(clone: Clone, commit: str, folder: Path, known: dict[str, float]) -> 
         RefusedError: It or its parent cannot be planned.
     """
     clone.checkout(f"{commit}^")
-    before = {as_session(it, f"{commit}^").tree for it in planned(clone, folder)}
+    before = {tree_of(it, f"{commit}^") for it in planned(clone, folder)}
     clone.checkout(commit)
     sessions = planned(clone, folder)
-    states = by_digest([as_session(it, commit) for it in sessions], {}, before)
+    states = by_digest([as_session(it, tree_of(it, commit)) for it in sessions], {}, before)
     files = git(clone.root, "diff", "--name-only", f"{commit}^", commit).stdout.splitlines()
     is_documents = all(any(fnmatchcase(it, glob) for glob in DOCUMENTS) for it in files)
     seconds = lengths_of(sessions, known)

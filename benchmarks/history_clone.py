@@ -15,7 +15,7 @@ import sys
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 from workspaces import commit
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
-__all__ = ["Clone", "RefusedError", "Session", "git", "opened"]
+__all__ = ["Clone", "RefusedError", "Session", "as_session", "git", "opened"]
 
 PLANTED = b"\x00 planted \x00\n"  # neither text, nor code, nor settings, nor data
 # Variables of the surrounding session that must not reach the sessions of a clone.
@@ -57,6 +57,14 @@ class Session(NamedTuple):
     uncached: bool
     passed: str
     basis: str
+
+
+def as_session(told: dict[str, Any], tree: str) -> Session:
+    """Return a session of a plan, with the digest of all that git knows and it can depend on."""
+    uncached = any(reason.startswith("always runs") for reason in told["reasons"])
+    verdict = told["verdict"] or {"commit": "", "basis": ""}
+    known = (told["name"], told["function"], told["state"], tree, told["needs"])
+    return Session(*known, uncached, verdict["commit"], verdict.get("basis", ""))
 
 
 def git(root: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -138,18 +146,26 @@ class Clone:
         Raises:
             RefusedError: There is no plan.
         """
+        return {it["name"]: as_session(it, it["tree"]) for it in self.told(*names)}
+
+    def told(self, *names: str, engine: str = "headworks", **environ: str) -> list[dict[str, Any]]:
+        """Return the sessions of a plan, as an engine tells them.
+
+        Args:
+            names: Sessions; all without one.
+            engine: The module of the engine.
+            environ: Variables to set on top.
+
+        Raises:
+            RefusedError: There is no plan.
+        """
         # Without reasons, for which the base would be read as well.
-        command = ["-m", "headworks", "plan", "--base", "HEAD", "--format", "json", *names]
-        done = self._python(command, self.root)
+        command = ["-m", engine, "plan", "--base", "HEAD", "--format", "json", *names]
+        done = self._python(command, self.root, **environ)
         if done.returncode:
             raise RefusedError(_short(done.stderr))
-        found = {}
-        for it in json.loads(done.stdout)["sessions"]:
-            uncached = any(reason.startswith("always runs") for reason in it["reasons"])
-            verdict = it["verdict"] or {"commit": "", "basis": ""}
-            told = (it["name"], it["function"], it["state"], it["tree"], it["needs"])
-            found[it["name"]] = Session(*told, uncached, verdict["commit"], verdict["basis"])
-        return found
+        sessions: list[dict[str, Any]] = json.loads(done.stdout)["sessions"]
+        return sessions
 
     def run(self, *names: str) -> None:
         """Run sessions that no verdict covers; those that fail have none afterwards."""
@@ -207,10 +223,11 @@ class Clone:
         except RefusedError:
             return False
 
-    def _python(self, command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    def _python(self, command: list[str], folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a module of this environment."""
+        environ = self._environ | environ
         return subprocess.run(
-            [sys.executable, *command], cwd=folder, env=self._environ, check=False, capture_output=True, text=True
+            [sys.executable, *command], cwd=folder, env=environ, check=False, capture_output=True, text=True
         )
 
 
