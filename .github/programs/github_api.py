@@ -1,6 +1,6 @@
 """Client for the part of GitHub's REST API that these programs need; reads the variables of GitHub Actions.
 
-They run without the engine, whose own client only reads, for `headworks doctor`.
+They run without the engine, whose own client only reads.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import fsspec
 import pytest
@@ -41,6 +41,8 @@ from headworks._tree.snapshot import CommitSnapshot, WorkTreeSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from http.server import HTTPServer
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerProcess
     from typing import IO
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
 
     from headworks._machine.machine import Machine
     from headworks._noxfile.parts import ModuleFacts
+
+    Serving: TypeAlias = Callable[[HTTPServer], AbstractContextManager[str]]
 
 # How long one example takes says more about the machine than about the code.
 settings.register_profile("patient", deadline=None)
@@ -436,6 +440,24 @@ def _taken_apart_once() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def _serving(server: HTTPServer) -> Iterator[str]:
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def serving() -> Serving:
+    """Return a function that has a server answer in a thread until a block ends, and gives its address."""
+    return _serving
+
+
 @pytest.fixture(scope="session")
 def _s3_server() -> Iterator[str]:
     """Return the address of a server with the protocol of S3."""
@@ -448,12 +470,8 @@ def _s3_server() -> Iterator[str]:
 
     # One request at a time: this server looks whether there is an object and writes it in two steps.
     server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with _serving(server) as address:
+        yield address
 
 
 @pytest.fixture

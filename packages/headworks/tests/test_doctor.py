@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import json
-import threading
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from headworks._cli import main
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import Scratch
+    from conftest import Scratch, Serving
 
 CI = """
 on:
@@ -148,7 +147,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def github(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
+def github(scratch: Scratch, monkeypatch: pytest.MonkeyPatch, serving: Serving) -> Iterator[Answers]:
     """Serve a repository that lacks nothing, to a process inside a clone of it."""
     files = {".github/workflows/ci.yml": CI, ".github/workflows/release.yml": RELEASE, ".github/CODEOWNERS": "* @a\n"}
     ruleset = {"name": "main", "rules": [{key: it[key] for key in ("type", "parameters")} for it in RULES]}
@@ -157,15 +156,10 @@ def github(scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answer
     monkeypatch.chdir(scratch.root)
     answers = Answers()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Served", (Handler,), {"answers": answers}))
-    answers.url = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setenv("GITHUB_API_URL", answers.url)
     monkeypatch.setenv("GH_TOKEN", "secret")
-    thread = threading.Thread(target=server.serve_forever, args=[0.02])
-    thread.start()
-    yield answers
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server) as answers.url:
+        monkeypatch.setenv("GITHUB_API_URL", answers.url)
+        yield answers
 
 
 def diagnosed(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> dict[tuple[str, str], dict[str, str]]:

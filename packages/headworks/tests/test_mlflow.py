@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import http.server
 import json
-import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from conftest import Scratch, Stage
+    from conftest import Scratch, Serving, Stage
 
 FILES = "mlflow-artifacts/artifacts"
 
@@ -173,17 +172,14 @@ def sha256(text: str) -> str:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch, serving: Serving) -> Iterator[Server]:
     """Return a registry that the environment names."""
     for name in ("USERNAME", "PASSWORD", "TOKEN"):
         monkeypatch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
-    with Server() as listening:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{listening.url}/")
-        thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
-        thread.start()
+    listening = Server()
+    with serving(listening) as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{address}/")
         yield listening
-        listening.shutdown()
-        thread.join()
 
 
 @pytest.fixture

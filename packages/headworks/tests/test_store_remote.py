@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from conftest import Stage
+    from conftest import Serving, Stage
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -41,7 +41,7 @@ def shared(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=["file", "memory", "http"])
-def url(request: pytest.FixtureRequest, shared: Path) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, shared: Path, serving: Serving) -> Iterator[str]:
     """Return the address of a remote store: a local folder, memory, and a folder behind a real HTTP server."""
     if request.param == "memory":
         name = f"memory://{os.urandom(8).hex()}"
@@ -51,12 +51,8 @@ def url(request: pytest.FixtureRequest, shared: Path) -> Iterator[str]:
         yield shared.as_uri()
     else:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(shared)))
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        with serving(server) as address:
+            yield address
 
 
 def published(stage: Stage, url: str, shared: Path) -> Verdict:
@@ -245,7 +241,9 @@ class Silent(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(params=[0, 500])
-def broken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, type[Silent]]]:
+def broken(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, serving: Serving
+) -> Iterator[tuple[str, type[Silent]]]:
     """Return the address of a server that accepts connections and is of no use, and its handler."""
     monkeypatch.setattr("headworks._store.patience._SECONDS", 0.3)
 
@@ -253,13 +251,9 @@ def broken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         ends, asked, status = threading.Event(), [], request.param
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", Handler
-    Handler.ends.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server) as address:
+        yield address, Handler
+        Handler.ends.set()
 
 
 def test_a_remote_that_is_of_no_use_is_asked_once(stage: Stage, broken: tuple[str, type[Silent]]) -> None:

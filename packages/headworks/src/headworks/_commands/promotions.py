@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from headworks._lines import say, text_of
-from headworks._promote.alias import Move, aliases, current, is_held, moves, place_of_aliases
+from headworks._promote.alias import Move, aliases, current, moves, place_of_aliases
 from headworks._quantities import age_of, option_value
 from headworks._store.store import Store
 from headworks._store.verdict import is_digest
@@ -66,7 +66,7 @@ def path_of(store: Store, move: Move) -> str:
     Raises:
         StoreError: It is missing or damaged.
     """
-    if not is_held(store, move.content):
+    if not store.blobs.is_whole(move.content):
         message = (
             f"The model {move.content[:12]} of {move.alias} is missing or damaged in {place_of_aliases(store)}."
             f" Put it back with `headworks store import`, or go back with `headworks rollback {move.alias}`."
@@ -79,7 +79,7 @@ def _path(store: Store, given: str) -> str:
     """Return the file of a model, by its alias or digest; it is whole."""
     if not is_digest(given):
         return path_of(store, current(store, given))
-    if not is_held(store, given):
+    if not store.blobs.is_whole(given):
         message = f"The model {given[:12]} is missing or damaged in {place_of_aliases(store)}."
         raise StoreError(message)
     return str(store.blobs.path(given))

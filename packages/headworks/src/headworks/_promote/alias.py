@@ -214,10 +214,10 @@ def _refuse_lost(store: Store, to: Move) -> None:
     Raises:
         CannotDecideError: One is not.
     """
-    if not is_held(store, to.content):
+    if not store.blobs.is_whole(to.content):
         message = f"{_stores(store)} does not hold the model {to.content[:12]}. Export it by `headworks run`."
         raise CannotDecideError(message)
-    if lost := [path for path, content in to.files.items() if not is_held(store, content)]:
+    if lost := [path for path, content in to.files.items() if not store.blobs.is_whole(content)]:
         message = (
             f"{_stores(store)} does not hold {few(lost)} of the model {to.content[:12]}, by which the next ones"
             " are to be judged. Run `headworks gate`."
@@ -247,11 +247,6 @@ def _append(store: Store, to: Move, after: Sequence[Move | None]) -> None:
         return {name: value for name, value in vars(to).items() if name != "alias"} | {"evidence": list(to.evidence)}
 
     journal.append(entry)
-
-
-def is_held(store: Store, content: str) -> bool:
-    """Tell whether the store, or its remote, has a model's file, whole; it is in the store then."""
-    return store.blobs.is_whole(content)
 
 
 def roll_back(store: Store, alias: str, *, by: str, when: str, expected: str = "") -> Move:
